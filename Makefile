@@ -1,0 +1,44 @@
+# Needs make, a Python of 3.11 or newer and the package index; nothing else. uv is used when it is there.
+# All paths are relative: the clone may lie in a path with a space in it.
+
+.DEFAULT_GOAL := help
+.PHONY: up dev test check migration lock .venv clean help
+
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --upgrade
+
+up: .venv  ## Run everything: Postgres, Redis, migrations, API and worker (Ctrl-C stops it all)
+	@.venv/bin/engine up
+
+dev: .venv  ## As `up`, restarting API and worker when a source file changes
+	@.venv/bin/engine up --reload
+
+test: .venv  ## Every test, against real servers; args="-k word" is handed to pytest
+	@.venv/bin/python -m pytest $(args)
+
+check: .venv  ## Style, strict types, who may import whom, and the unit tests
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/python -m pytest tests/unit
+
+migration: .venv  ## Write the revision that leads to app/schema.py: make migration m="what changes"
+	@.venv/bin/python -m migrations.draft "$${m:?say what changes: make migration m=...}"
+
+lock:  ## Pin the newest allowed versions anew (needs uv)
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra local --group dev --constraints requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
+
+# The environment; made anew only when the lock or pyproject.toml changed.
+.venv: .venv/made
+
+.venv/made: requirements-dev.lock pyproject.toml
+	@deploy/make-venv
+	@touch .venv/made
+
+clean:  ## Remove the environment and the caches; the data in .engine stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
