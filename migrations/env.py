@@ -1,0 +1,36 @@
+"""Run by alembic: connects with the very driver and address the engine uses."""
+
+import asyncio
+
+import asyncpg
+from alembic import context
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.schema import metadata
+from app.settings import SettingsError, load
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run() -> None:
+    dsn = context.config.attributes.get("dsn") or load().postgres_dsn
+    if dsn is None:
+        raise SettingsError(
+            "DATABASE_URL is not set; `engine migrate` also finds the database of a running `engine up`."
+        )
+    # asyncpg reads the address itself: SQLAlchemy would take options such as sslmode for something else.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+
+asyncio.run(run())

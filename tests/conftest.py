@@ -1,0 +1,56 @@
+"""Fixtures for every test: a migrated database of its own and an empty Redis, both real.
+
+The servers start with the first test that asks for one, so unit tests pay nothing for them.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+
+import pytest
+
+from app.settings import Settings
+from tests.servers import Databases, Servers, flush, running
+
+
+def pytest_configure() -> None:
+    # A developer's .env is for the developer's engine.
+    Settings.model_config["env_file"] = None
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # Ended politely, a run tidies up just as after Ctrl-C.
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def databases(servers: Servers) -> Iterator[Databases]:
+    made = Databases(servers.postgres)
+    try:
+        made.prepare()
+        yield made
+    finally:
+        made.drop_all()
+
+
+@pytest.fixture
+async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
+    """The address of a freshly migrated database that is this test's alone."""
+    address = await databases.create()
+    yield address
+    await databases.drop(address)
+
+
+@pytest.fixture
+def redis_dsn(servers: Servers) -> Iterator[str]:
+    """The address of an empty Redis; one server serves the whole run, one test after the other."""
+    flush(servers.redis)
+    yield servers.redis
+    flush(servers.redis)

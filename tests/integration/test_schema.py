@@ -1,0 +1,29 @@
+"""The revisions and app/schema.py say the same."""
+
+import asyncio
+
+import asyncpg
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.schema import metadata
+from migrations.upgrade import upgrade
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_a_migrated_database_is_what_the_schema_describes(postgres_dsn: str) -> None:
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(postgres_dsn))
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(_differences)
+    await engine.dispose()
+    assert differences == []
+
+
+async def test_two_migrations_at_once_do_no_harm(postgres_dsn: str) -> None:
+    await asyncio.gather(*(asyncio.to_thread(upgrade, postgres_dsn) for _ in range(2)))
