@@ -32,7 +32,7 @@ def main(message: str) -> None:
     finally:
         guard.end()
     assert isinstance(revision, Script)
-    for step in (["check", "--quiet", "--fix"], ["format", "--quiet"]):
+    for step in (["check", "--quiet", "--fix-only"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *step, revision.path], check=True)
     print(revision.path)
 
