@@ -1,0 +1,109 @@
+"""How this engine talks to its two servers: what a lost connection looks like, and how long anyone waits for it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import asyncpg
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+Answer = TypeVar("Answer")
+
+# A write that ended in one of these may or may not have happened: whoever made it must look.
+POSTGRES_AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
+    asyncpg.InsufficientResourcesError,  # out of connections, disk or memory: it may recover
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, while a fail-over is under way
+)
+# The row itself is at fault; its neighbours are not.
+BAD_ROW: tuple[type[Exception], ...] = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+
+
+async def open_postgres(dsn: str, *, size: int) -> asyncpg.Pool:
+    """A pool that opens its connections when they are first needed, so a process can start before its database."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        timeout=3,
+        command_timeout=10,
+        reset=_nothing_to_reset,
+        server_settings={
+            "application_name": "order-execution-engine",
+            "jit": "off",
+            # Every question here is a look-up by key. A plan made while a table was empty is kept for long,
+            # and must not turn out to scan it once it is full.
+            "enable_seqscan": "off",
+        },
+    )
+
+
+async def _nothing_to_reset(_: Any) -> None:
+    """Every statement here stands alone; the stock reset would cost a round trip for each."""
+
+
+def patient_redis(url: str, **options: Any) -> Redis:
+    """For the worker: waits for ever, because without Redis it has nothing to do. Blocking calls stay below 5 s."""
+    return Redis(connection_pool=patient_pool(url), **options)
+
+
+def patient_pool(url: str) -> ConnectionPool:
+    return ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=1,
+        socket_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.02), -1),
+        # redis-py 5 does not count a refused connection among the errors to retry.
+        retry_on_error=[RedisConnectionError, RedisTimeout, OSError],
+    )
+
+
+def quick_redis(url: str) -> Redis:
+    """For the API and the announcer: fails at once; what it could not say, the book still knows."""
+    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+
+
+class RedisAway(Exception):
+    """Redis did not answer within its budget, or did not lately."""
+
+
+class Breaker:
+    """Lets calls through while they work; after a failure lets one through each `rest` seconds."""
+
+    def __init__(self, *, budget: float = 0.2, rest: float = 1.0) -> None:
+        self._budget = budget
+        self._rest = rest
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self._open_until
+
+    async def call(self, work: Awaitable[Answer]) -> Answer:
+        if self.is_open:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise RedisAway
+        try:
+            async with asyncio.timeout(self._budget):
+                return await work
+        except REDIS_AWAY as error:
+            self._open_until = time.monotonic() + self._rest
+            raise RedisAway from error

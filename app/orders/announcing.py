@@ -1,0 +1,129 @@
+"""Ringing the bell: what was committed is announced to whoever listens, and kept a while for those who come late.
+
+Nothing here is the truth. An announcement may be lost, come late or come twice; the book heals it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from app.connections import REDIS_AWAY
+from app.orders.lifecycle import TERMINAL
+from app.orders.model import OrderEvent
+from app.orders.scripts import ANNOUNCE, pipelined
+
+CHANNEL = "engine:events"
+BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner
+ENDED_SECONDS = 60  # an order that has ended is kept this long, for those on their way
+
+log = logging.getLogger("engine.feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event on its way, serialised once for everybody."""
+
+    order: str
+    owner: str
+    seq: int
+    terminal: bool
+    body: bytes
+
+    def pack(self) -> bytes:
+        """One message on the channel."""
+        end = "end" if self.terminal else "more"
+        return f"{self.order} {self.seq} {end} {self.owner}\n".encode() + self.body
+
+    @classmethod
+    def unpack(cls, message: bytes) -> "Announcement":
+        head, _, body = message.partition(b"\n")
+        order, seq, end, owner = head.decode().split(" ", 3)
+        return cls(order, owner, int(seq), end == "end", body)
+
+
+def announce(owner: str, event: OrderEvent) -> Announcement:
+    return Announcement(str(event.order_id), owner, event.seq, event.is_terminal, event.as_json())
+
+
+class Announcer:
+    """One ordered background sender per process. Bounded: when Redis is slow or away it drops the oldest."""
+
+    def __init__(self, redis: Redis, *, keep_seconds: int, most: int = 10_000) -> None:
+        self._redis = redis
+        self._keep = keep_seconds
+        self._waiting: deque[Announcement] = deque(maxlen=most)
+        self._some = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._send(), name="announcer")
+
+    async def stop(self) -> None:
+        """Say what can still be said within a second."""
+        if self._task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while self._waiting and not self._task.done():
+                    await asyncio.sleep(0.01)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def say(self, item: Announcement) -> None:
+        self.dropped += len(self._waiting) == self._waiting.maxlen
+        self._waiting.append(item)
+        self._some.set()
+
+    def put(self, pipe: Pipeline, item: Announcement) -> None:
+        """Announce as part of somebody's pipeline."""
+        keep = min(ENDED_SECONDS, self._keep) if item.terminal else self._keep
+        ANNOUNCE.on(
+            pipe, [BACKLOG + item.order], [item.seq, item.body, item.owner, keep, CHANNEL, item.pack()]
+        )
+
+    def _put_all(self, pipe: Pipeline, batch: list[Announcement]) -> None:
+        for item in batch:
+            self.put(pipe, item)
+
+    async def _send(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                # Taken out before it is sent: a lost answer must not make the next batch repeat this one for ever.
+                batch = [self._waiting.popleft() for _ in range(min(500, len(self._waiting)))]
+                try:
+                    await pipelined(self._redis, lambda pipe: self._put_all(pipe, batch))
+                except REDIS_AWAY as error:
+                    self.dropped += len(batch)
+                    log.warning("announcements lost, Redis is away", extra={"lost": len(batch), "error": str(error)})
+                    await asyncio.sleep(0.2)
+
+
+async def backlog(redis: Redis, order: str, owner: str | None, after: int) -> list[Announcement] | None:
+    """What Redis kept of an order beyond `after`; None unless that is there without a gap and of this owner.
+
+    There may be more: the tail of a backlog is never trusted.
+    """
+    kept = await redis.hgetall(BACKLOG + order)  # type: ignore[misc]
+    keeper = kept.pop(b"owner", None)
+    if keeper is None or (owner is not None and keeper.decode() != owner):
+        return None
+    bodies = {int(seq): body for seq, body in kept.items()}
+    last = max(bodies, default=0)
+    if last < after or any(seq not in bodies for seq in range(after + 1, last + 1)):
+        return None
+    told = [
+        Announcement(order, keeper.decode(), seq, orjson.loads(bodies[seq])["status"] in TERMINAL, bodies[seq])
+        for seq in range(after + 1, last + 1)
+    ]
+    # Nothing beyond `after` may mean that the order has ended there: only the book can tell.
+    return told or None
+

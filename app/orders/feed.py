@@ -1,0 +1,270 @@
+"""Every listener hears every event of the orders it follows: once each, in order, without a gap.
+
+One subscription per process, fanned out. What the bell did not bring, the book does: on a gap, on an overflow,
+after a reconnect, and once a second for all that is watched, in one query, because the loss of a last message
+leaves no gap to see.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from app.connections import REDIS_AWAY, Breaker, RedisAway
+from app.orders.announcing import CHANNEL, Announcement, announce, backlog
+from app.orders.lifecycle import TERMINAL
+from app.orders.model import BookAway
+from app.orders.reading import Reader
+
+HEAL_SECONDS = 1.0
+MOST_NEW = 1_000  # new orders of one owner looked up at once
+MOST_ENDED = 5_000  # ended orders that a listener remembers
+
+log = logging.getLogger("engine.feed")
+
+
+class Listener:
+    """One socket's ear. It holds what was heard and not yet told, and how far the log of each order was heard."""
+
+    def __init__(self, *, owner: str | None, most: int) -> None:
+        self.owner = owner
+        self.heard: dict[str, int] = {}  # order → number of the last event handed over
+        self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
+        self._ready: deque[Announcement] = deque()
+        self._ended: deque[str] = deque()
+        self._most = most
+        self._wake = asyncio.Event()
+
+    def hear(self, item: Announcement) -> None:
+        heard = self.heard.setdefault(item.order, 0)
+        if item.seq <= heard:
+            return
+        if item.seq > heard + 1 or item.order in self.behind or len(self._ready) >= self._most:
+            self.exists(item.order, item.seq)
+            return
+        self.heard[item.order] = item.seq
+        self._ready.append(item)
+        self._wake.set()
+
+    def follow(self, order: str, after: int) -> None:
+        """Nothing of this order is handed over before its log was read."""
+        self.heard[order] = after
+        self.behind[order] = after + 1
+
+    def exists(self, order: str, seq: int) -> None:
+        """The log of this order is at least this long."""
+        if seq > self.heard.setdefault(order, 0):
+            self.behind[order] = max(seq, self.behind.get(order, 0))
+            self._wake.set()
+
+    async def wait(self) -> None:
+        while not self._ready and not self.behind:
+            self._wake.clear()
+            await self._wake.wait()
+
+    def take(self) -> list[Announcement]:
+        items = list(self._ready)
+        self._ready.clear()
+        return items
+
+    def read(self, asked: Mapping[str, int], items: Iterable[Announcement]) -> list[Announcement]:
+        """What the book said of the orders `asked` for: as far as it goes on from what was heard, it is heard now."""
+        news = []
+        for item in items:
+            if item.seq == self.heard[item.order] + 1:
+                self.heard[item.order] = item.seq
+                news.append(item)
+        for order, seq in asked.items():
+            # What was rung out while the book was read is asked for again; what it did not know of is not.
+            if self.behind.get(order, 0) <= max(seq, self.heard[order]):
+                self.behind.pop(order, None)
+        return news
+
+    def ended(self, order: str) -> None:
+        """This order's story is told. It is remembered for a while, so that nobody begins it anew."""
+        self.behind.pop(order, None)
+        self._ended.append(order)
+        if len(self._ended) > MOST_ENDED:
+            self.heard.pop(self._ended.popleft(), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The log of an order so far, and whether that is all there will ever be."""
+
+    log: list[Announcement]
+    ended: bool
+
+
+class Feed:
+    """The listeners of this process, and the one subscription that feeds them."""
+
+    def __init__(self, redis: Redis, reader: Reader) -> None:
+        self._redis = redis
+        self._reader = reader
+        self._breaker = Breaker()
+        self._of_order: dict[str, set[Listener]] = {}
+        self._of_owner: dict[str, set[Listener]] = {}
+        self._heard_at: dict[str, float] = {}  # order → when the bell last rang for it
+        self._since: dict[str, datetime] = {}  # owner → up to when its new orders are known
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heal_now = asyncio.Event()
+        self.connected = False
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._listen(), name="feed"),
+            asyncio.create_task(self._heal(), name="feed-heal"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @contextlib.contextmanager
+    def listener(self, *, owner: str | None, most: int = 256) -> Iterator[Listener]:
+        listener = Listener(owner=owner, most=most)
+        try:
+            yield listener
+        finally:
+            self.forget(listener)
+
+    def watch(self, listener: Listener, order: str) -> None:
+        """From now on this listener hears of this order."""
+        self._of_order.setdefault(order, set()).add(listener)
+
+    async def watch_owner(self, listener: Listener, owner: str) -> None:
+        """From now on this listener hears of every order that this owner places."""
+        self._of_owner.setdefault(owner, set()).add(listener)
+        if owner not in self._since:
+            self._since[owner] = await self._reader.now()
+
+    def unwatch(self, listener: Listener, order: str) -> None:
+        if listeners := self._of_order.get(order):
+            listeners.discard(listener)
+            if not listeners:
+                del self._of_order[order]
+                self._heard_at.pop(order, None)
+
+    def forget(self, listener: Listener) -> None:
+        for order in list(listener.heard):
+            self.unwatch(listener, order)
+        for owner, listeners in list(self._of_owner.items()):
+            listeners.discard(listener)
+            if not listeners:
+                del self._of_owner[owner]
+                self._since.pop(owner, None)
+
+    async def admit(self, listener: Listener, order: UUID, after: int) -> Admitted | None:
+        """Follow an order from `after` on: its log so far, or None if this owner has no such order.
+
+        Registers before it reads, so nothing falls between.
+        """
+        name = str(order)
+        listener.follow(name, after)
+        self.watch(listener, name)
+        asked = {name: after + 1}
+        with contextlib.suppress(RedisAway):
+            kept = await self._breaker.call(backlog(self._redis, name, listener.owner, after))
+            if kept is not None:
+                return Admitted(listener.read(asked, kept), kept[-1].terminal)
+        found = (await self._reader.owned([order], listener.owner)).get(order)
+        if found is None:
+            self.unwatch(listener, name)
+            listener.ended(name)
+            return None
+        listener.heard[name] = min(after, found.seq)
+        log_so_far = await self._from_book({name: listener.heard[name]})
+        return Admitted(listener.read(asked, log_so_far), found.status in TERMINAL)
+
+    async def news(self, listener: Listener) -> AsyncIterator[list[Announcement]]:
+        """All that happens to the orders followed, in batches, for ever."""
+        while True:
+            await listener.wait()
+            if items := listener.take():
+                yield items
+            elif listener.behind:
+                asked = dict(listener.behind)
+                try:
+                    items = listener.read(asked, await self._from_book({o: listener.heard[o] for o in asked}))
+                except BookAway:
+                    await asyncio.sleep(HEAL_SECONDS)
+                    continue
+                if items:
+                    yield items
+
+    async def _from_book(self, after: dict[str, int]) -> list[Announcement]:
+        events = await self._reader.logs({UUID(order): seq for order, seq in after.items()})
+        return [announce("", event) for event in events]
+
+    def _hand_out(self, message: bytes) -> None:
+        item = Announcement.unpack(message)
+        if listeners := self._of_order.get(item.order):
+            self._heard_at[item.order] = asyncio.get_running_loop().time()
+            for listener in listeners:
+                listener.hear(item)
+        if owners := self._of_owner.get(item.owner):
+            for listener in owners:
+                if item.order not in listener.heard:
+                    self.watch(listener, item.order)
+                    listener.hear(item)
+
+    async def _listen(self) -> None:
+        while True:
+            pubsub = self._redis.pubsub()
+            try:
+                await pubsub.subscribe(CHANNEL)
+                async for message in pubsub.listen():
+                    if message["type"] == "message":
+                        self._hand_out(message["data"])
+                    elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
+                        self.connected = True
+                        self._heard_at.clear()
+                        self._heal_now.set()
+            except REDIS_AWAY as error:
+                log.warning("the bell is silent, streams go on from the book", extra={"error": str(error)})
+            finally:
+                self.connected = False
+                with contextlib.suppress(*REDIS_AWAY):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(0.2)
+
+    async def _heal(self) -> None:
+        """Once a second, one question to the book for all that is watched and was not heard of in that second."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEAL_SECONDS):
+                    await self._heal_now.wait()
+            self._heal_now.clear()
+            try:
+                await self._heal_orders()
+                await self._heal_owners()
+            except BookAway:
+                log.warning("streams wait for the book")
+
+    async def _heal_orders(self) -> None:
+        now = asyncio.get_running_loop().time()
+        quiet = [order for order in self._of_order if now - self._heard_at.get(order, 0.0) >= HEAL_SECONDS]
+        if not quiet:
+            return
+        for order, head in (await self._reader.heads([UUID(order) for order in quiet])).items():
+            for listener in self._of_order.get(str(order), ()):
+                listener.exists(str(order), head)
+
+    async def _heal_owners(self) -> None:
+        for owner in list(self._of_owner):
+            since = self._since[owner]
+            placed = await self._reader.created_since(owner, since - timedelta(seconds=2), MOST_NEW)
+            for order, created_at in placed:
+                self._since[owner] = max(self._since.get(owner, created_at), created_at)
+                for listener in self._of_owner.get(owner, ()):
+                    if str(order) not in listener.heard:
+                        self.watch(listener, str(order))
+                        listener.exists(str(order), 1)

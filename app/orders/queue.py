@@ -1,0 +1,151 @@
+"""The line of orders in Redis: who is next, who may start, who holds it. Every key and every script is named here.
+
+Queued means: a member of a sorted set. Redis's own clock decides what is due, so producers' clocks do not matter.
+The line can be lost at any time: the book knows how to lay it again (see `worker/recovery.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from arq.jobs import serialize_job
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from app.orders.scripts import CLAIM, DEPTH, ENQUEUE, FINISH, PRIME, PULSE, RENEW
+
+STARTS = "engine:starts"  # in line for a start; this is arq's queue
+CHECKS = "engine:checks"  # submitted: in line for the truth about their swap, ahead of all, without a start
+WINDOW = "engine:window"  # the starts granted lately
+BELL = "engine:bell"  # wakes an idle worker
+PAUSED = "engine:paused"  # set by an operator: no new starts
+WORKERS = "engine:workers"  # who is alive, and until when
+RUNNING = "engine:running"  # how many orders each of them runs
+MARKER = "@primed"  # a member of the line that is never due: if it is gone, Redis has lost its memory
+JOB = "execute"  # the function that the worker runs
+
+WINDOW_MS = 60_050  # a minute, and what lies between a grant and the start that the book sees
+MOST_RINGS = 63  # more are of no use: whoever wakes takes all that is due
+
+def serialize(job: dict[str, Any]) -> bytes:
+    return orjson.dumps(job)
+
+
+def deserialize(job: bytes) -> dict[str, Any]:
+    return orjson.loads(job)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one trip to the line brought."""
+
+    jobs: Sequence[tuple[str, str]]  # order id, grant ('' if it needed none)
+    room_in: float  # seconds until the window has a start left; 0: it has
+    due_in: float | None  # seconds until something is due; None: nothing known
+    primed: bool  # False: Redis has lost its memory, and no start is granted until it is restored
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How the line stands."""
+
+    waiting: int
+    running: int
+    workers: int
+    starts_left: int | None  # None: no limit
+    paused: bool
+    oldest_seconds: float
+
+
+class Line:
+    """The queue as one process sees it."""
+
+    def __init__(self, redis: Redis, *, starts_per_minute: int) -> None:
+        self._redis = redis
+        self._limit = starts_per_minute
+
+    def put(self, pipe: Pipeline, order: str, *, ready_in: float = 0, submitted: bool = False) -> None:
+        """Queue an order, as part of a pipeline; its answer says in how many ms it can start."""
+        job = serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
+        mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
+        ENQUEUE.on(
+            pipe,
+            [job_key_prefix + order, mine, other, BELL, WINDOW],
+            [order, int(ready_in * 1000), job, MOST_RINGS, self._limit, WINDOW_MS, in_progress_key_prefix],
+        )
+
+    async def take(self, want: int, *, token: str, lock_seconds: float) -> Taken:
+        room, due, primed, *flat = await CLAIM.call(
+            self._redis,
+            [CHECKS, STARTS, WINDOW, PAUSED],
+            [want, int(lock_seconds * 1000), in_progress_key_prefix, token, self._limit, WINDOW_MS, MARKER],
+        )
+        jobs = [(job.decode(), grant.decode()) for job, grant in zip(flat[::2], flat[1::2], strict=True)]
+        return Taken(jobs, room / 1000, None if due < 0 else due / 1000, bool(primed))
+
+    def finish(
+        self,
+        pipe: Pipeline,
+        order: str,
+        *,
+        token: str,
+        again_in: float | None = None,
+        submitted: bool = False,
+        give_back: str = "",
+    ) -> None:
+        """Out of the line, or (`again_in`) back into it; a grant that started nothing is given back."""
+        mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
+        FINISH.on(
+            pipe,
+            [
+                in_progress_key_prefix + order,
+                job_key_prefix + order,
+                retry_key_prefix + order,
+                mine,
+                other,
+                WINDOW,
+                BELL,
+            ],
+            [token, order, "" if again_in is None else int(again_in * 1000), give_back, MOST_RINGS],
+        )
+
+    async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
+        locks = [in_progress_key_prefix + order for order in orders]
+        await RENEW.call(self._redis, locks, [token, int(lock_seconds * 1000)])
+
+    async def prime(self, ages: Sequence[float]) -> bool:
+        """Restore the window from the ages of the latest starts; False: it was done already."""
+        arguments = [MARKER, WINDOW_MS, *(int(age * 1000) for age in ages)]
+        return bool(await PRIME.call(self._redis, [STARTS, WINDOW], arguments))
+
+    async def is_primed(self) -> bool:
+        return await self._redis.zscore(STARTS, MARKER) is not None
+
+    async def pulse(self, *, token: str, running: int, seconds: float) -> None:
+        """This worker lives, for `seconds` from now; 0: it leaves."""
+        await PULSE.call(self._redis, [WORKERS, RUNNING], [token, running, int(seconds * 1000)])
+
+    async def depth(self) -> Depth:
+        """How the line stands now, by Redis's clock."""
+        starts, checks, granted, paused, workers, running, waited = await DEPTH.call(
+            self._redis, [STARTS, CHECKS, WINDOW, PAUSED, WORKERS, RUNNING], [WINDOW_MS]
+        )
+        return Depth(
+            waiting=max(0, starts + checks - running),
+            running=running,
+            workers=workers,
+            starts_left=max(0, self._limit - granted) if self._limit else None,
+            paused=bool(paused),
+            oldest_seconds=waited / 1000,
+        )
+
+    async def pause(self) -> None:
+        await self._redis.set(PAUSED, "1")
+
+    async def resume(self) -> None:
+        pipe = self._redis.pipeline()
+        pipe.delete(PAUSED)
+        pipe.lpush(BELL, "1")
+        await pipe.execute()

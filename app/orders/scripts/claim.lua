@@ -1,0 +1,66 @@
+-- Take up to `want` due orders in one trip: first those that wait for the truth about a swap, which need no start,
+-- then those in line for one, as far as the window has starts left.
+-- KEYS: checks, starts, window, paused
+-- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker
+-- Returns: ms until starts are to be had again (0: they are), ms until something is due (-1: nothing known), 1 if primed,
+--          then id, grant, id, grant, … (an empty grant: none was needed)
+local want, lock_ms = tonumber(ARGV[1]), ARGV[2]
+local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local primed = redis.call('ZSCORE', KEYS[2], ARGV[7]) and 1 or 0
+local out, taken = {0, -1, primed}, 0
+
+local function take(line, most, grant)
+  local offset, count = 0, 0
+  while count < most do
+    local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, 100)
+    if #ids == 0 then break end
+    for _, id in ipairs(ids) do
+      if count < most and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
+        count = count + 1
+        out[#out + 1] = id
+        out[#out + 1] = grant and grant(id) or ''
+      end
+    end
+    offset = offset + 100
+  end
+  return count
+end
+
+local function grant(id)
+  local name = id .. ':' .. now
+  redis.call('ZADD', KEYS[3], now, name)
+  return name
+end
+
+taken = take(KEYS[1], want, nil)
+if redis.call('EXISTS', KEYS[4]) == 1 then
+  out[1] = 1000
+elseif taken < want then
+  if limit == 0 then
+    taken = taken + take(KEYS[2], want - taken, nil)
+  elseif primed == 1 then
+    redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - window)
+    local left = limit - redis.call('ZCARD', KEYS[3])
+    if left > 0 then
+      local most = math.min(left, want - taken)
+      local started = take(KEYS[2], most, grant)
+      if started > 0 then redis.call('PEXPIRE', KEYS[3], window) end
+      taken = taken + started
+      left = left - started
+    end
+    if left <= 0 then
+      local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+      out[1] = math.max(1, tonumber(oldest[2]) + window - now)
+    end
+  end
+end
+for _, line in ipairs({KEYS[1], KEYS[2]}) do
+  local due = redis.call('ZRANGEBYSCORE', line, '(' .. now, '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if #due > 0 then
+    local ms = math.max(1, tonumber(due[2]) - now)
+    if out[2] < 0 or ms < out[2] then out[2] = ms end
+  end
+end
+return out

@@ -1,0 +1,109 @@
+"""The tables. Alembic reads them from here; the SQL that fills them is in `orders/`."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from app.orders.lifecycle import ALIVE, Status
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+BaseUnits = sa.Numeric(20, 0)  # up to 2**64 - 1, one more bit than bigint has
+
+
+def _quoted(statuses: frozenset[Status]) -> str:
+    return ", ".join(f"'{status}'" for status in sorted(statuses))
+
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    # What was asked for; never changes.
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("token_in", sa.Text, nullable=False),
+    sa.Column("token_out", sa.Text, nullable=False),
+    sa.Column("amount_in", BaseUnits, nullable=False),
+    sa.Column("slippage_bps", sa.Integer, nullable=False),
+    sa.Column("min_amount_out", BaseUnits),
+    sa.Column("max_price_impact_bps", sa.Integer),
+    sa.Column("venues", pg.ARRAY(sa.Text)),
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
+    sa.Column("client_order_id", sa.Text),
+    sa.Column("retry_of", sa.Uuid, comment="the dead letter that this order tries again"),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="of the normalised body"),
+    sa.Column("request_id", sa.Text, nullable=False),
+    # Where it stands; one guarded statement moves it.
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False, comment="number of its last event"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0", comment="attempts begun"),
+    sa.Column("error", sa.Text),
+    sa.Column("code", sa.Text),
+    sa.Column("floor_out", BaseUnits, comment="fixed when first built, never loosened"),
+    sa.Column("swap", pg.JSON, comment="the signed swap: sent again as it is, never signed twice"),
+    sa.Column("tx_hash", sa.Text),
+    sa.Column("dex", sa.Text),
+    sa.Column("executed_price", sa.Numeric),
+    sa.Column("amount_out", BaseUnits),
+    # Who runs it, and when somebody must look.
+    sa.Column("claims", sa.Integer, nullable=False, server_default="0", comment="starts since progress"),
+    sa.Column("fence", sa.Integer, nullable=False, server_default="0", comment="raised by each new owner"),
+    sa.Column("lease_until", sa.DateTime(timezone=True)),
+    sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="place in line"),
+    sa.Column("look_at", sa.DateTime(timezone=True), nullable=False, comment="when the sweeper is due"),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("acknowledged_at", sa.DateTime(timezone=True), comment="a dead letter somebody has seen"),
+    sa.CheckConstraint(f"status IN ({_quoted(frozenset(Status))})", name="status_known"),
+    sa.CheckConstraint("amount_in BETWEEN 1 AND 18446744073709551615", name="amount_in_range"),
+    sa.CheckConstraint("slippage_bps BETWEEN 0 AND 10000", name="slippage_range"),
+    sa.CheckConstraint(
+        "status <> 'confirmed' OR (tx_hash IS NOT NULL AND amount_out IS NOT NULL)", name="confirmed_has_fill"
+    ),
+)
+sa.Index(
+    "orders_one_per_key",
+    orders.c.owner,
+    orders.c.idempotency_key,
+    unique=True,
+    postgresql_where=orders.c.idempotency_key.is_not(None),
+)
+sa.Index("orders_by_owner", orders.c.owner, orders.c.created_at, orders.c.id)
+sa.Index("orders_by_owner_status", orders.c.owner, orders.c.status, orders.c.created_at, orders.c.id)
+sa.Index(
+    "orders_to_look_at", orders.c.look_at, orders.c.id, postgresql_where=sa.text(f"status IN ({_quoted(ALIVE)})")
+)
+sa.Index(
+    "orders_dead_letters",
+    orders.c.updated_at,
+    orders.c.id,
+    postgresql_where=sa.text("status = 'failed' AND acknowledged_at IS NULL"),
+)
+
+order_events = sa.Table(
+    "order_events",
+    metadata,
+    sa.Column("order_id", sa.ForeignKey(orders.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("details", pg.JSON, comment="the rest of the event, word for word as it was announced"),
+)
+# Events arrive in the order of time: a few pages of summary answer "the last minutes" at no cost per insert.
+sa.Index(
+    "order_events_at",
+    order_events.c.at,
+    postgresql_using="brin",
+    postgresql_with={"pages_per_range": 16, "autosummarize": True},
+)
+
+# The database itself refuses a move that the lifecycle does not know: a trigger, made by the first migration.
