@@ -1,0 +1,112 @@
+"""The `engine` command. What can be expected to go wrong is one sentence and exit code 1."""
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from app.local import CannotStart
+from app.settings import Settings, SettingsError, load
+
+
+class OneSentence(TyperGroup):
+    """Tells what went wrong instead of showing where in our code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CannotStart, SettingsError) as error:
+            typer.echo(f"engine: {error}", err=True)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            typer.echo(f"engine: {error.filename}: {error.strerror}.", err=True)
+        raise typer.Exit(1)
+
+
+main = typer.Typer(
+    cls=OneSentence,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Executes market orders on the better of two venues, and tells the whole story as it happens.",
+)
+
+
+@main.command()
+def up(
+    reload: Annotated[bool, typer.Option(help="Start API and worker again when a source changes.")] = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    from app.local import supervisor
+
+    supervisor.up(load(), reload=reload)
+
+
+@main.command()
+def api() -> None:
+    """Run the API alone."""
+    settings = _with_servers()
+    from app.serving import serve
+
+    serve(settings)
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker alone."""
+    _with_servers()
+    from worker.main import main as work
+
+    work()
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    dsn = _with_servers().postgres_dsn
+    from migrations.upgrade import upgrade
+
+    assert dsn
+    upgrade(dsn)
+
+
+@main.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what runs here, and where."""
+    from app.local import state
+
+    report = state.report(load().engine_home.absolute())
+    if as_json:
+        typer.echo(json.dumps(report))
+    elif report["api"]["url"] is None:
+        typer.echo("Nothing runs here; `engine up` starts it.")
+    else:
+        for name, facts in report.items():
+            typer.echo(f"{name:9} " + "  ".join(str(fact or "down") for fact in facts.values()))
+
+
+def _with_servers() -> Settings:
+    """The settings with both servers known: the environment's, or those of the `engine up` that runs here."""
+    settings = load()
+    if settings.postgres_dsn and settings.redis_dsn:
+        return settings
+    from app.local import state
+
+    running = state.read(settings.engine_home.absolute())
+    if running is None:
+        raise CannotStart(
+            "DATABASE_URL and REDIS_URL are not set, and no `engine up` runs here: do one or the other."
+        )
+    # In the environment: the app reads its settings for itself.
+    os.environ["DATABASE_URL"] = settings.postgres_dsn or running.postgres
+    os.environ["REDIS_URL"] = settings.redis_dsn or running.redis
+    return load()
+
+
+if __name__ == "__main__":
+    main()

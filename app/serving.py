@@ -1,0 +1,69 @@
+"""The API process: which socket it listens on, and how uvicorn runs it."""
+
+import os
+import resource
+import socket
+from contextlib import suppress
+
+import uvicorn
+
+from app.settings import Settings, SettingsError
+
+# Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
+# in its queue instead of being refused.
+INHERITED = "ENGINE_LISTEN_FD"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket for this address; one sentence if it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        raise SettingsError(f"HOST: {host} is not an address of this machine.") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"PORT: cannot listen on {host}:{port} ({error.strerror}); choose another."
+        ) from None
+    return listener
+
+
+def serve(settings: Settings) -> None:
+    """Runs the API in this very process until SIGTERM or Ctrl-C."""
+    inherited = os.environ.pop(INHERITED, None)
+    listener = socket.socket(fileno=int(inherited)) if inherited else listen(settings.host, settings.port)
+    _allow_many_sockets(settings.max_sockets)
+    config = uvicorn.Config(
+        "app.main:app",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=4096,  # clients send little; what they may send is small
+        ws_per_message_deflate=False,  # costs 100 KiB a socket, saves little on frames this short
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        access_log=False,
+        log_config=None,  # the app logs, in its own way
+        server_header=False,
+        timeout_graceful_shutdown=8,
+    )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _allow_many_sockets(wanted: int) -> None:
+    """Raises the soft limit on open files as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = wanted + 1024
+    if hard != resource.RLIM_INFINITY:
+        target = min(target, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        with suppress(ValueError, OSError):  # macOS has a second, lower limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
