@@ -1,0 +1,63 @@
+"""The only place where decimals turn into integers and back: inside, amounts are integers in base units.
+
+No float and no context-dependent `Decimal` touches an amount: text is cut and padded, integers are divided.
+"""
+
+import re
+
+MAX_UNITS = 2**64 - 1
+"""What an SPL token account can hold."""
+
+SIGNIFICANT_DIGITS = 12
+"""How many digits of a price are kept (rounded down); amounts are always exact."""
+
+_GRAMMAR = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?")
+
+
+class AmountError(ValueError):
+    """The message is a sentence for the client; it never repeats what the client sent."""
+
+
+def to_base_units(text: str, decimals: int) -> int:
+    """The base units in a decimal text, 1 … 2**64 - 1.
+
+    Finer than the token is refused as written, also when the surplus digits are zeros: an amount with seven
+    decimals for a token that has six was meant for another token, and guessing is not ours to do.
+    """
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        raise AmountError(
+            "The amount must be a plain decimal number: up to 20 digits, and up to 18 after a point."
+        )
+    whole, fraction = match[1], match[2] or ""
+    if len(fraction) > decimals:
+        raise AmountError(f"The amount is finer than the token, which has {decimals} decimals.")
+    units = int(whole + fraction.ljust(decimals, "0"))
+    if units == 0:
+        raise AmountError("The amount must be greater than zero.")
+    if units > MAX_UNITS:
+        raise AmountError("The amount is larger than a token account can hold.")
+    return units
+
+
+def to_decimal(units: int, decimals: int) -> str:
+    """The exact value in its shortest form: `"1.5"`, `"149.622015"`, `"2"`."""
+    sign, digits = ("-", str(-units)) if units < 0 else ("", str(units))
+    digits = digits.rjust(decimals + 1, "0")
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def price(amount_in: int, decimals_in: int, amount_out: int, decimals_out: int) -> str:
+    """How much comes out for one in, rounded down to `SIGNIFICANT_DIGITS`; whole digits are never rounded."""
+    if amount_in <= 0 or amount_out < 0:
+        raise ValueError("a price needs a positive amount in and an amount out")
+    numerator, denominator = amount_out * 10**decimals_in, amount_in * 10**decimals_out
+    if numerator == 0:
+        return "0"
+    # The exponent of the leading digit, found exactly: guess by length, correct by one.
+    lead = len(str(numerator)) - len(str(denominator))
+    if numerator * 10 ** max(-lead, 0) < denominator * 10 ** max(lead, 0):
+        lead -= 1
+    places = max(SIGNIFICANT_DIGITS - 1 - lead, 0)
+    return to_decimal(numerator * 10**places // denominator, places)

@@ -1,0 +1,23 @@
+"""Bytes in the alphabet Solana writes addresses and signatures in."""
+
+_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+
+
+def encode(data: bytes) -> str:
+    """Base58 without a checksum; leading zero bytes become leading ones."""
+    number, pairs = int.from_bytes(data, "big"), []
+    while number:
+        number, rest = divmod(number, 58 * 58)
+        pairs.append(_PAIRS[rest])
+    digits = "".join(reversed(pairs)).lstrip("1")
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
+
+
+def decode(text: str) -> bytes:
+    """The bytes a text stands for; `ValueError` for a character outside the alphabet."""
+    number = 0
+    for character in text:
+        number = number * 58 + _ALPHABET.index(character)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -1,0 +1,157 @@
+"""Which tokens there are and which pools the venues run for them, as `markets.toml` says."""
+
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from app.dex import base58
+from app.dex.amounts import to_base_units
+from app.dex.errors import DexError
+
+NATIVE_SOL = "SOL"
+USD_DECIMALS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    symbol: str
+    mint: str
+    name: str
+    decimals: int
+    usd: int
+    """Reference price of one whole token, in 10⁻¹² dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One pool of one venue, as configured."""
+
+    id: str
+    """Looks like the address it stands for; made from venue and pair."""
+    venue: str
+    x: Token
+    y: Token
+    depth_usd: int
+    lean: int
+    options: dict[str, Any]
+    """What only this kind of venue reads."""
+
+    @property
+    def pair(self) -> str:
+        """The two tokens, in the same order whichever way round the pool has them."""
+        return "-".join(sorted((self.x.symbol, self.y.symbol)))
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFees:
+    """What the chain charges for a swap on a venue, in lamports."""
+
+    network_fee: int = 5_000
+    network_fee_per_extra_leg: int = 0
+
+
+class UnknownToken(DexError):
+    """No such symbol and no such mint."""
+
+    def __init__(self) -> None:
+        super().__init__("unsupported_pair", "This token is not traded here.")
+
+
+Leg = tuple[Market, bool]
+"""A pool and whether X goes in."""
+
+
+class Markets:
+    """All tokens and pools, and the ways through them. Immutable once loaded."""
+
+    def __init__(
+        self, tokens: Collection[Token], pools: Collection[Market], fees: dict[str, VenueFees] | None = None
+    ) -> None:
+        self.tokens = tuple(tokens)
+        self.pools = tuple(pools)
+        self.fees = fees or {}
+        self._tokens = {token.symbol: token for token in tokens} | {token.mint: token for token in tokens}
+        self._paths: dict[tuple[str, str, str], tuple[tuple[Leg, ...], ...]] = {}
+
+    @staticmethod
+    def load(path: Path | None = None) -> "Markets":
+        """The markets in a file; by default those in `markets.toml` beside this module."""
+        return Markets.parse((path or Path(__file__).with_name("markets.toml")).read_text(encoding="utf-8"))
+
+    @staticmethod
+    def parse(text: str) -> "Markets":
+        data = tomllib.loads(text)
+        tokens = {
+            row["symbol"]: Token(**row | {"usd": to_base_units(row["usd"], USD_DECIMALS)})
+            for row in data["tokens"]
+        }
+        pools = [_market(dict(row), tokens) for row in data["pools"]]
+        if len({pool.id for pool in pools}) < len(pools):
+            raise ValueError("a venue has two pools for the same pair")
+        fees = {name: VenueFees(**row) for name, row in data.get("venues", {}).items()}
+        return Markets(tokens.values(), pools, fees)
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues that have pools, by name."""
+        return tuple(sorted({pool.venue for pool in self.pools}))
+
+    def token(self, symbol_or_mint: str) -> Token:
+        try:
+            return self._tokens[symbol_or_mint]
+        except KeyError:
+            raise UnknownToken from None
+
+    def serves(self, token_in: Token, token_out: Token, *, only: Collection[str] | None = None) -> bool:
+        """Whether any venue (any of `only`) trades the pair, directly or in two hops."""
+        return any(
+            self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only
+        )
+
+    def paths(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+        """The ways through one venue's pools: the direct ones, or else those in two hops."""
+        key = (venue, token_in.symbol, token_out.symbol)
+        if key not in self._paths:
+            self._paths[key] = self._find(venue, token_in, token_out)
+        return self._paths[key]
+
+    def network_cost(self, lamports: int, token: Token) -> int:
+        """A network fee in units of a token, at reference prices and rounded up."""
+        sol = self._tokens[NATIVE_SOL]
+        numerator, denominator = lamports * sol.usd * _one(token), token.usd * _one(sol)
+        return -(-numerator // denominator)
+
+    def _find(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+        if token_in == token_out:
+            return ()
+        here = [pool for pool in self.pools if pool.venue == venue]
+        legs = [leg for pool in here for leg in ((pool, True), (pool, False))]
+        out_of = [leg for leg in legs if _ends(leg)[0] == token_in]
+        into = [leg for leg in legs if _ends(leg)[1] == token_out]
+        direct = tuple((leg,) for leg in out_of if leg in into)
+        return direct or tuple((a, b) for a in out_of for b in into if _ends(a)[1] == _ends(b)[0])
+
+
+def _ends(leg: Leg) -> tuple[Token, Token]:
+    pool, x_to_y = leg
+    return (pool.x, pool.y) if x_to_y else (pool.y, pool.x)
+
+
+def _one(token: Token) -> int:
+    """The base units of one whole token."""
+    return int(10**token.decimals)
+
+
+def _market(row: dict[str, Any], tokens: dict[str, Token]) -> Market:
+    venue, x, y = row.pop("venue"), tokens[row.pop("x")], tokens[row.pop("y")]
+    depth, lean = row.pop("depth_usd"), row.pop("lean", 1)
+    if lean not in (1, -1):
+        raise ValueError("a pool leans 1 or -1")
+    return Market(_address(f"{venue}/{x.symbol}-{y.symbol}"), venue, x, y, depth, lean, row)
+
+
+def _address(name: str) -> str:
+    return base58.encode(blake2b(name.encode(), digest_size=32).digest())
