@@ -26,9 +26,7 @@ def to_base_units(text: str, decimals: int) -> int:
     """
     match = _GRAMMAR.fullmatch(text)
     if match is None:
-        raise AmountError(
-            "The amount must be a plain decimal number: up to 20 digits, and up to 18 after a point."
-        )
+        raise AmountError("The amount must be a plain decimal number: up to 20 digits, and up to 18 after a point.")
     whole, fraction = match[1], match[2] or ""
     if len(fraction) > decimals:
         raise AmountError(f"The amount is finer than the token, which has {decimals} decimals.")

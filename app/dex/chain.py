@@ -41,9 +41,7 @@ class SignedSwap:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "SignedSwap":
-        return SignedSwap(
-            data["signature"], BuiltSwap.from_json(data["swap"]), data["memo"], data["lastValidHeight"]
-        )
+        return SignedSwap(data["signature"], BuiltSwap.from_json(data["swap"]), data["memo"], data["lastValidHeight"])
 
 
 @dataclass(frozen=True, slots=True)

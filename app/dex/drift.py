@@ -2,7 +2,7 @@
 
 Nothing is remembered or drawn: whoever asks about the same moment gets the same answer, so the API's preview,
 the worker's quote and the chain's fill agree. Two pools of a pair that lean opposite ways swing around each
-other, crossing every 12 s, and once in ten minutes one of them rides up to 2.3 % above the other and back.
+other, crossing every 6 s, and once in a quarter of an hour one of them rides up to 2.3 % above the other.
 """
 
 from hashlib import blake2b
@@ -11,9 +11,9 @@ BILLION = 10**9
 SLOPE = 195
 """Billionths per millisecond: at most 2 bps a second, even measured from a price's lowest point."""
 
-CYCLE_MS = 600_000
-SWINGS_MS = 480_000
-SWING_MS = 24_000
+CYCLE_MS = 900_000
+SWINGS_MS = 780_000
+SWING_MS = 12_000
 """One swing up, down and back. It divides `SWINGS_MS`: swings and excursions both begin and end at 0."""
 
 

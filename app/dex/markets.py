@@ -85,8 +85,7 @@ class Markets:
     def parse(text: str) -> "Markets":
         data = tomllib.loads(text)
         tokens = {
-            row["symbol"]: Token(**row | {"usd": to_base_units(row["usd"], USD_DECIMALS)})
-            for row in data["tokens"]
+            row["symbol"]: Token(**row | {"usd": to_base_units(row["usd"], USD_DECIMALS)}) for row in data["tokens"]
         }
         pools = [_market(dict(row), tokens) for row in data["pools"]]
         if len({pool.id for pool in pools}) < len(pools):
@@ -107,9 +106,7 @@ class Markets:
 
     def serves(self, token_in: Token, token_out: Token, *, only: Collection[str] | None = None) -> bool:
         """Whether any venue (any of `only`) trades the pair, directly or in two hops."""
-        return any(
-            self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only
-        )
+        return any(self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only)
 
     def paths(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
         """The ways through one venue's pools: the direct ones, or else those in two hops."""

@@ -14,8 +14,8 @@ from app.dex.markets import USD_DECIMALS, Market, Token
 class Shape(Protocol):
     """A market's pool with everything worked out that does not depend on the moment."""
 
-    def at(self, drift: int) -> curves.Pool:
-        """The pool when its price is `drift` billionths off the reference."""
+    def at(self, drift: int, now: int) -> curves.Pool:
+        """The pool at `now` (Unix seconds), when its price is `drift` billionths off the reference."""
 
 
 class Reserves:
@@ -26,7 +26,7 @@ class Reserves:
         self._y = _units(market.depth_usd, 2, market.y)
         self._fee = market.options.get("fee_bps", 30) * 100
 
-    def at(self, drift: int) -> curves.ConstantProductPool:
+    def at(self, drift: int, now: int) -> curves.ConstantProductPool:
         return curves.ConstantProductPool(self._x, self._y * (BILLION + drift) // BILLION, self._fee)
 
 
@@ -67,12 +67,14 @@ class Ladder:
             variable_fee_control=market.options.get("variable_fee_control", 40_000),
             max_volatility_accumulator=350_000,
         )
-        self._reference = curves.DlmmPool(fees, active, 0, 0, active, 0, tuple(bins))
+        volatility = market.options.get("volatility_bps", 120) * 10**4 // step
+        self._reference = curves.DlmmPool(fees, active, volatility, volatility, active, 0, tuple(bins))
 
-    def at(self, drift: int) -> curves.DlmmPool:
+    def at(self, drift: int, now: int) -> curves.DlmmPool:
         scale = BILLION + drift
         bins = tuple(curves.Bin(i, x, y, price * scale // BILLION) for i, x, y, price in self._reference.bins)
-        return replace(self._reference, bins=bins)
+        # Traded a moment ago, so the volatility it remembers has not begun to decay.
+        return replace(self._reference, bins=bins, last_update_timestamp=now)
 
 
 def nearest_bin(price: int, bin_step: int) -> int:

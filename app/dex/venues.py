@@ -154,7 +154,8 @@ class PoolVenue:
             if len(self._pools) >= 512:
                 self._pools.clear()
             shape = self._shapes[market.id][1]
-            pool = shape.at(drift(self._seed, market.pair, market.lean, slot * self._block_ms))
+            at_ms = slot * self._block_ms
+            pool = shape.at(drift(self._seed, market.pair, market.lean, at_ms), at_ms // 1000)
             self._pools[key] = pool
         return pool
 
@@ -177,8 +178,6 @@ class Meteora(PoolVenue):
         return Ladder(market)
 
 
-def open_venues(
-    markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400
-) -> Sequence[PoolVenue]:
+def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:
     """Both simulated venues over the same markets."""
     return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in (Raydium, Meteora)]
