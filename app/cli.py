@@ -99,9 +99,7 @@ def _with_servers() -> Settings:
 
     running = state.read(settings.engine_home.absolute())
     if running is None:
-        raise CannotStart(
-            "DATABASE_URL and REDIS_URL are not set, and no `engine up` runs here: do one or the other."
-        )
+        raise CannotStart("DATABASE_URL and REDIS_URL are not set, and no `engine up` runs here: do one or the other.")
     # In the environment: the app reads its settings for itself.
     os.environ["DATABASE_URL"] = settings.postgres_dsn or running.postgres
     os.environ["REDIS_URL"] = settings.redis_dsn or running.redis

@@ -29,9 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            f"PORT: cannot listen on {host}:{port} ({error.strerror}); choose another."
-        ) from None
+        raise SettingsError(f"PORT: cannot listen on {host}:{port} ({error.strerror}); choose another.") from None
     return listener
 
 

@@ -45,9 +45,7 @@ async def _upgrade(dsn: str, patience: float) -> None:
 async def _reach(dsn: str, patience: float) -> asyncpg.Connection:
     address = urlsplit(dsn)
     if not address.hostname and "host" not in parse_qs(address.query):
-        raise SettingsError(
-            "DATABASE_URL: a Postgres address looks like postgresql://user:password@host:5432/name."
-        )
+        raise SettingsError("DATABASE_URL: a Postgres address looks like postgresql://user:password@host:5432/name.")
     where = f"the database {address.path.lstrip('/')!r} at {address.netloc.rpartition('@')[2]}"
     deadline = time.monotonic() + patience
     while True:

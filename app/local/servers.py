@@ -38,9 +38,7 @@ class Server:
     def last_words(self) -> str:
         """The end of its log, for whoever wants to know why it stopped."""
         lines = self.log.read_text(errors="replace").splitlines()[-8:]
-        return "\n".join(
-            [f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)]
-        )
+        return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
 
 
 def start_postgres(premises: Premises, guard: Guard) -> Server:
@@ -93,9 +91,7 @@ async def answers(server: Server) -> None:
         if server.process.poll() is not None:
             raise CannotStart(server.last_words())
         if time.monotonic() > deadline:
-            raise CannotStart(
-                f"{server.name} did not answer within {START_SECONDS:.0f} s; its log is {server.log}."
-            )
+            raise CannotStart(f"{server.name} did not answer within {START_SECONDS:.0f} s; its log is {server.log}.")
         await asyncio.sleep(0.01)
 
 

@@ -17,9 +17,7 @@ STEADY_AFTER = 10.0  # seconds; a process that lived this long starts again at o
 
 
 class Service:
-    def __init__(
-        self, name: str, guard: Guard, environment: Mapping[str, str], inherits: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, name: str, guard: Guard, environment: Mapping[str, str], inherits: Sequence[int] = ()) -> None:
         self.name = name
         self._guard, self._environment, self._inherits = guard, environment, tuple(inherits)
         self._process: subprocess.Popen[bytes] | None = None

@@ -90,9 +90,9 @@ class Supervisor:
 
         for server in self._servers:
             asyncio.run(servers.answers(server))
+        upgrade(postgres, patience=3)
         if redis == self._settings.redis_dsn:
             _check_redis(redis)
-        upgrade(postgres, patience=3)
         return postgres, redis
 
     def _start_services(self, postgres: str, redis: str) -> None:
@@ -118,9 +118,7 @@ class Supervisor:
             self._watch_servers()
             for service in self._services:
                 if death := service.death():
-                    raise CannotStart(
-                        f"The {service.name} stopped while starting ({death}); see its lines above."
-                    )
+                    raise CannotStart(f"The {service.name} stopped while starting ({death}); see its lines above.")
             if time.monotonic() > deadline:
                 raise CannotStart(f"The API was not ready within {READY_SECONDS:.0f} s.")
         if not self._interrupts:
@@ -170,11 +168,7 @@ class Supervisor:
         host = self._settings.host
         if host in ("0.0.0.0", "::"):  # everywhere: also here  # noqa: S104
             host = "127.0.0.1"
-        return (
-            f"http://[{host}]:{self._settings.port}"
-            if ":" in host
-            else f"http://{host}:{self._settings.port}"
-        )
+        return f"http://[{host}]:{self._settings.port}" if ":" in host else f"http://{host}:{self._settings.port}"
 
     def _greet(self) -> None:
         print(GREETING.format(url=self._url, home=self._home), flush=True)
