@@ -126,6 +126,8 @@ class PoolVenue:
         """What a swap brings if it lands at a slot, or the venue's refusal. For the simulated chain."""
         path: list[Leg] = []
         for pool, token_in in zip(swap.pools, swap.route, strict=False):
+            if pool not in self._shapes:
+                raise DexError("venue_unavailable", "The venue has no such pool any more.")
             market, _ = self._shapes[pool]
             path.append((market, market.x.symbol == token_in))
         out = self._walk(tuple(path), swap.amount_in, slot)[-1].amount_out

@@ -120,7 +120,7 @@ def test_volatility_is_remembered_for_a_while(now: int, index: int, reference: i
 
 
 def test_an_untouched_bin_gets_its_price_from_its_id() -> None:
-    data = {name: 0 for name in DlmmFees.__dataclass_fields__} | {
+    data = dict.fromkeys(DlmmFees.__dataclass_fields__, 0) | {
         "bin_step": 25,
         "active_id": 3,
         "volatility_accumulator": 0,

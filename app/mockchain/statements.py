@@ -1,0 +1,55 @@
+"""What the simulated chain says to the database: its one table, and the questions it asks of it.
+
+It shares nothing with the engine but the server: no migration knows this schema and no key points into it.
+Time is the database's clock, in milliseconds; a height is that, divided by the block time.
+"""
+
+OPEN = """
+CREATE SCHEMA IF NOT EXISTS chain;
+CREATE TABLE IF NOT EXISTS chain.transactions (
+    signature          text PRIMARY KEY,
+    memo               text NOT NULL,
+    status             text NOT NULL CHECK (status IN ('landed', 'failed', 'dropped')),
+    code               text,
+    amount_out         numeric(20, 0),
+    slot               bigint NOT NULL,
+    landed_at          timestamptz NOT NULL,
+    last_valid_height  bigint NOT NULL,
+    sent_at            timestamptz NOT NULL,
+    CHECK ((status = 'landed') = (amount_out IS NOT NULL)),
+    CHECK ((status = 'landed') = (code IS NULL)),
+    CHECK (slot <= last_valid_height)
+);
+"""
+
+# Two processes that create the same schema at once would fail, in spite of IF NOT EXISTS.
+OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
+
+CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+# One statement: under the signature's lock it reads the clock, and writes only if the swap may still land.
+SEND = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended($1, 0))),
+     clock AS MATERIALIZED (SELECT clock_timestamp() AS now FROM held),
+     sent AS (
+        INSERT INTO chain.transactions
+            (signature, memo, status, code, amount_out, slot, landed_at, last_valid_height, sent_at)
+        SELECT $1, $2, $3, $4, $5, $6, to_timestamp($7::bigint / 1000.0), $8, clock.now
+        FROM clock
+        WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $9::bigint <= $8
+        ON CONFLICT DO NOTHING
+     )
+SELECT floor(extract(epoch FROM now) * 1000)::bigint FROM clock
+"""
+
+ASK = """
+SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
+       t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
+FROM (SELECT clock_timestamp() AS now) AS clock
+LEFT JOIN chain.transactions t ON t.signature = $1
+"""
+
+# Before a signature may be called absent, a send of it that is under way has to be over: its commit can be held up
+# for longer than its blockhash lives. Once the lock is had, an earlier send shows in the next statement, and a later
+# one will read a later clock.
+ABSENT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"

@@ -1,0 +1,226 @@
+"""The simulated chain behaves like one, on a real database."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+from unittest.mock import patch
+
+import asyncpg
+import pytest
+
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, sign, verdict
+from app.dex.errors import RETRY, DexError
+from app.dex.quotes import BuiltSwap
+from app.mockchain import statements
+from app.mockchain.fate import STALE_LIFE
+from app.mockchain.ledger import MockChain
+
+
+class Counter:
+    """A venue that fills at a price which depends on the slot alone."""
+
+    name = "raydium"
+
+    def fill(self, swap: BuiltSwap, slot: int) -> int:
+        if slot < swap.min_amount_out:
+            raise DexError("slippage_exceeded", "below the minimum")
+        return slot
+
+
+SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True, unwrap_sol=False)
+
+
+def chain_on(dsn: str, **conditions: Any) -> Any:
+    given: dict[str, Any] = {"block_ms": 400, "execution_ms_min": 0, "execution_ms_max": 0, "venues": [Counter()]} | conditions
+    return MockChain.open(dsn, **given)
+
+
+@pytest.fixture
+async def chain(postgres_dsn: str) -> AsyncIterator[MockChain]:
+    opened = await chain_on(postgres_dsn)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def ledger(postgres_dsn: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(postgres_dsn)
+    yield connection
+    await connection.close()
+
+
+def signed(blockhash: Blockhash, *, memo: str = "order", attempt: int = 1, swap: BuiltSwap = SWAP) -> SignedSwap:
+    return sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
+
+
+async def rows(ledger: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in await ledger.fetch("SELECT * FROM chain.transactions ORDER BY sent_at")]
+
+
+async def test_what_is_sent_lands_with_what_the_venue_gives_at_the_landing_slot(chain: MockChain, ledger: Any) -> None:
+    swap = signed(await chain.blockhash())
+    await chain.send(swap)
+    outcome = (await chain.ask(swap.signature)).outcome
+    assert outcome is not None
+    assert outcome == Outcome("landed", outcome.slot, amount_out=outcome.slot)
+    [row] = await rows(ledger)
+    assert (row["memo"], row["status"], row["slot"]) == ("order", "landed", outcome.slot)
+    assert int(row["landed_at"].timestamp() * 1000) // 400 == outcome.slot
+
+
+async def test_the_slot_is_the_databases_clock(chain: MockChain, ledger: Any) -> None:
+    before = await ledger.fetchval("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000 / 400)::bigint")
+    blockhash = await chain.blockhash()
+    after = await ledger.fetchval("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000 / 400)::bigint")
+    assert before <= blockhash.slot <= after
+    assert blockhash.last_valid_height == blockhash.slot + BLOCKHASH_LIFE
+
+
+async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) -> None:
+    chain = await chain_on(postgres_dsn, block_ms=60_000)
+    await chain.blockhash()
+    with patch.object(statements, "CLOCK", "SELECT 1/0"):
+        await chain.send(signed(await chain.blockhash()))
+        chain._read_at -= 60
+        with pytest.raises(DexError, match="rpc_timeout"):
+            await chain.blockhash()
+    await chain.close()
+
+
+async def test_the_same_signature_lands_once_however_often_it_is_sent(chain: MockChain, ledger: Any) -> None:
+    swap = signed(await chain.blockhash())
+    await chain.send(swap)
+    [first] = await rows(ledger)
+    await asyncio.gather(*(chain.send(swap) for _ in range(20)))
+    assert await rows(ledger) == [first]
+
+
+async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(postgres_dsn: str, ledger: Any) -> None:
+    chain = await chain_on(postgres_dsn, execution_ms_min=2_000, execution_ms_max=3_000)
+    swap = signed(await chain.blockhash())
+    await chain.send(swap)
+    snapshot = await chain.ask(swap.signature)
+    assert verdict(snapshot, swap.last_valid_height) == "unknown"
+    await chain.close()
+
+    [row] = await rows(ledger)
+    took = (row["landed_at"] - row["sent_at"]).total_seconds()
+    assert 1.9 <= took <= 3.0
+    await ledger.execute("UPDATE chain.transactions SET landed_at = clock_timestamp()")
+    other = await chain_on(postgres_dsn)
+    assert verdict(await other.ask(swap.signature), swap.last_valid_height) == "landed"
+    await other.close()
+
+
+async def test_a_price_below_the_minimum_is_refused_at_the_fill(chain: MockChain) -> None:
+    blockhash = await chain.blockhash()
+    swap = signed(blockhash, swap=dataclasses.replace(SWAP, min_amount_out=blockhash.slot * 2))
+    await chain.send(swap)
+    snapshot = await chain.ask(swap.signature)
+    assert snapshot.outcome is not None
+    assert (snapshot.outcome.status, snapshot.outcome.code) == ("failed", "slippage_exceeded")
+    assert snapshot.outcome.amount_out is None
+
+
+async def test_after_its_last_valid_height_a_swap_never_lands(chain: MockChain, ledger: Any) -> None:
+    now = await chain.blockhash()
+    swap = signed(dataclasses.replace(now, last_valid_height=now.slot - 1))
+    await chain.send(swap)
+    assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
+    assert await rows(ledger) == []
+
+
+async def test_a_clock_read_long_ago_does_not_let_a_late_swap_in(chain: MockChain, ledger: Any) -> None:
+    now = await chain.blockhash()
+    swap = signed(dataclasses.replace(now, last_valid_height=now.slot + 20))
+    chain._clock_ms -= 60_000  # as if this process had been stopped for a minute after reading it
+    swap = dataclasses.replace(swap, last_valid_height=now.slot - 100)
+    await chain.send(swap)
+    assert await rows(ledger) == []
+
+
+async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
+    chain: MockChain, ledger: Any, postgres_dsn: str
+) -> None:
+    now = await chain.blockhash()
+    swap = signed(now)
+    held = ledger.transaction()
+    await held.start()
+    landed_ms = now.slot * 400
+    arguments = (swap.signature, "order", "landed", None, 7, now.slot, landed_ms, swap.last_valid_height, 400)
+    await ledger.fetchval(statements.SEND, *arguments)  # written, and its commit is held up
+
+    question = asyncio.create_task(chain.ask(swap.signature))
+    watcher = await asyncpg.connect(postgres_dsn)
+    while not question.done() and not await watcher.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+        await asyncio.sleep(0.01)
+    await held.commit()
+    assert (await question).outcome == Outcome("landed", now.slot, amount_out=7)
+    await watcher.close()
+
+
+async def test_a_dropped_swap_looks_like_one_that_was_never_sent(chain: MockChain, ledger: Any) -> None:
+    now = await chain.blockhash()
+    swap = signed(dataclasses.replace(now, last_valid_height=now.slot + STALE_LIFE))
+    await chain.send(swap)
+    assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "unknown"
+    [row] = await rows(ledger)
+    assert (row["status"], row["code"]) == ("dropped", "tx_dropped")
+    assert verdict(await chain.ask(swap.signature), now.slot - 1) == "expired"
+
+
+async def test_the_failure_rate_is_the_share_of_sends_that_fail_in_a_retryable_way(
+    postgres_dsn: str, ledger: Any
+) -> None:
+    chain = await chain_on(postgres_dsn, failure_rate=0.5)
+    for i in range(400):
+        await chain.send(signed(await chain.blockhash(), memo=str(i)))
+    counts = dict(await ledger.fetch("SELECT status, count(*) FROM chain.transactions GROUP BY 1"))
+    assert 160 <= counts["landed"] <= 240
+    assert 20 <= counts["dropped"] <= 60
+    codes = {row["code"] for row in await rows(ledger) if row["code"]}
+    assert codes <= RETRY
+    # What is dropped is known to be so within seconds, not when a whole blockhash life is over.
+    left = await ledger.fetchval(
+        "SELECT max(last_valid_height - slot) FROM chain.transactions WHERE status = 'dropped'"
+    )
+    assert left <= STALE_LIFE
+    await chain.close()
+
+
+async def test_at_a_failure_rate_of_one_nothing_lands(postgres_dsn: str, ledger: Any) -> None:
+    chain = await chain_on(postgres_dsn, failure_rate=1.0)
+    for i in range(50):
+        await chain.send(signed(await chain.blockhash(), memo=str(i)))
+    assert await ledger.fetchval("SELECT count(*) FROM chain.transactions WHERE status = 'landed'") == 0
+    await chain.close()
+
+
+async def test_many_processes_may_open_the_chain_at_once(postgres_dsn: str) -> None:
+    chains = await asyncio.gather(*(chain_on(postgres_dsn) for _ in range(8)))
+    assert all(chain._prepared for chain in chains)
+    await asyncio.gather(*(chain.close() for chain in chains))
+
+
+async def test_a_chain_whose_server_is_away_opens_and_says_so_when_asked() -> None:
+    chain = await chain_on("postgresql://postgres@127.0.0.1:1/none", patience=1.0)
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await chain.blockhash()
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await chain.ask("signature")
+    with pytest.raises(DexError, match="outcome_unknown"):
+        await chain.send(signed(Blockhash("hash", 200, 50)))
+    await chain.close()
+
+
+async def test_a_chain_that_does_not_answer_is_given_up_in_bounded_time(postgres_dsn: str, ledger: Any) -> None:
+    chain = await chain_on(postgres_dsn, patience=0.2)
+    swap = signed(await chain.blockhash())
+    async with ledger.transaction():
+        await ledger.execute("LOCK chain.transactions")
+        with pytest.raises(DexError, match="outcome_unknown"):
+            await chain.send(swap)
+    await chain.send(swap)
+    assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "landed"
+    await chain.close()
