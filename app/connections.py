@@ -57,12 +57,8 @@ async def _nothing_to_reset(_: Any) -> None:
     """Every statement here stands alone; the stock reset would cost a round trip for each."""
 
 
-def patient_redis(url: str, **options: Any) -> Redis:
-    """For the worker: waits for ever, because without Redis it has nothing to do. Blocking calls stay below 5 s."""
-    return Redis(connection_pool=patient_pool(url), **options)
-
-
 def patient_pool(url: str) -> ConnectionPool:
+    """For the worker: waits for ever, because without Redis it has nothing to do. Blocking calls stay below 5 s."""
     return ConnectionPool.from_url(
         url,
         socket_connect_timeout=1,
@@ -77,7 +73,8 @@ def patient_pool(url: str) -> ConnectionPool:
 
 def quick_redis(url: str) -> Redis:
     """For the API and the announcer: fails at once; what it could not say, the book still knows."""
-    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+    redis: Redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+    return redis
 
 
 class RedisAway(Exception):

@@ -1,16 +1,123 @@
-"""The API process: `uvicorn app.main:create_app --factory`, or `engine api`."""
+"""The API process, `engine api` or `uvicorn app.main:app`: the only place where its parts are wired together."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from app.access.callers import Doorkeeper
+from app.api import docs, health, market, operator, orders, problems, stream_all, streams
+from app.api.parts import Parts
+from app.api.requests import Requests
+from app.connections import Breaker, open_postgres, quick_redis
+from app.dex.markets import Markets
+from app.dex.router import Router
+from app.dex.venues import open_venues
+from app.logs import configure
+from app.orders.announcing import Announcer
+from app.orders.book import Book
+from app.orders.feed import Feed
+from app.orders.intake import Intake
+from app.orders.presence import Presence
+from app.orders.queue import Line
+from app.orders.reading import Reader
+from app.settings import Settings, SettingsError, load
+from migrations.upgrade import newest_revision
+
+log = logging.getLogger("engine.api")
+
+WEB = Path(__file__).parent / "web"
+MOST_BODY = 64 * 1024
+
+ABOUT = """
+Executes market orders on the better of two (mock) Solana venues, Raydium and Meteora.
+
+`POST /api/orders/execute` answers once the order is on disk; a separate worker executes it. Every step is streamed:
+open a WebSocket on the answer's `wsUrl`, or read `GET /api/orders/{id}/events` as Server-Sent Events.
+"""
 
 
-def create_app() -> FastAPI:
-    app = FastAPI(title="Order Execution Engine")
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or load()
+    configure(settings)
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_parts(settings) as parts:
+            app.state.parts = parts
+            if settings.engine_mode == "local":
+                log.warning("local mode: whoever reaches this address may trade", extra={"host": settings.host})
+            yield
 
+    app = FastAPI(
+        title="Order Execution Engine",
+        version="0.1.0",
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MOST_BODY,
+        openapi_tags=docs.TAGS,
+    )
+    problems.install(app)
+    docs.install(app)
+    for module in (streams, orders, stream_all, market, operator, health):
+        app.include_router(module.router)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(WEB / "index.html")
+
+    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.add_middleware(Requests)
     return app
+
+
+@contextlib.asynccontextmanager
+async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """All parts of an API process, started; stopped again at the end."""
+    dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
+    if dsn is None or redis_url is None:
+        raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
+    pool = await open_postgres(dsn, size=settings.db_pool_size)
+    redis = quick_redis(redis_url)
+    markets = Markets.load()
+    venues = open_venues(
+        markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
+    )
+    reader = Reader(pool)
+    line = Line(redis, starts_per_minute=settings.queue_max_per_min)
+    announcer = Announcer(redis, keep_seconds=settings.active_order_ttl_seconds)
+    breaker = Breaker()
+    feed = Feed(redis, reader, breaker)
+    presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
+    parts = Parts(
+        settings=settings,
+        doorkeeper=Doorkeeper(settings),
+        markets=markets,
+        router=Router(venues),
+        reader=reader,
+        intake=Intake(Book(pool), redis, line, announcer, breaker),
+        line=line,
+        feed=feed,
+        presence=presence,
+        newest_revision=newest_revision(),
+        breaker=breaker,
+    )
+    started = (announcer, feed, presence)
+    for part in started:
+        part.start()
+    try:
+        yield parts
+    finally:
+        for part in reversed(started):
+            await part.stop()
+        await redis.aclose()
+        await pool.close()
 
 
 app = create_app()

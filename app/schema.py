@@ -79,7 +79,10 @@ sa.Index(
 sa.Index("orders_by_owner", orders.c.owner, orders.c.created_at, orders.c.id)
 sa.Index("orders_by_owner_status", orders.c.owner, orders.c.status, orders.c.created_at, orders.c.id)
 sa.Index(
-    "orders_to_look_at", orders.c.look_at, orders.c.id, postgresql_where=sa.text(f"status IN ({_quoted(ALIVE)})")
+    "orders_to_look_at",
+    orders.c.look_at,
+    orders.c.id,
+    postgresql_where=sa.text(f"status IN ({_quoted(ALIVE)})"),
 )
 sa.Index(
     "orders_dead_letters",

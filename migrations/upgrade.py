@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from app.settings import SettingsError
 
@@ -20,6 +21,11 @@ def configuration(dsn: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["dsn"] = dsn  # not an option: those are interpolated, and may be printed
     return config
+
+
+def newest_revision() -> str | None:
+    """The revision this code was written for."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
 
 
 def upgrade(dsn: str, *, patience: float = 30.0) -> None:

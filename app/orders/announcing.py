@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from app.orders.scripts import ANNOUNCE, pipelined
 
 CHANNEL = "engine:events"
 BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner
+PER_TRIP = 500  # announcements sent at once
 ENDED_SECONDS = 60  # an order that has ended is kept this long, for those on their way
 
 log = logging.getLogger("engine.feed")
@@ -84,11 +86,9 @@ class Announcer:
     def put(self, pipe: Pipeline, item: Announcement) -> None:
         """Announce as part of somebody's pipeline."""
         keep = min(ENDED_SECONDS, self._keep) if item.terminal else self._keep
-        ANNOUNCE.on(
-            pipe, [BACKLOG + item.order], [item.seq, item.body, item.owner, keep, CHANNEL, item.pack()]
-        )
+        ANNOUNCE.on(pipe, [BACKLOG + item.order], [item.seq, item.body, item.owner, keep, CHANNEL, item.pack()])
 
-    def _put_all(self, pipe: Pipeline, batch: list[Announcement]) -> None:
+    def _put_all(self, batch: list[Announcement], pipe: Pipeline) -> None:
         for item in batch:
             self.put(pipe, item)
 
@@ -98,9 +98,9 @@ class Announcer:
             self._some.clear()
             while self._waiting:
                 # Taken out before it is sent: a lost answer must not make the next batch repeat this one for ever.
-                batch = [self._waiting.popleft() for _ in range(min(500, len(self._waiting)))]
+                batch = [self._waiting.popleft() for _ in range(min(PER_TRIP, len(self._waiting)))]
                 try:
-                    await pipelined(self._redis, lambda pipe: self._put_all(pipe, batch))
+                    await pipelined(self._redis, partial(self._put_all, batch))
                 except REDIS_AWAY as error:
                     self.dropped += len(batch)
                     log.warning("announcements lost, Redis is away", extra={"lost": len(batch), "error": str(error)})
@@ -126,4 +126,3 @@ async def backlog(redis: Redis, order: str, owner: str | None, after: int) -> li
     ]
     # Nothing beyond `after` may mean that the order has ended there: only the book can tell.
     return told or None
-

@@ -163,9 +163,11 @@ class Book:
     def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        self.place = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
-        self.claim = Batcher(self._claim, key=lambda order_id: order_id)
-        self.advance = Batcher(self._advance, key=lambda step: step.order, bad_row=BAD_ROW)
+        self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
+        self.claim: Batcher[UUID, Order | NotNow] = Batcher(self._claim, key=lambda order_id: order_id)
+        self.advance: Batcher[Move | Renewal, OrderEvent | None] = Batcher(
+            self._advance, key=lambda step: step.order, bad_row=BAD_ROW
+        )
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
         rows = await fetch(self._pool, PLACE, _json([_asked(order) for order in orders]))
@@ -184,9 +186,9 @@ class Book:
                 claimed[row["id"]] = NotNow(seconds=max(row["seconds"], 0.5) if alive else None)
         return [claimed.get(order_id, NotNow(seconds=None)) for order_id in ids]
 
-    async def _advance(self, steps: list[Move | Renewal]) -> Sequence[OrderEvent | None | Exception]:
+    async def _advance(self, steps: list[Move | Renewal]) -> Sequence[OrderEvent | Exception | None]:
         """Moves and renewals of one flush. A renewal, and a move that makes no event, answer None."""
-        results: dict[UUID, OrderEvent | None | Exception] = {}
+        results: dict[UUID, OrderEvent | Exception | None] = {}
         if moves := [step for step in steps if isinstance(step, Move)]:
             rows = await fetch(self._pool, MOVE, _json([_step(move) for move in moves]), self._lease, list(TERMINAL))
             landed = {row["id"]: row for row in rows}
@@ -202,8 +204,11 @@ class Book:
             for move in moves:
                 results[move.order] = _event(move, landed[move.order]) if move.order in landed else LeaseLost()
         if renewals := [step for step in steps if isinstance(step, Renewal)]:
-            rows = await fetch(self._pool, 
-                RENEW, _json([{"id": step.order, "fence": step.fence} for step in renewals]), self._lease
+            rows = await fetch(
+                self._pool,
+                RENEW,
+                _json([{"id": step.order, "fence": step.fence} for step in renewals]),
+                self._lease,
             )
             held = {row["id"] for row in rows}
             for step in renewals:
@@ -215,10 +220,15 @@ class Book:
         if rows := await fetch(self._pool, CANCEL, order_id, owner, list(CANCELLABLE)):
             order = order_from(rows[0])
             return order, OrderEvent(
-                order_id=order.id, seq=order.seq, status=order.status, attempt=order.attempt, at=order.updated_at
+                order_id=order.id,
+                seq=order.seq,
+                status=order.status,
+                attempt=order.attempt,
+                at=order.updated_at,
             )
-        rows = await fetch(self._pool, 
-            f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2",  # noqa: S608
+        rows = await fetch(
+            self._pool,
+            f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2",
             order_id,
             owner,
         )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -105,10 +105,10 @@ class Admitted:
 class Feed:
     """The listeners of this process, and the one subscription that feeds them."""
 
-    def __init__(self, redis: Redis, reader: Reader) -> None:
+    def __init__(self, redis: Redis, reader: Reader, breaker: Breaker) -> None:
         self._redis = redis
         self._reader = reader
-        self._breaker = Breaker()
+        self._breaker = breaker
         self._of_order: dict[str, set[Listener]] = {}
         self._of_owner: dict[str, set[Listener]] = {}
         self._heard_at: dict[str, float] = {}  # order → when the bell last rang for it
@@ -184,21 +184,34 @@ class Feed:
         log_so_far = await self._from_book({name: listener.heard[name]})
         return Admitted(listener.read(asked, log_so_far), found.status in TERMINAL)
 
-    async def news(self, listener: Listener) -> AsyncIterator[list[Announcement]]:
-        """All that happens to the orders followed, in batches, for ever."""
+    async def admit_many(self, listener: Listener, after: Mapping[UUID, int]) -> list[Announcement]:
+        """Follow those of these orders that the listener's owner has; `listener.heard` then names them."""
+        found = await self._reader.owned(list(after), listener.owner)
+        asked = {}
+        for order, head in found.items():
+            listener.follow(str(order), min(after[order], head.seq))
+            self.watch(listener, str(order))
+            asked[str(order)] = listener.behind[str(order)]
+        return listener.read(asked, await self._from_book({order: listener.heard[order] for order in asked}))
+
+    async def next(self, listener: Listener) -> list[Announcement]:
+        """What happened to the orders followed since the last call. May be cancelled at any time."""
         while True:
             await listener.wait()
             if items := listener.take():
-                yield items
-            elif listener.behind:
-                asked = dict(listener.behind)
-                try:
-                    items = listener.read(asked, await self._from_book({o: listener.heard[o] for o in asked}))
-                except BookAway:
-                    await asyncio.sleep(HEAL_SECONDS)
-                    continue
-                if items:
-                    yield items
+                return items
+            asked = dict(listener.behind)
+            try:
+                items = listener.read(asked, await self._from_book({order: listener.heard[order] for order in asked}))
+            except BookAway:
+                await asyncio.sleep(HEAL_SECONDS)
+            if items:
+                return items
+
+    def ended(self, listener: Listener, order: str) -> None:
+        """This listener has been told the whole story of this order."""
+        self.unwatch(listener, order)
+        listener.ended(order)
 
     async def _from_book(self, after: dict[str, int]) -> list[Announcement]:
         events = await self._reader.logs({UUID(order): seq for order, seq in after.items()})

@@ -1,10 +1,10 @@
 """What an order can be, and the only moves it can make. The database holds the same table (see `schema.py`).
 
-    pending ─► routing ─► building ─► submitted ─► confirmed
-       ▲          │           │           │
-       └──────────┴───────────┴───────────┘  back to pending: the attempt failed and tries are left,
-                                             or the worker was lost before submitting
-    any of the four ─► failed                pending | routing | building ─► cancelled
+pending ─► routing ─► building ─► submitted ─► confirmed
+   ▲          │           │           │
+   └──────────┴───────────┴───────────┘  back to pending: the attempt failed and tries are left,
+                                         or the worker was lost before submitting
+any of the four ─► failed                pending | routing | building ─► cancelled
 """
 
 from collections.abc import Mapping

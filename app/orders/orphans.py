@@ -41,7 +41,8 @@ WITH due AS (
            look_at = CASE WHEN verdict = 'lost' THEN now() + wait_ms * interval '1 millisecond' + interval '5 seconds'
                           WHEN o.lease_until > now() THEN o.lease_until
                           ELSE least(now() + (0.8 + 0.4 * random())
-                                           * least(greatest(now() - o.updated_at, interval '5 seconds'), interval '5 minutes'),
+                                           * least(greatest(now() - o.updated_at, interval '5 seconds'),
+                                                   interval '5 minutes'),
                                      CASE WHEN o.attempt = 0 AND o.expires_at > now() THEN o.expires_at END) END,
            updated_at = CASE verdict WHEN 'kept' THEN o.updated_at ELSE now() END
       FROM due WHERE o.id = due.id

@@ -29,6 +29,7 @@ JOB = "execute"  # the function that the worker runs
 WINDOW_MS = 60_050  # a minute, and what lies between a grant and the start that the book sees
 MOST_RINGS = 63  # more are of no use: whoever wakes takes all that is due
 
+
 def serialize(job: dict[str, Any]) -> bytes:
     return orjson.dumps(job)
 
@@ -117,7 +118,7 @@ class Line:
 
     async def prime(self, ages: Sequence[float]) -> bool:
         """Restore the window from the ages of the latest starts; False: it was done already."""
-        arguments = [MARKER, WINDOW_MS, *(int(age * 1000) for age in ages)]
+        arguments: list[str | int] = [MARKER, WINDOW_MS, *(int(age * 1000) for age in ages)]
         return bool(await PRIME.call(self._redis, [STARTS, WINDOW], arguments))
 
     async def is_primed(self) -> bool:

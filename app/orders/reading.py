@@ -15,8 +15,10 @@ from app.orders.model import BookAway, Order, OrderEvent
 
 ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
 
-ONE_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND ($2::text IS NULL OR owner = $2)"  # noqa: S608
-LOG = "SELECT order_id, seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq"
+ONE_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND ($2::text IS NULL OR owner = $2)"
+LOG = (
+    "SELECT order_id, seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq"
+)
 LOGS = """
 SELECT e.order_id, e.seq, e.status, e.attempt, e.at, e.details
   FROM unnest($1::uuid[], $2::int[]) AS wanted(id, after)
@@ -31,6 +33,13 @@ SELECT id, seq FROM orders
 """
 CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
 NOW = "SELECT now()"
+PACE = """
+SELECT count(*) AS ended,
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50, percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99
+  FROM (SELECT (extract(epoch FROM e.at - o.created_at) * 1000)::float8 AS ms
+          FROM order_events e JOIN orders o ON o.id = e.order_id
+         WHERE e.at > now() - $1 * interval '1 second' AND e.status = 'confirmed') lately
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,15 @@ class Head:
 
     seq: int
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many orders were confirmed lately, and how long after they were accepted."""
+
+    ended: int
+    p50_ms: float | None
+    p99_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,7 @@ class Filter:
     dex: str | None = None
 
 
-def order_from(row: Mapping[str, Any]) -> Order:
+def order_from(row: asyncpg.Record) -> Order:
     values = dict(row)
     values["status"] = Status(values["status"])
     for name in ("amount_in", "min_amount_out", "floor_out", "amount_out"):
@@ -70,7 +88,7 @@ def order_from(row: Mapping[str, Any]) -> Order:
     return Order(**values)
 
 
-def event_from(row: Mapping[str, Any]) -> OrderEvent:
+def event_from(row: asyncpg.Record) -> OrderEvent:
     return OrderEvent(
         order_id=row["order_id"],
         seq=row["seq"],
@@ -84,7 +102,7 @@ def event_from(row: Mapping[str, Any]) -> OrderEvent:
 async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:
     """One statement of its own; BookAway if nobody knows whether it happened."""
     try:
-        return await pool.fetch(sql, *arguments)  # type: ignore[no-any-return]
+        return await pool.fetch(sql, *arguments)
     except POSTGRES_AWAY as error:
         raise BookAway from error
 
@@ -121,9 +139,20 @@ class Reader:
     async def created_since(self, owner: str, since: datetime, most: int) -> list[tuple[UUID, datetime]]:
         return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, most)]
 
+    async def revision(self) -> str | None:
+        """Which migration the database has reached; None: it has seen none."""
+        try:
+            return (await fetch(self._pool, "SELECT version_num FROM alembic_version"))[0]["version_num"]  # type: ignore[no-any-return]
+        except (asyncpg.UndefinedTableError, IndexError):
+            return None
+
     async def now(self) -> datetime:
         rows = await fetch(self._pool, NOW)
         return rows[0]["now"]  # type: ignore[no-any-return]
+
+    async def pace(self, seconds: int) -> Pace:
+        row = (await fetch(self._pool, PACE, seconds))[0]
+        return Pace(row["ended"], row["p50"], row["p99"])
 
     async def page(self, owner: str, where: Filter, below: Place | None, limit: int) -> list[Order]:
         """Newest first. One order more than `limit` would have to exist for there to be a next page."""
@@ -135,8 +164,9 @@ class Reader:
         if below is not None:
             values += [below.created_at, below.id]
             conditions.append(f"(created_at, id) < (${len(values) - 1}, ${len(values)})")
-        rows = await fetch(self._pool, 
-            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {' AND '.join(conditions)}"  # noqa: S608
+        rows = await fetch(
+            self._pool,
+            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {' AND '.join(conditions)}"
             " ORDER BY created_at DESC, id DESC LIMIT $2",
             *values,
         )

@@ -83,9 +83,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "details", postgresql.JSON(), comment="the rest of the event, word for word as it was announced"
-        ),
+        sa.Column("details", postgresql.JSON(), comment="the rest of the event, word for word as it was announced"),
         sa.PrimaryKeyConstraint("order_id", "seq", name=op.f("order_events_pkey")),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("order_events_order_id_fkey"), ondelete="CASCADE"

@@ -53,4 +53,4 @@ async def pipelined(redis: Redis, fill: Callable[[Pipeline], None]) -> list[Any]
 async def _execute(redis: Redis, fill: Callable[[Pipeline], None]) -> list[Any]:
     pipe = redis.pipeline(transaction=False)
     fill(pipe)
-    return await pipe.execute()  # type: ignore[no-any-return]
+    return await pipe.execute()

@@ -1,0 +1,71 @@
+"""Whether the engine runs, and whether it can take orders; and if not, why not."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app import metrics
+from app.api.parts import Parts, parts
+from app.api.showing import as_json
+from app.connections import RedisAway
+from app.orders.model import BookAway
+
+router = APIRouter(tags=["health"])
+
+ANSWER_SECONDS = 2.0
+
+
+@router.get("/health", summary="How the engine is", response_model=None)
+async def health(request: Request) -> Response:
+    """200 as long as this process answers; the body says how its servers are."""
+    state = await _state(parts(request))
+    return as_json({"status": "ok" if state["ready"] else "degraded", **state})
+
+
+@router.get("/health/live", summary="Whether this process runs", response_model=None)
+async def live() -> Response:
+    return as_json({"status": "ok"})
+
+
+@router.get("/health/ready", summary="Whether orders are taken and executed", response_model=None, responses={503: {}})
+async def ready(request: Request) -> Response:
+    """503 with the reason when they are not. Redis away is no reason: orders are taken, and executed later."""
+    state = await _state(parts(request))
+    return as_json(state, 200 if state["ready"] else 503)
+
+
+@router.get("/metrics", summary="For Prometheus", response_model=None)
+async def prometheus() -> Response:
+    text, kind = metrics.exposition()
+    return Response(text, media_type=kind)
+
+
+async def _state(here: Parts) -> dict[str, Any]:
+    postgres, (redis, workers) = await asyncio.gather(_postgres(here), _redis(here))
+    reasons = [] if postgres == "up" else [f"postgres is {postgres}"]
+    if redis == "up" and not workers:
+        reasons.append("no worker is alive")
+    return {
+        "ready": not reasons,
+        "reasons": reasons,
+        "postgres": postgres,
+        "redis": redis,
+        "workers": workers,
+    }
+
+
+async def _postgres(here: Parts) -> str:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return "up" if await here.reader.revision() == here.newest_revision else "not migrated"
+    except (BookAway, TimeoutError):
+        return "down"
+
+
+async def _redis(here: Parts) -> tuple[str, int | None]:
+    try:
+        return "up", (await here.breaker.call(here.line.depth())).workers
+    except RedisAway:
+        return "down", None

@@ -1,0 +1,65 @@
+"""The parts the routes work with, wired together in `app.main`."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastapi import Request, WebSocket
+from starlette.requests import HTTPConnection
+
+from app.access.callers import Caller, Doorkeeper, NotAllowed
+from app.api.problems import Problem
+from app.connections import Breaker
+from app.dex.markets import Markets
+from app.dex.router import Router
+from app.orders.feed import Feed
+from app.orders.intake import Intake
+from app.orders.presence import Presence
+from app.orders.queue import Line
+from app.orders.reading import Reader
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    settings: Settings
+    doorkeeper: Doorkeeper
+    markets: Markets
+    router: Router
+    reader: Reader
+    intake: Intake
+    line: Line
+    feed: Feed
+    presence: Presence
+    newest_revision: str | None  # the migration this code was written for
+    breaker: Breaker  # one judgement of Redis for the whole process
+
+
+def parts(connection: HTTPConnection) -> Parts:
+    found: Parts = connection.app.state.parts
+    return found
+
+
+def caller(request: Request) -> Caller:
+    """Who calls; a problem document for those who may not."""
+    try:
+        return parts(request).doorkeeper.caller(request)
+    except NotAllowed:
+        raise Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"}) from None
+
+
+def operators_only(who: Caller) -> None:
+    if not who.operator:
+        raise Problem(403, "operators_only", "This needs an operator's key.")
+
+
+def base_url(connection: Request | WebSocket, *, sockets: bool = False) -> str:
+    """Where clients reach this engine: PUBLIC_URL, or else the way this caller came."""
+    if public := parts(connection).settings.public_url:
+        url = public.rstrip("/")
+    else:
+        url = f"{connection.url.scheme}://{connection.url.netloc}"
+    if not sockets:
+        return url
+    split = urlsplit(url)
+    scheme = "wss" if split.scheme in ("https", "wss") else "ws"
+    return f"{scheme}://{split.netloc}{split.path}"

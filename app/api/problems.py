@@ -1,0 +1,150 @@
+"""Errors as RFC 9457 problem documents. They say what to do, and never repeat what was sent."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.orders.model import BookAway
+
+log = logging.getLogger("engine.api")
+
+
+class FieldError(BaseModel):
+    pointer: str = Field(description="JSON pointer to the field", examples=["/amount"])
+    message: str = Field(examples=["must be a decimal number, at most 9 places"])
+
+
+class ProblemDocument(BaseModel):
+    """Every error has this shape."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "RFC 9457 problem document"})
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["The order cannot be accepted as it is."])
+    code: str = Field(description="For programs to decide by", examples=["invalid_order"])
+    retryable: bool = Field(description="Whether the same request can succeed later")
+    requestId: str = Field(description="Name this when you ask about it; it is in the log")
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):
+    """Raised anywhere below a route; answered as a problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retryable: bool = False,
+        errors: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retryable = retryable
+        self.errors = errors
+        self.headers = headers or {}
+
+    def as_dict(self, request_id: str) -> dict[str, Any]:
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "retryable": self.retryable,
+            "requestId": request_id,
+        }
+        if self.errors:
+            document["errors"] = [{"pointer": pointer, "message": message} for pointer, message in self.errors]
+        return document
+
+    def answer(self, request_id: str) -> Response:
+        return Response(
+            orjson.dumps(self.as_dict(request_id)),
+            self.status,
+            headers=dict(self.headers),
+            media_type="application/problem+json",
+        )
+
+
+def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
+    return Problem(422, "invalid_order", "The order cannot be accepted as it is.", errors=errors)
+
+
+def unknown_order() -> Problem:
+    return Problem(404, "unknown_order", "There is no such order.")
+
+
+def book_away() -> Problem:
+    return Problem(
+        503,
+        "book_away",
+        "The database does not answer. An order may have been made: repeat with the same Idempotency-Key.",
+        retryable=True,
+        headers={"Retry-After": "2"},
+    )
+
+
+def redis_away() -> Problem:
+    return Problem(
+        503, "redis_away", "Redis, which keeps this, does not answer.", retryable=True, headers={"Retry-After": "2"}
+    )
+
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 426: "upgrade_required"}
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not know that method.",
+    413: "The body is larger than this engine reads.",
+}
+
+
+def request_id(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", "-"))
+
+
+def install(app: FastAPI) -> None:
+    """Whatever goes wrong below, the answer is a problem document."""
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
+        return error.answer(request_id(request))
+
+    @app.exception_handler(BookAway)
+    async def away(request: Request, _: BookAway) -> Response:
+        return book_away().answer(request_id(request))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        status = error.status_code
+        detail = _DETAILS.get(status, HTTPStatus(status).description or HTTPStatus(status).phrase)
+        code = _CODES.get(status, "bad_request")
+        return Problem(status, code, detail, headers=error.headers).answer(request_id(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(request: Request, error: RequestValidationError) -> Response:
+        errors = [
+            ("/" + "/".join(str(part) for part in one["loc"][:2]), str(one["msg"]).lower()) for one in error.errors()
+        ]
+        return Problem(422, "invalid_request", "A parameter is not usable.", errors=errors).answer(request_id(request))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        name = request_id(request)
+        log.error("unhandled error", extra={"request": name, "type": type(error).__name__}, exc_info=error)
+        detail = "The engine made a mistake; it is in the log. An order may have been made: repeat with your key."
+        return Problem(500, "internal_error", detail, retryable=True).answer(name)

@@ -1,0 +1,154 @@
+"""Many orders on one socket: those named, or all of mine, from now on."""
+
+import asyncio
+import contextlib
+from collections.abc import MutableMapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, WebSocket
+from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect
+
+from app.access.callers import NotAllowed
+from app.api.bodies import parse
+from app.api.orders import needs_upgrade
+from app.api.parts import Parts, parts
+from app.api.problems import Problem
+from app.api.streams import BAD_REQUEST, GOING_AWAY, NOT_ALLOWED, OVERLOADED, SEND_SECONDS, TOO_SLOW
+from app.orders.announcing import Announcement
+from app.orders.feed import Listener
+from app.orders.model import BookAway
+
+MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for
+MOST_WAITING = 4_096
+
+router = APIRouter(prefix="/api", tags=["streams"])
+
+
+class _NotAnOp(Exception):
+    """What the client sent is not an operation; the message says what is."""
+
+
+@router.get("/stream", include_in_schema=False)
+async def stream_needs_upgrade() -> Response:
+    raise needs_upgrade()
+
+
+@router.websocket("/stream")
+async def stream(socket: WebSocket) -> None:
+    """`{"op":"subscribe","orders":[…] | "all","after":{orderId: seq}}`; only the client closes it."""
+    await socket.accept()
+    here = parts(socket)
+    try:
+        owner = here.doorkeeper.caller(socket).owner
+    except NotAllowed:
+        return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
+    with here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
+        code, reason = await _Conversation(socket, here, listener, owner).hold()
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        if code != GOING_AWAY:
+            await socket.close(code, reason)
+
+
+class _Conversation:
+    """What the client asks and what happens, told by one task, so that nothing overtakes anything."""
+
+    def __init__(self, socket: WebSocket, here: Parts, listener: Listener, owner: str) -> None:
+        self._socket = socket
+        self._here = here
+        self._listener = listener
+        self._owner = owner
+
+    async def hold(self) -> tuple[int, str]:
+        said = asyncio.ensure_future(self._socket.receive())
+        news = asyncio.ensure_future(self._here.feed.next(self._listener))
+        try:
+            while True:
+                await asyncio.wait({said, news}, return_when=asyncio.FIRST_COMPLETED)
+                if news.done():
+                    await self._tell(news.result())
+                    news = asyncio.ensure_future(self._here.feed.next(self._listener))
+                if said.done():
+                    if (message := said.result())["type"] == "websocket.disconnect":
+                        return GOING_AWAY, "gone"
+                    # One thing at a time: what is asked for now begins with its log.
+                    news.cancel()
+                    await asyncio.gather(news, return_exceptions=True)
+                    if not news.cancelled():
+                        await self._tell(news.result())
+                    await self._answer(message)
+                    news = asyncio.ensure_future(self._here.feed.next(self._listener))
+                    said = asyncio.ensure_future(self._socket.receive())
+        except (WebSocketDisconnect, RuntimeError):
+            return GOING_AWAY, "gone"
+        except TimeoutError:
+            return TOO_SLOW, "too slow; come back with after"
+        except BookAway:
+            return OVERLOADED, "the database does not answer; come back with after"
+        except UnicodeDecodeError:
+            return BAD_REQUEST, "not text"
+        finally:
+            for task in (said, news):
+                task.cancel()
+            await asyncio.gather(said, news, return_exceptions=True)
+
+    async def _answer(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            orders, after = _subscription(message)
+            await (self._all(after) if orders is None else self._these(orders, after))
+        except _NotAnOp as error:
+            await self._send({"type": "error", "code": "bad_request", "detail": str(error)})
+
+    async def _these(self, orders: list[UUID], after: dict[UUID, int]) -> None:
+        new = {order: after.get(order, 0) for order in orders if str(order) not in self._listener.heard}
+        if len(self._listener.heard) + len(new) > MOST_ORDERS:
+            raise _NotAnOp(f"one socket follows at most {MOST_ORDERS} named orders")
+        log = await self._here.feed.admit_many(self._listener, new)
+        for order in orders:
+            if str(order) not in self._listener.heard:
+                await self._send({"type": "error", "code": "unknown_order", "orderId": str(order)})
+        known = [str(order) for order in orders if str(order) in self._listener.heard]
+        await self._send({"type": "subscribed", "orders": known})
+        await self._tell(log)
+
+    async def _all(self, after: dict[UUID, int]) -> None:
+        """My orders that have not ended, and every later one; named in `after`: also those that have."""
+        await self._here.feed.watch_owner(self._listener, self._owner)
+        alive = await self._here.reader.alive(self._owner, MOST_ORDERS)
+        wanted = {order: after.get(order, 0) for order in [*alive, *after] if str(order) not in self._listener.heard}
+        log = await self._here.feed.admit_many(self._listener, wanted)
+        await self._send({"type": "subscribed", "orders": "all"})
+        await self._tell(log)
+
+    async def _tell(self, items: list[Announcement]) -> None:
+        for item in items:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._socket.send_text('{"type":"event",' + item.body[1:].decode())
+            if item.terminal:
+                self._here.feed.ended(self._listener, item.order)
+
+    async def _send(self, frame: dict[str, Any]) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._socket.send_text(orjson.dumps(frame).decode())
+
+
+def _subscription(message: MutableMapping[str, Any]) -> tuple[list[UUID] | None, dict[UUID, int]]:
+    """The orders asked for (None: all), and the last event seen of each."""
+    usage = 'say {"op":"subscribe","orders":[orderId, …] or "all","after":{orderId: seq}}'
+    try:
+        fields = parse((message.get("text") or "").encode())
+    except (Problem, UnicodeEncodeError):
+        raise _NotAnOp(usage) from None
+    orders, after = fields.get("orders"), fields.get("after", {})
+    if fields.get("op") != "subscribe" or not isinstance(after, dict) or set(fields) - {"op", "orders", "after"}:
+        raise _NotAnOp(usage)
+    try:
+        seen = {UUID(order): seq for order, seq in after.items() if type(seq) is int and 0 <= seq < 10**9}
+        wanted = None if orders == "all" else [UUID(order) for order in orders or ()]
+    except (TypeError, ValueError, AttributeError):
+        raise _NotAnOp(usage) from None
+    if len(seen) != len(after) or len(seen) > MOST_ORDERS or (wanted is not None and len(wanted) > MOST_ORDERS):
+        raise _NotAnOp(usage)
+    return wanted, seen

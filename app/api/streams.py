@@ -1,0 +1,189 @@
+"""The story of one order as it happens: over a WebSocket, or as Server-Sent Events."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from uuid import UUID
+
+from fastapi import APIRouter, Request, WebSocket
+from starlette.responses import Response, StreamingResponse
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from app.access.callers import NotAllowed
+from app.api.orders import needs_upgrade, order_uuid, problems
+from app.api.parts import Parts, caller, parts
+from app.api.problems import Problem, unknown_order
+from app.api.showing import as_json
+from app.api.wire import Event
+from app.orders.announcing import Announcement
+from app.orders.feed import Listener
+from app.orders.model import BookAway
+
+log = logging.getLogger("engine.streams")
+
+router = APIRouter(prefix="/api/orders", tags=["streams"])
+
+DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
+BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW = 4400, 4401, 4404, 4408
+SEND_SECONDS = 10.0  # a reader that takes longer for one frame is too slow; it may come back with `after`
+KEEPALIVE_SECONDS = 15.0
+
+Frames = Callable[[Iterable[Announcement]], list[str]]
+
+
+def plain(items: Iterable[Announcement]) -> list[str]:
+    return [item.body.decode() for item in items]
+
+
+@router.websocket("/execute")
+async def watch(socket: WebSocket) -> None:
+    """Everything that has happened to `orderId` after event number `after`, then all that happens; then 1000."""
+    await stream_order(socket, socket.query_params.get("orderId", ""))
+
+
+async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain) -> None:
+    """One order's story on a socket, in whatever frames a client expects."""
+    await socket.accept()
+    here = parts(socket)
+    try:
+        who = here.doorkeeper.caller(socket)
+        order, after = order_uuid(order_id), _after(socket.query_params.get("after"))
+    except NotAllowed:
+        return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
+    except Problem as problem:
+        code = UNKNOWN if problem.status == 404 else BAD_REQUEST
+        return await socket.close(code, problem.detail)
+    with here.feed.listener(owner=who.owner) as listener, here.presence.watching(str(order)) as watcher:
+        began, telling = time.monotonic(), _Telling(socket, frames)
+        log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
+        code, reason = await _tell(telling, listener, here, order, after)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            if socket.client_state is WebSocketState.CONNECTED:
+                await socket.close(code, reason)
+        seconds = round(time.monotonic() - began, 3)
+        log.info(
+            "socket closed",
+            extra={"order": str(order), "socket": watcher.id, "code": code, "sent": telling.sent, "seconds": seconds},
+        )
+
+
+class _Telling:
+    """The way to one client, and how much went down it."""
+
+    def __init__(self, socket: WebSocket, frames: Frames) -> None:
+        self.socket = socket
+        self.sent = 0
+        self._frames = frames
+
+    async def tell(self, items: Iterable[Announcement]) -> None:
+        for frame in self._frames(items):
+            async with asyncio.timeout(SEND_SECONDS):
+                await self.socket.send_text(frame)
+            self.sent += 1
+
+
+async def _tell(telling: _Telling, listener: Listener, here: Parts, order: UUID, after: int) -> tuple[int, str]:
+    """Tell the story to its end; the close code and the reason."""
+    leaving = asyncio.ensure_future(_left(telling.socket))
+    story = asyncio.ensure_future(_story(telling, listener, here, order, after))
+    try:
+        await asyncio.wait({leaving, story}, return_when=asyncio.FIRST_COMPLETED)
+        return story.result() if story.done() else leaving.result()
+    except (WebSocketDisconnect, RuntimeError):  # it went away while we spoke
+        return GOING_AWAY, "gone"
+    except TimeoutError:
+        return TOO_SLOW, "too slow; come back with after="
+    except BookAway:
+        return OVERLOADED, "the database does not answer; come back with after="
+    finally:
+        for task in (leaving, story):
+            task.cancel()
+        await asyncio.gather(leaving, story, return_exceptions=True)
+
+
+async def _story(telling: _Telling, listener: Listener, here: Parts, order: UUID, after: int) -> tuple[int, str]:
+    admitted = await here.feed.admit(listener, order, after)
+    if admitted is None:
+        return UNKNOWN, "there is no such order"
+    await telling.tell(admitted.log)
+    if not admitted.ended:
+        ended = False
+        while not ended:
+            items = await here.feed.next(listener)
+            await telling.tell(items)
+            ended = items[-1].terminal
+    return DONE, "the order has ended"
+
+
+async def _left(socket: WebSocket) -> tuple[int, str]:
+    """Until the client goes. What it says meanwhile means nothing here."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return message.get("code") or GOING_AWAY, "gone"
+
+
+@router.get(
+    "/{order_id}/events",
+    summary="The log of an order",
+    response_model=None,
+    responses={
+        200: {
+            "model": list[Event],
+            "description": "All events so far; with `Accept: text/event-stream` a stream that ends with the order",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems(401, 404, 422, 503),
+    },
+)
+async def events(request: Request, order_id: str) -> Response:
+    """`Last-Event-ID` (or `after`) resumes a stream: only what comes after that event is sent."""
+    here, who, order = parts(request), caller(request), order_uuid(order_id)
+    after = _after(request.headers.get("last-event-id") or request.query_params.get("after"))
+    if await here.reader.order(order, who.owner) is None:
+        raise unknown_order()
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        return as_json([event.as_dict() for event in await here.reader.log(order, after)])
+    return StreamingResponse(
+        _event_source(here, who.owner, order, after),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _event_source(here: Parts, owner: str, order: UUID, after: int) -> AsyncIterator[bytes]:
+    with here.feed.listener(owner=owner) as listener:
+        admitted = await here.feed.admit(listener, order, after)
+        if admitted is None:
+            return
+        yield _as_source(admitted.log)
+        ended = admitted.ended
+        while not ended:
+            try:
+                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                    items = await here.feed.next(listener)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            yield _as_source(items)
+            ended = items[-1].terminal
+
+
+def _as_source(items: Iterable[Announcement]) -> bytes:
+    return b"".join(b"id: %d\ndata: %s\n\n" % (item.seq, item.body) for item in items)
+
+
+def _after(text: str | None) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise Problem(422, "invalid_after", "The number of the last event seen is a whole number.")
+    return int(text)
+
+
+@router.get("/{order_id}/ws", include_in_schema=False)
+@router.get("/{order_id}/status", include_in_schema=False)
+async def socket_path() -> Response:
+    raise needs_upgrade()

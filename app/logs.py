@@ -1,0 +1,61 @@
+"""One line for each thing that happened, for people (console) or for machines (JSON); never raw input.
+
+Every value is escaped: nothing that a client sends can forge a line.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.settings import Settings
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode("utf-8", "replace")
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extras(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _json(line)
+
+
+class ConsoleLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
+        message = record.getMessage().encode("unicode_escape", "backslashreplace").decode()
+        extras = " ".join(f"{name}={_shown(value)}" for name, value in _extras(record).items())
+        line = f"{at} {record.levelname:<7} {message:<28} {extras}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value and '"' not in value:
+        return value
+    return ascii(value) if isinstance(value, str) else _json(value)
+
+
+def configure(settings: Settings) -> None:
+    """Everything goes to stdout, as one stream of lines."""
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and settings.engine_mode == "production")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines() if as_json else ConsoleLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("engine").setLevel(settings.log_level)

@@ -1,0 +1,196 @@
+"""One order, from its claim to its end. The book is told before anything is done that cannot be undone."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from app.dex import amounts
+from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
+from app.dex.errors import NEVER, DexError
+from app.dex.markets import Markets
+from app.dex.router import Route, Router
+from app.dex.venues import QuoteRequest
+from app.orders.book import Book
+from app.orders.lifecycle import Status
+from app.orders.model import BookAway, LeaseLost, NotNow, Order
+from worker.holding import Hold, Holdings
+from worker.pickup import Ending
+
+log = logging.getLogger("engine.execution")
+
+FIRST_ASK, MOST_ASK = 0.02, 0.25  # seconds between questions to the chain, doubling
+LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
+BPS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often and how long an order is tried."""
+
+    max_attempts: int
+    retry_base_seconds: float
+    confirm_seconds: float  # how long a slot is held for a swap that is on its way
+
+    def back_off(self, attempt: int) -> float:
+        return float(self.retry_base_seconds * 2 ** (attempt - 1))
+
+
+class Execution:
+    def __init__(
+        self,
+        *,
+        book: Book,
+        holdings: Holdings,
+        markets: Markets,
+        router: Router,
+        chain: Chain,
+        patience: Patience,
+    ) -> None:
+        self._book = book
+        self._holdings = holdings
+        self._markets = markets
+        self._router = router
+        self._chain = chain
+        self._patience = patience
+
+    async def run(self, order_id: str) -> Ending:
+        """Take the order as far as it goes now; the answer says what the line should do with it."""
+        try:
+            claimed = await self._book.claim(UUID(order_id))
+        except BookAway:
+            return Ending(again_in=LOOK_AGAIN, started=False)
+        if isinstance(claimed, NotNow):
+            return Ending(again_in=claimed.seconds, started=False)
+        with self._holdings.hold(claimed) as hold:
+            try:
+                if claimed.status is Status.SUBMITTED:
+                    return await self._settle(hold, SignedSwap.from_json(dict(claimed.swap or {})))
+                hold.started()
+                return await self._attempt(hold)
+            except LeaseLost:
+                log.info("somebody else has the order now", extra=hold.labels())
+                return Ending(again_in=LOOK_AGAIN / 2)
+            except asyncio.CancelledError:
+                await hold.hand_back()
+                raise
+            except Exception:
+                # A swap is on record and nothing may be concluded: the lease runs out, and the next owner asks again.
+                log.exception("settling an order failed unexpectedly", extra=hold.labels())
+                return Ending(again_in=LOOK_AGAIN)
+
+    async def _attempt(self, hold: Hold) -> Ending:
+        try:
+            signed = await self._build(hold)
+        except DexError as error:
+            return await self._attempt_ended(hold, error.code, error.detail)
+        except (LeaseLost, BookAway):
+            raise
+        except Exception:
+            log.exception("an attempt failed unexpectedly", extra=hold.labels())
+            return await self._attempt_ended(hold, "internal_error", "the engine made a mistake")
+        await hold.move(
+            Status.SUBMITTED,
+            details={"txHash": signed.signature},
+            tx_hash=signed.signature,
+            swap=signed.to_json(),
+        )
+        return await self._settle(hold, signed)
+
+    async def _build(self, hold: Hold) -> SignedSwap:
+        order = hold.order
+        blockhash = await self._chain.blockhash()
+        request = self._request(order)
+        route = await self._router.route(
+            request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
+        )
+        best, floor = route.best, least_out(order, route)
+        if best.amount_out < floor:
+            raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
+        details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
+        log.info("routed", extra=hold.labels(dex=best.venue, price=details["price"], quotes=details["quotes"]))
+        await hold.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
+        built = self._router.venue(best.venue).build(best, min_amount_out=floor)
+        return sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
+
+    async def _settle(self, hold: Hold, signed: SignedSwap) -> Ending:
+        """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
+        give_up = time.monotonic() + self._patience.confirm_seconds
+        wait, sent = FIRST_ASK, False
+        while True:
+            try:
+                if not sent:
+                    await self._chain.send(signed)
+                    sent = True
+                snapshot = await self._chain.ask(signed.signature)
+            except DexError as error:
+                log.warning("the chain did not answer", extra=hold.labels(code=error.code))
+            else:
+                match verdict(snapshot, signed.last_valid_height):
+                    case "landed":
+                        return await self._confirmed(hold, signed, snapshot)
+                    case "failed":
+                        code = snapshot.outcome.code if snapshot.outcome else None
+                        return await self._attempt_ended(hold, code or "tx_failed", "the chain refused the swap")
+                    case "expired":
+                        return await self._attempt_ended(hold, "tx_dropped", "the swap never landed, and no longer can")
+            if time.monotonic() + wait > give_up:
+                # The truth will come; somebody else may use the slot meanwhile.
+                await hold.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
+                return Ending(again_in=LOOK_AGAIN, submitted=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, MOST_ASK)
+
+    async def _confirmed(self, hold: Hold, signed: SignedSwap, snapshot: Snapshot) -> Ending:
+        order, outcome = hold.order, snapshot.outcome
+        amount_out = _filled(outcome)
+        request = self._request(order)
+        price = amounts.price(order.amount_in, request.token_in.decimals, amount_out, request.token_out.decimals)
+        await hold.move(
+            Status.CONFIRMED,
+            details={
+                "txHash": signed.signature,
+                "dex": signed.swap.venue,
+                "executedPrice": price,
+                "amountOut": amounts.to_decimal(amount_out, request.token_out.decimals),
+            },
+            tx_hash=signed.signature,
+            dex=signed.swap.venue,
+            executed_price=Decimal(price),
+            amount_out=amount_out,
+        )
+        return Ending()
+
+    async def _attempt_ended(self, hold: Hold, code: str, error: str) -> Ending:
+        """Once more after a wait, if that can help and tries are left; otherwise the end."""
+        attempt = hold.order.attempt
+        if code in NEVER or attempt >= self._patience.max_attempts:
+            await hold.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
+            return Ending()
+        seconds = self._patience.back_off(attempt)
+        await hold.move(
+            Status.PENDING,
+            ready_in=seconds,
+            error=error,
+            code=code,
+            details={"error": error, "code": code, "retryInMs": int(seconds * 1000)},
+        )
+        return Ending(again_in=seconds)
+
+    def _request(self, order: Order) -> QuoteRequest:
+        return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)
+
+
+def least_out(order: Order, route: Route) -> int:
+    """The least the client takes: fixed when the order is first built, and never loosened."""
+    if order.floor_out is not None:
+        return order.floor_out
+    return max(route.best.amount_out * (BPS - order.slippage_bps) // BPS, order.min_amount_out or 0)
+
+
+def _filled(outcome: Outcome | None) -> int:
+    if outcome is None or outcome.amount_out is None:
+        raise ValueError("the chain says landed, but not with what amount")
+    return outcome.amount_out

@@ -1,0 +1,131 @@
+"""An order in the hands of this worker: every step is written, with patience, before it is told."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from app.orders.announcing import Announcer, announce
+from app.orders.book import Book
+from app.orders.lifecycle import TERMINAL, WORKER_LOST, Status
+from app.orders.model import BookAway, LeaseLost, Move, Order, OrderEvent, Renewal
+
+log = logging.getLogger("engine.orders")
+
+BOOK_AWAY_SECONDS = 0.25  # between tries of a write while Postgres is away
+RENEWALS_PER_LEASE = 3
+
+
+class Hold:
+    """One claimed order. `order` is what the book says of it, as far as this worker knows."""
+
+    def __init__(self, order: Order, book: Book, announcer: Announcer) -> None:
+        self.order = order
+        self._book = book
+        self._announcer = announcer
+
+    def labels(self, **more: Any) -> dict[str, Any]:
+        """What every log line about this order carries."""
+        return {
+            "order": str(self.order.id),
+            "request": self.order.request_id,
+            "attempt": self.order.attempt,
+            **more,
+        }
+
+    async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
+        """One step on. Waits for Postgres if need be; raises LeaseLost if the order is no longer ours."""
+        order, details = self.order, details or {}
+        step = Move(
+            order=order.id,
+            fence=order.fence,
+            seq=order.seq + (after is not order.status),
+            before=order.status,
+            after=after,
+            details=details,
+            **columns,
+        )
+        event = await self._written(step)
+        if event is None:
+            return
+        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at)
+        if step.floor_out is not None and order.floor_out is None:
+            self.order = replace(self.order, floor_out=step.floor_out)
+        self.tell(event)
+
+    def tell(self, event: OrderEvent) -> None:
+        """Announce what is committed, and log it."""
+        self._announcer.say(announce(self.order.owner, event))
+        told = {name: event.details[name] for name in ("code", "retryInMs", "dex", "txHash") if name in event.details}
+        level = logging.WARNING if event.status is Status.FAILED else logging.INFO
+        log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **told))
+
+    def started(self) -> None:
+        """The claim was the move to routing: tell it."""
+        order = self.order
+        self.tell(
+            OrderEvent(
+                order_id=order.id,
+                seq=order.seq,
+                status=order.status,
+                attempt=order.attempt,
+                at=order.updated_at,
+            )
+        )
+
+    async def hand_back(self) -> None:
+        """This worker is going: let the order go on elsewhere, at once."""
+        with contextlib.suppress(LeaseLost, TimeoutError):
+            async with asyncio.timeout(2):
+                if self.order.status is Status.SUBMITTED:
+                    await self.move(Status.SUBMITTED, ready_in=0)
+                elif self.order.status not in TERMINAL and self.order.status is not Status.PENDING:
+                    error = "the worker was stopped before it sent anything"
+                    await self.move(
+                        Status.PENDING,
+                        ready_in=0,
+                        error=error,
+                        code=WORKER_LOST,
+                        details={"error": error, "code": WORKER_LOST, "retryInMs": 0},
+                    )
+
+    async def _written(self, step: Move) -> OrderEvent | None:
+        while True:
+            try:
+                return await self._book.advance(step)
+            except BookAway:
+                # It may have landed. The same step again is harmless: it carries the number of its event.
+                await asyncio.sleep(BOOK_AWAY_SECONDS)
+
+
+class Holdings:
+    """All that this worker holds. Leases are kept on the database's clock, whatever Redis does."""
+
+    def __init__(self, book: Book, announcer: Announcer, *, lease_seconds: float) -> None:
+        self._book = book
+        self._announcer = announcer
+        self._lease_seconds = lease_seconds
+        self._held: dict[UUID, Hold] = {}
+
+    @contextlib.contextmanager
+    def hold(self, order: Order) -> Iterator[Hold]:
+        hold = self._held[order.id] = Hold(order, self._book, self._announcer)
+        try:
+            yield hold
+        finally:
+            if self._held.get(order.id) is hold:
+                del self._held[order.id]
+
+    async def keep(self) -> None:
+        """Renew for ever. A lease that is lost is noticed by the next step, which is refused."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
+            renewals = [Renewal(hold.order.id, hold.order.fence) for hold in self._held.values()]
+            await asyncio.gather(*map(self._renew, renewals))
+
+    async def _renew(self, renewal: Renewal) -> None:
+        with contextlib.suppress(LeaseLost, BookAway):
+            await self._book.advance(renewal)

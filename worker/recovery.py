@@ -1,0 +1,109 @@
+"""Startup is recovery: what nobody runs is found in the book and put back in line, once a second, for ever.
+
+Every worker sweeps; two do no harm. When Redis has lost its memory, the line and the window of starts are laid
+again from the book before a start is granted.
+"""
+
+import asyncio
+import contextlib
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from app.connections import REDIS_AWAY
+from app.orders.announcing import Announcer, announce
+from app.orders.model import BookAway
+from app.orders.orphans import Orphans, Waiting
+from app.orders.queue import WINDOW_MS, Line
+from app.orders.scripts import pipelined
+
+log = logging.getLogger("engine.recovery")
+
+ROUND_SECONDS = 1.0
+PER_ROUND = 500
+PER_PAGE = 1_000
+GRANTS_LAND = 0.5  # seconds in which a start that was granted before Redis forgot it reaches the book
+
+
+class Sweeper:
+    """`redis` is one that fails at once: the book is swept whatever Redis does."""
+
+    def __init__(
+        self, *, orphans: Orphans, redis: Redis, line: Line, announcer: Announcer, starts_per_minute: int
+    ) -> None:
+        self._orphans = orphans
+        self._redis = redis
+        self._line = line
+        self._announcer = announcer
+        self._limit = starts_per_minute
+        self._now = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Somebody noticed that Redis has forgotten: do not wait for the next round."""
+        self._now.set()
+
+    async def run(self) -> None:
+        while True:
+            self._now.clear()
+            try:
+                found = await self._round()
+            except BookAway:
+                log.warning("the sweeper waits for Postgres")
+                found = 0
+            except Exception:
+                log.exception("a sweep failed")
+                found = 0
+            if found < PER_ROUND:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ROUND_SECONDS):
+                        await self._now.wait()
+
+    async def _round(self) -> int:
+        with contextlib.suppress(*REDIS_AWAY):
+            if not await self._line.is_primed():
+                await self._restore()
+        swept = await self._orphans.sweep(PER_ROUND)
+        for owner, request, event in swept.events:
+            self._announcer.say(announce(owner, event))
+            log.warning(
+                "abandoned order %s",
+                event.status,
+                extra={"order": str(event.order_id), "request": request, "code": event.details["code"]},
+            )
+        with contextlib.suppress(*REDIS_AWAY):
+            await self._queue(swept.waiting)
+        return swept.looked_at
+
+    async def _restore(self) -> None:
+        """Redis was lost, or is new: first the starts of the last minute, then the whole line."""
+        if self._limit and await self._orphans.any_pending():
+            await asyncio.sleep(GRANTS_LAND)
+        ages = await self._orphans.recent_starts(WINDOW_MS / 1000, self._limit) if self._limit else []
+        if not await self._line.prime(ages):
+            return
+        below, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
+        while True:
+            page, below = await self._orphans.waiting(below, PER_PAGE)
+            queued += await self._queue(page)
+            if len(page) < PER_PAGE:
+                break
+        if queued or ages:
+            log.warning(
+                "Redis had lost its memory; restored from the book",
+                extra={"queued": queued, "starts": len(ages)},
+            )
+
+    async def _queue(self, waiting: list[Waiting]) -> int:
+        """Queue those of them that are not; how many were not."""
+        if not waiting:
+            return 0
+
+        def fill(pipe: Pipeline) -> None:
+            for one in waiting:
+                self._line.put(pipe, str(one.id), ready_in=one.ready_in, submitted=one.submitted)
+
+        answers = await pipelined(self._redis, fill)
+        return sum(added for added, _ in answers)
