@@ -30,7 +30,7 @@ lock:  ## Pin the newest allowed versions anew (needs uv)
 	$(COMPILE) pyproject.toml --extra local --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
 
-# The environment; made anew only when the lock or pyproject.toml changed.
+# The environment: made anew when the lock changed, told of it when only pyproject.toml did.
 .venv: .venv/made
 
 .venv/made: requirements-dev.lock pyproject.toml

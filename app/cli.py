@@ -66,7 +66,7 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    dsn = _with_servers().postgres_dsn
+    dsn = _with_servers(redis=False).postgres_dsn
     from migrations.upgrade import upgrade
 
     assert dsn
@@ -90,16 +90,17 @@ def status(
             typer.echo(f"{name:9} " + "  ".join(str(fact or "down") for fact in facts.values()))
 
 
-def _with_servers() -> Settings:
-    """The settings with both servers known: the environment's, or those of the `engine up` that runs here."""
+def _with_servers(*, redis: bool = True) -> Settings:
+    """The settings with the servers known: the environment's, or those of the `engine up` that runs here."""
     settings = load()
-    if settings.postgres_dsn and settings.redis_dsn:
+    if settings.postgres_dsn and (settings.redis_dsn or not redis):
         return settings
     from app.local import state
 
     running = state.read(settings.engine_home.absolute())
     if running is None:
-        raise CannotStart("DATABASE_URL and REDIS_URL are not set, and no `engine up` runs here: do one or the other.")
+        missing = "DATABASE_URL" if not redis else "DATABASE_URL and REDIS_URL"
+        raise CannotStart(f"set {missing}, or start `engine up`, which brings its own: this process needs them.")
     # In the environment: the app reads its settings for itself.
     os.environ["DATABASE_URL"] = settings.postgres_dsn or running.postgres
     os.environ["REDIS_URL"] = settings.redis_dsn or running.redis

@@ -1,0 +1,50 @@
+"""The commands that containers run, each a process of its own, given its servers by the environment."""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.stack import ENGINE, engine, environment, eventually, free_port
+
+
+@contextlib.contextmanager
+def process(home: Path, command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    running = subprocess.Popen([*ENGINE, command], cwd="/", env=environment(home, **settings))
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_migrate_api_and_worker_run_on_servers_that_are_given(tmp_path: Path, postgres_dsn: str, redis_dsn: str) -> None:
+    home = tmp_path / "never made"
+    port = free_port()
+    given = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_dsn, "PORT": str(port)}
+
+    migrated = engine(home, "migrate", DATABASE_URL=postgres_dsn)
+    assert migrated.returncode == 0, migrated.stderr
+
+    def healthy() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+        return False
+
+    with process(home, "api", **given) as api, process(home, "worker", **given) as worker:
+        eventually(healthy)
+        assert worker.poll() is None
+        for running in (api, worker):
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(15) in (0, -signal.SIGTERM)
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_the_database_is_found_under_every_usual_scheme(tmp_path: Path, postgres_dsn: str, scheme: str) -> None:
+    address = f"{scheme}://{postgres_dsn.partition('://')[2]}"
+    assert engine(tmp_path / "home", "migrate", DATABASE_URL=address).returncode == 0
