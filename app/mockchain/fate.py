@@ -55,17 +55,15 @@ class Fate:
     amount_out: int | None = None
 
 
-def fate(signed: SignedSwap, now_ms: int, conditions: Conditions, fill: Callable[[BuiltSwap, int], int]) -> Fate | None:
-    """What happens to a swap that is first sent now; None for one that is too late to be looked at."""
-    if now_ms // conditions.block_ms > signed.last_valid_height:
-        return None
+def fate(signed: SignedSwap, now_ms: int, conditions: Conditions, fill: Callable[[BuiltSwap, int], int]) -> Fate:
+    """What happens to a swap that is first sent now. (If that is too late, the ledger will not even note it.)"""
     luck, pick, delay = _draws(conditions.seed, signed.signature)
     spread = conditions.execution_ms_max - conditions.execution_ms_min
     landed_ms = now_ms + conditions.execution_ms_min + int(delay * max(spread, 0))
     slot = landed_ms // conditions.block_ms
-    remaining = signed.last_valid_height - now_ms // conditions.block_ms
-    if remaining < LEAST_LIFE or slot > signed.last_valid_height:
-        return Fate("dropped", now_ms // conditions.block_ms, now_ms, "tx_dropped")
+    height, last = now_ms // conditions.block_ms, signed.last_valid_height
+    if height + LEAST_LIFE > last or slot > last:
+        return Fate("dropped", min(height, last), now_ms, "tx_dropped")
     if luck < conditions.failing_rate:
         return Fate("failed", slot, landed_ms, _ON_CHAIN[int(pick * len(_ON_CHAIN))])
     try:

@@ -92,8 +92,6 @@ class MockChain:
         """Decide what becomes of a swap, once: sending it again changes nothing. Too late, it is as if never sent."""
         async with self._answering("outcome_unknown"):
             decided = fate(signed, await self._now_ms(), self._conditions, self._fill)
-            if decided is None:
-                return
             now_ms = await self._pool.fetchval(
                 statements.SEND,
                 signed.signature,
