@@ -1,0 +1,120 @@
+"""A venue and a chain that do what a test tells them, call by call."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
+from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
+
+
+@dataclass
+class After:
+    """What a call brings after a wait: seconds, or an event that the test sets."""
+
+    wait: float | asyncio.Event
+    then: "int | Quote | Exception"
+
+
+Answer = int | Quote | Exception | After
+"""An amount out, a whole quote, or what is raised."""
+
+
+class ScriptedVenue:
+    """Gives the next answer of its script to each quote; the last one for ever after."""
+
+    def __init__(self, name: str, script: Iterable[Answer], *, network_cost: int = 0) -> None:
+        self.name = name
+        self.asked: list[tuple[QuoteRequest, int]] = []
+        self._script = list(script)
+        self._network_cost = network_cost
+
+    async def quote(self, request: QuoteRequest, slot: int) -> Quote:
+        answer = self._script[min(len(self.asked), len(self._script) - 1)]
+        self.asked.append((request, slot))
+        if isinstance(answer, After):
+            if isinstance(answer.wait, asyncio.Event):
+                await answer.wait.wait()
+            else:
+                await asyncio.sleep(answer.wait)
+            answer = answer.then
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Quote):
+            return answer
+        return simple_quote(self.name, request, answer, slot, network_cost=self._network_cost)
+
+    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        route = quote.route
+        pools = tuple(leg.pool for leg in quote.legs)
+        ends = route[0] == "SOL", route[-1] == "SOL"
+        return BuiltSwap(self.name, pools, route, quote.amount_in, min_amount_out, wrap_sol=ends[0], unwrap_sol=ends[1])
+
+
+def simple_quote(
+    venue: str,
+    request: QuoteRequest,
+    amount_out: int,
+    slot: int = 1,
+    *,
+    network_cost: int = 0,
+    price_impact_bps: int = 0,
+    at_mid: int | None = None,
+) -> Quote:
+    """A quote through one pool, without fees; at its own mid unless told otherwise."""
+    mid = amount_out if at_mid is None else at_mid
+    sold, bought = request.token_in.symbol, request.token_out.symbol
+    leg = QuoteLeg(f"{venue}-pool", sold, bought, request.amount_in, amount_out, 0, price_impact_bps, mid)
+    return Quote(venue, request.amount_in, amount_out, 0, price_impact_bps, slot, (leg,), 5_000, network_cost)
+
+
+@dataclass
+class ScriptedChain:
+    """A chain in memory. The n-th swap it is first sent meets the n-th fate of the script, and the last for ever after.
+
+    A fate is an amount out (it lands), a code (it fails on chain), `None` (it is dropped), or an exception that
+    `send` raises after noting the swap as dropped. `slot` is the clock; a test moves it.
+    """
+
+    fates: list[int | str | Exception | None] = field(default_factory=list)
+    slot: int = 1_000
+    sends: list[SignedSwap] = field(default_factory=list)
+    """Every send, repeated ones included."""
+    outcomes: dict[str, Outcome | None] = field(default_factory=dict)
+    blockhash_errors: list[Exception] = field(default_factory=list)
+    """Raised by the next calls of `blockhash`, one each."""
+    ask_errors: list[Exception] = field(default_factory=list)
+    """Raised by the next calls of `ask`, one each."""
+    on_ask: Callable[["ScriptedChain"], None] = lambda chain: None
+    """Called before each answer, to move the clock for instance."""
+
+    async def blockhash(self) -> Blockhash:
+        if self.blockhash_errors:
+            raise self.blockhash_errors.pop(0)
+        return Blockhash(f"hash-{self.slot}", self.slot + BLOCKHASH_LIFE, self.slot)
+
+    async def send(self, signed: SignedSwap) -> None:
+        self.sends.append(signed)
+        if signed.signature in self.outcomes or self.slot > signed.last_valid_height:
+            return
+        fate = self.fates[min(len(self.outcomes), len(self.fates) - 1)] if self.fates else signed.swap.min_amount_out
+        self.outcomes[signed.signature] = None
+        match fate:
+            case int():
+                self.outcomes[signed.signature] = Outcome("landed", self.slot, amount_out=fate)
+            case str():
+                self.outcomes[signed.signature] = Outcome("failed", self.slot, code=fate)
+            case Exception():
+                raise fate
+
+    async def ask(self, signature: str) -> Snapshot:
+        if self.ask_errors:
+            raise self.ask_errors.pop(0)
+        self.on_ask(self)
+        return Snapshot(self.slot, self.outcomes.get(signature))
+
+    def fills(self, memo: str) -> list[Outcome]:
+        """What landed for one order: more than one is the worst that can happen."""
+        signatures = {signed.signature for signed in self.sends if signed.memo == memo}
+        outcomes = [self.outcomes.get(signature) for signature in signatures]
+        return [outcome for outcome in outcomes if outcome is not None and outcome.status == "landed"]

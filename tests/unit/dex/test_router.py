@@ -1,0 +1,181 @@
+"""The router takes the best net outcome of whoever answers, and says why."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from app.dex.errors import DexError
+from app.dex.markets import Markets
+from app.dex.quotes import QuoteRequest
+from app.dex.router import NoRoute, Route, Router
+from app.dex.venues import open_venues
+from tests.fakes import After, Answer, ScriptedVenue, simple_quote
+
+MARKETS = Markets.load()
+SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
+FREE: Mapping[str, int] = {}
+REQUEST = QuoteRequest(SOL, USDC, 10**9)
+
+
+def scripted(scripts: Mapping[str, Answer], *, timeout: float = 1.0, costs: Mapping[str, int] = FREE) -> Router:
+    venues = [ScriptedVenue(name, [answer], network_cost=costs.get(name, 0)) for name, answer in scripts.items()]
+    return Router(venues, timeout=timeout)
+
+
+async def routed(router: Router, **limits: Any) -> Route:
+    return await router.route(REQUEST, 1, **limits)
+
+
+def rows(route: Route) -> dict[str, Any]:
+    return {row["venue"]: row for row in route.to_json()["quotes"]}
+
+
+async def test_the_best_net_outcome_wins_not_the_largest_amount() -> None:
+    route = await routed(scripted({"a": 149_000_000, "b": 149_000_400}, costs={"b": 500}))
+    assert route.best.venue == "a"
+    assert rows(route)["a"] | {"won": True, "reason": "best net outcome"} == rows(route)["a"]
+    assert rows(route)["b"]["reason"] == "less than 1 bps less out"
+
+
+async def test_the_loser_is_told_by_how_much() -> None:
+    route = await routed(scripted({"a": 150_000_000, "b": 149_820_000}))
+    assert rows(route)["b"]["reason"] == "12 bps less out"
+
+
+async def test_ties_are_broken_the_same_way_whoever_answers_first() -> None:
+    for slow in ("a", "b"):
+        answers: dict[str, Answer] = {"a": 1_000, "b": 1_000}
+        answers[slow] = After(0.01, 1_000)
+        assert (await routed(scripted(answers))).best.venue == "a"
+    by_amount = await routed(scripted({"a": 1_000, "b": 1_005}, costs={"b": 5}))
+    assert by_amount.best.venue == "b"
+
+
+async def test_one_dead_venue_does_not_matter() -> None:
+    never = asyncio.Event()
+    for dead, code in (
+        (After(never, 1), "rpc_timeout"),
+        (DexError("venue_unavailable", "down for repair"), "venue_unavailable"),
+        (RuntimeError("a bug"), "venue_unavailable"),
+    ):
+        route = await routed(scripted({"a": dead, "b": 7_000}, timeout=0.05))
+        assert route.best.venue == "b"
+        assert (rows(route)["a"]["won"], rows(route)["a"]["error"]) == (False, code)
+
+
+async def test_a_venue_that_cancels_itself_is_dead_too() -> None:
+    class Quitter(ScriptedVenue):
+        async def quote(self, request: QuoteRequest, slot: int) -> Any:
+            raise asyncio.CancelledError
+
+    route = await Router([Quitter("a", [1]), ScriptedVenue("b", [7_000])]).route(REQUEST, 1)
+    assert rows(route)["a"]["error"] == "venue_unavailable"
+
+
+async def test_both_quotes_are_asked_for_at_once() -> None:
+    both = asyncio.Barrier(2)
+
+    class Meeting(ScriptedVenue):
+        async def quote(self, request: QuoteRequest, slot: int) -> Any:
+            await both.wait()
+            return await super().quote(request, slot)
+
+    await Router([Meeting("a", [1_000]), Meeting("b", [1_000])], timeout=5).route(REQUEST, 1)
+
+
+async def test_a_router_that_is_cancelled_cancels_its_questions() -> None:
+    never = asyncio.Event()
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(routed(scripted({"a": After(never, 1), "b": After(never, 1)})))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "at_mid", "trusted"),
+    [
+        (1_200_000, 1_000_000, True),
+        (1_210_000, 1_000_000, False),
+        (800_000, 1_000_000, True),
+        (790_000, 1_000_000, False),
+        (1, 2, True),  # one unit of rounding is not a lie
+    ],
+)
+async def test_a_quote_far_from_its_own_mid_is_distrusted(out: int, at_mid: int, trusted: bool) -> None:
+    absurd = simple_quote("a", REQUEST, out, at_mid=at_mid)
+    route = await routed(scripted({"a": absurd, "b": 1}))
+    if trusted:
+        assert "error" not in rows(route)["a"]
+    else:
+        assert route.best.venue == "b"
+        assert rows(route)["a"]["reason"].startswith("distrusted: 21% ")
+
+
+async def test_a_quote_for_another_amount_is_distrusted() -> None:
+    other = simple_quote("a", QuoteRequest(SOL, USDC, 2 * 10**9), 300_000_000)
+    assert (await routed(scripted({"a": other, "b": 149_000_000}))).best.venue == "b"
+
+
+async def test_a_limit_on_price_impact_rules_quotes_out() -> None:
+    steep, flat = simple_quote("a", REQUEST, 1_000, price_impact_bps=51), simple_quote("b", REQUEST, 900)
+    assert (await routed(scripted({"a": steep, "b": flat}))).best.venue == "a"
+    assert (await routed(scripted({"a": steep, "b": flat}), max_price_impact_bps=51)).best.venue == "a"
+    assert (await routed(scripted({"a": steep, "b": flat}), max_price_impact_bps=50)).best.venue == "b"
+    with pytest.raises(NoRoute, match="price_impact_too_high"):
+        await routed(scripted({"a": steep}), max_price_impact_bps=50)
+
+
+async def test_only_the_venues_asked_for_are_asked() -> None:
+    a, b = ScriptedVenue("a", [2_000]), ScriptedVenue("b", [1_000])
+    route = await Router([a, b]).route(REQUEST, 7, only=["b"])
+    assert (route.best.venue, len(route.considered)) == ("b", 1)
+    assert (a.asked, b.asked) == ([], [(REQUEST, 7)])
+    with pytest.raises(NoRoute, match="unsupported_pair"):
+        await Router([a, b]).route(REQUEST, 7, only=["c"])
+
+
+def failing(code: str) -> DexError:
+    return DexError(code, code)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "code"),
+    [
+        ("insufficient_liquidity", "insufficient_liquidity", "insufficient_liquidity"),
+        ("insufficient_liquidity", "unsupported_pair", "insufficient_liquidity"),
+        ("unsupported_pair", "zero_output", "zero_output"),
+        ("unsupported_pair", "unsupported_pair", "unsupported_pair"),
+        ("insufficient_liquidity", "venue_unavailable", "venue_unavailable"),
+        ("rpc_timeout", "price_impact_too_high", "rpc_timeout"),
+    ],
+)
+async def test_a_failure_is_final_only_if_no_venue_could_do_better_later(a: str, b: str, code: str) -> None:
+    for first, second in ((a, b), (b, a)):
+        with pytest.raises(NoRoute) as refused:
+            await routed(scripted({"a": failing(first), "b": failing(second)}))
+        assert refused.value.code == code
+        assert [answer.venue for answer in refused.value.considered] == ["a", "b"]
+
+
+async def test_the_decision_is_plain_json_with_exact_decimals() -> None:
+    router = Router(open_venues(MARKETS, seed=1))
+    told = (await router.route(QuoteRequest(RAY, USDC, 10**8), 4_487_500_000)).to_json()
+    assert json.loads(json.dumps(told)) == told
+    assert told["route"] == ["RAY", "SOL", "USDC"]
+    winner = next(row for row in told["quotes"] if row["won"])
+    assert (winner["venue"], winner["amountOut"]) == (told["dex"], told["amountOut"])
+    assert {"fee", "priceImpactBps", "slot", "reason"} <= set(winner)
+
+
+async def test_preview_and_worker_agree_at_equal_slots() -> None:
+    one, other = (Router(open_venues(Markets.load(), seed=3)) for _ in range(2))
+    for slot in range(4_487_500_000, 4_487_500_200, 7):
+        assert await one.route(REQUEST, slot) == await other.route(REQUEST, slot)
