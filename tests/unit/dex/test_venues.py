@@ -1,0 +1,169 @@
+"""The simulated venues quote, build and fill from the same pools."""
+
+import json
+
+import pytest
+
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot, sign, verdict
+from app.dex.errors import NEVER, RECONCILE, RETRY, DexError, may_retry
+from app.dex.markets import Markets
+from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
+from app.dex.router import Router
+from app.dex.venues import Meteora, PoolVenue, Raydium, open_venues
+
+MARKETS = Markets.load()
+RAYDIUM, METEORA = open_venues(MARKETS, seed=1)
+SLOT = 4_487_500_000
+
+
+def asked(token_in: str, token_out: str, amount: int) -> QuoteRequest:
+    return QuoteRequest(MARKETS.token(token_in), MARKETS.token(token_out), amount)
+
+
+def quoted(venue: PoolVenue, token_in: str, token_out: str, amount: int, slot: int = SLOT) -> Quote:
+    return venue.quote_now(asked(token_in, token_out, amount), slot)
+
+
+def test_every_error_code_is_in_exactly_one_class() -> None:
+    assert not RETRY & NEVER
+    assert not RECONCILE & (RETRY | NEVER)
+    assert may_retry("slippage_exceeded")
+    assert not may_retry("zero_output")
+    assert not may_retry("outcome_unknown")
+
+
+def test_fees_are_thirty_and_twenty_basis_points_plus_a_variable_part() -> None:
+    assert quoted(RAYDIUM, "SOL", "USDC", 10**9).fee == 3_000_000
+    assert 2_000_000 < quoted(METEORA, "SOL", "USDC", 10**9).fee < 3_000_000
+
+
+def test_the_fees_of_two_hops_are_told_in_the_token_in() -> None:
+    quote = quoted(RAYDIUM, "RAY", "USDC", 10**8)
+    assert quote.route == ("RAY", "SOL", "USDC")
+    # 30 bps, and 30 bps of what the second leg gets, at the first leg's price.
+    assert quote.fee in (600_000, 600_001)
+    first, second = quote.legs
+    assert first.amount_out == second.amount_in
+    assert quote.price_impact_bps >= max(first.price_impact_bps, second.price_impact_bps)
+    assert quote.network_fee > quoted(RAYDIUM, "SOL", "USDC", 10**9).network_fee
+
+
+def test_a_network_fee_is_weighed_in_the_token_out() -> None:
+    to_sol, to_usdc = quoted(RAYDIUM, "USDC", "SOL", 10**8), quoted(RAYDIUM, "SOL", "USDC", 10**9)
+    assert to_sol.network_cost == to_sol.network_fee == 10_000
+    assert to_usdc.network_cost == 1_499  # $0.0014985
+    assert to_usdc.net == to_usdc.amount_out - 1_499
+
+
+def test_a_swap_says_when_native_sol_is_wrapped_and_unwrapped() -> None:
+    for ends, wraps in (
+        (("SOL", "USDC"), (True, False)),
+        (("USDC", "SOL"), (False, True)),
+        (("RAY", "USDC"), (False, False)),
+    ):
+        swap = RAYDIUM.build(quoted(RAYDIUM, *ends, 10**8), min_amount_out=1)
+        assert (swap.wrap_sol, swap.unwrap_sol) == wraps
+
+
+def test_what_brings_nothing_is_zero_output_and_the_least_that_brings_something_is_served() -> None:
+    for venue in (RAYDIUM, METEORA):
+        with pytest.raises(DexError, match="zero_output"):
+            quoted(venue, "USDC", "SOL", 1)  # the fee is rounded up to all of it
+        assert quoted(venue, "USDC", "SOL", 2).amount_out > 0
+
+
+async def test_the_smallest_amounts_are_not_mistaken_for_lies() -> None:
+    router = Router([RAYDIUM, METEORA])
+    for token_in, token_out in (("USDC", "SOL"), ("SOL", "BONK"), ("USDC", "BONK"), ("JUP", "BONK")):
+        for amount in (2, 3, 10, 100):
+            route = await router.route(asked(token_in, token_out, amount), SLOT)
+            assert all(answer.code is None for answer in route.considered)
+
+
+def test_a_ladder_refuses_what_it_does_not_hold() -> None:
+    most = 2**64 - 1
+    with pytest.raises(DexError, match="insufficient_liquidity"):
+        quoted(METEORA, "SOL", "USDC", most)
+    assert quoted(RAYDIUM, "SOL", "USDC", most).price_impact_bps > 9_000
+
+
+async def test_more_than_the_market_can_bear_is_never_filled_at_any_price() -> None:
+    with pytest.raises(DexError, match="price_impact_too_high"):
+        await Router([RAYDIUM, METEORA]).route(asked("SOL", "USDC", 2**64 - 1), SLOT)
+
+
+def test_the_venue_checks_the_bound_again_at_the_fill() -> None:
+    quote = quoted(METEORA, "SOL", "USDC", 10**9)
+    exact = METEORA.build(quote, min_amount_out=quote.amount_out)
+    assert METEORA.fill(exact, SLOT) == quote.amount_out
+    outcomes = [quoted(METEORA, "SOL", "USDC", 10**9, slot).amount_out for slot in range(SLOT, SLOT + 2_000)]
+    fallen = SLOT + next(i for i, out in enumerate(outcomes) if out < quote.amount_out)
+    risen = SLOT + next(i for i, out in enumerate(outcomes) if out > quote.amount_out)
+    with pytest.raises(DexError, match="slippage_exceeded"):
+        METEORA.fill(exact, fallen)
+    assert METEORA.fill(exact, risen) > quote.amount_out
+
+
+def test_a_swap_through_a_pool_that_is_gone_is_refused() -> None:
+    swap = BuiltSwap("raydium", ("gone",), ("SOL", "USDC"), 1, 1, wrap_sol=True, unwrap_sol=False)
+    with pytest.raises(DexError, match="venue_unavailable"):
+        RAYDIUM.fill(swap, SLOT)
+
+
+async def test_the_time_a_venue_takes_is_seeded_and_not_spent_when_it_is_zero() -> None:
+    waits: dict[int, list[float]] = {1: [], 2: [], 3: []}
+    for run, (quote_ms, seed) in {1: (200, 5), 2: (200, 5), 3: (0, 5)}.items():
+
+        async def sleep(seconds: float, run: int = run) -> None:
+            waits[run].append(seconds)
+
+        venue = Raydium(MARKETS, seed=seed, quote_ms=quote_ms, sleep=sleep)
+        for _ in range(20):
+            await venue.quote(asked("SOL", "USDC", 10**9), SLOT)
+    assert waits[1] == waits[2]
+    assert 0.15 <= min(waits[1]) < 0.2 < max(waits[1]) <= 0.25
+    assert waits[3] == []
+
+
+def test_market_time_does_not_depend_on_the_length_of_a_block() -> None:
+    slow, fast = (Meteora(MARKETS, seed=1, block_ms=block_ms) for block_ms in (400, 100))
+    assert quoted(slow, "SOL", "USDC", 10**9, 1_000).amount_out == quoted(fast, "SOL", "USDC", 10**9, 4_000).amount_out
+
+
+SWAP = RAYDIUM.build(quoted(RAYDIUM, "SOL", "USDC", 10**9), min_amount_out=2**64 - 1)
+HASH = Blockhash("blockhash", 1_000 + BLOCKHASH_LIFE, 1_000)
+
+
+def test_a_signed_swap_survives_json() -> None:
+    signed = sign(SWAP, memo="order", attempt=1, blockhash=HASH)
+    assert SignedSwap.from_json(json.loads(json.dumps(signed.to_json()))) == signed
+
+
+def test_a_signature_is_88_characters_and_says_order_attempt_blockhash_and_swap() -> None:
+    other = RAYDIUM.build(quoted(RAYDIUM, "SOL", "USDC", 10**9), min_amount_out=1)
+    later = Blockhash("later", HASH.last_valid_height, HASH.slot)
+    signatures = [
+        sign(swap, memo=memo, attempt=attempt, blockhash=blockhash).signature
+        for swap in (SWAP, other)
+        for memo in ("order", "another")
+        for attempt in (1, 2)
+        for blockhash in (HASH, later)
+    ]
+    assert len(set(signatures)) == len(signatures)
+    assert {len(signature) for signature in signatures} == {88}
+    assert sign(SWAP, memo="order", attempt=1, blockhash=HASH).signature == signatures[0]
+
+
+@pytest.mark.parametrize(
+    ("height", "outcome", "proves"),
+    [
+        (1_150, None, "unknown"),
+        (1_151, None, "expired"),
+        (1_151, Outcome("landed", 1_150, amount_out=5), "landed"),
+        (1_100, Outcome("failed", 1_100, code="slippage_exceeded"), "failed"),
+    ],
+)
+def test_absent_proves_nothing_before_the_last_valid_height_has_passed(
+    height: int, outcome: Outcome | None, proves: str
+) -> None:
+    assert verdict(Snapshot(height, outcome), 1_150) == proves
