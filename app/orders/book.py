@@ -240,7 +240,7 @@ class Book:
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
-    return orjson.dumps(rows).decode()
+    return orjson.dumps(rows, default=str).decode()  # asyncpg has a UUID class of its own
 
 
 def _asked(order: PlaceOrder) -> dict[str, Any]:

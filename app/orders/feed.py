@@ -23,6 +23,7 @@ from app.orders.model import BookAway
 from app.orders.reading import Reader
 
 HEAL_SECONDS = 1.0
+LISTEN_SECONDS = 10.0
 MOST_NEW = 1_000  # new orders of one owner looked up at once
 MOST_ENDED = 5_000  # ended orders that a listener remembers
 
@@ -234,7 +235,10 @@ class Feed:
             pubsub = self._redis.pubsub()
             try:
                 await pubsub.subscribe(CHANNEL)
-                async for message in pubsub.listen():
+                while True:
+                    message = await pubsub.get_message(timeout=LISTEN_SECONDS)
+                    if message is None:  # a quiet time, not a lost connection
+                        continue
                     if message["type"] == "message":
                         self._hand_out(message["data"])
                     elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
