@@ -1,5 +1,6 @@
 """The `engine` command. What can be expected to go wrong is one sentence and exit code 1."""
 
+import errno
 import json
 import os
 from typing import Annotated, Any
@@ -20,9 +21,9 @@ class OneSentence(TyperGroup):
         except (CannotStart, SettingsError) as error:
             typer.echo(f"engine: {error}", err=True)
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            typer.echo(f"engine: {error.filename}: {error.strerror}.", err=True)
+            typer.echo(f"engine: {error.filename or 'the disk'}: {error.strerror}.", err=True)
         raise typer.Exit(1)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -159,8 +160,9 @@ def _run(command: Sequence[str | Path], premises: Premises, typed: str = "") -> 
         **premises.account.run_as,
     )
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
-        raise CannotStart(f"Postgres could not be set up in {premises.data}: {' '.join(said)}")
+        said = (done.stderr or done.stdout).splitlines() or ["it did not say why"]
+        reason = next((line for line in said if re.search(r"\b(PANIC|FATAL|error):", line)), said[-1])
+        raise CannotStart(f"Postgres could not be set up in {premises.data}: {reason.strip()}.")
 
 
 def _spawn(

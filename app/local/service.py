@@ -24,6 +24,7 @@ class Service:
         self._started = 0.0
         self._due = 0.0
         self._pause = FIRST_PAUSE
+        self.refused = False  # it ended by itself and with an error: starting it again may not help
 
     @property
     def pid(self) -> int | None:
@@ -54,6 +55,7 @@ class Service:
         self._reader.join(1)  # its last lines come before the news of its death
         self._guard.forget(self._process)
         self._process = None
+        self.refused = code > 0
         lived = time.monotonic() - self._started
         self._pause = FIRST_PAUSE if lived > STEADY_AFTER else min(self._pause * 2, LONGEST_PAUSE)
         self._due = time.monotonic() + self._pause
@@ -82,13 +84,18 @@ class Service:
             self._process.kill()
 
     def _relay(self, output: IO[bytes]) -> None:
-        """Its lines under its name. It never blocks on a terminal that is gone."""
+        """Its lines under its name; read in any case, or it would block on a full pipe."""
         with output:
             for line in output:
                 say(line.decode(errors="replace").rstrip(), self.name)
 
 
 def say(text: str, name: str = "engine") -> None:
+    tell(f"{name:6} | {text}")
+
+
+def tell(text: str) -> None:
+    """Prints, as long as somebody listens: a closed terminal is no reason to stop working."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write(f"{name:6} | {text}\n")
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()

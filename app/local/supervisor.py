@@ -17,7 +17,7 @@ from app.local import CannotStart, servers, state
 from app.local.guard import Guard
 from app.local.premises import Premises, occupy
 from app.local.servers import Server
-from app.local.service import Service, say
+from app.local.service import Service, say, tell
 from app.serving import INHERITED, listen
 from app.settings import CLONE, Settings, SettingsError
 
@@ -30,7 +30,8 @@ GREETING = """
   A first order:
     curl -s {url}/api/orders/execute -H 'content-type: application/json' \\
       -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":1.5}}'
-  Logs and data:        {home}
+  Logs and state:       {home}
+  Data:                 {data}
   Ctrl-C stops everything; the data stays.
 """
 
@@ -55,6 +56,7 @@ class Supervisor:
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
         self._services: list[Service] = []
+        self._data = "in the servers you named"
         self._interrupts = 0
         self._sources_changed = False
 
@@ -77,7 +79,8 @@ class Supervisor:
         premises: Premises | None = None
         if postgres is None or redis is None:
             premises = occupy(self._home, durable=True)
-            say(f"starting the embedded servers; their data is in {premises.data}")
+            self._data = str(premises.data)
+            say("starting the embedded servers")
         if premises and postgres is None:
             self._servers.append(servers.start_postgres(premises, self._guard))
             postgres = self._servers[-1].url
@@ -136,9 +139,10 @@ class Supervisor:
             self._note()
         for service in self._services:
             if death := service.death():
-                say(f"stopped ({death}); it is started again", service.name)
+                waits = self._reload and service.refused
+                say(f"stopped ({death}); it starts again {'with the next change' if waits else 'now'}", service.name)
                 self._note()
-            if service.due:
+            if service.due and not (self._reload and service.refused):
                 service.start()
                 self._note()
 
@@ -171,7 +175,7 @@ class Supervisor:
         return f"http://[{host}]:{self._settings.port}" if ":" in host else f"http://{host}:{self._settings.port}"
 
     def _greet(self) -> None:
-        print(GREETING.format(url=self._url, home=self._home), flush=True)
+        tell(GREETING.format(url=self._url, home=self._home, data=self._data))
 
     def _watch_sources(self) -> None:
         from watchfiles import DefaultFilter, watch
