@@ -181,15 +181,15 @@ def _reason(quote: Quote, best: Quote) -> str:
 
 def _no_route(considered: tuple[Considered, ...]) -> NoRoute:
     codes = [answer.code or "venue_unavailable" for answer in considered] or ["unsupported_pair"]
-    curable = [code for code in codes if may_retry(code)]
-    code = curable[0] if curable else min(codes, key=_rank)
+    code = min(codes, key=_weight)
     reasons = "; ".join(f"{answer.venue}: {answer.reason.rstrip('.')}" for answer in considered)
     detail = f"No venue can serve this swap. {reasons}" if reasons else "No venue was asked"
     return NoRoute(code, f"{detail}.", considered)
 
 
-def _rank(code: str) -> int:
-    return _TELLING.index(code) if code in _TELLING else -1
+def _weight(code: str) -> tuple[bool, int]:
+    """What a retry may cure counts first, then what tells the client most."""
+    return not may_retry(code), _TELLING.index(code) if code in _TELLING else len(_TELLING)
 
 
 def quotes_json(request: QuoteRequest, considered: Collection[Considered]) -> list[dict[str, Any]]:
