@@ -42,8 +42,9 @@ open a WebSocket on the answer's `wsUrl`, or read `GET /api/orders/{id}/events` 
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    settings = settings or load()
-    configure(settings)
+    if settings is None:
+        settings = load()
+        configure(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

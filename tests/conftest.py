@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 
 from app.settings import Settings
+from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
 
 
@@ -54,3 +55,10 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
     flush(servers.redis)
     yield servers.redis
     flush(servers.redis)
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str, redis_dsn: str) -> AsyncIterator[Engine]:
+    """The API of a whole engine, without delays; a test starts the workers it wants."""
+    async with running_engine(postgres_dsn, redis_dsn) as started:
+        yield started

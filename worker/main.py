@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import uvloop
 from app.mockchain.ledger import MockChain
 from arq.connections import ArqRedis
 
 from app.connections import open_postgres, patient_pool, quick_redis
+from app.dex.chain import Chain
 from app.dex.markets import Markets
 from app.dex.router import Router
-from app.dex.venues import open_venues
+from app.dex.venues import Venue, open_venues
 from app.logs import configure
 from app.orders.announcing import Announcer
 from app.orders.book import Book
@@ -50,8 +51,10 @@ async def run(settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[Pickup]:
-    """All parts of a worker, ready to `work()`."""
+async def worker(
+    settings: Settings, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, signals: bool = True
+) -> AsyncIterator[Pickup]:
+    """All parts of a worker, ready to `work()`; tests bring venues and a chain of their own."""
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
@@ -59,12 +62,12 @@ async def worker(settings: Settings) -> AsyncIterator[Pickup]:
     redis = ArqRedis(patient_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
     quick = quick_redis(redis_url)
     markets = Markets.load()
-    venues = open_venues(
+    pools = open_venues(
         markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
     )
-    chain = await MockChain.open(
+    ledger = await MockChain.open(
         dsn,
-        venues=venues,
+        venues=pools,
         block_ms=settings.mock_block_ms,
         execution_ms_min=settings.mock_execution_ms_min,
         execution_ms_max=settings.mock_execution_ms_max,
@@ -85,8 +88,8 @@ async def worker(settings: Settings) -> AsyncIterator[Pickup]:
         book=book,
         holdings=holdings,
         markets=markets,
-        router=Router(venues),
-        chain=chain,
+        router=Router(venues or pools),
+        chain=chain or ledger,
         patience=Patience(
             max_attempts=settings.max_attempts,
             retry_base_seconds=settings.retry_base_seconds,
@@ -101,6 +104,7 @@ async def worker(settings: Settings) -> AsyncIterator[Pickup]:
         lease_seconds=settings.lease_seconds,
         grace_seconds=GRACE_SECONDS,
         unprimed=sweeper.hurry,
+        signals=signals,
     )
     announcer.start()
     background = [
@@ -114,9 +118,9 @@ async def worker(settings: Settings) -> AsyncIterator[Pickup]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await announcer.stop()
-        await chain.close()
+        await ledger.close()
         await quick.aclose()
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
         await pool.close()
 
 

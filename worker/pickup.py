@@ -57,6 +57,7 @@ class Pickup(Worker):
         lease_seconds: float,
         grace_seconds: float,
         unprimed: Callable[[], None],
+        signals: bool = True,
     ) -> None:
         super().__init__(
             functions=[func(cast("Any", self._execute), name=JOB, timeout=None, max_tries=NO_TRY_LIMIT, keep_result=0)],
@@ -72,6 +73,7 @@ class Pickup(Worker):
             job_serializer=serialize,
             job_deserializer=deserialize,
             log_results=False,
+            handle_signals=signals,
         )
         self.token = secrets.token_hex(8)
         self._run = execute

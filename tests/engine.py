@@ -1,0 +1,169 @@
+"""A whole engine inside a test: the API behind real HTTP and real sockets, real workers, real servers."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx
+import orjson
+import uvicorn
+from redis.asyncio import Redis
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from app.dex.chain import Chain
+from app.dex.venues import Venue
+from app.main import create_app
+from app.settings import Settings, load
+from worker.main import worker
+from worker.pickup import Pickup
+
+Answer = TypeVar("Answer")
+
+SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
+
+# No simulated delay, no limit on requests: what is measured is the engine.
+FAST = {
+    "mock_quote_ms": 0,
+    "mock_execution_ms_min": 0,
+    "mock_execution_ms_max": 0,
+    "api_max_orders_per_min": 0,
+    "retry_base_seconds": 0.2,
+    "port": 3000,
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one socket was told until it was closed."""
+
+    events: list[dict[str, Any]]
+    code: int
+
+    @property
+    def statuses(self) -> list[str]:
+        return [event["status"] for event in self.events]
+
+
+@dataclass
+class Engine:
+    settings: Settings
+    base_url: str
+    http: httpx.AsyncClient
+    book: asyncpg.Pool
+    redis: Redis
+    workers: list[tuple[Pickup, asyncio.Task[None]]] = field(default_factory=list)
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    async def start_worker(
+        self, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, **settings: Any
+    ) -> Pickup:
+        """One more worker, on this engine's servers."""
+        changed = self.settings.model_copy(update=settings)
+        pickup = await self._stack.enter_async_context(worker(changed, venues=venues, chain=chain, signals=False))
+        task = asyncio.create_task(pickup.work())
+        self.workers.append((pickup, task))
+        self._stack.push_async_callback(self.stop_worker, pickup)
+        return pickup
+
+    async def stop_worker(self, pickup: Pickup) -> None:
+        """As SIGTERM does."""
+        for one, task in self.workers:
+            if one is pickup and not task.done():
+                pickup.handle_sig_wait_for_completion(signal.SIGTERM)
+                await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
+
+    async def place(self, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        answer = await self.http.post("/api/orders/execute", json=SELL_SOL | fields, headers=headers)
+        assert answer.status_code in (200, 202), answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    async def order(self, order_id: str) -> dict[str, Any]:
+        answer = await self.http.get(f"/api/orders/{order_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    def socket(self, path: str) -> "connect":
+        return connect(self.base_url.replace("http", "ws") + path, proxy=None)
+
+    async def story(self, order_id: str, *, after: int = 0, within: float = 15) -> Story:
+        async with asyncio.timeout(within), self.socket(f"/api/orders/execute?orderId={order_id}&after={after}") as ws:
+            return await read_to_end(ws)
+
+    async def starts(self) -> list[float]:
+        """The moments at which orders went to routing, in seconds."""
+        rows = await self.book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
+        return [row["at"].timestamp() for row in rows]
+
+
+async def read_to_end(ws: ClientConnection) -> Story:
+    events = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            events.append(orjson.loads(await ws.recv()))
+    assert ws.close_code is not None
+    return Story(events, ws.close_code)
+
+
+async def eventually(ask: Callable[[], Awaitable[Answer]], *, within: float = 10) -> Answer:
+    """The first truthy answer."""
+    deadline = time.monotonic() + within
+    while not (answer := await ask()):
+        assert time.monotonic() < deadline, f"not within {within} s"
+        await asyncio.sleep(0.01)
+    return answer
+
+
+def most_within(moments: Sequence[float], seconds: float) -> int:
+    """The largest number of moments in any window of that length."""
+    most = first = 0
+    for last, moment in enumerate(moments):
+        while moment - moments[first] > seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to pytest here."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running_engine(postgres_dsn: str, redis_dsn: str, **settings: Any) -> AsyncIterator[Engine]:
+    """The API, serving; workers are started by the test."""
+    chosen = load(database_url=postgres_dsn, redis_url=redis_dsn, **FAST | settings)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            create_app(chosen), ws="websockets-sansio", log_config=None, access_log=False, timeout_graceful_shutdown=2
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started:
+                assert not serving.done(), "the API did not start"
+                await asyncio.sleep(0.005)
+            async with contextlib.AsyncExitStack() as stack:
+                http = await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200))
+                )
+                book = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
+                redis = Redis.from_url(redis_dsn)
+                stack.push_async_callback(redis.aclose)
+                workers = await stack.enter_async_context(contextlib.AsyncExitStack())
+                yield Engine(chosen, base_url, http, book, redis, _stack=workers)
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,108 @@
+"""An order goes from POST to confirmed, and everybody hears all of it."""
+
+import asyncio
+
+import pytest
+
+from tests.engine import HAPPY, Engine, eventually, read_to_end
+
+
+async def test_a_socket_opened_before_execution_hears_exactly_five_events(engine: Engine) -> None:
+    order = await engine.place()
+    async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as ws:
+        reading = asyncio.create_task(read_to_end(ws))
+        await engine.start_worker()
+        story = await asyncio.wait_for(reading, 10)
+    assert story.statuses == HAPPY
+    assert [event["seq"] for event in story.events] == [1, 2, 3, 4, 5]
+    assert story.code == 1000
+
+
+async def test_a_socket_opened_during_execution_hears_exactly_five_events(engine: Engine) -> None:
+    await engine.start_worker(mock_execution_ms_min=300, mock_execution_ms_max=300)
+    order = await engine.place()
+
+    async def submitted() -> bool:
+        return bool((await engine.order(order["orderId"]))["status"] == "submitted")
+
+    await eventually(submitted)
+    story = await engine.story(order["orderId"])
+    assert story.statuses == HAPPY
+    assert story.code == 1000
+
+
+async def test_a_socket_opened_after_execution_hears_exactly_five_events(engine: Engine) -> None:
+    await engine.start_worker()
+    order = await engine.place()
+    first = await engine.story(order["orderId"])
+    again = await engine.story(order["orderId"])
+    assert first.events == again.events
+    assert again.statuses == HAPPY
+
+
+@pytest.mark.parametrize("after", range(7))
+async def test_a_client_that_comes_back_gets_exactly_what_it_has_not_seen(engine: Engine, after: int) -> None:
+    await engine.start_worker()
+    order = await engine.place()
+    await engine.story(order["orderId"])
+    story = await engine.story(order["orderId"], after=after)
+    assert [event["seq"] for event in story.events] == list(range(after + 1, 6))
+    assert story.code == 1000
+
+
+async def test_the_story_says_where_why_and_for_how_much(engine: Engine) -> None:
+    await engine.start_worker()
+    order = await engine.place(slippageBps=100)
+    _, _, building, submitted, confirmed = (await engine.story(order["orderId"])).events
+    assert building["dex"] in ("raydium", "meteora")
+    assert {quote["venue"] for quote in building["quotes"]} == {"raydium", "meteora"}
+    assert [quote["won"] for quote in building["quotes"]].count(True) == 1
+    assert float(building["minAmountOut"]) < float(confirmed["amountOut"])
+    assert confirmed["dex"] == building["dex"]
+    assert confirmed["txHash"] == submitted["txHash"]
+    snapshot = await engine.order(order["orderId"])
+    assert snapshot["amountOut"] == confirmed["amountOut"]
+    assert snapshot["executedPrice"] == confirmed["executedPrice"]
+    assert snapshot["events"][2] == building
+
+
+async def test_the_answer_to_a_post_says_all_a_client_needs(engine: Engine) -> None:
+    order = await engine.place()
+    assert order["status"] == "pending"
+    assert order["success"] is True
+    assert order["idempotent"] is False
+    assert order["message"] == "Order queued successfully"
+    assert order["wsUrl"].startswith(engine.base_url.replace("http", "ws"))
+    assert order["statusEndpoint"] == f"/api/orders/{order['orderId']}/status"
+    assert order["startsInMs"] == 0
+
+
+async def test_the_redis_job_carries_the_order_id_and_nothing_else(engine: Engine) -> None:
+    order = await engine.place()
+    job = await engine.redis.get(f"arq:job:{order['orderId']}")
+    assert job is not None
+    assert job.startswith(b"{")  # JSON, not pickle
+    assert b"SOL" not in job
+
+
+async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(engine: Engine) -> None:
+    await engine.start_worker()
+    sell = await engine.place()
+    buy = await engine.place(tokenIn="USDC", tokenOut="SOL", amount="20")
+    await engine.story(sell["orderId"])
+    await engine.story(buy["orderId"])
+    swaps = {
+        row["token_in"]: (row["wrap"], row["unwrap"])
+        for row in await engine.book.fetch(
+            "SELECT token_in, swap->'swap'->>'wrapSol' AS wrap, swap->'swap'->>'unwrapSol' AS unwrap FROM orders"
+        )
+    }
+    assert swaps == {"SOL": ("true", "false"), "USDC": ("false", "true")}
+
+
+async def test_a_thousand_listeners_hear_the_whole_story(engine: Engine) -> None:
+    order = await engine.place()
+    listeners = [asyncio.create_task(engine.story(order["orderId"], within=30)) for _ in range(200)]
+    await engine.start_worker()
+    stories = await asyncio.gather(*listeners)
+    assert all(story.statuses == HAPPY and story.code == 1000 for story in stories)
