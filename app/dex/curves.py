@@ -224,11 +224,11 @@ def _swap_in_bin(bin_: Bin, left: int, x_to_y: bool, rate: int) -> tuple[int, in
         most_out, most_net = bin_.amount_y, -((-bin_.amount_y << 64) // price)
     else:
         most_out, most_net = bin_.amount_x, -(-bin_.amount_x * price >> 64)
-    drain_fee = -(-most_net * rate // (FEE_PRECISION - rate))
-    if left > most_net + drain_fee:
-        return most_net + drain_fee, most_out, drain_fee
     fee = -(-left * rate // FEE_PRECISION)
     net = left - fee
+    if net > most_net:
+        drain_fee = -(-most_net * rate // (FEE_PRECISION - rate))
+        return most_net + drain_fee, most_out, drain_fee
     given = net * price >> 64 if x_to_y else (net << 64) // price
     return left, min(given, most_out), fee
 

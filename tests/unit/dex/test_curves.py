@@ -82,6 +82,14 @@ def test_a_drained_bin_is_charged_on_what_it_took_and_the_next_on_the_rest() -> 
     assert swap.pool.active_id == -1
 
 
+def test_whether_a_bin_is_drained_is_decided_after_the_fee() -> None:
+    pool = dlmm(Bin(0, 0, 9_999, ONE_Q64), fees=replace(FREE, base_factor=100_000))
+    # Draining costs 10,100. The fee of 10,101 is one unit higher, so what is left after it is still not too much.
+    assert [pool.swap(amount, True, 0).fee for amount in (10_100, 10_101)] == [101, 102]
+    with pytest.raises(DexError, match="insufficient_liquidity"):
+        pool.swap(10_102, True, 0)
+
+
 def test_empty_bins_and_gaps_are_walked_over_but_count_as_distance() -> None:
     fees = replace(FREE, variable_fee_control=10**6)
     far = dlmm(Bin(-50, 0, 10**6, bin_price(-50, 10)), Bin(-1, 7, 0, bin_price(-1, 10)), fees=fees)
