@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from app.local import state
-from app.local.guard import alive
+from app.local.guard import Guard, Stage, alive
 
 ENGINE = (sys.executable, "-P", "-m", "app.cli")
 
@@ -79,6 +79,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.settings['PORT']}"
         self._output = home.parent / f"{home.name}.out"
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard = Guard()  # a killed test run leaves no engine behind
 
     @property
     def output(self) -> str:
@@ -88,6 +89,7 @@ class Stack:
         """Returns when it says that it is ready."""
         if self._process:
             self._process.wait()
+            self._guard.forget(self._process)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [*ENGINE, "up"],
@@ -95,7 +97,9 @@ class Stack:
                 env=environment(self.home, **self.settings),
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
+        self._guard.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
         eventually(lambda: "Ctrl-C stops everything" in self.output or self._ended())
         assert not self._ended(), self.output
 
@@ -132,11 +136,7 @@ class Stack:
         return self._process.wait(within)
 
     def close(self) -> None:
-        if self._process and not self._ended():
-            tree = self.tree()
-            self._process.kill()
-            self._process.wait()
-            eventually(lambda: self.gone(tree))
+        self._guard.end()
 
     def _ended(self) -> bool:
         return self._process is None or self._process.poll() is not None

@@ -22,7 +22,9 @@ def process(home: Path, command: str, **settings: str) -> Iterator[subprocess.Po
         running.wait()
 
 
-def test_migrate_api_and_worker_run_on_servers_that_are_given(tmp_path: Path, postgres_dsn: str, redis_dsn: str) -> None:
+def test_migrate_api_and_worker_run_on_servers_that_are_given(
+    tmp_path: Path, postgres_dsn: str, redis_dsn: str
+) -> None:
     home = tmp_path / "never made"
     port = free_port()
     given = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_dsn, "PORT": str(port)}
