@@ -6,15 +6,16 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 import uvloop
-from app.mockchain.ledger import MockChain
 from arq.connections import ArqRedis
 
+from app.background import ended
 from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
 from app.dex.markets import Markets
 from app.dex.router import Router
 from app.dex.venues import Venue, open_venues
 from app.logs import configure
+from app.mockchain.ledger import MockChain
 from app.orders.announcing import Announcer
 from app.orders.book import Book
 from app.orders.orphans import Orphans
@@ -114,9 +115,7 @@ async def worker(
     try:
         yield pickup
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await ended(*background)
         await announcer.stop()
         await ledger.close()
         await quick.aclose()

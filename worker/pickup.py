@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from arq.connections import ArqRedis
@@ -17,6 +18,7 @@ from arq.worker import Worker, func
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
+from app.background import ended
 from app.batching import Batcher
 from app.orders.queue import BELL, JOB, STARTS, Line, Taken, deserialize, serialize
 from app.orders.scripts import pipelined
@@ -98,9 +100,8 @@ class Pickup(Worker):
             with contextlib.suppress(asyncio.CancelledError):
                 await self.async_run()
         finally:
-            for helper in self._helpers:
-                helper.cancel()
-            await asyncio.gather(*self._helpers, *self.tasks.values(), return_exceptions=True)
+            await ended(*self._helpers)
+            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
                     await self._line.pulse(token=self.token, running=0, seconds=0)
@@ -114,12 +115,14 @@ class Pickup(Worker):
             self.job_counter += 1
             self._grants[order] = grant
             self.tasks[order] = task = self.loop.create_task(self.run_job(order, 0))
-            task.add_done_callback(self._free)
+            task.add_done_callback(partial(self._free, order))
         if not self._taken.primed:
             self._unprimed()
 
-    def _free(self, _: asyncio.Task[None]) -> None:
+    def _free(self, order: str, task: asyncio.Task[None]) -> None:
         self.job_counter -= 1
+        if self.tasks.get(order) is task:  # arq would only notice in its next round
+            del self.tasks[order]
         self._freed.set()
 
     async def _execute(self, _: dict[Any, Any], order: str) -> None:
@@ -163,6 +166,8 @@ class Pickup(Worker):
         """arq calls this at the end of every round: here the worker rests until there is a reason not to."""
         taken, self._taken = self._taken, Taken((), 0.0, None, True)
         if not self.allow_pick_jobs:
+            if not self.tasks:
+                raise asyncio.CancelledError  # all is finished or handed back; arq's own cancel can get lost
             await asyncio.sleep(0.05)
         elif self.job_counter >= self.max_jobs:
             self._freed.clear()

@@ -14,6 +14,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app.background import ended
 from app.connections import REDIS_AWAY
 from app.orders.lifecycle import TERMINAL
 from app.orders.model import OrderEvent
@@ -75,8 +76,7 @@ class Announcer:
             async with asyncio.timeout(1):
                 while self._waiting and not self._task.done():
                     await asyncio.sleep(0.01)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def say(self, item: Announcement) -> None:
         self.dropped += len(self._waiting) == self._waiting.maxlen

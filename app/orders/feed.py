@@ -16,6 +16,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from app.background import ended
 from app.connections import REDIS_AWAY, Breaker, RedisAway
 from app.orders.announcing import CHANNEL, Announcement, announce, backlog
 from app.orders.lifecycle import TERMINAL
@@ -125,9 +126,7 @@ class Feed:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     @contextlib.contextmanager
     def listener(self, *, owner: str | None, most: int = 256) -> Iterator[Listener]:

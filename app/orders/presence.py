@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app.background import ended
 from app.connections import REDIS_AWAY
 
 WATCHERS = "engine:watchers:"  # + order id: hash of socket → since when, in which process
@@ -45,9 +46,7 @@ class Presence:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         with suppress(*REDIS_AWAY):
             await self._redis.delete(PROCESS + self._process)
 

@@ -100,7 +100,7 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
     assert swaps == {"SOL": ("true", "false"), "USDC": ("false", "true")}
 
 
-async def test_a_thousand_listeners_hear_the_whole_story(engine: Engine) -> None:
+async def test_two_hundred_listeners_hear_the_whole_story(engine: Engine) -> None:
     order = await engine.place()
     listeners = [asyncio.create_task(engine.story(order["orderId"], within=30)) for _ in range(200)]
     await engine.start_worker()

@@ -1,0 +1,53 @@
+"""One key makes one order, however many requests race."""
+
+import asyncio
+
+from tests.engine import SELL_SOL, Engine
+
+
+async def test_fifty_racing_posts_with_one_key_make_one_order(engine: Engine) -> None:
+    answers = await asyncio.gather(*(engine.place(key="race") for _ in range(50)))
+    assert len({answer["orderId"] for answer in answers}) == 1
+    assert [answer["idempotent"] for answer in answers].count(False) == 1
+    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 1
+    assert await engine.book.fetchval("SELECT count(*) FROM order_events") == 1
+
+
+async def test_the_same_key_and_body_answers_with_the_order_as_it_is_now(engine: Engine) -> None:
+    await engine.start_worker()
+    first = await engine.place(key="again")
+    await engine.story(first["orderId"])
+    answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers={"x-idempotency-key": "again"})
+    assert answer.status_code == 200
+    assert answer.json()["orderId"] == first["orderId"]
+    assert answer.json()["status"] == "confirmed"
+    assert answer.json()["idempotent"] is True
+    assert answer.json()["createdAt"] == first["createdAt"]
+
+
+async def test_the_same_body_written_differently_is_the_same_body(engine: Engine) -> None:
+    first = await engine.place(key="written", amount=1.5)
+    second = await engine.place(key="written", amount="1.50", slippageBps=50, orderType="market")
+    assert second["orderId"] == first["orderId"]
+
+
+async def test_the_same_key_for_another_body_is_refused(engine: Engine) -> None:
+    await engine.place(key="taken")
+    answer = await engine.http.post(
+        "/api/orders/execute", json=SELL_SOL | {"amount": 2}, headers={"Idempotency-Key": "taken"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "key_reused"
+
+
+async def test_without_a_key_each_request_makes_an_order(engine: Engine) -> None:
+    answers = await asyncio.gather(*(engine.place() for _ in range(20)))
+    assert len({answer["orderId"] for answer in answers}) == 20
+
+
+async def test_a_batch_with_one_key_twice_makes_one_order(engine: Engine) -> None:
+    item = SELL_SOL | {"idempotencyKey": "twice"}
+    answer = await engine.http.post("/api/orders/batch", json={"orders": [item, item]})
+    first, second = answer.json()["results"]
+    assert first["orderId"] == second["orderId"]
+    assert {first["idempotent"], second["idempotent"]} == {True, False}

@@ -1,0 +1,149 @@
+"""What can be retried is, after growing waits; what cannot be fails at once; failed is said once."""
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from app.dex.errors import NEVER, RETRY, DexError
+from tests.engine import HAPPY, Engine, Story
+from tests.fakes import ScriptedChain, ScriptedVenue
+
+
+def down(code: str = "venue_unavailable") -> DexError:
+    return DexError(code, "scripted")
+
+
+async def story_of(engine: Engine, venues: list[ScriptedVenue], chain: ScriptedChain, **fields: Any) -> Story:
+    await engine.start_worker(venues=venues, chain=chain)
+    return await engine.story((await engine.place(**fields))["orderId"])
+
+
+async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fill(engine: Engine) -> None:
+    venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
+    story = await story_of(engine, [venue], ScriptedChain())
+    assert [(event["status"], event["attempt"]) for event in story.events] == [
+        ("pending", 0),
+        ("routing", 1),
+        ("pending", 1),
+        ("routing", 2),
+        ("pending", 2),
+        ("routing", 3),
+        ("building", 3),
+        ("submitted", 3),
+        ("confirmed", 3),
+    ]
+    waits = [event["retryInMs"] for event in story.events if "retryInMs" in event]
+    assert waits == [200, 400]  # the base, doubling
+    assert {event["code"] for event in story.events if "retryInMs" in event} == {"venue_unavailable"}
+
+
+async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) -> None:
+    venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
+    await story_of(engine, [venue], ScriptedChain())
+    rows = await engine.book.fetch("SELECT status, at, details->>'retryInMs' AS wait FROM order_events ORDER BY seq")
+    waited = [(b["at"] - a["at"]).total_seconds() for a, b in pairwise(rows) if a["wait"]]
+    assert waited[0] >= 0.2
+    assert waited[1] >= 0.4
+    assert max(waited) < 2
+
+
+async def test_three_attempts_and_failed_is_said_once_at_the_very_end(engine: Engine) -> None:
+    story = await story_of(engine, [ScriptedVenue("raydium", [down()])], ScriptedChain())
+    assert story.statuses == ["pending", "routing", "pending", "routing", "pending", "routing", "failed"]
+    assert story.events[-1]["code"] == "venue_unavailable"
+    assert story.events[-1]["error"]
+
+
+@pytest.mark.parametrize("code", sorted(NEVER - {"expired"}))
+async def test_what_no_retry_can_cure_fails_at_once(engine: Engine, code: str) -> None:
+    story = await story_of(engine, [ScriptedVenue("raydium", [down(code)])], ScriptedChain())
+    assert story.statuses == ["pending", "routing", "failed"]
+    assert story.events[-1]["code"] == code
+
+
+@pytest.mark.parametrize("code", sorted(RETRY))
+async def test_what_the_chain_refused_for_a_passing_reason_is_signed_anew(engine: Engine, code: str) -> None:
+    chain = ScriptedChain([code, 200_000_000])
+    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert story.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
+    first, second = (event["txHash"] for event in story.events if event["status"] == "submitted")
+    assert first != second
+    assert len(chain.fills(story.events[0]["orderId"])) == 1
+
+
+async def test_one_dead_venue_does_not_fail_an_order_while_the_other_can_quote(engine: Engine) -> None:
+    venues = [ScriptedVenue("raydium", [down()]), ScriptedVenue("meteora", [200_000_000])]
+    story = await story_of(engine, venues, ScriptedChain())
+    assert story.statuses == HAPPY
+    assert story.events[2]["dex"] == "meteora"
+
+
+async def test_the_least_amount_is_fixed_when_first_built_and_never_loosened(engine: Engine) -> None:
+    # The first quote fixes 99 % of 200; the market then falls to 190, and recovers.
+    venue = ScriptedVenue("raydium", [200_000_000, 190_000_000, 199_000_000])
+    chain = ScriptedChain(["slippage_exceeded", 199_000_000])
+    story = await story_of(engine, [venue], chain, slippageBps=100)
+    assert story.statuses == [*HAPPY[:4], "pending", "routing", "pending", *HAPPY[1:]]
+    assert [event["code"] for event in story.events if "retryInMs" in event] == ["slippage_exceeded"] * 2
+    assert [event["minAmountOut"] for event in story.events if event["status"] == "building"] == ["198", "198"]
+    assert len({signed.signature for signed in chain.sends}) == 2  # what was below it was never sent
+
+
+async def test_a_quote_below_what_the_client_takes_is_never_sent(engine: Engine) -> None:
+    chain = ScriptedChain()
+    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain, minAmountOut="200.000001")
+    assert story.events[-1]["code"] == "slippage_exceeded"
+    assert chain.sends == []
+
+
+async def test_a_swap_that_was_dropped_is_signed_anew_only_when_it_can_no_longer_land(engine: Engine) -> None:
+    chain = ScriptedChain([None, 200_000_000])
+    asked: list[int] = []
+
+    def time_passes(chain: ScriptedChain) -> None:
+        asked.append(chain.slot)
+        chain.slot += 60
+
+    chain.on_ask = time_passes
+    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert story.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
+    assert story.events[4]["code"] == "tx_dropped"
+    first = chain.sends[0]
+    second_sent_at = next(signed for signed in chain.sends if signed.signature != first.signature)
+    assert second_sent_at.last_valid_height > first.last_valid_height
+    assert len([slot for slot in asked if slot <= first.last_valid_height]) >= 2
+
+
+async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:
+    venue = ScriptedVenue("raydium", [down(), 200_000_000])
+    await engine.start_worker(venues=[venue], chain=ScriptedChain(), worker_concurrency=1, retry_base_seconds=1.0)
+    slow = await engine.place()
+    stories = [asyncio.create_task(engine.story(slow["orderId"]))]
+
+    async def waiting() -> Story:
+        quick = await engine.place()
+        return await engine.story(quick["orderId"])
+
+    quick = await waiting()
+    assert quick.statuses == HAPPY
+    assert not stories[0].done()
+    assert (await stories[0]).statuses[-1] == "confirmed"
+
+
+async def test_a_swap_on_its_way_gives_its_slot_back_and_is_asked_for_again(engine: Engine) -> None:
+    chain = ScriptedChain([None, 200_000_000])  # absent, and its height does not pass: the truth is not known
+    await engine.start_worker(
+        venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, worker_concurrency=1, mock_execution_ms_max=0
+    )
+    stuck = await engine.place()
+
+    async with asyncio.timeout(10):
+        while len(chain.sends) < 3:  # sent again by each who picks it up, with the same signature
+            await asyncio.sleep(0.02)
+    assert len({signed.signature for signed in chain.sends}) == 1
+    assert (await engine.order(stuck["orderId"]))["status"] == "submitted"
+    chain.slot += 1_000  # now it can no longer land
+    story = await engine.story(stuck["orderId"])
+    assert story.events[4]["code"] == "tx_dropped"
