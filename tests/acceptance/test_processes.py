@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.acceptance.stack import ENGINE, engine, environment, eventually, free_port
 
@@ -44,9 +43,3 @@ def test_migrate_api_and_worker_run_on_servers_that_are_given(
             running.send_signal(signal.SIGTERM)
             assert running.wait(15) in (0, -signal.SIGTERM)
     assert not home.exists()
-
-
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_the_database_is_found_under_every_usual_scheme(tmp_path: Path, postgres_dsn: str, scheme: str) -> None:
-    address = f"{scheme}://{postgres_dsn.partition('://')[2]}"
-    assert engine(tmp_path / "home", "migrate", DATABASE_URL=address).returncode == 0

@@ -1,4 +1,4 @@
-"""`.env.example` explains every setting there is, and none that is not."""
+"""`.env.example` explains every setting there is, and none that is not; settings understand what people write."""
 
 import re
 from pathlib import Path
@@ -19,3 +19,11 @@ def test_copied_as_it_is_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     assert load(_env_file=EXAMPLE) == load(_env_file=None)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_the_database_is_found_under_every_usual_scheme(scheme: str) -> None:
+    assert (
+        load(_env_file=None, database_url=f"{scheme}://me@db:5432/orders").postgres_dsn
+        == "postgresql://me@db:5432/orders"
+    )
