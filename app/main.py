@@ -15,7 +15,7 @@ from app.api.parts import Parts
 from app.api.requests import Requests
 from app.connections import Breaker, open_postgres, quick_redis
 from app.dex.markets import Markets
-from app.dex.router import Router
+from app.dex.router import Router, quote_timeout
 from app.dex.venues import open_venues
 from app.logs import configure
 from app.orders.announcing import Announcer
@@ -100,7 +100,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         settings=settings,
         doorkeeper=Doorkeeper(settings),
         markets=markets,
-        router=Router(venues),
+        router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
         intake=Intake(Book(pool), redis, line, announcer, breaker),
         line=line,

@@ -18,7 +18,7 @@ from app.api.parts import Parts, parts
 from app.api.problems import Problem
 from app.api.streams import BAD_REQUEST, GOING_AWAY, NOT_ALLOWED, OVERLOADED, SEND_SECONDS, TOO_SLOW
 from app.orders.announcing import Announcement
-from app.orders.feed import Listener
+from app.orders.listener import Listener
 from app.orders.model import BookAway
 
 MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for

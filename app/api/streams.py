@@ -18,7 +18,7 @@ from app.api.problems import Problem, unknown_order
 from app.api.showing import as_json
 from app.api.wire import Event
 from app.orders.announcing import Announcement
-from app.orders.feed import Listener
+from app.orders.listener import Listener
 from app.orders.model import BookAway
 
 log = logging.getLogger("engine.streams")

@@ -8,8 +8,7 @@ leaves no gap to see.
 import asyncio
 import contextlib
 import logging
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,80 +19,15 @@ from app.background import ended
 from app.connections import REDIS_AWAY, Breaker, RedisAway
 from app.orders.announcing import CHANNEL, Announcement, announce, backlog
 from app.orders.lifecycle import TERMINAL
+from app.orders.listener import Listener
 from app.orders.model import BookAway
 from app.orders.reading import Reader
 
 HEAL_SECONDS = 1.0
 LISTEN_SECONDS = 10.0
 MOST_NEW = 1_000  # new orders of one owner looked up at once
-MOST_ENDED = 5_000  # ended orders that a listener remembers
 
 log = logging.getLogger("engine.feed")
-
-
-class Listener:
-    """One socket's ear. It holds what was heard and not yet told, and how far the log of each order was heard."""
-
-    def __init__(self, *, owner: str | None, most: int) -> None:
-        self.owner = owner
-        self.heard: dict[str, int] = {}  # order → number of the last event handed over
-        self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
-        self._ready: deque[Announcement] = deque()
-        self._ended: deque[str] = deque()
-        self._most = most
-        self._wake = asyncio.Event()
-
-    def hear(self, item: Announcement) -> None:
-        heard = self.heard.setdefault(item.order, 0)
-        if item.seq <= heard:
-            return
-        if item.seq > heard + 1 or item.order in self.behind or len(self._ready) >= self._most:
-            self.exists(item.order, item.seq)
-            return
-        self.heard[item.order] = item.seq
-        self._ready.append(item)
-        self._wake.set()
-
-    def follow(self, order: str, after: int) -> None:
-        """Nothing of this order is handed over before its log was read."""
-        self.heard[order] = after
-        self.behind[order] = after + 1
-
-    def exists(self, order: str, seq: int) -> None:
-        """The log of this order is at least this long."""
-        if seq > self.heard.setdefault(order, 0):
-            self.behind[order] = max(seq, self.behind.get(order, 0))
-            self._wake.set()
-
-    async def wait(self) -> None:
-        while not self._ready and not self.behind:
-            self._wake.clear()
-            await self._wake.wait()
-
-    def take(self) -> list[Announcement]:
-        items = list(self._ready)
-        self._ready.clear()
-        return items
-
-    def read(self, asked: Mapping[str, int], items: Iterable[Announcement]) -> list[Announcement]:
-        """What the book said of the orders `asked` for: as far as it goes on from what was heard, it is heard now."""
-        news = []
-        for item in items:
-            if item.seq == self.heard[item.order] + 1:
-                self.heard[item.order] = item.seq
-                news.append(item)
-        for order, seq in asked.items():
-            # What was rung out while the book was read is asked for again; what it did not know of is not.
-            if self.behind.get(order, 0) <= max(seq, self.heard[order]):
-                self.behind.pop(order, None)
-        return news
-
-    def ended(self, order: str) -> None:
-        """This order's story is told. It is remembered for a while, so that nobody begins it anew."""
-        self.behind.pop(order, None)
-        self._ended.append(order)
-        if len(self._ended) > MOST_ENDED:
-            self.heard.pop(self._ended.popleft(), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ async def test_of_130_orders_at_most_100_start_in_any_minute_at_most_10_run_at_o
     await asyncio.gather(*(engine.place() for _ in range(130)))
 
     async def all_ended() -> bool:
-        return await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 130
+        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 130)
 
     await eventually(all_ended, within=75)
     starts = await engine.starts()
@@ -54,7 +54,7 @@ async def test_orders_that_wait_for_a_start_hold_no_slot_and_stay_pending(engine
     orders = [await engine.place() for _ in range(5)]
 
     async def three_confirmed() -> bool:
-        return await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 3
+        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 3)
 
     await eventually(three_confirmed)
     assert [(await engine.order(one["orderId"]))["status"] for one in orders] == ["confirmed"] * 3 + ["pending"] * 2
@@ -68,7 +68,7 @@ async def test_two_workers_share_one_limit(engine: Engine) -> None:
     await asyncio.gather(*(engine.place() for _ in range(20)))
 
     async def seven_confirmed() -> bool:
-        return await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 7
+        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 7)
 
     await eventually(seven_confirmed)
     line = Line(engine.redis, starts_per_minute=7)
@@ -98,7 +98,7 @@ async def test_a_grant_that_started_nothing_is_given_back(engine: Engine) -> Non
     await engine.start_worker()
 
     async def out_of_line() -> bool:
-        return await engine.redis.zscore("engine:starts", order["orderId"]) is None
+        return (await engine.redis.zscore("engine:starts", order["orderId"])) is None
 
     await eventually(out_of_line)
     assert await engine.redis.zcard("engine:window") == 0
@@ -113,7 +113,7 @@ async def test_after_redis_was_flushed_the_window_is_refilled_from_the_book(engi
     late = await engine.place()
 
     async def refilled() -> bool:
-        return await engine.redis.zcard("engine:window") == 4
+        return bool(await engine.redis.zcard("engine:window") == 4)
 
     await eventually(refilled)
     assert (await engine.order(late["orderId"]))["status"] == "pending"
