@@ -24,6 +24,8 @@ class OneSentence(TyperGroup):
             if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             typer.echo(f"engine: {error.filename or 'the disk'}: {error.strerror}.", err=True)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
         raise typer.Exit(1)
 
 
@@ -89,6 +91,64 @@ def status(
     else:
         for name, facts in report.items():
             typer.echo(f"{name:9} " + "  ".join(str(fact or "down") for fact in facts.values()))
+
+
+BaseUrl = Annotated[str | None, typer.Option(help="The engine; default: PUBLIC_URL, or the one that runs here.")]
+ApiKey = Annotated[str | None, typer.Option(envvar="ENGINE_API_KEY", show_envvar=True, help="A caller's key.")]
+
+
+@main.command()
+def submit(
+    token_in: Annotated[str, typer.Option(help="What you give: symbol or mint.")],
+    token_out: Annotated[str, typer.Option(help="What you want: symbol or mint.")],
+    amount: Annotated[str, typer.Option(help="How much of it you give.")],
+    slippage_bps: Annotated[int | None, typer.Option(help="How far below the quote it may fill.")] = None,
+    min_amount_out: Annotated[str | None, typer.Option(help="The least you take.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key never makes a second order.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Place a market order."""
+    from app.client import commands, where
+
+    asked = {
+        "tokenIn": token_in,
+        "tokenOut": token_out,
+        "amount": amount,
+        "slippageBps": slippage_bps,
+        "minAmountOut": min_amount_out,
+    }
+    order = {name: value for name, value in asked.items() if value is not None}
+    commands.run(commands.submit(where.base_url(base_url), api_key, order, idempotency_key, watch))
+
+
+@main.command()
+def watch(
+    order_id: str,
+    after: Annotated[int, typer.Option(min=0, help="The number of the last event you have seen.")] = 0,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Follow an order to its end: 0 if it is confirmed, 1 if not."""
+    from app.client import commands, where
+
+    commands.run(commands.watch(where.base_url(base_url), api_key, order_id, after))
+
+
+@main.command()
+def simulate(
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many orders.")] = 5,
+    token_in: Annotated[str | None, typer.Option(help="With --token-out and --amount: this swap, every time.")] = None,
+    token_out: Annotated[str | None, typer.Option()] = None,
+    amount: Annotated[str | None, typer.Option()] = None,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Place several orders at once and draw how each fares."""
+    from app.client import commands, where
+
+    commands.run(commands.simulate(where.base_url(base_url), api_key, count, token_in, token_out, amount))
 
 
 def _with_servers(*, redis: bool = True) -> Settings:
