@@ -59,7 +59,7 @@ def read(home: Path) -> Running | None:
     """The stack that runs in this home, if one does."""
     try:
         running = Running(**json.loads((home / "state.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # none, or not one of ours
         return None
     # A supervisor that was killed leaves its file; then its number is free, or another program's.
     return running if alive(running.supervisor) and _held(home) else None
