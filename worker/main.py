@@ -13,7 +13,7 @@ from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
 from app.dex.markets import Markets
 from app.dex.router import Router, quote_timeout
-from app.dex.venues import Venue, open_venues
+from app.dex.venues import DeadVenue, Venue, open_venues
 from app.logs import configure
 from app.mockchain.ledger import MockChain
 from app.orders.announcing import Announcer
@@ -89,7 +89,7 @@ async def worker(
         book=book,
         holdings=holdings,
         markets=markets,
-        router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms)),
+        router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[DeadVenue()]),
         chain=chain or ledger,
         patience=Patience(
             max_attempts=settings.max_attempts,

@@ -76,10 +76,11 @@ class NoRoute(DexError):
 
 
 class Router:
-    """Venues are asked in parallel and each gets `timeout` seconds."""
+    """Venues are asked in parallel and each gets `timeout` seconds. An `unlisted` one is asked only by name."""
 
-    def __init__(self, venues: Sequence[Venue], *, timeout: float = 2.0) -> None:
+    def __init__(self, venues: Sequence[Venue], *, timeout: float = 2.0, unlisted: Sequence[Venue] = ()) -> None:
         self._venues = tuple(sorted(venues, key=lambda venue: venue.name))
+        self._unlisted = tuple(unlisted)
         self._timeout = timeout
 
     @property
@@ -101,6 +102,7 @@ class Router:
         """The best of the venues (of `only`); `NoRoute` when none can, with a code that allows a retry if any
         cause among them does."""
         asked = [venue for venue in self._venues if only is None or venue.name in only]
+        asked += [venue for venue in self._unlisted if only is not None and venue.name in only]
         answers = await self._ask(asked, request, slot)
         sound: list[Quote] = []
         out: dict[str, Considered] = {}

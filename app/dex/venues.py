@@ -17,6 +17,7 @@ from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 
 __all__ = [
     "BuiltSwap",
+    "DeadVenue",
     "Meteora",
     "PoolVenue",
     "Quote",
@@ -178,6 +179,18 @@ class Meteora(PoolVenue):
 
     def shape(self, market: Market) -> Shape:
         return Ladder(market)
+
+
+class DeadVenue:
+    """Never answers a quote. An order sent there fails as it would if every venue were down: for rehearsals."""
+
+    name = "unavailable"
+
+    async def quote(self, request: QuoteRequest, slot: int) -> Quote:
+        raise DexError("venue_unavailable", "The venue is always down; orders are sent here to see them fail.")
+
+    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        raise DexError("venue_unavailable", "The venue is always down.")
 
 
 def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:

@@ -11,7 +11,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Route, Router
-from app.dex.venues import open_venues
+from app.dex.venues import DeadVenue, open_venues
 from tests.fakes import After, Answer, ScriptedVenue, simple_quote
 
 MARKETS = Markets.load()
@@ -179,3 +179,12 @@ async def test_preview_and_worker_agree_at_equal_slots() -> None:
     one, other = (Router(open_venues(Markets.load(), seed=3)) for _ in range(2))
     for slot in range(4_487_500_000, 4_487_500_200, 7):
         assert await one.route(REQUEST, slot) == await other.route(REQUEST, slot)
+
+
+async def test_an_unlisted_venue_is_asked_only_by_name() -> None:
+    router = Router([ScriptedVenue("a", [7_000])], unlisted=[DeadVenue()])
+    assert router.names == ("a",)
+    assert list(rows(await router.route(REQUEST, 1))) == ["a"]
+    with pytest.raises(NoRoute) as failure:
+        await router.route(REQUEST, 1, only=["unavailable"])
+    assert failure.value.code == "venue_unavailable"
