@@ -125,8 +125,8 @@ class Pickup(Worker):
             del self.tasks[order]
         self._freed.set()
 
-    async def _execute(self, _: dict[Any, Any], order: str) -> None:
-        self._endings[order] = await self._run(order)
+    async def _execute(self, context: dict[Any, Any], order: str) -> None:
+        self._endings[context["job_id"]] = await self._run(order)
 
     async def run_job(self, job_id: str, score: int) -> None:
         try:

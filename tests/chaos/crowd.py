@@ -1,0 +1,91 @@
+"""Clients that do what careful clients do: repeat with their key, and come back for what they have not seen."""
+
+import asyncio
+import random
+import uuid
+from typing import Any
+
+import httpx
+import orjson
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from tests.chaos.oracle import Seen
+from tests.engine import SELL_SOL
+
+COME_BACK = 0.1
+FOR_GOOD = (1000, 4404)
+
+
+class Crowd:
+    def __init__(self, base_url: str, rng: random.Random) -> None:
+        self.base_url = base_url
+        self.accepted: dict[str, str | None] = {}  # order → its key
+        self.seen: list[Seen] = []
+        self.errors = 0  # answers that were not 2xx, and connections that failed
+        self._rng = rng
+        self._watching: list[asyncio.Task[None]] = []
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=5, limits=httpx.Limits(max_connections=64))
+
+    async def place(self, count: int, *, watch: bool = True, at_once: int = 16, pause: float = 0.0) -> None:
+        """Place so many orders, each until it is accepted, and watch each one."""
+        gate = asyncio.Semaphore(at_once)
+
+        async def one() -> None:
+            async with gate:
+                order = await self.accept()
+                if pause:
+                    await asyncio.sleep(pause * self._rng.random())
+            if watch:
+                self.watch(order)
+
+        await asyncio.gather(*(one() for _ in range(count)))
+
+    async def accept(self, key: str | None = None, **fields: Any) -> str:
+        """One order, repeated with its key until the answer is 2xx."""
+        key = key or str(uuid.UUID(int=self._rng.getrandbits(128)))
+        amount = round(self._rng.uniform(0.1, 3), 3)
+        body = SELL_SOL | {"amount": str(amount), "slippageBps": 500, "expiresInSeconds": 0} | fields
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    answer = await self._http.post("/api/orders/execute", json=body, headers={"Idempotency-Key": key})
+                except httpx.HTTPError:
+                    self.errors += 1
+                else:
+                    if answer.status_code in (200, 202):
+                        order = str(answer.json()["orderId"])
+                        self.accepted[order] = key
+                        return order
+                    assert answer.status_code in (429, 503), answer.text
+                    self.errors += 1
+                await asyncio.sleep(COME_BACK)
+
+    def watch(self, order: str) -> None:
+        self.seen.append(seen := Seen(order))
+        self._watching.append(asyncio.create_task(self._watch(seen)))
+
+    async def finish(self, within: float) -> None:
+        """Until every stream has come to its end, or time is up."""
+        if self._watching:
+            _, late = await asyncio.wait(self._watching, timeout=within)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._http.aclose()
+
+    async def _watch(self, seen: Seen) -> None:
+        socket = self.base_url.replace("http", "ws") + f"/api/orders/execute?orderId={seen.order}"
+        while seen.code not in FOR_GOOD:
+            after = seen.events[-1]["seq"] if seen.events else 0
+            try:
+                async with connect(f"{socket}&after={after}", proxy=None, open_timeout=5) as ws:
+                    try:
+                        while True:
+                            seen.events.append(orjson.loads(await ws.recv()))
+                    except ConnectionClosed:
+                        seen.code = ws.close_code
+            except (OSError, TimeoutError, InvalidHandshake):
+                seen.code = None
+            if seen.code not in FOR_GOOD:
+                await asyncio.sleep(COME_BACK)

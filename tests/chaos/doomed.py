@@ -1,0 +1,107 @@
+"""The engine's own processes, with a fate: they die at a point, have a planted bug, or a wrong clock.
+
+    python -m tests.chaos.doomed worker '{"die": {"when": "before", "what": "commit", "n": 2}}'
+
+Everything is wrapped from outside: the product has no hooks for this.
+"""
+
+import datetime as datetime_module
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Call = Callable[..., Awaitable[Any]]
+
+
+def main() -> None:
+    role, fate = sys.argv[1], json.loads(sys.argv[2])
+    if seconds := fate.get("clock"):
+        shift_clock(seconds)
+    if chain_url := fate.get("chain_url"):
+        redirect_chain(chain_url)
+    if die := fate.get("die"):
+        die_at(**die)
+    if bug := fate.get("bug"):
+        from tests.chaos import planted
+
+        planted.BUGS[bug]()
+    if role == "worker":
+        from worker.main import main as work
+
+        work()
+    else:
+        from app.serving import serve
+        from app.settings import load
+
+        serve(load())
+
+
+def shift_clock(seconds: float) -> None:
+    """This process believes it is another time of day."""
+    real, real_ns = time.time, time.time_ns
+    time.time = lambda: real() + seconds
+    time.time_ns = lambda: real_ns() + int(seconds * 1e9)
+
+    class Shifted(datetime_module.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Shifted":
+            return cls.fromtimestamp(time.time(), tz)
+
+    datetime_module.datetime = Shifted  # type: ignore[misc]
+
+
+def redirect_chain(url: str) -> None:
+    """The chain's connections go their own way, so that they can fail alone."""
+    from app.mockchain.ledger import MockChain
+
+    opened = MockChain.open
+
+    async def elsewhere(_: str, **options: Any) -> MockChain:
+        return await opened(url, **options)
+
+    MockChain.open = staticmethod(elsewhere)  # type: ignore[assignment]
+
+
+def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
+    """SIGKILL this process before or after its n-th commit or send; of one order only, if one is named."""
+    left = n
+
+    def doomed(call: Call, counts: Callable[..., bool]) -> Call:
+        async def wrapped(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            mine = counts(*arguments)
+            left -= mine
+            if mine and left == 0 and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = await call(*arguments, **options)
+            if mine and left == 0 and when == "after":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return wrapped
+
+    if what == "send":
+        from app.mockchain.ledger import MockChain
+
+        MockChain.send = doomed(MockChain.send, lambda *_: True)  # type: ignore[method-assign]
+    elif what == "queue":
+        from app.orders.intake import Intake
+
+        Intake._put = doomed(Intake._put, lambda *_: True)  # type: ignore[method-assign, assignment]
+    else:
+        import asyncpg.pool
+
+        from app.orders.statements import CLAIM, MOVE, PLACE
+
+        def counts(_: Any, sql: str, *arguments: Any) -> bool:
+            return sql in (CLAIM, MOVE, PLACE) and (order is None or order in str(arguments))
+
+        asyncpg.pool.Pool.fetch = doomed(asyncpg.pool.Pool.fetch, counts)  # type: ignore[method-assign, assignment]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""What can happen to the engine's own processes."""
+
+import asyncio
+import random
+import signal
+from itertools import pairwise
+
+from tests.chaos.crowd import Crowd
+from tests.chaos.oracle import Verdict, judge
+from tests.chaos.stage import Process, Scene
+from tests.engine import eventually
+
+LEASE = 1.0  # as the scene sets it
+COMMITS = 4  # of a worker for an order that goes well: claim, building, submitted, confirmed
+
+
+async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
+    """Wait for every story to end, then ask the oracle."""
+    await crowd.finish(within)
+    return await judge(scene.book, accepted=crowd.accepted, seen=crowd.seen)
+
+
+async def killed_at_every_point(scene: Scene, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
+    """A worker is killed before and after every commit and every send; another one goes on."""
+    points = [(when, "commit", n) for n in range(1, COMMITS + 1) for when in ("before", "after")]
+    points += [(when, "send", 1) for when in ("before", "after")]
+    total = Verdict()
+    for _ in range(repeats):
+        for when, what, n in points:
+            await scene.clear()
+            scene.start("api")
+            crowd = Crowd(scene.base_url, rng)
+            doomed = scene.start("worker", fate={"die": {"when": when, "what": what, "n": n}})
+            await crowd.place(rng.randint(1, 3))
+            assert await doomed.gone() == -signal.SIGKILL
+            scene.start("worker")
+            _add(total, await verdict_of(scene, crowd))
+    return f"{len(points)} points x {repeats}: {total.lost} lost, {total.twice} twice, {total.gaps} gaps", total.clean
+
+
+async def killed_at_random(scene: Scene, rng: random.Random, *, orders: int, kills: int) -> tuple[str, bool]:
+    """Workers and API are killed again and again while orders come in; each is started again at once."""
+    await scene.clear()
+    pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "150"}
+    running = [scene.start("api"), *(scene.start("worker", **pace) for _ in range(2))]
+    roles = ["api", "worker", "worker"]
+    crowd = Crowd(scene.base_url, rng)
+    loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=kills * 0.7 * 2 * 8 / orders))
+    for _ in range(kills):
+        await asyncio.sleep(rng.uniform(0.4, 1.0))
+        victim = rng.choice([0, 1, 1, 2, 2])
+        await running[victim].kill()
+        settings = pace if roles[victim] == "worker" else {}
+        running[victim] = scene.start(roles[victim], **settings)
+    await loading
+    verdict = await verdict_of(scene, crowd, within=90)
+    p99 = await _recovery_p99(scene)
+    return (
+        f"{orders} orders, {kills} kills: {verdict.lost} lost, {verdict.twice} twice, {verdict.gaps} gaps; "
+        f"p99 {p99:.1f} s from the last step of a dead worker to the next start (lease {LEASE:.0f} s)",
+        verdict.clean,
+    )
+
+
+async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+    """A worker is frozen past its lease, its orders are taken over, then it goes on where it was."""
+    await scene.clear()
+    scene.start("api")
+    slow = {"MOCK_QUOTE_MS": "600", "MOCK_EXECUTION_MS_MIN": "300", "MOCK_EXECUTION_MS_MAX": "600"}
+    frozen = scene.start("worker", **slow)
+    crowd = Crowd(scene.base_url, rng)
+    await crowd.place(orders)
+
+    async def several_in_hand() -> bool:
+        held = "SELECT count(*) FROM orders WHERE lease_until > now() AND status IN ('routing', 'submitted')"
+        return int(await scene.book.fetchval(held)) >= min(orders, 8)
+
+    await eventually(several_in_hand)
+    frozen.send(signal.SIGSTOP)
+    scene.start("worker")
+
+    async def taken_over() -> bool:
+        return bool(await scene.book.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
+
+    await eventually(taken_over, within=30)
+    before = await scene.book.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    frozen.send(signal.SIGCONT)
+
+    async def noticed() -> bool:
+        return b"somebody else has the order now" in frozen.log.read_bytes()
+
+    await eventually(noticed)
+    frozen.send(signal.SIGTERM)
+    code = await frozen.gone()
+    after = await scene.book.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    stale = sum(one != other for one, other in zip(before, after, strict=True))
+    refused = frozen.log.read_bytes().count(b"somebody else has the order now")
+    verdict = await verdict_of(scene, crowd)
+    return (
+        f"{orders} orders: {stale} stale writes ({refused} refused), {verdict.twice} twice, exit code {code}",
+        verdict.clean and stale == 0 and code == 0,
+    )
+
+
+async def api_killed_before_queueing(scene: Scene, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
+    """The order is on disk, Redis has not heard of it, and nobody has been answered."""
+    await scene.clear()
+    scene.start("worker")
+    crowd = Crowd(scene.base_url, rng)
+    for _ in range(repeats):
+        doomed = scene.start("api", fate={"die": {"when": "before", "what": "queue", "n": 1}})
+        placing = asyncio.create_task(crowd.place(1))
+        await doomed.gone()
+        healthy = scene.start("api")
+        await placing
+        await eventually(lambda: _all_ended(scene), within=20)
+        await healthy.kill()
+    scene.start("api")
+    verdict = await verdict_of(scene, crowd)
+    executed = await scene.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
+    return f"{repeats} times: {executed} executed, {verdict.duplicates} duplicates", verdict.clean and executed == repeats
+
+
+async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+    """The line holds ten jobs, under ten ids, for one order."""
+    from app.orders.queue import JOB, STARTS, serialize
+    from arq.constants import job_key_prefix
+    from arq.jobs import serialize_job
+
+    await scene.clear()
+    scene.start("api")
+    crowd = Crowd(scene.base_url, rng)
+    await crowd.place(orders)
+    for order in crowd.accepted:
+        for copy in range(10):
+            job = serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
+            await scene.redis.set(f"{job_key_prefix}{copy}-{order}", job)
+            await scene.redis.zadd(STARTS, {f"{copy}-{order}": 1})
+    for _ in range(2):
+        scene.start("worker", MOCK_EXECUTION_MS_MIN="50", MOCK_EXECUTION_MS_MAX="200")
+    verdict = await verdict_of(scene, crowd)
+    sends = await scene.book.fetchval("SELECT count(*) FROM chain.transactions")
+    return f"{orders} orders: {sends - orders} extra fills", verdict.clean and sends == orders
+
+
+async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> tuple[str, bool]:
+    """One order kills every worker that starts it."""
+    await scene.clear()
+    scene.start("api")
+    crowd = Crowd(scene.base_url, rng)
+    poison = await crowd.accept()
+    crowd.watch(poison)
+    await crowd.place(others)
+    fate = {"die": {"when": "after", "what": "commit", "n": 1, "order": poison}}
+    deaths, worker = 0, scene.start("worker", fate=fate, MOCK_QUOTE_MS="200")
+
+    async def ended() -> bool:
+        nonlocal deaths, worker
+        if not worker.alive:
+            deaths, worker = deaths + 1, scene.start("worker", fate=fate, MOCK_QUOTE_MS="200")
+        return await _all_ended(scene)
+
+    await eventually(ended, within=180)
+    verdict = await verdict_of(scene, crowd)
+    status = {str(row["id"]): row["status"] for row in await scene.book.fetch("SELECT id, status FROM orders")}
+    harmed = sum(state != "confirmed" for order, state in status.items() if order != poison)
+    return (
+        f"{status[poison]} after {deaths} dead workers; {harmed} of {others} others harmed",
+        verdict.clean and status[poison] == "failed" and harmed == 0,
+    )
+
+
+async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+    """The API an hour ahead, one worker an hour behind, one on time; attempts fail now and then."""
+    spans = []
+    for apart in (0, 3600):
+        await scene.clear()
+        scene.start("api", fate={"clock": apart})
+        for clock in (-apart, 0):
+            scene.start("worker", fate={"clock": clock}, MOCK_FAILURE_RATE="0.1")
+        crowd = Crowd(scene.base_url, rng)
+        await crowd.place(orders)
+        verdict = await verdict_of(scene, crowd, within=60)
+        if not verdict.clean:
+            return str(verdict), False
+        spans.append(await scene.book.fetchval("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY updated_at - created_at) FROM orders"))
+    on_time, apart_ms = (round(span.total_seconds() * 1000) for span in spans)
+    return f"{orders} orders, 0 lost, 0 twice, 0 gaps; time to the end p50 {on_time} ms, apart {apart_ms} ms", True
+
+
+async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+    """Each process is replaced under load: the new one starts, then the old one gets SIGTERM."""
+    await scene.clear()
+    pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "100", "MOCK_EXECUTION_MS_MAX": "300"}
+    api, workers = scene.start("api"), [scene.start("worker", **pace) for _ in range(2)]
+    crowd = Crowd(scene.base_url, rng)
+    await crowd.place(1)
+    errors = crowd.errors
+    loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=8 * 10 / orders))
+    codes = []
+    for _ in range(2):
+        old, api = api, scene.start("api")
+        await _answers(api, scene)
+        codes.append(await _stopped(old))
+        for n in range(2):
+            replacement = scene.start("worker", **pace)
+            codes.append(await _stopped(workers[n]))
+            workers[n] = replacement
+    await loading
+    verdict = await verdict_of(scene, crowd)
+    lost_workers = await scene.book.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
+    return (
+        f"{orders} orders, {len(codes)} restarts: {crowd.errors - errors} client errors, {lost_workers} handed back, "
+        f"{verdict.lost} lost, exit codes {sorted(set(codes))}",
+        verdict.clean and crowd.errors == errors and set(codes) == {0},
+    )
+
+
+async def _stopped(process: Process) -> int:
+    process.send(signal.SIGTERM)
+    return await process.gone()
+
+
+async def _answers(api: Process, scene: Scene) -> None:
+    async def up() -> bool:
+        return b"local mode" in api.log.read_bytes()
+
+    await eventually(up, within=20)
+
+
+async def _all_ended(scene: Scene) -> bool:
+    alive = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
+    return int(await scene.book.fetchval(alive)) == 0
+
+
+async def _recovery_p99(scene: Scene) -> float:
+    rows = await scene.book.fetch("SELECT order_id, status, at, details->>'code' AS code FROM order_events ORDER BY order_id, seq")
+    waits, last_step = [], None
+    for one, two in pairwise(rows):
+        if one["order_id"] != two["order_id"]:
+            last_step = None
+        elif two["code"] == "worker_lost":
+            last_step = one["at"]
+        elif two["status"] == "routing" and last_step is not None:
+            waits.append((two["at"] - last_step).total_seconds())
+            last_step = None
+    return sorted(waits)[int(len(waits) * 0.99)] if waits else 0.0
+
+
+def _add(total: Verdict, one: Verdict) -> None:
+    for name in ("orders", "lost", "twice", "wrong", "gaps", "duplicates"):
+        setattr(total, name, getattr(total, name) + getattr(one, name))
+    total.complaints += one.complaints

@@ -1,0 +1,108 @@
+"""The judge: joins what clients saw, what the book says and what the chain did, and checks the promises."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from app.orders.lifecycle import MOVES, TERMINAL, Status
+from tests.engine import most_within
+
+
+@dataclass
+class Seen:
+    """What one client saw of one order, over all its reconnects."""
+
+    order: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+    code: int | None = None  # how the last socket was closed
+
+
+@dataclass
+class Verdict:
+    orders: int = 0
+    lost: int = 0  # P1: accepted, and not ended
+    twice: int = 0  # P2: more than one fill
+    wrong: int = 0  # P2: confirmed without a fill, or filled and not confirmed
+    gaps: int = 0  # P3: a log or a stream that is not 1..n, legal, and the same for everybody
+    duplicates: int = 0  # P4: a key with more than one order
+    most_starts: int = 0  # P5: in any 60 s
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.twice or self.wrong or self.gaps or self.duplicates)
+
+    def __str__(self) -> str:
+        counts = f"{self.orders} orders: {self.lost} lost, {self.twice} twice, {self.wrong} wrong, {self.gaps} gaps, "
+        told = "".join(f"\n    {complaint}" for complaint in self.complaints[:10])
+        return f"{counts}{self.duplicates} duplicates, at most {self.most_starts} starts in 60 s{told}"
+
+
+async def judge(
+    book: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[Seen] = (), chain: bool = True
+) -> Verdict:
+    """`accepted`: every order id that was answered with 2xx, with its key."""
+    verdict = Verdict(orders=len(accepted))
+    orders = {str(row["id"]): row for row in await book.fetch("SELECT * FROM orders")}
+    logs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in await book.fetch("SELECT * FROM order_events ORDER BY order_id, seq"):
+        details = orjson.loads(row["details"]) if row["details"] else {}
+        logs[str(row["order_id"])].append(
+            {"seq": row["seq"], "status": row["status"], "attempt": row["attempt"], **details}
+        )
+    fills = Counter[str]()
+    if chain:
+        rows = await book.fetch("SELECT memo FROM chain.transactions WHERE status = 'landed'")
+        fills.update(row["memo"] for row in rows)
+
+    def complain(order: str, what: str) -> int:
+        verdict.complaints.append(f"{order}: {what}")
+        return 1
+
+    for order in accepted:
+        row = orders.get(order)
+        if row is None or row["status"] not in TERMINAL:
+            status = "not in the book" if row is None else row["status"]
+            verdict.lost += complain(order, f"accepted, and {status}")
+    for order, row in orders.items():
+        if chain:
+            if fills[order] > 1:
+                verdict.twice += complain(order, f"filled {fills[order]} times")
+            if (fills[order] >= 1) != (row["status"] == "confirmed") and row["status"] in TERMINAL:
+                verdict.wrong += complain(order, f"{row['status']} with {fills[order]} fills")
+        if flaw := _flaw(row["status"], row["seq"], logs[order]):
+            verdict.gaps += complain(order, flaw)
+    for one in seen:
+        told = [{name: value for name, value in event.items() if name not in ("orderId", "at")} for event in one.events]
+        if told != logs[one.order]:
+            verdict.gaps += complain(one.order, f"a client saw {_short(told)}, the book has {_short(logs[one.order])}")
+        elif one.code != 1000:
+            verdict.gaps += complain(one.order, f"a stream ended with {one.code}")
+    keys = Counter(row["idempotency_key"] for row in orders.values() if row["idempotency_key"])
+    verdict.duplicates = sum(complain(key, f"made {count} orders") for key, count in keys.items() if count > 1)
+    starts = await book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
+    verdict.most_starts = most_within([row["at"].timestamp() for row in starts], 60)
+    return verdict
+
+
+def _flaw(status: str, seq: int, log: list[dict[str, Any]]) -> str | None:
+    """What is wrong with a log, if anything is."""
+    if [event["seq"] for event in log] != list(range(1, seq + 1)):
+        return f"the log is {_short(log)}, the row says {seq}"
+    if not log or log[-1]["status"] != status:
+        return f"the log ends otherwise than the row: {_short(log)}, {status}"
+    before: Status | None = None
+    for event in log:
+        after = Status(event["status"])
+        if before is not None and after not in MOVES[before]:
+            return f"an illegal move: {_short(log)}"
+        before = after
+    return None
+
+
+def _short(log: list[dict[str, Any]]) -> str:
+    return " ".join(f"{event['seq']}:{event['status']}({event['attempt']})" for event in log)

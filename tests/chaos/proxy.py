@@ -1,0 +1,122 @@
+"""A TCP proxy between the engine and a server, that can do to a connection what networks do."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+
+CHUNK = 64 * 1024
+
+
+class Weather(Enum):
+    CLEAR = auto()
+    STALLED = auto()  # nothing gets through, nothing is closed
+    GONE = auto()  # connections are reset, and refused
+
+
+class Proxy:
+    """Listens on a port of its own; `target` may change while it runs."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self._clear = asyncio.Event()
+        self._clear.set()
+        self._weather = Weather.CLEAR
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._bytes_left: int | None = None
+        self._seconds_per_chunk = 0.0
+        self._swallow: Callable[[bytes], bool] | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._clear.set()
+        self.reset()
+
+    def set(self, weather: Weather) -> None:
+        self._weather = weather
+        if weather is Weather.STALLED:
+            self._clear.clear()
+        else:
+            self._clear.set()
+        if weather is Weather.GONE:
+            self.reset()
+
+    def reset(self) -> None:
+        """Every open connection dies without a word."""
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def cut_after(self, count: int) -> None:
+        """From now on, the connection that carries the next so many bytes from the server is reset."""
+        self._bytes_left = count
+
+    def throttle(self, seconds_per_chunk: float) -> None:
+        self._seconds_per_chunk = seconds_per_chunk
+
+    def cut_before_answer_to(self, asks: Callable[[bytes], bool]) -> None:
+        """The next request that `asks` recognises reaches the server; its answer does not come back."""
+        self._swallow = asks
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._weather is Weather.GONE:
+            writer.transport.abort()
+            return
+        try:
+            upstream, onward = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, onward}
+        doomed = asyncio.Event()
+        try:
+            await asyncio.gather(
+                self._copy(reader, onward, lambda chunk: self._request(chunk, doomed)),
+                self._copy(upstream, writer, lambda chunk: self._answer(chunk, doomed)),
+            )
+        except OSError:
+            pass
+        finally:
+            for end in (writer, onward):
+                self._open.discard(end)
+                end.transport.abort()
+
+    async def _copy(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        passes: Callable[[bytes], Awaitable[bool]],
+    ) -> None:
+        with contextlib.suppress(ConnectionError):
+            while chunk := await reader.read(CHUNK):
+                await self._clear.wait()
+                if self._seconds_per_chunk:
+                    await asyncio.sleep(self._seconds_per_chunk)
+                if not await passes(chunk):
+                    raise ConnectionResetError
+                writer.write(chunk)
+                await writer.drain()
+        raise ConnectionResetError  # one side is done: so is the other
+
+    async def _request(self, chunk: bytes, doomed: asyncio.Event) -> bool:
+        if self._swallow is not None and self._swallow(chunk):
+            self._swallow = None
+            doomed.set()
+        return True
+
+    async def _answer(self, chunk: bytes, doomed: asyncio.Event) -> bool:
+        if doomed.is_set():
+            await asyncio.sleep(0.05)  # the server has answered, so it has done it
+            return False
+        if self._bytes_left is not None:
+            self._bytes_left -= len(chunk)
+            if self._bytes_left < 0:
+                self._bytes_left = None
+                return False
+        return True

@@ -1,0 +1,217 @@
+"""The scene of a fault: real servers behind proxies, and the engine's processes, each of which can be ended."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from redis.asyncio import Redis
+
+from app.local import servers
+from app.local.guard import Guard, Stage
+from app.local.premises import occupy
+from app.local.servers import Server
+from app.serving import INHERITED, listen
+from migrations.upgrade import upgrade
+from tests.chaos.proxy import Proxy
+
+CLONE = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Process:
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, sent: signal.Signals) -> None:
+        if self.alive:
+            self.popen.send_signal(sent)
+
+    async def gone(self, within: float = 20) -> int:
+        async with asyncio.timeout(within):
+            while self.alive:
+                await asyncio.sleep(0.02)
+        return int(self.popen.returncode)
+
+    async def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        await self.gone()
+
+
+@dataclass
+class Scene:
+    """One database and one Redis of its own; everything it starts ends with it."""
+
+    home: Path
+    guard: Guard
+    postgres: Server
+    redis_server: Server
+    to_postgres: Proxy
+    to_chain: Proxy
+    to_redis: Proxy
+    book: asyncpg.Pool
+    redis: Redis
+    settings: dict[str, str]
+    listener: socket.socket
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def start(self, role: str, *, fate: dict[str, Any] | None = None, **settings: str) -> Process:
+        """An `api` or a `worker`, with a fate of its own."""
+        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | (fate or {})
+        log = self.home / f"{role}-{len(self.processes)}.log"
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("MOCK_", "API_", "QUEUE_"))},
+            **self.settings,
+            **settings,
+            "DATABASE_URL": _through(self.postgres.url, self.to_postgres.port),
+            "REDIS_URL": _through(self.redis_server.url, self.to_redis.port),
+            INHERITED: str(self.listener.fileno()),
+            "PYTHONPATH": str(CLONE),
+        }
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.doomed", role, json.dumps(chosen)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.home,
+                env=environment,
+                pass_fds=[self.listener.fileno()],
+                start_new_session=True,
+            )
+        self.guard.watch(popen, signal.SIGKILL, Stage.PROCESSES)
+        self.processes.append(process := Process(popen, log))
+        return process
+
+    async def end_processes(self) -> None:
+        for process in self.processes:
+            process.send(signal.SIGCONT)
+            await process.kill()
+            self.guard.forget(process.popen)
+        self.processes.clear()
+
+    async def clear(self) -> None:
+        """As new: no process, no order, an empty Redis, clear weather."""
+        from tests.chaos.proxy import Weather
+
+        await self.end_processes()
+        for proxy in (self.to_postgres, self.to_chain, self.to_redis):
+            proxy.set(Weather.CLEAR)
+            proxy.reset()
+            proxy.throttle(0)
+        await self.redis.flushall()
+        await self.book.execute("TRUNCATE orders CASCADE")
+        if await self.book.fetchval("SELECT to_regclass('chain.transactions')"):
+            await self.book.execute("TRUNCATE chain.transactions")
+
+    async def kill_redis(self) -> None:
+        self.redis_server.process.kill()
+        self.redis_server.process.wait()
+        self.guard.forget(self.redis_server.process)
+
+    async def start_redis(self) -> None:
+        self.redis_server = servers.start_valkey(self._premises(), self.guard)
+        await servers.answers(self.redis_server)
+        self.to_redis.target = self.redis_server.port
+        await self.redis.aclose()
+        self.redis = Redis.from_url(self.redis_server.url)
+
+    async def restart_postgres(self) -> None:
+        """SIGKILL to the whole server, then recovery from its log."""
+        process = self.postgres.process
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.guard.forget(process)
+        self.postgres = servers.start_postgres(self._premises(), self.guard)
+        await servers.answers(self.postgres)
+        self.to_postgres.target = self.to_chain.target = self.postgres.port
+        self.book.terminate()
+        self.book = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
+
+    def _premises(self) -> Any:
+        return occupy(self.home, durable=True)
+
+
+@contextlib.asynccontextmanager
+async def scene(**settings: str) -> AsyncIterator[Scene]:
+    """Durable servers, as `make up` has them; the engine without delays unless told otherwise."""
+    home = Path(tempfile.mkdtemp(prefix="engine-chaos-"))
+    home.chmod(0o711)
+    guard = Guard(removes=home)
+    listener = listen("127.0.0.1", 0)
+    try:
+        premises = occupy(home, durable=True)
+        postgres = servers.start_postgres(premises, guard)
+        valkey = servers.start_valkey(premises, guard)
+        await asyncio.gather(servers.answers(postgres), servers.answers(valkey))
+        await asyncio.to_thread(upgrade, postgres.url)
+        proxies = [Proxy(postgres.port), Proxy(postgres.port), Proxy(valkey.port)]
+        for proxy in proxies:
+            await proxy.start()
+        chosen = {
+            "ENGINE_HOME": str(home / secrets.token_hex(4)),
+            "API_MAX_ORDERS_PER_MIN": "0",
+            "QUEUE_MAX_PER_MIN": "0",
+            "LEASE_SECONDS": "1",
+            "RETRY_BASE_SECONDS": "0.2",
+            "MOCK_QUOTE_MS": "0",
+            "MOCK_EXECUTION_MS_MIN": "0",
+            "MOCK_EXECUTION_MS_MAX": "0",
+            "LOG_FORMAT": "json",
+        }
+        book = await asyncpg.create_pool(postgres.url, min_size=0, max_size=4)
+        made = Scene(
+            home=home,
+            guard=guard,
+            postgres=postgres,
+            redis_server=valkey,
+            to_postgres=proxies[0],
+            to_chain=proxies[1],
+            to_redis=proxies[2],
+            book=book,
+            redis=Redis.from_url(valkey.url),
+            settings=chosen | settings,
+            listener=listener,
+        )
+        try:
+            yield made
+        finally:
+            await made.end_processes()
+            await made.redis.aclose()
+            made.book.terminate()
+            for proxy in proxies:
+                await proxy.stop()
+    finally:
+        listener.close()
+        guard.end()
+
+
+def _through(url: str, port: int) -> str:
+    """The same server, by way of a proxy."""
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
