@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app.access.callers import Doorkeeper
-from app.api import docs, health, market, operator, orders, problems, stream_all, streams
+from app.api import docs, health, market, openapi, operator, orders, placing, problems, stream_all, streams
 from app.api.parts import Parts
 from app.api.requests import Requests
 from app.connections import Breaker, open_postgres, quick_redis
@@ -31,7 +31,6 @@ from migrations.upgrade import newest_revision
 log = logging.getLogger("engine.api")
 
 WEB = Path(__file__).parent / "web"
-MOST_BODY = 64 * 1024
 
 ABOUT = """
 Executes market orders on the better of two (mock) Solana venues, Raydium and Meteora.
@@ -61,12 +60,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MOST_BODY,
-        openapi_tags=docs.TAGS,
     )
     problems.install(app)
+    openapi.install(app)
     docs.install(app)
-    for module in (streams, orders, stream_all, market, operator, health):
+    for module in (streams, placing, orders, stream_all, market, operator, health):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

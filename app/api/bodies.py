@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from app.api.problems import Problem
+from app.api.problems import Problem, body_too_large
 
+MOST_BODY = 64 * 1024
 LONGEST_INTEGER = 40  # digits; more is no amount, and costs time to convert
 
 
@@ -61,7 +62,22 @@ async def read_object(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise Problem(415, "not_json", "The body must be application/json.")
-    return parse(await request.body())
+    return parse(await _all_of(request))
+
+
+async def _all_of(request: Request) -> bytes:
+    """The body, if it is not too large; one that says it is, is not read."""
+    if int(request.headers.get("content-length", 0)) > MOST_BODY:
+        raise body_too_large()
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BODY:
+                raise body_too_large()
+    except ClientDisconnect:
+        raise malformed("It ended too soon.") from None
+    return bytes(body)
 
 
 def malformed(why: str) -> Problem:

@@ -1,14 +1,16 @@
 """Whether the engine runs, and whether it can take orders; and if not, why not."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from pydantic import Field
+from starlette.responses import PlainTextResponse, Response
 
 from app import metrics
 from app.api.parts import Parts, parts
 from app.api.showing import as_json
+from app.api.wire import Answer
 from app.connections import RedisAway
 from app.orders.model import BookAway
 
@@ -17,26 +19,51 @@ router = APIRouter(tags=["health"])
 ANSWER_SECONDS = 2.0
 
 
-@router.get("/health", summary="How the engine is", response_model=None)
+class Readiness(Answer):
+    """Whether orders are taken and executed."""
+
+    ready: bool
+    reasons: list[str] = Field(description="Why it is not ready", examples=[["no worker is alive"]])
+    postgres: Literal["up", "not migrated", "down"]
+    redis: Literal["up", "down"]
+    workers: int | None = Field(description="Workers that are alive; null: only Redis would know")
+
+
+class Health(Readiness):
+    status: Literal["ok", "degraded"]
+
+
+class Liveness(Answer):
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/health", summary="How the engine is", response_model=None, responses={200: {"model": Health}})
 async def health(request: Request) -> Response:
     """200 as long as this process answers; the body says how its servers are."""
     state = await _state(parts(request))
     return as_json({"status": "ok" if state["ready"] else "degraded", **state})
 
 
-@router.get("/health/live", summary="Whether this process runs", response_model=None)
+@router.get(
+    "/health/live", summary="Whether this process runs", response_model=None, responses={200: {"model": Liveness}}
+)
 async def live() -> Response:
     return as_json({"status": "ok"})
 
 
-@router.get("/health/ready", summary="Whether orders are taken and executed", response_model=None, responses={503: {}})
+@router.get(
+    "/health/ready",
+    summary="Whether orders are taken and executed",
+    response_model=None,
+    responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "They are not; `reasons` says why"}},
+)
 async def ready(request: Request) -> Response:
     """503 with the reason when they are not. Redis away is no reason: orders are taken, and executed later."""
     state = await _state(parts(request))
     return as_json(state, 200 if state["ready"] else 503)
 
 
-@router.get("/metrics", summary="For Prometheus", response_model=None)
+@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
 async def prometheus() -> Response:
     text, kind = metrics.exposition()
     return Response(text, media_type=kind)

@@ -1,20 +1,70 @@
-"""How the queue stands, and the operator's hand on it."""
+"""How the queue stands, who watches an order, and the operator's hand on it all."""
+
+from datetime import datetime
+from typing import Literal
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from app.api.orders import problems
-from app.api.parts import Parts, caller, operators_only, parts
-from app.api.problems import redis_away
+from app.api.checking import order_uuid
+from app.api.openapi import OrderId, problems
+from app.api.parts import caller, operators_only, parts
+from app.api.problems import redis_away, unknown_order
 from app.api.showing import as_json
+from app.api.wire import Answer
 from app.connections import RedisAway
 
-router = APIRouter(prefix="/api/queue", tags=["operator"])
+router = APIRouter(prefix="/api", tags=["operator"])
 
 LATELY_SECONDS = 300
 
 
-@router.get("", summary="How the queue stands", response_model=None, responses=problems(401, 503))
+class TimeToConfirm(Answer):
+    """Milliseconds from being accepted to being confirmed; null: none was."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Queue(Answer):
+    """How the queue stands."""
+
+    waiting: int = Field(description="Accepted, and not in a worker's hands")
+    running: int
+    workers: int = Field(description="Workers that are alive")
+    concurrency: int = Field(description="How many orders they can run at once")
+    starts_per_minute: int | None = Field(description="How many orders may be started in any minute; null: no limit")
+    starts_left: int | None = Field(description="How many of these are left now")
+    oldest_seconds: float = Field(description="For how long the first in line has been due")
+    paused: bool
+    orders_per_minute: float = Field(description="Confirmed, over the last five minutes")
+    confirmed_ms: TimeToConfirm
+
+
+class Paused(Answer):
+    paused: bool
+
+
+class Connection(Answer):
+    """A socket that watches an order."""
+
+    id: str
+    order_id: str
+    connected_at: datetime
+    active: Literal[True] = True
+
+
+class Connections(Answer):
+    connections: list[Connection]
+
+
+@router.get(
+    "/queue",
+    summary="How the queue stands",
+    response_model=None,
+    responses={200: {"model": Queue}, **problems(401, 503)},
+)
 async def queue(request: Request) -> Response:
     """Depth, running, starts left this minute, and how fast orders were confirmed in the last five minutes."""
     here = parts(request)
@@ -40,23 +90,58 @@ async def queue(request: Request) -> Response:
     )
 
 
-@router.post("/pause", summary="Start no more orders", response_model=None, responses=problems(401, 403, 503))
+@router.post(
+    "/queue/pause",
+    summary="Start no more orders",
+    response_model=None,
+    responses={200: {"model": Paused}, **problems(401, 403, 503)},
+)
 async def pause(request: Request) -> Response:
     """Orders in hand go on; what was sent is followed to its end; new orders are still accepted."""
-    await _as_operator(request, pause=True)
+    await _set(request, paused=True)
     return as_json({"paused": True})
 
 
-@router.post("/resume", summary="Start orders again", response_model=None, responses=problems(401, 403, 503))
+@router.post(
+    "/queue/resume",
+    summary="Start orders again",
+    response_model=None,
+    responses={200: {"model": Paused}, **problems(401, 403, 503)},
+)
 async def resume(request: Request) -> Response:
-    await _as_operator(request, pause=False)
+    await _set(request, paused=False)
     return as_json({"paused": False})
 
 
-async def _as_operator(request: Request, *, pause: bool) -> None:
-    here: Parts = parts(request)
+@router.get(
+    "/orders/{order_id}/connections",
+    summary="The sockets that watch an order",
+    response_model=None,
+    responses={200: {"model": Connections}, **problems(401, 403, 404, 503)},
+)
+async def connections(request: Request, order_id: OrderId) -> Response:
+    here, wanted = parts(request), order_uuid(order_id)
+    operators_only(caller(request))
+    if await here.reader.order(wanted, None) is None:
+        raise unknown_order()
+    try:
+        watchers = await here.breaker.call(here.presence.watchers(str(wanted)))
+    except RedisAway:
+        raise redis_away() from None
+    return as_json(
+        {
+            "connections": [
+                {"id": one.id, "orderId": one.order, "connectedAt": one.connected_at, "active": True}
+                for one in watchers
+            ]
+        }
+    )
+
+
+async def _set(request: Request, *, paused: bool) -> None:
+    here = parts(request)
     operators_only(caller(request))
     try:
-        await here.breaker.call(here.line.pause() if pause else here.line.resume())
+        await here.breaker.call(here.line.pause() if paused else here.line.resume())
     except RedisAway:
         raise redis_away() from None

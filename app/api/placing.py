@@ -1,104 +1,148 @@
-"""From a request body to an order the book can take: every check that needs no database."""
+"""Placing orders: one, or up to fifty at once."""
 
-import hashlib
-from collections.abc import Callable
-from typing import Any, TypeVar
-from uuid import UUID
+import asyncio
+from typing import Any
 
-import orjson
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
-from app.api.problems import Problem, invalid
-from app.api.wire import ExecuteOrder
-from app.dex.amounts import AmountError, to_base_units
-from app.dex.errors import DexError
-from app.dex.markets import Markets, Token
-from app.orders.intake import new_order_id
-from app.orders.model import PlaceOrder
+from app.access.callers import Caller
+from app.api.bodies import read_object
+from app.api.checking import check_key, key_in, read, to_order
+from app.api.openapi import KEY_PARAMETER, body, problems
+from app.api.parts import Parts, base_url, caller, parts
+from app.api.problems import Problem, book_away, invalid, key_reused, needs_upgrade, request_id
+from app.api.showing import as_json, ways_in
+from app.api.wire import MOST_IN_BATCH, Accepted, Batch, BatchAnswer, BatchItem, ExecuteOrder
+from app.orders import intake
+from app.orders.model import BookAway, KeyReused
 
-Shape = TypeVar("Shape", bound=BaseModel)
+router = APIRouter(prefix="/api/orders", tags=["orders"])
 
-LONGEST_KEY = 255
+SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+BUY_BONK = {"tokenIn": "USDC", "tokenOut": "BONK", "amount": "20", "venues": ["meteora"]}
+PROTECTED = {
+    "tokenIn": "SOL",
+    "tokenOut": "USDC",
+    "amount": "1.5",
+    "orderType": "market",
+    "slippageBps": 30,
+    "minAmountOut": "150",
+    "maxPriceImpactBps": 100,
+    "venues": ["raydium", "meteora"],
+    "expiresInSeconds": 60,
+    "clientOrderId": "rebalance-7",
+}
 
 
-def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
-    """The body as its shape, or a problem that points at what is wrong."""
+@router.post(
+    "/execute",
+    status_code=202,
+    summary="Place a market order",
+    response_model=None,
+    responses={
+        202: {"model": Accepted, "description": "Durable and on its way"},
+        200: {"model": Accepted, "description": "This key had made the order before"},
+        **problems(400, 401, 413, 415, 422, 429, 503),
+    },
+    openapi_extra={
+        "parameters": [KEY_PARAMETER],
+        **body(
+            ExecuteOrder,
+            {
+                "plain": {"summary": "Sell 1.5 SOL for USDC", "value": SELL_SOL},
+                "venue": {"summary": "Buy BONK for 20 USDC, on Meteora only", "value": BUY_BONK},
+                "protected": {"summary": "With every protection there is", "value": PROTECTED},
+            },
+        ),
+    },
+)
+async def execute(request: Request) -> Response:
+    """The answer comes once the order is on disk. Then open `wsUrl` to hear every step.
+
+    Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
+    upgraded. Nothing is missed in between: the socket begins with all that has happened.
+    """
+    asked = read(ExecuteOrder, await read_object(request))
+    key = key_in(request.headers)
+    here, who, sockets = parts(request), caller(request), base_url(request, sockets=True)
+    order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request_id(request))
     try:
-        return shape.model_validate(fields)
-    except ValidationError as error:
-        raise invalid([_pointed(one, at) for one in error.errors(include_input=False, include_url=False)]) from None
+        accepted = await here.intake.place(order)
+    except KeyReused:
+        raise key_reused() from None
+    answer = _accepted(accepted, sockets)
+    return as_json(answer, 200 if answer["idempotent"] else 202, {"Location": f"/api/orders/{answer['orderId']}"})
 
 
-def _pointed(error: Any, at: str) -> tuple[str, str]:
-    location = list(error["loc"])
-    if error["type"] == "extra_forbidden":  # its name came from the client, and is not repeated
-        return at + "".join(f"/{part}" for part in location[:-1]), "has a field that is not known here"
-    return at + "".join(f"/{part}" for part in location), error["msg"].lower()
+@router.get("/execute", include_in_schema=False)
+async def execute_is_a_socket() -> Response:
+    raise needs_upgrade()
 
 
-def to_order(
-    asked: ExecuteOrder,
-    markets: Markets,
-    *,
-    venues: tuple[str, ...],
-    default_slippage_bps: int,
-    owner: str,
-    idempotency_key: str | None,
-    request_id: str,
-    retry_of: UUID | None = None,
-    at: str = "",
-) -> PlaceOrder:
-    """Tokens looked up, amounts exact and in base units, the pair known to be traded."""
-    errors: list[tuple[str, str]] = []
+@router.post(
+    "/batch",
+    summary="Place up to 50 orders",
+    response_model=None,
+    responses={200: {"model": BatchAnswer}, **problems(400, 401, 413, 415, 422, 429, 503)},
+    openapi_extra=body(
+        Batch,
+        {
+            "two": {
+                "summary": "Two orders, each with a key of its own",
+                "value": {
+                    "orders": [
+                        {**SELL_SOL, "idempotencyKey": "morning-1"},
+                        {**BUY_BONK, "idempotencyKey": "morning-2"},
+                    ]
+                },
+            }
+        },
+    ),
+)
+async def batch(request: Request) -> Response:
+    """Each order stands alone: `results` has, in the same places, an accepted order or a problem for each.
 
-    def checked(pointer: str, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except (AmountError, DexError) as error:
-            errors.append((at + pointer, str(error.detail if isinstance(error, DexError) else error)))
-
-    token_in: Token | None = checked("/tokenIn", lambda: markets.token(asked.token_in))
-    token_out: Token | None = checked("/tokenOut", lambda: markets.token(asked.token_out))
-    only = tuple(sorted(set(asked.venues))) if asked.venues else None
-    if only and not set(only) <= set(venues):
-        errors.append((f"{at}/venues", f"must be among: {', '.join(venues)}"))
-    amount_in = least = None
-    if token_in and token_out:
-        amount_in = checked("/amount", lambda: to_base_units(asked.amount, token_in.decimals))
-        if asked.min_amount_out is not None:
-            least = checked("/minAmountOut", lambda: to_base_units(str(asked.min_amount_out), token_out.decimals))
-        if token_in == token_out:
-            errors.append((f"{at}/tokenOut", "must be another token than tokenIn"))
-        elif not errors and not markets.serves(token_in, token_out, only=only):
-            errors.append((f"{at}/tokenOut", "is traded against tokenIn on none of the venues"))
-    if errors or token_in is None or token_out is None or amount_in is None:
-        raise invalid(errors)
-    wanted = {
-        "type": asked.order_type,
-        "token_in": token_in.symbol,
-        "token_out": token_out.symbol,
-        "amount_in": amount_in,
-        "slippage_bps": default_slippage_bps if asked.slippage_bps is None else asked.slippage_bps,
-        "min_amount_out": least,
-        "max_price_impact_bps": asked.max_price_impact_bps,
-        "venues": only,
-        "expires_in_seconds": asked.expires_in_seconds,
-        "client_order_id": asked.client_order_id,
-    }
-    return PlaceOrder(
-        id=new_order_id(),
-        owner=owner,
-        retry_of=retry_of,
-        idempotency_key=idempotency_key,
-        fingerprint=hashlib.sha256(orjson.dumps([wanted, retry_of], option=orjson.OPT_SORT_KEYS)).digest(),
-        request_id=request_id,
-        **wanted,
+    The request itself is refused only when it is not a list of 1 to 50.
+    """
+    fields = await read_object(request)
+    items = fields.get("orders")
+    if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MOST_IN_BATCH:
+        raise invalid([("/orders", f"must be the only field: a list of 1 to {MOST_IN_BATCH} orders")])
+    if key_in(request.headers) is not None:
+        raise Problem(422, "invalid_key", "In a batch each order has an idempotencyKey of its own, not the request.")
+    here, who, sockets = parts(request), caller(request), base_url(request, sockets=True)
+    results = await asyncio.gather(
+        *(_one_of_many(item, f"/orders/{n}", here, who, sockets, request_id(request)) for n, item in enumerate(items))
     )
+    return as_json({"results": results})
 
 
-def check_key(key: str | None) -> str | None:
-    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise Problem(
-            422, "invalid_key", f"An Idempotency-Key is 1 to {LONGEST_KEY} printable ASCII characters.", errors=()
-        )
-    return key
+async def _one_of_many(item: Any, at: str, here: Parts, who: Caller, sockets: str, request: str) -> dict[str, Any]:
+    try:
+        if not isinstance(item, dict):
+            raise invalid([(at, "must be an object")])
+        asked = read(BatchItem, item, at)
+        key = check_key(asked.idempotency_key)
+        order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request, at=at)
+        return _accepted(await here.intake.place(order), sockets)
+    except KeyReused:
+        return key_reused().as_dict(request)
+    except BookAway:
+        return book_away().as_dict(request)
+    except Problem as problem:
+        return problem.as_dict(request)
+
+
+def _accepted(accepted: intake.Accepted, sockets: str) -> dict[str, Any]:
+    placed = accepted.placed
+    return {
+        "success": True,
+        "orderId": str(placed.order),
+        "status": placed.status,
+        "message": "Order queued successfully",
+        **ways_in(placed.order, sockets),
+        "createdAt": placed.created_at,
+        "idempotent": placed.idempotent,
+        "startsInMs": accepted.starts_in_ms,
+    }

@@ -85,6 +85,27 @@ def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem(422, "invalid_order", "The order cannot be accepted as it is.", errors=errors)
 
 
+def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
+    return Problem(422, "invalid_request", "A parameter is not usable.", errors=errors)
+
+
+def key_reused() -> Problem:
+    return Problem(422, "key_reused", "This Idempotency-Key was used for a different order.")
+
+
+def body_too_large() -> Problem:
+    return Problem(413, "body_too_large", "The body is larger than this engine reads.")
+
+
+def needs_upgrade() -> Problem:
+    return Problem(
+        426,
+        "upgrade_required",
+        "This address speaks WebSocket. For plain HTTP there is GET /api/orders/{id} and …/events.",
+        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+    )
+
+
 def unknown_order() -> Problem:
     return Problem(404, "unknown_order", "There is no such order.")
 
@@ -105,11 +126,10 @@ def redis_away() -> Problem:
     )
 
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 426: "upgrade_required"}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not know that method.",
-    413: "The body is larger than this engine reads.",
 }
 
 
@@ -140,11 +160,13 @@ def install(app: FastAPI) -> None:
         errors = [
             ("/" + "/".join(str(part) for part in one["loc"][:2]), str(one["msg"]).lower()) for one in error.errors()
         ]
-        return Problem(422, "invalid_request", "A parameter is not usable.", errors=errors).answer(request_id(request))
+        return invalid_query(errors).answer(request_id(request))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         name = request_id(request)
         log.error("unhandled error", extra={"request": name, "type": type(error).__name__}, exc_info=error)
         detail = "The engine made a mistake; it is in the log. An order may have been made: repeat with your key."
-        return Problem(500, "internal_error", detail, retryable=True).answer(name)
+        # This answer does not pass through `Requests`, which names all others.
+        headers = {"x-request-id": name}
+        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(name)

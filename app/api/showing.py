@@ -1,7 +1,7 @@
 """From the book to the wire: amounts as exact decimals of their token."""
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -76,6 +76,7 @@ def place(text: str) -> Place:
         created_at = datetime.fromisoformat(at)
         if created_at.tzinfo is None:
             raise ValueError("a moment without a zone")
-        return Place(created_at, UUID(order))
+        # In UTC, which some moments at the ends of time cannot be written in.
+        return Place(created_at.astimezone(UTC), UUID(order))
     except (ValueError, OverflowError):
         raise Problem(422, "invalid_cursor", "The cursor is not one that this engine gave out.") from None

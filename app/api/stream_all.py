@@ -13,9 +13,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.access.callers import NotAllowed
 from app.api.bodies import parse
-from app.api.orders import needs_upgrade
 from app.api.parts import Parts, parts
-from app.api.problems import Problem
+from app.api.problems import Problem, needs_upgrade
 from app.api.streams import BAD_REQUEST, GOING_AWAY, NOT_ALLOWED, OVERLOADED, SEND_SECONDS, TOO_SLOW
 from app.orders.announcing import Announcement
 from app.orders.listener import Listener

@@ -12,9 +12,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from app.access.callers import NotAllowed
-from app.api.orders import needs_upgrade, order_uuid, problems
+from app.api.checking import order_uuid, sequence_number
+from app.api.openapi import OrderId, problems
 from app.api.parts import Parts, caller, parts
-from app.api.problems import Problem, unknown_order
+from app.api.problems import Problem, needs_upgrade, unknown_order
 from app.api.showing import as_json
 from app.api.wire import Event
 from app.orders.announcing import Announcement
@@ -49,7 +50,7 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     here = parts(socket)
     try:
         who = here.doorkeeper.caller(socket)
-        order, after = order_uuid(order_id), _after(socket.query_params.get("after"))
+        order, after = order_uuid(order_id), sequence_number(socket.query_params.get("after"))
     except NotAllowed:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
     except Problem as problem:
@@ -138,10 +139,10 @@ async def _left(socket: WebSocket) -> tuple[int, str]:
         **problems(401, 404, 422, 503),
     },
 )
-async def events(request: Request, order_id: str) -> Response:
+async def events(request: Request, order_id: OrderId) -> Response:
     """`Last-Event-ID` (or `after`) resumes a stream: only what comes after that event is sent."""
     here, who, order = parts(request), caller(request), order_uuid(order_id)
-    after = _after(request.headers.get("last-event-id") or request.query_params.get("after"))
+    after = sequence_number(request.headers.get("last-event-id") or request.query_params.get("after"))
     if await here.reader.order(order, who.owner) is None:
         raise unknown_order()
     if "text/event-stream" not in request.headers.get("accept", ""):
@@ -173,14 +174,6 @@ async def _event_source(here: Parts, owner: str, order: UUID, after: int) -> Asy
 
 def _as_source(items: Iterable[Announcement]) -> bytes:
     return b"".join(b"id: %d\ndata: %s\n\n" % (item.seq, item.body) for item in items)
-
-
-def _after(text: str | None) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise Problem(422, "invalid_after", "The number of the last event seen is a whole number.")
-    return int(text)
 
 
 @router.get("/{order_id}/ws", include_in_schema=False)

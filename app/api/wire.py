@@ -12,6 +12,8 @@ from app.api.problems import ProblemDocument
 from app.orders.lifecycle import Status
 
 A_YEAR = 31_536_000
+LONGEST_KEY = 255
+MOST_IN_BATCH = 50
 
 
 def _literal(value: Any) -> str:
@@ -81,7 +83,15 @@ class ExecuteOrder(Wire):
 class BatchItem(ExecuteOrder):
     """An order with a key of its own."""
 
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)] | None = Field(
+        None, description="As the header does for a single order: the same key never makes a second one"
+    )
+
+
+class Batch(Wire):
+    """Orders that stand alone: one that is refused does not hinder its neighbours."""
+
+    orders: list[BatchItem] = Field(min_length=1, max_length=MOST_IN_BATCH)
 
 
 class Answer(BaseModel):

@@ -1,0 +1,310 @@
+"""No content of a request makes a 5xx, none is repeated in the answer, and every refusal is a problem document."""
+
+import asyncio
+import base64
+import re
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from tests.engine import SELL_SOL, Engine, eventually
+
+MARKER = "Xyzzy0451"  # stands in every hostile request, and in no answer
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+
+
+def body(**fields: Any) -> bytes:
+    return orjson.dumps(SELL_SOL | fields)
+
+
+def literal(amount: str, field: str = "amount") -> bytes:
+    """A body with this very text as the value of a field."""
+    plain = {name: value for name, value in SELL_SOL.items() if name != field}
+    return orjson.dumps(plain)[:-1] + f',"{field}":{amount}'.encode() + b"}"
+
+
+# (what is wrong, the body, the answer, the pointer)
+REFUSED: list[tuple[str, bytes, int, str | None]] = [
+    ("unknown token", body(tokenIn=MARKER), 422, "/tokenIn"),
+    ("unknown other token", body(tokenOut=MARKER), 422, "/tokenOut"),
+    ("the same token twice", body(tokenOut="SOL"), 422, "/tokenOut"),
+    ("the same token, once as a mint", body(tokenOut="So11111111111111111111111111111111111111112"), 422, "/tokenOut"),
+    ("a token in the wrong case", body(tokenIn="sol"), 422, "/tokenIn"),
+    ("a token with a NUL", body(tokenIn=f"SOL\0{MARKER}"), 422, "/tokenIn"),
+    ("a token that is far too long", body(tokenIn=MARKER * 100), 422, "/tokenIn"),
+    ("an empty token", body(tokenIn=""), 422, "/tokenIn"),
+    ("a token that is a number", body(tokenIn=1), 422, "/tokenIn"),
+    ("a token that is a list", body(tokenIn=[MARKER]), 422, "/tokenIn"),
+    ("a token with a lone surrogate", literal(f'"\\ud800{MARKER}"', "tokenIn"), 422, "/tokenIn"),
+    ("no amount", orjson.dumps({"tokenIn": "SOL", "tokenOut": "USDC"}), 422, "/amount"),
+    ("finer than the token", body(tokenIn="USDC", tokenOut="SOL", amount="1.0000001"), 422, "/amount"),
+    ("minAmountOut finer than the token", body(minAmountOut="1.0000001"), 422, "/minAmountOut"),
+    ("minAmountOut of nothing", body(minAmountOut=0), 422, "/minAmountOut"),
+    ("zero", literal("0"), 422, "/amount"),
+    ("zero with places", literal("0.000"), 422, "/amount"),
+    ("minus zero", literal("-0"), 422, "/amount"),
+    ("negative", literal("-1.5"), 422, "/amount"),
+    ("an exponent", literal("1e2"), 422, "/amount"),
+    ("a capital exponent", literal("15E-1"), 422, "/amount"),
+    ("an infinite exponent", literal("1e400"), 422, "/amount"),
+    ("NaN", literal("NaN"), 400, None),
+    ("Infinity", literal("Infinity"), 400, None),
+    ("-Infinity", literal("-Infinity"), 400, None),
+    ("a leading zero", literal("01"), 400, None),
+    ("a plus sign", literal("+1"), 400, None),
+    ("a bare point", literal(".5"), 400, None),
+    ("NaN as text", body(amount="NaN"), 422, "/amount"),
+    ("Infinity as text", body(amount="Infinity"), 422, "/amount"),
+    ("an exponent as text", body(amount="1e2"), 422, "/amount"),
+    ("an underscore", body(amount="1_0"), 422, "/amount"),
+    ("a comma", body(amount="1,5"), 422, "/amount"),
+    ("a space", body(amount=" 1"), 422, "/amount"),
+    ("a line break at the end", body(amount="1\n"), 422, "/amount"),
+    ("full-width digits", body(amount="\uff11\uff15"), 422, "/amount"),
+    ("Arabic digits", body(amount="\u0661"), 422, "/amount"),
+    ("hexadecimal", body(amount="0x10"), 422, "/amount"),
+    ("empty text", body(amount=""), 422, "/amount"),
+    ("words", body(amount=MARKER), 422, "/amount"),
+    ("true", body(amount=True), 422, "/amount"),
+    ("null", body(amount=None), 422, "/amount"),
+    ("a list", body(amount=[MARKER]), 422, "/amount"),
+    ("an object", body(amount={MARKER: 1}), 422, "/amount"),
+    ("more than an account holds", literal("18446744073.709551616"), 422, "/amount"),
+    ("twenty-one digits", literal("1" * 21), 422, "/amount"),
+    ("ten thousand digits", literal("9" * 10_000), 422, "/amount"),
+    ("ten thousand places", literal("1." + "9" * 10_000), 422, "/amount"),
+    ("ten thousand digits of text", body(amount="9" * 10_000), 422, "/amount"),
+    ("a lone surrogate as amount", literal(f'"\\udfff{MARKER}"'), 422, "/amount"),
+    ("slippage over all", body(slippageBps=10_001), 422, "/slippageBps"),
+    ("slippage below nothing", body(slippageBps=-1), 422, "/slippageBps"),
+    ("slippage with a fraction", body(slippageBps=0.5), 422, "/slippageBps"),
+    ("slippage as text", body(slippageBps="50"), 422, "/slippageBps"),
+    ("slippage true", body(slippageBps=True), 422, "/slippageBps"),
+    ("slippage of ten thousand digits", literal("9" * 10_000, "slippageBps"), 422, "/slippageBps"),
+    ("slippage 1e400", literal("1e400", "slippageBps"), 422, "/slippageBps"),
+    ("an impact over all", body(maxPriceImpactBps=10_001), 422, "/maxPriceImpactBps"),
+    ("an order type that is none", body(orderType=MARKER), 422, "/orderType"),
+    ("a limit order", body(orderType="limit"), 422, "/orderType"),
+    ("an unknown venue", body(venues=[MARKER]), 422, "/venues"),
+    ("no venue at all", body(venues=[]), 422, "/venues"),
+    ("a venue that is a number", body(venues=["raydium", 7]), 422, "/venues/1"),
+    ("venues as text", body(venues="raydium"), 422, "/venues"),
+    ("many venues", body(venues=["raydium"] * 11), 422, "/venues"),
+    ("expiry below nothing", body(expiresInSeconds=-1), 422, "/expiresInSeconds"),
+    ("expiry after a year", body(expiresInSeconds=31_536_001), 422, "/expiresInSeconds"),
+    ("expiry of null", body(expiresInSeconds=None), 422, "/expiresInSeconds"),
+    ("an empty label", body(clientOrderId=""), 422, "/clientOrderId"),
+    ("a long label", body(clientOrderId="x" * 65), 422, "/clientOrderId"),
+    ("a label with a NUL", body(clientOrderId=f"{MARKER}\0"), 422, "/clientOrderId"),
+    ("a label with a lone surrogate", literal(f'"{MARKER}\\udc80"', "clientOrderId"), 422, "/clientOrderId"),
+    ("a label that turns text around", body(clientOrderId=f"{MARKER}\u202e"), 422, "/clientOrderId"),
+    ("an unknown field", body(**{MARKER: 1}), 422, ""),
+    ("our own name for a field", body(token_in="SOL"), 422, ""),
+    ("an unknown field with a NUL", literal("1", f"{MARKER}\\u0000"), 422, ""),
+    ("an unknown field with a lone surrogate", literal("1", f"{MARKER}\\ud800"), 422, ""),
+    ("an unknown field with a slash", body(**{f"a/{MARKER}~": 1}), 422, ""),
+    ("a field twice", body()[:-1] + b',"amount":2}', 400, None),
+    ("a nested field twice", literal(f'{{"{MARKER}":1,"{MARKER}":1}}'), 400, None),
+    ("a byte order mark", b"\xef\xbb\xbf" + body(), 400, None),
+    ("not UTF-8", body().replace(b"SOL", b"S\xffL"), 400, None),
+    ("UTF-16", body().decode().encode("utf-16"), 400, None),
+    ("half a surrogate in UTF-8", body().replace(b"SOL", b"\xed\xa0\x80"), 400, None),
+    ("a bare NUL", body() + b"\0", 400, None),
+    ("nothing", b"", 400, None),
+    ("white space", b"  \n", 400, None),
+    ("half a body", body()[:-5], 400, None),
+    ("words after the body", body() + MARKER.encode(), 400, None),
+    ("words", MARKER.encode(), 400, None),
+    ("a list of orders", b"[" + body() + b"]", 400, None),
+    ("a text", f'"{MARKER}"'.encode(), 400, None),
+    ("null", b"null", 400, None),
+    ("a form", f"tokenIn={MARKER}".encode(), 400, None),
+    ("deeply nested lists", b"[" * 60_000, 400, None),
+    ("deeply nested lists that end", b"[" * 30_000 + b"]" * 30_000, 400, None),
+    ("deeply nested objects", b'{"a":' * 12_000, 400, None),
+    ("a deeply nested amount", literal("[" * 20_000 + "]" * 20_000), 400, None),
+    ("a nested amount", literal("[" * 100 + "]" * 100), 422, "/amount"),
+    ("single quotes", b"{'tokenIn': 'SOL'}", 400, None),
+    ("a comment", b'{"tokenIn": "SOL" /* x */}', 400, None),
+    ("a line break in a text", body(tokenIn="S~L").replace(b"~", b"\n"), 400, None),
+]
+
+
+def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = answer.json()
+    assert set(told) - {"errors"} == {"type", "title", "status", "detail", "code", "retryable", "requestId"}
+    assert told["status"] == status
+    assert told["requestId"] == answer.headers["x-request-id"]
+    assert told["retryable"] is (status >= 429)
+    assert MARKER.lower() not in (answer.text + str(answer.headers)).lower()
+    return told
+
+
+async def test_every_body_that_is_no_order_is_refused_and_makes_none(engine: Engine) -> None:
+    for what, content, status, pointer in REFUSED:
+        answer = await engine.http.post(
+            "/api/orders/execute", content=content, headers={"Content-Type": "application/json"}
+        )
+        told = assert_problem(answer, status)
+        if pointer is None:
+            assert told["code"] == "malformed_body", what
+        else:
+            assert [error["pointer"] for error in told["errors"]] == [pointer], what
+    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_each_fault_of_a_body_is_pointed_at(engine: Engine) -> None:
+    answer = await engine.http.post("/api/orders/execute", json={"tokenIn": 1, "amount": -1, MARKER: 1})
+    told = assert_problem(answer, 422)
+    assert [error["pointer"] for error in told["errors"]] == ["/tokenIn", "/tokenOut", ""]
+    answer = await engine.http.post("/api/orders/execute", json=SELL_SOL | {"amount": -1, "minAmountOut": "x"})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/amount", "/minAmountOut"]
+
+
+async def test_what_is_not_called_json_is_not_read(engine: Engine) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json"):
+        answer = await engine.http.post("/api/orders/execute", content=body(), headers={"Content-Type": kind})
+        assert assert_problem(answer, 415)["code"] == "not_json"
+
+
+async def test_a_body_of_more_than_64_kib_is_refused_however_it_comes(engine: Engine) -> None:
+    json = {"Content-Type": "application/json"}
+    just_right = body() + b" " * (64 * 1024 - len(body()))
+    too_large = just_right + b" "
+    accepted = await engine.http.post("/api/orders/execute", content=just_right, headers=json)
+    assert accepted.status_code == 202
+
+    async def in_chunks() -> Any:
+        for start in range(0, len(too_large), 1000):
+            yield too_large[start : start + 1000]
+
+    for content in (too_large, in_chunks()):
+        answer = await engine.http.post("/api/orders/execute", content=content, headers=json)
+        assert assert_problem(answer, 413)["code"] == "body_too_large"
+
+
+HOSTILE_PATHS = [
+    ("GET", f"/api/orders/{MARKER}", 404),
+    ("GET", "/api/orders/%00", 404),
+    ("GET", "/api/orders/%ff", 404),
+    ("GET", f"/api/orders/{UNKNOWN.replace('-', '')}", 404),
+    ("GET", f"/api/orders/%7B{UNKNOWN}%7D", 404),
+    ("GET", f"/api/orders/{UNKNOWN}/events?after={MARKER}", 422),
+    ("GET", f"/api/orders/{UNKNOWN}/events?after=-1", 422),
+    ("GET", f"/api/orders/{UNKNOWN}/events?after=9999999999", 422),
+    ("GET", f"/api/orders/{UNKNOWN}/events?after=%D9%A1", 422),
+    ("POST", f"/api/orders/{MARKER}/cancel", 404),
+    ("GET", f"/api/orders/{MARKER}/connections", 404),
+    ("GET", f"/api/orders?status={MARKER}", 422),
+    ("GET", "/api/orders?status=", 422),
+    ("GET", f"/api/orders?tokenIn={MARKER}", 422),
+    ("GET", "/api/orders?tokenOut=%00", 422),
+    ("GET", f"/api/orders?venue={MARKER}", 422),
+    ("GET", f"/api/orders?venue={MARKER * 10}", 422),
+    ("GET", f"/api/orders?cursor={MARKER}", 422),
+    ("GET", "/api/orders?cursor=", 422),
+    ("GET", "/api/orders?cursor=%00", 422),
+    ("GET", f"/api/orders?cursor={MARKER * 100}", 422),
+    ("GET", f"/api/orders?limit={MARKER}", 422),
+    ("GET", "/api/orders?limit=0", 422),
+    ("GET", "/api/orders?limit=201", 422),
+    ("GET", f"/api/orders?limit={'9' * 5000}", 422),
+    ("GET", f"/api/quotes?tokenIn={MARKER}&tokenOut=USDC&amount=1", 422),
+    ("GET", "/api/quotes?tokenIn=SOL&tokenOut=SOL&amount=1", 422),
+    ("GET", f"/api/quotes?tokenIn=SOL&tokenOut=USDC&amount={MARKER}", 422),
+    ("GET", "/api/quotes?tokenIn=SOL&tokenOut=USDC&amount=1e2", 422),
+    ("GET", "/api/quotes?tokenIn=SOL&tokenOut=USDC&amount=%EF%BC%91", 422),
+    ("GET", "/api/quotes?tokenIn=SOL&tokenOut=USDC", 422),
+    ("GET", f"/{MARKER}", 404),
+    ("GET", f"/docs/files/{MARKER}", 404),
+    ("GET", "/docs/files/%00", 404),
+    ("GET", "/docs/files/..%2f..%2fdocs.py", 404),
+    ("GET", "/web/%00", 404),
+    ("GET", f"/web/{'x' * 5000}", 404),
+    ("DELETE", "/api/orders/execute", 405),
+    ("PUT", "/health", 405),
+]
+
+
+async def test_no_address_makes_the_engine_stumble(engine: Engine) -> None:
+    for method, path, status in HOSTILE_PATHS:
+        assert_problem(await engine.http.request(method, path), status)
+
+
+MADE_UP = [
+    f"0001-01-01T00:00:00+23:59 {UNKNOWN}",
+    f"9999-12-31T23:59:59-23:59 {UNKNOWN}",
+    f"2026-01-01T00:00:00 {UNKNOWN}",
+    f"2026 {UNKNOWN}",
+    f"now {UNKNOWN}",
+    f"2026-01-01T00:00:00+00:00 {MARKER}",
+    "2026-01-01T00:00:00+00:00",
+]
+
+
+async def test_a_cursor_that_was_made_up_is_refused(engine: Engine) -> None:
+    for place in MADE_UP:
+        cursor = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+        answer = await engine.http.get("/api/orders", params={"cursor": cursor})
+        assert assert_problem(answer, 422)["code"] == "invalid_cursor"
+
+
+async def test_a_key_that_is_none_is_refused(engine: Engine) -> None:
+    for header in ("Idempotency-Key", "x-idempotency-key"):
+        for key in ("", "x" * 256, "a\tb", "ä"):
+            headers = [(header.encode(), key.encode())]
+            answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers=headers)
+            assert assert_problem(answer, 422)["code"] == "invalid_key", (header, key)
+
+
+async def test_two_keys_that_differ_are_refused(engine: Engine) -> None:
+    headers = {"Idempotency-Key": "one", "x-idempotency-key": MARKER}
+    answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers=headers)
+    assert assert_problem(answer, 422)["code"] == "invalid_key"
+    answer = await engine.http.post(
+        "/api/orders/execute", json=SELL_SOL, headers=headers | {"x-idempotency-key": "one"}
+    )
+    assert answer.status_code == 202
+
+
+async def raw(engine: Engine, request: bytes) -> bytes:
+    """What is answered to these very bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(engine.base_url.rpartition(":")[2]))
+    writer.write(request)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = re.search(rb"content-length: (\d+)", head)
+    answer = head + (await reader.readexactly(int(length[1])) if length else b"")
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_host_that_is_none_does_not_get_into_the_address_of_the_socket(engine: Engine) -> None:
+    content = body()
+    for host in ("[", "[::1", "a b", "evil.example/x?", "user@evil.example", "[::1]:x", ""):
+        head = f"POST /api/orders/execute HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(content)}\r\n\r\n"
+        answer = await raw(engine, head.encode() + content)
+        assert answer.startswith(b"HTTP/1.1 202"), (host, answer)
+        told = orjson.loads(answer.partition(b"\r\n\r\n")[2])
+        assert told["wsUrl"].startswith(engine.base_url.replace("http", "ws") + "/api/")
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_error_behind(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(engine.base_url.rpartition(":")[2]))
+    writer.write(b"POST /api/orders/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    await engine.http.get("/health/live")  # by now the server has read it
+    writer.close()
+    await writer.wait_closed()
+
+    async def counted() -> bool:
+        return 'route="/api/orders/execute"' in (await engine.http.get("/metrics")).text
+
+    await eventually(counted)
+    assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
