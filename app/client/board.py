@@ -55,9 +55,9 @@ def table(running: Sequence[Course], now: float, width: int, most: int) -> Table
     shown = running
     if len(running) > max(most, 1):
         shown = sorted(sorted(running, key=lambda course: course.over)[: max(most, 1)], key=lambda c: c.number)
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=width >= WIDE)
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     drawn.add_column("#", justify="right", style="dim")
-    drawn.add_column("swap", no_wrap=True)
+    drawn.add_column("swap", no_wrap=True, overflow="ellipsis", max_width=30)
     drawn.add_column("pending → confirmed", no_wrap=True)
     drawn.add_column("time", justify="right", no_wrap=True)
     drawn.add_column("venue", no_wrap=True, overflow="ellipsis", ratio=1)
@@ -115,7 +115,7 @@ def note(course: Course, now: float) -> Text:
     told = last if last and last.dex else course.decision
     if not told or not told.dex or course.status == "routing":
         return Text(attempt, "yellow")
-    drawn = Text(attempt, "yellow").append(told.dex, "bold").append(f" {told.price}" if told.price else "", "default")
+    drawn = Text().append(attempt, "yellow").append(told.dex, "bold").append(f" {told.price}" if told.price else "")
     if course.decision and course.decision.others:
         drawn.append(f"  ({'; '.join(course.decision.others)})", "dim")
     return drawn

@@ -58,6 +58,7 @@ FORBIDDEN = [
     ("app.dex", "asyncpg", ()),
     ("app.dex", "redis", ()),
     ("app.dex", "arq", ()),
+    *(("app.client", whom, ()) for whom in ("app.orders", "app.dex", "app.api", "app.access", "asyncpg", "redis")),
     ("app.mockchain", "app.orders", ()),
     ("app", "worker", ("app.cli",)),
     ("migrations", "worker", ()),

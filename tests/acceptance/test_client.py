@@ -1,0 +1,216 @@
+"""What `engine submit`, `watch` and `simulate` promise, against a running engine or something that is none."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.stack import ENGINE, Stack, engine, environment, free_port, running
+
+HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
+SELL_SOL = ("--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5")
+QUICK = {
+    "MOCK_QUOTE_MS": "0",
+    "MOCK_EXECUTION_MS_MIN": "300",  # long enough to be interrupted
+    "MOCK_EXECUTION_MS_MAX": "300",
+    "RETRY_BASE_SECONDS": "0.05",
+}
+EVENT = re.compile(r"^ +\d+\.\d{3} s  (\w+)", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="engine client ") as directory:
+        Path(directory).chmod(0o711)
+        with running(Path(directory) / "home", **QUICK) as started:
+            yield started
+
+
+@pytest.fixture(scope="module")
+def told(stack: Stack) -> subprocess.CompletedProcess[str]:
+    """What a person sees who submits an order and watches it, which names its key."""
+    return client(stack, "submit", *SELL_SOL, "--idempotency-key", "the first", "--watch")
+
+
+@pytest.fixture(scope="module")
+def order(told: subprocess.CompletedProcess[str]) -> str:
+    """The order's id, as it was printed."""
+    return told.stdout.split()[1]
+
+
+def client(stack: Stack, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return engine(stack.home, *arguments, **settings)
+
+
+def started(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*ENGINE, *arguments],
+        cwd="/",
+        env=environment(stack.home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> str:
+    assert process.stdout
+    read = ""
+    while word not in read:
+        line = process.stdout.readline()
+        assert line, f"it ended without {word}: {read}"
+        read += line
+    return read
+
+
+def sentence(failed: subprocess.CompletedProcess[str]) -> str:
+    """What a command that fails says: one line, on stderr."""
+    assert failed.returncode == 1, failed
+    assert failed.stdout == ""
+    assert failed.stderr.count("\n") == 1, failed.stderr
+    return failed.stderr
+
+
+def test_submit_watch_prints_the_five_statuses_in_order(told: subprocess.CompletedProcess[str]) -> None:
+    assert EVENT.findall(told.stdout) == HAPPY
+    assert told.returncode == 0
+    assert told.stderr == ""
+
+
+def test_submit_prints_the_order_its_status_and_its_socket(
+    stack: Stack, told: subprocess.CompletedProcess[str], order: str
+) -> None:
+    assert told.stdout.splitlines()[1:3] == [
+        "status  pending",
+        f"socket  ws://{stack.url.removeprefix('http://')}/api/orders/execute?orderId={order}",
+    ]
+
+
+def test_one_idempotency_key_is_one_order(stack: Stack, order: str) -> None:
+    again = client(stack, "submit", *SELL_SOL, "--idempotency-key", "the first")
+    assert again.stdout.startswith(f"order   {order}  (this key had made it before)\nstatus  confirmed\n")
+
+
+def test_watch_after_an_event_begins_with_the_next(stack: Stack, order: str) -> None:
+    assert EVENT.findall(client(stack, "watch", order, "--after", "3").stdout) == HAPPY[3:]
+
+
+def test_watch_after_the_last_event_says_how_the_order_ended(stack: Stack, order: str) -> None:
+    beyond = client(stack, "watch", order, "--after", "9")
+    assert (beyond.returncode, beyond.stdout) == (0, "")
+    assert "the order is confirmed" in beyond.stderr
+
+
+def test_watch_goes_on_where_it_was_when_the_api_dies(stack: Stack) -> None:
+    watching = started(stack, "submit", *SELL_SOL, "--watch")
+    told = read_until(watching, "submitted")
+    os.kill(stack.status()["api"]["pid"], signal.SIGKILL)
+    rest, broken = watching.communicate(timeout=20)
+    assert EVENT.findall(told + rest) == HAPPY
+    assert "going on after event 4" in broken
+    assert watching.returncode == 0
+
+
+def test_an_order_that_fails_tells_its_attempts_and_ends_with_1(stack: Stack) -> None:
+    failed = client(stack, "submit", *SELL_SOL, "--min-amount-out", "99999", "--watch")
+    assert EVENT.findall(failed.stdout) == ["pending", "routing"] * 3 + ["failed"]
+    assert "attempt 1: " in failed.stdout
+    assert "(slippage_exceeded)  again in 0.050 s" in failed.stdout
+    assert failed.returncode == 1
+
+
+def test_watching_an_unknown_order_is_one_sentence(stack: Stack) -> None:
+    order = str(uuid4())
+    assert sentence(client(stack, "watch", order)) == f"engine: There is no order {order} at {stack.url}.\n"
+
+
+def test_a_simulation_that_is_refused_says_what_is_wrong(stack: Stack) -> None:
+    refused = client(stack, "simulate", "--token-in", "SOL", "--token-out", "DOGE", "--amount", "1")
+    assert "tokenOut: This token is not traded here" in sentence(refused)
+
+
+def test_simulate_confirms_five_in_plain_lines(stack: Stack) -> None:
+    done = client(stack, "simulate", "--count", "5")
+    assert done.returncode == 0
+    assert "5 orders: 5 confirmed" in done.stdout
+    for number in range(1, 6):
+        of_one = [line for line in done.stdout.splitlines() if line.startswith(f"#{number} ")]
+        assert [next(word for word in HAPPY if word in line) for line in of_one] == HAPPY
+    assert done.stdout.replace("\n", "").isprintable()
+
+
+def test_simulate_draws_on_a_terminal_and_leaves_the_cursor(stack: Stack) -> None:
+    ours, theirs = pty.openpty()
+    drawing = subprocess.Popen(
+        [*ENGINE, "simulate", "--count", "2"],
+        cwd="/",
+        env=environment(stack.home, TERM="xterm"),
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    drawn = b""
+    try:
+        while piece := os.read(ours, 65536):
+            drawn += piece
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(ours)
+    assert drawing.wait(10) == 0
+    assert drawn.count(b"\x1b[?25l") == drawn.count(b"\x1b[?25h") == 1
+    assert "●●●●○ submitted".encode() in re.sub(rb"\x1b\[[0-9;]*m", b"", drawn)
+    assert "●●●●● confirmed".encode() in re.sub(rb"\x1b\[[0-9;]*m", b"", drawn)
+
+
+def test_ctrl_c_is_130_and_silence(stack: Stack) -> None:
+    watching = started(stack, "submit", *SELL_SOL, "--watch")
+    read_until(watching, "pending\n   0")
+    watching.send_signal(signal.SIGINT)
+    assert watching.communicate(timeout=10)[1] == ""
+    assert watching.returncode == 130
+
+
+def test_no_engine_is_one_sentence(tmp_path: Path) -> None:
+    port = str(free_port())
+    said = sentence(engine(tmp_path / "home", "simulate", PORT=port))
+    assert said == f"engine: The engine at http://127.0.0.1:{port} cannot be reached; `engine up` starts one.\n"
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Says, to whatever it is asked, things that a terminal would obey."""
+
+    heard: list[str | None]
+
+    def do_POST(self) -> None:
+        self.heard.append(self.headers["Authorization"])
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"detail": "\x1b]0;owned\x07\x1b[2J\u202eevil", "errors": [{"pointer": 7}]}).encode()
+        self.send_response(422)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_a_server_says_cannot_steer_the_terminal_and_it_hears_the_key(tmp_path: Path) -> None:
+    Hostile.heard = []
+    with HTTPServer(("127.0.0.1", 0), Hostile) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        said = sentence(engine(tmp_path, "submit", *SELL_SOL, "--base-url", address, ENGINE_API_KEY="secret"))
+        server.shutdown()
+    assert said.rstrip("\n").isprintable()
+    assert "owned" in said
+    assert Hostile.heard == ["Bearer secret"]
