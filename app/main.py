@@ -6,11 +6,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app.access.callers import Doorkeeper
-from app.api import docs, health, market, openapi, operator, orders, placing, problems, stream_all, streams
+from app.api import (
+    dead_letters,
+    docs,
+    health,
+    market,
+    older_clients,
+    openapi,
+    operator,
+    orders,
+    placing,
+    problems,
+    rehearsing,
+    stream_all,
+    streams,
+)
 from app.api.parts import Parts
 from app.api.requests import Requests
 from app.connections import Breaker, open_postgres, quick_redis
@@ -20,6 +35,7 @@ from app.dex.venues import open_venues
 from app.logs import configure
 from app.orders.announcing import Announcer
 from app.orders.book import Book
+from app.orders.dead_letters import DeadLetters
 from app.orders.feed import Feed
 from app.orders.intake import Intake
 from app.orders.presence import Presence
@@ -31,6 +47,7 @@ from migrations.upgrade import newest_revision
 log = logging.getLogger("engine.api")
 
 WEB = Path(__file__).parent / "web"
+LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 ABOUT = """
 Executes market orders on the better of two (mock) Solana venues, Raydium and Meteora.
@@ -64,7 +81,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     docs.install(app)
-    for module in (streams, placing, orders, stream_all, market, operator, health):
+    for module in (
+        *(streams, placing, orders, stream_all, older_clients),
+        *(dead_letters, rehearsing, market, operator, health),
+    ):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)
@@ -72,6 +92,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return FileResponse(WEB / "index.html")
 
     app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        # A front end under development has a port of its own.
+        allow_origin_regex=LOOPBACK if settings.engine_mode == "local" else None,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Location", "Retry-After", "X-Request-Id"],
+    )
     app.add_middleware(Requests)
     return app
 
@@ -100,6 +129,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         markets=markets,
         router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
+        dead_letters=DeadLetters(pool),
         intake=Intake(Book(pool), redis, line, announcer, breaker),
         line=line,
         feed=feed,

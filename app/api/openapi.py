@@ -6,11 +6,25 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from app.api import dialects
 from app.api.problems import ProblemDocument
 from app.api.wire import LONGEST_KEY, Batch, ExecuteOrder, Wire
 
 REFERENCE = "#/components/schemas/{model}"
 READ_BY_HAND: tuple[type[Wire], ...] = (ExecuteOrder, Batch)  # bodies; numbers are taken from their literal text
+
+# The bodies of older clients: those of the real API, in their words.
+OLDER = {
+    "OrderWithSide": dialects.body_schema(dialects.INPUT_TOKEN_WORDS, {"side": dialects.SIDE_SCHEMA}),
+    "OrderWithSlippage": dialects.body_schema(dialects.SLIPPAGE_WORDS, {"slippage": dialects.SLIPPAGE_SCHEMA}),
+    "AnyOrder": {
+        "description": "With `inputToken` it is an order with a side; the two must not be mixed",
+        "oneOf": [{"$ref": REFERENCE.format(model=shape)} for shape in ("ExecuteOrder", "OrderWithSide")],
+    },
+}
+SIDE_CLIENTS = "compatible with side, inputToken, outputToken"
+ORDER_CLIENTS = "compatible with POST /order"
+HISTORY_CLIENTS = "compatible with history and update frames"
 
 TAGS = [
     {"name": "orders", "description": "Place, read, list and cancel orders."},
@@ -27,6 +41,30 @@ TAGS = [
             "come back with `after=` the last `seq` you saw."
         ),
     },
+    {
+        "name": SIDE_CLIENTS,
+        "description": (
+            "For clients that place orders with `side`, `inputToken` and `outputToken`. `side` is echoed; `amount` is "
+            "always of inputToken. `/api/orders/{id}/ws` (WebSocket) tells them each event with `venue` (`Raydium`, "
+            "`Meteora`), `price` as a number, and `txHash`."
+        ),
+    },
+    {
+        "name": ORDER_CLIENTS,
+        "description": (
+            "For clients that place orders with `slippage` as a fraction and listen on `/order/{id}` (WebSocket), "
+            "which tells the same events as every stream. Their dead letters are under *dead letters*."
+        ),
+    },
+    {
+        "name": HISTORY_CLIENTS,
+        "description": (
+            "For clients that listen on `statusEndpoint`, `/api/orders/{id}/status` (WebSocket): first "
+            '`{"type":"history","data":[…]}` with all that has happened, then `{"type":"update","data":{…}}` for each '
+            "event; of an order that has ended, the history is all."
+        ),
+    },
+    {"name": "dead letters", "description": "Orders that failed: read, try again, acknowledge. For operators."},
     {"name": "market", "description": "What can be traded, and what it would bring now."},
     {"name": "operator", "description": "How the engine stands, and a hand on it."},
     {"name": "health", "description": "For probes and for Prometheus."},
@@ -62,9 +100,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemDocument, "description": _WHEN[status]} for status in statuses}
 
 
-def body(shape: type[Wire], examples: dict[str, Any]) -> dict[str, Any]:
-    """The body of a route that reads it by hand."""
-    content = {"schema": {"$ref": REFERENCE.format(model=shape.__name__)}, "examples": examples}
+def body(shape: str, examples: dict[str, Any]) -> dict[str, Any]:
+    """The body of a route that reads it by hand; `shape` is one of `READ_BY_HAND` or of `OLDER`."""
+    content = {"schema": {"$ref": REFERENCE.format(model=shape)}, "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
@@ -81,7 +119,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS)
     _, read_by_hand = models_json_schema([(shape, "validation") for shape in READ_BY_HAND], ref_template=REFERENCE)
     schemas = found["components"]["schemas"]
-    schemas |= read_by_hand["$defs"]
+    schemas |= read_by_hand["$defs"] | OLDER
     for operations in found["paths"].values():
         for operation in operations.values():
             operation["responses"] = dict(_answers(operation["responses"]))

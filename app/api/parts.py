@@ -11,6 +11,7 @@ from app.api.problems import Problem
 from app.connections import Breaker
 from app.dex.markets import Markets
 from app.dex.router import Router
+from app.orders.dead_letters import DeadLetters
 from app.orders.feed import Feed
 from app.orders.intake import Intake
 from app.orders.presence import Presence
@@ -26,6 +27,7 @@ class Parts:
     markets: Markets
     router: Router
     reader: Reader
+    dead_letters: DeadLetters
     intake: Intake
     line: Line
     feed: Feed

@@ -1,6 +1,7 @@
 """Placing orders: one, or up to fifty at once."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,11 +10,12 @@ from starlette.responses import Response
 from app.access.callers import Caller
 from app.api.bodies import read_object
 from app.api.checking import check_key, key_in, read, to_order
-from app.api.openapi import KEY_PARAMETER, body, problems
+from app.api.dialects import Said, execute_body
+from app.api.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.parts import Parts, base_url, caller, parts
 from app.api.problems import Problem, book_away, invalid, key_reused, needs_upgrade, request_id
 from app.api.showing import as_json, ways_in
-from app.api.wire import MOST_IN_BATCH, Accepted, Batch, BatchAnswer, BatchItem, ExecuteOrder
+from app.api.wire import MOST_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
 from app.orders import intake
 from app.orders.model import BookAway, KeyReused
 
@@ -33,12 +35,14 @@ PROTECTED = {
     "expiresInSeconds": 60,
     "clientOrderId": "rebalance-7",
 }
+SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
 
 
 @router.post(
     "/execute",
     status_code=202,
     summary="Place a market order",
+    tags=[SIDE_CLIENTS],
     response_model=None,
     responses={
         202: {"model": Accepted, "description": "Durable and on its way"},
@@ -48,11 +52,12 @@ PROTECTED = {
     openapi_extra={
         "parameters": [KEY_PARAMETER],
         **body(
-            ExecuteOrder,
+            "AnyOrder",
             {
                 "plain": {"summary": "Sell 1.5 SOL for USDC", "value": SELL_SOL},
                 "venue": {"summary": "Buy BONK for 20 USDC, on Meteora only", "value": BUY_BONK},
                 "protected": {"summary": "With every protection there is", "value": PROTECTED},
+                "side": {"summary": "In the words of an older client", "value": SIDED},
             },
         ),
     },
@@ -63,16 +68,23 @@ async def execute(request: Request) -> Response:
     Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
     upgraded. Nothing is missed in between: the socket begins with all that has happened.
     """
-    asked = read(ExecuteOrder, await read_object(request))
+    return await place_one(request, execute_body(await read_object(request)))
+
+
+async def place_one(request: Request, said: Said) -> Response:
+    """One order, whatever words it came in."""
     key = key_in(request.headers)
     here, who, sockets = parts(request), caller(request), base_url(request, sockets=True)
-    order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request_id(request))
+    try:
+        asked = read(ExecuteOrder, said.fields)
+        order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request_id(request))
+    except Problem as problem:
+        raise said.pointing(problem) from None
     try:
         accepted = await here.intake.place(order)
     except KeyReused:
         raise key_reused() from None
-    answer = _accepted(accepted, sockets)
-    return as_json(answer, 200 if answer["idempotent"] else 202, {"Location": f"/api/orders/{answer['orderId']}"})
+    return answer(accepted, sockets, said.echo)
 
 
 @router.get("/execute", include_in_schema=False)
@@ -86,7 +98,7 @@ async def execute_is_a_socket() -> Response:
     response_model=None,
     responses={200: {"model": BatchAnswer}, **problems(400, 401, 413, 415, 422, 429, 503)},
     openapi_extra=body(
-        Batch,
+        "Batch",
         {
             "two": {
                 "summary": "Two orders, each with a key of its own",
@@ -125,7 +137,7 @@ async def _one_of_many(item: Any, at: str, here: Parts, who: Caller, sockets: st
         asked = read(BatchItem, item, at)
         key = check_key(asked.idempotency_key)
         order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request, at=at)
-        return _accepted(await here.intake.place(order), sockets)
+        return accepted_view(await here.intake.place(order), sockets)
     except KeyReused:
         return key_reused().as_dict(request)
     except BookAway:
@@ -134,7 +146,13 @@ async def _one_of_many(item: Any, at: str, here: Parts, who: Caller, sockets: st
         return problem.as_dict(request)
 
 
-def _accepted(accepted: intake.Accepted, sockets: str) -> dict[str, Any]:
+def answer(accepted: intake.Accepted, sockets: str, echo: Mapping[str, Any]) -> Response:
+    """To whoever placed one order; `echo` is what this client expects to hear again."""
+    view = {**accepted_view(accepted, sockets), **echo}
+    return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
+
+
+def accepted_view(accepted: intake.Accepted, sockets: str) -> dict[str, Any]:
     placed = accepted.placed
     return {
         "success": True,

@@ -112,6 +112,8 @@ class Accepted(Answer):
     starts_in_ms: int | None = Field(
         None, description="When the limit of starts per minute lets it start; null: not known now"
     )
+    side: Literal["buy", "sell"] | None = Field(None, description="Only for clients that say it: echoed")
+    retry_of: str | None = Field(None, description="Only of a retry: the dead letter that it tries again")
 
 
 class BatchAnswer(Answer):

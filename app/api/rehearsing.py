@@ -1,0 +1,78 @@
+"""Orders that fail, to rehearse what becomes of them: for operators."""
+
+import asyncio
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.api.checking import read, to_order
+from app.api.openapi import problems
+from app.api.parts import base_url, caller, operators_only, parts
+from app.api.placing import accepted_view, answer
+from app.api.problems import request_id
+from app.api.showing import as_json
+from app.api.wire import Accepted, ExecuteOrder
+from app.dex.venues import DeadVenue
+from app.orders import intake
+
+BULK = 5
+FAILING = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "clientOrderId": "dead-letter-test"}
+
+router = APIRouter(prefix="/test", tags=["dead letters"])
+
+
+class Rehearsal(BaseModel):
+    success: bool
+    message: str
+    count: int
+    orderIds: list[str]
+    orders: list[Accepted]
+
+
+@router.post(
+    "/dlq",
+    status_code=202,
+    summary="Place an order that fails",
+    response_model=None,
+    responses={202: {"model": Accepted}, **problems(401, 403, 429, 503)},
+)
+async def one_failure(request: Request) -> Response:
+    """It goes to a venue that is always down, is tried three times, and becomes a dead letter."""
+    (accepted,) = await _doomed(request, 1)
+    return answer(accepted, base_url(request, sockets=True), {})
+
+
+@router.post(
+    "/dlq/bulk",
+    status_code=202,
+    summary=f"Place {BULK} orders that fail",
+    response_model=None,
+    responses={202: {"model": Rehearsal}, **problems(401, 403, 429, 503)},
+)
+async def many_failures(request: Request) -> Response:
+    sockets = base_url(request, sockets=True)
+    orders = [accepted_view(accepted, sockets) for accepted in await _doomed(request, BULK)]
+    return as_json(
+        {
+            "success": True,
+            "message": f"{len(orders)} orders queued that will fail",
+            "count": len(orders),
+            "orderIds": [order["orderId"] for order in orders],
+            "orders": orders,
+        },
+        202,
+    )
+
+
+async def _doomed(request: Request, count: int) -> list[intake.Accepted]:
+    here, who = parts(request), caller(request)
+    operators_only(who)
+    asked, name = read(ExecuteOrder, FAILING), request_id(request)
+    orders = [
+        # That venue is in no list and no client can name it; only the worker knows it.
+        replace(to_order(asked, here, owner=who.owner, idempotency_key=None, request_id=name), venues=(DeadVenue.name,))
+        for _ in range(count)
+    ]
+    return await asyncio.gather(*(here.intake.place(order) for order in orders))
