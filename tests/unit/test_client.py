@@ -66,7 +66,10 @@ def test_a_board_fits_its_terminal_and_keeps_the_running_orders() -> None:
 
 
 def test_a_servers_text_is_not_markup() -> None:
-    assert "[red]x" in "\n".join(drawn([course(1, "failed", error="[red]x")]))
+    refused = Course(2, DEMO[0], trouble=Complaint("[red]y"))
+    board = "\n".join(drawn([course(1, "failed", error="[red]x"), refused]))
+    assert "[red]x" in board
+    assert "[red]y" in board
 
 
 def test_a_line_tells_time_status_venue_price_and_why() -> None:
