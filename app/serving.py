@@ -2,7 +2,9 @@
 
 import os
 import resource
+import signal
 import socket
+import sys
 from contextlib import suppress
 
 import uvicorn
@@ -12,6 +14,8 @@ from app.settings import Settings, SettingsError
 # Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
 # in its queue instead of being refused.
 INHERITED = "ENGINE_LISTEN_FD"
+
+UNREAD_MS = 30_000  # a client that takes nothing of what it was sent for this long is gone, however it may ping
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -24,6 +28,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(f"HOST: {host} is not an address of this machine.") from None
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by every connection; Linux only
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     try:
         listener.bind(address)
         listener.listen(2048)
@@ -43,7 +49,7 @@ def serve(settings: Settings) -> None:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=4096,  # clients send little; what they may send is small
+        ws_max_size=64 * 1024,  # as bodies: a subscription may name hundreds of orders
         ws_per_message_deflate=False,  # costs 100 KiB a socket, saves little on frames this short
         ws_ping_interval=20,
         ws_ping_timeout=20,
@@ -52,6 +58,8 @@ def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=8,
     )
+    # uvicorn repeats the signal once everything is closed: having been asked to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -151,7 +151,7 @@ async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> t
     poison = await crowd.accept()
     crowd.watch(poison)
     await crowd.place(others)
-    fate = {"die": {"when": "after", "what": "commit", "n": 1, "order": poison}}
+    fate = {"die": {"when": "before", "what": "commit", "n": 1, "order": poison}}
     deaths, worker = 0, scene.start("worker", fate=fate, MOCK_QUOTE_MS="200")
 
     async def ended() -> bool:
