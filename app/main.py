@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.access.callers import Doorkeeper
 from app.api import (
+    asyncapi,
     dead_letters,
     docs,
     health,
@@ -83,7 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     docs.install(app)
     for module in (
         *(streams, placing, orders, stream_all, older_clients),
-        *(dead_letters, rehearsing, market, operator, health),
+        *(dead_letters, rehearsing, market, operator, health, asyncapi),
     ):
         app.include_router(module.router)
 
