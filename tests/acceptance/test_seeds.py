@@ -1,0 +1,197 @@
+"""Five older clients, each knowing nothing but the README of its own engine: its paths, its bodies, its frames."""
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from tests.engine import HAPPY, Engine, Story, eventually, read_to_end
+
+
+@pytest.fixture(autouse=True)
+async def worker(engine: Engine) -> None:
+    await engine.start_worker()
+
+
+async def post(engine: Engine, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    answer = await engine.http.post(path, json=body, headers=headers)
+    assert answer.is_success, answer.text
+    return answer.json()  # type: ignore[no-any-return]
+
+
+async def listen(engine: Engine, path: str) -> Story:
+    async with asyncio.timeout(10), engine.socket(path) as socket:
+        return await read_to_end(socket)
+
+
+# 000: {tokenIn, tokenOut, amount, slippageBps}; the answer's wsUrl; OrderEvent frames
+
+
+async def test_the_first_client_submits_and_opens_the_url_it_was_given(engine: Engine) -> None:
+    body = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10, "slippageBps": 50}
+    answer = await post(engine, "/api/orders/execute", body)
+    address = engine.base_url.replace("http", "ws")
+    assert answer["wsUrl"] == f"{address}/api/orders/execute?orderId={answer['orderId']}"
+    story = await listen(engine, answer["wsUrl"].removeprefix(address))
+    assert story.statuses == ["pending", "routing", "building", "submitted", "confirmed"]
+    last = story.events[-1]
+    assert last["txHash"]
+    assert last["dex"] in ("raydium", "meteora")
+    assert float(last["executedPrice"]) > 0
+
+
+async def test_the_first_client_runs_five_orders_at_once(engine: Engine) -> None:
+    body = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10, "slippageBps": 50}
+    answers = await asyncio.gather(*(post(engine, "/api/orders/execute", body) for _ in range(5)))
+    stories = await asyncio.gather(
+        *(listen(engine, f"/api/orders/execute?orderId={answer['orderId']}") for answer in answers)
+    )
+    assert [story.statuses for story in stories] == [HAPPY] * 5
+
+
+# 001: {side, amount, inputToken, outputToken}; /api/orders/:orderId/ws with venue, price, txHash
+
+
+async def test_the_second_client_says_side_input_and_output(engine: Engine) -> None:
+    body = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
+    sold = await post(engine, "/api/orders/execute", body | {"side": "sell"})
+    assert sold["side"] == "sell"
+    answer = await post(engine, "/api/orders/execute", body)
+    assert (answer["success"], answer["status"]) == (True, "pending")
+    assert answer["message"] == "Order queued successfully"
+    assert answer["side"] == "buy"
+    order = await engine.order(answer["orderId"])
+    assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "10")
+
+    story = await listen(engine, f"/api/orders/{answer['orderId']}/ws")
+    assert story.statuses == HAPPY
+    assert story.code == 1000
+    assert {frame["orderId"] for frame in story.events} == {answer["orderId"]}
+    building, confirmed = story.events[2], story.events[4]
+    for frame in (building, confirmed):
+        assert frame["venue"] in ("Raydium", "Meteora")
+        assert isinstance(frame["price"], int | float)
+        assert "dex" not in frame
+    assert confirmed["txHash"] == story.events[3]["txHash"]
+    assert str(confirmed["price"]) in (await engine.order(answer["orderId"]))["executedPrice"]
+
+
+# 002: POST /order with a fraction; WS /order/:orderId; dead letters
+
+
+@pytest.mark.parametrize(("amount", "slippage", "bps"), [(1.5, "0.01", 100), (1.0, "1.0", 10_000)])
+async def test_the_third_client_says_slippage_as_a_fraction(
+    engine: Engine, amount: float, slippage: str, bps: int
+) -> None:
+    answer = await engine.http.post(
+        "/order",
+        content=f'{{"tokenIn":"SOL","tokenOut":"USDC", "amount":{amount},"slippage":{slippage}}}',
+        headers={"content-type": "application/json", "origin": "http://localhost:5173"},
+    )
+    assert answer.is_success
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
+    order_id = answer.json()["orderId"]
+    assert (await engine.order(order_id))["slippageBps"] == bps
+    story = await listen(engine, f"/order/{order_id}")
+    assert story.statuses == HAPPY
+    assert story.events[-1]["txHash"]
+    assert (await engine.http.get("/health")).json()["status"] == "ok"
+
+
+async def test_the_third_client_makes_dead_letters_looks_at_them_and_clears_them(engine: Engine) -> None:
+    one = await engine.http.post("/test/dlq")
+    bulk = await engine.http.post("/test/dlq/bulk")
+    assert one.is_success
+    assert bulk.is_success
+    story = await listen(engine, f"/order/{one.json()['orderId']}")
+    assert story.statuses[-1] == "failed"
+    assert story.statuses.count("routing") == 3
+    assert story.events[-1]["error"]
+
+    async def six() -> list[dict[str, Any]]:
+        letters = (await engine.http.get("/api/dlq/failed-orders")).json()["failedOrders"]
+        return letters if len(letters) == 6 else []
+
+    for letter in await eventually(six):
+        assert letter["order_id"] == letter["orderId"]
+        assert letter["original_order"]["tokenIn"] == "SOL"
+        assert letter["failure_reason"]
+        assert letter["attempts_made"] == 3
+        assert letter["failed_at"]
+        assert letter["last_error"]
+    assert (await engine.http.get("/api/dlq/stats")).json()["totalFailed"] == 6
+    assert (await engine.http.delete("/api/dlq/clear/failed")).json()["clearedCount"] == 6
+    assert (await engine.http.delete("/api/dlq/clear")).json()["clearedCount"] == 0
+    assert (await engine.http.get("/api/dlq/failed-orders")).json()["failedOrders"] == []
+    assert (await engine.order(one.json()["orderId"]))["status"] == "failed"  # nothing was destroyed
+
+
+# 003: statusEndpoint; {"type":"history"}, then {"type":"update"}; /history
+
+
+async def test_the_fourth_client_gets_history_then_updates(engine: Engine) -> None:
+    body = {"tokenIn": "USDC", "tokenOut": "SOL", "amount": 100}
+    answer = await post(engine, "/api/orders/execute", body)
+    assert answer["statusEndpoint"] == f"/api/orders/{answer['orderId']}/status"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", answer["createdAt"])
+
+    story = await listen(engine, answer["statusEndpoint"])
+    first, *rest = story.events
+    assert first["type"] == "history"
+    assert {frame["type"] for frame in rest} <= {"update"}
+    events = [*first["data"], *(frame["data"] for frame in rest)]
+    assert [event["status"] for event in events] == HAPPY
+    assert story.code == 1000
+
+    timeline = (await engine.http.get(f"/api/orders/{answer['orderId']}/history")).json()
+    assert timeline == events
+
+
+async def test_the_fourth_client_gets_updates_while_it_waits(engine: Engine) -> None:
+    await engine.stop_worker(engine.workers[0][0])
+    answer = await post(engine, "/api/orders/execute", {"tokenIn": "USDC", "tokenOut": "SOL", "amount": 100})
+    async with asyncio.timeout(10), engine.socket(answer["statusEndpoint"]) as socket:
+        reading = asyncio.create_task(read_to_end(socket))
+        await engine.start_worker()
+        first, *rest = (await reading).events
+    assert [event["status"] for event in first["data"]] == ["pending"]
+    assert [(frame["type"], frame["data"]["status"]) for frame in rest] == [("update", step) for step in HAPPY[1:]]
+
+
+async def test_the_fourth_client_gets_one_frame_of_history_once_an_order_has_ended(engine: Engine) -> None:
+    answer = await post(engine, "/api/orders/execute", {"tokenIn": "USDC", "tokenOut": "SOL", "amount": 100})
+    await engine.story(answer["orderId"])
+    story = await listen(engine, answer["statusEndpoint"])
+    assert [frame["type"] for frame in story.events] == ["history"]
+    assert [event["status"] for event in story.events[0]["data"]] == HAPPY
+
+
+# 004: orderType and x-idempotency-key; the snapshot with its events; /health, /docs
+
+
+async def test_the_fifth_client_repeats_with_its_key_and_reads_the_snapshot(engine: Engine) -> None:
+    body = {"orderType": "market", "tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+    key = {"x-idempotency-key": "demo-run-123"}
+    first = await post(engine, "/api/orders/execute", body, **key)
+    assert first["idempotent"] is False
+    story = await listen(engine, f"/api/orders/execute?orderId={first['orderId']}")
+    assert story.statuses == HAPPY
+
+    again = await post(engine, "/api/orders/execute", body, **key)
+    assert (again["orderId"], again["idempotent"]) == (first["orderId"], True)
+    replayed = await listen(engine, f"/api/orders/execute?orderId={again['orderId']}")
+    assert replayed == story
+
+    snapshot = (await engine.http.get(f"/api/orders/{first['orderId']}")).json()
+    assert snapshot["status"] == "confirmed"
+    assert snapshot["events"] == story.events
+
+
+async def test_the_fifth_client_finds_health_and_swagger(engine: Engine) -> None:
+    assert (await engine.http.get("/health")).status_code == 200
+    page = await engine.http.get("/docs")
+    assert page.status_code == 200
+    script = re.search(r'src="(/docs/files/[^"]+)"', page.text)
+    assert script
+    assert (await engine.http.get(script[1])).status_code == 200

@@ -1,0 +1,183 @@
+"""A failed order is listed with its reason, can be tried again once, and is acknowledged, never destroyed."""
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from app.access.callers import Caller, Doorkeeper
+from tests.engine import Engine, eventually
+
+
+async def letters(engine: Engine, count: int, **query: Any) -> list[dict[str, Any]]:
+    """The dead letters, once there are so many."""
+
+    async def there() -> dict[str, Any] | None:
+        page = (await engine.http.get("/api/dlq/failed-orders", params=query)).json()
+        return page if page["count"] == count else None
+
+    return (await eventually(there))["failedOrders"]  # type: ignore[no-any-return, index]
+
+
+async def rehearse(engine: Engine, count: int = 5) -> list[str]:
+    """So many orders that have failed."""
+    await engine.start_worker(retry_base_seconds=0.01)
+    for _ in range(count // 5):
+        assert (await engine.http.post("/test/dlq/bulk")).status_code == 202
+    for _ in range(count % 5):
+        assert (await engine.http.post("/test/dlq")).status_code == 202
+    return [letter["orderId"] for letter in await letters(engine, count)]
+
+
+async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings(engine: Engine) -> None:
+    await rehearse(engine, 1)
+    (letter,) = await letters(engine, 1)
+    order = await engine.order(letter["id"])
+    assert letter["orderId"] == letter["order_id"] == order["orderId"]
+    assert letter["originalOrder"] == letter["original_order"]
+    assert letter["original_order"] == {
+        "id": order["orderId"],
+        "tokenIn": "SOL",
+        "tokenOut": "USDC",
+        "amount": 1,
+        "type": "market",
+        "slippage": 0.005,
+        "slippageBps": 50,
+        "venues": ["unavailable"],
+        "clientOrderId": "dead-letter-test",
+        "createdAt": order["createdAt"],
+    }
+    assert letter["failureReason"] == letter["failure_reason"] == order["code"] == "venue_unavailable"
+    assert letter["attemptsMade"] == letter["attempts_made"] == 3
+    assert letter["failedAt"] == letter["failed_at"] == order["events"][-1]["at"]
+    assert letter["lastError"] == letter["last_error"] == order["error"]
+
+
+async def test_only_failures_are_dead_letters_and_pages_show_each_once(engine: Engine) -> None:
+    failed = await rehearse(engine, 7)
+    confirmed = await engine.place()
+    await engine.story(confirmed["orderId"])
+    seen, cursor = [], None
+    while True:
+        page = await engine.http.get(
+            "/api/dlq/failed-orders", params={"limit": 3} | ({"cursor": cursor} if cursor else {})
+        )
+        seen += [letter["orderId"] for letter in page.json()["failedOrders"]]
+        if not (cursor := page.json()["nextCursor"]):
+            break
+    assert seen == failed
+    stats = (await engine.http.get("/api/dlq/stats")).json()
+    assert (stats["totalFailed"], stats["byReason"]) == (7, {"venue_unavailable": 7})
+    assert stats["oldestFailedAt"] < stats["newestFailedAt"]
+
+
+async def test_clearing_acknowledges_and_keeps_the_history(engine: Engine) -> None:
+    failed = await rehearse(engine)
+    logs = [(await engine.order(order))["events"] for order in failed]
+    for path in ("/api/dlq/clear", "/api/dlq/clear/failed"):
+        assert (await engine.http.delete(path)).json()["clearedCount"] == (5 if path.endswith("clear") else 0)
+    assert await letters(engine, 0) == []
+    assert (await engine.http.get("/api/dlq/stats")).json()["totalFailed"] == 0
+    assert [(await engine.order(order))["events"] for order in failed] == logs
+    listed = (await engine.http.get("/api/orders?status=failed")).json()["orders"]
+    assert {order["orderId"] for order in listed} == set(failed)
+    new = (await engine.http.post("/test/dlq")).json()["orderId"]
+    assert [letter["orderId"] for letter in await letters(engine, 1)] == [new]  # nobody has seen this one
+
+
+async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> None:
+    # No venue can give that much for it now, so it fails; the same order, once more.
+    await engine.start_worker(retry_base_seconds=0.01)
+    body: dict[str, Any] = {
+        "minAmountOut": "1000000",
+        "venues": ["raydium"],
+        "slippageBps": 7,
+        "maxPriceImpactBps": 90,
+        "clientOrderId": "a",
+    }
+    old = await engine.place(**body, expiresInSeconds=60)
+    assert (await engine.story(old["orderId"])).statuses[-1] == "failed"
+    answer = await engine.http.post(f"/api/dlq/{old['orderId']}/retry")
+    assert answer.status_code == 202
+    assert answer.json()["retryOf"] == old["orderId"]
+    assert answer.json()["orderId"] != old["orderId"]
+    await engine.story(answer.json()["orderId"])
+    before, after = await engine.order(old["orderId"]), await engine.order(answer.json()["orderId"])
+    asked = ("orderType", "tokenIn", "tokenOut", "amount", *body)
+    assert [before[name] for name in asked] == [after[name] for name in asked]
+    assert (before["retryOf"], after["retryOf"]) == (None, old["orderId"])
+    assert after["expiresAt"] > before["expiresAt"]
+    assert before["status"] == "failed"
+    owners = await engine.book.fetch("SELECT DISTINCT owner FROM orders")
+    assert [row["owner"] for row in owners] == ["local"]
+
+
+async def test_a_dead_letter_is_retried_once_however_often_it_is_asked_for(engine: Engine) -> None:
+    (failed,) = await rehearse(engine, 1)
+    answers = await asyncio.gather(*(engine.http.post(f"/api/dlq/{failed}/retry") for _ in range(10)))
+    assert len({answer.json()["orderId"] for answer in answers}) == 1
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [202]
+    second = answers[0].json()["orderId"]
+    await engine.story(second)
+    # The retry failed too: it is a dead letter, and retried as such.
+    third = await engine.http.post(f"/api/dlq/{second}/retry")
+    assert third.status_code == 202
+    assert third.json()["retryOf"] == second
+
+
+async def test_only_what_failed_is_retried(engine: Engine) -> None:
+    waiting = (await engine.place())["orderId"]
+    assert await retried(engine, waiting) == (409, "not_failed")
+    await engine.http.post(f"/api/orders/{waiting}/cancel")
+    assert await retried(engine, waiting) == (409, "not_failed")
+    await engine.start_worker()
+    done = (await engine.place())["orderId"]
+    await engine.story(done)
+    assert await retried(engine, done) == (409, "not_failed")
+    assert await retried(engine, "01a1fcdd-4c14-773b-8d77-909b122b0037") == (404, "unknown_order")
+    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 2
+
+
+async def retried(engine: Engine, order: str) -> tuple[int, str]:
+    answer = await engine.http.post(f"/api/dlq/{order}/retry")
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_the_venue_that_is_always_down_is_for_rehearsals_only(engine: Engine) -> None:
+    answer = await engine.http.post(
+        "/api/orders/execute", json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1, "venues": ["unavailable"]}
+    )
+    assert answer.status_code == 422
+    assert "unavailable" not in (await engine.http.get("/api/pools")).text
+    assert "unavailable" not in (await engine.http.get("/api/quotes?tokenIn=SOL&tokenOut=USDC&amount=1")).text
+
+
+async def test_dead_letters_and_rehearsals_are_for_operators(engine: Engine, monkeypatch: Any) -> None:
+    (failed,) = await rehearse(engine, 1)
+
+    async def answers() -> list[httpx.Response]:
+        return [
+            await engine.http.request(method, path)
+            for method, path in [
+                ("GET", "/api/dlq/failed-orders"),
+                ("GET", "/api/dlq/stats"),
+                ("POST", f"/api/dlq/{failed}/retry"),
+                ("DELETE", "/api/dlq/clear"),
+                ("DELETE", "/api/dlq/clear/failed"),
+                ("POST", "/test/dlq"),
+                ("POST", "/test/dlq/bulk"),
+            ]
+        ]
+
+    monkeypatch.setattr(Doorkeeper, "caller", lambda *_: Caller("somebody", operator=False))
+    refused = await answers()
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "operators_only")] * 7
+    assert await engine.book.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NULL") == 1
+
+    # An operator retries for the owner, and may look at one owner's letters only.
+    monkeypatch.setattr(Doorkeeper, "caller", lambda *_: Caller("ops", operator=True))
+    assert await letters(engine, 0, owner="ops") == []
+    assert len(await letters(engine, 1, owner="local")) == 1
+    assert (await engine.http.delete("/api/dlq/clear", params={"owner": "ops"})).json()["clearedCount"] == 0
+    made = (await engine.http.post(f"/api/dlq/{failed}/retry")).json()["orderId"]
+    assert await engine.book.fetchval("SELECT owner FROM orders WHERE id = $1", made) == "local"

@@ -1,0 +1,95 @@
+"""What older clients meet between their calls: refusals in their own words, plain GETs, browsers, keys."""
+
+import pytest
+
+from tests.engine import SELL_SOL, Engine, read_to_end
+
+SIDED = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1.5}
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+
+
+async def test_a_refusal_points_at_the_words_the_client_used(engine: Engine) -> None:
+    for path, body, pointer in [
+        ("/api/orders/execute", SIDED | {"inputToken": "XXX"}, "/inputToken"),
+        ("/api/orders/execute", SIDED | {"outputToken": "SOL"}, "/outputToken"),
+        ("/api/orders/execute", SIDED | {"tokenIn": "SOL"}, "/tokenIn"),
+        ("/order", SELL_SOL | {"slippage": 1.5}, "/slippage"),
+        ("/order", SELL_SOL | {"amount": 0}, "/amount"),
+        ("/order", SELL_SOL | {"venues": ["unavailable"]}, "/venues"),
+    ]:
+        answer = await engine.http.post(path, json=body)
+        assert answer.status_code == 422, (path, body)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+async def test_one_order_may_be_said_in_any_words_under_one_key(engine: Engine) -> None:
+    native = await engine.place(key="k1", slippageBps=100)
+    for path, body in [
+        ("/api/orders/execute", SIDED | {"slippageBps": 100}),
+        ("/order", SELL_SOL | {"slippage": 0.01}),
+    ]:
+        again = await engine.http.post(path, json=body, headers={"x-idempotency-key": "k1"})
+        assert again.status_code == 200
+        assert again.json()["orderId"] == native["orderId"]
+    other = await engine.http.post("/order", json=SELL_SOL | {"slippage": 0.02}, headers={"Idempotency-Key": "k1"})
+    assert other.status_code == 422
+    assert other.json()["code"] == "key_reused"
+
+
+async def test_a_socket_path_asked_plainly_wants_an_upgrade(engine: Engine) -> None:
+    for path in (
+        f"/order/{UNKNOWN}",
+        f"/api/orders/{UNKNOWN}/ws",
+        f"/api/orders/{UNKNOWN}/status",
+        "/api/orders/execute",
+        "/api/stream",
+    ):
+        answer = await engine.http.get(path)
+        assert answer.status_code == 426, path
+        assert answer.headers["upgrade"] == "websocket"
+
+
+async def test_the_log_of_an_order_that_is_not_there(engine: Engine) -> None:
+    for path in (f"/api/orders/{UNKNOWN}/history", "/api/orders/none/history"):
+        assert (await engine.http.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/order/{}", "/api/orders/{}/ws", "/api/orders/{}/status"])
+async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine: Engine, path: str) -> None:
+    await engine.start_worker()
+    order_id = (await engine.place())["orderId"]
+    await engine.story(order_id)
+    for address, frames, code in [
+        (path.format(order_id) + "?after=3", 1 if path.endswith("status") else 2, 1000),
+        (path.format(UNKNOWN), 0, 4404),
+        (path.format("none"), 0, 4404),
+        (path.format(order_id) + "?after=x", 0, 4400),
+    ]:
+        async with engine.socket(address) as socket:
+            story = await read_to_end(socket)
+        assert (len(story.events), story.code) == (frames, code), address
+
+
+async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Engine) -> None:
+    for origin, allowed in [
+        ("http://localhost:5173", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:3001", True),
+        ("https://evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://localhost:5173.evil.example", False),
+        ("null", False),
+    ]:
+        preflight = await engine.http.options(
+            "/order",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "content-type, x-idempotency-key",
+            },
+        )
+        assert (preflight.headers.get("access-control-allow-origin") == origin) is allowed, origin
+        assert preflight.is_success is allowed, origin
+        refused = await engine.http.post("/order", json={}, headers={"Origin": origin})
+        assert ("access-control-allow-origin" in refused.headers) is allowed, origin
