@@ -118,7 +118,10 @@ async def api_killed_before_queueing(scene: Scene, rng: random.Random, *, repeat
     scene.start("api")
     verdict = await verdict_of(scene, crowd)
     executed = await scene.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
-    return f"{repeats} times: {executed} executed, {verdict.duplicates} duplicates", verdict.clean and executed == repeats
+    return (
+        f"{repeats} times: {executed} executed, {verdict.duplicates} duplicates",
+        verdict.clean and executed == repeats,
+    )
 
 
 async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
@@ -183,7 +186,11 @@ async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tupl
         verdict = await verdict_of(scene, crowd, within=60)
         if not verdict.clean:
             return str(verdict), False
-        spans.append(await scene.book.fetchval("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY updated_at - created_at) FROM orders"))
+        spans.append(
+            await scene.book.fetchval(
+                "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY updated_at - created_at) FROM orders"
+            )
+        )
     on_time, apart_ms = (round(span.total_seconds() * 1000) for span in spans)
     return f"{orders} orders, 0 lost, 0 twice, 0 gaps; time to the end p50 {on_time} ms, apart {apart_ms} ms", True
 
@@ -200,10 +207,11 @@ async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> t
     codes = []
     for _ in range(2):
         old, api = api, scene.start("api")
-        await _answers(api, scene)
+        await _says(api, b"local mode")
         codes.append(await _stopped(old))
         for n in range(2):
             replacement = scene.start("worker", **pace)
+            await _says(replacement, b"worker ready")
             codes.append(await _stopped(workers[n]))
             workers[n] = replacement
     await loading
@@ -221,11 +229,11 @@ async def _stopped(process: Process) -> int:
     return await process.gone()
 
 
-async def _answers(api: Process, scene: Scene) -> None:
-    async def up() -> bool:
-        return b"local mode" in api.log.read_bytes()
+async def _says(process: Process, words: bytes) -> None:
+    async def said() -> bool:
+        return words in process.log.read_bytes()
 
-    await eventually(up, within=20)
+    await eventually(said, within=20)
 
 
 async def _all_ended(scene: Scene) -> bool:
@@ -234,7 +242,9 @@ async def _all_ended(scene: Scene) -> bool:
 
 
 async def _recovery_p99(scene: Scene) -> float:
-    rows = await scene.book.fetch("SELECT order_id, status, at, details->>'code' AS code FROM order_events ORDER BY order_id, seq")
+    rows = await scene.book.fetch(
+        "SELECT order_id, status, at, details->>'code' AS code FROM order_events ORDER BY order_id, seq"
+    )
     waits, last_step = [], None
     for one, two in pairwise(rows):
         if one["order_id"] != two["order_id"]:
