@@ -1,7 +1,6 @@
 """Many orders on one socket: those named, or all of mine, from now on."""
 
 import asyncio
-import contextlib
 from collections.abc import MutableMapping
 from typing import Any
 from uuid import UUID
@@ -12,16 +11,18 @@ from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from app.access.callers import NotAllowed
+from app.api import streams
 from app.api.bodies import parse
 from app.api.parts import Parts, parts
 from app.api.problems import Problem, needs_upgrade
-from app.api.streams import BAD_REQUEST, GOING_AWAY, NOT_ALLOWED, OVERLOADED, SEND_SECONDS, TOO_SLOW
+from app.api.streams import GOING_AWAY, NOT_ALLOWED, TOO_SLOW, say_goodbye
 from app.orders.announcing import Announcement
 from app.orders.listener import Listener
 from app.orders.model import BookAway
 
 MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for
 MOST_WAITING = 4_096
+PER_TURN = 100  # frames
 
 router = APIRouter(prefix="/api", tags=["streams"])
 
@@ -46,9 +47,7 @@ async def stream(socket: WebSocket) -> None:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
     with here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
         code, reason = await _Conversation(socket, here, listener, owner).hold()
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        if code != GOING_AWAY:
-            await socket.close(code, reason)
+    await say_goodbye(socket, code, reason)
 
 
 class _Conversation:
@@ -84,10 +83,6 @@ class _Conversation:
             return GOING_AWAY, "gone"
         except TimeoutError:
             return TOO_SLOW, "too slow; come back with after"
-        except BookAway:
-            return OVERLOADED, "the database does not answer; come back with after"
-        except UnicodeDecodeError:
-            return BAD_REQUEST, "not text"
         finally:
             for task in (said, news):
                 task.cancel()
@@ -99,6 +94,9 @@ class _Conversation:
             await (self._all(after) if orders is None else self._these(orders, after))
         except _NotAnOp as error:
             await self._send({"type": "error", "code": "bad_request", "detail": str(error)})
+        except BookAway:
+            detail = "the database does not answer: subscribe again in a moment"
+            await self._send({"type": "error", "code": "book_away", "detail": detail})
 
     async def _these(self, orders: list[UUID], after: dict[UUID, int]) -> None:
         new = {order: after.get(order, 0) for order in orders if str(order) not in self._listener.heard}
@@ -122,14 +120,18 @@ class _Conversation:
         await self._tell(log)
 
     async def _tell(self, items: list[Announcement]) -> None:
-        for item in items:
-            async with asyncio.timeout(SEND_SECONDS):
+        for told, item in enumerate(items, 1):
+            if (
+                told % PER_TURN == 0
+            ):  # as long as the client takes all, sending never waits, and so lets nobody else run
+                await asyncio.sleep(0)
+            async with asyncio.timeout(streams.SEND_SECONDS):
                 await self._socket.send_text('{"type":"event",' + item.body[1:].decode())
             if item.terminal:
                 self._here.feed.ended(self._listener, item.order)
 
     async def _send(self, frame: dict[str, Any]) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
+        async with asyncio.timeout(streams.SEND_SECONDS):
             await self._socket.send_text(orjson.dumps(frame).decode())
 
 

@@ -5,9 +5,10 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, WebSocket
+from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
@@ -29,6 +30,7 @@ router = APIRouter(prefix="/api/orders", tags=["streams"])
 DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
 BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW = 4400, 4401, 4404, 4408
 SEND_SECONDS = 10.0  # a reader that takes longer for one frame is too slow; it may come back with `after`
+GOODBYE_SECONDS = 30.0  # for such a reader to hear why it was closed
 KEEPALIVE_SECONDS = 15.0
 
 Frames = Callable[[Iterable[Announcement]], list[str]]
@@ -56,18 +58,24 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     except Problem as problem:
         code = UNKNOWN if problem.status == 404 else BAD_REQUEST
         return await socket.close(code, problem.detail)
+    began, telling = time.monotonic(), _Telling(socket, frames)
     with here.feed.listener(owner=who.owner) as listener, here.presence.watching(str(order)) as watcher:
-        began, telling = time.monotonic(), _Telling(socket, frames)
         log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
         code, reason = await _tell(telling, listener, here, order, after)
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            if socket.client_state is WebSocketState.CONNECTED:
+    seconds = round(time.monotonic() - began, 3)
+    log.info(
+        "socket closed",
+        extra={"order": str(order), "socket": watcher.id, "code": code, "sent": telling.sent, "seconds": seconds},
+    )
+    await say_goodbye(socket, code, reason)
+
+
+async def say_goodbye(socket: WebSocket, code: int, reason: str) -> None:
+    """The close code follows what was sent before: one who does not read will not see it, nor hold anything here."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        if socket.client_state is WebSocketState.CONNECTED:
+            async with asyncio.timeout(GOODBYE_SECONDS):
                 await socket.close(code, reason)
-        seconds = round(time.monotonic() - began, 3)
-        log.info(
-            "socket closed",
-            extra={"order": str(order), "socket": watcher.id, "code": code, "sent": telling.sent, "seconds": seconds},
-        )
 
 
 class _Telling:
@@ -136,26 +144,36 @@ async def _left(socket: WebSocket) -> tuple[int, str]:
             "description": "All events so far; with `Accept: text/event-stream` a stream that ends with the order",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
+        204: {"description": "As a stream only: the order has ended, and you have seen it all"},
         **problems(401, 404, 422, 503),
     },
 )
-async def events(request: Request, order_id: OrderId) -> Response:
-    """`Last-Event-ID` (or `after`) resumes a stream: only what comes after that event is sent."""
-    here, who, order = parts(request), caller(request), order_uuid(order_id)
-    after = sequence_number(request.headers.get("last-event-id") or request.query_params.get("after"))
-    if await here.reader.order(order, who.owner) is None:
+async def events(
+    request: Request,
+    order_id: OrderId,
+    after: Annotated[str | None, Query(description="Only what comes after this `seq`")] = None,
+    last_event_id: Annotated[str | None, Header(description="As `after`, which it outdoes")] = None,
+) -> Response:
+    """Only what comes after event number `after` (or `Last-Event-ID`, for a stream that is taken up again)."""
+    here, who, wanted = parts(request), caller(request), order_uuid(order_id)
+    seen = sequence_number(last_event_id or after)
+    order = await here.reader.order(wanted, who.owner)
+    if order is None:
         raise unknown_order()
     if "text/event-stream" not in request.headers.get("accept", ""):
-        return as_json([event.as_dict() for event in await here.reader.log(order, after)])
+        return as_json([event.as_dict() for event in await here.reader.log(wanted, seen)])
+    if order.is_terminal and seen >= order.seq:
+        return Response(status_code=204)  # tells an EventSource, which comes back after every end, to stay away
     return StreamingResponse(
-        _event_source(here, who.owner, order, after),
+        _event_source(here, who.owner, wanted, seen),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _event_source(here: Parts, owner: str, order: UUID, after: int) -> AsyncIterator[bytes]:
-    with here.feed.listener(owner=owner) as listener:
+    # Cut off without its database: whoever listens comes back with the last id.
+    with contextlib.suppress(BookAway), here.feed.listener(owner=owner) as listener:
         admitted = await here.feed.admit(listener, order, after)
         if admitted is None:
             return
