@@ -16,10 +16,10 @@ from typing import Any, cast
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError
 
 from app.background import ended
 from app.batching import Batcher
+from app.connections import REDIS_AWAY
 from app.orders.queue import BELL, JOB, STARTS, Line, Taken, deserialize, serialize
 from app.orders.scripts import pipelined
 
@@ -28,6 +28,7 @@ log = logging.getLogger("engine.pickup")
 IDLE_SECONDS = 1.0  # the longest nap: locks of dead workers expire without ringing
 CROWDED_SECONDS = 0.25  # between looks while no start is to be had; checks must not wait longer
 PULSE_SECONDS = 1.0
+REDIS_AWAY_SECONDS = 0.5
 LOCK_MARGIN = 1.0  # a lock outlives the lease it stands for
 NO_TRY_LIMIT = 1_000_000  # attempts are counted in the book; arq's own count must never end an order
 
@@ -98,13 +99,24 @@ class Pickup(Worker):
         ]
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await self.async_run()
+                await self._run_for_ever()
         finally:
             await ended(*self._helpers)
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
+            with contextlib.suppress(*REDIS_AWAY):
                 async with asyncio.timeout(1):
                     await self._line.pulse(token=self.token, running=0, seconds=0)
+
+    async def _run_for_ever(self) -> None:
+        """Without Redis there is nothing to take; what is in hand goes on, and so does this when Redis is back."""
+        while True:
+            try:
+                await self.async_run()
+            except REDIS_AWAY as error:
+                log.warning("the worker waits for Redis", extra={"error": str(error)})
+                await asyncio.sleep(REDIS_AWAY_SECONDS)
+                if not self.allow_pick_jobs and not self.tasks:
+                    return
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """arq has seen the queue; what is taken is decided in one script that looks again."""
@@ -131,11 +143,8 @@ class Pickup(Worker):
     async def run_job(self, job_id: str, score: int) -> None:
         try:
             await super().run_job(job_id, score)
-        except (
-            RedisError,
-            OSError,
-        ):  # would end the worker; the lock expires, or the sweeper finds the order
-            log.warning("lost Redis at the end of a job", extra={"order": job_id}, exc_info=True)
+        except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
+            log.warning("lost Redis during a job", extra={"order": job_id, "error": str(error)})
 
     async def finish_job(self, job_id: str, *_: Any, **__: Any) -> None:
         """Instead of arq's, which would delete the state of whoever holds the job by now."""
@@ -185,10 +194,12 @@ class Pickup(Worker):
     async def _keep_locks(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            if self.tasks:
-                await self._line.renew(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
+            with contextlib.suppress(*REDIS_AWAY):
+                if self.tasks:
+                    await self._line.renew(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
 
     async def _pulse(self) -> None:
         while True:
-            await self._line.pulse(token=self.token, running=self.job_counter, seconds=3 * PULSE_SECONDS)
+            with contextlib.suppress(*REDIS_AWAY):
+                await self._line.pulse(token=self.token, running=self.job_counter, seconds=3 * PULSE_SECONDS)
             await asyncio.sleep(PULSE_SECONDS)
