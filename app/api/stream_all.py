@@ -1,6 +1,8 @@
 """Many orders on one socket: those named, or all of mine, from now on."""
 
 import asyncio
+import logging
+import time
 from collections.abc import MutableMapping
 from typing import Any
 from uuid import UUID
@@ -24,6 +26,8 @@ MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for
 MOST_WAITING = 4_096
 PER_TURN = 100  # frames
 
+log = logging.getLogger("engine.streams")
+
 router = APIRouter(prefix="/api", tags=["streams"])
 
 
@@ -45,8 +49,13 @@ async def stream(socket: WebSocket) -> None:
         owner = here.doorkeeper.caller(socket).owner
     except NotAllowed:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
+    began = time.monotonic()
     with here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
-        code, reason = await _Conversation(socket, here, listener, owner).hold()
+        log.info("stream opened", extra={"owner": owner})
+        conversation = _Conversation(socket, here, listener, owner)
+        code, reason = await conversation.hold()
+    seconds = round(time.monotonic() - began, 3)
+    log.info("stream closed", extra={"owner": owner, "code": code, "sent": conversation.sent, "seconds": seconds})
     await say_goodbye(socket, code, reason)
 
 
@@ -58,6 +67,7 @@ class _Conversation:
         self._here = here
         self._listener = listener
         self._owner = owner
+        self.sent = 0
 
     async def hold(self) -> tuple[int, str]:
         said = asyncio.ensure_future(self._socket.receive())
@@ -127,6 +137,7 @@ class _Conversation:
                 await asyncio.sleep(0)
             async with asyncio.timeout(streams.SEND_SECONDS):
                 await self._socket.send_text('{"type":"event",' + item.body[1:].decode())
+            self.sent += 1
             if item.terminal:
                 self._here.feed.ended(self._listener, item.order)
 
@@ -147,7 +158,9 @@ def _subscription(message: MutableMapping[str, Any]) -> tuple[list[UUID] | None,
         raise _NotAnOp(usage)
     try:
         seen = {UUID(order): seq for order, seq in after.items() if type(seq) is int and 0 <= seq < 10**9}
-        wanted = None if orders == "all" else [UUID(order) for order in orders or ()]
+        if orders != "all" and not isinstance(orders, list):
+            raise TypeError("neither a list nor all")
+        wanted = None if orders == "all" else [UUID(order) for order in orders]
     except (TypeError, ValueError, AttributeError):
         raise _NotAnOp(usage) from None
     if len(seen) != len(after) or len(seen) > MOST_ORDERS or (wanted is not None and len(wanted) > MOST_ORDERS):

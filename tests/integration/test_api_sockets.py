@@ -1,7 +1,6 @@
 """The WebSocket of one order: its close codes, slow readers, plain requests to it, and who watches."""
 
 import asyncio
-import contextlib
 import os
 import socket
 from typing import Any
@@ -9,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 import uvicorn
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from app import serving
 from app.api import streams
-from app.orders.announcing import BACKLOG
 from app.settings import load
 from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
+from tests.integration.slow_reading import given_up, long_story, small_mouthed
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
@@ -69,33 +68,6 @@ async def test_a_plain_get_on_the_path_of_a_socket_is_told_to_upgrade(engine: En
         assert answer.json()["code"] == "upgrade_required"
 
 
-@contextlib.asynccontextmanager
-async def small_mouthed(engine: Engine, path: str) -> Any:
-    """A client whose system takes next to nothing that it has not read."""
-    sock = socket.socket(proto=socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", int(engine.base_url.rpartition(":")[2])))
-    url = engine.base_url.replace("http", "ws") + path
-    async with connect(url, sock=sock, proxy=None, compression=None, max_queue=1, close_timeout=1) as ws:
-        yield ws
-
-
-async def long_story(engine: Engine, events: int) -> str:
-    """An order that has had much trouble."""
-    order: str = (await engine.place())["orderId"]
-    await engine.book.execute(
-        """INSERT INTO order_events (order_id, seq, status, attempt, at, details)
-           SELECT $1, n, 'routing', 1, now(), json_build_object('noise', repeat('x', 1500))
-             FROM generate_series(2, $2::int) n""",
-        order,
-        events,
-    )
-    await engine.book.execute("UPDATE orders SET seq = $2 WHERE id = $1", order, events)
-    await engine.redis.delete(BACKLOG + order)
-    return order
-
-
 async def heard(ws: ClientConnection) -> list[int]:
     return [event["seq"] for event in (await read_to_end(ws)).events]
 
@@ -107,11 +79,8 @@ async def test_a_slow_reader_is_closed_with_4408_and_can_take_the_story_up_again
     caplog.set_level("INFO", "engine.streams")
     order = await long_story(engine, 4_000)
 
-    async def given_up() -> bool:
-        return any(getattr(record, "code", 0) == 4408 for record in caplog.records)
-
     async with small_mouthed(engine, f"/api/orders/execute?orderId={order}") as ws:
-        await eventually(given_up)
+        await given_up(caplog)
         first = await heard(ws)
         assert ws.close_code == 4408
     assert first == list(range(1, len(first) + 1))

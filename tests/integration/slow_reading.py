@@ -1,0 +1,48 @@
+"""A client that reads too slowly, and a story long enough to fill all buffers between it and the engine."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.orders.announcing import BACKLOG
+from tests.engine import Engine, eventually
+
+
+@contextlib.asynccontextmanager
+async def small_mouthed(engine: Engine, path: str) -> AsyncIterator[ClientConnection]:
+    """A client whose system takes next to nothing that it has not read."""
+    sock = socket.socket(proto=socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", int(engine.base_url.rpartition(":")[2])))
+    url = engine.base_url.replace("http", "ws") + path
+    async with connect(url, sock=sock, proxy=None, compression=None, max_queue=1, close_timeout=1) as ws:
+        yield ws
+
+
+async def long_story(engine: Engine, events: int) -> str:
+    """An order that has had much trouble."""
+    order: str = (await engine.place())["orderId"]
+    await engine.book.execute(
+        """INSERT INTO order_events (order_id, seq, status, attempt, at, details)
+           SELECT $1, n, 'routing', 1, now(), json_build_object('noise', repeat('x', 1500))
+             FROM generate_series(2, $2::int) n""",
+        order,
+        events,
+    )
+    await engine.book.execute("UPDATE orders SET seq = $2 WHERE id = $1", order, events)
+    await engine.redis.delete(BACKLOG + order)
+    return order
+
+
+async def given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the engine has lost its patience with a slow reader; `caplog` hears engine.streams."""
+
+    async def said() -> bool:
+        return any(getattr(record, "code", 0) == 4408 for record in caplog.records)
+
+    await eventually(said)
