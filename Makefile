@@ -2,7 +2,7 @@
 # All paths are relative: the clone may lie in a path with a space in it.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test check migration lock .venv clean help
+.PHONY: up dev test test-postman check migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -15,6 +15,10 @@ dev: .venv  ## As `up`, restarting API and worker when a source file changes
 
 test: .venv  ## Every test, against real servers; args="-k word" is handed to pytest
 	@.venv/bin/python -m pytest $(args)
+
+test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
+	@npm ci --prefix tests/postman --no-audit --no-fund --silent
+	@.venv/bin/python -m tests.postman.run
 
 check: .venv  ## Style, strict types, who may import whom, and the unit tests
 	@.venv/bin/ruff format --check .
@@ -41,4 +45,4 @@ clean:  ## Remove the environment and the caches; the data in .engine stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

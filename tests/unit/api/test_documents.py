@@ -1,0 +1,187 @@
+"""No route without its description, its Postman request and, if it is a stream, its channel; and no leftovers."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.api.asyncapi import CHANNELS, document
+from app.main import create_app
+from app.settings import load
+
+CLONE = Path(__file__).resolve().parents[3]
+
+PAGES = {"/", "/docs", "/openapi.json", "/asyncapi.json"}  # described by what they are
+NO_PROBLEM = {"/health", "/health/live", "/health/ready", "/metrics", "/api/tokens", "/api/pools"}  # nothing to refuse
+
+Call = tuple[str, str]
+
+
+@cache
+def app() -> Any:
+    return create_app(load())
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    return app().openapi()  # type: ignore[no-any-return]
+
+
+@cache
+def routes() -> tuple[frozenset[Call], frozenset[str]]:
+    """Every call that is answered, and every address that takes a socket."""
+    calls, sockets = set(), set()
+    for found in iter_route_contexts(app().routes):
+        if type(found.route).__name__ == "APIWebSocketRoute":
+            sockets.add(found.path)
+        elif methods := getattr(found, "methods", None):
+            calls |= {(method, found.path) for method in methods - {"HEAD"}}
+    return frozenset(calls), frozenset(sockets)  # type: ignore[arg-type]
+
+
+def operations() -> dict[Call, dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def requests(items: list[dict[str, Any]] | None = None) -> Iterator[dict[str, Any]]:
+    """Every request of the Postman collection, in its order."""
+    if items is None:
+        items = json.loads((CLONE / "postman_collection.json").read_text())["item"]
+    for item in items:
+        if "item" in item:
+            yield from requests(item["item"])
+        else:
+            yield item
+
+
+def script_of(item: dict[str, Any]) -> str:
+    return "\n".join(line for event in item["event"] if event["listen"] == "test" for line in event["script"]["exec"])
+
+
+def reaches(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", r"(?:\\{\\{\\w+\\}\\}|[0-9a-f-]{36})", template), path) is not None
+
+
+def called(item: dict[str, Any], calls: frozenset[Call]) -> list[Call]:
+    path = item["request"]["url"]["raw"].removeprefix("{{baseUrl}}").partition("?")[0]
+    return [call for call in calls if call[0] == item["request"]["method"] and reaches(call[1], path)]
+
+
+def test_every_route_is_an_operation_or_a_page_or_a_socket_asked_plainly() -> None:
+    calls, sockets = routes()
+    unexplained = calls - operations().keys() - {("GET", path) for path in PAGES | sockets}
+    assert unexplained == set()
+    assert operations().keys() <= calls
+
+
+@pytest.mark.parametrize("call", sorted(operations()), ids=" ".join)
+def test_an_operation_has_a_summary_a_tag_and_its_problems(call: Call) -> None:
+    operation = operations()[call]
+    assert operation["summary"]
+    assert operation["tags"]
+    assert set(operation["tags"]) <= {tag["name"] for tag in openapi()["tags"]}
+    problems = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+    assert problems or call[1] in NO_PROBLEM
+    if call[1] not in NO_PROBLEM:
+        assert {"401", "503"} <= problems.keys()
+        for answer in problems.values():
+            assert list(answer["content"]) == ["application/problem+json"]
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]["application/json"]
+        assert content.get("examples") or content.get("example")
+        assert {"400", "413", "415", "422"} <= problems.keys()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    names = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi()))
+    assert set(names) <= openapi()["components"]["schemas"].keys()
+
+
+@pytest.mark.parametrize("call", sorted(operations()), ids=" ".join)
+def test_an_operation_has_a_postman_request(call: Call) -> None:
+    assert [item["name"] for item in requests() if call in called(item, frozenset({call}))]
+
+
+@pytest.mark.parametrize("item", list(requests()), ids=lambda item: item["name"])
+def test_a_postman_request_calls_a_route_asserts_and_shows_an_answer(item: dict[str, Any]) -> None:
+    assert called(item, routes()[0])
+    assert "pm.test(" in script_of(item)
+    assert item["response"]
+    assert str(item["response"][0]["code"]) in script_of(item)
+
+
+def test_the_first_postman_request_creates_an_order_and_captures_its_id() -> None:
+    collection = json.loads((CLONE / "postman_collection.json").read_text())
+    assert collection["info"]["schema"].endswith("/v2.1.0/collection.json")
+    first = collection["item"][0]
+    assert first["name"] == "Create Market Order"
+    assert 'set("orderId", body.orderId)' in script_of(first)
+    names = [item["name"] for item in requests()]
+    assert len(set(names)) == len(names)  # a script names the request to go on with
+
+
+def test_variables_are_captured_before_they_are_used() -> None:
+    collection = json.loads((CLONE / "postman_collection.json").read_text())
+    known = {variable["key"] for variable in collection["variable"] if variable["value"]}
+    for item in requests():
+        scripts = json.dumps(item["event"])
+        before = {name for name in re.findall(r'set\(\\"(\w+)\\"', scripts) if "$guid" in scripts and name != "orderId"}
+        assert set(re.findall(r"\{\{(\w+)\}\}", json.dumps(item["request"]))) <= known | before, item["name"]
+        known |= set(re.findall(r'set\(\\"(\w+)\\"', scripts))
+
+
+def test_insomnia_has_every_socket_as_a_request() -> None:
+    export = json.loads((CLONE / "docs" / "insomnia_collection.json").read_text())
+    assert (export["_type"], export["__export_format"]) == ("export", 4)
+    resources = export["resources"]
+    urls = {one["url"] for one in resources if one["_type"] == "websocket_request"}
+    paths = {
+        url.removeprefix("{{ _.ws_url }}").partition("?")[0].replace("{{ _.order_id }}", "{order_id}") for url in urls
+    }
+    assert paths == routes()[1]
+    ids = [one["_id"] for one in resources]
+    assert len(set(ids)) == len(ids)
+    assert {one["parentId"] for one in resources} <= {None, *ids}
+
+
+def test_every_socket_has_a_channel_and_every_channel_a_route() -> None:
+    calls, sockets = routes()
+    addresses = {address.replace("{orderId}", "{order_id}") for address, *_ in CHANNELS.values()}
+    assert sockets <= addresses
+    assert addresses - sockets <= {path for method, path in calls if method == "GET"}
+
+
+def test_the_asyncapi_document_is_valid() -> None:
+    schema = json.loads((CLONE / "tests" / "vectors" / "asyncapi-3.0.0.json").read_text())
+    validate = fastjsonschema.compile(schema)
+    described = document("wss://engine.example.com/base", "1")
+    validate(described)
+    assert described["servers"]["http"]["protocol"] == "https"
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(described)):
+        there = described
+        for step in reference.split("/"):
+            there = there[step]
+    with pytest.raises(fastjsonschema.JsonSchemaException):
+        validate(described | {"channels": {"order": {"adress": "/"}}})
+
+
+def test_every_setting_is_explained() -> None:
+    """Those of this engine, and the names that older engines used for them."""
+    explained = set(re.findall(r"^#?([A-Z_]+)=", (CLONE / ".env.example").read_text(), flags=re.MULTILINE))
+    settings = {name.upper() for name in type(load()).model_fields}
+    older = (
+        "PORT DATABASE_URL DB_HOST DB_PORT DB_USERNAME DB_PASSWORD DB_NAME REDIS_URL REDIS_HOST REDIS_PORT "
+        "ACTIVE_ORDER_TTL_SECONDS DEFAULT_SLIPPAGE_BPS API_MAX_ORDERS_PER_MIN QUEUE_MAX_PER_MIN"
+    )
+    assert set(older.split()) <= settings
+    assert settings <= explained
