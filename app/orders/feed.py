@@ -115,8 +115,9 @@ class Feed:
             listener.ended(name)
             return None
         listener.heard[name] = min(after, found.seq)
-        log_so_far = await self._from_book({name: listener.heard[name]})
-        return Admitted(listener.read(asked, log_so_far), found.status in TERMINAL)
+        told = listener.read(asked, await self._from_book({name: listener.heard[name]}))
+        # The end may have come between the two questions: then the log knows it, and the status did not.
+        return Admitted(told, found.status in TERMINAL or (bool(told) and told[-1].terminal))
 
     async def admit_many(self, listener: Listener, after: Mapping[UUID, int]) -> list[Announcement]:
         """Follow those of these orders that the listener's owner has; `listener.heard` then names them."""

@@ -55,7 +55,7 @@ def redirect_chain(url: str) -> None:
     async def elsewhere(_: str, **options: Any) -> MockChain:
         return await opened(url, **options)
 
-    MockChain.open = staticmethod(elsewhere)  # type: ignore[assignment]
+    setattr(MockChain, "open", staticmethod(elsewhere))
 
 
 def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
@@ -79,11 +79,11 @@ def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     if what == "send":
         from app.mockchain.ledger import MockChain
 
-        MockChain.send = doomed(MockChain.send, lambda *_: True)  # type: ignore[method-assign]
+        setattr(MockChain, "send", doomed(MockChain.send, lambda *_: True))
     elif what == "queue":
         from app.orders.intake import Intake
 
-        Intake._put = doomed(Intake._put, lambda *_: True)  # type: ignore[method-assign, assignment]
+        setattr(Intake, "_put", doomed(Intake._put, lambda *_: True))
     else:
         import asyncpg.pool
 
@@ -94,7 +94,7 @@ def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
                 return sql == MOVE and order in str(arguments)
             return sql in (CLAIM, MOVE, PLACE)
 
-        asyncpg.pool.Pool.fetch = doomed(asyncpg.pool.Pool.fetch, counts)  # type: ignore[method-assign, assignment]
+        setattr(asyncpg.pool.Pool, "fetch", doomed(asyncpg.pool.Pool.fetch, counts))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from collections.abc import Sequence
 from itertools import pairwise
 
 from tests.chaos.crowd import Crowd
@@ -13,6 +14,13 @@ from tests.engine import eventually
 LEASE = 1.0  # as the scene sets it
 COMMITS = 4  # of a worker for an order that goes well: claim, building, submitted, confirmed
 
+Point = tuple[str, str, int]
+EVERY_POINT: tuple[Point, ...] = (
+    *((when, "commit", n) for n in range(1, COMMITS + 1) for when in ("before", "after")),
+    ("before", "send", 1),
+    ("after", "send", 1),
+)
+
 
 async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
     """Wait for every story to end, then ask the oracle."""
@@ -20,10 +28,10 @@ async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
     return await judge(scene.book, accepted=crowd.accepted, seen=crowd.seen)
 
 
-async def killed_at_every_point(scene: Scene, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
+async def killed_at_every_point(
+    scene: Scene, rng: random.Random, *, repeats: int, points: Sequence[Point] = EVERY_POINT
+) -> tuple[str, bool]:
     """A worker is killed before and after every commit and every send; another one goes on."""
-    points = [(when, "commit", n) for n in range(1, COMMITS + 1) for when in ("before", "after")]
-    points += [(when, "send", 1) for when in ("before", "after")]
     total = Verdict()
     for _ in range(repeats):
         for when, what, n in points:
@@ -42,7 +50,7 @@ async def killed_at_random(scene: Scene, rng: random.Random, *, orders: int, kil
     """Workers and API are killed again and again while orders come in; each is started again at once."""
     await scene.clear()
     pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "150"}
-    running = [scene.start("api"), *(scene.start("worker", **pace) for _ in range(2))]
+    running = [scene.start("api"), *(scene.start("worker", pace) for _ in range(2))]
     roles = ["api", "worker", "worker"]
     crowd = Crowd(scene.base_url, rng)
     loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=kills * 0.7 * 2 * 8 / orders))
@@ -51,7 +59,7 @@ async def killed_at_random(scene: Scene, rng: random.Random, *, orders: int, kil
         victim = rng.choice([0, 1, 1, 2, 2])
         await running[victim].kill()
         settings = pace if roles[victim] == "worker" else {}
-        running[victim] = scene.start(roles[victim], **settings)
+        running[victim] = scene.start(roles[victim], settings)
     await loading
     verdict = await verdict_of(scene, crowd, within=90)
     p99 = await _recovery_p99(scene)
@@ -67,7 +75,7 @@ async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) ->
     await scene.clear()
     scene.start("api")
     slow = {"MOCK_QUOTE_MS": "600", "MOCK_EXECUTION_MS_MIN": "300", "MOCK_EXECUTION_MS_MAX": "600"}
-    frozen = scene.start("worker", **slow)
+    frozen = scene.start("worker", slow)
     crowd = Crowd(scene.base_url, rng)
     await crowd.place(orders)
 
@@ -126,9 +134,10 @@ async def api_killed_before_queueing(scene: Scene, rng: random.Random, *, repeat
 
 async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """The line holds ten jobs, under ten ids, for one order."""
-    from app.orders.queue import JOB, STARTS, serialize
     from arq.constants import job_key_prefix
     from arq.jobs import serialize_job
+
+    from app.orders.queue import JOB, STARTS, serialize
 
     await scene.clear()
     scene.start("api")
@@ -140,7 +149,7 @@ async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) 
             await scene.redis.set(f"{job_key_prefix}{copy}-{order}", job)
             await scene.redis.zadd(STARTS, {f"{copy}-{order}": 1})
     for _ in range(2):
-        scene.start("worker", MOCK_EXECUTION_MS_MIN="50", MOCK_EXECUTION_MS_MAX="200")
+        scene.start("worker", {"MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "200"})
     verdict = await verdict_of(scene, crowd)
     sends = await scene.book.fetchval("SELECT count(*) FROM chain.transactions")
     return f"{orders} orders: {sends - orders} extra fills", verdict.clean and sends == orders
@@ -155,12 +164,12 @@ async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> t
     crowd.watch(poison)
     await crowd.place(others)
     fate = {"die": {"when": "before", "what": "commit", "n": 1, "order": poison}}
-    deaths, worker = 0, scene.start("worker", fate=fate, MOCK_QUOTE_MS="200")
+    deaths, worker = 0, scene.start("worker", {"MOCK_QUOTE_MS": "200"}, fate=fate)
 
     async def ended() -> bool:
         nonlocal deaths, worker
         if not worker.alive:
-            deaths, worker = deaths + 1, scene.start("worker", fate=fate, MOCK_QUOTE_MS="200")
+            deaths, worker = deaths + 1, scene.start("worker", {"MOCK_QUOTE_MS": "200"}, fate=fate)
         return await _all_ended(scene)
 
     await eventually(ended, within=180)
@@ -180,7 +189,7 @@ async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tupl
         await scene.clear()
         scene.start("api", fate={"clock": apart})
         for clock in (-apart, 0):
-            scene.start("worker", fate={"clock": clock}, MOCK_FAILURE_RATE="0.1")
+            scene.start("worker", {"MOCK_FAILURE_RATE": "0.1"}, fate={"clock": clock})
         crowd = Crowd(scene.base_url, rng)
         await crowd.place(orders)
         verdict = await verdict_of(scene, crowd, within=60)
@@ -199,7 +208,7 @@ async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> t
     """Each process is replaced under load: the new one starts, then the old one gets SIGTERM."""
     await scene.clear()
     pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "100", "MOCK_EXECUTION_MS_MAX": "300"}
-    api, workers = scene.start("api"), [scene.start("worker", **pace) for _ in range(2)]
+    api, workers = scene.start("api"), [scene.start("worker", pace) for _ in range(2)]
     crowd = Crowd(scene.base_url, rng)
     await crowd.place(1)
     errors = crowd.errors
@@ -210,7 +219,7 @@ async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> t
         await _says(api, b"local mode")
         codes.append(await _stopped(old))
         for n in range(2):
-            replacement = scene.start("worker", **pace)
+            replacement = scene.start("worker", pace)
             await _says(replacement, b"worker ready")
             codes.append(await _stopped(workers[n]))
             workers[n] = replacement

@@ -94,7 +94,7 @@ async def under(blow: Blow, scene: Scene, rng: random.Random, *, orders: int) ->
     await scene.clear()
     scene.start("api")
     for _ in range(2):
-        scene.start("worker", **PACE)
+        scene.start("worker", PACE)
     crowd = Crowd(scene.base_url, rng)
     await crowd.place(2)
     loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=LOAD_SECONDS * 8 * 2 / orders))
@@ -110,7 +110,7 @@ async def flushed_during_back_off(scene: Scene, rng: random.Random, *, orders: i
     """Orders wait for their next attempt when Redis forgets them: they wait as long as they were to."""
     await scene.clear()
     scene.start("api")
-    scene.start("worker", MOCK_FAILURE_RATE="0.5", RETRY_BASE_SECONDS="1.5")
+    scene.start("worker", {"MOCK_FAILURE_RATE": "0.5", "RETRY_BASE_SECONDS": "1.5"})
     crowd = Crowd(scene.base_url, rng)
     await crowd.place(orders)
 
@@ -130,9 +130,9 @@ async def flushed_during_back_off(scene: Scene, rng: random.Random, *, orders: i
 async def redis_faults_with_the_limit_on(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """One Redis fault after the other while more orders wait than may start in a minute."""
     await scene.clear()
-    scene.start("api", QUEUE_MAX_PER_MIN="100")
+    scene.start("api", {"QUEUE_MAX_PER_MIN": "100"})
     for _ in range(2):
-        scene.start("worker", QUEUE_MAX_PER_MIN="100", **PACE)
+        scene.start("worker", {"QUEUE_MAX_PER_MIN": "100", **PACE})
     crowd = Crowd(scene.base_url, rng)
     loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=0.5))
     for blow in (redis_flushed, queue_key_deleted, redis_killed, redis_flushed, redis_away, queue_key_deleted):

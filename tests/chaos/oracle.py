@@ -64,9 +64,9 @@ async def judge(
         return 1
 
     for order in accepted:
-        row = orders.get(order)
-        if row is None or row["status"] not in TERMINAL:
-            status = "not in the book" if row is None else row["status"]
+        placed = orders.get(order)
+        if placed is None or placed["status"] not in TERMINAL:
+            status = "not in the book" if placed is None else placed["status"]
             verdict.lost += complain(order, f"accepted, and {status}")
     for order, row in orders.items():
         if chain:

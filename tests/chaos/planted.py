@@ -41,7 +41,7 @@ def publish_before_commit() -> None:
             await asyncio.sleep(0.05)
         await written(hold, after, details=details, **columns)
 
-    Hold.move = move  # type: ignore[method-assign]
+    setattr(Hold, "move", move)
 
 
 def no_sweeper() -> None:
@@ -54,8 +54,8 @@ def no_sweeper() -> None:
     async def no_page(_: Orphans, below: Any, __: int) -> Any:
         return [], below
 
-    Orphans.sweep = nothing  # type: ignore[method-assign]
-    Orphans.waiting = no_page  # type: ignore[method-assign]
+    setattr(Orphans, "sweep", nothing)
+    setattr(Orphans, "waiting", no_page)
 
 
 def sign_again_on_resend() -> None:
@@ -68,7 +68,7 @@ def sign_again_on_resend() -> None:
         signed = recorded(data)
         return replace(signed, signature=signed.signature[::-1])
 
-    SignedSwap.from_json = staticmethod(signed_anew)  # type: ignore[method-assign]
+    setattr(SignedSwap, "from_json", staticmethod(signed_anew))
 
 
 def failed_said_early() -> None:
@@ -94,7 +94,7 @@ def failed_said_early() -> None:
         hold.tell(early)
         return await ended(execution, hold, code, error)
 
-    Execution._attempt_ended = said_early  # type: ignore[method-assign]
+    setattr(Execution, "_attempt_ended", said_early)
 
 
 BUGS: dict[str, Callable[[], None]] = {

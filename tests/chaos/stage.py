@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -79,9 +80,11 @@ class Scene:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
-    def start(self, role: str, *, fate: dict[str, Any] | None = None, **settings: str) -> Process:
+    def start(
+        self, role: str, settings: Mapping[str, str] = MappingProxyType({}), *, fate: Mapping[str, Any] | None = None
+    ) -> Process:
         """An `api` or a `worker`, with a fate of its own."""
-        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | (fate or {})
+        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | dict(fate or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MOCK_", "API_", "QUEUE_"))},

@@ -1,0 +1,56 @@
+"""`make chaos`: the whole battery, its table printed and written into docs/reliability.md."""
+
+import argparse
+import asyncio
+import os
+import platform
+import random
+import sys
+import time
+from datetime import date
+
+from tests.chaos.battery import FAULTS
+from tests.chaos.stage import CLONE, scene
+
+PAGE = CLONE / "docs" / "reliability.md"
+BEGIN, END = "<!-- battery: begin -->", "<!-- battery: end -->"
+
+
+async def run(seed: int, only: str) -> list[tuple[str, str, bool, float]]:
+    rows = []
+    async with scene() as stage:
+        for title, fault in FAULTS.items():
+            if only not in title:
+                continue
+            began = time.monotonic()
+            figure, clean = await fault(stage, random.Random(f"{seed}/{title}"))
+            rows.append((title, figure, clean, time.monotonic() - began))
+            print(f"{'ok ' if clean else 'RED'} {rows[-1][3]:6.1f} s  {title}: {figure}", flush=True)
+    return rows
+
+
+def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    lines = [f"Seen on {date.today()} on {machine}; seed {seed}; `make chaos`.", "", "| fault | seen |", "|---|---|"]
+    for title, figure, clean, _ in rows:
+        lines.append(f"| {title} | {figure if clean else f'**red**: {figure.splitlines()[0]}'} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m tests.chaos")
+    arguments.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    arguments.add_argument("--only", default="", help="faults whose name contains this")
+    arguments.add_argument("--write", action="store_true", help="the table, into docs/reliability.md")
+    chosen = arguments.parse_args()
+    print(f"seed {chosen.seed}", flush=True)
+    rows = asyncio.run(run(chosen.seed, chosen.only))
+    if chosen.write:
+        text = PAGE.read_text()
+        head, tail = text.split(BEGIN)[0], text.split(END)[1]
+        PAGE.write_text(f"{head}{BEGIN}\n{table(chosen.seed, rows)}\n{END}{tail}")
+    sys.exit(0 if all(clean for _, _, clean, _ in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()
