@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from tests.chaos import bugs
 from tests.chaos import faults_of_processes as processes
@@ -12,7 +13,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.stage import Scene, scene
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Scene]:
     async with scene() as made:
         yield made

@@ -1,0 +1,103 @@
+"""What a listener hears when the bell fails, and when an order ends at the worst moment."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+from redis.asyncio import Redis
+
+from app.connections import Breaker
+from app.orders.announcing import BACKLOG, CHANNEL
+from app.orders.feed import Feed
+from app.orders.reading import Head, Reader
+from tests.engine import HAPPY, Engine, eventually
+
+
+class ConfirmedMeanwhile(Reader):
+    """Another process ends the order right after its status was read."""
+
+    def __init__(self, pool: asyncpg.Pool, engine: Engine) -> None:
+        super().__init__(pool)
+        self._engine = engine
+
+    async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, Head]:
+        heads = await super().owned(ids, owner)
+        await self._engine.start_worker()
+
+        async def confirmed() -> bool:
+            return (await self._engine.order(str(ids[0])))["status"] == "confirmed"
+
+        await eventually(confirmed)
+        return heads
+
+
+async def test_an_order_that_ends_while_its_log_is_read_is_known_to_have_ended(engine: Engine) -> None:
+    order = await engine.place()
+    await engine.redis.delete(BACKLOG + order["orderId"])  # so that the book is asked
+    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.book, engine), Breaker())
+    with feed.listener(owner=None) as listener:
+        admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
+    assert admitted is not None
+    assert [item.seq for item in admitted.log] == [1, 2, 3, 4, 5]
+    assert admitted.ended
+
+
+async def test_replaying_a_live_order_asks_the_book_nothing(engine: Engine) -> None:
+    order = await engine.place()
+
+    class Mute(Reader):
+        async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, Head]:
+            raise AssertionError("the book was asked")
+
+    feed = Feed(engine.redis, Mute(engine.book), Breaker())
+    with feed.listener(owner="local") as listener:
+        admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
+    assert admitted is not None
+    assert [item.seq for item in admitted.log] == [1]
+
+
+async def test_a_backlog_of_somebody_else_is_not_shown(engine: Engine) -> None:
+    order = await engine.place()
+    feed = Feed(engine.redis, Reader(engine.book), Breaker())
+    with feed.listener(owner="somebody else") as listener:
+        assert await feed.admit(listener, UUID(order["orderId"]), 0) is None
+
+
+async def test_a_backlog_with_a_hole_is_not_believed(engine: Engine) -> None:
+    await engine.start_worker(mock_execution_ms_min=500, mock_execution_ms_max=500)
+    order = await engine.place()
+
+    async def submitted() -> bool:
+        return (await engine.order(order["orderId"]))["status"] == "submitted"
+
+    await eventually(submitted)
+    await engine.redis.hdel(BACKLOG + order["orderId"], "2")
+    assert (await engine.story(order["orderId"])).statuses == HAPPY
+
+
+async def test_when_every_announcement_is_lost_the_book_tells_the_story(engine: Engine) -> None:
+    order = await engine.place()
+    listening = asyncio.create_task(engine.story(order["orderId"]))
+
+    async def subscribed() -> bool:
+        return bool(await engine.redis.pubsub_numsub(CHANNEL))
+
+    await eventually(subscribed)
+    deaf = Redis.from_url(engine.settings.redis_dsn or "")
+    await engine.start_worker()
+    # The worker's announcements find nobody: the subscription is killed again and again.
+    while not listening.done():
+        await deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await asyncio.sleep(0.02)
+    await deaf.aclose()
+    assert (await listening).statuses == HAPPY
+
+
+async def test_an_active_order_is_kept_in_redis_and_an_ended_one_not_for_long(engine: Engine) -> None:
+    order = await engine.place()
+    key = BACKLOG + order["orderId"]
+    assert 3500 < await engine.redis.ttl(key) <= 3600
+    await engine.start_worker()
+    await engine.story(order["orderId"])
+    assert 0 < await engine.redis.ttl(key) <= 60
