@@ -21,6 +21,8 @@ POSTGRES_AWAY: tuple[type[Exception], ...] = (
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a database that is being set up, or a password being changed
+    asyncpg.InvalidCatalogNameError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
     asyncpg.InsufficientResourcesError,  # out of connections, disk or memory: it may recover
     asyncpg.ReadOnlySQLTransactionError,  # a standby, while a fail-over is under way

@@ -21,7 +21,8 @@ WITH asked AS (
     SELECT id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
            max_price_impact_bps, venues, now() + nullif(expires_in_seconds, 0) * interval '1 second',
            client_order_id, retry_of, idempotency_key, decode(fingerprint, 'hex'), request_id,
-           'pending', 1, now(), now() + {LOOK_AGAIN}, now(), now()
+           'pending', 1, now(),
+           least(now() + {LOOK_AGAIN}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
       FROM asked ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
