@@ -1,0 +1,126 @@
+"""What an order may ask for beyond tokens and amount: a least amount, a greatest impact, venues, a time to start."""
+
+import asyncio
+from typing import Any
+
+from app.dex.markets import Markets
+from app.dex.quotes import Quote, QuoteRequest
+from tests.engine import HAPPY, Engine, Story, eventually
+from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
+
+MARKETS = Markets.load()
+SELLING = QuoteRequest(MARKETS.token("SOL"), MARKETS.token("USDC"), 1_500_000_000)
+
+
+def quote(venue: str, amount_out: int, impact_bps: int = 0) -> Quote:
+    return simple_quote(venue, SELLING, amount_out, price_impact_bps=impact_bps)
+
+
+async def test_the_higher_of_least_amount_and_slippage_bound_holds(engine: Engine) -> None:
+    chain = ScriptedChain()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
+    fixed = []
+    for least, slippage_bps in (("199.5", 100), ("150", 100), (199, 0), (None, 50)):
+        asked: dict[str, Any] = {} if least is None else {"minAmountOut": least}
+        order = (await engine.place(slippageBps=slippage_bps, **asked))["orderId"]
+        building = (await engine.story(order)).events[2]
+        assert (await engine.order(order))["minAmountOut"] == building["minAmountOut"]
+        fixed.append(building["minAmountOut"])
+    assert fixed == ["199.5", "198", "200", "199"]
+    assert [signed.swap.min_amount_out for signed in chain.sends] == [
+        199_500_000,
+        198_000_000,
+        200_000_000,
+        199_000_000,
+    ]
+
+
+async def test_before_it_is_built_an_order_shows_the_least_amount_that_was_asked_for(engine: Engine) -> None:
+    order = await engine.order((await engine.place(minAmountOut="150.0"))["orderId"])
+    assert order["minAmountOut"] == "150"
+    assert (await engine.order((await engine.place())["orderId"]))["minAmountOut"] is None
+
+
+async def test_a_venue_whose_price_the_order_would_move_too_far_does_not_get_it(engine: Engine) -> None:
+    better, worse = quote("meteora", 210_000_000, 101), quote("raydium", 200_000_000, 100)
+    venues = [ScriptedVenue("meteora", [better]), ScriptedVenue("raydium", [worse])]
+    await engine.start_worker(venues=venues, chain=ScriptedChain())
+
+    async def building(**asked: Any) -> tuple[str, list[tuple[str, str | None]]]:
+        event = (await engine.story((await engine.place(**asked))["orderId"])).events[2]
+        return event["dex"], [(one["venue"], one.get("error")) for one in event["quotes"]]
+
+    assert await building() == ("meteora", [("meteora", None), ("raydium", None)])
+    assert await building(maxPriceImpactBps=100) == (
+        "raydium",
+        [("meteora", "price_impact_too_high"), ("raydium", None)],
+    )
+
+    refused = await engine.story((await engine.place(maxPriceImpactBps=99))["orderId"])
+    assert refused.statuses == ["pending", "routing", "failed"]
+    assert refused.events[-1]["code"] == "price_impact_too_high"
+
+
+async def test_only_the_venues_that_were_named_are_asked(engine: Engine) -> None:
+    meteora, raydium = ScriptedVenue("meteora", [200_000_000]), ScriptedVenue("raydium", [210_000_000])
+    await engine.start_worker(venues=[meteora, raydium], chain=ScriptedChain())
+    order = (await engine.place(venues=["meteora", "meteora"]))["orderId"]
+    building = (await engine.story(order)).events[2]
+    assert building["dex"] == "meteora"
+    assert [one["venue"] for one in building["quotes"]] == ["meteora"]
+    assert (await engine.order(order))["venues"] == ["meteora"]
+    assert raydium.asked == []
+    both = (await engine.place(venues=["raydium", "meteora"]))["orderId"]
+    assert (await engine.story(both)).events[2]["dex"] == "raydium"
+
+
+async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_stream_says_so(engine: Engine) -> None:
+    venue = ScriptedVenue("raydium", [200_000_000])
+    await engine.http.post("/api/queue/pause")
+    await engine.start_worker(venues=[venue], chain=ScriptedChain())
+    hasty = await engine.place(expiresInSeconds=1)
+    patient, eternal = await engine.place(expiresInSeconds=60), await engine.place(expiresInSeconds=0)
+
+    async def told(order: str) -> Story:
+        return await engine.story(order, within=5)
+
+    story = await told(hasty["orderId"])
+    assert (story.statuses, story.code) == (["pending", "failed"], 1000)
+    assert story.events[-1]["code"] == "expired"
+    order = await engine.order(hasty["orderId"])
+    assert (order["status"], order["code"], order["attempt"]) == ("failed", "expired", 0)
+    late = await engine.book.fetchval("SELECT updated_at - expires_at FROM orders WHERE status = 'failed'")
+    assert 0 <= late.total_seconds() < 2.5
+
+    await engine.http.post("/api/queue/resume")
+    for placed in (patient, eternal):
+        assert (await told(placed["orderId"])).statuses == HAPPY
+    assert len(venue.asked) == 2
+
+
+async def test_an_order_expires_after_five_minutes_unless_it_says_otherwise(engine: Engine) -> None:
+    expiries: list[tuple[dict[str, Any], int]] = [({}, 300), ({"expiresInSeconds": 60}, 60)]
+    for asked, seconds in expiries:
+        order = (await engine.place(**asked))["orderId"]
+        lives = await engine.book.fetchval("SELECT expires_at - created_at FROM orders WHERE id = $1", order)
+        assert lives.total_seconds() == seconds
+        assert (await engine.order(order))["expiresAt"] is not None
+
+
+async def test_an_order_that_was_started_in_time_may_take_its_time(engine: Engine) -> None:
+    answered = asyncio.Event()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [After(answered, 200_000_000)])], chain=ScriptedChain())
+    order = (await engine.place(expiresInSeconds=60))["orderId"]
+
+    async def routing() -> bool:
+        return bool((await engine.order(order))["status"] == "routing")
+
+    await eventually(routing)
+    await engine.book.execute("UPDATE orders SET expires_at = now(), look_at = '-infinity'")
+
+    async def looked_at() -> bool:
+        return bool(await engine.book.fetchval("SELECT look_at > now() FROM orders"))
+
+    await eventually(looked_at)
+    answered.set()
+    assert (await engine.story(order)).statuses == HAPPY
