@@ -31,6 +31,8 @@ TAGS = [
     {
         "name": "streams",
         "description": (
+            "Submitting and streaming are two requests: a WebSocket handshake is a GET (RFC 6455), so the POST that "
+            "places an order cannot be upgraded. Its answer has a `wsUrl`; nothing is missed before it is opened.\n\n"
             "Every stream tells an order's whole log: `seq` 1, 2, 3 … without a gap, then it closes with 1000.\n\n"
             "- `GET /api/orders/execute?orderId=…&after=seq` (WebSocket): one order, from `after` on\n"
             '- `GET /api/stream` (WebSocket): many orders; say `{"op":"subscribe","orders":"all"}` or name them: '
@@ -38,7 +40,7 @@ TAGS = [
             "- `GET /api/orders/{id}/events` with `Accept: text/event-stream`: the same as Server-Sent Events\n\n"
             "Close codes: 1000 the order has ended, 4400 bad request, 4401 not allowed, 4404 no such order, "
             "4408 you read too slowly, 1013 the database is away. After any but 1000, 4400, 4401 and 4404: "
-            "come back with `after=` the last `seq` you saw."
+            "come back with `after=` the last `seq` you saw. `/asyncapi.json` describes every frame."
         ),
     },
     {
