@@ -4,8 +4,11 @@ import asyncio
 from typing import Any
 
 import httpx
+from pydantic import BaseModel
 
 from app.access.callers import Caller, Doorkeeper
+from app.api.dead_letters import Cleared, DeadLetters, DeadLetterStats
+from app.api.rehearsing import Rehearsal
 from tests.engine import Engine, eventually
 
 
@@ -29,7 +32,7 @@ async def rehearse(engine: Engine, count: int = 5) -> list[str]:
     return [letter["orderId"] for letter in await letters(engine, count)]
 
 
-async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings(engine: Engine) -> None:
+async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings_and_as_documented(engine: Engine) -> None:
     await rehearse(engine, 1)
     (letter,) = await letters(engine, 1)
     order = await engine.order(letter["id"])
@@ -51,6 +54,21 @@ async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings(engine: 
     assert letter["attemptsMade"] == letter["attempts_made"] == 3
     assert letter["failedAt"] == letter["failed_at"] == order["events"][-1]["at"]
     assert letter["lastError"] == letter["last_error"] == order["error"]
+
+    shapes: list[tuple[str, str, type[BaseModel]]] = [
+        ("GET", "/api/dlq/failed-orders", DeadLetters),
+        ("GET", "/api/dlq/stats", DeadLetterStats),
+        ("DELETE", "/api/dlq/clear", Cleared),
+        ("POST", "/test/dlq/bulk", Rehearsal),
+    ]
+    for method, path, shape in shapes:
+        answer = (await engine.http.request(method, path)).json()
+        assert answer.keys() == shape.model_fields.keys(), path
+        read = shape.model_validate(answer)
+        if isinstance(read, DeadLetters):
+            (letter,) = answer["failedOrders"]
+            assert letter.keys() == type(read.failedOrders[0]).model_fields.keys()
+            assert letter["originalOrder"].keys() == type(read.failedOrders[0].originalOrder).model_fields.keys()
 
 
 async def test_only_failures_are_dead_letters_and_pages_show_each_once(engine: Engine) -> None:

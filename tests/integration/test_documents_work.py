@@ -64,6 +64,8 @@ async def test_every_example_of_a_body_works_when_pressed(engine: Engine) -> Non
                 assert answer.status_code in (200, 202), (path, name, answer.text)
                 pressed += 1
     assert pressed >= 6
+    streams = (await engine.http.get("/asyncapi.json")).json()
+    assert streams["servers"]["sockets"]["host"] == urlsplit(engine.base_url).netloc
 
 
 class Described:
@@ -125,8 +127,3 @@ async def test_the_stream_of_many_orders_is_as_described(engine: Engine) -> None
 async def said_and_heard(socket: ClientConnection, text: str) -> Any:
     await socket.send(text)
     return orjson.loads(await socket.recv())
-
-
-async def test_the_asyncapi_document_names_where_it_was_asked_for(engine: Engine) -> None:
-    answer = await engine.http.get("/asyncapi.json")
-    assert answer.json()["servers"]["sockets"]["host"] == urlsplit(engine.base_url).netloc

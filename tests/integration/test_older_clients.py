@@ -1,7 +1,9 @@
 """What older clients meet between their calls: refusals in their own words, plain GETs, browsers, keys."""
 
-import pytest
+import httpx
 
+from app.main import create_app
+from app.settings import load
 from tests.engine import SELL_SOL, Engine, read_to_end
 
 SIDED = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1.5}
@@ -55,20 +57,20 @@ async def test_the_log_of_an_order_that_is_not_there(engine: Engine) -> None:
         assert (await engine.http.get(path)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/order/{}", "/api/orders/{}/ws", "/api/orders/{}/status"])
-async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine: Engine, path: str) -> None:
+async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine: Engine) -> None:
     await engine.start_worker()
     order_id = (await engine.place())["orderId"]
     await engine.story(order_id)
-    for address, frames, code in [
-        (path.format(order_id) + "?after=3", 1 if path.endswith("status") else 2, 1000),
-        (path.format(UNKNOWN), 0, 4404),
-        (path.format("none"), 0, 4404),
-        (path.format(order_id) + "?after=x", 0, 4400),
-    ]:
-        async with engine.socket(address) as socket:
-            story = await read_to_end(socket)
-        assert (len(story.events), story.code) == (frames, code), address
+    for path in ("/order/{}", "/api/orders/{}/ws", "/api/orders/{}/status"):
+        for address, frames, code in [
+            (path.format(order_id) + "?after=3", 1 if path.endswith("status") else 2, 1000),
+            (path.format(UNKNOWN), 0, 4404),
+            (path.format("none"), 0, 4404),
+            (path.format(order_id) + "?after=x", 0, 4400),
+        ]:
+            async with engine.socket(address) as socket:
+                story = await read_to_end(socket)
+            assert (len(story.events), story.code) == (frames, code), address
 
 
 async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Engine) -> None:
@@ -93,3 +95,12 @@ async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Eng
         assert preflight.is_success is allowed, origin
         refused = await engine.http.post("/order", json={}, headers={"Origin": origin})
         assert ("access-control-allow-origin" in refused.headers) is allowed, origin
+
+
+async def test_in_production_only_the_origins_named_may_call() -> None:
+    app = create_app(load(engine_mode="production", allowed_origins="https://app.example.com"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
+        for origin, allowed in [("https://app.example.com", True), ("http://localhost:5173", False)]:
+            headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            preflight = await client.options("/order", headers=headers)
+            assert (preflight.headers.get("access-control-allow-origin") == origin) is allowed, origin
