@@ -72,7 +72,7 @@ async def failed_said_early(scene: Scene, crowd: Crowd) -> Verdict:
 
 async def _killed_then_healthy(scene: Scene, crowd: Crowd, fate: Fate, then: Fate | None = None) -> Verdict:
     doomed = scene.start("worker", fate=fate)
-    await crowd.place(2)
+    await crowd.place(1)
     assert await doomed.gone() == -signal.SIGKILL
     scene.start("worker", fate=then)
     return await verdict_of(scene, crowd, within=15)

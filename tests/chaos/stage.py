@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,10 +50,14 @@ class Process:
             self.popen.send_signal(sent)
 
     async def gone(self, within: float = 20) -> int:
-        async with asyncio.timeout(within):
-            while self.alive:
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + within
+        while self.alive:
+            assert time.monotonic() < deadline, f"still there after {within} s:\n{self.last_words()}"
+            await asyncio.sleep(0.02)
         return int(self.popen.returncode)
+
+    def last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     async def kill(self) -> None:
         self.send(signal.SIGKILL)

@@ -26,7 +26,7 @@ class ConfirmedMeanwhile(Reader):
         await self._engine.start_worker()
 
         async def confirmed() -> bool:
-            return (await self._engine.order(str(ids[0])))["status"] == "confirmed"
+            return bool((await self._engine.order(str(ids[0])))["status"] == "confirmed")
 
         await eventually(confirmed)
         return heads
@@ -69,7 +69,7 @@ async def test_a_backlog_with_a_hole_is_not_believed(engine: Engine) -> None:
     order = await engine.place()
 
     async def submitted() -> bool:
-        return (await engine.order(order["orderId"]))["status"] == "submitted"
+        return bool((await engine.order(order["orderId"]))["status"] == "submitted")
 
     await eventually(submitted)
     await engine.redis.hdel(BACKLOG + order["orderId"], "2")
@@ -81,14 +81,15 @@ async def test_when_every_announcement_is_lost_the_book_tells_the_story(engine: 
     listening = asyncio.create_task(engine.story(order["orderId"]))
 
     async def subscribed() -> bool:
-        return bool(await engine.redis.pubsub_numsub(CHANNEL))
+        channels = await engine.redis.pubsub_channels()  # type: ignore[no-untyped-call]
+        return CHANNEL.encode() in channels
 
     await eventually(subscribed)
     deaf = Redis.from_url(engine.settings.redis_dsn or "")
     await engine.start_worker()
     # The worker's announcements find nobody: the subscription is killed again and again.
     while not listening.done():
-        await deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await deaf.client_kill_filter(_type="pubsub")
         await asyncio.sleep(0.02)
     await deaf.aclose()
     assert (await listening).statuses == HAPPY
