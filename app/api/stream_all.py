@@ -24,7 +24,7 @@ from app.orders.model import BookAway
 
 MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for
 MOST_WAITING = 4_096
-PER_TURN = 100  # frames
+PER_TURN = 100  # frames; while a client takes all, sending never waits, and so would let nobody else run
 
 log = logging.getLogger("engine.streams")
 
@@ -121,7 +121,10 @@ class _Conversation:
         await self._tell(log)
 
     async def _all(self, after: dict[UUID, int]) -> None:
-        """My orders that have not ended, and every later one; named in `after`: also those that have."""
+        """My orders that have not ended, and every later one; named in `after`: also those that have.
+
+        One that was placed and ended within the two seconds before may be told too: the feed looks back that far.
+        """
         await self._here.feed.watch_owner(self._listener, self._owner)
         alive = await self._here.reader.alive(self._owner, MOST_ORDERS)
         wanted = {order: after.get(order, 0) for order in [*alive, *after] if str(order) not in self._listener.heard}
@@ -131,9 +134,7 @@ class _Conversation:
 
     async def _tell(self, items: list[Announcement]) -> None:
         for told, item in enumerate(items, 1):
-            if (
-                told % PER_TURN == 0
-            ):  # as long as the client takes all, sending never waits, and so lets nobody else run
+            if told % PER_TURN == 0:
                 await asyncio.sleep(0)
             async with asyncio.timeout(streams.SEND_SECONDS):
                 await self._socket.send_text('{"type":"event",' + item.body[1:].decode())

@@ -76,9 +76,10 @@ class Feed:
 
     async def watch_owner(self, listener: Listener, owner: str) -> None:
         """From now on this listener hears of every order that this owner places."""
-        self._of_owner.setdefault(owner, set()).add(listener)
         if owner not in self._since:
-            self._since[owner] = await self._reader.now()
+            since = await self._reader.now()
+            self._since.setdefault(owner, since)
+        self._of_owner.setdefault(owner, set()).add(listener)
 
     def unwatch(self, listener: Listener, order: str) -> None:
         if listeners := self._of_order.get(order):
@@ -211,10 +212,12 @@ class Feed:
 
     async def _heal_owners(self) -> None:
         for owner in list(self._of_owner):
-            since = self._since[owner]
+            if (since := self._since.get(owner)) is None:  # its last listener has left meanwhile
+                continue
             placed = await self._reader.created_since(owner, since - timedelta(seconds=2), MOST_NEW)
-            for order, created_at in placed:
-                self._since[owner] = max(self._since.get(owner, created_at), created_at)
+            if placed and owner in self._since:
+                self._since[owner] = max(since, placed[-1][1])
+            for order, _ in placed:
                 for listener in self._of_owner.get(owner, ()):
                     if str(order) not in listener.heard:
                         self.watch(listener, str(order))

@@ -4,10 +4,14 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import orjson
 import pytest
 
+from app.orders.feed import HEAL_SECONDS
+from app.orders.model import BookAway
+from app.orders.reading import Reader
 from tests.engine import HAPPY, SELL_SOL, Engine, read_to_end, running_engine
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
@@ -127,6 +131,31 @@ async def test_without_redis_streams_go_on_from_the_book(postgres_dsn: str, redi
         assert story.code == 1000
         for one in (order, later["orderId"]):
             assert [seq for name, seq in heard if name == one] == [1, 2, 3, 4, 5]
+
+
+async def test_a_subscription_that_failed_leaves_the_streams_of_all_others_alive(
+    postgres_dsn: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_engine(postgres_dsn, f"redis://{nobody}") as engine:
+        order = (await engine.place())["orderId"]
+
+        async def away(_: Reader) -> datetime:
+            await asyncio.sleep(HEAL_SECONDS * 1.2)  # a round of healing passes meanwhile
+            raise BookAway
+
+        async with engine.socket("/api/stream") as unlucky:
+            with monkeypatch.context() as patched:
+                patched.setattr(Reader, "now", away)
+                await unlucky.send('{"op":"subscribe","orders":"all"}')
+                assert orjson.loads(await unlucky.recv())["code"] == "book_away"
+            story = asyncio.create_task(engine.story(order, within=5))
+            await engine.http.post(f"/api/orders/{order}/cancel")
+            assert (await story).statuses == ["pending", "cancelled"]
+            await engine.book.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+            await unlucky.send('{"op":"subscribe","orders":"all"}')
+            assert orjson.loads(await unlucky.recv())["type"] == "subscribed"
+            later = (await engine.place())["orderId"]
+            assert orjson.loads(await asyncio.wait_for(unlucky.recv(), 5))["orderId"] == later
 
 
 async def test_a_socket_outlives_a_redis_that_comes_back(engine: Engine) -> None:

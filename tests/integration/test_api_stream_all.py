@@ -82,6 +82,8 @@ async def test_all_means_what_lives_now_and_whatever_comes_later(engine: Engine)
     await engine.start_worker()
     ended = (await engine.place())["orderId"]
     await engine.story(ended)
+    # Of the last two seconds also what has ended may be told.
+    await engine.book.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
     await engine.http.post("/api/queue/pause")
     living = [(await engine.place())["orderId"] for _ in range(3)]
     async with talking(engine) as client:
