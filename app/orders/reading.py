@@ -103,6 +103,10 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
     """One statement of its own; BookAway if nobody knows whether it happened."""
     try:
         return await pool.fetch(sql, *arguments)
+    except asyncpg.InternalClientError as error:
+        # The driver has lost its place in a connection that broke under it: it must not be used again.
+        await pool.expire_connections()
+        raise BookAway from error
     except POSTGRES_AWAY as error:
         raise BookAway from error
 

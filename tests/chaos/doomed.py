@@ -67,10 +67,11 @@ def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
             nonlocal left
             mine = counts(*arguments)
             left -= mine
-            if mine and left == 0 and when == "before":
+            last = mine and left == 0  # decided now: others may come while this one is under way
+            if last and when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             result = await call(*arguments, **options)
-            if mine and left == 0 and when == "after":
+            if last and when == "after":
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
