@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from app.api.problems import ProblemDocument
 from tests.engine import SELL_SOL, Engine
+
+pytestmark = pytest.mark.usefixtures("primed_line")
 
 
 async def batch(engine: Engine, *items: Any) -> list[dict[str, Any]]:

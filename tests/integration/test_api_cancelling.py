@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from app.dex.errors import DexError
 from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
+
+pytestmark = pytest.mark.usefixtures("primed_line")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 

@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from app.dex.markets import Markets
 from app.dex.quotes import Quote, QuoteRequest
 from tests.engine import HAPPY, Engine, Story, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
+
+pytestmark = pytest.mark.usefixtures("primed_line")
 
 MARKETS = Markets.load()
 SELLING = QuoteRequest(MARKETS.token("SOL"), MARKETS.token("USDC"), 1_500_000_000)

@@ -3,12 +3,15 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from app.api.health import Health, Liveness, Readiness
 from app.api.market import Pools, Preview, Tokens
 from app.api.operator import Queue
 from app.api.wire import Answer
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
+
+pytestmark = pytest.mark.usefixtures("primed_line")
 
 
 def checked(answer: httpx.Response, shape: type[Answer]) -> dict[str, Any]:

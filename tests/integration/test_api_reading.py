@@ -14,6 +14,8 @@ from app.api.wire import Accepted, Answer, Event, OrderPage, OrderSnapshot
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 
+pytestmark = pytest.mark.usefixtures("primed_line")
+
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 MINT = {
     "SOL": "So11111111111111111111111111111111111111112",
