@@ -200,6 +200,8 @@ class Feed:
                 await self._heal_owners()
             except BookAway:
                 log.warning("streams wait for the book")
+            except Exception:  # whatever it was, the next second's look must not be its victim
+                log.exception("looking after the streams failed")
 
     async def _heal_orders(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -72,7 +72,7 @@ async def test_a_backlog_with_a_hole_is_not_believed(engine: Engine) -> None:
         return bool((await engine.order(order["orderId"]))["status"] == "submitted")
 
     await eventually(submitted)
-    await engine.redis.hdel(BACKLOG + order["orderId"], "2")
+    await engine.redis.hdel(BACKLOG + order["orderId"], "2")  # type: ignore[misc]
     assert (await engine.story(order["orderId"])).statuses == HAPPY
 
 
@@ -81,7 +81,7 @@ async def test_when_every_announcement_is_lost_the_book_tells_the_story(engine: 
     listening = asyncio.create_task(engine.story(order["orderId"]))
 
     async def subscribed() -> bool:
-        channels = await engine.redis.pubsub_channels()  # type: ignore[no-untyped-call]
+        channels = await engine.redis.pubsub_channels()
         return CHANNEL.encode() in channels
 
     await eventually(subscribed)
@@ -89,7 +89,7 @@ async def test_when_every_announcement_is_lost_the_book_tells_the_story(engine: 
     await engine.start_worker()
     # The worker's announcements find nobody: the subscription is killed again and again.
     while not listening.done():
-        await deaf.client_kill_filter(_type="pubsub")
+        await deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         await asyncio.sleep(0.02)
     await deaf.aclose()
     assert (await listening).statuses == HAPPY
