@@ -182,6 +182,8 @@ class Feed:
                         self._heal_now.set()
             except REDIS_AWAY as error:
                 log.warning("the bell is silent, streams go on from the book", extra={"error": str(error)})
+            except Exception:  # something that is no announcement of ours: the book heals what it cost
+                log.exception("the bell rang false")
             finally:
                 self.connected = False
                 with contextlib.suppress(*REDIS_AWAY):

@@ -102,3 +102,12 @@ async def test_an_active_order_is_kept_in_redis_and_an_ended_one_not_for_long(en
     await engine.start_worker()
     await engine.story(order["orderId"])
     assert 0 < await engine.redis.ttl(key) <= 60
+
+
+async def test_noise_on_the_channel_disturbs_no_stream(engine: Engine) -> None:
+    order = await engine.place()
+    listening = asyncio.create_task(engine.story(order["orderId"]))
+    for noise in (b"", b"noise", b"\xff\xff \n", b"a b c d\n{}"):
+        await engine.redis.publish(CHANNEL, noise)
+    await engine.start_worker()
+    assert (await listening).statuses == HAPPY
