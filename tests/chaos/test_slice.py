@@ -64,3 +64,20 @@ async def test_the_oracle_notices(stage: Scene, rng: random.Random, bug: bugs.Bu
     stage.start("api")
     verdict = await bug(stage, Crowd(stage.base_url, rng))
     assert not verdict.clean
+
+
+async def test_an_order_whose_worker_was_killed_goes_on_within_ten_seconds(stage: Scene, rng: random.Random) -> None:
+    """With the lease that the engine has unless configured otherwise."""
+    await stage.clear()
+    usual = {"LEASE_SECONDS": "5"}
+    stage.start("api")
+    doomed = stage.start("worker", usual, fate={"die": {"when": "after", "what": "commit", "n": 2}})
+    crowd = Crowd(stage.base_url, rng)
+    await crowd.place(1)
+    await doomed.gone()
+    stage.start("worker", usual)
+    verdict = await processes.verdict_of(stage, crowd)
+    assert verdict.clean, verdict
+    # Its third event is the last of the dead worker, its fifth the next start.
+    span = "SELECT max(at) FILTER (WHERE seq = 5) - max(at) FILTER (WHERE seq = 3) FROM order_events"
+    assert (await stage.book.fetchval(span)).total_seconds() < 10
