@@ -13,8 +13,10 @@ up: .venv  ## Run everything: Postgres, Redis, migrations, API and worker (Ctrl-
 dev: .venv  ## As `up`, restarting API and worker when a source file changes
 	@.venv/bin/engine up --reload
 
+# Each process of the tests starts servers of its own; a Redis that is given can only serve one.
+SHARED = $(REDIS_URL)$(REDIS_HOST)
 test: .venv  ## Every test, against real servers; args="-k word" is handed to pytest
-	@.venv/bin/python -m pytest $(args)
+	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 3 --dist loadfile) $(args)
 
 test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent

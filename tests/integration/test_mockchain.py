@@ -32,7 +32,12 @@ SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True,
 
 
 def chain_on(dsn: str, **conditions: Any) -> Any:
-    given: dict[str, Any] = {"block_ms": 400, "execution_ms_min": 0, "execution_ms_max": 0, "venues": [Counter()]} | conditions
+    given: dict[str, Any] = {
+        "block_ms": 400,
+        "execution_ms_min": 0,
+        "execution_ms_max": 0,
+        "venues": [Counter()],
+    } | conditions
     return MockChain.open(dsn, **given)
 
 
