@@ -69,11 +69,42 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    dsn = _with_servers(redis=False).postgres_dsn
     from migrations.upgrade import upgrade
 
-    assert dsn
-    upgrade(dsn)
+    upgrade(_database())
+
+
+keys = typer.Typer(no_args_is_help=True, help="Who may call this engine in production mode.")
+main.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    owner: Annotated[str, typer.Option(help="Whose orders they are; several keys may share an owner.")],
+    operator: Annotated[bool, typer.Option("--operator", help="May also operate: dead letters, the queue.")] = False,
+) -> None:
+    """Make a key and show it: this once, and never again."""
+    from app.access import issuing
+
+    typer.echo(issuing.create(_database(), owner, operator=operator))
+    typer.echo("Keep it now: only its hash is stored. It works within two seconds.", err=True)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Every key there is or was, without its secret."""
+    from app.access import issuing
+
+    for line in issuing.listed(_database()):
+        typer.echo(line)
+
+
+@keys.command("revoke")
+def revoke_key(prefix: Annotated[str, typer.Argument(help="How `engine keys list` names it.")]) -> None:
+    """End a key: every API process refuses it within two seconds."""
+    from app.access import issuing
+
+    typer.echo(f"{prefix} of {issuing.revoke(_database(), prefix)} is revoked.")
 
 
 @main.command()
@@ -149,6 +180,12 @@ def simulate(
     from app.client import commands, where
 
     commands.run(commands.simulate(where.base_url(base_url), api_key, count, token_in, token_out, amount))
+
+
+def _database() -> str:
+    dsn = _with_servers(redis=False).postgres_dsn
+    assert dsn
+    return dsn
 
 
 def _with_servers(*, redis: bool = True) -> Settings:

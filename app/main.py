@@ -10,11 +10,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app.access.callers import Doorkeeper
+from app import production
+from app.access.callers import LOOPBACK, Doorkeeper
+from app.access.keys import Keyring
+from app.access.tickets import Tickets
 from app.api import (
     asyncapi,
     dead_letters,
     docs,
+    gate,
     health,
     market,
     older_clients,
@@ -26,6 +30,7 @@ from app.api import (
     rehearsing,
     stream_all,
     streams,
+    tickets,
 )
 from app.api.parts import Parts
 from app.api.requests import Requests
@@ -48,7 +53,6 @@ from migrations.upgrade import newest_revision
 log = logging.getLogger("engine.api")
 
 WEB = Path(__file__).parent / "web"
-LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 ABOUT = """
 Executes market orders on the better of two (mock) Solana venues, Raydium and Meteora.
@@ -83,7 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     docs.install(app)
     for module in (
-        *(streams, placing, orders, stream_all, older_clients),
+        *(streams, placing, orders, stream_all, tickets, older_clients),
         *(dead_letters, rehearsing, market, operator, health, asyncapi),
     ):
         app.include_router(module.router)
@@ -93,11 +97,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return FileResponse(WEB / "index.html")
 
     app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.add_middleware(gate.Gate)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         # A front end under development has a port of its own.
-        allow_origin_regex=LOOPBACK if settings.engine_mode == "local" else None,
+        allow_origin_regex=LOOPBACK.pattern if settings.engine_mode == "local" else None,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=["Location", "Retry-After", "X-Request-Id"],
@@ -109,6 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @contextlib.asynccontextmanager
 async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
     """All parts of an API process, started; stopped again at the end."""
+    production.refuse_unsafe(settings, api=True)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
@@ -121,12 +127,13 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
     reader = Reader(pool)
     line = Line(redis, starts_per_minute=settings.queue_max_per_min)
     announcer = Announcer(redis, keep_seconds=settings.active_order_ttl_seconds)
+    keyring = Keyring(pool) if settings.engine_mode == "production" else None
     breaker = Breaker()
     feed = Feed(redis, reader, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
     parts = Parts(
         settings=settings,
-        doorkeeper=Doorkeeper(settings),
+        doorkeeper=Doorkeeper(settings, keyring, Tickets(settings.engine_secret)),
         markets=markets,
         router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
@@ -142,8 +149,12 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
     for part in started:
         part.start()
     try:
+        if keyring is not None and await keyring.open() == 0:
+            raise SettingsError(production.NO_KEYS)
         yield parts
     finally:
+        if keyring is not None:
+            await keyring.close()
         for part in reversed(started):
             await part.stop()
         await redis.aclose()

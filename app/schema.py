@@ -109,4 +109,17 @@ sa.Index(
     postgresql_with={"pages_per_range": 16, "autosummarize": True},
 )
 
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True, server_default=sa.text("gen_random_uuid()")),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False, comment="how people name a key; the rest is nowhere"),
+    sa.Column("hash", sa.LargeBinary, nullable=False, comment="sha256 of the whole key"),
+    sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("revoked_at", sa.DateTime(timezone=True)),
+    sa.UniqueConstraint("prefix", name="api_keys_prefix_key"),
+)
+
 # The database itself refuses a move that the lifecycle does not know: a trigger, made by the first migration.

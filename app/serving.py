@@ -1,5 +1,6 @@
 """The API process: which socket it listens on, and how uvicorn runs it."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ from contextlib import suppress
 
 import uvicorn
 
+from app import production
 from app.settings import Settings, SettingsError
 
 # Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
@@ -41,6 +43,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(settings: Settings) -> None:
     """Runs the API in this very process until SIGTERM or Ctrl-C."""
+    production.refuse_unsafe(settings, api=True)
+    if settings.engine_mode == "production" and settings.postgres_dsn:
+        asyncio.run(production.keys_exist(settings.postgres_dsn))
     inherited = os.environ.pop(INHERITED, None)
     listener = socket.socket(fileno=int(inherited)) if inherited else listen(settings.host, settings.port)
     _allow_many_sockets(settings.max_sockets)

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     port: int = Field(3000, ge=1, le=65535)
     public_url: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    engine_secret: str | None = Field(None, repr=False)
 
     # The servers. A URL wins over its parts; neither means: the embedded server.
     database_url: str | None = None

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import uvloop
 from arq.connections import ArqRedis
 
+from app import production
 from app.background import ended
 from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
@@ -33,6 +34,7 @@ GRACE_SECONDS = 5  # for orders in hand when told to stop; what is not done by t
 
 def main() -> None:
     settings = load()
+    production.refuse_unsafe(settings, api=False)
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))

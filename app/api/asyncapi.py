@@ -25,6 +25,9 @@ NUMBER: Schema = {"type": "number"}
 VENUE: Schema = {"enum": ["raydium", "meteora"]}
 TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
 QUOTES: Schema = {"type": "array", "items": {"type": "object"}, "description": "Each venue's answer, and why it lost"}
+TICKET: Schema = {
+    "ticket": {"type": "string", "description": "Where no header can be set: from `wsUrl` or `POST /api/tickets`"}
+}
 WHY: Schema = {"error": TEXT, "code": TEXT}
 
 # status → what its event says besides orderId, seq, status, attempt and at; (always, sometimes)
@@ -214,7 +217,7 @@ def _channel(name: str) -> dict[str, Any]:
     if "{orderId}" in address:
         channel["parameters"] = ORDER_ID
     if name != "source":
-        channel["bindings"] = {"ws": {"method": "GET", "query": {"type": "object", "properties": query}}}
+        channel["bindings"] = {"ws": {"method": "GET", "query": {"type": "object", "properties": query | TICKET}}}
     return channel
 
 

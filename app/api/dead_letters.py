@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.api.checking import order_uuid
 from app.api.openapi import OrderId, problems
-from app.api.parts import base_url, caller, operators_only, parts
+from app.api.parts import caller, operators_only, parts, socket_urls
 from app.api.placing import answer
 from app.api.problems import Problem, request_id, unknown_order
 from app.api.showing import as_json, cursor, place
@@ -165,15 +165,15 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     """The failed order stays as it is. It is retried once, however often this is called: if the new order fails too,
     that one is a dead letter, to be retried in its turn. 409 unless the order is `failed`.
     """
-    here = parts(request)
-    operators_only(caller(request))
+    here, who = parts(request), caller(request)
+    operators_only(who)
     letter = await here.reader.order(order_uuid(order_id), None)
     if letter is None:
         raise unknown_order()
     if letter.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {letter.status}; only a failed one can be retried.")
     accepted = await here.intake.place(again(letter, request_id=request_id(request)))
-    return answer(accepted, base_url(request, sockets=True), {"retryOf": str(letter.id)})
+    return answer(accepted, socket_urls(request, who, owner=letter.owner), {"retryOf": str(letter.id)})
 
 
 def _letter(order: Order, markets: Markets) -> dict[str, Any]:

@@ -11,10 +11,30 @@ from app.api.problems import ProblemDocument
 from app.api.wire import LONGEST_KEY, Batch, ExecuteOrder, Wire
 
 REFERENCE = "#/components/schemas/{model}"
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key; local mode needs none"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, for older clients"},
+}
+TICKET_WANTED = {
+    "description": "One order, or the stream of many",
+    "oneOf": [
+        {
+            "type": "object",
+            "required": [name],
+            "additionalProperties": False,
+            "properties": {name: schema},
+        }
+        for name, schema in (
+            ("orderId", {"type": "string", "format": "uuid"}),
+            ("scope", {"const": "stream"}),
+        )
+    ],
+}
 READ_BY_HAND: tuple[type[Wire], ...] = (ExecuteOrder, Batch)  # bodies; numbers are taken from their literal text
 
 # The bodies of older clients: those of the real API, in their words.
 OLDER = {
+    "TicketWanted": TICKET_WANTED,
     "OrderWithSide": dialects.body_schema(dialects.INPUT_TOKEN_WORDS, {"side": dialects.SIDE_SCHEMA}),
     "OrderWithSlippage": dialects.body_schema(dialects.SLIPPAGE_WORDS, {"slippage": dialects.SLIPPAGE_SCHEMA}),
     "AnyOrder": {
@@ -38,6 +58,8 @@ TAGS = [
             '- `GET /api/stream` (WebSocket): many orders; say `{"op":"subscribe","orders":"all"}` or name them: '
             '`{"op":"subscribe","orders":["…"],"after":{"…":seq}}`; it stays open until you close it\n'
             "- `GET /api/orders/{id}/events` with `Accept: text/event-stream`: the same as Server-Sent Events\n\n"
+            "In production mode a socket takes the key in `Authorization`, or, from a browser, the ticket that `wsUrl` "
+            "carries: for that order, to connect within a minute. `POST /api/tickets` gives fresh ones.\n\n"
             "Close codes: 1000 the order has ended, 4400 bad request, 4401 not allowed, 4404 no such order, "
             "4408 you read too slowly, 1013 the database is away. After any but 1000, 4400, 4401 and 4404: "
             "come back with `after=` the last `seq` you saw. `/asyncapi.json` describes every frame."
@@ -125,6 +147,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     for operations in found["paths"].values():
         for operation in operations.values():
             operation["responses"] = dict(_answers(operation["responses"]))
+    found["components"]["securitySchemes"] = SECURITY
+    found["security"] = [{}, *({name: []} for name in SECURITY)]
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; here a problem says what is wrong
         schemas.pop(unused, None)
     return found

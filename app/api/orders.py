@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.checking import order_uuid
 from app.api.openapi import OrderId, problems
-from app.api.parts import Parts, base_url, caller, parts
+from app.api.parts import Parts, caller, parts, socket_urls
 from app.api.problems import Problem, invalid_query, unknown_order
 from app.api.showing import as_json, cursor, order_view, place, ways_in
 from app.api.wire import OrderPage, OrderSnapshot, OrderView
@@ -59,15 +59,13 @@ async def list_orders(
     responses={200: {"model": OrderSnapshot}, **problems(401, 404, 503)},
 )
 async def one_order(request: Request, order_id: OrderId) -> Response:
-    here, wanted = parts(request), order_uuid(order_id)
-    order = await here.reader.order(wanted, caller(request).owner)
+    here, wanted, who = parts(request), order_uuid(order_id), caller(request)
+    order = await here.reader.order(wanted, who.owner)
     if order is None:
         raise unknown_order()
     # The log is read after the row: it is then at least as long as the row says, and is cut to it.
     events = [event.as_dict() for event in await here.reader.log(wanted) if event.seq <= order.seq]
-    return as_json(
-        {**order_view(order, here.markets), "events": events, **ways_in(wanted, base_url(request, sockets=True))}
-    )
+    return as_json({**order_view(order, here.markets), "events": events, **ways_in(wanted, socket_urls(request, who))})
 
 
 @router.post(

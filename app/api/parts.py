@@ -1,13 +1,15 @@
 """The parts the routes work with, wired together in `app.main`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Request, WebSocket
 from starlette.requests import HTTPConnection
 
 from app.access.callers import Caller, Doorkeeper, NotAllowed
-from app.api.problems import Problem
+from app.api.problems import Problem, not_allowed
 from app.connections import Breaker
 from app.dex.markets import Markets
 from app.dex.router import Router
@@ -43,15 +45,28 @@ def parts(connection: HTTPConnection) -> Parts:
 
 def caller(request: Request) -> Caller:
     """Who calls; a problem document for those who may not."""
+    if (known := request.scope["state"].get("caller")) is not None:  # the gate has asked already
+        return known  # type: ignore[no-any-return]
     try:
         return parts(request).doorkeeper.caller(request)
     except NotAllowed:
-        raise Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"}) from None
+        raise not_allowed() from None
 
 
 def operators_only(who: Caller) -> None:
     if not who.operator:
         raise Problem(403, "operators_only", "This needs an operator's key.")
+
+
+def socket_urls(request: Request, who: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
+    """Where an order's socket is; with a ticket for `owner`'s order (default: the caller's) where one is needed."""
+    base, doorkeeper = base_url(request, sockets=True), parts(request).doorkeeper
+
+    def url(order: UUID) -> str:
+        plain = f"{base}/api/orders/execute?orderId={order}"
+        return plain if doorkeeper.local else f"{plain}&ticket={doorkeeper.ticket(who, str(order), owner=owner)}"
+
+    return url
 
 
 def base_url(connection: Request | WebSocket, *, sockets: bool = False) -> str:

@@ -1,8 +1,9 @@
 """Placing orders: one, or up to fifty at once."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -12,12 +13,14 @@ from app.api.bodies import read_object
 from app.api.checking import check_key, key_in, read, to_order
 from app.api.dialects import Said, execute_body
 from app.api.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
-from app.api.parts import Parts, base_url, caller, parts
+from app.api.parts import Parts, caller, parts, socket_urls
 from app.api.problems import Problem, book_away, invalid, key_reused, needs_upgrade, request_id
 from app.api.showing import as_json, ways_in
 from app.api.wire import MOST_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
 from app.orders import intake
 from app.orders.model import BookAway, KeyReused
+
+SocketUrl = Callable[[UUID], str]
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
 
@@ -74,7 +77,7 @@ async def execute(request: Request) -> Response:
 async def place_one(request: Request, said: Said) -> Response:
     """One order, whatever words it came in."""
     key = key_in(request.headers)
-    here, who, sockets = parts(request), caller(request), base_url(request, sockets=True)
+    here, who = parts(request), caller(request)
     try:
         asked = read(ExecuteOrder, said.fields)
         order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request_id(request))
@@ -84,7 +87,7 @@ async def place_one(request: Request, said: Said) -> Response:
         accepted = await here.intake.place(order)
     except KeyReused:
         raise key_reused() from None
-    return answer(accepted, sockets, said.echo)
+    return answer(accepted, socket_urls(request, who), said.echo)
 
 
 @router.get("/execute", include_in_schema=False)
@@ -123,14 +126,17 @@ async def batch(request: Request) -> Response:
         raise invalid([("/orders", f"must be the only field: a list of 1 to {MOST_IN_BATCH} orders")])
     if key_in(request.headers) is not None:
         raise Problem(422, "invalid_key", "In a batch each order has an idempotencyKey of its own, not the request.")
-    here, who, sockets = parts(request), caller(request), base_url(request, sockets=True)
+    here, who = parts(request), caller(request)
+    sockets = socket_urls(request, who)
     results = await asyncio.gather(
         *(_one_of_many(item, f"/orders/{n}", here, who, sockets, request_id(request)) for n, item in enumerate(items))
     )
     return as_json({"results": results})
 
 
-async def _one_of_many(item: Any, at: str, here: Parts, who: Caller, sockets: str, request: str) -> dict[str, Any]:
+async def _one_of_many(
+    item: Any, at: str, here: Parts, who: Caller, sockets: SocketUrl, request: str
+) -> dict[str, Any]:
     try:
         if not isinstance(item, dict):
             raise invalid([(at, "must be an object")])
@@ -146,13 +152,13 @@ async def _one_of_many(item: Any, at: str, here: Parts, who: Caller, sockets: st
         return problem.as_dict(request)
 
 
-def answer(accepted: intake.Accepted, sockets: str, echo: Mapping[str, Any]) -> Response:
+def answer(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
     """To whoever placed one order; `echo` is what this client expects to hear again."""
     view = {**accepted_view(accepted, sockets), **echo}
     return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
 
 
-def accepted_view(accepted: intake.Accepted, sockets: str) -> dict[str, Any]:
+def accepted_view(accepted: intake.Accepted, sockets: SocketUrl) -> dict[str, Any]:
     placed = accepted.placed
     return {
         "success": True,

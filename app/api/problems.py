@@ -120,6 +120,10 @@ def book_away() -> Problem:
     )
 
 
+def not_allowed() -> Problem:
+    return Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"})
+
+
 def redis_away() -> Problem:
     return Problem(
         503, "redis_away", "Redis, which keeps this, does not answer.", retryable=True, headers={"Retry-After": "2"}

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.api.checking import read, to_order
 from app.api.openapi import problems
-from app.api.parts import base_url, caller, operators_only, parts
+from app.api.parts import caller, operators_only, parts, socket_urls
 from app.api.placing import accepted_view, answer
 from app.api.problems import request_id
 from app.api.showing import as_json
@@ -41,7 +41,7 @@ class Rehearsal(BaseModel):
 async def one_failure(request: Request) -> Response:
     """It goes to a venue that is always down, is tried three times, and becomes a dead letter."""
     (accepted,) = await _doomed(request, 1)
-    return answer(accepted, base_url(request, sockets=True), {})
+    return answer(accepted, socket_urls(request, caller(request)), {})
 
 
 @router.post(
@@ -52,7 +52,7 @@ async def one_failure(request: Request) -> Response:
     responses={202: {"model": Rehearsal}, **problems(401, 403, 429, 503)},
 )
 async def many_failures(request: Request) -> Response:
-    sockets = base_url(request, sockets=True)
+    sockets = socket_urls(request, caller(request))
     orders = [accepted_view(accepted, sockets) for accepted in await _doomed(request, BULK)]
     return as_json(
         {

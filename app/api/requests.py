@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
+from app.access.tickets import taken_out
 
 log = logging.getLogger("engine.http")
 
@@ -23,6 +24,8 @@ class Requests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
+            scope["query_string"], ticket = taken_out(scope["query_string"])
+            scope.setdefault("state", {})["ticket"] = ticket
             with metrics.SOCKETS.track_inprogress():
                 return await self._app(scope, receive, send)
         if scope["type"] != "http":

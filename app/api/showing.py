@@ -1,6 +1,7 @@
 """From the book to the wire: amounts as exact decimals of their token."""
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -55,10 +56,10 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
     }
 
 
-def ways_in(order: UUID, sockets: str) -> dict[str, str]:
+def ways_in(order: UUID, socket_url: Callable[[UUID], str]) -> dict[str, str]:
     """How to hear the rest of an order's story."""
     return {
-        "wsUrl": f"{sockets}/api/orders/execute?orderId={order}",
+        "wsUrl": socket_url(order),
         "statusEndpoint": f"/api/orders/{order}/status",
     }
 

@@ -12,12 +12,13 @@ from fastapi import APIRouter, WebSocket
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
-from app.access.callers import NotAllowed
+from app.access.callers import ForeignOrigin, NotAllowed
+from app.access.tickets import STREAM
 from app.api import streams
 from app.api.bodies import parse
 from app.api.parts import Parts, parts
 from app.api.problems import Problem, needs_upgrade
-from app.api.streams import GOING_AWAY, NOT_ALLOWED, TOO_SLOW, say_goodbye
+from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, TOO_SLOW, say_goodbye
 from app.orders.announcing import Announcement
 from app.orders.listener import Listener
 from app.orders.model import BookAway
@@ -46,7 +47,11 @@ async def stream(socket: WebSocket) -> None:
     await socket.accept()
     here = parts(socket)
     try:
-        owner = here.doorkeeper.caller(socket).owner
+        owner = here.doorkeeper.socket_caller(socket, STREAM).owner
+    except ForeignOrigin:
+        return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
+    except BookAway:
+        return await socket.close(OVERLOADED, "the database does not answer; come back in a moment")
     except NotAllowed:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
     began = time.monotonic()

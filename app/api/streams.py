@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from app.access.callers import NotAllowed
+from app.access.callers import ForeignOrigin, NotAllowed
 from app.api.checking import order_uuid, sequence_number
 from app.api.openapi import OrderId, problems
 from app.api.parts import Parts, caller, parts
@@ -51,8 +51,12 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     await socket.accept()
     here = parts(socket)
     try:
-        who = here.doorkeeper.caller(socket)
         order, after = order_uuid(order_id), sequence_number(socket.query_params.get("after"))
+        who = here.doorkeeper.socket_caller(socket, str(order))
+    except ForeignOrigin:
+        return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
+    except BookAway:
+        return await socket.close(OVERLOADED, "the database does not answer; come back with after=")
     except NotAllowed:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
     except Problem as problem:

@@ -16,7 +16,10 @@ DEPLOYED = sorted(path for path in (CLONE / "deploy").iterdir() if path.suffix i
 
 
 def commands() -> set[str]:
-    return {command.name or command.callback.__name__ for command in main.registered_commands if command.callback}
+    groups = {group.name for group in main.registered_groups if group.name}
+    return groups | {
+        command.name or command.callback.__name__ for command in main.registered_commands if command.callback
+    }
 
 
 def test_the_settings_table_has_the_defaults_of_the_code() -> None:

@@ -1,0 +1,28 @@
+"""The keys that callers hold."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False, comment="how people name a key; the rest is nowhere"),
+        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="sha256 of the whole key"),
+        sa.Column("operator", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("id", name=op.f("api_keys_pkey")),
+        sa.UniqueConstraint("prefix", name=op.f("api_keys_prefix_key")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("api_keys")

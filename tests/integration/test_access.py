@@ -1,0 +1,272 @@
+"""Production mode: no key, no order; and no caller sees, streams, cancels or retries another's (P7)."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+from fastapi.routing import iter_route_contexts
+from websockets.asyncio.client import connect
+
+from app import production
+from app.access import keys
+from app.api.gate import PUBLIC, PUBLIC_BELOW
+from app.main import create_app, running_parts
+from app.settings import SettingsError, load
+from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
+
+ORIGIN = "https://app.my-domain.net"
+PRODUCTION: dict[str, Any] = {
+    "engine_mode": "production",
+    "engine_secret": "0123456789abcdef" * 4,
+    "allowed_origins": ORIGIN,
+}
+OPERATORS = {"/api/orders/{order_id}/connections", "/api/dlq/{order_id}/retry"}  # with an order's id in the path
+
+
+async def new_key(dsn: str, owner: str, *, operator: bool = False) -> str:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await keys.create(connection, owner, operator=operator)
+    finally:
+        await connection.close()
+
+
+class Guarded:
+    """An engine in production mode, and a client for each of three callers."""
+
+    def __init__(self, engine: Engine, dsn: str, held: dict[str, str]) -> None:
+        self.engine, self.dsn, self.held = engine, dsn, held
+
+    def headers(self, who: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.held[who]}"}
+
+    async def ask(self, who: str | None, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = (self.headers(who) if who else {}) | more.pop("headers", {})
+        return await self.engine.http.request(method, path, headers=headers, **more)
+
+    async def place(self, who: str) -> dict[str, Any]:
+        answer = await self.ask(who, "POST", "/api/orders/execute", json=SELL_SOL)
+        assert answer.status_code == 202, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    async def closed(self, path: str, **options: Any) -> int:
+        """The code with which a socket is closed that is told nothing."""
+        async with asyncio.timeout(5), connect(self.engine.base_url.replace("http", "ws") + path, **options) as ws:
+            story = await read_to_end(ws)
+            assert story.events == []
+            return story.code
+
+
+@pytest.fixture
+async def guarded(postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
+    monkeypatch.setattr(production, "SAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
+    held = {name: await new_key(postgres_dsn, name, operator=name == "op") for name in ("a", "b", "op")}
+    async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
+        yield Guarded(engine, postgres_dsn, held)
+
+
+def calls() -> list[tuple[str, str]]:
+    """Every call there is, by walking the routes."""
+    found = set()
+    for route in iter_route_contexts(create_app(load()).routes):
+        found |= {(method, route.path) for method in getattr(route, "methods", None) or () if route.path}
+    return sorted(found)
+
+
+def sockets() -> list[str]:
+    found = iter_route_contexts(create_app(load()).routes)
+    return sorted({one.path for one in found if type(one.route).__name__ == "APIWebSocketRoute" and one.path})
+
+
+async def test_without_a_key_or_with_a_wrong_one_no_route_but_the_public_ones_answers(guarded: Guarded) -> None:
+    wrong = guarded.held["a"][:-1] + ("0" if guarded.held["a"][-1] != "0" else "1")
+    asked = 0
+    for method, path in calls():
+        if path in PUBLIC or path.startswith(PUBLIC_BELOW) or method == "HEAD":
+            continue
+        there = path.replace("{order_id}", "01a1fcdd-4c14-773b-8d77-909b122b0037")
+        for headers in ({}, {"Authorization": f"Bearer {wrong}"}, {"X-API-Key": wrong[:11]}, {"X-API-Key": "\u00ff"}):
+            raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+            answer = await guarded.engine.http.request(method, there, headers=raw)
+            assert answer.status_code == 401, (method, path)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"] == "Bearer"
+        asked += 1
+    assert asked > 20
+    for path in PUBLIC:
+        assert (await guarded.ask(None, "GET", path)).status_code in (200, 503), path
+    page = await guarded.ask(None, "POST", "/api/orders/execute", headers={"Origin": ORIGIN})
+    assert page.headers["access-control-allow-origin"] == ORIGIN  # or no page could read why
+
+
+async def test_no_route_shows_or_changes_the_order_of_another(guarded: Guarded) -> None:
+    mine = (await guarded.place("b"))["orderId"]
+    asked = 0
+    for method, path in calls():
+        if method == "HEAD" or path in PUBLIC or path.startswith(("/test", "/openapi")):
+            continue
+        body = {"json": {"orderId": mine}} if path == "/api/tickets" else {}
+        answer = await guarded.ask("a", method, path.replace("{order_id}", mine), **body)
+        assert mine not in answer.text.replace(f"/api/orders/{mine}", ""), (method, path)
+        if "{order_id}" in path or path == "/api/tickets":
+            wanted = 426 if path in sockets() and method == "GET" else 403 if path in OPERATORS else 404
+            assert answer.status_code == wanted, (method, path, answer.text)
+            asked += 1
+    assert asked >= 9
+    for path in sockets():
+        there = path.replace("{order_id}", mine) + (f"?orderId={mine}" if path.endswith("execute") else "")
+        if path != "/api/stream":
+            assert await guarded.closed(there, additional_headers=guarded.headers("a")) == 4404, path
+    assert (await guarded.ask("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
+
+
+async def test_a_stream_of_all_tells_only_mine(guarded: Guarded) -> None:
+    before = (await guarded.place("b"))["orderId"]
+    url = guarded.engine.base_url.replace("http", "ws") + "/api/stream"
+    async with asyncio.timeout(10), connect(url, additional_headers=guarded.headers("a")) as ws:
+        await ws.send(orjson.dumps({"op": "subscribe", "orders": "all", "after": {before: 0}}).decode())
+        assert orjson.loads(await ws.recv())["type"] == "subscribed"
+        await ws.send(orjson.dumps({"op": "subscribe", "orders": [before]}).decode())
+        assert orjson.loads(await ws.recv())["code"] == "unknown_order"
+        assert orjson.loads(await ws.recv()) == {"type": "subscribed", "orders": []}
+        await guarded.place("b")
+        mine = (await guarded.place("a"))["orderId"]
+        assert orjson.loads(await ws.recv())["orderId"] == mine
+
+
+async def test_a_key_is_shown_as_bearer_or_as_a_header_of_its_own(guarded: Guarded) -> None:
+    order = (await guarded.place("a"))["orderId"]
+    for headers in ({"Authorization": f"bearer {guarded.held['a']}"}, {"X-API-Key": guarded.held["a"]}):
+        assert (await guarded.ask(None, "GET", f"/api/orders/{order}", headers=headers)).status_code == 200
+
+
+async def test_only_an_operator_operates(guarded: Guarded) -> None:
+    for method, path in [
+        ("GET", "/api/dlq/failed-orders"),
+        ("GET", "/api/dlq/stats"),
+        ("DELETE", "/api/dlq/clear"),
+        ("DELETE", "/api/dlq/clear/failed"),
+        ("POST", "/api/queue/pause"),
+        ("POST", "/api/queue/resume"),
+        ("POST", "/test/dlq"),
+        ("POST", "/test/dlq/bulk"),
+    ]:
+        assert (await guarded.ask("a", method, path)).status_code == 403, path
+        assert (await guarded.ask("op", method, path)).is_success, path
+    order = (await guarded.place("a"))["orderId"]
+    assert (await guarded.ask("op", "GET", f"/api/orders/{order}/connections")).is_success
+
+
+async def test_the_socket_of_an_answer_carries_a_ticket_for_that_order_only(guarded: Guarded) -> None:
+    await guarded.engine.start_worker()
+    first, second = await guarded.place("a"), await guarded.place("a")
+    ticket = re.search(r"ticket=([\w-]+)", first["wsUrl"])
+    assert ticket
+    async with asyncio.timeout(10), connect(first["wsUrl"], origin=ORIGIN) as ws:  # type: ignore[arg-type]
+        assert (await read_to_end(ws)).events[-1]["status"] == "confirmed"
+    for order, shown in [
+        (second["orderId"], ticket[1]),
+        (first["orderId"], ticket[1][:-2] + "AA"),
+        (first["orderId"], ""),
+        (first["orderId"], "\u00fc"),
+    ]:
+        path = f"/api/orders/execute?orderId={order}&ticket={shown}"
+        assert await guarded.closed(httpx.URL(path).raw_path.decode()) == 4401
+    assert await guarded.closed(f"/api/stream?ticket={ticket[1]}") == 4401
+    assert (await guarded.ask(None, "GET", f"/api/orders/{first['orderId']}?ticket={ticket[1]}")).status_code == 401
+
+
+async def test_tickets_are_given_for_an_order_and_for_the_stream(guarded: Guarded) -> None:
+    order = (await guarded.place("a"))["orderId"]
+    given = await guarded.ask("a", "POST", "/api/tickets", json={"orderId": order})
+    async with asyncio.timeout(5), connect(given.json()["wsUrl"] + "&after=0") as ws:
+        assert orjson.loads(await ws.recv())["status"] == "pending"
+    given = await guarded.ask("a", "POST", "/api/tickets", json={"scope": "stream"})
+    assert given.headers["cache-control"] == "no-store"
+    async with asyncio.timeout(5), connect(given.json()["wsUrl"]) as ws:
+        await ws.send('{"op":"subscribe","orders":"all"}')
+        assert orjson.loads(await ws.recv())["type"] == "subscribed"
+        assert orjson.loads(await ws.recv())["orderId"] == order
+    for wrong in ({}, {"scope": "all"}, {"orderId": order, "scope": "stream"}, {"orderId": 7}):
+        assert (await guarded.ask("a", "POST", "/api/tickets", json=wrong)).status_code == 422
+
+
+async def test_a_socket_is_opened_only_from_an_origin_that_is_named(guarded: Guarded) -> None:
+    order = await guarded.place("a")
+    for origin in ("https://evil.net", "http://localhost:3000", "null"):
+        async with asyncio.timeout(5), connect(order["wsUrl"], origin=origin) as ws:  # type: ignore[arg-type]
+            story = await read_to_end(ws)
+        assert (story.code, story.events) == (4401, []), origin
+
+
+async def test_in_local_mode_a_socket_is_opened_only_from_here(engine: Engine) -> None:
+    order = await engine.place()
+    assert "ticket" not in order["wsUrl"]
+    for origin, welcome in (
+        ("http://localhost:5173", True),
+        ("http://127.0.0.1:3000", True),
+        ("https://evil.net", False),
+    ):
+        async with asyncio.timeout(5), connect(order["wsUrl"], origin=origin) as ws:  # type: ignore[arg-type]
+            if welcome:
+                assert orjson.loads(await ws.recv())["status"] == "pending"
+            else:
+                assert (await read_to_end(ws)).code == 4401
+
+
+async def test_a_revoked_key_ends_within_seconds_and_its_tickets_with_it(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await guarded.place("a")
+    connection = await asyncpg.connect(guarded.dsn)
+    try:
+        assert await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH]) == "a"
+        assert await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH]) is None
+        assert all(guarded.held[key.owner].startswith(key.prefix) for key in await keys.known(connection))
+        stored = await connection.fetch("SELECT api_keys::text FROM api_keys")
+    finally:
+        await connection.close()
+    for key in guarded.held.values():
+        assert not any(key[keys.PREFIX_LENGTH + 1 :] in row[0] for row in stored)
+
+    async def refused() -> bool:
+        return (await guarded.ask("a", "GET", "/api/orders")).status_code == 401
+
+    await eventually(refused, within=keys.REFRESH_SECONDS + 1)
+    assert await guarded.closed(order["wsUrl"].removeprefix(guarded.engine.base_url.replace("http", "ws"))) == 4401
+    assert (await guarded.ask("b", "GET", "/api/orders")).status_code == 200
+
+
+async def test_neither_keys_nor_tickets_are_logged(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)  # below that, uvicorn repeats what is on the wire
+    order = await guarded.place("a")
+    async with asyncio.timeout(5), connect(order["wsUrl"]) as ws:
+        await ws.recv()
+    await guarded.closed(f"/api/stream?ticket={'x' * 60}")
+    told = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "socket opened" in told
+    ticket = order["wsUrl"].partition("ticket=")[2]
+    assert ticket
+    for secret in (ticket, "x" * 60, guarded.held["a"][keys.PREFIX_LENGTH :], PRODUCTION["engine_secret"]):
+        assert secret not in told
+
+
+async def test_production_does_not_start_without_a_key(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(production, "SAMPLE_PASSWORDS", frozenset())
+    settings = load(database_url=postgres_dsn, redis_url=redis_dsn, **PRODUCTION)
+    with pytest.raises(SettingsError, match="engine keys create"):
+        async with running_parts(settings):
+            pass
+    with pytest.raises(SettingsError, match="engine keys create"):
+        await production.keys_exist(postgres_dsn)
+    await new_key(postgres_dsn, "a")
+    await production.keys_exist(postgres_dsn)
+    await production.keys_exist("postgresql://127.0.0.1:1/none")
