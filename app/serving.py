@@ -6,7 +6,9 @@ import resource
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +18,9 @@ from app.settings import Settings, SettingsError
 # Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
 # in its queue instead of being refused.
 INHERITED = "ENGINE_LISTEN_FD"
+
+DRAIN_SECONDS = 0.5
+LAST_ANSWER = (b"connection", b"close")
 
 UNREAD_MS = 30_000  # a client that takes nothing of what it was sent for this long is gone, however it may ping
 
@@ -66,7 +71,28 @@ def serve(settings: Settings) -> None:
     # uvicorn repeats the signal once everything is closed: having been asked to stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        DrainingServer(config).run(sockets=[listener])
+
+
+class DrainingServer(uvicorn.Server):
+    """Asked to stop, it tells clients for a moment that their connections will be closed, and then closes them.
+
+    Otherwise one that sends its next request on a connection just then would find it dead.
+    """
+
+    _stop_at = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig != signal.SIGTERM or self._stop_at < float("inf"):
+            return super().handle_exit(sig, frame)
+        self._stop_at = time.monotonic() + DRAIN_SECONDS
+        self.config.encoded_headers.append(LAST_ANSWER)
+        self.server_state.default_headers = [*self.server_state.default_headers, LAST_ANSWER]
+
+    async def on_tick(self, counter: int) -> bool:
+        if time.monotonic() >= self._stop_at:
+            super().handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
 
 
 def _allow_many_sockets(wanted: int) -> None:
