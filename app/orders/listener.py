@@ -1,6 +1,7 @@
 """One socket's ear: what was heard and not yet told, and what is known to exist but was not heard."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
@@ -16,6 +17,8 @@ class Listener:
         self.owner = owner
         self.heard: dict[str, int] = {}  # order → number of the last event handed over
         self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
+        self.heard_at = 0.0  # when the first of what was last taken had come in
+        self._first_at = 0.0
         self._ready: deque[Announcement] = deque()
         self._ended: deque[str] = deque()
         self._most = most
@@ -29,6 +32,8 @@ class Listener:
             self.exists(item.order, item.seq)
             return
         self.heard[item.order] = item.seq
+        if not self._ready:
+            self._first_at = time.monotonic()
         self._ready.append(item)
         self._wake.set()
 
@@ -50,6 +55,7 @@ class Listener:
 
     def take(self) -> list[Announcement]:
         items = list(self._ready)
+        self.heard_at = self._first_at if items else time.monotonic()
         self._ready.clear()
         return items
 

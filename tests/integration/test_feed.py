@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
+import pytest
 from redis.asyncio import Redis
 
 from app.connections import Breaker
@@ -111,3 +112,17 @@ async def test_noise_on_the_channel_disturbs_no_stream(engine: Engine) -> None:
         await engine.redis.publish(CHANNEL, noise)
     await engine.start_worker()
     assert (await listening).statuses == HAPPY
+
+
+async def test_a_closed_socket_leaves_a_line_with_its_code_what_it_was_sent_and_how_late(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "engine")
+    order = await engine.place()
+    listening = asyncio.create_task(engine.story(order["orderId"]))
+    await engine.start_worker()
+    await listening
+    line = next(record for record in caplog.records if record.message == "socket closed")
+    told = vars(line)
+    assert (told["order"], told["code"], told["sent"]) == (order["orderId"], 1000, 5)
+    assert 0 <= told["lag_ms"] < 1000
