@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 from app import production
 from app.access.callers import LOOPBACK, Doorkeeper
 from app.access.keys import Keyring
+from app.access.limits import Limits
+from app.access.slots import Slots
 from app.access.tickets import Tickets
 from app.api import (
     asyncapi,
@@ -47,6 +49,7 @@ from app.orders.intake import Intake
 from app.orders.presence import Presence
 from app.orders.queue import Line
 from app.orders.reading import Reader
+from app.orders.room import Room
 from app.settings import Settings, SettingsError, load
 from migrations.upgrade import newest_revision
 
@@ -105,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_origin_regex=LOOPBACK.pattern if settings.engine_mode == "local" else None,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Location", "Retry-After", "X-Request-Id"],
+        expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
     )
     app.add_middleware(Requests)
     return app
@@ -131,6 +134,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
     breaker = Breaker()
     feed = Feed(redis, reader, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
+    room = Room(pool, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
     parts = Parts(
         settings=settings,
         doorkeeper=Doorkeeper(settings, keyring, Tickets(settings.engine_secret)),
@@ -142,10 +146,13 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         line=line,
         feed=feed,
         presence=presence,
+        limits=Limits(redis, breaker),
+        slots=Slots(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
+        room=room,
         newest_revision=newest_revision(),
         breaker=breaker,
     )
-    started = (announcer, feed, presence)
+    started = (announcer, feed, presence, room)
     for part in started:
         part.start()
     try:

@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from app import production
+from app.heads import PatientUntil
 from app.settings import Settings, SettingsError
 
 # Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
@@ -57,7 +58,7 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         "app.main:app",
         loop="uvloop",
-        http="httptools",
+        http=PatientUntil,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,  # as bodies: a subscription may name hundreds of orders
         ws_per_message_deflate=False,  # costs 100 KiB a socket, saves little on frames this short

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     default_slippage_bps: int = Field(50, ge=0, le=10_000)
     api_max_orders_per_min: int = Field(120, ge=0)
     queue_max_depth: int = Field(200_000, ge=1)
+    queue_max_per_owner: int = Field(100_000, ge=1)
     active_order_ttl_seconds: int = Field(3600, ge=1)
     max_sockets: int = Field(20_000, ge=1)
     max_sockets_per_owner: int = Field(1_000, ge=1)

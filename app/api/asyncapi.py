@@ -15,7 +15,8 @@ Schema = dict[str, Any]
 
 CLOSE_CODES = (
     "Closes with 1000 once the order has ended. 4400: the request makes no sense, 4401: not allowed, 4404: no such "
-    "order, 4408: you read too slowly, 1013: the database is away. After 4408, 1013, or a connection that broke: come "
+    "order, 4408: you read too slowly, 4429: too many sockets of yours, 1013: the database is away. "
+    "After 4408, 1013, or a connection that broke: come "
     "back with `after=` the last `seq` you saw."
 )
 TEXT: Schema = {"type": "string"}

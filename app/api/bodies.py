@@ -1,5 +1,6 @@
 """Reading JSON bodies: strictly, and numbers as they were written. A float would round them."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.problems import Problem, body_too_large
 
 MOST_BODY = 64 * 1024
+BODY_SECONDS = 10.0  # for all of it: a byte a second must not hold anything for long
 LONGEST_INTEGER = 40  # digits; more is no amount, and costs time to convert
 
 
@@ -71,10 +73,14 @@ async def _all_of(request: Request) -> bytes:
         raise body_too_large()
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BODY:
-                raise body_too_large()
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BODY:
+                    raise body_too_large()
+    except TimeoutError:
+        detail = "The body took too long to arrive."
+        raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise malformed("It ended too soon.") from None
     return bytes(body)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from app.api.admission import admit
 from app.api.checking import order_uuid
 from app.api.openapi import OrderId, problems
 from app.api.parts import caller, operators_only, parts, socket_urls
@@ -172,6 +173,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     if letter.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {letter.status}; only a failed one can be retried.")
+    await admit(request, who, 1)
     accepted = await here.intake.place(again(letter, request_id=request_id(request)))
     return answer(accepted, socket_urls(request, who, owner=letter.owner), {"retryOf": str(letter.id)})
 

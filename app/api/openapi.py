@@ -61,7 +61,8 @@ TAGS = [
             "In production mode a socket takes the key in `Authorization`, or, from a browser, the ticket that `wsUrl` "
             "carries: for that order, to connect within a minute. `POST /api/tickets` gives fresh ones.\n\n"
             "Close codes: 1000 the order has ended, 4400 bad request, 4401 not allowed, 4404 no such order, "
-            "4408 you read too slowly, 1013 the database is away. After any but 1000, 4400, 4401 and 4404: "
+            "4408 you read too slowly, 4429 too many sockets of yours, 1013 the database is away. "
+            "After any but 1000, 4400, 4401 and 4404: "
             "come back with `after=` the last `seq` you saw. `/asyncapi.json` describes every frame."
         ),
     },
@@ -105,11 +106,13 @@ KEY_PARAMETER = {
 }
 OrderId = Annotated[str, Path(description="The `orderId` that placing it was answered with")]
 
+PROBLEM = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
 _WHEN = {
     400: "The body cannot be read",
     401: "No key, or not the right one",
     403: "For operators only",
     404: "There is no such order, or it is not yours",
+    408: "The body took too long to arrive",
     409: "The order was sent, or has ended",
     413: "The body is over 64 KiB",
     415: "The body is not application/json",
@@ -146,6 +149,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas |= read_by_hand["$defs"] | OLDER
     for operations in found["paths"].values():
         for operation in operations.values():
+            if "requestBody" in operation:
+                operation["responses"]["408"] = {"description": _WHEN[408], "content": PROBLEM}
             operation["responses"] = dict(_answers(operation["responses"]))
     found["components"]["securitySchemes"] = SECURITY
     found["security"] = [{}, *({name: []} for name in SECURITY)]

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.api.admission import admit_cancel
 from app.api.checking import order_uuid
 from app.api.openapi import OrderId, problems
 from app.api.parts import Parts, caller, parts, socket_urls
@@ -76,9 +77,10 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
 )
 async def cancel(request: Request, order_id: OrderId) -> Response:
     """200 if it is cancelled, now or before; 409 once it was sent or has ended otherwise."""
-    here = parts(request)
+    here, who = parts(request), caller(request)
+    await admit_cancel(request, who)
     try:
-        order = await here.intake.cancel(order_uuid(order_id), caller(request).owner)
+        order = await here.intake.cancel(order_uuid(order_id), who.owner)
     except IllegalCancel as error:
         detail = f"The order is {error.order.status} and can no longer be cancelled."
         raise Problem(409, "not_cancellable", detail) from None

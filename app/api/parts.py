@@ -9,6 +9,8 @@ from fastapi import Request, WebSocket
 from starlette.requests import HTTPConnection
 
 from app.access.callers import Caller, Doorkeeper, NotAllowed
+from app.access.limits import Limits
+from app.access.slots import Slots
 from app.api.problems import Problem, not_allowed
 from app.connections import Breaker
 from app.dex.markets import Markets
@@ -19,6 +21,7 @@ from app.orders.intake import Intake
 from app.orders.presence import Presence
 from app.orders.queue import Line
 from app.orders.reading import Reader
+from app.orders.room import Room
 from app.settings import Settings
 
 
@@ -34,6 +37,9 @@ class Parts:
     line: Line
     feed: Feed
     presence: Presence
+    limits: Limits
+    slots: Slots
+    room: Room
     newest_revision: str | None  # the migration this code was written for
     breaker: Breaker  # one judgement of Redis for the whole process
 

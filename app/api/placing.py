@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.access.callers import Caller
+from app.api.admission import admit
 from app.api.bodies import read_object
 from app.api.checking import check_key, key_in, read, to_order
 from app.api.dialects import Said, execute_body
@@ -83,6 +84,7 @@ async def place_one(request: Request, said: Said) -> Response:
         order = to_order(asked, here, owner=who.owner, idempotency_key=key, request_id=request_id(request))
     except Problem as problem:
         raise said.pointing(problem) from None
+    await admit(request, who, 1)
     try:
         accepted = await here.intake.place(order)
     except KeyReused:
@@ -127,6 +129,7 @@ async def batch(request: Request) -> Response:
     if key_in(request.headers) is not None:
         raise Problem(422, "invalid_key", "In a batch each order has an idempotencyKey of its own, not the request.")
     here, who = parts(request), caller(request)
+    await admit(request, who, len(items))
     sockets = socket_urls(request, who)
     results = await asyncio.gather(
         *(_one_of_many(item, f"/orders/{n}", here, who, sockets, request_id(request)) for n, item in enumerate(items))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app.api.admission import admit
 from app.api.checking import read, to_order
 from app.api.openapi import problems
 from app.api.parts import caller, operators_only, parts, socket_urls
@@ -69,6 +70,7 @@ async def many_failures(request: Request) -> Response:
 async def _doomed(request: Request, count: int) -> list[intake.Accepted]:
     here, who = parts(request), caller(request)
     operators_only(who)
+    await admit(request, who, count)
     asked, name = read(ExecuteOrder, FAILING), request_id(request)
     orders = [
         # That venue is in no list and no client can name it; only the worker knows it.

@@ -38,7 +38,10 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if limit := scope["state"].get("rate_limit"):
+                    headers.update(limit)
             await send(message)
 
         try:

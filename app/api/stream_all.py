@@ -13,12 +13,13 @@ from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from app.access.callers import ForeignOrigin, NotAllowed
+from app.access.slots import TooManySockets
 from app.access.tickets import STREAM
 from app.api import streams
 from app.api.bodies import parse
 from app.api.parts import Parts, parts
 from app.api.problems import Problem, needs_upgrade
-from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, TOO_SLOW, say_goodbye
+from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, TOO_SLOW, say_goodbye, too_many
 from app.orders.announcing import Announcement
 from app.orders.listener import Listener
 from app.orders.model import BookAway
@@ -48,14 +49,17 @@ async def stream(socket: WebSocket) -> None:
     here = parts(socket)
     try:
         owner = here.doorkeeper.socket_caller(socket, STREAM).owner
+        here.slots.check(owner)
     except ForeignOrigin:
         return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
     except BookAway:
         return await socket.close(OVERLOADED, "the database does not answer; come back in a moment")
     except NotAllowed:
         return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
+    except TooManySockets as error:
+        return await socket.close(*too_many(error))
     began = time.monotonic()
-    with here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
+    with here.slots.taken(owner), here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
         log.info("stream opened", extra={"owner": owner})
         conversation = _Conversation(socket, here, listener, owner)
         code, reason = await conversation.hold()

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from app.access.callers import ForeignOrigin, NotAllowed
+from app.access.slots import TooManySockets
 from app.api.checking import order_uuid, sequence_number
 from app.api.openapi import OrderId, problems
 from app.api.parts import Parts, caller, parts
@@ -28,7 +29,7 @@ log = logging.getLogger("engine.streams")
 router = APIRouter(prefix="/api/orders", tags=["streams"])
 
 DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
-BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW = 4400, 4401, 4404, 4408
+BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW, TOO_MANY = 4400, 4401, 4404, 4408, 4429
 SEND_SECONDS = 10.0  # a reader that takes longer for one frame is too slow; it may come back with `after`
 GOODBYE_SECONDS = 30.0  # for such a reader to hear why it was closed
 KEEPALIVE_SECONDS = 15.0
@@ -53,6 +54,7 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     try:
         order, after = order_uuid(order_id), sequence_number(socket.query_params.get("after"))
         who = here.doorkeeper.socket_caller(socket, str(order))
+        here.slots.check(who.owner)
     except ForeignOrigin:
         return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
     except BookAway:
@@ -62,16 +64,33 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     except Problem as problem:
         code = UNKNOWN if problem.status == 404 else BAD_REQUEST
         return await socket.close(code, problem.detail)
+    except TooManySockets as error:
+        return await socket.close(*too_many(error))
     began, telling = time.monotonic(), _Telling(socket, frames)
-    with here.feed.listener(owner=who.owner) as listener, here.presence.watching(str(order)) as watcher:
+    with (
+        here.slots.taken(who.owner),
+        here.feed.listener(owner=who.owner) as listener,
+        here.presence.watching(str(order)) as watcher,
+    ):
         log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
         code, reason = await _tell(telling, listener, here, order, after)
-    seconds = round(time.monotonic() - began, 3)
     log.info(
         "socket closed",
-        extra={"order": str(order), "socket": watcher.id, "code": code, "sent": telling.sent, "seconds": seconds},
+        extra={
+            "order": str(order),
+            "socket": watcher.id,
+            "code": code,
+            "sent": telling.sent,
+            "lag_ms": round(telling.lag * 1000, 2),
+            "seconds": round(time.monotonic() - began, 3),
+        },
     )
     await say_goodbye(socket, code, reason)
+
+
+def too_many(error: TooManySockets) -> tuple[int, str]:
+    """The close code, and the reason."""
+    return (TOO_MANY, "too many sockets of yours") if error.of_owner else (OVERLOADED, "too many sockets")
 
 
 async def say_goodbye(socket: WebSocket, code: int, reason: str) -> None:
@@ -88,6 +107,7 @@ class _Telling:
     def __init__(self, socket: WebSocket, frames: Frames) -> None:
         self.socket = socket
         self.sent = 0
+        self.lag = 0.0  # the longest that something heard waited until it was sent, in seconds
         self._frames = frames
 
     async def tell(self, items: Iterable[Announcement]) -> None:
@@ -126,6 +146,7 @@ async def _story(telling: _Telling, listener: Listener, here: Parts, order: UUID
         while not ended:
             items = await here.feed.next(listener)
             await telling.tell(items)
+            telling.lag = max(telling.lag, time.monotonic() - listener.heard_at)
             ended = items[-1].terminal
     return DONE, "the order has ended"
 
@@ -149,7 +170,7 @@ async def _left(socket: WebSocket) -> tuple[int, str]:
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         204: {"description": "As a stream only: the order has ended, and you have seen it all"},
-        **problems(401, 404, 422, 503),
+        **problems(401, 404, 422, 429, 503),
     },
 )
 async def events(
@@ -168,6 +189,12 @@ async def events(
         return as_json([event.as_dict() for event in await here.reader.log(wanted, seen)])
     if order.is_terminal and seen >= order.seq:
         return Response(status_code=204)  # tells an EventSource, which comes back after every end, to stay away
+    try:
+        here.slots.check(who.owner)
+    except TooManySockets as error:
+        status = 429 if error.of_owner else 503
+        headers = {"Retry-After": "10"}
+        raise Problem(status, "too_many_streams", "Too many streams.", retryable=True, headers=headers) from None
     return StreamingResponse(
         _event_source(here, who.owner, wanted, seen),
         media_type="text/event-stream",
@@ -177,7 +204,11 @@ async def events(
 
 async def _event_source(here: Parts, owner: str, order: UUID, after: int) -> AsyncIterator[bytes]:
     # Cut off without its database: whoever listens comes back with the last id.
-    with contextlib.suppress(BookAway), here.feed.listener(owner=owner) as listener:
+    with (
+        contextlib.suppress(BookAway, TooManySockets),
+        here.slots.taken(owner),
+        here.feed.listener(owner=owner) as listener,
+    ):
         admitted = await here.feed.admit(listener, order, after)
         if admitted is None:
             return
