@@ -184,7 +184,7 @@ def test_the_api_pings_every_20_seconds_and_hears_long_subscriptions(
             for one in sockets:
                 one.close()
 
-    monkeypatch.setattr(uvicorn, "Server", Recorded)
+    monkeypatch.setattr(serving, "DrainingServer", Recorded)
     with socket.socket() as listener:
         monkeypatch.setenv(serving.INHERITED, str(os.dup(listener.fileno())))
         serving.serve(load())
