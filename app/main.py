@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app import production
+from app import metrics, production
 from app.access.callers import LOOPBACK, Doorkeeper
 from app.access.keys import Keyring
 from app.access.limits import Limits
@@ -153,6 +153,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         breaker=breaker,
     )
     started = (announcer, feed, presence, room)
+    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=pool.get_size, idle_in_pool=pool.get_idle_size)
     for part in started:
         part.start()
     try:

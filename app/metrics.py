@@ -1,10 +1,21 @@
-"""What this process counts, for Prometheus."""
+"""What this process counts, for Prometheus: the API at /metrics, a worker at its own port (WORKER_METRICS_PORT).
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+Labels are statuses, codes, venues and routes, never anything that a client can make up.
+"""
+
+import logging
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
+WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+STEPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+# HTTP and sockets
 REQUESTS = Counter("engine_http_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
 SECONDS = Histogram(
     "engine_http_request_seconds",
@@ -14,8 +25,54 @@ SECONDS = Histogram(
     registry=REGISTRY,
 )
 SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", registry=REGISTRY)
+REFUSED = Counter("engine_refused", "Orders and cancels turned away, by problem code", ["code"], registry=REGISTRY)
+
+# Orders
+ACCEPTED = Counter("engine_orders_accepted", "Orders that were made", registry=REGISTRY)
+ENDED = Counter("engine_orders_ended", "Orders that ended", ["outcome", "venue"], registry=REGISTRY)
+FAILED = Counter("engine_orders_failed", "Dead letters, by error code", ["code"], registry=REGISTRY)
+RETRIES = Counter("engine_retries", "Attempts that ended and will be repeated", ["code"], registry=REGISTRY)
+TO_START = Histogram("engine_start_seconds", "From being accepted to the first start", buckets=WAITS, registry=REGISTRY)
+TO_END = Histogram(
+    "engine_run_seconds", "From a start to the order's end", ["outcome"], buckets=STEPS, registry=REGISTRY
+)
+STEP = Histogram("engine_step_seconds", "Time spent in a status", ["status"], buckets=STEPS, registry=REGISTRY)
+SWEPT = Counter("engine_swept", "What the sweeper found: queued, or abandoned by code", ["found"], registry=REGISTRY)
+
+# The line, as it stands when it is asked for
+WAITING = Gauge("engine_queue_waiting", "Orders in line", registry=REGISTRY)
+RUNNING = Gauge("engine_queue_running", "Orders in the hands of workers", registry=REGISTRY)
+OLDEST = Gauge("engine_queue_oldest_seconds", "For how long the first in line has been due", registry=REGISTRY)
+HEADROOM = Gauge("engine_starts_left", "Starts left in this minute; -1: no limit", registry=REGISTRY)
+PAUSED = Gauge("engine_queue_paused", "1 while an operator has paused the line", registry=REGISTRY)
+WORKERS = Gauge("engine_workers_alive", "Workers that gave a sign of life", registry=REGISTRY)
+UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=REGISTRY)
+
+# This process
+DROPPED = Gauge("engine_announcements_dropped", "Announcements lost since the start; the book heals", registry=REGISTRY)
+POOL = Gauge("engine_pool_connections", "Connections to Postgres", ["state"], registry=REGISTRY)
+ERRORS = Counter("engine_errors", "Errors that nobody had foreseen", ["type"], registry=REGISTRY)
 
 
 def exposition() -> tuple[bytes, str]:
     """The text that Prometheus reads, and its content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+
+
+def watch_process(*, dropped: Callable[[], int], in_pool: Callable[[], int], idle_in_pool: Callable[[], int]) -> None:
+    """What is asked for only when somebody looks, so that it costs nothing otherwise."""
+    DROPPED.set_function(dropped)
+    POOL.labels("open").set_function(in_pool)
+    POOL.labels("used").set_function(lambda: in_pool() - idle_in_pool())
+    logging.getLogger("engine").addHandler(_ERRORS)  # the same one, however often
+
+
+class _CountErrors(logging.Handler):
+    """Whatever is logged with a traceback is an error that nobody had foreseen."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[0] is not None:
+            ERRORS.labels(record.exc_info[0].__name__).inc()
+
+
+_ERRORS = _CountErrors()

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     mock_failure_rate: float = Field(0.0, ge=0, le=1)
     mock_seed: int = 1
 
+    metrics_need_key: bool = False
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from app.orders.announcing import Announcer, announce
 from app.orders.book import Book
 from app.orders.lifecycle import TERMINAL, WORKER_LOST, Status
 from app.orders.model import BookAway, LeaseLost, Move, Order, OrderEvent, Renewal
+from worker import measuring
 
 log = logging.getLogger("engine.orders")
 
@@ -26,6 +28,7 @@ class Hold:
         self.order = order
         self._book = book
         self._announcer = announcer
+        self._began: datetime | None = None  # the attempt, if it was in these hands
 
     def labels(self, **more: Any) -> dict[str, Any]:
         """What every log line about this order carries."""
@@ -51,6 +54,7 @@ class Hold:
         event = await self._written(step)
         if event is None:
             return
+        measuring.moved(order, event, self._began)
         self.order = replace(order, status=after, seq=step.seq, updated_at=event.at)
         if step.floor_out is not None and order.floor_out is None:
             self.order = replace(self.order, floor_out=step.floor_out)
@@ -66,6 +70,8 @@ class Hold:
     def started(self) -> None:
         """The claim was the move to routing: tell it."""
         order = self.order
+        self._began = order.updated_at
+        measuring.started(order)
         self.tell(
             OrderEvent(
                 order_id=order.id,

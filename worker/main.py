@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import uvloop
 from arq.connections import ArqRedis
 
-from app import production
+from app import metrics, production
 from app.background import ended
 from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
@@ -22,6 +22,7 @@ from app.orders.book import Book
 from app.orders.orphans import Orphans
 from app.orders.queue import Line, deserialize, serialize
 from app.settings import Settings, SettingsError, load
+from worker import measuring
 from worker.execution import Execution, Patience
 from worker.holding import Holdings
 from worker.pickup import Pickup
@@ -41,6 +42,7 @@ def main() -> None:
 
 
 async def run(settings: Settings) -> None:
+    measuring.expose(settings)
     async with worker(settings) as pickup:
         log.info(
             "worker ready",
@@ -109,6 +111,7 @@ async def worker(
         unprimed=sweeper.hurry,
         signals=signals,
     )
+    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=pool.get_size, idle_in_pool=pool.get_idle_size)
     announcer.start()
     background = [
         asyncio.create_task(sweeper.run(), name="sweeper"),

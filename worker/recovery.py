@@ -13,12 +13,14 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app import metrics
 from app.connections import REDIS_AWAY
 from app.orders.announcing import Announcer, announce
 from app.orders.model import BookAway
 from app.orders.orphans import Orphans, Waiting
 from app.orders.queue import WINDOW_MS, Line
 from app.orders.scripts import pipelined
+from worker import measuring
 
 log = logging.getLogger("engine.recovery")
 
@@ -66,6 +68,7 @@ class Sweeper:
             if not await self._line.is_primed():
                 await self._restore()
         swept = await self._orphans.sweep(PER_ROUND)
+        measuring.swept(swept.events)
         for owner, request, event in swept.events:
             self._announcer.say(announce(owner, event))
             log.warning(
@@ -74,7 +77,7 @@ class Sweeper:
                 extra={"order": str(event.order_id), "request": request, "code": event.details["code"]},
             )
         with contextlib.suppress(*REDIS_AWAY):
-            await self._queue(swept.waiting)
+            metrics.SWEPT.labels("not queued").inc(await self._queue(swept.waiting))
         return swept.looked_at
 
     async def _restore(self) -> None:

@@ -2,6 +2,7 @@
 
 from fastapi import Request
 
+from app import metrics
 from app.access.callers import Caller
 from app.access.limits import headers
 from app.api.parts import parts
@@ -15,9 +16,11 @@ async def admit(request: Request, who: Caller, orders: int) -> None:
     await _within_quota(request, who, "orders", orders)
     match parts(request).room.full(who.owner, orders):
         case "owner":
+            metrics.REFUSED.labels("queue_share_full").inc()
             detail = "Too many of your orders are under way."
             raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
         case "all":
+            metrics.REFUSED.labels("queue_full").inc()
             detail = "The line is full: more orders are under way than this engine takes."
             raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
 
@@ -36,5 +39,6 @@ async def _within_quota(request: Request, who: Caller, kind: str, cost: int) -> 
     verdict = await here.limits.take(kind, whom, cost, quota)
     told = request.scope["state"]["rate_limit"] = headers(kind, quota, verdict)  # on the answer, whatever it will be
     if not verdict.granted:
+        metrics.REFUSED.labels("too_many_orders").inc()
         detail = f"At most {quota} {kind} a minute."
         raise Problem(429, "too_many_orders", detail, retryable=True, headers={"Retry-After": told["retry-after"]})

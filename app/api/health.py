@@ -1,6 +1,7 @@
 """Whether the engine runs, and whether it can take orders; and if not, why not."""
 
 import asyncio
+import math
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -8,11 +9,12 @@ from pydantic import Field
 from starlette.responses import PlainTextResponse, Response
 
 from app import metrics
-from app.api.parts import Parts, parts
+from app.api.parts import Parts, caller, operators_only, parts
 from app.api.showing import as_json
 from app.api.wire import Answer
 from app.connections import RedisAway
 from app.orders.model import BookAway
+from app.orders.queue import Depth
 
 router = APIRouter(tags=["health"])
 
@@ -64,9 +66,30 @@ async def ready(request: Request) -> Response:
 
 
 @router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
-async def prometheus() -> Response:
+async def prometheus(request: Request) -> Response:
+    """What this process counts, and how the line and the servers are now."""
+    here = parts(request)
+    if here.settings.metrics_need_key:
+        operators_only(caller(request))
+    await _look(here)
     text, kind = metrics.exposition()
     return Response(text, media_type=kind)
+
+
+async def _look(here: Parts) -> None:
+    postgres, depth = await asyncio.gather(_postgres(here), _depth(here))
+    metrics.UP.labels("postgres").set(postgres != "down")
+    metrics.UP.labels("redis").set(depth is not None)
+    if depth is None:  # what is not known is not shown as nothing
+        for gauge in (metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM, metrics.WORKERS):
+            gauge.set(math.nan)
+        return
+    metrics.WAITING.set(depth.waiting)
+    metrics.RUNNING.set(depth.running)
+    metrics.OLDEST.set(depth.oldest_seconds)
+    metrics.HEADROOM.set(-1 if depth.starts_left is None else depth.starts_left)
+    metrics.PAUSED.set(depth.paused)
+    metrics.WORKERS.set(depth.workers)
 
 
 async def _state(here: Parts) -> dict[str, Any]:
@@ -92,7 +115,12 @@ async def _postgres(here: Parts) -> str:
 
 
 async def _redis(here: Parts) -> tuple[str, int | None]:
+    depth = await _depth(here)
+    return ("down", None) if depth is None else ("up", depth.workers)
+
+
+async def _depth(here: Parts) -> Depth | None:
     try:
-        return "up", (await here.breaker.call(here.line.depth())).workers
+        return await here.breaker.call(here.line.depth())
     except RedisAway:
-        return "down", None
+        return None

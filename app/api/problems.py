@@ -169,6 +169,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         name = request_id(request)
+        # Counted by its type in `metrics.ERRORS`, as all that is logged with a traceback.
         log.error("unhandled error", extra={"request": name, "type": type(error).__name__}, exc_info=error)
         detail = "The engine made a mistake; it is in the log. An order may have been made: repeat with your key."
         # This answer does not pass through `Requests`, which names all others.

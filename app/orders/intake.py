@@ -10,6 +10,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app import metrics
 from app.batching import Batcher
 from app.connections import Breaker, RedisAway
 from app.orders.announcing import Announcement, Announcer, announce
@@ -53,6 +54,7 @@ class Intake:
         placed = await self._write(order)
         if placed.pending is None:
             return Accepted(placed, None)
+        metrics.ACCEPTED.inc()
         return Accepted(placed, await self._queue(announce(order.owner, placed.pending)))
 
     async def cancel(self, order_id: UUID, owner: str) -> Order | None:
@@ -61,6 +63,7 @@ class Intake:
             return None
         order, event = result
         if event is not None:
+            metrics.ENDED.labels(event.status, order.dex or "none").inc()
             self._say(order.owner, event)
         return order
 

@@ -1,0 +1,155 @@
+"""The numbers move with what happens: an operator can tell from them what is in trouble."""
+
+import asyncio
+import logging
+import math
+import socket
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app import metrics
+from app.settings import load
+from tests.engine import Engine, eventually, running_engine
+from tests.integration.test_access import Guarded, guarded
+from worker import measuring
+
+__all__ = ["guarded"]
+
+Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def numbers(text: str) -> Numbers:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def seen(engine: Engine) -> "Seen":
+    answer = await engine.http.get("/metrics")
+    assert answer.status_code == 200
+    return Seen(numbers(answer.text))
+
+
+class Seen:
+    def __init__(self, found: Numbers) -> None:
+        self._found = found
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return self._found.get((name, frozenset(labels.items())), 0.0)
+
+    def all(self, name: str) -> float:
+        return sum(value for (one, _), value in self._found.items() if one == name)
+
+
+async def test_the_story_of_orders_is_counted(engine: Engine, primed_line: None) -> None:
+    before = await seen(engine)
+    await engine.place()
+    standing = await seen(engine)
+    assert standing("engine_queue_waiting") == 1
+    assert standing("engine_workers_alive") == 0
+    await engine.start_worker(retry_base_seconds=0.01)
+    doomed = (await engine.http.post("/test/dlq")).json()["orderId"]
+    assert (await engine.story(doomed)).statuses[-1] == "failed"
+
+    async def all_ended() -> bool:
+        return (await seen(engine)).all("engine_orders_ended_total") == before.all("engine_orders_ended_total") + 2
+
+    await eventually(all_ended)
+    after = await seen(engine)
+
+    def more(name: str, **labels: str) -> float:
+        return after(name, **labels) - before(name, **labels)
+
+    assert more("engine_orders_accepted_total") == 2
+    assert more("engine_orders_failed_total", code="venue_unavailable") == 1
+    assert more("engine_retries_total", code="venue_unavailable") == 2
+    assert sum(more("engine_orders_ended_total", outcome="confirmed", venue=dex) for dex in ("raydium", "meteora")) == 1
+    assert more("engine_start_seconds_count") == 2
+    assert more("engine_run_seconds_count", outcome="confirmed") == 1
+    for status, times in (("routing", 4), ("building", 1), ("submitted", 1)):
+        assert more("engine_step_seconds_count", status=status) == times
+    assert after("engine_workers_alive") == 1
+    assert after("engine_server_up", server="postgres") == after("engine_server_up", server="redis") == 1
+    assert after("engine_pool_connections", state="open") >= after("engine_pool_connections", state="used")
+    assert "process_resident_memory_bytes" in (await engine.http.get("/metrics")).text
+
+
+async def test_a_cancel_a_socket_and_a_pause_are_seen(engine: Engine) -> None:
+    before = await seen(engine)
+    order = (await engine.place())["orderId"]
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
+        await ws.recv()
+        await engine.http.post("/api/queue/pause")
+        now = await seen(engine)
+        assert now("engine_sockets_open") - before("engine_sockets_open") == 1
+        assert now("engine_queue_paused") == 1
+        await engine.http.post(f"/api/orders/{order}/cancel")
+    after = await seen(engine)
+    ended = {"outcome": "cancelled", "venue": "none"}
+    assert after("engine_orders_ended_total", **ended) - before("engine_orders_ended_total", **ended) == 1
+
+
+@pytest.mark.parametrize(("away", "postgres", "redis"), [("redis", 1, 0), ("postgres", 0, 1)])
+async def test_the_server_that_is_away_is_named(
+    postgres_dsn: str, redis_dsn: str, away: str, postgres: int, redis: int
+) -> None:
+    servers = (postgres_dsn, "redis://127.0.0.1:1") if away == "redis" else ("postgresql://127.0.0.1:1/no", redis_dsn)
+    async with running_engine(*servers) as engine:
+        told = await seen(engine)
+    assert told("engine_server_up", server="postgres") == postgres
+    assert told("engine_server_up", server="redis") == redis
+    assert math.isnan(told("engine_queue_waiting")) is (away == "redis")
+
+
+async def test_an_order_turned_away_is_counted_by_its_reason(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=1) as engine:
+        before = await seen(engine)
+        for _ in range(3):
+            await engine.http.post("/api/orders/execute", json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1})
+        after = await seen(engine)
+    refused: dict[str, Any] = {"code": "too_many_orders"}
+    assert after("engine_refused_total", **refused) - before("engine_refused_total", **refused) == 2
+
+
+def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type() -> None:
+    metrics.watch_process(dropped=lambda: 0, in_pool=lambda: 0, idle_in_pool=lambda: 0)
+    before = Seen(numbers(metrics.exposition()[0].decode()))("engine_errors_total", type="ZeroDivisionError")
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        logging.getLogger("engine.test").exception("for the test")
+    after = Seen(numbers(metrics.exposition()[0].decode()))("engine_errors_total", type="ZeroDivisionError")
+    assert after - before == 1
+
+
+async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert measuring.expose(load(worker_metrics_port=port)) is None  # taken
+    assert "no metrics of this worker" in caplog.text
+    assert measuring.expose(load()) is None  # off unless asked for
+    server = measuring.expose(load(worker_metrics_port=port))
+    assert server is not None
+    async with httpx.AsyncClient() as http:
+        told = await http.get(f"http://127.0.0.1:{port}/metrics")
+    assert "engine_step_seconds" in told.text
+    await asyncio.to_thread(server.shutdown)
+    server.server_close()
+
+
+async def test_metrics_may_be_for_operators_only(
+    guarded: Guarded,
+) -> None:
+    assert (await guarded.ask(None, "GET", "/metrics")).status_code == 200
+    object.__setattr__(guarded.engine.settings, "metrics_need_key", True)
+    wanted = {None: 401, "a": 403, "op": 200}
+    got = {who: (await guarded.ask(who, "GET", "/metrics")).status_code for who in wanted}
+    assert got == wanted

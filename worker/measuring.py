@@ -1,0 +1,59 @@
+"""What becomes of orders, counted as it is told: a few microseconds a step."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import start_http_server
+
+from app import metrics
+from app.orders.lifecycle import Status
+from app.orders.model import Order, OrderEvent
+from app.settings import Settings
+
+log = logging.getLogger("engine.worker")
+
+
+def started(order: Order) -> None:
+    """The claim was the move to routing."""
+    if order.attempt == 1:
+        metrics.TO_START.observe((order.updated_at - order.created_at).total_seconds())
+
+
+def moved(before: Order, event: OrderEvent, began: datetime | None) -> None:
+    """`began`: when this worker started the attempt, if it was this one."""
+    metrics.STEP.labels(before.status).observe((event.at - before.updated_at).total_seconds())
+    if event.status is Status.PENDING:
+        metrics.RETRIES.labels(event.details.get("code", "unknown")).inc()
+    if not event.is_terminal:
+        return
+    metrics.ENDED.labels(event.status, event.details.get("dex") or before.dex or "none").inc()
+    if began is not None:
+        metrics.TO_END.labels(event.status).observe((event.at - began).total_seconds())
+    if event.status is Status.FAILED:
+        metrics.FAILED.labels(event.details.get("code", "unknown")).inc()
+
+
+def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:
+    for _, _, event in events:
+        code = event.details.get("code", "unknown")
+        metrics.SWEPT.labels(code).inc()
+        if event.is_terminal:
+            metrics.ENDED.labels(event.status, "none").inc()
+            metrics.FAILED.labels(code).inc()
+
+
+def expose(settings: Settings) -> WSGIServer | None:
+    """Serves this worker's numbers. A port that is taken costs the numbers, never the worker."""
+    if not settings.worker_metrics_port:
+        return None
+    host, port = settings.worker_metrics_host, settings.worker_metrics_port
+    try:
+        # In a daemon's thread: it ends with the worker.
+        server, _ = start_http_server(port, addr=host, registry=metrics.REGISTRY)
+    except OSError as error:
+        log.warning("no metrics of this worker", extra={"port": port, "error": error.strerror})
+        return None
+    log.info("metrics", extra={"host": host, "port": port})
+    return server
