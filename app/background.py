@@ -1,7 +1,27 @@
-"""Ending background tasks."""
+"""Tasks that run beside everything else: they outlast what goes wrong in them, and end when they are told to."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+log = logging.getLogger("engine.background")
+
+AFTER_A_FAULT = 1.0  # seconds
+
+
+def lasting(name: str, loop: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+    """Run this endless loop, and run it again if it fails: nobody would notice that it had ended."""
+
+    async def run() -> None:
+        while True:
+            try:
+                await loop()
+            except Exception:
+                log.exception("a background task failed and goes on", extra={"task": name})
+            await asyncio.sleep(AFTER_A_FAULT)
+
+    return asyncio.create_task(run(), name=name)
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:

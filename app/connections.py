@@ -26,12 +26,18 @@ POSTGRES_AWAY: tuple[type[Exception], ...] = (
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
     asyncpg.InsufficientResourcesError,  # out of connections, disk or memory: it may recover
     asyncpg.ReadOnlySQLTransactionError,  # a standby, while a fail-over is under way
+    asyncpg.TransactionRollbackError,  # a deadlock or a conflict: it did not happen, and can be repeated
+    asyncpg.LockNotAvailableError,
+    asyncpg.PostgresSystemError,  # the server's disk
+    asyncpg.InternalServerError,
+    asyncpg.InvalidSQLStatementNameError,  # a pooler in between has given us another connection
 )
 # The row itself is at fault; its neighbours are not.
 BAD_ROW: tuple[type[Exception], ...] = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
+    TypeError,  # it cannot even be written as JSON
 )
 REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
@@ -48,8 +54,9 @@ async def open_postgres(dsn: str, *, size: int) -> asyncpg.Pool:
         server_settings={
             "application_name": "order-execution-engine",
             "jit": "off",
-            # Every question here is a look-up by key. A plan made while a table was empty is kept for long,
-            # and must not turn out to scan it once it is full.
+            # Every question here is a look-up by key. A plan made while a table was empty would be kept for long
+            # and scan it, or one of its indexes, once it is full: each is planned anew, which costs next to nothing.
+            "plan_cache_mode": "force_custom_plan",
             "enable_seqscan": "off",
         },
     )

@@ -16,7 +16,7 @@ from app.dex.venues import QuoteRequest
 from app.orders.book import Book
 from app.orders.lifecycle import Status
 from app.orders.model import BookAway, LeaseLost, NotNow, Order
-from worker.holding import Hold, Holdings
+from worker.holding import BOOK_AWAY_SECONDS, Hold, Holdings
 from worker.pickup import Ending
 
 log = logging.getLogger("engine.execution")
@@ -58,28 +58,46 @@ class Execution:
 
     async def run(self, order_id: str) -> Ending:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
-        try:
-            claimed = await self._book.claim(UUID(order_id))
-        except BookAway:
-            return Ending(again_in=LOOK_AGAIN, started=False)
+        claimed, started = await self._claim(UUID(order_id))
         if isinstance(claimed, NotNow):
-            return Ending(again_in=claimed.seconds, started=False)
+            submitted = claimed.status is Status.SUBMITTED
+            return Ending(again_in=claimed.seconds, submitted=submitted, started=started)
         with self._holdings.hold(claimed) as hold:
             try:
                 if claimed.status is Status.SUBMITTED:
-                    return await self._settle(hold, SignedSwap.from_json(dict(claimed.swap or {})))
+                    # Somebody has waited for this swap before: ask once, and let others have the slot.
+                    return await self._settle(hold, SignedSwap.from_json(dict(claimed.swap or {})), patience=0)
                 hold.started()
                 return await self._attempt(hold)
             except LeaseLost:
                 log.info("somebody else has the order now", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN / 2)
+                return Ending(again_in=LOOK_AGAIN / 2, submitted=hold.order.status is Status.SUBMITTED)
             except asyncio.CancelledError:
+                # The last thing this job does: it ends here, and says where in the line the order goes on.
                 await hold.hand_back()
-                raise
+                return Ending(again_in=0, submitted=hold.order.status is Status.SUBMITTED)
             except Exception:
-                # A swap is on record and nothing may be concluded: the lease runs out, and the next owner asks again.
-                log.exception("settling an order failed unexpectedly", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN)
+                # Nothing may be concluded: the lease runs out, and the next owner looks again.
+                log.exception("executing an order failed unexpectedly", extra=hold.labels())
+                return Ending(again_in=LOOK_AGAIN, submitted=hold.order.status is Status.SUBMITTED)
+
+    async def _claim(self, order_id: UUID) -> tuple[Order | NotNow, bool]:
+        """The order, or why not; and whether a start was made of the grant.
+
+        A claim whose answer was lost may have been made. It is asked for again under the same grant until the book
+        answers; if the order is then in hand, it is ours that nobody told us of, and the grant is spent.
+        """
+        doubtful = False
+        while True:
+            try:
+                claimed = await self._book.claim(order_id)
+            except BookAway:
+                doubtful = True
+                await asyncio.sleep(BOOK_AWAY_SECONDS)
+                continue
+            if isinstance(claimed, NotNow):
+                return claimed, doubtful and claimed.status in (Status.ROUTING, Status.BUILDING)
+            return claimed, True
 
     async def _attempt(self, hold: Hold) -> Ending:
         try:
@@ -97,7 +115,7 @@ class Execution:
             tx_hash=signed.signature,
             swap=signed.to_json(),
         )
-        return await self._settle(hold, signed)
+        return await self._settle(hold, signed, patience=self._patience.confirm_seconds)
 
     async def _build(self, hold: Hold) -> SignedSwap:
         order = hold.order
@@ -115,9 +133,9 @@ class Execution:
         built = self._router.venue(best.venue).build(best, min_amount_out=floor)
         return sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
 
-    async def _settle(self, hold: Hold, signed: SignedSwap) -> Ending:
+    async def _settle(self, hold: Hold, signed: SignedSwap, *, patience: float) -> Ending:
         """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
-        give_up = time.monotonic() + self._patience.confirm_seconds
+        give_up = time.monotonic() + patience
         wait, sent = FIRST_ASK, False
         while True:
             try:

@@ -85,7 +85,7 @@ async def worker(
     sweeper = Sweeper(
         orphans=Orphans(pool),
         redis=quick,
-        line=Line(quick, starts_per_minute=settings.queue_max_per_min),
+        line=Line(quick, starts_per_minute=0),  # it grants none, and has no use for when one will be
         announcer=announcer,
         starts_per_minute=settings.queue_max_per_min,
     )

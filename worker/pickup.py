@@ -17,7 +17,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.asyncio.client import Pipeline
 
-from app.background import ended
+from app.background import ended, lasting
 from app.batching import Batcher
 from app.connections import REDIS_AWAY
 from app.orders.queue import BELL, JOB, STARTS, Line, Taken, deserialize, serialize
@@ -29,7 +29,8 @@ IDLE_SECONDS = 1.0  # the longest nap: locks of dead workers expire without ring
 CROWDED_SECONDS = 0.25  # between looks while no start is to be had; checks must not wait longer
 PULSE_SECONDS = 1.0
 REDIS_AWAY_SECONDS = 0.5
-LOCK_MARGIN = 1.0  # a lock outlives the lease it stands for
+LAST_WORDS_SECONDS = 1.0  # for jobs to leave the line once their orders are handed back
+LOCK_MARGIN = 0.25
 NO_TRY_LIMIT = 1_000_000  # attempts are counted in the book; arq's own count must never end an order
 
 
@@ -83,7 +84,8 @@ class Pickup(Worker):
         self._line = line
         self._unprimed = unprimed
         self._lease_seconds = lease_seconds
-        self.lock_seconds = lease_seconds + LOCK_MARGIN
+        # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive it.
+        self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN
         self._grants: dict[str, str] = {}
         self._endings: dict[str, Ending] = {}
         self._freed = asyncio.Event()
@@ -94,15 +96,16 @@ class Pickup(Worker):
     async def work(self) -> None:
         """Run until told to stop; then everything in hand is finished or handed back."""
         self._helpers = [
-            asyncio.create_task(self._keep_locks(), name="locks"),
-            asyncio.create_task(self._pulse(), name="pulse"),
+            lasting("locks", self._keep_locks),
+            lasting("pulse", self._pulse),
         ]
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._run_for_ever()
         finally:
             await ended(*self._helpers)
-            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+            if self.tasks:  # with Redis away they would never end; the book has them back already
+                await asyncio.wait(list(self.tasks.values()), timeout=LAST_WORDS_SECONDS)
             with contextlib.suppress(*REDIS_AWAY):
                 async with asyncio.timeout(1):
                     await self._line.pulse(token=self.token, running=0, seconds=0)
@@ -148,8 +151,8 @@ class Pickup(Worker):
 
     async def finish_job(self, job_id: str, *_: Any, **__: Any) -> None:
         """Instead of arq's, which would delete the state of whoever holds the job by now."""
-        # A job that was cut short says nothing of its ending: it goes back in line, and the book decides.
-        ending = self._endings.pop(job_id, Ending(again_in=0.0))
+        # A job that failed says nothing of its ending: it goes back in line, and the book decides.
+        ending = self._endings.pop(job_id, Ending(again_in=1.0))
         await self._finish(_Finished(job_id, self._grants.pop(job_id, ""), ending))
 
     async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:

@@ -42,6 +42,7 @@ class Sweeper:
         self._announcer = announcer
         self._limit = starts_per_minute
         self._now = asyncio.Event()
+        self._complete = False  # whether the line holds all that waits in the book, as far as this sweeper knows
 
     def hurry(self) -> None:
         """Somebody noticed that Redis has forgotten: do not wait for the next round."""
@@ -64,9 +65,14 @@ class Sweeper:
                         await self._now.wait()
 
     async def _round(self) -> int:
-        with contextlib.suppress(*REDIS_AWAY):
+        try:
             if not await self._line.is_primed():
-                await self._restore()
+                self._complete = False
+                await self._prime()
+            if not self._complete:
+                await self._lay_line()
+        except REDIS_AWAY:
+            self._complete = False
         swept = await self._orphans.sweep(PER_ROUND)
         measuring.swept(swept.events)
         for owner, request, event in swept.events:
@@ -76,28 +82,31 @@ class Sweeper:
                 event.status,
                 extra={"order": str(event.order_id), "request": request, "code": event.details["code"]},
             )
-        with contextlib.suppress(*REDIS_AWAY):
+        try:
             metrics.SWEPT.labels("not queued").inc(await self._queue(swept.waiting))
+        except REDIS_AWAY:  # the book believes them looked after: as soon as Redis is back, all are looked at
+            self._complete = False
         return swept.looked_at
 
-    async def _restore(self) -> None:
-        """Redis was lost, or is new: first the starts of the last minute, then the whole line."""
+    async def _prime(self) -> None:
+        """Redis was lost, or is new: no start is granted before it knows those of the last minute."""
         if self._limit and await self._orphans.any_pending():
             await asyncio.sleep(GRANTS_LAND)
         ages = await self._orphans.recent_starts(WINDOW_MS / 1000, self._limit) if self._limit else []
-        if not await self._line.prime(ages):
-            return
+        if await self._line.prime(ages) and ages:
+            log.warning("Redis had forgotten the latest starts", extra={"starts": len(ages)})
+
+    async def _lay_line(self) -> None:
+        """Queue everything that waits in the book: at the start, and whenever the line may have holes."""
         below, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
         while True:
             page, below = await self._orphans.waiting(below, PER_PAGE)
             queued += await self._queue(page)
             if len(page) < PER_PAGE:
                 break
-        if queued or ages:
-            log.warning(
-                "Redis had lost its memory; restored from the book",
-                extra={"queued": queued, "starts": len(ages)},
-            )
+        self._complete = True
+        if queued:
+            log.warning("orders were missing from the line", extra={"queued": queued})
 
     async def _queue(self, waiting: list[Waiting]) -> int:
         """Queue those of them that are not; how many were not."""

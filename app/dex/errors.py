@@ -1,6 +1,7 @@
 """What can go wrong between a request and a fill, and which of it a fresh attempt can cure.
 
-The classes are data: a code is in exactly one of the three sets, and nothing else decides about a retry.
+The classes are data: a code is in at most one of the three sets. One that is in none, for instance a mistake of the
+engine's own, is tried again.
 """
 
 RETRY: frozenset[str] = frozenset(

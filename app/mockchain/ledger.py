@@ -146,6 +146,9 @@ class MockChain:
                 if not self._prepared:
                     await self._prepare()
                 yield
+        except asyncpg.InternalClientError as error:  # the driver has lost its place in a broken connection
+            await self._pool.expire_connections()
+            raise DexError(code, "The chain's connection broke.") from error
         except _AWAY as error:
             raise DexError(code, f"The chain did not answer ({type(error).__name__}).") from error
 

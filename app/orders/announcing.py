@@ -14,7 +14,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.background import ended
+from app.background import ended, lasting
 from app.connections import REDIS_AWAY
 from app.orders.lifecycle import TERMINAL
 from app.orders.model import OrderEvent
@@ -62,11 +62,12 @@ class Announcer:
         self._keep = keep_seconds
         self._waiting: deque[Announcement] = deque(maxlen=most)
         self._some = asyncio.Event()
+        self._sending = False
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._send(), name="announcer")
+        self._task = lasting("announcer", self._send)
 
     async def stop(self) -> None:
         """Say what can still be said within a second."""
@@ -74,7 +75,7 @@ class Announcer:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
-                while self._waiting and not self._task.done():
+                while self._waiting or self._sending:
                     await asyncio.sleep(0.01)
         await ended(self._task)
 
@@ -98,6 +99,7 @@ class Announcer:
             self._some.clear()
             while self._waiting:
                 # Taken out before it is sent: a lost answer must not make the next batch repeat this one for ever.
+                self._sending = True
                 batch = [self._waiting.popleft() for _ in range(min(PER_TRIP, len(self._waiting)))]
                 try:
                     await pipelined(self._redis, partial(self._put_all, batch))
@@ -105,6 +107,8 @@ class Announcer:
                     self.dropped += len(batch)
                     log.warning("announcements lost, Redis is away", extra={"lost": len(batch), "error": str(error)})
                     await asyncio.sleep(0.2)
+                finally:
+                    self._sending = False
 
 
 async def backlog(redis: Redis, order: str, owner: str | None, after: int) -> list[Announcement] | None:

@@ -57,7 +57,8 @@ class Book:
         if missing := [order_id for order_id in ids if order_id not in claimed]:
             for row in await fetch(self._pool, statements.UNCLAIMED, missing):
                 alive = row["status"] in ALIVE
-                claimed[row["id"]] = NotNow(seconds=max(row["seconds"], 0.5) if alive else None)
+                seconds = max(row["seconds"], 0.5) if alive else None
+                claimed[row["id"]] = NotNow(seconds=seconds, status=Status(row["status"]))
         return [claimed.get(order_id, NotNow(seconds=None)) for order_id in ids]
 
     async def _advance(self, steps: list[Move | Renewal]) -> Sequence[OrderEvent | Exception | None]:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from app.background import ended
+from app.background import ended, lasting
 from app.connections import REDIS_AWAY, Breaker, RedisAway
 from app.orders.announcing import CHANNEL, Announcement, announce, backlog
 from app.orders.lifecycle import TERMINAL
@@ -55,8 +55,8 @@ class Feed:
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._listen(), name="feed"),
-            asyncio.create_task(self._heal(), name="feed-heal"),
+            lasting("feed", self._listen),
+            lasting("feed-heal", self._heal),
         ]
 
     async def stop(self) -> None:
@@ -214,11 +214,21 @@ class Feed:
             for listener in self._of_order.get(str(order), ()):
                 listener.exists(str(order), head)
 
+    async def _placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
+        """All of an owner's orders since then, page by page."""
+        placed: list[tuple[UUID, datetime]] = []
+        while True:
+            page = await self._reader.created_since(owner, since, MOST_NEW)
+            placed += page
+            if len(page) < MOST_NEW or page[-1][1] == since:
+                return placed
+            since = page[-1][1]
+
     async def _heal_owners(self) -> None:
         for owner in list(self._of_owner):
             if (since := self._since.get(owner)) is None:  # its last listener has left meanwhile
                 continue
-            placed = await self._reader.created_since(owner, since - timedelta(seconds=2), MOST_NEW)
+            placed = await self._placed_since(owner, since - timedelta(seconds=2))
             if placed and owner in self._since:
                 self._since[owner] = max(since, placed[-1][1])
             for order, _ in placed:

@@ -139,6 +139,7 @@ class NotNow:
     """A claim that got nothing: look again after `seconds`, or never, because the order has ended."""
 
     seconds: float | None
+    status: Status | None = None  # None: there is no such order
 
 
 class LeaseLost(Exception):

@@ -65,6 +65,7 @@ SELECT s.id, s.owner, s.status, s.request_id, extract(epoch FROM s.ready_at - no
 WAITING = """
 SELECT id, owner, status, look_at, extract(epoch FROM ready_at - now())::float8 AS ready_in
   FROM orders
+ -- The first condition is the partial index's own, so that it is used; the second is what is meant.
  WHERE status IN ('pending', 'routing', 'building', 'submitted') AND status IN ('pending', 'submitted')
    AND (lease_until IS NULL OR lease_until <= now()) AND (look_at, id) > ($1, $2)
  ORDER BY look_at, id LIMIT $3

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.background import ended
+from app.background import ended, lasting
 from app.connections import REDIS_AWAY
 
 WATCHERS = "engine:watchers:"  # + order id: hash of socket → since when, in which process
@@ -41,8 +41,8 @@ class Presence:
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._write(), name="presence"),
-            asyncio.create_task(self._live(), name="presence-process"),
+            lasting("presence", self._write),
+            lasting("presence-process", self._live),
         ]
 
     async def stop(self) -> None:

@@ -38,6 +38,11 @@ def deserialize(job: bytes) -> dict[str, Any]:
     return orjson.loads(job)  # type: ignore[no-any-return]
 
 
+def job_of(order: str) -> bytes:
+    """What arq finds under the order's id: its function, and the id."""
+    return serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What one trip to the line brought."""
@@ -69,12 +74,11 @@ class Line:
 
     def put(self, pipe: Pipeline, order: str, *, ready_in: float = 0, submitted: bool = False) -> None:
         """Queue an order, as part of a pipeline; its answer says in how many ms it can start."""
-        job = serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
         mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
         ENQUEUE.on(
             pipe,
-            [job_key_prefix + order, mine, other, BELL, WINDOW],
-            [order, int(ready_in * 1000), job, MOST_RINGS, self._limit, WINDOW_MS, in_progress_key_prefix],
+            [job_key_prefix + order, mine, other, BELL, WINDOW, RUNNING],
+            [order, int(ready_in * 1000), job_of(order), MOST_RINGS, self._limit, WINDOW_MS],
         )
 
     async def take(self, want: int, *, token: str, lock_seconds: float) -> Taken:
@@ -109,7 +113,7 @@ class Line:
                 WINDOW,
                 BELL,
             ],
-            [token, order, "" if again_in is None else int(again_in * 1000), give_back, MOST_RINGS],
+            [token, order, "" if again_in is None else int(again_in * 1000), give_back, MOST_RINGS, job_of(order)],
         )
 
     async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:

@@ -45,8 +45,10 @@ WITH free AS (
     SELECT id FROM orders
      WHERE id = ANY($1::uuid[])
        AND (lease_until IS NULL OR lease_until <= now())
-       AND (status = 'submitted' OR (status = 'pending' AND ready_at <= now()
-            AND (attempt > 0 OR expires_at IS NULL OR expires_at > now())))
+       -- As a CASE, so that no index on the status looks good enough to be read instead of the key's.
+       AND CASE status WHEN 'submitted' THEN true
+                       WHEN 'pending' THEN ready_at <= now()
+                            AND (attempt > 0 OR expires_at IS NULL OR expires_at > now()) END
      ORDER BY id FOR UPDATE
 ), claimed AS (
     UPDATE orders o
@@ -90,8 +92,9 @@ WITH step AS (
            swap = coalesce(s.swap, o.swap), tx_hash = coalesce(s.tx_hash, o.tx_hash), dex = coalesce(s.dex, o.dex),
            executed_price = s.executed_price, amount_out = s.amount_out,
            claims = CASE WHEN s.after = 'submitted'
-                           OR (s.after = 'pending' AND s.code IS DISTINCT FROM '{WORKER_LOST}')
-                         THEN 0 ELSE o.claims END,
+                           OR (s.after = 'pending' AND s.code IS DISTINCT FROM '{WORKER_LOST}') THEN 0
+                         WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)  -- handed back: nobody died
+                         ELSE o.claims END,
            lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
            ready_at = coalesce(now() + s.ready_in * interval '1 second', o.ready_at),
@@ -124,7 +127,8 @@ LANDED = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE i
 
 CANCEL = f"""
 WITH cancelled AS (
-    UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL, updated_at = now()
+    UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
+           error = NULL, code = NULL, updated_at = now()
      WHERE id = $1 AND owner = $2 AND status = ANY($3)
     RETURNING *
 ), logged AS (

@@ -46,5 +46,6 @@ FAULTS: dict[str, Fault] = {
     "an order that kills every worker that starts it": partial(processes.poisonous_order, others=20),
     "clocks of the processes an hour apart": partial(processes.clocks_apart, orders=100),
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
+    "a worker stopped (SIGTERM) while Redis is away": partial(servers.stopped_while_redis_is_away, orders=8),
     "the oracle itself: five planted bugs": bugs.all_caught,
 }

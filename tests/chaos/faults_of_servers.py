@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import signal
+import time
 from collections.abc import Awaitable, Callable
 
 from app.orders.queue import STARTS
@@ -9,6 +11,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.faults_of_processes import verdict_of
 from tests.chaos.proxy import Proxy, Weather
 from tests.chaos.stage import Scene
+from tests.engine import eventually
 
 PACE = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "150"}
 LOAD_SECONDS = 4.0
@@ -144,6 +147,30 @@ async def redis_faults_with_the_limit_on(scene: Scene, rng: random.Random, *, or
         f"{orders} orders, 6 faults: {verdict.lost} lost, at most {verdict.most_starts} starts in any 60 s",
         verdict.clean and verdict.most_starts <= 100,
     )
+
+
+async def stopped_while_redis_is_away(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+    """SIGTERM with orders in hand, while nothing can be said to Redis."""
+    await scene.clear()
+    scene.start("api")
+    worker = scene.start("worker", {"MOCK_EXECUTION_MS_MIN": "20000", "MOCK_EXECUTION_MS_MAX": "20000"})
+    crowd = Crowd(scene.base_url, rng)
+    await crowd.place(orders)
+
+    async def all_submitted() -> bool:
+        return bool(await scene.book.fetchval("SELECT bool_and(status = 'submitted') FROM orders"))
+
+    await eventually(all_submitted)
+    scene.to_redis.set(Weather.GONE)
+    began = time.monotonic()
+    worker.send(signal.SIGTERM)
+    code = await worker.gone()
+    took = time.monotonic() - began
+    scene.to_redis.set(Weather.CLEAR)
+    scene.start("worker")
+    verdict = await verdict_of(scene, crowd, within=40)
+    figure = f"{orders} in hand: gone after {took:.1f} s, exit code {code}; {verdict.lost} lost"
+    return figure, verdict.clean and code == 0
 
 
 async def answer_lost_on_the_way_to_the_client(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:

@@ -1,7 +1,6 @@
 -- Put an order in line, whatever job keys exist. Asking twice changes nothing.
--- KEYS: job, its line, the other line, bell, window
--- ARGV: order id, due in ms (below zero: its place in line), job, most rings, starts per window, window in ms,
---       lock prefix
+-- KEYS: job, its line, the other line, bell, window, orders running by worker
+-- ARGV: order id, due in ms (below zero: its place in line), job, most rings, starts per window, window in ms
 -- Returns: 1 if it was not in line before, and in how many ms its start can be granted
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -18,10 +17,8 @@ if limit == 0 then return {added, 0} end
 local ahead = redis.call('ZRANK', KEYS[2], ARGV[1]) or 0
 local granted = redis.call('ZCOUNT', KEYS[5], '(' .. (now - window), '+inf')
 local short = ahead + 1 - (limit - granted)
-if short > 0 and ahead > 0 then -- those who run have had their start
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, math.min(ahead - 1, 99))) do
-    if redis.call('EXISTS', ARGV[7] .. id) == 1 then short = short - 1 end
-  end
+if short > 0 then -- those who run have had their start
+  for _, running in ipairs(redis.call('HVALS', KEYS[6])) do short = short - tonumber(running) end
 end
 if short <= 0 then return {added, 0} end
 local oldest = redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. (now - window), '+inf', 'WITHSCORES',
