@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from app.access.keys import OWNER
 from app.api.admission import admit
 from app.api.checking import order_uuid
 from app.api.openapi import OrderId, problems
@@ -25,7 +26,9 @@ from app.orders.model import Order
 
 router = APIRouter(tags=["dead letters"])
 
-Owner = Annotated[str | None, Query(max_length=64, description="Only this owner's; everybody's unless given")]
+Owner = Annotated[
+    str | None, Query(pattern=f"^{OWNER.pattern}$", description="Only this owner's; everybody's unless given")
+]
 
 
 class OriginalOrder(BaseModel):
