@@ -1,0 +1,41 @@
+"""Every series that an alert or the dashboard asks for exists, and every alert has its page."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import worker.measuring  # noqa: F401  (both processes share one registry)
+from app import metrics
+
+CLONE = Path(__file__).resolve().parents[2]
+MONITORING = CLONE / "deploy" / "monitoring"
+ALERTS = (MONITORING / "alerts.yml").read_text()
+
+
+def series() -> set[str]:
+    suffixes = ("", "_total", "_bucket", "_count", "_sum")
+    return {family.name + suffix for family in metrics.REGISTRY.collect() for suffix in suffixes}
+
+
+@pytest.mark.parametrize("file", ["alerts.yml", "grafana/dashboard.json"])
+def test_it_asks_for_series_that_exist(file: str) -> None:
+    asked = set(re.findall(r"\bengine_\w+", (MONITORING / file).read_text()))
+    assert len(asked) >= 9
+    assert asked <= series()
+
+
+def test_each_alert_has_its_page_and_no_page_is_left_over() -> None:
+    names = re.findall(r"- alert: (\w+)", ALERTS)
+    pages = re.findall(r"^### (\w+)$", (CLONE / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
+    assert names == pages
+    assert [f"docs/operating.md#{name.lower()}" for name in names] == re.findall(r"runbook: (\S+)", ALERTS)
+
+
+def test_the_dashboard_shows_which_server_worker_or_venue_is_in_trouble() -> None:
+    panels = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["panels"]
+    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    for one in ("engine_server_up", "engine_workers_alive", "engine_queue_oldest_seconds", "engine_retries_total"):
+        assert one in asked
+    assert len({panel["id"] for panel in panels}) == len(panels)
