@@ -38,3 +38,22 @@ async def test_the_owner_of_dead_letters_is_a_name(engine: Engine) -> None:
             answer = await engine.http.request(method, f"/api/dlq/{path}?owner={owner}")
             assert answer.status_code == 422, (path, owner)
         assert (await engine.http.request(method, f"/api/dlq/{path}?owner=local")).status_code == 200
+
+
+async def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_large(engine: Engine) -> None:
+    """A client that means to send a GiB in chunks is answered after 64 KiB, not at the end."""
+    reader, writer = await asyncio.open_connection(engine.http.base_url.host, engine.http.base_url.port)
+    sent, chunk = 0, b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    answer = asyncio.create_task(reader.read(12))
+    try:
+        writer.write(b"POST /api/orders/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(10):
+            while not answer.done() and sent < 1 << 30:
+                writer.write(chunk)
+                await writer.drain()
+                sent += 0x4000
+                await asyncio.sleep(0)
+            assert await answer == b"HTTP/1.1 413"
+    finally:
+        writer.close()
+    assert sent < 8 << 20
