@@ -163,7 +163,7 @@ def test_every_socket_has_a_channel_and_every_channel_a_route() -> None:
 
 def test_the_asyncapi_document_is_valid() -> None:
     schema = json.loads((CLONE / "tests" / "vectors" / "asyncapi-3.0.0.json").read_text())
-    validate = fastjsonschema.compile(schema)
+    validate = fastjsonschema.compile(schema, use_default=False)  # or it would write defaults into the product's own
     described = document("wss://engine.example.com/base", "1")
     validate(described)
     assert described["servers"]["http"]["protocol"] == "https"
