@@ -76,6 +76,8 @@ SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::
   FROM orders WHERE id = ANY($1::uuid[])
 """
 
+# An attempt that ended by itself clears the count of starts that ended with a dead worker; an order that was handed
+# back takes its own start off it, because nobody died.
 MOVE = f"""
 WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
@@ -93,7 +95,7 @@ WITH step AS (
            executed_price = s.executed_price, amount_out = s.amount_out,
            claims = CASE WHEN s.after = 'submitted'
                            OR (s.after = 'pending' AND s.code IS DISTINCT FROM '{WORKER_LOST}') THEN 0
-                         WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)  -- handed back: nobody died
+                         WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)
                          ELSE o.claims END,
            lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
