@@ -1,6 +1,7 @@
 """Tasks that run beside everything else: they outlast what goes wrong in them, and end when they are told to."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,6 +23,15 @@ def lasting(name: str, loop: Callable[[], Awaitable[None]]) -> "asyncio.Task[Non
             await asyncio.sleep(AFTER_A_FAULT)
 
     return asyncio.create_task(run(), name=name)
+
+
+def settle() -> None:
+    """Called once a process is ready: what it has made so far stays, and need not be looked through for garbage.
+
+    Python would look through it about once in a thousand orders, for 40 ms each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:

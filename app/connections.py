@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -42,8 +43,48 @@ BAD_ROW: tuple[type[Exception], ...] = (
 REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
-async def open_postgres(dsn: str, *, size: int) -> asyncpg.Pool:
-    """A pool that opens its connections when they are first needed, so a process can start before its database."""
+# A plan made while a table was empty would be kept for long, and scan it, or one of its indexes, once it is full. So
+# questions are planned anew each time they are asked. Writes find their rows by key and in no other way: planned once,
+# in the one way that is left to the planner, they cost the server half.
+PLANNED_ANEW = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
+PLANNED_ONCE = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+MOST_WRITERS = 4  # one for each kind of statement that many writes share, and one for cancels
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """The connections of one process. Long questions never keep a write waiting: each has its own."""
+
+    writing: asyncpg.Pool
+    reading: asyncpg.Pool
+
+    def open(self) -> int:
+        return self.writing.get_size() + self.reading.get_size()
+
+    def idle(self) -> int:
+        return self.writing.get_idle_size() + self.reading.get_idle_size()
+
+    async def close(self) -> None:
+        await self.writing.close()
+        await self.reading.close()
+
+
+async def open_postgres(dsn: str, *, size: int) -> Postgres:
+    """Connections are opened when they are first needed, so a process can start before its database."""
+    writers = min(MOST_WRITERS, size // 2)
+    return Postgres(
+        writing=await _pool(dsn, writers, PLANNED_ONCE), reading=await _pool(dsn, size - writers, PLANNED_ANEW)
+    )
+
+
+async def _pool(dsn: str, size: int, planned: Mapping[str, str]) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -54,10 +95,7 @@ async def open_postgres(dsn: str, *, size: int) -> asyncpg.Pool:
         server_settings={
             "application_name": "order-execution-engine",
             "jit": "off",
-            # Every question here is a look-up by key. A plan made while a table was empty would be kept for long
-            # and scan it, or one of its indexes, once it is full: each is planned anew, which costs next to nothing.
-            "plan_cache_mode": "force_custom_plan",
-            "enable_seqscan": "off",
+            **planned,
         },
     )
 

@@ -36,6 +36,7 @@ from app.api import (
 )
 from app.api.parts import Parts
 from app.api.requests import Requests
+from app.background import settle
 from app.connections import Breaker, open_postgres, quick_redis
 from app.dex.markets import Markets
 from app.dex.router import Router, quote_timeout
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.parts = parts
             if settings.engine_mode == "local":
                 log.warning("local mode: whoever reaches this address may trade", extra={"host": settings.host})
+            settle()
             yield
 
     app = FastAPI(
@@ -93,7 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         *(streams, placing, orders, stream_all, tickets, older_clients),
         *(dead_letters, rehearsing, market, operator, health, asyncapi),
     ):
-        app.include_router(module.router)
+        # Not `include_router`, which would look for the route of each request twice.
+        app.router.routes.extend(module.router.routes)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -121,28 +124,28 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    pool = await open_postgres(dsn, size=settings.db_pool_size)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = quick_redis(redis_url)
     markets = Markets.load()
     venues = open_venues(
         markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
     )
-    reader = Reader(pool)
+    reader = Reader(postgres.reading)
     line = Line(redis, starts_per_minute=settings.queue_max_per_min)
     announcer = Announcer(redis, keep_seconds=settings.active_order_ttl_seconds)
-    keyring = Keyring(pool) if settings.engine_mode == "production" else None
+    keyring = Keyring(postgres.reading) if settings.engine_mode == "production" else None
     breaker = Breaker()
     feed = Feed(redis, reader, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
-    room = Room(pool, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
+    room = Room(postgres.reading, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
     parts = Parts(
         settings=settings,
         doorkeeper=Doorkeeper(settings, keyring, Tickets(settings.engine_secret)),
         markets=markets,
         router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
-        dead_letters=DeadLetters(pool),
-        intake=Intake(Book(pool), redis, line, announcer, breaker),
+        dead_letters=DeadLetters(postgres.reading),
+        intake=Intake(Book(postgres.writing), redis, line, announcer, breaker),
         line=line,
         feed=feed,
         presence=presence,
@@ -153,7 +156,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         breaker=breaker,
     )
     started = (announcer, feed, presence, room)
-    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=pool.get_size, idle_in_pool=pool.get_idle_size)
+    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     for part in started:
         part.start()
     try:
@@ -166,7 +169,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         for part in reversed(started):
             await part.stop()
         await redis.aclose()
-        await pool.close()
+        await postgres.close()
 
 
 app = create_app()

@@ -9,7 +9,7 @@ import uvloop
 from arq.connections import ArqRedis
 
 from app import metrics, production
-from app.background import ended
+from app.background import ended, settle
 from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
 from app.dex.markets import Markets
@@ -44,6 +44,7 @@ def main() -> None:
 async def run(settings: Settings) -> None:
     measuring.expose(settings)
     async with worker(settings) as pickup:
+        settle()
         log.info(
             "worker ready",
             extra={
@@ -63,7 +64,7 @@ async def worker(
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    pool = await open_postgres(dsn, size=settings.db_pool_size)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = ArqRedis(patient_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
     quick = quick_redis(redis_url)
     markets = Markets.load()
@@ -80,10 +81,10 @@ async def worker(
         seed=settings.mock_seed,
     )
     announcer = Announcer(quick, keep_seconds=settings.active_order_ttl_seconds)
-    book = Book(pool, lease_seconds=settings.lease_seconds)
+    book = Book(postgres.writing, lease_seconds=settings.lease_seconds)
     holdings = Holdings(book, announcer, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
-        orphans=Orphans(pool),
+        orphans=Orphans(postgres.reading),
         redis=quick,
         line=Line(quick, starts_per_minute=0),  # it grants none, and has no use for when one will be
         announcer=announcer,
@@ -111,7 +112,7 @@ async def worker(
         unprimed=sweeper.hurry,
         signals=signals,
     )
-    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=pool.get_size, idle_in_pool=pool.get_idle_size)
+    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     announcer.start()
     background = [
         asyncio.create_task(sweeper.run(), name="sweeper"),
@@ -125,7 +126,7 @@ async def worker(
         await ledger.close()
         await quick.aclose()
         await redis.aclose(close_connection_pool=True)
-        await pool.close()
+        await postgres.close()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from app.api.dialects import Said, execute_body
 from app.api.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.parts import Parts, caller, parts, socket_urls
 from app.api.problems import Problem, book_away, invalid, key_reused, needs_upgrade, request_id
+from app.api.routes import PlainRoute
 from app.api.showing import as_json, ways_in
 from app.api.wire import MOST_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
 from app.orders import intake
@@ -23,7 +24,7 @@ from app.orders.model import BookAway, KeyReused
 
 SocketUrl = Callable[[UUID], str]
 
-router = APIRouter(prefix="/api/orders", tags=["orders"])
+router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=PlainRoute)
 
 SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
 BUY_BONK = {"tokenIn": "USDC", "tokenOut": "BONK", "amount": "20", "venues": ["meteora"]}
@@ -93,7 +94,7 @@ async def place_one(request: Request, said: Said) -> Response:
 
 
 @router.get("/execute", include_in_schema=False)
-async def execute_is_a_socket() -> Response:
+async def execute_is_a_socket(_: Request) -> Response:
     raise needs_upgrade()
 
 

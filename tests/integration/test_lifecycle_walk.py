@@ -169,7 +169,8 @@ class Walking:
 
     def __init__(self, dsn: str) -> None:
         self.runner = asyncio.Runner()
-        self.pool = self.runner.run(open_postgres(dsn, size=4))
+        self.postgres = self.runner.run(open_postgres(dsn, size=4))
+        self.pool = self.postgres.writing
 
     def run(self, steps: list[str]) -> None:
         self.runner.run(self._walk(steps))
@@ -183,7 +184,7 @@ class Walking:
             await walk.agree()
 
     def end(self) -> None:
-        self.runner.run(self.pool.close())
+        self.runner.run(self.postgres.close())
         self.runner.close()
 
 
