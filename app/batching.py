@@ -56,6 +56,7 @@ class Batcher(Generic[Row, Result]):
                         future.set_exception(result)
                     else:
                         future.set_result(result)
+                await asyncio.sleep(0)  # whoever goes straight on to a next row shall have it in the next flush
         finally:
             self._flushing = None
 

@@ -128,7 +128,6 @@ class Execution:
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
-        log.info("routed", extra=hold.labels(dex=best.venue, price=details["price"], quotes=details["quotes"]))
         await hold.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
         built = self._router.venue(best.venue).build(best, min_amount_out=floor)
         return sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)

@@ -19,6 +19,7 @@ log = logging.getLogger("engine.orders")
 
 BOOK_AWAY_SECONDS = 0.25  # between tries of a write while Postgres is away
 RENEWALS_PER_LEASE = 3
+TOLD = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event's details, in the log
 
 
 class Hold:
@@ -63,7 +64,7 @@ class Hold:
     def tell(self, event: OrderEvent) -> None:
         """Announce what is committed, and log it."""
         self._announcer.say(announce(self.order.owner, event))
-        told = {name: event.details[name] for name in ("code", "retryInMs", "dex", "txHash") if name in event.details}
+        told = {name: event.details[name] for name in TOLD if name in event.details}
         level = logging.WARNING if event.status is Status.FAILED else logging.INFO
         log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **told))
 
