@@ -1,7 +1,7 @@
 """An arq worker that is woken instead of polling, and takes all that is due, with its starts, in one trip.
 
-It builds on `start_jobs`, `run_job`, `finish_job` and `heart_beat` of arq 0.28, which are public by name only:
-`tests/unit/test_arq_contract.py` fails if a release changes them.
+It runs jobs in a `main` of its own, which arq 0.28 has public by name only:
+`tests/unit/test_arq_contract.py` fails if a release changes what is around them.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from redis.asyncio.client import Pipeline
 from app.background import ended, lasting
 from app.batching import Batcher
 from app.connections import REDIS_AWAY
-from app.orders.queue import BELL, JOB, STARTS, Line, Taken, deserialize, serialize
+from app.orders.queue import BELL, JOB, STARTS, Job, Line, Taken, deserialize, serialize
 from app.orders.scripts import pipelined
 
 log = logging.getLogger("engine.pickup")
@@ -31,7 +31,6 @@ PULSE_SECONDS = 1.0
 REDIS_AWAY_SECONDS = 0.5
 LAST_WORDS_SECONDS = 1.0  # for jobs to leave the line once their orders are handed back
 LOCK_MARGIN = 0.25
-NO_TRY_LIMIT = 1_000_000  # attempts are counted in the book; arq's own count must never end an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    order: str
-    grant: str
+    job: Job
     ending: Ending
 
 
@@ -64,19 +62,13 @@ class Pickup(Worker):
         signals: bool = True,
     ) -> None:
         super().__init__(
-            functions=[func(cast("Any", self._execute), name=JOB, timeout=None, max_tries=NO_TRY_LIMIT, keep_result=0)],
+            functions=[func(cast("Any", execute), name=JOB)],
             redis_pool=redis,
             queue_name=STARTS,
             max_jobs=concurrency,
-            max_tries=NO_TRY_LIMIT,
-            keep_result=0,
-            job_timeout=86_400,  # the limits are inside the job
             job_completion_wait=grace_seconds,  # type: ignore[arg-type]
-            poll_delay=0,
-            queue_read_limit=1,  # arq's own look at the queue is only a hint
             job_serializer=serialize,
             job_deserializer=deserialize,
-            log_results=False,
             handle_signals=signals,
         )
         self.token = secrets.token_hex(8)
@@ -86,10 +78,7 @@ class Pickup(Worker):
         self._lease_seconds = lease_seconds
         # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive it.
         self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN
-        self._grants: dict[str, str] = {}
-        self._endings: dict[str, Ending] = {}
         self._freed = asyncio.Event()
-        self._taken = Taken((), 0.0, None, True)
         self._finish: Batcher[_Finished, None] = Batcher(self._finish_all)
         self._helpers: list[asyncio.Task[None]] = []
 
@@ -121,78 +110,76 @@ class Pickup(Worker):
                 if not self.allow_pick_jobs and not self.tasks:
                     return
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """arq has seen the queue; what is taken is decided in one script that looks again."""
-        self._taken = await self._line.take(
+    async def main(self) -> None:
+        """Instead of arq's, which looks at the line at intervals, and reads each job by itself."""
+        while self.allow_pick_jobs:
+            if self.job_counter < self.max_jobs:
+                await self._rest(await self._take())
+            else:
+                self._freed.clear()
+                await self._freed.wait()
+        while self.tasks:
+            await asyncio.wait(list(self.tasks.values()))
+        raise asyncio.CancelledError  # all is finished or handed back; arq's own cancel can get lost
+
+    async def _take(self) -> Taken:
+        taken = await self._line.take(
             self.max_jobs - self.job_counter, token=self.token, lock_seconds=self.lock_seconds
         )
-        for order, grant in self._taken.jobs:
+        for job in taken.jobs:
             self.job_counter += 1
-            self._grants[order] = grant
-            self.tasks[order] = task = self.loop.create_task(self.run_job(order, 0))
-            task.add_done_callback(partial(self._free, order))
-        if not self._taken.primed:
+            self.tasks[job.id] = task = self.loop.create_task(self._run_job(job))
+            task.add_done_callback(partial(self._free, job.id))
+        if not taken.primed:
             self._unprimed()
+        return taken
 
-    def _free(self, order: str, task: asyncio.Task[None]) -> None:
+    async def _rest(self, taken: Taken) -> None:
+        """Until there is a reason to look again."""
+        if taken.jobs:
+            return
+        if not taken.primed or taken.room_in > 0:
+            await asyncio.sleep(min(taken.room_in or 0.05, CROWDED_SECONDS))
+        else:
+            nap = IDLE_SECONDS if taken.due_in is None else min(taken.due_in, IDLE_SECONDS)
+            await self.pool.blpop([BELL], timeout=cast("int", max(nap, 0.001)))  # type: ignore[misc]
+
+    def _free(self, job_id: str, task: asyncio.Task[None]) -> None:
         self.job_counter -= 1
-        if self.tasks.get(order) is task:  # arq would only notice in its next round
-            del self.tasks[order]
+        if self.tasks.get(job_id) is task:
+            del self.tasks[job_id]
         self._freed.set()
 
-    async def _execute(self, context: dict[Any, Any], order: str) -> None:
-        self._endings[context["job_id"]] = await self._run(order)
-
-    async def run_job(self, job_id: str, score: int) -> None:
-        try:
-            await super().run_job(job_id, score)
-        except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
-            log.warning("lost Redis during a job", extra={"order": job_id, "error": str(error)})
-
-    async def finish_job(self, job_id: str, *_: Any, **__: Any) -> None:
-        """Instead of arq's, which would delete the state of whoever holds the job by now."""
+    async def _run_job(self, job: Job) -> None:
+        """Instead of arq's `run_job`, which counts tries, and ends a job whoever holds it by now."""
         # A job that failed says nothing of its ending: it goes back in line, and the book decides.
-        ending = self._endings.pop(job_id, Ending(again_in=1.0))
-        await self._finish(_Finished(job_id, self._grants.pop(job_id, ""), ending))
-
-    async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:
-        """arq found no job under the id. The book knows the order, if it is one."""
-        await self._finish(_Finished(job_id, self._grants.pop(job_id, ""), Ending(started=False)))
+        ending = Ending(again_in=1.0)
+        try:
+            # An id without a job: the book knows the order, if it is one.
+            ending = await self._run(job.order) if job.order else Ending(started=False)
+        except asyncio.CancelledError:
+            pass  # told to stop while claiming
+        except Exception:
+            log.exception("a job failed", extra={"order": job.order})
+        try:
+            await asyncio.shield(self._finish(_Finished(job, ending)))
+        except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
+            log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
 
     async def _finish_all(self, finished: list[_Finished]) -> list[None]:
         def fill(pipe: Pipeline) -> None:
             for one in finished:
                 self._line.finish(
                     pipe,
-                    one.order,
+                    one.job.id,
                     token=self.token,
                     again_in=one.ending.again_in,
                     submitted=one.ending.submitted,
-                    give_back="" if one.ending.started else one.grant,
+                    give_back="" if one.ending.started else one.job.grant,
                 )
 
         await pipelined(self.pool, fill)
         return [None] * len(finished)
-
-    async def heart_beat(self) -> None:
-        """arq calls this at the end of every round: here the worker rests until there is a reason not to."""
-        taken, self._taken = self._taken, Taken((), 0.0, None, True)
-        if not self.allow_pick_jobs:
-            if not self.tasks:
-                raise asyncio.CancelledError  # all is finished or handed back; arq's own cancel can get lost
-            await asyncio.sleep(0.05)
-        elif self.job_counter >= self.max_jobs:
-            self._freed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._freed.wait()
-        elif taken.jobs:
-            return
-        elif not taken.primed or taken.room_in > 0:
-            await asyncio.sleep(min(taken.room_in or 0.05, CROWDED_SECONDS))
-        else:
-            nap = IDLE_SECONDS if taken.due_in is None else min(taken.due_in, IDLE_SECONDS)
-            await self.pool.blpop([BELL], timeout=cast("int", max(nap, 0.001)))  # type: ignore[misc]
 
     async def _keep_locks(self) -> None:
         while True:

@@ -110,12 +110,15 @@ class Sweeper:
 
     async def _queue(self, waiting: list[Waiting]) -> int:
         """Queue those of them that are not; how many were not."""
-        if not waiting:
-            return 0
+        lines = {
+            submitted: {str(one.id): one.ready_in for one in waiting if one.submitted is submitted}
+            for submitted in (True, False)
+        }
 
         def fill(pipe: Pipeline) -> None:
-            for one in waiting:
-                self._line.put(pipe, str(one.id), ready_in=one.ready_in, submitted=one.submitted)
+            for submitted, orders in lines.items():
+                if orders:
+                    self._line.put(pipe, orders, submitted=submitted)
 
-        answers = await pipelined(self._redis, fill)
-        return sum(added for added, _ in answers)
+        answers = await pipelined(self._redis, fill) if waiting else []
+        return sum(added for answer in answers for added, _ in self._line.put_answer(answer))

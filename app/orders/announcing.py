@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,7 @@ from app.background import ended, lasting
 from app.connections import REDIS_AWAY
 from app.orders.lifecycle import TERMINAL
 from app.orders.model import OrderEvent
-from app.orders.scripts import ANNOUNCE, pipelined
+from app.orders.scripts import ANNOUNCE, Argument, pipelined
 
 CHANNEL = "engine:events"
 BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner
@@ -38,16 +39,21 @@ class Announcement:
     terminal: bool
     body: bytes
 
-    def pack(self) -> bytes:
-        """One message on the channel."""
-        end = "end" if self.terminal else "more"
-        return f"{self.order} {self.seq} {end} {self.owner}\n".encode() + self.body
 
-    @classmethod
-    def unpack(cls, message: bytes) -> "Announcement":
-        head, _, body = message.partition(b"\n")
+def pack(items: Iterable[Announcement]) -> bytes:
+    """One message on the channel: for each event two lines, who it is for and what it says."""
+    return b"\n".join(
+        b"%b %d %b %b\n%b"
+        % (item.order.encode(), item.seq, b"end" if item.terminal else b"more", item.owner.encode(), item.body)
+        for item in items
+    )
+
+
+def unpack(message: bytes) -> Iterator[Announcement]:
+    lines = message.split(b"\n")  # in JSON a line break is always escaped
+    for head, body in zip(lines[::2], lines[1::2], strict=True):
         order, seq, end, owner = head.decode().split(" ", 3)
-        return cls(order, owner, int(seq), end == "end", body)
+        yield Announcement(order, owner, int(seq), end == "end", body)
 
 
 def announce(owner: str, event: OrderEvent) -> Announcement:
@@ -84,14 +90,13 @@ class Announcer:
         self._waiting.append(item)
         self._some.set()
 
-    def put(self, pipe: Pipeline, item: Announcement) -> None:
+    def put(self, pipe: Pipeline, items: Sequence[Announcement]) -> None:
         """Announce as part of somebody's pipeline."""
-        keep = min(ENDED_SECONDS, self._keep) if item.terminal else self._keep
-        ANNOUNCE.on(pipe, [BACKLOG + item.order], [item.seq, item.body, item.owner, keep, CHANNEL, item.pack()])
-
-    def _put_all(self, batch: list[Announcement], pipe: Pipeline) -> None:
-        for item in batch:
-            self.put(pipe, item)
+        arguments: list[Argument] = [CHANNEL, pack(items)]
+        for item in items:
+            keep = min(ENDED_SECONDS, self._keep) if item.terminal else self._keep
+            arguments += (item.seq, item.body, item.owner, keep)
+        ANNOUNCE.on(pipe, [BACKLOG + item.order for item in items], arguments)
 
     async def _send(self) -> None:
         while True:
@@ -102,7 +107,7 @@ class Announcer:
                 self._sending = True
                 batch = [self._waiting.popleft() for _ in range(min(PER_TRIP, len(self._waiting)))]
                 try:
-                    await pipelined(self._redis, partial(self._put_all, batch))
+                    await pipelined(self._redis, partial(self.put, items=batch))
                 except REDIS_AWAY as error:
                     self.dropped += len(batch)
                     log.warning("announcements lost, Redis is away", extra={"lost": len(batch), "error": str(error)})

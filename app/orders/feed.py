@@ -8,6 +8,7 @@ leaves no gap to see.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from redis.asyncio import Redis
 
 from app.background import ended, lasting
 from app.connections import REDIS_AWAY, Breaker, RedisAway
-from app.orders.announcing import CHANNEL, Announcement, announce, backlog
+from app.orders.announcing import CHANNEL, Announcement, announce, backlog, unpack
 from app.orders.lifecycle import TERMINAL
 from app.orders.listener import Listener
 from app.orders.model import BookAway
@@ -153,10 +154,9 @@ class Feed:
         events = await self._reader.logs({UUID(order): seq for order, seq in after.items()})
         return [announce("", event) for event in events]
 
-    def _hand_out(self, message: bytes) -> None:
-        item = Announcement.unpack(message)
+    def _hand_out(self, item: Announcement) -> None:
         if listeners := self._of_order.get(item.order):
-            self._heard_at[item.order] = asyncio.get_running_loop().time()
+            self._heard_at[item.order] = time.monotonic()
             for listener in listeners:
                 listener.hear(item)
         if owners := self._of_owner.get(item.owner):
@@ -175,7 +175,8 @@ class Feed:
                     if message is None:  # a quiet time, not a lost connection
                         continue
                     if message["type"] == "message":
-                        self._hand_out(message["data"])
+                        for item in unpack(message["data"]):
+                            self._hand_out(item)
                     elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
                         self.connected = True
                         self._heard_at.clear()
@@ -206,7 +207,7 @@ class Feed:
                 log.exception("looking after the streams failed")
 
     async def _heal_orders(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         quiet = [order for order in self._of_order if now - self._heard_at.get(order, 0.0) >= HEAL_SECONDS]
         if not quiet:
             return

@@ -81,16 +81,15 @@ class Intake:
         self._announcer.say(announce(owner, event))
 
     async def _put(self, pending: list[Announcement]) -> list[int | None]:
-        """One pipeline for all: each order is announced, then queued. If Redis is away the sweeper queues them."""
+        """One trip for all: they are announced, then queued. If Redis is away the sweeper queues them."""
 
         def fill(pipe: Pipeline) -> None:
-            for item in pending:
-                self._announcer.put(pipe, item)
-                self._line.put(pipe, item.order)
+            self._announcer.put(pipe, pending)
+            self._line.put(pipe, {item.order: 0 for item in pending})
 
         try:
-            answers = await self._breaker.call(pipelined(self._redis, fill))
+            _, queued = await self._breaker.call(pipelined(self._redis, fill))
         except RedisAway:
             log.warning("accepted without Redis, the sweeper will queue", extra={"orders": len(pending)})
             return [None] * len(pending)
-        return [starts_in for _, starts_in in answers[1::2]]
+        return [starts_in for _, starts_in in self._line.put_answer(queued)]

@@ -4,17 +4,17 @@ Queued means: a member of a sorted set. Redis's own clock decides what is due, s
 The line can be lost at any time: the book knows how to lay it again (see `worker/recovery.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from arq.jobs import serialize_job
+from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.orders.scripts import CLAIM, DEPTH, ENQUEUE, FINISH, PRIME, PULSE, RENEW
+from app.orders.scripts import CLAIM, DEPTH, ENQUEUE, FINISH, PRIME, PULSE, RENEW, Argument
 
 STARTS = "engine:starts"  # in line for a start; this is arq's queue
 CHECKS = "engine:checks"  # submitted: in line for the truth about their swap, ahead of all, without a start
@@ -39,15 +39,32 @@ def deserialize(job: bytes) -> dict[str, Any]:
 
 
 def job_of(order: str) -> bytes:
-    """What arq finds under the order's id: its function, and the id."""
+    """What stands under the order's id, as arq writes it: the function, and what it is called with."""
     return serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
+
+
+def order_of(job: bytes) -> str | None:
+    try:
+        _, (order,), *_ = deserialize_job_raw(job, deserializer=deserialize)
+    except (DeserializationError, ValueError):
+        return None
+    return str(order)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One that was taken: its id in the line, the order it is for, the grant of its start."""
+
+    id: str
+    order: str | None  # None: Redis knows the id, and nothing of it
+    grant: str  # '': it needed none
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What one trip to the line brought."""
 
-    jobs: Sequence[tuple[str, str]]  # order id, grant ('' if it needed none)
+    jobs: Sequence["Job"]
     room_in: float  # seconds until the window has a start left; 0: it has
     due_in: float | None  # seconds until something is due; None: nothing known
     primed: bool  # False: Redis has lost its memory, and no start is granted until it is restored
@@ -72,22 +89,34 @@ class Line:
         self._redis = redis
         self._limit = starts_per_minute
 
-    def put(self, pipe: Pipeline, order: str, *, ready_in: float = 0, submitted: bool = False) -> None:
-        """Queue an order, as part of a pipeline; its answer says in how many ms it can start."""
+    def put(self, pipe: Pipeline, orders: Mapping[str, float], *, submitted: bool = False) -> None:
+        """Queue orders, as part of a pipeline, each ready in so many seconds; see `put_answer`."""
         mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
+        arguments: list[Argument] = [MOST_RINGS, self._limit, WINDOW_MS]
+        for order, ready_in in orders.items():
+            arguments += (order, int(ready_in * 1000), job_of(order))
         ENQUEUE.on(
-            pipe,
-            [job_key_prefix + order, mine, other, BELL, WINDOW, RUNNING],
-            [order, int(ready_in * 1000), job_of(order), MOST_RINGS, self._limit, WINDOW_MS],
+            pipe, [mine, other, BELL, WINDOW, RUNNING, *(job_key_prefix + order for order in orders)], arguments
         )
+
+    @staticmethod
+    def put_answer(answer: Sequence[int]) -> list[tuple[bool, int]]:
+        """For each order: whether it was not in line before, and in how many ms it can start."""
+        return [(bool(added), starts_in) for added, starts_in in zip(answer[::2], answer[1::2], strict=True)]
 
     async def take(self, want: int, *, token: str, lock_seconds: float) -> Taken:
         room, due, primed, *flat = await CLAIM.call(
             self._redis,
             [CHECKS, STARTS, WINDOW, PAUSED],
-            [want, int(lock_seconds * 1000), in_progress_key_prefix, token, self._limit, WINDOW_MS, MARKER],
+            [
+                *(want, int(lock_seconds * 1000), in_progress_key_prefix, token),
+                *(self._limit, WINDOW_MS, MARKER, job_key_prefix),
+            ],
         )
-        jobs = [(job.decode(), grant.decode()) for job, grant in zip(flat[::2], flat[1::2], strict=True)]
+        jobs = [
+            Job(job_id.decode(), order_of(job) if job else None, grant.decode())
+            for job_id, job, grant in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        ]
         return Taken(jobs, room / 1000, None if due < 0 else due / 1000, bool(primed))
 
     def finish(

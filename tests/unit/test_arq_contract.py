@@ -19,10 +19,7 @@ def test_it_is_the_release_that_was_read() -> None:
 @pytest.mark.parametrize(
     ("method", "parameters"),
     [
-        ("start_jobs", ["self", "job_ids"]),
-        ("run_job", ["self", "job_id", "score"]),
-        ("finish_failed_job", ["self", "job_id", "result_data"]),
-        ("heart_beat", ["self"]),
+        ("main", ["self"]),
         ("async_run", ["self"]),
         ("handle_sig_wait_for_completion", ["self", "signum"]),
     ],
@@ -31,21 +28,20 @@ def test_the_methods_we_override_or_call_have_the_shape_we_expect(method: str, p
     assert list(inspect.signature(getattr(Worker, method)).parameters) == parameters
 
 
-@pytest.mark.parametrize("method", ["start_jobs", "run_job", "finish_job", "finish_failed_job", "heart_beat"])
-def test_we_override_what_arq_calls(method: str) -> None:
-    assert method in vars(Pickup)
-    assert f"self.{method}(" in inspect.getsource(Worker)
+def test_arq_runs_our_main_and_nothing_else() -> None:
+    assert "main" in vars(Pickup)
+    source = inspect.getsource(Worker.async_run)
+    assert source.count("await ") == 1
+    assert "self.main_task = self.loop.create_task(self.main())" in source
 
 
-def test_each_round_takes_jobs_and_then_rests() -> None:
-    source = inspect.getsource(Worker._poll_iteration)
-    assert source.index("self.start_jobs") < source.index("self.heart_beat")
-
-
-def test_a_job_ends_through_our_script_whatever_became_of_it() -> None:
-    source = inspect.getsource(Worker.run_job)
-    assert source.count("self.finish_job(") == 1
-    assert "self.finish_failed_job(" in source
+def test_told_to_stop_it_takes_no_more_and_waits_for_what_is_in_hand() -> None:
+    assert "self.allow_pick_jobs = False" in inspect.getsource(Worker.handle_sig_wait_for_completion)
+    waiting = inspect.getsource(Worker._wait_for_tasks_to_complete) + inspect.getsource(
+        Worker._sleep_until_tasks_complete
+    )
+    for relied_on in ("len(self.tasks)", "self._job_completion_wait", "in self.tasks.values()", "t.cancel()"):
+        assert relied_on in waiting
 
 
 def test_the_keys_are_those_our_scripts_name() -> None:

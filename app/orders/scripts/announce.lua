@@ -1,6 +1,9 @@
--- Keep an event for those who come late, and ring it out to those who listen.
--- KEYS: backlog of the order  ARGV: seq, event, owner, seconds to keep the backlog, channel, what to say
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], 'owner', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+-- Keep events for those who come late, and ring them out, all in one message, to those who listen.
+-- KEYS: backlog of the order, for each  ARGV: channel, message, then for each: seq, event, owner, seconds to keep
+for i, backlog in ipairs(KEYS) do
+  local at = 4 * i - 1
+  redis.call('HSET', backlog, ARGV[at], ARGV[at + 1], 'owner', ARGV[at + 2])
+  redis.call('EXPIRE', backlog, ARGV[at + 3])
+end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1

@@ -1,28 +1,37 @@
--- Put an order in line, whatever job keys exist. Asking twice changes nothing.
--- KEYS: job, its line, the other line, bell, window, orders running by worker
--- ARGV: order id, due in ms (below zero: its place in line), job, most rings, starts per window, window in ms
--- Returns: 1 if it was not in line before, and in how many ms its start can be granted
+-- Put orders in line, whatever job keys exist. Asking twice changes nothing.
+-- KEYS: their line, the other line, bell, window, orders running by worker, then the job key of each
+-- ARGV: most rings, starts per window, window in ms, then for each: order id, due in ms, job
+-- Returns for each: 1 if it was not in line before, and in how many ms its start can be granted
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-redis.call('SET', KEYS[1], ARGV[3])
-redis.call('ZREM', KEYS[3], ARGV[1])
-local added = redis.call('ZADD', KEYS[2], 'NX', now + tonumber(ARGV[2]), ARGV[1])
-if added == 1 then
-  redis.call('LPUSH', KEYS[4], '1')
-  redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[4]))
+local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
+local out, put = {}, 0
+for i = 1, #KEYS - 5 do
+  local at = 3 * i + 1
+  redis.call('SET', KEYS[5 + i], ARGV[at + 2])
+  redis.call('ZREM', KEYS[2], ARGV[at])
+  local added = redis.call('ZADD', KEYS[1], 'NX', now + tonumber(ARGV[at + 1]), ARGV[at])
+  put = put + added
+  out[#out + 1] = added
+  out[#out + 1] = 0
 end
-local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
-if limit == 0 then return {added, 0} end
+for _ = 1, math.min(put, tonumber(ARGV[1])) do redis.call('LPUSH', KEYS[3], '1') end
+if put > 0 then redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[1])) end
+if limit == 0 then return out end
+
 -- The start number `short` from now must wait for the one that many places back in the window to leave it.
-local ahead = redis.call('ZRANK', KEYS[2], ARGV[1]) or 0
-local granted = redis.call('ZCOUNT', KEYS[5], '(' .. (now - window), '+inf')
-local short = ahead + 1 - (limit - granted)
-if short > 0 then -- those who run have had their start
-  for _, running in ipairs(redis.call('HVALS', KEYS[6])) do short = short - tonumber(running) end
+local left = limit - redis.call('ZCOUNT', KEYS[4], '(' .. (now - window), '+inf')
+local running = 0 -- those who run have had their start
+for _, orders in ipairs(redis.call('HVALS', KEYS[5])) do running = running + tonumber(orders) end
+for i = 1, #KEYS - 5 do
+  local short = (redis.call('ZRANK', KEYS[1], ARGV[3 * i + 1]) or 0) + 1 - left
+  if short > 0 then short = short - running end
+  if short > 0 then
+    local oldest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. (now - window), '+inf', 'WITHSCORES',
+                              'LIMIT', (short - 1) % limit, 1)
+    local wait = math.floor((short - 1) / limit) * window
+    if #oldest > 0 then wait = wait + tonumber(oldest[2]) + window - now end
+    out[2 * i] = math.max(0, wait)
+  end
 end
-if short <= 0 then return {added, 0} end
-local oldest = redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. (now - window), '+inf', 'WITHSCORES',
-                          'LIMIT', (short - 1) % limit, 1)
-local wait = math.floor((short - 1) / limit) * window
-if #oldest > 0 then wait = wait + tonumber(oldest[2]) + window - now end
-return {added, math.max(0, wait)}
+return out
