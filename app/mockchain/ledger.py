@@ -12,13 +12,22 @@ from random import Random
 from typing import Any, Protocol
 
 import asyncpg
+import orjson
 
+from app.batching import Batcher
 from app.dex import base58
 from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements
 from app.mockchain.fate import STALE_LIFE, Conditions, fate
+
+# Its few statements find rows by their signature, however many there are by now.
+PLANNED_ONCE = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
+}
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -46,6 +55,8 @@ class MockChain:
         self._nodes = Random(f"{conditions.seed}/nodes")
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
+        self._write: Batcher[dict[str, Any], None] = Batcher(self._write_all, key=lambda row: row["signature"])
+        self._look_up: Batcher[str, Snapshot | None] = Batcher(self._look_up_all, key=lambda signature: signature)
 
     @staticmethod
     async def open(
@@ -62,7 +73,7 @@ class MockChain:
     ) -> "MockChain":
         """The chain over a database of its own connections. A server that is away is only missed when needed."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=0, max_size=connections, timeout=3, reset=_nothing_to_reset, server_settings={"jit": "off"}
+            dsn, min_size=0, max_size=connections, timeout=3, reset=_nothing_to_reset, server_settings=PLANNED_ONCE
         )
         conditions = Conditions(block_ms, execution_ms_min, execution_ms_max, failure_rate, seed)
         chain = MockChain(pool, venues, conditions, patience=patience)
@@ -91,29 +102,44 @@ class MockChain:
     async def send(self, signed: SignedSwap) -> None:
         """Decide what becomes of a swap, once: sending it again changes nothing. Too late, it is as if never sent."""
         async with self._answering("outcome_unknown"):
-            decided = fate(signed, await self._now_ms(), self._conditions, self._fill)
-            now_ms = await self._pool.fetchval(
-                statements.SEND,
-                signed.signature,
-                signed.memo,
-                decided.status,
-                decided.code,
-                decided.amount_out,
-                decided.slot,
-                decided.landed_ms,
-                signed.last_valid_height,
-                self._conditions.block_ms,
-            )
-            self._read_clock(now_ms)
+            now_ms = await self._now_ms()
+        decided = fate(signed, now_ms, self._conditions, self._fill)
+        await self._write(
+            {
+                "signature": signed.signature,
+                "memo": signed.memo,
+                "status": decided.status,
+                "code": decided.code,
+                "amount_out": decided.amount_out,
+                "slot": decided.slot,
+                "landed_ms": decided.landed_ms,
+                "last_valid_height": signed.last_valid_height,
+            }
+        )
+
+    async def _write_all(self, decided: list[dict[str, Any]]) -> list[None]:
+        async with self._answering("outcome_unknown"):
+            rows = orjson.dumps(decided).decode()
+            self._read_clock(await self._pool.fetchval(statements.SEND, rows, self._conditions.block_ms))
+        return [None] * len(decided)
 
     async def ask(self, signature: str) -> Snapshot:
         """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
+        if (known := await self._look_up(signature)) is not None:
+            return known
         async with self._answering("rpc_timeout"):
-            row: Any = await self._pool.fetchrow(statements.ASK, signature)
-            if row["status"] is None:
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await connection.execute(statements.ABSENT_LOCK, signature)
-                    row = await connection.fetchrow(statements.ASK, signature)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(statements.ABSENT_LOCK, signature)
+                return self._snapshot(await connection.fetchrow(statements.ASK, [signature]))
+
+    async def _look_up_all(self, signatures: list[str]) -> list[Snapshot | None]:
+        """None: not there as far as can be seen without waiting for anybody."""
+        async with self._answering("rpc_timeout"):
+            rows = {row["signature"]: row for row in await self._pool.fetch(statements.ASK, signatures)}
+        found = [rows[signature] for signature in signatures]
+        return [None if row["status"] is None else self._snapshot(row) for row in found]
+
+    def _snapshot(self, row: Any) -> Snapshot:
         self._read_clock(row["now_ms"])
         height = row["now_ms"] // self._conditions.block_ms
         if row["status"] not in ("landed", "failed") or not row["over"]:

@@ -27,26 +27,37 @@ OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
 
 CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-# One statement: under the signature's lock it reads the clock, and writes only if the swap may still land.
+# One statement: under the locks of all signatures, taken in order, it reads the clock, and writes only what may still
+# land.
 SEND = """
-WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended($1, 0))),
-     clock AS MATERIALIZED (SELECT clock_timestamp() AS now FROM held),
+WITH decided AS MATERIALIZED (
+        SELECT *, hashtextextended(signature, 0) AS lock FROM json_to_recordset($1) AS d(
+            signature text, memo text, status text, code text, amount_out numeric, slot bigint, landed_ms bigint,
+            last_valid_height bigint)
+     ),
+     held AS MATERIALIZED (
+        SELECT pg_advisory_xact_lock(lock) FROM (SELECT lock FROM decided ORDER BY lock OFFSET 0) AS in_order
+     ),
+     clock AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM held) AS all_held),
      sent AS (
         INSERT INTO chain.transactions
             (signature, memo, status, code, amount_out, slot, landed_at, last_valid_height, sent_at)
-        SELECT $1, $2, $3, $4, $5, $6, to_timestamp($7::bigint / 1000.0), $8, clock.now
-        FROM clock
-        WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $9::bigint <= $8
+        SELECT signature, memo, status, code, amount_out, slot, to_timestamp(landed_ms / 1000.0), last_valid_height,
+               clock.now
+        FROM decided, clock
+        WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $2::bigint <= last_valid_height
+        ORDER BY signature
         ON CONFLICT DO NOTHING
      )
 SELECT floor(extract(epoch FROM now) * 1000)::bigint FROM clock
 """
 
 ASK = """
-SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
+SELECT asked.signature, floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
        t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
 FROM (SELECT clock_timestamp() AS now) AS clock
-LEFT JOIN chain.transactions t ON t.signature = $1
+CROSS JOIN unnest($1::text[]) AS asked(signature)
+LEFT JOIN chain.transactions t ON t.signature = asked.signature
 """
 
 # Before a signature may be called absent, a send of it that is under way has to be over: its commit can be held up

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import patch
@@ -152,9 +153,16 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
     swap = signed(now)
     held = ledger.transaction()
     await held.start()
-    landed_ms = now.slot * 400
-    arguments = (swap.signature, "order", "landed", None, 7, now.slot, landed_ms, swap.last_valid_height, 400)
-    await ledger.fetchval(statements.SEND, *arguments)  # written, and its commit is held up
+    decided = {
+        "signature": swap.signature,
+        "memo": "order",
+        "status": "landed",
+        "amount_out": 7,
+        "slot": now.slot,
+        "landed_ms": now.slot * 400,
+        "last_valid_height": swap.last_valid_height,
+    }
+    await ledger.fetchval(statements.SEND, json.dumps([decided]), 400)  # written, and its commit is held up
 
     question = asyncio.create_task(chain.ask(swap.signature))
     watcher = await asyncpg.connect(postgres_dsn)
@@ -163,6 +171,22 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
     await held.commit()
     assert (await question).outcome == Outcome("landed", now.slot, amount_out=7)
     await watcher.close()
+
+
+async def test_waiting_for_one_swap_holds_up_no_question_about_another(chain: MockChain, ledger: Any) -> None:
+    now = await chain.blockhash()
+    known, doubtful = signed(now, memo="known"), signed(now, memo="doubtful")
+    await chain.send(known)
+    held = ledger.transaction()
+    await held.start()
+    await ledger.execute(statements.ABSENT_LOCK, doubtful.signature)  # by a process that stopped at this point
+    question = asyncio.create_task(chain.ask(doubtful.signature))
+    for _ in range(3):
+        async with asyncio.timeout(2):
+            assert verdict(await chain.ask(known.signature), known.last_valid_height) == "landed"
+    assert not question.done()
+    await held.rollback()
+    assert verdict(await question, doubtful.last_valid_height) == "unknown"
 
 
 async def test_a_dropped_swap_looks_like_one_that_was_never_sent(chain: MockChain, ledger: Any) -> None:
