@@ -127,10 +127,9 @@ class MockChain:
         """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
         if (known := await self._look_up(signature)) is not None:
             return known
-        async with self._answering("rpc_timeout"):
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(statements.ABSENT_LOCK, signature)
-                return self._snapshot(await connection.fetchrow(statements.ASK, [signature]))
+        async with self._answering("rpc_timeout"), self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(statements.ABSENT_LOCK, signature)
+            return self._snapshot(await connection.fetchrow(statements.ASK, [signature]))
 
     async def _look_up_all(self, signatures: list[str]) -> list[Snapshot | None]:
         """None: not there as far as can be seen without waiting for anybody."""

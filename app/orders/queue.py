@@ -95,9 +95,7 @@ class Line:
         arguments: list[Argument] = [MOST_RINGS, self._limit, WINDOW_MS]
         for order, ready_in in orders.items():
             arguments += (order, int(ready_in * 1000), job_of(order))
-        ENQUEUE.on(
-            pipe, [mine, other, BELL, WINDOW, RUNNING, *(job_key_prefix + order for order in orders)], arguments
-        )
+        ENQUEUE.on(pipe, [mine, other, BELL, WINDOW, RUNNING, *(job_key_prefix + order for order in orders)], arguments)
 
     @staticmethod
     def put_answer(answer: Sequence[int]) -> list[tuple[bool, int]]:

@@ -1,4 +1,4 @@
-"""The book's statements are planned once, for tables of any size: they must find their rows by key even on empty ones."""
+"""The book's statements are planned once, for tables of any size: even on empty ones they find their rows by key."""
 
 import json
 from collections.abc import Iterator
