@@ -4,7 +4,6 @@ Each bucket refills evenly (GCRA): a quota of 120 allows 120 at once, then one e
 ask for while one trip to Redis is under way goes with the next: under load a request costs a fraction of a trip.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from app.batching import Batcher
 from app.connections import Breaker, RedisAway
+from app.lua import Script
 
 PERIOD_SECONDS = 60
 MOST_BUCKETS = 100_000  # known to a process while Redis is away
 BUCKET = "engine:limit:"
 
-TAKE = (Path(__file__).parent / "limit.lua").read_text()
-TAKE_DIGEST = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
+TAKE = Script(Path(__file__).parent / "limit.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,10 @@ class Limits:
         keys = [ask.bucket for ask in asks]
         numbers = [number for ask in asks for number in (ask.cost, ask.quota, PERIOD_SECONDS * 1000)]
         try:
-            answers = await self._breaker.call(self._ask(keys, numbers))
+            answers = await self._breaker.call(TAKE.call(self._redis, keys, numbers))
         except RedisAway:
             return [self._from_own(ask) for ask in asks]
         return [Verdict(bool(granted), left, full / 1000, enough / 1000) for granted, left, full, enough in answers]
-
-    async def _ask(self, keys: list[str], numbers: list[int]) -> list[tuple[int, int, int, int]]:
-        try:
-            return await self._redis.evalsha(TAKE_DIGEST, len(keys), *keys, *numbers)  # type: ignore[arg-type, misc, no-any-return]
-        except NoScriptError:
-            return await self._redis.eval(TAKE, len(keys), *keys, *numbers)  # type: ignore[arg-type, misc, no-any-return]
 
     def _from_own(self, ask: _Ask) -> Verdict:
         now = self._now()

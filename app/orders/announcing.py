@@ -17,9 +17,10 @@ from redis.asyncio.client import Pipeline
 
 from app.background import ended, lasting
 from app.connections import REDIS_AWAY
+from app.lua import Argument
 from app.orders.lifecycle import TERMINAL
 from app.orders.model import OrderEvent
-from app.orders.scripts import ANNOUNCE, Argument, pipelined
+from app.orders.scripts import ANNOUNCE, pipelined
 
 CHANNEL = "engine:events"
 BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner

@@ -14,7 +14,8 @@ from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.orders.scripts import CLAIM, DEPTH, ENQUEUE, FINISH, PRIME, PULSE, RENEW, Argument
+from app.lua import Argument
+from app.orders.scripts import CLAIM, DEPTH, ENQUEUE, FINISH, PRIME, PULSE, RENEW
 
 STARTS = "engine:starts"  # in line for a start; this is arq's queue
 CHECKS = "engine:checks"  # submitted: in line for the truth about their swap, ahead of all, without a start

@@ -1,7 +1,6 @@
-"""The Lua scripts: what must happen in Redis as one step."""
+"""The scripts of orders: their line, and their announcements."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +8,18 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
-Argument = str | bytes | int | float
+from app.lua import Script
 
+HERE = Path(__file__).parent
 
-class Script:
-    """One script, called by its digest: its text travels only when Redis does not know it (any more)."""
-
-    def __init__(self, name: str) -> None:
-        self.text = (Path(__file__).parent / f"{name}.lua").read_text()
-        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def on(self, pipe: Pipeline, keys: Sequence[str], arguments: Sequence[Argument]) -> None:
-        """As part of a pipeline; see `pipelined`."""
-        pipe.evalsha(self.digest, len(keys), *keys, *arguments)  # type: ignore[arg-type]
-
-    async def call(self, redis: Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        try:
-            return await redis.evalsha(self.digest, len(keys), *keys, *arguments)  # type: ignore[arg-type, misc]
-        except NoScriptError:
-            return await redis.eval(self.text, len(keys), *keys, *arguments)  # type: ignore[arg-type, misc]
-
-
-ANNOUNCE = Script("announce")
-CLAIM = Script("claim")
-DEPTH = Script("depth")
-ENQUEUE = Script("enqueue")
-FINISH = Script("finish")
-PRIME = Script("prime")
-PULSE = Script("pulse")
-RENEW = Script("renew")
+ANNOUNCE = Script(HERE / "announce.lua")
+CLAIM = Script(HERE / "claim.lua")
+DEPTH = Script(HERE / "depth.lua")
+ENQUEUE = Script(HERE / "enqueue.lua")
+FINISH = Script(HERE / "finish.lua")
+PRIME = Script(HERE / "prime.lua")
+PULSE = Script(HERE / "pulse.lua")
+RENEW = Script(HERE / "renew.lua")
 
 
 async def pipelined(redis: Redis, fill: Callable[[Pipeline], None]) -> list[Any]:
