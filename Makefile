@@ -2,7 +2,7 @@
 # All paths are relative: the clone may lie in a path with a space in it.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-postman chaos check migration lock .venv clean help
+.PHONY: up dev test test-postman chaos bench check migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -24,6 +24,10 @@ test-postman: .venv  ## The Postman collection against a running engine; needs n
 
 chaos: .venv  ## The whole battery of faults, about 12 minutes; its table goes into docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)
+
+bench: .venv  ## The engine beside a peer, measured; the tables go into docs/performance.md; needs node and npm
+	@npm ci --prefix tests/bench/peer --no-audit --no-fund --silent
+	@.venv/bin/python -m tests.bench --write $(args)
 
 check: .venv  ## Style, strict types, who may import whom, and the unit tests
 	@.venv/bin/ruff format --check .

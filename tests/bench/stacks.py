@@ -1,0 +1,243 @@
+"""The servers, and on them the engine and its peer: each an API process and workers, told apart by data only."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from redis.asyncio import Redis
+
+from app.local import binaries, servers
+from app.local.guard import Guard, Stage
+from app.local.premises import Premises, occupy
+from app.local.servers import Server
+from app.serving import INHERITED, listen
+from migrations.upgrade import upgrade
+from tests.bench.client import CLONE
+
+PEER = Path(__file__).parent / "peer"
+START_SECONDS = 30.0
+
+# Nothing simulated takes time, nothing is limited; everything else is as it comes.
+FREE = {
+    "API_MAX_ORDERS_PER_MIN": "0",
+    "QUEUE_MAX_PER_MIN": "0",
+    "QUEUE_MAX_PER_OWNER": "1000000",
+    "QUEUE_MAX_DEPTH": "1000000",
+    "MAX_SOCKETS_PER_OWNER": "20000",
+    "MOCK_QUOTE_MS": "0",
+    "MOCK_EXECUTION_MS_MIN": "0",
+    "MOCK_EXECUTION_MS_MAX": "0",
+    "WORKER_CONCURRENCY": "10",
+    "LOG_FORMAT": "json",  # as in production
+}
+
+
+@dataclass
+class Side:
+    """One of the two: what it runs, and where it keeps its orders."""
+
+    name: str
+    commands: Mapping[str, list[str]]  # of "api" and of "worker"
+    book: asyncpg.Pool
+    redis: Redis
+    environment: dict[str, str]
+    home: Path
+    guard: Guard
+    servers: tuple[int, int]  # the pids of Postgres and Redis
+    port: int
+    inherits: tuple[int, ...] = ()
+    api: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    async def start_api(self, **settings: str) -> None:
+        self.api = self._start("api", settings)
+        deadline = time.monotonic() + START_SECONDS
+        while not await self._lives():
+            if self.api.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the API of the {self.name} did not start:\n{self.last_words('api')}")
+            await asyncio.sleep(0.02)
+
+    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        self.workers.append(self._start("worker", settings))
+        return self.workers[-1]
+
+    async def stop_workers(self) -> None:
+        stopping, self.workers = self.workers, []
+        for process in stopping:
+            await self.end(process, signal.SIGTERM)
+
+    async def stop(self) -> None:
+        await self.stop_workers()
+        if self.api:
+            await self.end(self.api, signal.SIGTERM)
+            self.api = None
+
+    async def end(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+        process.send_signal(how)
+        deadline = time.monotonic() + 15
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
+            await asyncio.sleep(0.01)
+        self.guard.forget(process)
+
+    async def empty(self) -> None:
+        """No orders, and nothing left over for the database to do while somebody measures."""
+        await self.book.execute("TRUNCATE orders CASCADE")
+        if await self.book.fetchval("SELECT to_regclass('chain.transactions')"):
+            await self.book.execute("TRUNCATE chain.transactions")
+        await self.redis.flushdb()
+        await self.book.execute("CHECKPOINT")
+
+    def last_words(self, role: str) -> str:
+        return "\n".join((self.home / f"{self.name}-{role}.log").read_text(errors="replace").splitlines()[-15:])
+
+    def _start(self, role: str, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with (self.home / f"{self.name}-{role}.log").open("ab") as log:
+            process = subprocess.Popen(
+                self.commands[role],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                env=_clean() | self.environment | dict(settings),
+                pass_fds=self.inherits,
+                start_new_session=True,
+            )
+        self.guard.watch(process, signal.SIGTERM, Stage.PROCESSES)
+        return process
+
+    async def _lives(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(b"GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+            async with asyncio.timeout(1):
+                answer = await reader.read()
+            writer.close()
+        except (OSError, TimeoutError):
+            return False
+        return answer.startswith(b"HTTP/1.1 200")
+
+
+@dataclass
+class Machine:
+    """Durable servers as `engine up` has them, and whoever is measured on them."""
+
+    home: Path
+    guard: Guard
+    premises: Premises
+    postgres: Server
+    redis: Server
+    engine: Side
+    peer: Side | None
+
+    @property
+    def sides(self) -> list[Side]:
+        return [self.engine, self.peer] if self.peer else [self.engine]
+
+    @property
+    def programs(self) -> Path:
+        """Where pgbench is."""
+        return binaries.postgres(self.premises.account)
+
+
+@contextlib.asynccontextmanager
+async def machine(*, with_peer: bool = True, commit_times: bool = False) -> AsyncIterator[Machine]:
+    """`commit_times`: Postgres notes of each transaction when it was committed."""
+    home = _home()
+    guard = Guard(removes=home)
+    async with contextlib.AsyncExitStack() as closing:
+        closing.callback(guard.end)
+        premises = occupy(home, durable=True)
+        postgres = servers.start_postgres(premises, guard)
+        redis = servers.start_valkey(premises, guard)
+        await asyncio.gather(servers.answers(postgres), servers.answers(redis))
+        if commit_times:
+            postgres = await _noting_commits(postgres, premises, guard)
+        listener = closing.enter_context(listen("127.0.0.1", 0))
+        await asyncio.to_thread(upgrade, postgres.url)
+        shared = home, guard, (postgres.process.pid, redis.process.pid)
+        engine = await _side(closing, "engine", postgres.url, redis.url, *shared, port=listener.getsockname()[1])
+        engine.commands = {role: [sys.executable, "-P", "-m", "app.cli", role] for role in ("api", "worker")}
+        engine.environment |= {INHERITED: str(listener.fileno()), "ENGINE_HOME": str(home / "engine")}
+        engine.inherits = (listener.fileno(),)
+        peer = None
+        if with_peer and peer_is_installed():
+            await engine.book.execute("CREATE DATABASE peer")
+            peer = await _side(
+                closing, "peer", _path(postgres.url, "peer"), _path(redis.url, "1"), *shared, port=_free_port()
+            )
+            peer.commands = {role: ["node", str(PEER / f"{role}.js")] for role in ("api", "worker")}
+            peer.environment |= {"PORT": str(peer.port), "NODE_ENV": "production"}
+            await peer.book.execute(await asyncio.to_thread((PEER / "schema.sql").read_text))
+        made = Machine(home, guard, premises, postgres, redis, engine, peer)
+        yield made
+
+
+def peer_is_installed() -> bool:
+    return shutil.which("node") is not None and (PEER / "node_modules").is_dir()
+
+
+async def _side(
+    closing: contextlib.AsyncExitStack,
+    name: str,
+    postgres: str,
+    redis: str,
+    home: Path,
+    guard: Guard,
+    servers: tuple[int, int],
+    *,
+    port: int,
+) -> Side:
+    book = await asyncpg.create_pool(postgres, min_size=0, max_size=4)
+    closing.callback(book.terminate)
+    bell = Redis.from_url(redis)
+    closing.push_async_callback(bell.aclose)
+    environment = FREE | {"DATABASE_URL": postgres, "REDIS_URL": redis}
+    return Side(name, {}, book, bell, environment, home, guard, servers, port)
+
+
+async def _noting_commits(postgres: Server, premises: Premises, guard: Guard) -> Server:
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    await connection.close()
+    postgres.process.send_signal(signal.SIGINT)
+    await asyncio.to_thread(postgres.process.wait)
+    guard.forget(postgres.process)
+    again = servers.start_postgres(premises, guard)
+    await servers.answers(again)
+    return again
+
+
+def _home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="engine-bench-"))
+    home.chmod(0o711)  # as root, Postgres runs as somebody else
+    return home
+
+
+def _clean() -> dict[str, str]:
+    """Ours, without what a developer may have set for an engine; a .env is not read, the processes run elsewhere."""
+    foreign = ("DATABASE_", "DB_", "REDIS_", "MOCK_", "QUEUE_", "API_", "ENGINE_", "WORKER_", "LOG_", "MAX_", "PG")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | {"PYTHONPATH": str(CLONE)}
+
+
+def _path(url: str, name: str) -> str:
+    """The same server, another of its databases."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _free_port() -> int:
+    with listen("127.0.0.1", 0) as probe:
+        return int(probe.getsockname()[1])
