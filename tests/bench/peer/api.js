@@ -1,0 +1,92 @@
+// The peer's API: an order is answered when it is in Postgres and in the queue.
+import { createHash, randomUUID } from 'node:crypto'
+import { Queue } from 'bullmq'
+import Fastify from 'fastify'
+import { CHANNEL, PREFIX, QUEUE, connect } from './bell.js'
+import { byKey, openPool, place, told } from './book.js'
+import { listen } from './listeners.js'
+import { baseUnits, known } from './markets.js'
+
+const pool = openPool(Number(process.env.PEER_API_POOL ?? 16))
+const redis = connect({ enableAutoPipelining: process.env.PEER_PIPELINING !== '0' })
+const queue = new Queue(QUEUE, {
+  connection: redis,
+  prefix: PREFIX,
+  skipMetasUpdate: true,
+  streams: { events: { maxLen: 1 } },
+  defaultJobOptions: { removeOnComplete: true, removeOnFail: 1000, attempts: 3, backoff: { type: 'exponential', delay: 2000 } }
+})
+
+const app = Fastify({ logger: false, ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
+
+const body = {
+  type: 'object',
+  required: ['tokenIn', 'tokenOut', 'amount'],
+  additionalProperties: false,
+  properties: {
+    tokenIn: { type: 'string', maxLength: 44 },
+    tokenOut: { type: 'string', maxLength: 44 },
+    amount: { type: ['number', 'string'] },
+    slippageBps: { type: 'integer', minimum: 0, maximum: 10000 },
+    orderType: { type: 'string', enum: ['market'] }
+  }
+}
+const answer = {
+  type: 'object',
+  properties: {
+    success: { type: 'boolean' },
+    orderId: { type: 'string' },
+    status: { type: 'string' },
+    message: { type: 'string' },
+    wsUrl: { type: 'string' },
+    createdAt: { type: 'string' },
+    idempotent: { type: 'boolean' }
+  }
+}
+
+function said(request, id, status, createdAt, idempotent) {
+  return {
+    success: true,
+    orderId: id,
+    status,
+    message: 'Order queued successfully',
+    wsUrl: `ws://${request.headers.host}/api/orders/execute?orderId=${id}`,
+    createdAt,
+    idempotent
+  }
+}
+
+const refuse = (reply, code, detail) => reply.code(code).send({ status: code, detail })
+
+app.post('/api/orders/execute', { schema: { body, response: { 200: answer, 202: answer } } }, async (request, reply) => {
+  const { tokenIn, tokenOut, amount, slippageBps = 50 } = request.body
+  if (!known(tokenIn) || !known(tokenOut) || tokenIn === tokenOut) return refuse(reply, 422, 'unsupported pair')
+  const amountIn = baseUnits(tokenIn, String(amount))
+  if (amountIn === undefined) return refuse(reply, 422, 'amount is not one')
+  const key = request.headers['idempotency-key'] ?? null
+  const fingerprint = key && createHash('sha256').update(JSON.stringify([tokenIn, tokenOut, `${amountIn}`, slippageBps])).digest('hex')
+  const id = randomUUID()
+  const order = { id, owner: 'local', tokenIn, tokenOut, amountIn: `${amountIn}`, slippageBps, key, fingerprint }
+  const at = await place(pool, order)
+  if (at === undefined) {
+    const before = await byKey(pool, order.owner, key)
+    if (before.fingerprint !== fingerprint) return refuse(reply, 422, 'this key has another order')
+    reply.code(200)
+    return said(request, before.id, before.status, before.created_at, true)
+  }
+  // On one connection: whoever listens hears of it before a worker can have it.
+  redis.publish(CHANNEL, told(id, 1, 'pending', at)).catch(() => {})
+  await queue.add('execute', { tokenIn, tokenOut, amountIn: order.amountIn, slippageBps }, { jobId: id })
+  reply.code(202)
+  return said(request, id, 'pending', at, false)
+})
+
+app.get('/health/live', async () => ({ status: 'ok' }))
+
+await listen(app.server, pool)
+await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT), backlog: 2048 })
+
+process.on('SIGTERM', async () => {
+  await app.close()
+  process.exit(0)
+})
