@@ -8,12 +8,16 @@ import time
 from types import FrameType
 
 from tests.bench import page
-from tests.bench.rows import Found, Plan, Row, flow, post
+from tests.bench.client import ClientFailed
+from tests.bench.rows import Found, NotSo, Plan, Row, flow, idle, limits, live, post
 from tests.bench.stacks import peer_is_installed
 
 ROWS: dict[str, Row] = {
+    "limits": limits.run,
     "post": post.run,
     "flow": flow.run,
+    "idle": idle.run,
+    "live": live.run,
 }
 
 
@@ -22,7 +26,10 @@ async def run(names: list[str], plan: Plan) -> dict[str, Found]:
     for name in names:
         began = time.monotonic()
         print(f"{name} …", flush=True)
-        found[name] = await ROWS[name](plan)
+        try:
+            found[name] = await ROWS[name](plan)
+        except (NotSo, ClientFailed, RuntimeError) as error:
+            found[name] = Found([], notes=[f"**`{name}` was not measured**: {error}"])
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     return found
 
@@ -50,6 +57,7 @@ def main() -> None:
     print(f"\n{told}")
     if chosen.write:
         page.write(told)
+    sys.exit(0 if all(row.lines for row in found.values()) else 1)
 
 
 def interrupted(_signal: int, _frame: FrameType | None) -> None:

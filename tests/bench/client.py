@@ -15,9 +15,10 @@ from typing import Any
 
 CLONE = Path(__file__).resolve().parents[2]
 MOST_BYTES = 1 << 24  # in an answer
+FAILED = "failed"
 
 
-class Refused(Exception):
+class ClientFailed(Exception):
     """What went wrong over there."""
 
 
@@ -33,10 +34,10 @@ class Client:
         await stdin.drain()
         line = await stdout.readline()
         if not line:
-            raise Refused(f"the client process ended during {what}")
+            raise ClientFailed(f"the client process ended during {what}")
         answer: dict[str, Any] = json.loads(line)
-        if "refused" in answer:
-            raise Refused(f"{what}: {answer['refused']}")
+        if FAILED in answer:
+            raise ClientFailed(f"{what}: {answer[FAILED]}")
         return answer
 
 
@@ -63,9 +64,14 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def answer_lines() -> None:
-    from tests.bench import load
+    from tests.bench import listening, load, setting
 
-    can: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {"post": load.post}
+    can: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+        "post": load.post,
+        "idle": listening.idle,
+        "live": listening.live,
+        "set": setting.set_all,
+    }
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=MOST_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -74,7 +80,7 @@ async def answer_lines() -> None:
         try:
             answer = await can[told.pop("what")](**told)
         except Exception as error:
-            answer = {"refused": f"{type(error).__name__}: {error}"}
+            answer = {FAILED: f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
 
 

@@ -6,7 +6,7 @@ It has to be cheaper than anything it measures, so it speaks HTTP by hand and re
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 PATIENCE = 120.0  # seconds without the end of a run
@@ -21,46 +21,23 @@ def request(port: int, path: str, body: str) -> bytes:
     return f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{kind}content-length: {len(body)}\r\n\r\n{body}".encode()
 
 
-class Run:
-    """`count` requests, each sent when an answer made room for it."""
-
-    def __init__(self, request: bytes, count: int) -> None:
-        self.request = request
-        self.left = count
-        self.waiting = count
-        self.statuses: Counter[bytes] = Counter()
-        self.seconds: list[float] = []
-        self.done = asyncio.get_running_loop().create_future()
-
-    def answered(self, status: bytes, took: float) -> None:
-        self.statuses[status] += 1
-        self.seconds.append(took)
-        self.waiting -= 1
-        if not self.waiting and not self.done.done():
-            self.done.set_result(None)
-
-    def broke(self, why: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(why)
-
-
 class Connection(asyncio.Protocol):
-    """One request in flight at a time."""
+    """One request in flight at a time; told are the status and the body."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, answered: "Callable[[Connection, bytes, bytes], None]", lost: Callable[[], None]) -> None:
+        self._answered = answered
+        self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._read = b""
-        self._sent_at = 0.0
+        self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
-    def send(self) -> None:
-        if self._run.left and self._transport:
-            self._run.left -= 1
-            self._sent_at = time.perf_counter()
-            self._transport.write(self._run.request)
+    def send(self, request: bytes) -> None:
+        assert self._transport
+        self.sent_at = time.perf_counter()
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._read = data = self._read + data if self._read else data
@@ -68,12 +45,14 @@ class Connection(asyncio.Protocol):
         if head < 0 or len(data) < head + 4 + length(data, head):
             return
         self._read = b""
-        self._run.answered(data[9:12], time.perf_counter() - self._sent_at)
-        self.send()
+        self._answered(self, data[9:12], data[head + 4 :])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._run.waiting:
-            self._run.broke(exc or ConnectionError("the server closed a connection"))
+        self._lost()
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
 
 
 def length(answer: bytes, head: int) -> int:
@@ -86,29 +65,70 @@ def length(answer: bytes, head: int) -> int:
     raise ValueError("an answer without a content-length")
 
 
-async def post(port: int, path: str, body: str, count: int, in_flight: int) -> dict[str, Any]:
-    """What the answers were, how fast they came, and what this cost here."""
-    run = Run(request(port, path, body), count)
+class Run:
+    """`count` requests, each sent when an answer made room for it."""
+
+    def __init__(self, request: bytes, count: int) -> None:
+        self._request = request
+        self._left = count
+        self.waiting = count
+        self.statuses: Counter[bytes] = Counter()
+        self.seconds: list[float] = []
+        self.bodies: list[bytes] | None = None
+        self.done = asyncio.get_running_loop().create_future()
+
+    def next(self, connection: Connection) -> None:
+        if self._left:
+            self._left -= 1
+            connection.send(self._request)
+
+    def answered(self, connection: Connection, status: bytes, body: bytes) -> None:
+        self.seconds.append(time.perf_counter() - connection.sent_at)
+        self.next(connection)
+        self.statuses[status] += 1
+        if self.bodies is not None:
+            self.bodies.append(body)
+        self.waiting -= 1
+        if not self.waiting and not self.done.done():
+            self.done.set_result(None)
+
+    def lost(self) -> None:
+        if self.waiting and not self.done.done():
+            self.done.set_exception(ConnectionError("the server closed a connection"))
+
+
+async def perform(run: Run, port: int, in_flight: int) -> float:
+    """Runs it to its end; how long that took."""
     loop = asyncio.get_running_loop()
-    opened = [await loop.create_connection(lambda: Connection(run), "127.0.0.1", port) for _ in range(in_flight)]
-    cpu, began_at, began = time.process_time(), time.time(), time.perf_counter()
-    for _, connection in opened:
-        connection.send()
+    opened = []
+    for _ in range(in_flight):
+        _, connection = await loop.create_connection(lambda: Connection(run.answered, run.lost), "127.0.0.1", port)
+        opened.append(connection)
+    began = time.perf_counter()
+    for connection in opened:
+        run.next(connection)
     try:
         async with asyncio.timeout(PATIENCE):
             await run.done
     except TimeoutError:
-        raise TooSlow(f"{run.waiting} of {count} requests were not answered in {PATIENCE:.0f} s") from None
-    seconds = time.perf_counter() - began
-    cpu = time.process_time() - cpu
-    for transport, _ in opened:
-        transport.close()
+        raise TooSlow(f"{run.waiting} requests were not answered in {PATIENCE:.0f} s") from None
+    took = time.perf_counter() - began
+    for connection in opened:
+        connection.close()
+    return took
+
+
+async def post(port: int, path: str, body: str, count: int, in_flight: int) -> dict[str, Any]:
+    """What the answers were, how fast they came, and what this cost here."""
+    run = Run(request(port, path, body), count)
+    cpu, began_at = time.process_time(), time.time()
+    seconds = await perform(run, port, in_flight)
     return {
         "began_at": began_at,
         "per_second": count / seconds,
         "p50_ms": percentile(run.seconds, 50) * 1000,
         "p99_ms": percentile(run.seconds, 99) * 1000,
-        "cpu_us": cpu / count * 1e6,
+        "cpu_us": (time.process_time() - cpu) / count * 1e6,
         "statuses": {status.decode(): seen for status, seen in run.statuses.items()},
     }
 

@@ -176,7 +176,7 @@ async def machine(*, with_peer: bool = True, commit_times: bool = False) -> Asyn
         if with_peer and peer_is_installed():
             await engine.book.execute("CREATE DATABASE peer")
             peer = await _side(
-                closing, "peer", _path(postgres.url, "peer"), _path(redis.url, "1"), *shared, port=_free_port()
+                closing, "peer", _path(postgres.url, "peer"), _path(redis.url, "1"), *shared, port=free_port()
             )
             peer.commands = {role: ["node", str(PEER / f"{role}.js")] for role in ("api", "worker")}
             peer.environment |= {"PORT": str(peer.port), "NODE_ENV": "production"}
@@ -238,6 +238,6 @@ def _path(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with listen("127.0.0.1", 0) as probe:
         return int(probe.getsockname()[1])

@@ -67,7 +67,10 @@ export async function listen(server, pool) {
     sockets.handleUpgrade(request, socket, head, (opened) => {
       opened.on('error', () => {})
       if (url.pathname === '/api/stream') {
-        ofAll.add(opened)
+        opened.on('message', () => {
+          ofAll.add(opened)
+          opened.send('{"type":"subscribed","orders":"all"}')
+        })
         opened.on('close', () => ofAll.delete(opened))
         return
       }

@@ -1,0 +1,127 @@
+"""What this machine can do at most, with nothing of ours in the way."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from app.local.guard import Stage
+from tests.bench import bare
+from tests.bench.client import CLONE, client
+from tests.bench.rows import IN_FLIGHT, ORDER, Found, Plan, must
+from tests.bench.stacks import Machine, free_port, machine
+from tests.bench.table import ENGINE, Line
+
+CLIENTS = (1, 10, 32)
+SECONDS = 3
+REQUESTS = 20_000
+PIPELINED = 16  # commands of one connection on their way
+BARE = {"empty": "load tool against an empty server", "uvicorn": "bare uvicorn", "node": "bare node:http"}
+
+
+async def run(plan: Plan) -> Found:
+    rounds = min(plan.rounds, 3)
+    inserts = {n: Line(f"INSERT commits, {n} client{'s' * (n > 1)}", "per second") for n in CLIENTS}
+    syncs = Line("fdatasync after 8 KiB", "per second")
+    sets = {n: Line(f"Redis SET, {n} connection{'s' * (n > 1)}, {PIPELINED} pipelined", "per second") for n in (1, 10)}
+    kinds = [kind for kind in BARE if kind != "node" or shutil.which("node")]
+    https = {kind: Line(f"{BARE[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
+    cost = Line("… which costs the load tool", "µs per request")
+    async with machine(with_peer=False) as here, client() as clients:
+        await here.engine.book.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
+        for _ in range(rounds):
+            for number, line in inserts.items():
+                line.add(ENGINE, await asyncio.to_thread(insert_commits, here, number))
+            syncs.add(ENGINE, await asyncio.to_thread(fdatasyncs))
+            for number, line in sets.items():
+                seen = await clients.ask("set", url=here.redis.url, connections=number, pipelined=PIPELINED)
+                line.add(ENGINE, seen["per_second"])
+            for kind, line in https.items():
+                async with serving(here, kind) as port:
+                    seen = await clients.ask(
+                        "post", port=port, path="/", body=ORDER, count=REQUESTS, in_flight=IN_FLIGHT
+                    )
+                line.add(ENGINE, seen["per_second"])
+                if kind == "empty":
+                    cost.add(ENGINE, seen["cpu_us"])
+    return Found([*inserts.values(), syncs, *sets.values(), *https.values(), cost])
+
+
+def insert_commits(here: Machine, clients: int) -> float:
+    """By pgbench, prepared; the row is as long as an order's event."""
+    at = urlsplit(here.postgres.url)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(f"INSERT INTO commits (what) VALUES ('{'x' * 200}');\n")
+        script.flush()
+        done = subprocess.run(
+            [
+                here.programs / "pgbench",
+                *("--no-vacuum", "--protocol", "prepared", "--file", script.name, "--time", str(SECONDS)),
+                *(
+                    "--client",
+                    str(clients),
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(at.port),
+                    "--username",
+                    str(at.username),
+                ),
+                at.path.lstrip("/"),
+            ],
+            env=os.environ | {"PGPASSWORD": at.password or ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    found = re.search(r"tps = ([0-9.]+) \(without", done.stdout)
+    must(found is not None, f"pgbench: {done.stderr.strip()[-200:]}")
+    assert found
+    return float(found[1])
+
+
+def fdatasyncs() -> float:
+    with tempfile.TemporaryFile() as file:
+        page, count, began = b"x" * 8192, 0, time.perf_counter()
+        while (took := time.perf_counter() - began) < 1:
+            os.pwrite(file.fileno(), page, count % 2048 * 8192)
+            os.fdatasync(file.fileno())
+            count += 1
+    return count / took
+
+
+@contextlib.asynccontextmanager
+async def serving(here: Machine, kind: str) -> AsyncIterator[int]:
+    port = free_port()
+    process = start(here, bare.command(kind, port))
+    try:
+        while not await answers(port):
+            must(process.poll() is None, f"{BARE[kind]} did not start")
+            await asyncio.sleep(0.02)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+        here.guard.forget(process)
+
+
+def start(here: Machine, command: list[str]) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(command, cwd=CLONE, start_new_session=True)
+    here.guard.watch(process, signal.SIGKILL, Stage.PROCESSES)
+    return process
+
+
+async def answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
