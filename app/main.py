@@ -3,12 +3,9 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
 
 from app import metrics, production
 from app.access.callers import LOOPBACK, Doorkeeper
@@ -27,6 +24,7 @@ from app.api import (
     openapi,
     operator,
     orders,
+    page,
     placing,
     problems,
     rehearsing,
@@ -55,8 +53,6 @@ from app.settings import Settings, SettingsError, load
 from migrations.upgrade import newest_revision
 
 log = logging.getLogger("engine.api")
-
-WEB = Path(__file__).parent / "web"
 
 ABOUT = """
 Executes market orders on the better of two (mock) Solana venues, Raydium and Meteora.
@@ -91,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     docs.install(app)
+    page.install(app)
     for module in (
         *(streams, placing, orders, stream_all, tickets, older_clients),
         *(dead_letters, rehearsing, market, operator, health, asyncapi),
@@ -98,11 +95,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Not `include_router`, which would look for the route of each request twice.
         app.router.routes.extend(module.router.routes)
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(WEB / "index.html")
-
-    app.mount("/web", StaticFiles(directory=WEB), name="web")
     app.add_middleware(gate.Gate)
     app.add_middleware(
         CORSMiddleware,
