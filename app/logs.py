@@ -97,8 +97,9 @@ class Lines(logging.StreamHandler[TextIO]):
 
 def configure(settings: Settings) -> None:
     """Everything goes to stdout, as one stream of lines."""
-    # Found out anew for each record otherwise, and never shown.
+    # Found out anew for each record otherwise, and never shown (see "Optimization" in Python's logging HOWTO).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and settings.engine_mode == "production")
     handler = Lines(sys.stdout)
     handler.setFormatter(JsonLines() if as_json else ConsoleLines())

@@ -56,9 +56,8 @@ class Hold:
         if event is None:
             return
         measuring.moved(order, event, self._began)
-        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at)
-        if step.floor_out is not None and order.floor_out is None:
-            self.order = replace(self.order, floor_out=step.floor_out)
+        floor = step.floor_out if order.floor_out is None else order.floor_out
+        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at, floor_out=floor)
         self.tell(event)
 
     def tell(self, event: OrderEvent) -> None:

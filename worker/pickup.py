@@ -93,8 +93,11 @@ class Pickup(Worker):
                 await self._run_for_ever()
         finally:
             await ended(*self._helpers)
-            if self.tasks:  # with Redis away they would never end; the book has them back already
-                await asyncio.wait(list(self.tasks.values()), timeout=LAST_WORDS_SECONDS)
+            with contextlib.suppress(TimeoutError):  # with Redis away; the book has the orders back already
+                async with asyncio.timeout(LAST_WORDS_SECONDS):
+                    while self.tasks:
+                        await asyncio.wait(list(self.tasks.values()))
+                    await self._finish.settled()
             with contextlib.suppress(*REDIS_AWAY):
                 async with asyncio.timeout(1):
                     await self._line.pulse(token=self.token, running=0, seconds=0)
@@ -162,7 +165,7 @@ class Pickup(Worker):
         except Exception:
             log.exception("a job failed", extra={"order": job.order})
         try:
-            await asyncio.shield(self._finish(_Finished(job, ending)))
+            await self._finish(_Finished(job, ending))
         except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
             log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.parts import base_url
+from app.api.parts import sockets_base
 from app.api.showing import as_json
 
 router = APIRouter()
@@ -224,4 +224,4 @@ def _channel(name: str) -> dict[str, Any]:
 
 @router.get("/asyncapi.json", include_in_schema=False)
 async def asyncapi(request: Request) -> Response:
-    return as_json(document(base_url(request, sockets=True), request.app.version))
+    return as_json(document(sockets_base(request), request.app.version))

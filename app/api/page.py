@@ -48,4 +48,3 @@ def install(app: FastAPI) -> None:
         return await files.get_response("index.html", request.scope)
 
     app.mount("/web", files, name="web")
-

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import Request, WebSocket
+from fastapi import Request
+from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
 
 from app.access.callers import Caller, Doorkeeper, NotAllowed
@@ -66,7 +68,7 @@ def operators_only(who: Caller) -> None:
 
 def socket_urls(request: Request, who: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
     """Where an order's socket is; with a ticket for `owner`'s order (default: the caller's) where one is needed."""
-    base, doorkeeper = base_url(request, sockets=True), parts(request).doorkeeper
+    base, doorkeeper = sockets_base(request), parts(request).doorkeeper
 
     def url(order: UUID) -> str:
         plain = f"{base}/api/orders/execute?orderId={order}"
@@ -75,14 +77,23 @@ def socket_urls(request: Request, who: Caller, *, owner: str | None = None) -> C
     return url
 
 
-def base_url(connection: Request | WebSocket, *, sockets: bool = False) -> str:
-    """Where clients reach this engine: PUBLIC_URL, or else the way this caller came."""
+def sockets_base(connection: HTTPConnection) -> str:
+    """Where clients reach this engine's sockets: PUBLIC_URL, or else the way this caller came."""
     if public := parts(connection).settings.public_url:
-        url = public.rstrip("/")
-    else:
-        url = f"{connection.url.scheme}://{connection.url.netloc}"
-    if not sockets:
-        return url
+        return _sockets_at(public.rstrip("/"))
+    scope = connection.scope
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    return _came_by(scope["scheme"], host, scope.get("server"))
+
+
+@lru_cache(maxsize=64)  # callers come by few names
+def _came_by(scheme: str, host: bytes | None, server: tuple[str, int] | None) -> str:
+    headers = [] if host is None else [(b"host", host)]
+    url = URL(scope={"scheme": scheme, "server": server, "path": "", "headers": headers})
+    return _sockets_at(str(url))
+
+
+def _sockets_at(url: str) -> str:
     split = urlsplit(url)
     scheme = "wss" if split.scheme in ("https", "wss") else "ws"
     return f"{scheme}://{split.netloc}{split.path}"

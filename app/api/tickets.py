@@ -11,7 +11,7 @@ from app.access.tickets import SECONDS, STREAM
 from app.api.bodies import read_object
 from app.api.checking import order_uuid
 from app.api.openapi import body, problems
-from app.api.parts import base_url, caller, parts
+from app.api.parts import caller, parts, sockets_base
 from app.api.problems import Problem, unknown_order
 from app.api.showing import as_json
 from app.api.wire import Answer
@@ -39,7 +39,7 @@ class Ticket(Answer):
 async def ticket(request: Request) -> Response:
     """`{"orderId": …}` for the sockets of that order, `{"scope": "stream"}` for `/api/stream`; good for a minute."""
     here, who, wanted = parts(request), caller(request), await read_object(request)
-    sockets = base_url(request, sockets=True)
+    sockets = sockets_base(request)
     match wanted:
         case {"scope": "stream"} if len(wanted) == 1:
             scope, url = STREAM, f"{sockets}/api/stream?"

@@ -2,14 +2,17 @@
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_FIVE_PAIRS = 58**10  # as much as fits a machine word: each division of a large number costs its whole length
 
 
 def encode(data: bytes) -> str:
     """Base58 without a checksum; leading zero bytes become leading ones."""
     number, pairs = int.from_bytes(data, "big"), []
     while number:
-        number, rest = divmod(number, 58 * 58)
-        pairs.append(_PAIRS[rest])
+        number, rest = divmod(number, _FIVE_PAIRS)
+        for _ in range(5):
+            rest, pair = divmod(rest, 58 * 58)
+            pairs.append(_PAIRS[pair])
     digits = "".join(reversed(pairs)).lstrip("1")
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
 

@@ -1,9 +1,10 @@
 """The chain as the engine sees it: sign, send, ask. Values, pure functions, and one protocol."""
 
-import json
 from dataclasses import dataclass
 from hashlib import sha512
 from typing import Any, Literal, Protocol
+
+import orjson
 
 from app.dex import base58
 from app.dex.quotes import BuiltSwap
@@ -79,7 +80,7 @@ class Chain(Protocol):
 def sign(swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
     """Sign for one attempt of one order: pure, so the same input has the same 64-byte signature."""
     content = [memo, attempt, blockhash.hash, blockhash.last_valid_height, swap.to_json()]
-    digest = bytearray(sha512(json.dumps(content, sort_keys=True).encode()).digest())
+    digest = bytearray(sha512(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest())
     digest[0] |= 0x80  # shorter numbers have fewer digits in base58; this keeps every signature at 88
     return SignedSwap(base58.encode(bytes(digest)), swap, memo, blockhash.last_valid_height)
 

@@ -91,8 +91,7 @@ class MockChain:
 
     async def blockhash(self) -> Blockhash:
         """The newest one; of a chain with failures, sometimes one from a node that lags far behind."""
-        async with self._answering("rpc_timeout"):
-            slot = await self._now_ms() // self._conditions.block_ms
+        slot = await self._now_ms("rpc_timeout") // self._conditions.block_ms
         age = 0
         if self._nodes.random() < self._conditions.stale_rate:
             age = BLOCKHASH_LIFE - STALE_LIFE
@@ -101,9 +100,7 @@ class MockChain:
 
     async def send(self, signed: SignedSwap) -> None:
         """Decide what becomes of a swap, once: sending it again changes nothing. Too late, it is as if never sent."""
-        async with self._answering("outcome_unknown"):
-            now_ms = await self._now_ms()
-        decided = fate(signed, now_ms, self._conditions, self._fill)
+        decided = fate(signed, await self._now_ms("outcome_unknown"), self._conditions, self._fill)
         await self._write(
             {
                 "signature": signed.signature,
@@ -152,12 +149,13 @@ class MockChain:
             raise DexError("venue_unavailable", "The chain knows no such venue.")
         return venue.fill(swap, slot)
 
-    async def _now_ms(self) -> int:
+    async def _now_ms(self, code: str) -> int:
         """The database's clock. Read lately, it is read on from there: for less than a block, and never ahead."""
         since = (time.monotonic() - self._read_at) * 1000
         if since < self._conditions.block_ms:
             return self._clock_ms + int(since)
-        self._read_clock(await self._pool.fetchval(statements.CLOCK))
+        async with self._answering(code):
+            self._read_clock(await self._pool.fetchval(statements.CLOCK))
         return self._clock_ms
 
     def _read_clock(self, now_ms: int) -> None:
