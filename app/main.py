@@ -45,6 +45,7 @@ from app.orders.book import Book
 from app.orders.dead_letters import DeadLetters
 from app.orders.feed import Feed
 from app.orders.intake import Intake
+from app.orders.pace import Pacer
 from app.orders.presence import Presence
 from app.orders.queue import Line
 from app.orders.reading import Reader
@@ -136,6 +137,7 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         markets=markets,
         router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
+        pacer=Pacer(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(Book(postgres.writing), redis, line, announcer, breaker),
         line=line,

@@ -17,8 +17,6 @@ from app.connections import RedisAway
 
 router = APIRouter(prefix="/api", tags=["operator"])
 
-LATELY_SECONDS = 300
-
 
 class TimeToConfirm(Answer):
     """Milliseconds from being accepted to being confirmed; null: none was."""
@@ -69,7 +67,7 @@ async def queue(request: Request) -> Response:
     """Depth, running, starts left this minute, and how fast orders were confirmed in the last five minutes."""
     here = parts(request)
     caller(request)
-    pace = await here.reader.pace(LATELY_SECONDS)
+    pace = await here.pacer.pace()
     try:
         depth = await here.breaker.call(here.line.depth())
     except RedisAway:
@@ -84,7 +82,7 @@ async def queue(request: Request) -> Response:
             "startsLeft": depth.starts_left,
             "oldestSeconds": round(depth.oldest_seconds, 3),
             "paused": depth.paused,
-            "ordersPerMinute": round(pace.ended * 60 / LATELY_SECONDS, 2),
+            "ordersPerMinute": round(pace.per_minute, 2),
             "confirmedMs": {"p50": pace.p50_ms, "p99": pace.p99_ms},
         }
     )

@@ -20,6 +20,7 @@ from app.dex.router import Router
 from app.orders.dead_letters import DeadLetters
 from app.orders.feed import Feed
 from app.orders.intake import Intake
+from app.orders.pace import Pacer
 from app.orders.presence import Presence
 from app.orders.queue import Line
 from app.orders.reading import Reader
@@ -34,6 +35,7 @@ class Parts:
     markets: Markets
     router: Router
     reader: Reader
+    pacer: Pacer
     dead_letters: DeadLetters
     intake: Intake
     line: Line

@@ -33,13 +33,6 @@ SELECT id, seq FROM orders
 """
 CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
 NOW = "SELECT now()"
-PACE = """
-SELECT count(*) AS ended,
-       percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50, percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99
-  FROM (SELECT (extract(epoch FROM e.at - o.created_at) * 1000)::float8 AS ms
-          FROM order_events e JOIN orders o ON o.id = e.order_id
-         WHERE e.at > now() - $1 * interval '1 second' AND e.status = 'confirmed') lately
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +41,6 @@ class Head:
 
     seq: int
     status: Status
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many orders were confirmed lately, and how long after they were accepted."""
-
-    ended: int
-    p50_ms: float | None
-    p99_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +137,6 @@ class Reader:
     async def now(self) -> datetime:
         rows = await fetch(self._pool, NOW)
         return rows[0]["now"]  # type: ignore[no-any-return]
-
-    async def pace(self, seconds: int) -> Pace:
-        row = (await fetch(self._pool, PACE, seconds))[0]
-        return Pace(row["ended"], row["p50"], row["p99"])
 
     async def page(self, owner: str, where: Filter, below: Place | None, limit: int) -> list[Order]:
         """Newest first. One order more than `limit` would have to exist for there to be a next page."""

@@ -1,0 +1,52 @@
+"""How fast orders were confirmed lately: one look at the book for all who ask, and not often if it takes long."""
+
+import time
+from dataclasses import dataclass
+
+import asyncpg
+
+from app.batching import Batcher
+from app.orders.reading import fetch
+
+LATELY_SECONDS = 300
+FRESH_SECONDS = 1.0
+SHARE_OF_TIME = 50  # a look that takes long is taken that much less often: at most a fiftieth of one connection
+
+CONFIRMED = """
+SELECT count(*) AS confirmed,
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50, percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99
+  FROM (SELECT (extract(epoch FROM e.at - o.created_at) * 1000)::float8 AS ms
+          FROM order_events e JOIN orders o ON o.id = e.order_id
+         WHERE e.at > now() - $1 * interval '1 second' AND e.status = 'confirmed') lately
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Of the orders confirmed lately: how many in a minute, and how long after they were accepted."""
+
+    per_minute: float
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+class Pacer:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._seen: Pace | None = None
+        self._fresh_until = 0.0
+        self._ask: Batcher[None, Pace] = Batcher(self._look)
+
+    async def pace(self) -> Pace:
+        if self._seen is not None and time.monotonic() < self._fresh_until:
+            return self._seen
+        return await self._ask(None)
+
+    async def _look(self, asking: list[None]) -> list[Pace]:
+        began = time.monotonic()
+        if self._seen is None or began >= self._fresh_until:
+            ((confirmed, p50, p99),) = await fetch(self._pool, CONFIRMED, LATELY_SECONDS)
+            self._seen = Pace(confirmed * 60 / LATELY_SECONDS, p50, p99)
+            ended = time.monotonic()
+            self._fresh_until = ended + max(FRESH_SECONDS, SHARE_OF_TIME * (ended - began))
+        return [self._seen] * len(asking)
