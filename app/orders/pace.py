@@ -1,6 +1,7 @@
 """How fast orders were confirmed lately: one look at the book for all who ask, and not often if it takes long."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -31,22 +32,23 @@ class Pace:
 
 
 class Pacer:
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, now: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
+        self._now = now
         self._seen: Pace | None = None
         self._fresh_until = 0.0
         self._ask: Batcher[None, Pace] = Batcher(self._look)
 
     async def pace(self) -> Pace:
-        if self._seen is not None and time.monotonic() < self._fresh_until:
+        if self._seen is not None and self._now() < self._fresh_until:
             return self._seen
         return await self._ask(None)
 
     async def _look(self, asking: list[None]) -> list[Pace]:
-        began = time.monotonic()
+        began = self._now()
         if self._seen is None or began >= self._fresh_until:
             ((confirmed, p50, p99),) = await fetch(self._pool, CONFIRMED, LATELY_SECONDS)
             self._seen = Pace(confirmed * 60 / LATELY_SECONDS, p50, p99)
-            ended = time.monotonic()
+            ended = self._now()
             self._fresh_until = ended + max(FRESH_SECONDS, SHARE_OF_TIME * (ended - began))
         return [self._seen] * len(asking)
