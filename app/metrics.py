@@ -24,14 +24,25 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
     registry=REGISTRY,
 )
+QUOTA_LEFT = Histogram(
+    "engine_quota_left_ratio",
+    "What was left of a caller's orders or cancels a minute; of each trip to the limits, the least",
+    buckets=(0, 0.1, 0.25, 0.5, 0.75, 1),
+    registry=REGISTRY,
+)
 SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", registry=REGISTRY)
 REFUSED = Counter("engine_refused", "Orders and cancels turned away, by problem code", ["code"], registry=REGISTRY)
+for _code in ("too_many_orders", "queue_share_full", "queue_full"):
+    REFUSED.labels(_code)  # begins at 0: Prometheus sees a counter rise only from a value it has seen before
 
 # Orders
 ACCEPTED = Counter("engine_orders_accepted", "Orders that were made", registry=REGISTRY)
 ENDED = Counter("engine_orders_ended", "Orders that ended", ["outcome", "venue"], registry=REGISTRY)
 FAILED = Counter("engine_orders_failed", "Dead letters, by error code", ["code"], registry=REGISTRY)
 RETRIES = Counter("engine_retries", "Attempts that ended and will be repeated", ["code"], registry=REGISTRY)
+QUOTES = Counter("engine_quotes", "Quotes for orders: won, lost, or a code", ["venue", "answer"], registry=REGISTRY)
+SENDS = Counter("engine_sends", "What became of swaps sent: landed, or a code", ["venue", "outcome"], registry=REGISTRY)
+CHAIN = Counter("engine_chain_errors", "Calls that the chain did not answer, by code", ["code"], registry=REGISTRY)
 TO_START = Histogram("engine_start_seconds", "From being accepted to the first start", buckets=WAITS, registry=REGISTRY)
 TO_END = Histogram(
     "engine_run_seconds", "From a start to the order's end", ["outcome"], buckets=STEPS, registry=REGISTRY
@@ -49,6 +60,12 @@ WORKERS = Gauge("engine_workers_alive", "Workers that gave a sign of life", regi
 UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=REGISTRY)
 
 # This process
+PUBLISHED = Histogram(
+    "engine_publish_lag_seconds",
+    "From the commit until Redis had the announcement; of each trip, the one that waited longest",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    registry=REGISTRY,
+)
 DROPPED = Gauge("engine_announcements_dropped", "Announcements lost since the start; the book heals", registry=REGISTRY)
 POOL = Gauge("engine_pool_connections", "Connections to Postgres", ["state"], registry=REGISTRY)
 ERRORS = Counter("engine_errors", "Errors that nobody had foreseen", ["type"], registry=REGISTRY)
@@ -64,7 +81,8 @@ def watch_process(*, dropped: Callable[[], int], in_pool: Callable[[], int], idl
     DROPPED.set_function(dropped)
     POOL.labels("open").set_function(in_pool)
     POOL.labels("used").set_function(lambda: in_pool() - idle_in_pool())
-    logging.getLogger("engine").addHandler(_ERRORS)  # the same one, however often
+    for ours in ("engine", "asyncio"):  # the latter: a task that nobody waited for
+        logging.getLogger(ours).addHandler(_ERRORS)  # the same one, however often
 
 
 class _CountErrors(logging.Handler):

@@ -11,11 +11,12 @@ from app.dex import amounts
 from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
 from app.dex.errors import NEVER, DexError
 from app.dex.markets import Markets
-from app.dex.router import Route, Router
+from app.dex.router import NoRoute, Route, Router
 from app.dex.venues import QuoteRequest
 from app.orders.book import Book
 from app.orders.lifecycle import Status
 from app.orders.model import BookAway, LeaseLost, NotNow, Order
+from worker import measuring
 from worker.holding import BOOK_AWAY_SECONDS, Hold, Holdings
 from worker.pickup import Ending
 
@@ -121,9 +122,14 @@ class Execution:
         order = hold.order
         blockhash = await self._chain.blockhash()
         request = self._request(order)
-        route = await self._router.route(
-            request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
-        )
+        try:
+            route = await self._router.route(
+                request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
+            )
+        except NoRoute as error:
+            measuring.quoted(error.considered)
+            raise
+        measuring.quoted(route.considered)
         best, floor = route.best, least_out(order, route)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
@@ -143,6 +149,7 @@ class Execution:
                     sent = True
                 snapshot = await self._chain.ask(signed.signature)
             except DexError as error:
+                measuring.unanswered(error.code)
                 log.warning("the chain did not answer", extra=hold.labels(code=error.code))
             else:
                 match verdict(snapshot, signed.last_valid_height):

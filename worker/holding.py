@@ -57,7 +57,8 @@ class Hold:
             return
         measuring.moved(order, event, self._began)
         floor = step.floor_out if order.floor_out is None else order.floor_out
-        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at, floor_out=floor)
+        dex = step.dex or order.dex
+        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at, dex=dex, floor_out=floor)
         self.tell(event)
 
     def tell(self, event: OrderEvent) -> None:

@@ -8,11 +8,22 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import start_http_server
 
 from app import metrics
-from app.orders.lifecycle import Status
+from app.dex.errors import NEVER, RETRY
+from app.dex.router import Considered
+from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
 from app.settings import Settings
 
 log = logging.getLogger("engine.worker")
+
+SENT = (Status.BUILDING, Status.SUBMITTED)  # from here on an attempt has one venue
+
+# Prometheus sees a counter rise only from a value it has seen before: those that alarm somebody begin at 0.
+for _code in (*RETRY, *NEVER, WORKER_LOST, "internal_error", "tx_failed", "unknown"):
+    metrics.FAILED.labels(_code)
+    metrics.RETRIES.labels(_code)
+for _found in (WORKER_LOST, EXPIRED, "not queued"):
+    metrics.SWEPT.labels(_found)
 
 
 def started(order: Order) -> None:
@@ -26,13 +37,28 @@ def moved(before: Order, event: OrderEvent, began: datetime | None) -> None:
     metrics.STEP.labels(before.status).observe((event.at - before.updated_at).total_seconds())
     if event.status is Status.PENDING:
         metrics.RETRIES.labels(event.details.get("code", "unknown")).inc()
+    venue = event.details.get("dex") or (before.status in SENT and before.dex) or "none"
+    if before.status is Status.SUBMITTED and event.status is not Status.SUBMITTED:
+        landed = event.status is Status.CONFIRMED
+        metrics.SENDS.labels(venue, "landed" if landed else event.details.get("code", "unknown")).inc()
     if not event.is_terminal:
         return
-    metrics.ENDED.labels(event.status, event.details.get("dex") or before.dex or "none").inc()
+    metrics.ENDED.labels(event.status, venue).inc()
     if began is not None:
         metrics.TO_END.labels(event.status).observe((event.at - began).total_seconds())
     if event.status is Status.FAILED:
         metrics.FAILED.labels(event.details.get("code", "unknown")).inc()
+
+
+def quoted(considered: Iterable[Considered]) -> None:
+    """What each venue answered an order that was to be routed."""
+    for answer in considered:
+        metrics.QUOTES.labels(answer.venue, "won" if answer.won else answer.code or "lost").inc()
+
+
+def unanswered(code: str) -> None:
+    """The chain was asked, and did not say."""
+    metrics.CHAIN.labels(code).inc()
 
 
 def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:

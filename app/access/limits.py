@@ -6,12 +6,13 @@ ask for while one trip to Redis is under way goes with the next: under load a re
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from redis.asyncio import Redis
 
+from app import metrics
 from app.batching import Batcher
 from app.connections import Breaker, RedisAway
 from app.lua import Script
@@ -51,14 +52,18 @@ class Limits:
     async def take(self, kind: str, who: str, cost: int, quota: int) -> Verdict:
         return await self._trip(_Ask(f"{BUCKET}{kind}:{who}", cost, quota))
 
-    async def _take(self, asks: list[_Ask]) -> list[Verdict | Exception]:
+    async def _take(self, asks: list[_Ask]) -> Sequence[Verdict]:
         keys = [ask.bucket for ask in asks]
         numbers = [number for ask in asks for number in (ask.cost, ask.quota, PERIOD_SECONDS * 1000)]
         try:
             answers = await self._breaker.call(TAKE.call(self._redis, keys, numbers))
+            verdicts = [
+                Verdict(bool(granted), left, full / 1e3, enough / 1e3) for granted, left, full, enough in answers
+            ]
         except RedisAway:
-            return [self._from_own(ask) for ask in asks]
-        return [Verdict(bool(granted), left, full / 1000, enough / 1000) for granted, left, full, enough in answers]
+            verdicts = [self._from_own(ask) for ask in asks]
+        metrics.QUOTA_LEFT.observe(min(verdict.left / ask.quota for verdict, ask in zip(verdicts, asks, strict=True)))
+        return verdicts
 
     def _from_own(self, ask: _Ask) -> Verdict:
         now = self._now()

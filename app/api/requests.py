@@ -1,5 +1,6 @@
 """Around every request: its id, its line in the log, its count."""
 
+import contextlib
 import logging
 import re
 import secrets
@@ -12,6 +13,8 @@ from app import metrics
 from app.access.tickets import taken_out
 
 log = logging.getLogger("engine.http")
+
+MISTAKE = 1011  # the close code
 
 _USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -27,7 +30,7 @@ class Requests:
             scope["query_string"], ticket = taken_out(scope["query_string"])
             scope.setdefault("state", {})["ticket"] = ticket
             with metrics.SOCKETS.track_inprogress():
-                return await self._app(scope, receive, send)
+                return await self._socket(scope, receive, send)
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request_id = _given_id(scope) or secrets.token_hex(8)
@@ -59,6 +62,15 @@ class Requests:
                     route,
                     extra={"status": status, "ms": round(seconds * 1000, 2), "request": request_id},
                 )
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            # Counted by its type in `metrics.ERRORS`, as all that is logged with a traceback.
+            log.exception("unhandled error on a socket", extra={"request": _given_id(scope) or secrets.token_hex(8)})
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                await send({"type": "websocket.close", "code": MISTAKE, "reason": "the engine made a mistake"})
 
 
 _QUIET = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})

@@ -6,6 +6,7 @@ Nothing here is the truth. An announcement may be lost, come late or come twice;
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app import metrics
 from app.background import ended, lasting
 from app.connections import REDIS_AWAY
 from app.lua import Argument
@@ -67,7 +69,7 @@ class Announcer:
     def __init__(self, redis: Redis, *, keep_seconds: int, most: int = 10_000) -> None:
         self._redis = redis
         self._keep = keep_seconds
-        self._waiting: deque[Announcement] = deque(maxlen=most)
+        self._waiting: deque[tuple[float, Announcement]] = deque(maxlen=most)
         self._some = asyncio.Event()
         self._sending = False
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +90,7 @@ class Announcer:
 
     def say(self, item: Announcement) -> None:
         self.dropped += len(self._waiting) == self._waiting.maxlen
-        self._waiting.append(item)
+        self._waiting.append((time.monotonic(), item))
         self._some.set()
 
     def put(self, pipe: Pipeline, items: Sequence[Announcement]) -> None:
@@ -106,9 +108,11 @@ class Announcer:
             while self._waiting:
                 # Taken out before it is sent: a lost answer must not make the next batch repeat this one for ever.
                 self._sending = True
-                batch = [self._waiting.popleft() for _ in range(min(PER_TRIP, len(self._waiting)))]
+                since = self._waiting[0][0]
+                batch = [self._waiting.popleft()[1] for _ in range(min(PER_TRIP, len(self._waiting)))]
                 try:
                     await pipelined(self._redis, partial(self.put, items=batch))
+                    metrics.PUBLISHED.observe(time.monotonic() - since)
                 except REDIS_AWAY as error:
                     self.dropped += len(batch)
                     log.warning("announcements lost, Redis is away", extra={"lost": len(batch), "error": str(error)})

@@ -1,7 +1,6 @@
 """The numbers move with what happens: an operator can tell from them what is in trouble."""
 
 import asyncio
-import logging
 import math
 import socket
 from typing import Any
@@ -9,10 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
 
-from app import metrics
+from app.dex.errors import DexError
+from app.dex.router import Router
+from app.orders.feed import Feed
+from app.orders.reading import Reader
 from app.settings import load
-from tests.engine import Engine, eventually, running_engine
+from tests.engine import Engine, eventually, read_to_end, running_engine
+from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
 from worker import measuring
 
@@ -73,10 +77,38 @@ async def test_the_story_of_orders_is_counted(engine: Engine, primed_line: None)
     assert more("engine_run_seconds_count", outcome="confirmed") == 1
     for status, times in (("routing", 4), ("building", 1), ("submitted", 1)):
         assert more("engine_step_seconds_count", status=status) == times
+    won = [more("engine_quotes_total", venue=dex, answer="won") for dex in ("raydium", "meteora")]
+    lost = [more("engine_quotes_total", venue=dex, answer="lost") for dex in ("raydium", "meteora")]
+    assert (won, lost) in (([1, 0], [0, 1]), ([0, 1], [1, 0]))
+    assert more("engine_quotes_total", venue="unavailable", answer="venue_unavailable") == 3
+    assert sum(more("engine_sends_total", venue=dex, outcome="landed") for dex in ("raydium", "meteora")) == 1
+    assert more("engine_publish_lag_seconds_count") >= 3
+    assert 0 < more("engine_publish_lag_seconds_sum") < 5
     assert after("engine_workers_alive") == 1
     assert after("engine_server_up", server="postgres") == after("engine_server_up", server="redis") == 1
     assert after("engine_pool_connections", state="open") >= after("engine_pool_connections", state="used")
     assert "process_resident_memory_bytes" in (await engine.http.get("/metrics")).text
+
+
+async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine: Engine, primed_line: None) -> None:
+    before = await seen(engine)
+    venues = [ScriptedVenue("raydium", [200_000_000]), ScriptedVenue("meteora", [DexError("rpc_timeout", "late")])]
+    chain = ScriptedChain(fates=["venue_unavailable"], ask_errors=[DexError("rpc_timeout", "late")])
+    await engine.start_worker(venues=venues, chain=chain, retry_base_seconds=0.01)
+    order = (await engine.place())["orderId"]
+    assert (await engine.story(order)).statuses[-1] == "failed"
+
+    after = await seen(engine)
+
+    def more(name: str, **labels: str) -> float:
+        return after(name, **labels) - before(name, **labels)
+
+    assert more("engine_sends_total", venue="raydium", outcome="venue_unavailable") == 3
+    assert more("engine_orders_ended_total", venue="raydium", outcome="failed") == 1
+    assert more("engine_quotes_total", venue="raydium", answer="won") == 3
+    assert more("engine_quotes_total", venue="meteora", answer="rpc_timeout") == 3
+    assert more("engine_chain_errors_total", code="rpc_timeout") == 1
+    assert more("engine_retries_total", code="venue_unavailable") == 2
 
 
 async def test_a_cancel_a_socket_and_a_pause_are_seen(engine: Engine) -> None:
@@ -112,19 +144,57 @@ async def test_an_order_turned_away_is_counted_by_its_reason(postgres_dsn: str, 
         for _ in range(3):
             await engine.http.post("/api/orders/execute", json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1})
         after = await seen(engine)
+    assert after("engine_quota_left_ratio_count") > before("engine_quota_left_ratio_count")
+    assert after("engine_quota_left_ratio_bucket", le="0.0") > before("engine_quota_left_ratio_bucket", le="0.0")
     refused: dict[str, Any] = {"code": "too_many_orders"}
     assert after("engine_refused_total", **refused) - before("engine_refused_total", **refused) == 2
 
 
-def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type() -> None:
-    metrics.watch_process(dropped=lambda: 0, in_pool=lambda: 0, idle_in_pool=lambda: 0)
-    before = Seen(numbers(metrics.exposition()[0].decode()))("engine_errors_total", type="ZeroDivisionError")
-    try:
-        _ = 1 / 0
-    except ZeroDivisionError:
-        logging.getLogger("engine.test").exception("for the test")
-    after = Seen(numbers(metrics.exposition()[0].decode()))("engine_errors_total", type="ZeroDivisionError")
-    assert after - before == 1
+class Stumble(Exception):
+    pass
+
+
+async def stumbling(*_: Any, **__: Any) -> None:
+    raise Stumble
+
+
+async def errors(engine: Engine) -> float:
+    return (await seen(engine))("engine_errors_total", type="Stumble")
+
+
+@pytest.mark.parametrize("where", ["request", "socket", "worker"])
+async def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type_and_logged_with_what_it_hit(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    order, before = (await engine.place())["orderId"], await errors(engine)
+    if where == "request":
+        monkeypatch.setattr(Reader, "order", stumbling)
+        answer = await engine.http.get(f"/api/orders/{order}")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        hit = {"request": answer.headers["x-request-id"]}
+        assert answer.json()["requestId"] == hit["request"]
+    elif where == "socket":
+        monkeypatch.setattr(Feed, "admit", stumbling)
+        ws = connect(
+            f"{engine.base_url.replace('http', 'ws')}/api/orders/execute?orderId={order}",
+            additional_headers={"X-Request-Id": "mine"},
+        )
+        async with asyncio.timeout(5), ws as socket:
+            assert (await read_to_end(socket)).code == 1011
+        hit = {"request": "mine"}
+    else:
+        monkeypatch.setattr(Router, "route", stumbling)
+        await engine.start_worker(retry_base_seconds=60)
+        hit = {"order": order}
+
+    async def counted() -> bool:
+        return await errors(engine) == before + 1
+
+    await eventually(counted)
+    (line,) = [record for record in caplog.records if record.exc_info and record.name.startswith("engine")]
+    assert line.exc_info
+    assert line.exc_info[0] is Stumble
+    assert hit.items() <= vars(line).items()
 
 
 async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_them(
