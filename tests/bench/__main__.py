@@ -9,7 +9,7 @@ from types import FrameType
 
 from tests.bench import page
 from tests.bench.client import ClientFailed
-from tests.bench.rows import Found, NotSo, Plan, Row, flow, idle, limits, live, post
+from tests.bench.rows import Found, NotSo, Plan, Row, deep, flow, idle, limits, live, post, quiet, second, sockets
 from tests.bench.stacks import peer_is_installed
 
 ROWS: dict[str, Row] = {
@@ -18,7 +18,14 @@ ROWS: dict[str, Row] = {
     "flow": flow.run,
     "idle": idle.run,
     "live": live.run,
+    "sockets": sockets.run,
+    "quiet": quiet.run,
+    "second": second.run,
+    "deep": deep.run,
 }
+
+
+QUICK = ("post", "flow", "idle")
 
 
 async def run(names: list[str], plan: Plan) -> dict[str, Found]:
@@ -38,10 +45,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench")
     arguments.add_argument("--only", default="", help=f"rows, with commas between them: {', '.join(ROWS)}")
     arguments.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
-    arguments.add_argument("--quick", action="store_true", help="a tenth of the orders, two rounds")
+    arguments.add_argument(
+        "--quick", action="store_true", help=f"a minute: a tenth of the orders, two rounds, {', '.join(QUICK)}"
+    )
     arguments.add_argument("--write", action="store_true", help="the tables, into docs/performance.md")
     chosen = arguments.parse_args()
-    names = chosen.only.split(",") if chosen.only else list(ROWS)
+    names = chosen.only.split(",") if chosen.only else list(QUICK if chosen.quick else ROWS)
     if unknown := set(names) - set(ROWS):
         arguments.error(f"no such row: {', '.join(sorted(unknown))}")
     plan = Plan(rounds=2, orders=1_000, quick=True) if chosen.quick else Plan(rounds=chosen.rounds)

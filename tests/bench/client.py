@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,13 +65,17 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def answer_lines() -> None:
-    from tests.bench import listening, load, setting
+    from tests.bench import crowd, listening, load, setting
 
     can: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
         "post": load.post,
+        "get": load.get,
         "idle": listening.idle,
         "live": listening.live,
         "set": setting.set_all,
+        "place": crowd.place,
+        "open": crowd.open_all,
+        "hear": crowd.hear,
     }
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=MOST_BYTES)
@@ -87,6 +92,8 @@ async def answer_lines() -> None:
 def main() -> None:
     import uvloop
 
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):
         runner.run(answer_lines())
 

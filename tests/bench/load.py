@@ -133,6 +133,15 @@ async def post(port: int, path: str, body: str, count: int, in_flight: int) -> d
     }
 
 
+async def get(port: int, path: str, count: int) -> dict[str, Any]:
+    """One after the other."""
+    run = Run(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode(), count)
+    run.bodies = []
+    await perform(run, port, 1)
+    statuses = {status.decode(): seen for status, seen in run.statuses.items()}
+    return {"p50_ms": percentile(run.seconds, 50) * 1000, "statuses": statuses, "last": run.bodies[-1].decode()}
+
+
 def percentile(samples: Sequence[float], percent: float) -> float:
     """Exact: the smallest sample that is not below so many percent of them."""
     ranked = sorted(samples)

@@ -85,6 +85,7 @@ class Side:
 
     async def end(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         process.send_signal(how)
+        process.send_signal(signal.SIGCONT)  # it may have been standing still
         deadline = time.monotonic() + 15
         while process.poll() is None:
             if time.monotonic() > deadline:

@@ -75,7 +75,7 @@ app.post('/api/orders/execute', { schema: { body, response: { 200: answer, 202: 
     return said(request, before.id, before.status, before.created_at, true)
   }
   // On one connection: whoever listens hears of it before a worker can have it.
-  redis.publish(CHANNEL, told(id, 1, 'pending', at)).catch(() => {})
+  redis.publish(CHANNEL, told(id, 1, 'pending', 0, at)).catch(() => {})
   await queue.add('execute', { tokenIn, tokenOut, amountIn: order.amountIn, slippageBps }, { jobId: id })
   reply.code(202)
   return said(request, id, 'pending', at, false)

@@ -17,7 +17,7 @@ const PLACE = {
       ON CONFLICT DO NOTHING
       RETURNING id, created_at
     )
-    INSERT INTO order_events (order_id, seq, status, at) SELECT id, 1, 'pending', created_at FROM placed
+    INSERT INTO order_events (order_id, seq, status, attempt, at) SELECT id, 1, 'pending', 0, created_at FROM placed
     RETURNING at`
 }
 const BY_KEY = {
@@ -33,12 +33,13 @@ const MOVE = {
        WHERE id = $1 AND status = $2
       RETURNING id, seq, updated_at
     )
-    INSERT INTO order_events (order_id, seq, status, at, details) SELECT id, seq, $3, updated_at, $5 FROM moved
+    INSERT INTO order_events (order_id, seq, status, attempt, at, details)
+    SELECT id, seq, $3, $4, updated_at, $5 FROM moved
     RETURNING seq, at`
 }
 const LOG = {
   name: 'log',
-  text: 'SELECT seq, status, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq'
+  text: 'SELECT seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq'
 }
 
 const with_ = (statement, values) => ({ name: statement.name, text: statement.text, values })
@@ -65,18 +66,18 @@ export async function move(pool, id, before, after, attempt, fields = {}) {
   const { rows } = await pool.query(
     with_(MOVE, [id, before, after, attempt, details, dex, txHash, executedPrice, amountOut])
   )
-  return rows.length ? told(id, rows[0].seq, after, rows[0].at, details) : undefined
+  return rows.length ? told(id, rows[0].seq, after, attempt, rows[0].at, details) : undefined
 }
 
 export async function log(pool, id, after) {
   const { rows } = await pool.query(with_(LOG, [id, after]))
   return rows.map((row) => ({
     seq: row.seq,
-    text: told(id, row.seq, row.status, row.at, row.details && JSON.stringify(row.details))
+    text: told(id, row.seq, row.status, row.attempt, row.at, row.details && JSON.stringify(row.details))
   }))
 }
 
-export function told(id, seq, status, at, details) {
+export function told(id, seq, status, attempt, at, details) {
   const rest = details && details !== '{}' ? `,${details.slice(1)}` : '}'
-  return `{"orderId":"${id}","seq":${seq},"status":"${status}","at":"${at.replace(' ', 'T')}"${rest}`
+  return `{"orderId":"${id}","seq":${seq},"status":"${status}","attempt":${attempt},"at":"${at.replace(' ', 'T')}"${rest}`
 }

@@ -26,6 +26,7 @@ CREATE TABLE order_events (
     order_id uuid NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
     seq int NOT NULL,
     status text NOT NULL,
+    attempt int NOT NULL,
     at timestamptz NOT NULL,
     details json,
     PRIMARY KEY (order_id, seq)

@@ -1,0 +1,40 @@
+"""`engine up`, and nobody asks anything of it: what all of its processes together cost."""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from app.local import state
+from tests.acceptance.stack import Stack
+from tests.bench.processes import cpu
+from tests.bench.rows import Found, Plan
+from tests.bench.table import ENGINE, Line, Target
+
+SETTLE = 10.0
+SECONDS = 30.0
+
+
+async def run(plan: Plan) -> Found:
+    share = Line("idle processor time of `engine up`, all processes", "% of a core", Target(at_most=1))
+    await asyncio.to_thread(watch, share, SECONDS / 10 if plan.quick else SECONDS)
+    return Found([share])
+
+
+def watch(share: Line, seconds: float) -> None:
+    with tempfile.TemporaryDirectory(prefix="engine-bench-") as made:
+        Path(made).chmod(0o711)  # as root, the servers run as somebody else
+        home = Path(made) / "home"
+        home.mkdir(mode=0o711)
+        stack = Stack(home)
+        try:
+            stack.up()
+            time.sleep(SETTLE)
+            running = state.read(home)
+            assert running
+            top = running.supervisor
+            before, began = cpu(top), time.monotonic()
+            time.sleep(seconds)
+            share.add(ENGINE, (cpu(top) - before) / (time.monotonic() - began) * 100)
+        finally:
+            stack.close()
