@@ -2,7 +2,7 @@
 # All paths are relative: the clone may lie in a path with a space in it.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-postman chaos bench check migration lock .venv clean help
+.PHONY: up dev test test-browser test-postman screenshots chaos bench check migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -15,8 +15,14 @@ dev: .venv  ## As `up`, restarting API and worker when a source file changes
 
 # Each process of the tests starts servers of its own; a Redis that is given can only serve one.
 SHARED = $(REDIS_URL)$(REDIS_HOST)
-test: .venv  ## Every test, against real servers; args="-k word" is handed to pytest
+test: .venv  ## Every test but those of the page, against real servers; args="-k word" is handed to pytest
 	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 3 --dist loadfile) $(args)
+
+test-browser: .venv/browser  ## The page at / in a headless Chromium; that, nothing else here needs
+	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)
+
+screenshots: .venv/browser  ## Take the pictures of the page in docs/images anew
+	@.venv/bin/python -m pytest tests/browser --screenshots -k screenshot
 
 test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent
@@ -42,6 +48,7 @@ lock:  ## Pin the newest allowed versions anew (needs uv)
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra local --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
+	$(COMPILE) --group browser --constraints requirements-dev.lock -o requirements-browser.lock
 
 # The environment: made anew when the lock changed, told of it when only pyproject.toml did.
 .venv: .venv/made
@@ -49,6 +56,10 @@ lock:  ## Pin the newest allowed versions anew (needs uv)
 .venv/made: requirements-dev.lock pyproject.toml
 	@deploy/make-venv
 	@touch .venv/made
+
+.venv/browser: .venv/made requirements-browser.lock
+	@deploy/make-venv requirements-browser.lock
+	@touch .venv/browser
 
 clean:  ## Remove the environment and the caches; the data in .engine stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from types import FrameType
 
 import pytest
+from redis.asyncio import Redis
 
+from app.orders.queue import Line
 from app.settings import Settings
 from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
@@ -55,6 +57,14 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
     flush(servers.redis)
     yield servers.redis
     flush(servers.redis)
+
+
+@pytest.fixture
+async def primed_line(redis_dsn: str) -> AsyncIterator[None]:
+    """A Redis that knows it has forgotten nothing: the first worker need not wait for starts granted before."""
+    async with Redis.from_url(redis_dsn) as redis:
+        await Line(redis, starts_per_minute=100).prime([])
+        yield
 
 
 @pytest.fixture

@@ -140,12 +140,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def running_engine(postgres_dsn: str, redis_dsn: str, **settings: Any) -> AsyncIterator[Engine]:
-    """The API, serving; workers are started by the test."""
+async def running_engine(postgres_dsn: str, redis_dsn: str, *, at: int = 0, **settings: Any) -> AsyncIterator[Engine]:
+    """The API, serving at this port (0: any that is free); workers are started by the test."""
     chosen = load(database_url=postgres_dsn, redis_url=redis_dsn, **FAST | settings)
     # Named as TCP, or asyncio leaves Nagle on, and each answer takes 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", at))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             create_app(chosen), ws="websockets-sansio", log_config=None, access_log=False, timeout_graceful_shutdown=2

@@ -47,4 +47,7 @@ def install(app: FastAPI) -> None:
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
 
-    app.mount("/web", files, name="web")
+    # A route, not a mount: the log and the metrics know it by its name.
+    @app.get("/web/{path:path}", include_in_schema=False)
+    async def file(request: Request, path: str) -> Response:
+        return await files.get_response(path, request.scope)

@@ -73,7 +73,8 @@ class Requests:
                 await send({"type": "websocket.close", "code": MISTAKE, "reason": "the engine made a mistake"})
 
 
-_QUIET = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+# Asked all the time, by monitoring and by open pages.
+_QUIET = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/web/{path:path}", "/api/queue"})
 
 
 def _given_id(scope: Scope) -> str | None:

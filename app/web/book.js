@@ -16,6 +16,7 @@ export class Book {
   constructor(api, changed) {
     this.api = api;
     this.changed = changed;
+    this.failed = () => {}; // told of each order that fails
     this.stories = new Map();
     this.filter = {};
     this.open = null;
@@ -36,6 +37,7 @@ export class Book {
     const after = hear(before, event);
     if (after === before) return;
     this.stories.set(event.orderId, after);
+    if (event.status === "failed") this.failed();
     if (!after.facts) this.#meet(event.orderId);
     if (this.stories.size > MOST_KEPT && Date.now() > this.tidied + 60_000) this.#tidy();
     this.changed();

@@ -5,7 +5,7 @@ import { least, toPercent } from "./money.js";
 import { venueName, why } from "./words.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
-/** `tokens` knows decimals; `slippageBps` null: the least is known for the winner alone, as `fixed`. */
+/** As it would be with this slippage; or, of an order, as it was: the least was `fixed` for the winner alone. */
 export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = null, fixed = null, caption }) {
   const lowest = (quote) => {
     if (!quote.amountOut || quote.error) return nothing;
@@ -13,7 +13,7 @@ export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = 
     return amount(least(quote.amountOut, slippageBps, decimals));
   };
   const rows = [
-    [`You get, ${tokenOut}`, (quote) => amount(quote.amountOut), "strong"],
+    [`${slippageBps === null ? "Offered" : "You get"}, ${tokenOut}`, (quote) => amount(quote.amountOut), "strong"],
     [`At least, ${tokenOut}`, lowest],
     [`Fee, ${tokenIn}`, (quote) => amount(quote.fee)],
     ["Network fee, SOL", (quote) => amount(quote.networkFee)],
@@ -26,7 +26,7 @@ export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = 
       <thead>
         <tr>
           <td></td>
-          ${quotes.map((quote) => html`<th scope="col" class=${standing(quote)}>${mark(quote.venue)}${venueName(quote.venue)}${quote.won ? html` <span class="best">best</span>` : nothing}</th>`)}
+          ${quotes.map((quote) => html`<th scope="col" class=${standing(quote)}>${mark(quote.venue)}${venueName(quote.venue)}${quote.won ? html`<span class="best" role="img" aria-label=" (best)">✓</span>` : nothing}</th>`)}
         </tr>
       </thead>
       <tbody>

@@ -6,7 +6,7 @@ import { advice, explain, plain } from "./words.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
-const EVERY = 10_000;
+const EVERY = 30_000; // and at once when this caller's order fails
 const SHOWN = 20;
 
 export class Letters {
@@ -21,12 +21,10 @@ export class Letters {
     this.problem = null;
   }
 
-  start() {
-    const ask = async () => {
-      if (!document.hidden) await this.ask();
-      if (this.allowed || this.problem) this.timer = setTimeout(ask, EVERY);
-    };
-    ask();
+  async start() {
+    clearTimeout(this.timer);
+    if (!document.hidden) await this.ask();
+    if (this.allowed || this.problem) this.timer = setTimeout(() => this.start(), this.problem ? EVERY / 10 : EVERY);
   }
 
   stop() {

@@ -40,6 +40,7 @@ function enter() {
   quotes ??= new Quotes(api, changed);
   ticket = new Ticket(api, quotes, book, tell, changed);
   letters = new Letters(api, book, tell, changed);
+  book.failed = () => letters.allowed && letters.start();
   engine = new Engine(api, letters, tell, changed);
   orders = new Orders(api, book, ticket, engine, tell, changed);
   engine.start();

@@ -27,13 +27,13 @@ export function details(story, decimals) {
     ${outcome(order)}
     <div class="told">
       ${routed
-        ? html`<section><h4>Why ${venueName(routed.dex)}</h4>${verdict(routed.quotes, order.tokenOut)}
+        ? html`<section><h3>Why ${venueName(routed.dex)}</h3>${verdict(routed.quotes, order.tokenOut)}
             ${comparison({ quotes: routed.quotes, tokenIn: order.tokenIn, tokenOut: order.tokenOut, decimals, fixed: routed.minAmountOut, caption: "What the venues offered when the order was built" })}</section>`
         : nothing}
       <section>${chart(story, now())}</section>
     </div>
-    <section><h4>Order</h4>${facts(order)}</section>
-    <section class="whole"><h4>Log</h4>${log(story)}</section>`;
+    <section><h3>Order</h3>${facts(order)}</section>
+    <section class="whole"><h3>Log</h3>${log(story)}</section>`;
 }
 
 function outcome(order) {

@@ -5,7 +5,7 @@ import { moment } from "./clock.js";
 import { mark } from "./comparison.js";
 import { remember, remembered } from "./memory.js";
 import { details, inShort } from "./order.js";
-import { isCancellable, standing, STATUSES, statusOf } from "./story.js";
+import { decision, isAlive, isCancellable, standing, STATUSES, statusOf } from "./story.js";
 import { track } from "./track.js";
 import { explain, venueName } from "./words.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
@@ -100,7 +100,11 @@ export class Orders {
     const order = standing(story);
     const status = statusOf(story);
     const open = this.book.open === story.id;
-    const got = status === "confirmed" ? amount(order.amountOut, order.tokenOut) : html`<span class="token">${order.tokenOut}</span>`;
+    const routed = isAlive(story) && status !== "pending" && decision(story);
+    const got =
+      status === "confirmed" ? amount(order.amountOut, order.tokenOut)
+      : routed ? html`<span class="token">about ${routed.amountOut} ${order.tokenOut}</span>`
+      : html`<span class="token">${order.tokenOut}</span>`;
     return html`
       <li class="order ${status} ${open ? "open" : ""}" data-order=${story.id} data-status=${status}>
         <div class="row">

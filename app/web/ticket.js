@@ -79,9 +79,8 @@ export class Ticket {
     this.changed();
     try {
       const accepted = await (count === 1 ? this.#one() : this.#many(count));
-      this.tell(accepted.length === 1 ? "The order is accepted." : `${accepted.length} orders are accepted.`);
       await Promise.allSettled(accepted.map((id) => this.book.log(id)));
-      this.sent = accepted;
+      this.tell(accepted.length === 1 ? "The order is accepted." : `${accepted.length} orders are accepted.`);
     } catch (error) {
       this.problem = error;
       this.tell(explain(error));
@@ -117,7 +116,7 @@ export class Ticket {
             <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
               aria-invalid=${wrongField === "amount"} aria-describedby="amount-error"
               @input=${(event) => this.#set({ amount: event.target.value })}>
-            ${this.#select("tokenIn", "Token you give", tokenIn)}
+            ${this.#select("tokenIn", "Token to give", tokenIn)}
           </div>
           <p class="wrong" id="amount-error">${wrongField === "amount" ? wrongText : nothing}</p>
           <button class="turn" type="button" aria-label="Change the direction of the swap" title="Change the direction"
@@ -125,7 +124,7 @@ export class Ticket {
           <div class="side">
             <span class="label" id="gets">You get, about</span>
             <output class="result ${this.quotes.pending ? "waits" : ""}" aria-labelledby="gets" aria-live="off">${best ? amount(best.amountOut) : html`<span class="none">–</span>`}</output>
-            ${this.#select("tokenOut", "Token you get", tokenOut)}
+            ${this.#select("tokenOut", "Token to get", tokenOut)}
           </div>
           <fieldset class="slippage">
             <legend>Slippage <span class="hint">If the price gets worse by more than this, nothing is swapped.</span></legend>

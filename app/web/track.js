@@ -12,7 +12,7 @@ export function track(story) {
   const again = status === "pending" && story.events.length > 1;
   const kind = (n) => {
     if (n < at || status === "confirmed") return "done";
-    if (n > at) return "ahead";
+    if (n > at) return n === at + 1 && !ended && !again ? "next" : "ahead";
     return ended ? status : again ? "again" : "here";
   };
   const said = ended ? `${status} at ${STEPS[at]}` : `${status}, step ${at + 1} of ${STEPS.length}`;

@@ -17,7 +17,7 @@ from app.settings import load
 
 CLONE = Path(__file__).resolve().parents[3]
 
-PAGES = {"/", "/docs", "/openapi.json", "/asyncapi.json"}  # described by what they are
+PAGES = {"/", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # described by what they are
 NO_PROBLEM = {"/health", "/health/live", "/health/ready", "/metrics", "/api/tokens", "/api/pools"}  # nothing to refuse
 
 Call = tuple[str, str]

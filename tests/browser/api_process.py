@@ -1,0 +1,46 @@
+"""The API as a process of its own, to be killed and started again at the same address."""
+
+import contextlib
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from app.local.guard import Guard, Stage
+from tests.acceptance.stack import ENGINE, environment, eventually, free_port
+
+
+class ApiProcess:
+    def __init__(self, home: Path, postgres_dsn: str, redis_dsn: str) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = environment(home, DATABASE_URL=postgres_dsn, REDIS_URL=redis_dsn, PORT=str(port))
+        self._guard = Guard()  # a killed test run leaves no API behind
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [*ENGINE, "api"],
+            cwd="/",
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._guard.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+        self._guard.forget(self._process)
+
+    def close(self) -> None:
+        self._guard.end()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+        return False
