@@ -3,13 +3,14 @@
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 
 from tests.bench.client import CLONE
 from tests.bench.rows import Found, Plan
-from tests.bench.stacks import PEER
+from tests.bench.stacks import PEER, peer_is_installed
 from tests.bench.table import ENGINE, markdown, of_one, without_targets
 
 PAGE = CLONE / "docs" / "performance.md"
@@ -53,8 +54,9 @@ def _memory() -> int:
 
 
 def _theirs() -> str:
-    if not (lock := PEER / "package-lock.json").exists():
-        return ""
-    packages = json.loads(lock.read_text())["packages"]
+    if not peer_is_installed():
+        return "The peer was not installed."
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    packages = json.loads((PEER / "package-lock.json").read_text())["packages"]
     theirs = [f"{name} {packages['node_modules/' + name]['version']}" for name in THEIRS]
-    return f"Peer: node, {', '.join(theirs)}."
+    return f"Peer: node {node}, {', '.join(theirs)}."

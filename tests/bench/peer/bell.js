@@ -5,6 +5,5 @@ export const QUEUE = 'orders'
 export const PREFIX = 'peer'
 export const CHANNEL = 'peer:events'
 
-// Commands of one turn of the loop leave in one write.
 export const connect = (options = {}) =>
   new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: null, ...options })

@@ -10,7 +10,9 @@ const concurrency = Number(process.env.WORKER_CONCURRENCY ?? 10)
 const quoteMs = Number(process.env.MOCK_QUOTE_MS ?? 0)
 const [leastMs, mostMs] = [Number(process.env.MOCK_EXECUTION_MS_MIN ?? 0), Number(process.env.MOCK_EXECUTION_MS_MAX ?? 0)]
 
-const pool = openPool(Number(process.env.PEER_WORKER_POOL ?? 10))
+// A connection for each order that runs; twice as many made no difference. With auto-pipelining all processes together
+// need a little less of the processor per order, and they share it.
+const pool = openPool(Math.min(concurrency, 20))
 const bell = connect({ enableAutoPipelining: true })
 
 async function execute(job) {
