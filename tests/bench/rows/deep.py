@@ -124,9 +124,9 @@ async def measured(side: Side, clients: Client) -> dict[str, float]:
 async def swept(side: Side) -> float:
     """Rounds as the sweeper makes them, in the database, while the worker's own stands still."""
     side.workers[0].send_signal(signal.SIGSTOP)
-    pool = await open_postgres(side.environment["DATABASE_URL"], size=1)
+    postgres = await open_postgres(side.environment["DATABASE_URL"], size=2)
     try:
-        orphans, took = Orphans(pool), []
+        orphans, took = Orphans(postgres.reading), []
         for _ in range(SWEEPS):
             await asyncio.sleep(0.5)
             began = time.perf_counter()
@@ -134,7 +134,7 @@ async def swept(side: Side) -> float:
             took.append(time.perf_counter() - began)
         return statistics.median(took) * 1000
     finally:
-        await pool.close()
+        await postgres.close()
         side.workers[0].send_signal(signal.SIGCONT)
 
 
