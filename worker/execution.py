@@ -144,10 +144,10 @@ class Execution:
         wait, sent = FIRST_ASK, False
         while True:
             try:
-                if not sent:
-                    await self._chain.send(signed)
-                    sent = True
-                snapshot = await self._chain.ask(signed.signature)
+                snapshot = None if sent else await self._chain.send(signed)
+                sent = True
+                if snapshot is None:
+                    snapshot = await self._chain.ask(signed.signature)
             except DexError as error:
                 measuring.unanswered(error.code)
                 log.warning("the chain did not answer", extra=hold.labels(code=error.code))

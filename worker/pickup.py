@@ -132,7 +132,7 @@ class Pickup(Worker):
         for job in taken.jobs:
             self.job_counter += 1
             self.tasks[job.id] = task = self.loop.create_task(self._run_job(job))
-            task.add_done_callback(partial(self._free, job.id))
+            task.add_done_callback(partial(self._gone, job.id))
         if not taken.primed:
             self._unprimed()
         return taken
@@ -147,11 +147,9 @@ class Pickup(Worker):
             nap = IDLE_SECONDS if taken.due_in is None else min(taken.due_in, IDLE_SECONDS)
             await self.pool.blpop([BELL], timeout=cast("int", max(nap, 0.001)))  # type: ignore[misc]
 
-    def _free(self, job_id: str, task: asyncio.Task[None]) -> None:
-        self.job_counter -= 1
+    def _gone(self, job_id: str, task: asyncio.Task[None]) -> None:
         if self.tasks.get(job_id) is task:
             del self.tasks[job_id]
-        self._freed.set()
 
     async def _run_job(self, job: Job) -> None:
         """Instead of arq's `run_job`, which counts tries, and ends a job whoever holds it by now."""
@@ -164,6 +162,9 @@ class Pickup(Worker):
             pass  # told to stop while claiming
         except Exception:
             log.exception("a job failed", extra={"order": job.order})
+        # The order is done with: the next one need not wait for this one to leave the line.
+        self.job_counter -= 1
+        self._freed.set()
         try:
             await self._finish(_Finished(job, ending))
         except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order

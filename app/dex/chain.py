@@ -70,8 +70,11 @@ class Chain(Protocol):
 
     async def blockhash(self) -> Blockhash: ...
 
-    async def send(self, signed: SignedSwap) -> None:
-        """Hand it in; again is the same as once. `outcome_unknown` when it may or may not have arrived."""
+    async def send(self, signed: SignedSwap) -> Snapshot | None:
+        """Hand it in; again is the same as once. `outcome_unknown` when it may or may not have arrived.
+
+        Answers what is known of it by then, if anything is; None proves nothing.
+        """
 
     async def ask(self, signature: str) -> Snapshot:
         """What the chain knows now. What is absent above its last valid height is absent for ever."""

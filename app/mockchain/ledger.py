@@ -55,7 +55,9 @@ class MockChain:
         self._nodes = Random(f"{conditions.seed}/nodes")
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
-        self._write: Batcher[dict[str, Any], None] = Batcher(self._write_all, key=lambda row: row["signature"])
+        self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
+            self._write_all, key=lambda row: row["signature"]
+        )
         self._look_up: Batcher[str, Snapshot | None] = Batcher(self._look_up_all, key=lambda signature: signature)
 
     @staticmethod
@@ -98,10 +100,10 @@ class MockChain:
         digest = blake2b(f"{self._conditions.seed}/{slot - age}".encode(), digest_size=32).digest()
         return Blockhash(base58.encode(digest), slot - age + BLOCKHASH_LIFE, slot)
 
-    async def send(self, signed: SignedSwap) -> None:
+    async def send(self, signed: SignedSwap) -> Snapshot | None:
         """Decide what becomes of a swap, once: sending it again changes nothing. Too late, it is as if never sent."""
         decided = fate(signed, await self._now_ms("outcome_unknown"), self._conditions, self._fill)
-        await self._write(
+        return await self._write(
             {
                 "signature": signed.signature,
                 "memo": signed.memo,
@@ -114,11 +116,11 @@ class MockChain:
             }
         )
 
-    async def _write_all(self, decided: list[dict[str, Any]]) -> list[None]:
+    async def _write_all(self, decided: list[dict[str, Any]]) -> list[Snapshot | None]:
         async with self._answering("outcome_unknown"):
-            rows = orjson.dumps(decided).decode()
-            self._read_clock(await self._pool.fetchval(statements.SEND, rows, self._conditions.block_ms))
-        return [None] * len(decided)
+            text = orjson.dumps(decided).decode()
+            rows = await self._pool.fetch(statements.SEND, text, self._conditions.block_ms)
+        return self._known([row["signature"] for row in decided], rows)
 
     async def ask(self, signature: str) -> Snapshot:
         """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
@@ -131,9 +133,15 @@ class MockChain:
     async def _look_up_all(self, signatures: list[str]) -> list[Snapshot | None]:
         """None: not there as far as can be seen without waiting for anybody."""
         async with self._answering("rpc_timeout"):
-            rows = {row["signature"]: row for row in await self._pool.fetch(statements.ASK, signatures)}
-        found = [rows[signature] for signature in signatures]
-        return [None if row["status"] is None else self._snapshot(row) for row in found]
+            rows = await self._pool.fetch(statements.ASK, signatures)
+        return self._known(signatures, rows)
+
+    def _known(self, signatures: list[str], rows: list[Any]) -> list[Snapshot | None]:
+        """None where nothing was seen, which proves nothing: what another process sends may not show yet."""
+        found = {row["signature"]: row for row in rows}
+        return [
+            None if found[signature]["status"] is None else self._snapshot(found[signature]) for signature in signatures
+        ]
 
     def _snapshot(self, row: Any) -> Snapshot:
         self._read_clock(row["now_ms"])

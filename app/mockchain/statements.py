@@ -48,8 +48,14 @@ WITH decided AS MATERIALIZED (
         WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $2::bigint <= last_valid_height
         ORDER BY signature
         ON CONFLICT DO NOTHING
+        RETURNING signature, status, code, amount_out, slot, landed_at
      )
-SELECT floor(extract(epoch FROM now) * 1000)::bigint FROM clock
+SELECT d.signature, floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
+       t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
+FROM clock CROSS JOIN decided AS d
+LEFT JOIN (SELECT * FROM sent UNION ALL
+           SELECT b.signature, b.status, b.code, b.amount_out, b.slot, b.landed_at
+           FROM decided JOIN chain.transactions AS b USING (signature)) AS t ON t.signature = d.signature
 """
 
 ASK = """

@@ -173,6 +173,25 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
     await watcher.close()
 
 
+async def test_a_send_answers_what_is_known_of_the_swap_by_then(chain: MockChain, postgres_dsn: str) -> None:
+    swap = signed(await chain.blockhash())
+    for _ in range(2):  # sent again, it says the same
+        answer = await chain.send(swap)
+        assert answer is not None
+        assert answer.outcome == (await chain.ask(swap.signature)).outcome
+        assert verdict(answer, swap.last_valid_height) == "landed"
+    slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
+    under_way = await slow.send(signed(await slow.blockhash(), memo="slow"))
+    await slow.close()
+    assert under_way is not None
+    assert under_way.outcome is None
+
+
+async def test_a_send_that_came_too_late_proves_nothing(chain: MockChain) -> None:
+    now = await chain.blockhash()
+    assert await chain.send(signed(dataclasses.replace(now, last_valid_height=now.slot - 1))) is None
+
+
 async def test_waiting_for_one_swap_holds_up_no_question_about_another(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
     known, doubtful = signed(now, memo="known"), signed(now, memo="doubtful")
