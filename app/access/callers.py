@@ -1,6 +1,8 @@
 """Who is calling, and so whose orders they may see."""
 
+import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -60,6 +62,10 @@ class Doorkeeper:
         if shown is None or self._keyring.named(shown.key) is None:
             raise NotAllowed
         return Caller(shown.owner, operator=False, key=shown.key)
+
+    def while_allowed(self, who: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
+        """For what outlasts a request: while the block runs, `end` is called if this caller's key is revoked."""
+        return contextlib.nullcontext() if self._keyring is None else self._keyring.opened_with(who.key, end)
 
     def ticket(self, who: Caller, scope: str, *, owner: str | None = None) -> str:
         return self._tickets.issue(scope, owner=owner or who.owner, key=who.key)

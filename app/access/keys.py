@@ -1,12 +1,13 @@
 """API keys: minted here, shown once, kept as a hash; and the live ones as this process knows them."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,6 +86,7 @@ class Keyring:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._live: Mapping[str, LiveKey] | None = None
+        self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream opened with that key
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> int | None:
@@ -108,8 +110,23 @@ class Keyring:
             raise BookAway
         return self._live.get(prefix)
 
+    @contextlib.contextmanager
+    def opened_with(self, prefix: str, end: Callable[[], None]) -> Iterator[None]:
+        """While this block runs, `end` is called if the key is found to be live no more."""
+        streams = self._open.setdefault(prefix, set())
+        streams.add(end)
+        try:
+            yield
+        finally:
+            streams.discard(end)
+            if not streams and self._open.get(prefix) is streams:
+                del self._open[prefix]
+
     async def read(self) -> None:
         self._live = {row["prefix"]: LiveKey(**dict(row)) for row in await fetch(self._pool, LIVE)}
+        for prefix in self._open.keys() - self._live.keys():
+            for end in self._open[prefix]:
+                end()
 
     async def _try_to_read(self) -> None:
         try:

@@ -19,9 +19,9 @@ from app.api import streams
 from app.api.bodies import parse
 from app.api.parts import Parts, parts
 from app.api.problems import Problem, needs_upgrade
-from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, TOO_SLOW, say_goodbye, too_many
+from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, REVOKED, TOO_SLOW, say_goodbye, too_many
 from app.orders.announcing import Announcement
-from app.orders.listener import Listener
+from app.orders.listener import Dismissed, Listener
 from app.orders.model import BookAway
 
 MOST_ORDERS = 1_000  # named on one socket, or alive when "all" is asked for
@@ -44,11 +44,12 @@ async def stream_needs_upgrade() -> Response:
 
 @router.websocket("/stream")
 async def stream(socket: WebSocket) -> None:
-    """`{"op":"subscribe","orders":[…] | "all","after":{orderId: seq}}`; only the client closes it."""
+    """`{"op":"subscribe","orders":[…] | "all","after":{orderId: seq}}`, again for more; only the client closes it."""
     await socket.accept()
     here = parts(socket)
     try:
-        owner = here.doorkeeper.socket_caller(socket, STREAM).owner
+        who = here.doorkeeper.socket_caller(socket, STREAM)
+        owner = who.owner
         here.slots.check(owner)
     except ForeignOrigin:
         return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
@@ -59,7 +60,11 @@ async def stream(socket: WebSocket) -> None:
     except TooManySockets as error:
         return await socket.close(*too_many(error))
     began = time.monotonic()
-    with here.slots.taken(owner), here.feed.listener(owner=owner, most=MOST_WAITING) as listener:
+    with (
+        here.slots.taken(owner),
+        here.feed.listener(owner=owner, most=MOST_WAITING) as listener,
+        here.doorkeeper.while_allowed(who, listener.dismiss),
+    ):
         log.info("stream opened", extra={"owner": owner})
         conversation = _Conversation(socket, here, listener, owner)
         code, reason = await conversation.hold()
@@ -102,6 +107,8 @@ class _Conversation:
             return GOING_AWAY, "gone"
         except TimeoutError:
             return TOO_SLOW, "too slow; come back with after"
+        except Dismissed:
+            return NOT_ALLOWED, REVOKED
         finally:
             for task in (said, news):
                 task.cancel()
@@ -173,6 +180,6 @@ def _subscription(message: MutableMapping[str, Any]) -> tuple[list[UUID] | None,
         wanted = None if orders == "all" else [UUID(order) for order in orders]
     except (TypeError, ValueError, AttributeError):
         raise _NotAnOp(usage) from None
-    if len(seen) != len(after) or len(seen) > MOST_ORDERS or (wanted is not None and len(wanted) > MOST_ORDERS):
+    if len(seen) != len(after):
         raise _NotAnOp(usage)
     return wanted, seen

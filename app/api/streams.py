@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from app.access.callers import ForeignOrigin, NotAllowed
+from app.access.callers import Caller, ForeignOrigin, NotAllowed
 from app.access.slots import TooManySockets
 from app.api.checking import order_uuid, sequence_number
 from app.api.openapi import OrderId, problems
@@ -21,7 +21,7 @@ from app.api.problems import Problem, needs_upgrade, unknown_order
 from app.api.showing import as_json
 from app.api.wire import Event
 from app.orders.announcing import Announcement
-from app.orders.listener import Listener
+from app.orders.listener import Dismissed, Listener
 from app.orders.model import BookAway
 
 log = logging.getLogger("engine.streams")
@@ -30,6 +30,7 @@ router = APIRouter(prefix="/api/orders", tags=["streams"])
 
 DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
 BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW, TOO_MANY = 4400, 4401, 4404, 4408, 4429
+REVOKED = "the API key was revoked"
 SEND_SECONDS = 10.0  # a reader that takes longer for one frame is too slow; it may come back with `after`
 GOODBYE_SECONDS = 30.0  # for such a reader to hear why it was closed
 KEEPALIVE_SECONDS = 15.0
@@ -70,6 +71,7 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     with (
         here.slots.taken(who.owner),
         here.feed.listener(owner=who.owner) as listener,
+        here.doorkeeper.while_allowed(who, listener.dismiss),
         here.presence.watching(str(order)) as watcher,
     ):
         log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
@@ -128,6 +130,8 @@ async def _tell(telling: _Telling, listener: Listener, here: Parts, order: UUID,
         return GOING_AWAY, "gone"
     except TimeoutError:
         return TOO_SLOW, "too slow; come back with after="
+    except Dismissed:
+        return NOT_ALLOWED, REVOKED
     except BookAway:
         return OVERLOADED, "the database does not answer; come back with after="
     finally:
@@ -196,18 +200,19 @@ async def events(
         headers = {"Retry-After": "10"}
         raise Problem(status, "too_many_streams", "Too many streams.", retryable=True, headers=headers) from None
     return StreamingResponse(
-        _event_source(here, who.owner, wanted, seen),
+        _event_source(here, who, wanted, seen),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _event_source(here: Parts, owner: str, order: UUID, after: int) -> AsyncIterator[bytes]:
-    # Cut off without its database: whoever listens comes back with the last id.
+async def _event_source(here: Parts, who: Caller, order: UUID, after: int) -> AsyncIterator[bytes]:
+    # Cut off without its database or with its key: whoever listens comes back with the last id, and is told.
     with (
-        contextlib.suppress(BookAway, TooManySockets),
-        here.slots.taken(owner),
-        here.feed.listener(owner=owner) as listener,
+        contextlib.suppress(BookAway, Dismissed, TooManySockets),
+        here.slots.taken(who.owner),
+        here.feed.listener(owner=who.owner) as listener,
+        here.doorkeeper.while_allowed(who, listener.dismiss),
     ):
         admitted = await here.feed.admit(listener, order, after)
         if admitted is None:

@@ -10,6 +10,10 @@ from app.orders.announcing import Announcement
 MOST_ENDED = 5_000  # ended orders that a listener remembers
 
 
+class Dismissed(Exception):
+    """This listener is to hear no more."""
+
+
 class Listener:
     """One socket's ear. It holds what was heard and not yet told, and how far the log of each order was heard."""
 
@@ -23,6 +27,7 @@ class Listener:
         self._ended: deque[str] = deque()
         self._most = most
         self._wake = asyncio.Event()
+        self._dismissed = False
 
     def hear(self, item: Announcement) -> None:
         heard = self.heard.setdefault(item.order, 0)
@@ -48,10 +53,17 @@ class Listener:
             self.behind[order] = max(seq, self.behind.get(order, 0))
             self._wake.set()
 
+    def dismiss(self) -> None:
+        """From now on, whoever waits for news gets `Dismissed` instead."""
+        self._dismissed = True
+        self._wake.set()
+
     async def wait(self) -> None:
-        while not self._ready and not self.behind:
+        while not self._dismissed and not self._ready and not self.behind:
             self._wake.clear()
             await self._wake.wait()
+        if self._dismissed:
+            raise Dismissed
 
     def take(self) -> list[Announcement]:
         items = list(self._ready)

@@ -18,7 +18,7 @@ from app.access import keys
 from app.api.gate import PUBLIC, PUBLIC_BELOW
 from app.main import create_app, running_parts
 from app.settings import SettingsError, load
-from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
+from tests.engine import HAPPY, SELL_SOL, Engine, eventually, read_to_end, running_engine
 
 ORIGIN = "https://app.my-domain.net"
 PRODUCTION: dict[str, Any] = {
@@ -241,6 +241,42 @@ async def test_a_revoked_key_ends_within_seconds_and_its_tickets_with_it(
     await eventually(refused, within=keys.REFRESH_SECONDS + 1)
     assert await guarded.closed(order["wsUrl"].removeprefix(guarded.engine.base_url.replace("http", "ws"))) == 4401
     assert (await guarded.ask("b", "GET", "/api/orders")).status_code == 200
+
+
+async def test_streams_that_are_open_end_with_the_key_they_were_opened_with(guarded: Guarded) -> None:
+    """Sockets of one order and of many, by key and by ticket, and event streams; those of other keys go on."""
+    other = await new_key(guarded.dsn, "a")
+
+    async def known() -> bool:
+        return (await guarded.ask(None, "GET", "/api/orders", headers={"X-API-Key": other})).is_success
+
+    await eventually(known)
+    order = await guarded.place("a")
+    url = guarded.engine.base_url.replace("http", "ws")
+    one, many = f"{url}/api/orders/execute?orderId={order['orderId']}", f"{url}/api/stream"
+    mine, others = guarded.headers("a"), {"Authorization": f"Bearer {other}"}
+    source = guarded.engine.http.stream(
+        "GET", f"/api/orders/{order['orderId']}/events", headers=mine | {"Accept": "text/event-stream"}
+    )
+    async with (
+        asyncio.timeout(keys.REFRESH_SECONDS + 5),
+        connect(one, additional_headers=mine) as by_key,
+        connect(order["wsUrl"]) as by_ticket,
+        connect(many, additional_headers=mine) as of_many,
+        connect(one, additional_headers=others) as stays,
+        source as told,
+    ):
+        await of_many.send('{"op":"subscribe","orders":"all"}')
+        lines = told.aiter_lines()
+        assert await anext(lines) == "id: 1"
+        connection = await asyncpg.connect(guarded.dsn)
+        await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH])
+        await connection.close()
+        assert [(await read_to_end(ws)).code for ws in (by_key, by_ticket, of_many)] == [4401] * 3
+        assert by_key.close_reason == "the API key was revoked"
+        assert [line async for line in lines if line][-1].startswith("data: ")  # to its end
+        await guarded.engine.start_worker()
+        assert (await read_to_end(stays)).statuses == HAPPY
 
 
 async def test_neither_keys_nor_tickets_are_logged(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:
