@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -23,6 +24,7 @@ INHERITED = "ENGINE_LISTEN_FD"
 DRAIN_SECONDS = 0.5
 LAST_ANSWER = (b"connection", b"close")
 
+MOST_FRAME = 4 * 1024  # of what a client says on a socket; a longer one closes it with 1009
 UNREAD_MS = 30_000  # a client that takes nothing of what it was sent for this long is gone, however it may ping
 
 
@@ -55,24 +57,27 @@ def serve(settings: Settings) -> None:
     inherited = os.environ.pop(INHERITED, None)
     listener = socket.socket(fileno=int(inherited)) if inherited else listen(settings.host, settings.port)
     _allow_many_sockets(settings.max_sockets)
-    config = uvicorn.Config(
-        "app.main:app",
+    # uvicorn repeats the signal once everything is closed: having been asked to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt):
+        DrainingServer(how_to_serve("app.main:app")).run(sockets=[listener])
+
+
+def how_to_serve(app: Any, *, goodbye_seconds: int = 8) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         loop="uvloop",
         http=PatientUntil,
         ws="websockets-sansio",
-        ws_max_size=64 * 1024,  # as bodies: a subscription may name hundreds of orders
+        ws_max_size=MOST_FRAME,
         ws_per_message_deflate=False,  # costs 100 KiB a socket, saves little on frames this short
         ws_ping_interval=20,
         ws_ping_timeout=20,
         access_log=False,
         log_config=None,  # the app logs, in its own way
         server_header=False,
-        timeout_graceful_shutdown=8,
+        timeout_graceful_shutdown=goodbye_seconds,
     )
-    # uvicorn repeats the signal once everything is closed: having been asked to stop is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with suppress(KeyboardInterrupt):
-        DrainingServer(config).run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from app.dex.chain import Chain
 from app.dex.venues import Venue
 from app.main import create_app
+from app.serving import how_to_serve
 from app.settings import Settings, load
 from worker.main import worker
 from worker.pickup import Pickup
@@ -147,10 +148,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, at: int = 0, **se
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", at))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            create_app(chosen), ws="websockets-sansio", log_config=None, access_log=False, timeout_graceful_shutdown=2
-        )
-        server = _Server(config)
+        server = _Server(how_to_serve(create_app(chosen), goodbye_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:

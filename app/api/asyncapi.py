@@ -15,7 +15,8 @@ Schema = dict[str, Any]
 
 CLOSE_CODES = (
     "Closes with 1000 once the order has ended. 4400: the request makes no sense, 4401: not allowed, 4404: no such "
-    "order, 4408: you read too slowly, 4429: too many sockets of yours, 1013: the database is away. "
+    "order, 4408: you read too slowly, 4429: too many sockets of yours, 1009: you said more than 4 KiB at once, "
+    "1013: the database is away. 4401 also ends a socket whose API key is revoked. "
     "After 4408, 1013, or a connection that broke: come "
     "back with `after=` the last `seq` you saw."
 )
@@ -98,11 +99,12 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
         _object({"type": {"const": "update"}, "data": {"$ref": "#/components/messages/event/payload"}}),
     ),
     "subscribe": (
-        "Say which orders: by id, or all that are mine and have not ended, and every later one",
+        "Say which orders: by id, or all that are mine and have not ended, and every later one. A frame is at most "
+        "4 KiB, some 100 ids; each further one adds to those before, up to 1,000 orders named",
         _object(
             {
                 "op": {"const": "subscribe"},
-                "orders": {"oneOf": [{"const": "all"}, {"type": "array", "items": TEXT, "maxItems": 1000}]},
+                "orders": {"oneOf": [{"const": "all"}, {"type": "array", "items": TEXT, "maxItems": 100}]},
             },
             {"after": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "id → last seq"}},
         ),
@@ -137,7 +139,8 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
     ),
     "many": (
         "/api/stream",
-        "Many orders on one socket. Only the client closes it.",
+        "Many orders on one socket. Only the client closes it; 1009: it said more than 4 KiB at once, 4401: its key "
+        "was revoked.",
         ("subscribed", "anyEvent", "refused"),
         ("subscribe",),
         {},
