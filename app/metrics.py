@@ -11,32 +11,34 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
+# What only an API knows, and only it may show: a worker's zeros would say that no worker is alive.
+API = CollectorRegistry()
 
 WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 STEPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 # HTTP and sockets
-REQUESTS = Counter("engine_http_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
+REQUESTS = Counter("engine_http_requests", "Requests answered", ["method", "route", "status"], registry=API)
 SECONDS = Histogram(
     "engine_http_request_seconds",
     "Time to answer a request",
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
-    registry=REGISTRY,
+    registry=API,
 )
 QUOTA_LEFT = Histogram(
     "engine_quota_left_ratio",
     "What was left of a caller's orders or cancels a minute; of each trip to the limits, the least",
     buckets=(0, 0.1, 0.25, 0.5, 0.75, 1),
-    registry=REGISTRY,
+    registry=API,
 )
-SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", registry=REGISTRY)
-REFUSED = Counter("engine_refused", "Orders and cancels turned away, by problem code", ["code"], registry=REGISTRY)
+SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", registry=API)
+REFUSED = Counter("engine_refused", "Orders and cancels turned away, by problem code", ["code"], registry=API)
 for _code in ("too_many_orders", "queue_share_full", "queue_full"):
     REFUSED.labels(_code)  # begins at 0: Prometheus sees a counter rise only from a value it has seen before
 
 # Orders
-ACCEPTED = Counter("engine_orders_accepted", "Orders that were made", registry=REGISTRY)
+ACCEPTED = Counter("engine_orders_accepted", "Orders that were made", registry=API)
 ENDED = Counter("engine_orders_ended", "Orders that ended", ["outcome", "venue"], registry=REGISTRY)
 FAILED = Counter("engine_orders_failed", "Dead letters, by error code", ["code"], registry=REGISTRY)
 RETRIES = Counter("engine_retries", "Attempts that ended and will be repeated", ["code"], registry=REGISTRY)
@@ -51,13 +53,13 @@ STEP = Histogram("engine_step_seconds", "Time spent in a status", ["status"], bu
 SWEPT = Counter("engine_swept", "What the sweeper found: queued, or abandoned by code", ["found"], registry=REGISTRY)
 
 # The line, as it stands when it is asked for
-WAITING = Gauge("engine_queue_waiting", "Orders in line", registry=REGISTRY)
-RUNNING = Gauge("engine_queue_running", "Orders in the hands of workers", registry=REGISTRY)
-OLDEST = Gauge("engine_queue_oldest_seconds", "For how long the first in line has been due", registry=REGISTRY)
-HEADROOM = Gauge("engine_starts_left", "Starts left in this minute; -1: no limit", registry=REGISTRY)
-PAUSED = Gauge("engine_queue_paused", "1 while an operator has paused the line", registry=REGISTRY)
-WORKERS = Gauge("engine_workers_alive", "Workers that gave a sign of life", registry=REGISTRY)
-UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=REGISTRY)
+WAITING = Gauge("engine_queue_waiting", "Orders in line", registry=API)
+RUNNING = Gauge("engine_queue_running", "Orders in the hands of workers", registry=API)
+OLDEST = Gauge("engine_queue_oldest_seconds", "For how long the first in line has been due", registry=API)
+HEADROOM = Gauge("engine_starts_left", "Starts left in this minute; -1: no limit", registry=API)
+PAUSED = Gauge("engine_queue_paused", "1 while an operator has paused the line", registry=API)
+WORKERS = Gauge("engine_workers_alive", "Workers that gave a sign of life", registry=API)
+UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=API)
 
 # This process
 PUBLISHED = Histogram(
@@ -72,8 +74,8 @@ ERRORS = Counter("engine_errors", "Errors that nobody had foreseen", ["type"], r
 
 
 def exposition() -> tuple[bytes, str]:
-    """The text that Prometheus reads, and its content type."""
-    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+    """The text that Prometheus reads of an API, and its content type."""
+    return generate_latest(API) + generate_latest(REGISTRY), CONTENT_TYPE_LATEST
 
 
 def watch_process(*, dropped: Callable[[], int], in_pool: Callable[[], int], idle_in_pool: Callable[[], int]) -> None:

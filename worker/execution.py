@@ -149,7 +149,6 @@ class Execution:
                 if snapshot is None:
                     snapshot = await self._chain.ask(signed.signature)
             except DexError as error:
-                measuring.unanswered(error.code)
                 log.warning("the chain did not answer", extra=hold.labels(code=error.code))
             else:
                 match verdict(snapshot, signed.last_valid_height):

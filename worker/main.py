@@ -95,7 +95,7 @@ async def worker(
         holdings=holdings,
         markets=markets,
         router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[DeadVenue()]),
-        chain=chain or ledger,
+        chain=measuring.Watched(chain or ledger),
         patience=Patience(
             max_attempts=settings.max_attempts,
             retry_base_seconds=settings.retry_base_seconds,

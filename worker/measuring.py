@@ -1,14 +1,16 @@
 """What becomes of orders, counted as it is told: a few microseconds a step."""
 
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import start_http_server
 
 from app import metrics
-from app.dex.errors import NEVER, RETRY
+from app.dex.chain import Blockhash, Chain, SignedSwap, Snapshot
+from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.router import Considered
 from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
@@ -22,6 +24,8 @@ SENT = (Status.BUILDING, Status.SUBMITTED)  # from here on an attempt has one ve
 for _code in (*RETRY, *NEVER, WORKER_LOST, "internal_error", "tx_failed", "unknown"):
     metrics.FAILED.labels(_code)
     metrics.RETRIES.labels(_code)
+for _code in ("rpc_timeout", "outcome_unknown"):
+    metrics.CHAIN.labels(_code)
 for _found in (WORKER_LOST, EXPIRED, "not queued"):
     metrics.SWEPT.labels(_found)
 
@@ -56,9 +60,32 @@ def quoted(considered: Iterable[Considered]) -> None:
         metrics.QUOTES.labels(answer.venue, "won" if answer.won else answer.code or "lost").inc()
 
 
-def unanswered(code: str) -> None:
-    """The chain was asked, and did not say."""
-    metrics.CHAIN.labels(code).inc()
+class Watched:
+    """A chain whose silence is counted."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    async def blockhash(self) -> Blockhash:
+        with _unanswered():
+            return await self._chain.blockhash()
+
+    async def send(self, signed: SignedSwap) -> None:
+        with _unanswered():
+            await self._chain.send(signed)
+
+    async def ask(self, signature: str) -> Snapshot:
+        with _unanswered():
+            return await self._chain.ask(signature)
+
+
+@contextlib.contextmanager
+def _unanswered() -> Iterator[None]:
+    try:
+        yield
+    except DexError as error:
+        metrics.CHAIN.labels(error.code).inc()
+        raise
 
 
 def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:

@@ -76,12 +76,18 @@ async def prometheus(request: Request) -> Response:
     return Response(text, media_type=kind)
 
 
+_OF_THE_LINE = (
+    *(metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM),
+    *(metrics.PAUSED, metrics.WORKERS),
+)
+
+
 async def _look(here: Parts) -> None:
     postgres, depth = await asyncio.gather(_postgres(here), _depth(here))
     metrics.UP.labels("postgres").set(postgres != "down")
     metrics.UP.labels("redis").set(depth is not None)
     if depth is None:  # what is not known is not shown as nothing
-        for gauge in (metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM, metrics.WORKERS):
+        for gauge in _OF_THE_LINE:
             gauge.set(math.nan)
         return
     metrics.WAITING.set(depth.waiting)

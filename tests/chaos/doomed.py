@@ -24,6 +24,10 @@ def main() -> None:
         redirect_chain(chain_url)
     if die := fate.get("die"):
         die_at(**die)
+    if venue := fate.get("venue_down"):
+        venue_down(venue)
+    if venue := fate.get("swaps_fail"):
+        swaps_fail(venue)
     if bug := fate.get("bug"):
         from tests.chaos import planted
 
@@ -56,6 +60,37 @@ def redirect_chain(url: str) -> None:
         return await opened(url, **options)
 
     setattr(MockChain, "open", staticmethod(elsewhere))
+
+
+def venue_down(name: str) -> None:
+    """This venue gives no quotes."""
+    from app.dex.errors import DexError
+    from app.dex.quotes import Quote, QuoteRequest
+    from app.dex.venues import PoolVenue
+
+    quote = PoolVenue.quote
+
+    async def refusing(self: PoolVenue, request: QuoteRequest, slot: int) -> Quote:
+        if self.name == name:
+            raise DexError("venue_unavailable", "it is down")
+        return await quote(self, request, slot)
+
+    setattr(PoolVenue, "quote", refusing)
+
+
+def swaps_fail(name: str) -> None:
+    """Swaps sent to this venue fail on chain."""
+    from app.mockchain import ledger
+    from app.mockchain.fate import Fate
+    from app.mockchain.fate import fate as decide
+
+    def failing(signed: Any, *circumstances: Any) -> Fate:
+        fate = decide(signed, *circumstances)
+        if signed.swap.venue != name:
+            return fate
+        return Fate("failed", fate.slot, fate.landed_ms, "venue_unavailable")
+
+    setattr(ledger, "fate", failing)
 
 
 def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:

@@ -211,6 +211,7 @@ async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_th
     async with httpx.AsyncClient() as http:
         told = await http.get(f"http://127.0.0.1:{port}/metrics")
     assert "engine_step_seconds" in told.text
+    assert "engine_workers_alive" not in told.text  # only an API knows
     await asyncio.to_thread(server.shutdown)
     server.server_close()
 
