@@ -98,7 +98,8 @@ class Side:
         await self.book.execute("TRUNCATE orders CASCADE")
         if await self.book.fetchval("SELECT to_regclass('chain.transactions')"):
             await self.book.execute("TRUNCATE chain.transactions")
-        await self.redis.flushdb()
+        if not self.workers:  # under a running worker that would be a disaster to recover from, not a fresh start
+            await self.redis.flushdb()
         await self.book.execute("CHECKPOINT")
 
     def last_words(self, role: str) -> str:
