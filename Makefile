@@ -22,7 +22,7 @@ test-browser: .venv/browser  ## The page at / in a headless Chromium; that, noth
 	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)
 
 screenshots: .venv/browser  ## Take the pictures of the page in docs/images anew
-	@.venv/bin/python -m pytest tests/browser --screenshots -k screenshot
+	@.venv/bin/python -m pytest tests/browser/test_pictures.py --screenshots
 
 test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent

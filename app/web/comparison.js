@@ -44,7 +44,7 @@ export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = 
 const standing = (quote) => (quote.won ? "won" : quote.error ? "out" : "lost");
 
 /** The winner and the reason, as sentences. */
-export const verdict = (quotes, tokenOut) => why(quotes, tokenOut).map((line) => html`<p class="why">${line}</p>`);
+export const verdict = (quotes, tokenOut, past = false) => why(quotes, tokenOut, past).map((line) => html`<p class="why">${line}</p>`);
 
 /** A venue's sign: told apart by its shape, not by its colour alone. */
 export const mark = (venue) => html`<span class="mark mark-${venue === "raydium" || venue === "meteora" ? venue : "other"}" aria-hidden="true"></span>`;

@@ -2,7 +2,7 @@
 
 import { amount } from "./amount.js";
 import { moment } from "./clock.js";
-import { advice, explain, plain } from "./words.js";
+import { advice, explain, plain, sentence } from "./words.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
@@ -92,7 +92,7 @@ export class Letters {
       <li class="letter" data-order=${letter.id}>
         <span class="swap">${amount(given, tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenOut}</span></span>
         <span class="reason"><b class="status failed">${plain(letter.failureReason)}</b> after ${letter.attemptsMade} ${letter.attemptsMade === 1 ? "try" : "tries"}, ${moment(letter.failedAt)}, ${letter.owner}
-          <span class="hint">${letter.lastError ?? ""} ${advice(letter.failureReason)}</span></span>
+          <span class="hint">${sentence(letter.lastError ?? "")} ${advice(letter.failureReason)}</span></span>
         <button class="secondary" type="button" ?disabled=${this.busy} aria-label="Retry the order of ${given} ${tokenIn}"
           @click=${() => this.#do(() => this.api.post(`api/dlq/${letter.id}/retry`), () => "It is tried again, as a new order.")}>Retry</button>
       </li>`;

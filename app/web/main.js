@@ -91,7 +91,7 @@ function draw() {
           <a href="docs">API documentation</a>
           ${door.isOpen && door.key ? html`<button class="plain" type="button" @click=${() => door.leave()}>Forget my key</button>` : nothing}
         </nav>
-        <p class="lead">Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step. Both venues and the chain are simulated: nothing here costs money.</p>
+        <p class="lead">Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step. Venues and chain are simulated: no money moves.</p>
       </header>
       ${text ? html`<p class="banner off">${text}</p>` : nothing}
       ${door.isOpen

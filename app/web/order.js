@@ -6,7 +6,7 @@ import { comparison, verdict } from "./comparison.js";
 import { toPercent } from "./money.js";
 import { decision, isWhole, standing, statusOf } from "./story.js";
 import { chart } from "./track.js";
-import { advice, plain, venueName } from "./words.js";
+import { advice, plain, sentence, venueName } from "./words.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const MEANS = {
@@ -27,7 +27,7 @@ export function details(story, decimals) {
     ${outcome(order)}
     <div class="told">
       ${routed
-        ? html`<section><h3>Why ${venueName(routed.dex)}</h3>${verdict(routed.quotes, order.tokenOut)}
+        ? html`<section><h3>Why ${venueName(routed.dex)}</h3>${verdict(routed.quotes, order.tokenOut, true)}
             ${comparison({ quotes: routed.quotes, tokenIn: order.tokenIn, tokenOut: order.tokenOut, decimals, fixed: routed.minAmountOut, caption: "What the venues offered when the order was built" })}</section>`
         : nothing}
       <section>${chart(story, now())}</section>
@@ -38,11 +38,11 @@ export function details(story, decimals) {
 
 function outcome(order) {
   if (order.status === "failed") {
-    return html`<p class="trouble"><strong>Failed: ${plain(order.code ?? "unknown")}.</strong> ${order.error ?? ""} ${advice(order.code)}</p>`;
+    return html`<p class="trouble"><strong>Failed: ${plain(order.code ?? "unknown")}.</strong> ${sentence(order.error ?? "")} ${advice(order.code)}</p>`;
   }
   if (order.status === "cancelled") return html`<p class="quiet">Cancelled: nothing was swapped.</p>`;
   if (order.status === "pending" && order.code) {
-    return html`<p class="caution"><strong>Try ${order.attempt} did not work: ${plain(order.code)}.</strong> ${order.error ?? ""} It is tried again by itself.</p>`;
+    return html`<p class="caution"><strong>Try ${order.attempt} did not work: ${plain(order.code)}.</strong> ${sentence(order.error ?? "")} It is tried again by itself.</p>`;
   }
   return nothing;
 }
@@ -90,8 +90,8 @@ function told(event) {
     case "failed":
     case "pending":
       if (event.code) {
-        const wait = event.retryInMs ? `; again in ${duration(event.retryInMs)}` : "";
-        return html`${plain(event.code)}: ${event.error ?? ""}${wait}`;
+        const wait = event.retryInMs ? ` Again in ${duration(event.retryInMs)}.` : "";
+        return `${plain(event.code)}: ${sentence(event.error ?? "")}${wait}`;
       }
       return MEANS[event.status];
     default:

@@ -3,6 +3,7 @@
 import { amount } from "./amount.js";
 import { moment } from "./clock.js";
 import { mark } from "./comparison.js";
+import { parts } from "./money.js";
 import { remember, remembered } from "./memory.js";
 import { details, inShort } from "./order.js";
 import { decision, isAlive, isCancellable, standing, STATUSES, statusOf } from "./story.js";
@@ -103,7 +104,7 @@ export class Orders {
     const routed = isAlive(story) && status !== "pending" && decision(story);
     const got =
       status === "confirmed" ? amount(order.amountOut, order.tokenOut)
-      : routed ? html`<span class="token">about ${routed.amountOut} ${order.tokenOut}</span>`
+      : routed ? html`<span class="token amount">≈ ${parts(routed.amountOut).join("")} ${order.tokenOut}</span>`
       : html`<span class="token">${order.tokenOut}</span>`;
     return html`
       <li class="order ${status} ${open ? "open" : ""}" data-order=${story.id} data-status=${status}>

@@ -67,7 +67,8 @@ export function reached(story) {
   if (STEPS.includes(status)) return STEPS.indexOf(status);
   const before = story.events.at(-2);
   if (before && isWhole(story)) return STEPS.indexOf(before.status);
-  return story.facts?.txHash ? 3 : story.facts?.dex ? 2 : 0;
+  const { txHash, dex, attempt } = story.facts ?? {};
+  return txHash ? 3 : dex ? 2 : attempt ? 1 : 0;
 }
 
 /** How long each step took, in ms from the first event; the last one of an order that goes on lasts until `now`. */

@@ -6,24 +6,25 @@ const NAMES = { raydium: "Raydium", meteora: "Meteora" };
 
 export const venueName = (venue) => NAMES[venue] ?? venue;
 
-/** Why the winner won: one sentence about each venue that lost. */
-export function why(quotes, tokenOut) {
+/** Why the winner wins, or won: one sentence about each venue that loses. */
+export function why(quotes, tokenOut, past) {
   const winner = quotes.find((quote) => quote.won);
   if (!winner) return quotes.map((quote) => `${venueName(quote.venue)}: ${sentence(quote.reason)}`);
+  const [wins, offers, is] = past ? ["won", "offered", "was"] : ["wins", "offers", "is"];
   const name = venueName(winner.venue);
   const others = quotes.filter((quote) => !quote.won);
-  if (!others.length) return [`${name} is the only venue that was asked.`];
+  if (!others.length) return [`${name} ${wins}: it ${is} the only venue that was asked.`];
   return others.map((quote) => {
     const other = venueName(quote.venue);
-    if (quote.error) return `${name} wins because ${other} is out: ${sentence(quote.reason)}`;
-    const more = minus(winner.amountOut, quote.amountOut);
-    if (toUnits(more, 18) > 0n) return `${name} wins: it gives ${parts(more).join("")} ${tokenOut} more than ${other} (${quote.reason}).`;
-    return `${name} wins: after network fees it leaves more than ${other} (${quote.reason}).`;
+    if (quote.error) return `${name} ${wins}: ${other} ${is} out of the running. ${sentence(quote.reason)}`;
+    const less = minus(winner.amountOut, quote.amountOut);
+    const gap = toUnits(less, 18) > 0n ? `${other} ${offers} ${parts(less).join("")} ${tokenOut} less` : `${other} ${offers} less after network fees`;
+    return `${name} ${wins} with the ${winner.reason}: ${gap} (${quote.reason}).`;
   });
 }
 
-function sentence(reason) {
-  return reason.endsWith(".") ? reason : `${reason}.`;
+export function sentence(said) {
+  return said === "" || said.endsWith(".") ? said : `${said}.`;
 }
 
 const ADVICE = {

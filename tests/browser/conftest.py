@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium, executable
@@ -26,12 +27,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", action="store_true", help="write docs/images anew")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if executable() is None and any(HERE in item.path.parents for item in items):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("screenshots"):
+        items[:] = [item for item in items if item.path.name != "test_pictures.py"]
+    ours = [item for item in items if HERE in item.path.parents]
+    if ours and executable() is None:
         pytest.exit(MISSING, returncode=1)
+    for item in ours:
+        if pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def engine(postgres_dsn: str, redis_dsn: str, primed_line: None) -> AsyncIterator[Engine]:
     """A whole engine, with its worker."""
     async with running_engine(postgres_dsn, redis_dsn, **DELAYS) as started:
@@ -39,8 +46,9 @@ async def engine(postgres_dsn: str, redis_dsn: str, primed_line: None) -> AsyncI
         yield started
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """One for all tests of a process; each of them has a profile of its own."""
     async with chromium() as started:
         yield started
 
@@ -63,7 +71,7 @@ def sits_down(browser: Browser) -> SitDown:
     return at
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(engine: Engine, sits_down: SitDown) -> AsyncIterator[Desk]:
     """The page, open and live."""
     async with sits_down(engine.base_url) as somebody:

@@ -1,6 +1,7 @@
 """Somebody at the page: what they see of the orders, and what they do."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,14 +54,10 @@ class Desk:
         await row.locator(".opener").click()
         return row.locator(".details")
 
-    async def log(self, row: Locator) -> list[str]:
-        """The statuses in an opened order's log, with their numbers."""
-        lines = row.locator(".log li")
-        found: list[str] = await lines.evaluate_all(
-            "lines => lines.map(line => line.querySelector('.seq').textContent + ' '"
-            " + line.querySelector('.status').textContent)"
-        )
-        return found
+    async def has_log(self, row: Locator, statuses: Sequence[str]) -> None:
+        """Waits until an opened order's log says just this, numbered from 1 on."""
+        await expect(row.locator(".log .status")).to_have_text(statuses)
+        await expect(row.locator(".log .seq")).to_have_text([str(n + 1) for n in range(len(statuses))])
 
     async def barriers(self) -> list[str]:
         """What keeps somebody out, as axe sees it: WCAG 2.2 A and AA, and its own best practices."""

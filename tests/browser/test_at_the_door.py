@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from playwright.async_api import Request, expect
 
 from app import production
@@ -50,7 +51,7 @@ def production_mode(port: int, *, origin: str | None = None) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def guarded(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch, primed_line: None
 ) -> AsyncIterator[Guarded]:
