@@ -6,6 +6,7 @@ expressions. How long a condition must hold before it alarms (`for`) is Promethe
 
 import asyncio
 import contextlib
+import itertools
 import json
 import math
 import re
@@ -101,13 +102,12 @@ def _legend(pattern: str, labels: Any) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: dict(labels).get(match[1], ""), pattern)
 
 
-async def _orders(url: str, venues: list[str] | None = None) -> None:
-    """Twenty a second, whatever becomes of them."""
-    body = SELL_SOL | {"slippageBps": 500} | ({"venues": venues} if venues else {})
+async def _orders(url: str) -> None:
+    """Twenty a second, for each venue in turn, whatever becomes of them."""
     async with httpx.AsyncClient(base_url=url, timeout=1) as http:
-        while True:
+        for venue in itertools.cycle(("raydium", "meteora")):
             with contextlib.suppress(httpx.HTTPError):
-                await http.post("/api/orders/execute", json=body)
+                await http.post("/api/orders/execute", json=SELL_SOL | {"slippageBps": 500, "venues": [venue]})
             await asyncio.sleep(0.05)
 
 
