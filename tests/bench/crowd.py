@@ -11,7 +11,7 @@ from tests.bench.ears import Ear, NotOpened, listen
 from tests.bench.load import Run, perform, request
 
 AT_ONCE = 200  # handshakes under way: fewer than wait in a listening socket's line
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 class Member:

@@ -53,9 +53,11 @@ class Line:
             verdicts.append(median >= self.target.at_least)
         if self.target.at_most is not None:
             verdicts.append(median <= self.target.at_most)
-        if self.target.ratio is not None and self.ratio is not None:
+        if self.target.ratio is not None:
+            if self.ratio is None:  # the peer did not run
+                return None
             verdicts.append(self.ratio >= self.target.ratio)
-        return all(verdicts) if verdicts else None
+        return all(verdicts)
 
     def told(self, side: str) -> str:
         figures = self.seen.get(side)

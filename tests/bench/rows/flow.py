@@ -11,7 +11,7 @@ from tests.bench.stacks import Side, machine
 from tests.bench.table import Line, Target
 
 WARM_UP = 500
-PATIENCE = 120.0  # seconds until all are confirmed
+PATIENCE = 300.0  # seconds until all are confirmed
 
 LAST_END = "SELECT extract(epoch FROM max(at))::float8 FROM order_events WHERE status = 'confirmed'"
 FIRST_START = "SELECT extract(epoch FROM min(at))::float8 FROM order_events WHERE status = 'routing'"
