@@ -26,5 +26,9 @@ async (order) => {
     }
     if (show(story) !== whole) wrong.push([show(story), whole]);
   }
+  // An older answer that comes late takes nothing back.
+  const ended = read(blank(order.orderId), facts);
+  const late = read(ended, first);
+  if (show(late) !== show(ended)) wrong.push(["taken back", show(late)]);
   return wrong.slice(0, 3);
 }
