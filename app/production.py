@@ -12,7 +12,7 @@ from app.settings import Settings, SettingsError
 SHORTEST_SECRET = 32
 FEWEST_CHARACTERS = 8  # different ones; a secret of one letter is long and says nothing
 SAMPLE_PASSWORDS = frozenset({"postgres", "changeme", "password"})
-SAMPLE_HOSTS = ("example.com", "example.org")
+SAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
 NO_KEYS = "there is no API key in the database, so nobody could call: make one with `engine keys create --owner NAME`."
 
@@ -50,13 +50,13 @@ def _complaints(settings: Settings, api: bool) -> Iterator[str]:
     secret = settings.engine_secret or ""
     if not secret:
         yield "ENGINE_SECRET: is not set; make one with `openssl rand -hex 32`."
-    if len(secret) < SHORTEST_SECRET or len(set(secret)) < FEWEST_CHARACTERS:
+    elif len(secret) < SHORTEST_SECRET or len(set(secret)) < FEWEST_CHARACTERS or _repeats(secret):
         yield "ENGINE_SECRET: is too easy to guess; make one with `openssl rand -hex 32`."
     if not settings.allowed_origins:
         yield "ALLOWED_ORIGINS: is not set; name the origins that browsers may call from, or the engine's own."
     for origin in settings.allowed_origins:
         if not _is_origin(origin):
-            yield "ALLOWED_ORIGINS: an origin looks like https://app.my-domain.net, and * is none."
+            yield "ALLOWED_ORIGINS: an origin looks like https://app.example.com, and * is none."
         if _is_sample(origin):
             yield "ALLOWED_ORIGINS: is the sample's; name your own."
     if settings.public_url and _is_sample(settings.public_url):
@@ -68,6 +68,11 @@ def _password(settings: Settings) -> str | None:
         return unquote(urlsplit(settings.postgres_dsn or "").password or "") or None
     except ValueError:
         return None
+
+
+def _repeats(text: str) -> bool:
+    """Whether it is some shorter text over and over."""
+    return text in (text + text)[1:-1]
 
 
 def _is_origin(text: str) -> bool:

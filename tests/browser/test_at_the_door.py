@@ -45,7 +45,7 @@ def production_mode(port: int, *, origin: str | None = None) -> dict[str, Any]:
     return {
         "at": port,
         "engine_mode": "production",
-        "engine_secret": "0123456789abcdef" * 4,
+        "engine_secret": "9f2c61e07ab84d35c0d7e5b3486a1f92",
         "allowed_origins": origin or f"http://127.0.0.1:{port}",
         **DELAYS,
     }

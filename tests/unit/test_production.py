@@ -12,7 +12,7 @@ from app.settings import Settings, SettingsError, load
 CLONE = Path(__file__).resolve().parents[2]
 SAFE: dict[str, Any] = {
     "engine_mode": "production",
-    "engine_secret": "0123456789abcdef" * 4,
+    "engine_secret": "9f2c61e07ab84d35c0d7e5b3486a1f92",
     "allowed_origins": "https://app.my-domain.net",
     "public_url": "https://engine.my-domain.net",
     "database_url": "postgresql://engine:long-and-own@db/orders",
@@ -35,9 +35,11 @@ def test_a_safe_one_starts_and_local_mode_asks_for_nothing() -> None:
         ("ENGINE_SECRET", {"engine_secret": None}),
         ("ENGINE_SECRET", {"engine_secret": "0123456789abcdef"}),
         ("ENGINE_SECRET", {"engine_secret": "a" * 64}),
+        ("ENGINE_SECRET", {"engine_secret": "0123456789abcdef" * 4}),
         ("ALLOWED_ORIGINS", {"allowed_origins": ""}),
         ("ALLOWED_ORIGINS", {"allowed_origins": "*"}),
         ("ALLOWED_ORIGINS", {"allowed_origins": "https://app.my-domain.net/"}),
+        ("ALLOWED_ORIGINS", {"allowed_origins": "https://app.my-domain.net,https://app.example.com"}),
         ("PUBLIC_URL", {"public_url": "https://engine.example.com"}),
         ("DATABASE_URL", {"database_url": "postgresql://postgres:postgres@db/orders"}),
         ("DB_PASSWORD", {"database_url": None, "db_host": "db", "db_password": "postgres"}),
@@ -64,6 +66,8 @@ def test_every_sample_that_is_shipped_is_refused() -> None:
     text = (CLONE / ".env.example").read_text()
     samples = re.findall(r"^#([A-Z_]+)=(\S+)$", text, flags=re.MULTILINE)
     samples += re.findall(r"\$\{(DB_PASSWORD):-(\w+)\}", (CLONE / "docker-compose.yml").read_text())
+    said = (CLONE / "docs" / "operating.md").read_text() + (CLONE / "app" / "production.py").read_text()
+    samples += [("ALLOWED_ORIGINS", origin) for origin in re.findall(r"like `?(https://[\w.-]+)", said)]
     for name, value in samples:
         if name in HARMLESS:
             continue
@@ -71,3 +75,4 @@ def test_every_sample_that_is_shipped_is_refused() -> None:
         with pytest.raises(SettingsError, match=name):
             refuse_unsafe(safe(**changes), api=True)
     assert {"ALLOWED_ORIGINS", "PUBLIC_URL", "DATABASE_URL", "DB_PASSWORD"} <= {name for name, _ in samples}
+    assert len([name for name, _ in samples if name == "ALLOWED_ORIGINS"]) == 3
