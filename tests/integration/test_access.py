@@ -1,6 +1,7 @@
 """Production mode: no key, no order; and no caller sees, streams, cancels or retries another's (P7)."""
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -23,7 +24,7 @@ from tests.engine import HAPPY, SELL_SOL, Engine, eventually, read_to_end, runni
 ORIGIN = "https://app.my-domain.net"
 PRODUCTION: dict[str, Any] = {
     "engine_mode": "production",
-    "engine_secret": "0123456789abcdef" * 4,
+    "engine_secret": "9f2c61e07ab84d35c0d7e5b3486a1f92",
     "allowed_origins": ORIGIN,
 }
 OPERATORS = {"/api/orders/{order_id}/connections", "/api/dlq/{order_id}/retry"}  # with an order's id in the path
@@ -105,6 +106,18 @@ async def test_without_a_key_or_with_a_wrong_one_no_route_but_the_public_ones_an
     assert page.headers["access-control-allow-origin"] == ORIGIN  # or no page could read why
 
 
+def test_an_address_names_an_order_in_one_way_only() -> None:
+    """Or the tests below would ask a route for an order that is none, and find nothing to complain of."""
+    paths = {path for _, path in calls()} | set(sockets())
+    assert {path for path in paths if "{" in path.replace("{order_id}", "")} == {"/web/{path:path}"}
+    documented = create_app(load()).openapi()
+    elsewhere = re.findall(r'"name": ?"(\w*order_?id\w*)"', json.dumps(documented), flags=re.IGNORECASE)
+    assert set(elsewhere) == {"order_id"}  # the one in the path, and none in a query or a header
+    bodies = {path for path, calls in documented["paths"].items() if '"requestBody"' in json.dumps(calls)}
+    orders = {"/api/orders/execute", "/api/orders/batch", "/order"}  # which have no id yet
+    assert bodies == orders | {"/api/tickets"}
+
+
 async def test_no_route_shows_or_changes_the_order_of_another(guarded: Guarded) -> None:
     mine = (await guarded.place("b"))["orderId"]
     asked = 0
@@ -112,18 +125,39 @@ async def test_no_route_shows_or_changes_the_order_of_another(guarded: Guarded) 
         if method == "HEAD" or path in PUBLIC or path.startswith(("/test", "/openapi")):
             continue
         body = {"json": {"orderId": mine}} if path == "/api/tickets" else {}
-        answer = await guarded.ask("a", method, path.replace("{order_id}", mine), **body)
+        there = path.replace("{order_id}", mine)
+        answer = await guarded.ask("a", method, there, **body)
         assert mine not in answer.text.replace(f"/api/orders/{mine}", ""), (method, path)
         if "{order_id}" in path or path == "/api/tickets":
             wanted = 426 if path in sockets() and method == "GET" else 403 if path in OPERATORS else 404
             assert answer.status_code == wanted, (method, path, answer.text)
             asked += 1
+        if path.endswith("/events"):
+            source = await guarded.ask("a", method, there, headers={"Accept": "text/event-stream"})
+            assert source.status_code == 404
     assert asked >= 9
     for path in sockets():
         there = path.replace("{order_id}", mine) + (f"?orderId={mine}" if path.endswith("execute") else "")
         if path != "/api/stream":
             assert await guarded.closed(there, additional_headers=guarded.headers("a")) == 4404, path
     assert (await guarded.ask("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
+
+
+async def test_neither_a_key_for_repeating_nor_a_cursor_leads_to_the_order_of_another(guarded: Guarded) -> None:
+    repeated = {"Idempotency-Key": "the same"}
+    theirs, again, mine = [
+        (await guarded.ask(who, "POST", "/api/orders/execute", json=SELL_SOL, headers=repeated)).json()
+        for who in ("b", "b", "a")
+    ]
+    assert theirs["orderId"] == again["orderId"] != mine["orderId"]
+    batch = {"orders": [SELL_SOL | {"idempotencyKey": "the same"}]}
+    (item,) = (await guarded.ask("a", "POST", "/api/orders/batch", json=batch)).json()["results"]
+    assert item["orderId"] == mine["orderId"]
+    for _ in range(2):
+        await guarded.place("b")
+    cursor = (await guarded.ask("b", "GET", "/api/orders?limit=1")).json()["nextCursor"]
+    listed = (await guarded.ask("a", "GET", f"/api/orders?cursor={cursor}")).json()["orders"]
+    assert [order["orderId"] for order in listed] == [mine["orderId"]]
 
 
 async def test_a_stream_of_all_tells_only_mine(guarded: Guarded) -> None:
