@@ -83,7 +83,7 @@ class Sweeper:
                 extra={"order": str(event.order_id), "request": request, "code": event.details["code"]},
             )
         try:
-            metrics.SWEPT.labels("not queued").inc(await self._queue(swept.waiting))
+            await self._queue(swept.waiting)
         except REDIS_AWAY:  # the book believes them looked after: as soon as Redis is back, all are looked at
             self._complete = False
         return swept.looked_at
@@ -121,4 +121,6 @@ class Sweeper:
                     self._line.put(pipe, orders, submitted=submitted)
 
         answers = await pipelined(self._redis, fill) if waiting else []
-        return sum(added for answer in answers for added, _ in self._line.put_answer(answer))
+        missing = sum(added for answer in answers for added, _ in self._line.put_answer(answer))
+        metrics.SWEPT.labels("not queued").inc(missing)
+        return missing

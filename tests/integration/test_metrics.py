@@ -4,6 +4,7 @@ import asyncio
 import math
 import socket
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from app.orders.feed import Feed
 from app.orders.reading import Reader
 from app.settings import load
 from tests.engine import Engine, eventually, read_to_end, running_engine
-from tests.fakes import ScriptedChain, ScriptedVenue
+from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
 from worker import measuring
 
@@ -86,7 +87,7 @@ async def test_the_story_of_orders_is_counted(engine: Engine, primed_line: None)
     assert 0 < more("engine_publish_lag_seconds_sum") < 5
     assert after("engine_workers_alive") == 1
     assert after("engine_server_up", server="postgres") == after("engine_server_up", server="redis") == 1
-    assert after("engine_pool_connections", state="open") >= after("engine_pool_connections", state="used")
+    assert 'engine_pool_connections{state="used"}' in (await engine.http.get("/metrics")).text
     assert "process_resident_memory_bytes" in (await engine.http.get("/metrics")).text
 
 
@@ -109,6 +110,61 @@ async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine
     assert more("engine_quotes_total", venue="meteora", answer="rpc_timeout") == 3
     assert more("engine_chain_errors_total", code="rpc_timeout") == 1
     assert more("engine_retries_total", code="venue_unavailable") == 2
+
+
+async def test_the_line_is_shown_as_it_stands(engine: Engine, primed_line: None) -> None:
+    go = asyncio.Event()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], worker_concurrency=1)
+    for _ in range(3):
+        await engine.place()
+
+    async def one_runs_and_others_wait() -> bool:
+        now = await seen(engine)
+        return now("engine_queue_running") == 1 and now("engine_queue_oldest_seconds") > 0.1
+
+    await eventually(one_runs_and_others_wait)
+    now = await seen(engine)
+    assert now("engine_queue_waiting") == 2
+    assert now("engine_starts_left") == 99
+    assert now("engine_queue_oldest_seconds") < 10
+    go.set()
+
+
+async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_line: None) -> None:
+    before = await seen(engine)
+    orders = [(await engine.place())["orderId"] for _ in range(3)]
+    expired, abandoned, _ = orders
+    await engine.redis.flushdb()
+    await engine.book.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", UUID(expired))
+    await engine.book.execute(
+        """UPDATE orders SET status = 'routing', attempt = 1, claims = 1, lease_until = now() - interval '1 second',
+                             look_at = now() WHERE id = $1""",
+        UUID(abandoned),
+    )
+    await engine.start_worker()
+
+    async def told() -> bool:
+        after = await seen(engine)
+        found = ("expired", "worker_lost", "not queued")
+        return all(after("engine_swept_total", found=one) > before("engine_swept_total", found=one) for one in found)
+
+    await eventually(told)
+
+
+async def test_announcements_that_are_lost_and_the_time_of_requests_are_counted(postgres_dsn: str) -> None:
+    async with running_engine(postgres_dsn, "redis://127.0.0.1:1") as engine:
+        before, route = await seen(engine), "/api/orders/{order_id}/cancel"
+        await engine.http.post(f"/api/orders/{(await engine.place())['orderId']}/cancel")
+
+        async def lost() -> bool:
+            return (await seen(engine))("engine_announcements_dropped") == 1
+
+        await eventually(lost)
+        after = await seen(engine)
+        counted = "engine_http_request_seconds_count"
+        assert after(counted, route=route) - before(counted, route=route) == 1
+        counted, asked = "engine_http_requests_total", {"route": route, "method": "POST", "status": "200"}
+        assert after(counted, **asked) - before(counted, **asked) == 1
 
 
 async def test_a_cancel_a_socket_and_a_pause_are_seen(engine: Engine) -> None:
