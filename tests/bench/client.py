@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -92,6 +93,7 @@ async def answer_lines() -> None:
 def main() -> None:
     import uvloop
 
+    gc.disable()  # or thousands of sockets would now and then stand still here, and it would look like theirs
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):

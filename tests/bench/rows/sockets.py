@@ -29,10 +29,10 @@ RESUMED, LAST = 3, 7  # events told when all are back; and in all, once a worker
 
 
 async def run(plan: Plan) -> Found:
-    each = Line("10,000 open sockets, one process: memory of each", "KiB", Target(at_most=40))
+    count = 1_000 if plan.quick else SOCKETS
+    each = Line(f"{count:,} open sockets, one process: memory of each", "KiB", Target(at_most=40))
     opening = Line("… until all are open and told", "s")
     back = Line("… API killed, started again: until all are back and resumed", "s", Target(at_most=15))
-    count = 1_000 if plan.quick else SOCKETS
     served = Line(f"… told their whole story, of {count:,}", "", Target(at_least=count))
     async with machine() as here, AsyncExitStack() as closing:
         clients = [await closing.enter_async_context(client()) for _ in range(CLIENTS)]
