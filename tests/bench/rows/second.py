@@ -18,8 +18,8 @@ async def run(plan: Plan) -> Found:
         for _ in range(plan.rounds):
             for workers, rate in rates.items():
                 await side.empty()
-                await place(clients, side, plan.orders // 2)
-                rate.add(ENGINE, await drain(side, plan.orders // 2, costs[workers], workers))
+                await place(clients, side, plan.orders)
+                rate.add(ENGINE, await drain(side, plan.orders, costs[workers], workers))
                 await side.stop_workers()
             ratio.add(ENGINE, rates[2].seen[ENGINE][-1] / rates[1].seen[ENGINE][-1])
             print(f"    {rates[1].seen[ENGINE][-1]:,.0f} and {rates[2].seen[ENGINE][-1]:,.0f} orders/s", flush=True)
