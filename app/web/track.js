@@ -1,19 +1,19 @@
 // The way of an order: five steps, where it stands, and how long each took.
 
 import { duration } from "./clock.js";
-import { reached, STEPS, statusOf, timings } from "./story.js";
+import { lastSeq, reached, STEPS, statusOf, timings } from "./story.js";
 import { html, svg } from "./vendor/lit-html/lit-html.js";
 
-/** The five steps as five stations; the one it is at is alive. */
+/** The five steps as five stations; while a worker has it, the one it is at is alive. Waiting is calm. */
 export function track(story) {
   const status = statusOf(story);
   const at = reached(story);
   const ended = status === "failed" || status === "cancelled";
-  const again = status === "pending" && story.events.length > 1;
+  const waits = status === "pending" && (lastSeq(story) > 1 ? "again" : "first");
   const kind = (n) => {
     if (n < at || status === "confirmed") return "done";
-    if (n > at) return n === at + 1 && !ended && !again ? "next" : "ahead";
-    return ended ? status : again ? "again" : "here";
+    if (n > at) return n === at + 1 && !ended && !waits ? "next" : "ahead";
+    return ended ? status : waits || "here";
   };
   const said = ended ? `${status} at ${STEPS[at]}` : `${status}, step ${at + 1} of ${STEPS.length}`;
   return html`<span class="track" role="img" aria-label=${said}>${STEPS.map((step, n) => html`<span class="step ${kind(n)}" title=${step}></span>`)}</span>`;
