@@ -135,4 +135,4 @@ class Holdings:
 
     async def _renew(self, renewal: Renewal) -> None:
         with contextlib.suppress(LeaseLost, BookAway):
-            await self._book.advance(renewal)
+            await self._book.renew(renewal)

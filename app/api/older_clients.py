@@ -1,6 +1,6 @@
 """Addresses that older clients know. Each hands on to the one real API, in the words of `dialects.py`."""
 
-from fastapi import APIRouter, Request, WebSocket
+from fastapi import Request, WebSocket
 from starlette.responses import Response
 
 from app.api import dialects
@@ -10,11 +10,12 @@ from app.api.openapi import HISTORY_CLIENTS, KEY_PARAMETER, ORDER_CLIENTS, Order
 from app.api.parts import caller, parts
 from app.api.placing import place_one
 from app.api.problems import needs_upgrade, unknown_order
+from app.api.routes import SocketRouter
 from app.api.showing import as_json
 from app.api.streams import stream_order
 from app.api.wire import Accepted, Event
 
-router = APIRouter()
+router = SocketRouter()
 
 
 @router.post(

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, WebSocket
+from fastapi import WebSocket
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
@@ -19,6 +19,7 @@ from app.api import streams
 from app.api.bodies import parse
 from app.api.parts import Parts, parts
 from app.api.problems import Problem, needs_upgrade
+from app.api.routes import SocketRouter
 from app.api.streams import GOING_AWAY, NOT_ALLOWED, OVERLOADED, REVOKED, TOO_SLOW, say_goodbye, too_many
 from app.orders.announcing import Announcement
 from app.orders.listener import Dismissed, Listener
@@ -30,7 +31,7 @@ PER_TURN = 100  # frames; while a client takes all, sending never waits, and so 
 
 log = logging.getLogger("engine.streams")
 
-router = APIRouter(prefix="/api", tags=["streams"])
+router = SocketRouter(prefix="/api", tags=["streams"])
 
 
 class _NotAnOp(Exception):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, WebSocket
+from fastapi import Header, Query, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
@@ -18,6 +18,7 @@ from app.api.checking import order_uuid, sequence_number
 from app.api.openapi import OrderId, problems
 from app.api.parts import Parts, caller, parts
 from app.api.problems import Problem, needs_upgrade, unknown_order
+from app.api.routes import SocketRouter
 from app.api.showing import as_json
 from app.api.wire import Event
 from app.orders.announcing import Announcement
@@ -26,7 +27,7 @@ from app.orders.model import BookAway
 
 log = logging.getLogger("engine.streams")
 
-router = APIRouter(prefix="/api/orders", tags=["streams"])
+router = SocketRouter(prefix="/api/orders", tags=["streams"])
 
 DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
 BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW, TOO_MANY = 4400, 4401, 4404, 4408, 4429

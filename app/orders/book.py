@@ -39,9 +39,11 @@ class Book:
         self._lease = lease_seconds
         self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
         self.claim: Batcher[UUID, Order | NotNow] = Batcher(self._claim, key=lambda order_id: order_id)
-        self.advance: Batcher[Move | Renewal, OrderEvent | None] = Batcher(
-            self._advance, key=lambda step: step.order, bad_row=BAD_ROW
+        self.advance: Batcher[Move, OrderEvent | None] = Batcher(
+            self._advance, key=lambda move: move.order, bad_row=BAD_ROW
         )
+        # Apart from the moves: nobody waits for a renewal, and no move should wait for hundreds of them.
+        self.renew: Batcher[Renewal, None] = Batcher(self._renew, key=lambda renewal: renewal.order, most=100)
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
         rows = await fetch(self._pool, statements.PLACE, _json([_asked(order) for order in orders]))
@@ -61,36 +63,27 @@ class Book:
                 claimed[row["id"]] = NotNow(seconds=seconds, status=Status(row["status"]))
         return [claimed.get(order_id, NotNow(seconds=None)) for order_id in ids]
 
-    async def _advance(self, steps: list[Move | Renewal]) -> Sequence[OrderEvent | Exception | None]:
-        """Moves and renewals of one flush. A renewal, and a move that makes no event, answer None."""
-        results: dict[UUID, OrderEvent | Exception | None] = {}
-        if moves := [step for step in steps if isinstance(step, Move)]:
-            rows = await fetch(
-                self._pool, statements.MOVE, _json([_step(move) for move in moves]), self._lease, list(TERMINAL)
-            )
-            landed = {row["id"]: row for row in rows}
-            if doubtful := [move.order for move in moves if move.order not in landed]:
-                # Nothing came back for these: a repeated write that had landed before, or a lease that is gone.
-                before = {row["id"]: row for row in await fetch(self._pool, statements.LANDED, doubtful)}
-                landed |= {
-                    move.order: before[move.order]
-                    for move in moves
-                    if (row := before.get(move.order))
-                    and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq, move.after)
-                }
-            for move in moves:
-                results[move.order] = _event(move, landed[move.order]) if move.order in landed else LeaseLost()
-        if renewals := [step for step in steps if isinstance(step, Renewal)]:
-            rows = await fetch(
-                self._pool,
-                statements.RENEW,
-                _json([{"id": step.order, "fence": step.fence} for step in renewals]),
-                self._lease,
-            )
-            held = {row["id"] for row in rows}
-            for step in renewals:
-                results[step.order] = None if step.order in held else LeaseLost()
-        return [results[step.order] for step in steps]
+    async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
+        """A move that makes no event answers None."""
+        rows = await fetch(
+            self._pool, statements.MOVE, _json([_step(move) for move in moves]), self._lease, list(TERMINAL)
+        )
+        landed = {row["id"]: row for row in rows}
+        if doubtful := [move.order for move in moves if move.order not in landed]:
+            # Nothing came back for these: a repeated write that had landed before, or a lease that is gone.
+            before = {row["id"]: row for row in await fetch(self._pool, statements.LANDED, doubtful)}
+            landed |= {
+                move.order: before[move.order]
+                for move in moves
+                if (row := before.get(move.order))
+                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq, move.after)
+            }
+        return [_event(move, landed[move.order]) if move.order in landed else LeaseLost() for move in moves]
+
+    async def _renew(self, renewals: list[Renewal]) -> Sequence[Exception | None]:
+        rows = [{"id": renewal.order, "fence": renewal.fence} for renewal in renewals]
+        held = {row["id"] for row in await fetch(self._pool, statements.RENEW, _json(rows), self._lease)}
+        return [None if renewal.order in held else LeaseLost() for renewal in renewals]
 
     async def cancel(self, order_id: UUID, owner: str) -> tuple[Order, OrderEvent | None] | None:
         """The cancelled order, with its event if this call made it; None: no such order of this owner."""

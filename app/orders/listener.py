@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 
 from app.orders.announcing import Announcement
@@ -23,8 +22,9 @@ class Listener:
         self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
         self.heard_at = 0.0  # when the first of what was last taken had come in
         self._first_at = 0.0
-        self._ready: deque[Announcement] = deque()
-        self._ended: deque[str] = deque()
+        # Not deques: an empty one takes as much memory as all the rest here, and there may be ten thousand listeners.
+        self._ready: list[Announcement] = []
+        self._ended: dict[str, None] = {}
         self._most = most
         self._wake = asyncio.Event()
         self._dismissed = False
@@ -66,9 +66,8 @@ class Listener:
             raise Dismissed
 
     def take(self) -> list[Announcement]:
-        items = list(self._ready)
+        items, self._ready = self._ready, []
         self.heard_at = self._first_at if items else time.monotonic()
-        self._ready.clear()
         return items
 
     def read(self, asked: Mapping[str, int], items: Iterable[Announcement]) -> list[Announcement]:
@@ -87,6 +86,8 @@ class Listener:
     def ended(self, order: str) -> None:
         """This order's story is told. It is remembered for a while, so that nobody begins it anew."""
         self.behind.pop(order, None)
-        self._ended.append(order)
+        self._ended[order] = None
         if len(self._ended) > MOST_ENDED:
-            self.heard.pop(self._ended.popleft(), None)
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self.heard.pop(oldest, None)
