@@ -9,6 +9,7 @@ from typing import Any
 log = logging.getLogger("engine.background")
 
 AFTER_A_FAULT = 1.0  # seconds
+FULL_LOOK_EVERY = 1_000  # looks at what lives briefly; Python's own is 10
 
 
 def lasting(name: str, loop: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
@@ -34,8 +35,8 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    young, middle, old = gc.get_threshold()
-    gc.set_threshold(young, middle, 100 * old)
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_LOOK_EVERY)
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:
