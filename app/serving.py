@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from app import production
-from app.heads import PatientUntil
+from app.heads import PatientUntil, PlainRefusals
 from app.settings import Settings, SettingsError
 
 # Set by `engine up`, which holds the listening socket: while a dead API is being replaced, callers wait
@@ -68,7 +68,7 @@ def how_to_serve(app: Any, *, goodbye_seconds: int = 8) -> uvicorn.Config:
         app,
         loop="uvloop",
         http=PatientUntil,
-        ws="websockets-sansio",
+        ws=PlainRefusals,
         ws_max_size=MOST_FRAME,
         ws_per_message_deflate=False,  # costs 100 KiB a socket, saves little on frames this short
         ws_ping_interval=20,

@@ -1,0 +1,303 @@
+"""What a hostile client may say: bodies, queries, paths, headers and frames, as strategies; and the bytes of it."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+MARKER = "Xyzzy0451"  # stands in much that is sent, and in no refusal and no log
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+
+# ---- texts, as they stand in JSON ----
+
+ODD_CHARACTERS = st.sampled_from(
+    ["\0", "\x1b[31m", "\r\n", "\u202e", "\u2028", "\ufeff", "\U0001f4a9", '"', "\\", MARKER]
+)
+TEXTS = st.lists(ODD_CHARACTERS | st.text(max_size=8), max_size=4).map("".join).map(json.dumps)
+ESCAPES = st.sampled_from(
+    [f'"\\ud800{MARKER}"', '"\\udfff"', f'"{MARKER}\\u0000"', '"\\ud83d\\ude00"', '"\\x41"', '"\\u12"']
+)
+NUMBERS = st.sampled_from(
+    [
+        *(
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "-0",
+            "0",
+            "1e400",
+            "-1e400",
+            "1E-400",
+            "1e999999999",
+            "0x10",
+            "01",
+            "+1",
+            "1.",
+        ),
+        *(
+            "9" * 40,
+            "9" * 41,
+            "9" * 5_000,
+            "-" + "9" * 30,
+            "1." + "0" * 5_000,
+            "18446744073709551616",
+            "1_000",
+            "\u0661",
+        ),
+    ]
+) | st.floats().map(repr)
+ATOMS = NUMBERS | TEXTS | ESCAPES | st.sampled_from(["null", "true", "false", "", "undefined", "'x'", "/**/1"])
+NAMES = TEXTS | st.sampled_from(
+    [f'"{name}"' for name in ("tokenIn", "amount", "orders", "orderId", "op", "__proto__", "idempotencyKey", MARKER)]
+)
+
+
+def _nested(depth: int, how: tuple[str, str, str]) -> str:
+    return how[0] * depth + how[1] + how[2] * depth
+
+
+DEEP = st.builds(
+    _nested,
+    st.sampled_from([50, 900, 1_100, 20_000]),
+    st.sampled_from([("[", "", "]"), ("[", "", ""), ('{"a":', "1", "}"), ('{"a":', "1", "")]),
+)
+
+
+def _object(pairs: Sequence[tuple[str, str]]) -> str:
+    return "{" + ",".join(f"{name}:{value}" for name, value in pairs) + "}"
+
+
+VALUES = st.recursive(
+    ATOMS | DEEP,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]")
+        | st.lists(st.tuples(NAMES, inner), max_size=3).map(_object)
+    ),
+    max_leaves=5,
+)
+
+# ---- bodies: of a valid one, some fields changed, added, doubled or taken away; then perhaps its bytes ----
+
+ORDER = {"tokenIn": '"SOL"', "tokenOut": '"USDC"', "amount": "1.5"}
+BODIES: dict[str, dict[str, str]] = {
+    "/api/orders/execute": ORDER
+    | {"slippageBps": "50", "orderType": '"market"', "venues": '["raydium"]', "expiresInSeconds": "9"}
+    | {"minAmountOut": '"1"', "maxPriceImpactBps": "100", "clientOrderId": '"mine"'},
+    "/api/orders/batch": {"orders": f"[{_object([(json.dumps(k), v) for k, v in ORDER.items()])}]"},
+    "/api/tickets": {"orderId": f'"{UNKNOWN}"'},
+    "/order": ORDER | {"slippage": "0.01"},
+}
+OLDER = {"side": '"buy"', "inputToken": '"SOL"', "outputToken": '"USDC"', "amount": "1"}
+
+
+@st.composite
+def mutated(draw: st.DrawFn, fields: dict[str, str]) -> bytes:
+    pairs = [(json.dumps(name), value) for name, value in fields.items()]
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(pairs)))
+        match draw(st.sampled_from(["value", "value", "value", "name", "more", "double", "less"])):
+            case "value" if at < len(pairs):
+                pairs[at] = (pairs[at][0], draw(VALUES))
+            case "name" if at < len(pairs):
+                pairs[at] = (draw(NAMES), pairs[at][1])
+            case "more":
+                pairs.insert(at, (draw(NAMES), draw(VALUES)))
+            case "double" if at < len(pairs):
+                pairs.append((pairs[at][0], draw(VALUES)))
+            case "less" if at < len(pairs):
+                del pairs[at]
+    return draw(bytes_of(_object(pairs)))
+
+
+@st.composite
+def bytes_of(draw: st.DrawFn, text: str) -> bytes:
+    whole = text.encode("utf-8", "surrogatepass")
+    match draw(st.sampled_from(["as it is"] * 6 + ["bom", "utf-16", "latin", "cut", "more", "bytes", "list"])):
+        case "bom":
+            return b"\xef\xbb\xbf" + whole
+        case "utf-16":
+            return text.encode("utf-16", "surrogatepass")
+        case "latin":
+            return whole + b"\xff\xfe\xed\xa0\x80"
+        case "cut":
+            return whole[: draw(st.integers(0, len(whole)))]
+        case "more":
+            return whole + draw(st.binary(max_size=20)) + MARKER.encode()
+        case "bytes":
+            at = draw(st.integers(0, len(whole)))
+            return whole[:at] + draw(st.binary(min_size=1, max_size=4)) + whole[at + 1 :]
+        case "list":
+            return b"[" + whole + b"]"
+    return whole
+
+
+# ---- heads: what stands in a line of a request, never a line end of its own ----
+
+RAW = st.binary(max_size=12).map(lambda raw: re.sub(rb"[\r\n]", b"?", raw))
+PIECES = st.sampled_from(
+    [
+        *(
+            b"%00",
+            b"%ff",
+            b"%ed%a0%80",
+            b"%0d%0a",
+            b"%2e%2e%2f",
+            b"..",
+            b"%",
+            b"%zz",
+            b"+",
+            b"&",
+            b"=",
+            b";",
+            b"\xff\xfe",
+        ),
+        *(b"-1", b"9" * 400, b"1e400", b"NaN", "\u0661".encode(), b"null", b"[]", b"{}", b"'--", b"${x}", b"%1b%5b31m"),
+        *(MARKER.encode(), UNKNOWN.encode(), UNKNOWN.upper().encode(), b"SOL", b"USDC", b"pending", b"raydium", b"1"),
+    ]
+)
+LINES = st.lists(PIECES | RAW, min_size=1, max_size=3).map(b"".join)
+WORDS = LINES.map(lambda line: re.sub(rb"[\x00-\x20#\x7f]", b"_", line))  # in an address
+PARAMETERS = st.sampled_from(
+    [
+        *(b"status", b"tokenIn", b"tokenOut", b"venue", b"limit", b"cursor", b"after", b"amount", b"owner", b"orderId"),
+        *(b"ticket", b"slippage", b"sort", MARKER.encode()),
+    ]
+)
+QUERIES = st.lists(st.tuples(PARAMETERS, WORDS), max_size=4).map(
+    lambda pairs: b"&".join(name + b"=" + value for name, value in pairs)
+)
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *(b"Idempotency-Key", b"X-Idempotency-Key", b"X-Request-Id", b"Last-Event-ID", b"Accept", b"Origin"),
+                *(b"Host", b"Authorization", b"X-API-Key", b"Cookie", b"X-Forwarded-For", b"X-Forwarded-Proto"),
+                *(
+                    b"Content-Type",
+                    b"Content-Encoding",
+                    b"Expect",
+                    b"Range",
+                    b"Upgrade",
+                    b"Access-Control-Request-Method",
+                ),
+                *(b"Sec-WebSocket-Key", b"Sec-WebSocket-Version", b"Connection", b"X-" + MARKER.encode()),
+            ]
+        )
+        | LINES,
+        LINES | st.sampled_from([b"", b"websocket", b"upgrade", b"Bearer oe_", b"application/json", b"13", b"gzip"]),
+    ),
+    max_size=4,
+)
+METHODS = st.sampled_from(
+    [b"GET", b"GET", b"GET", b"POST", b"DELETE", b"OPTIONS", b"HEAD", b"PUT", b"TRACE", b"X" + MARKER.encode()]
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+
+def ask(
+    port: int, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b""
+) -> Answer | None:
+    """One request on a connection of its own, byte for byte; None: closed without an answer."""
+    lines = [b"%b %b HTTP/1.1" % (method, target), b"Connection: close"]
+    lines += [name + b": " + value for name, value in headers]
+    if body or method == b"POST":
+        lines.append(b"Content-Length: %d" % len(body))
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with contextlib.suppress(ConnectionError):  # refused before all of it was sent; the answer may be there
+            connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        raw = read_all(connection)
+    head, _, rest = raw.partition(b"\r\n\r\n")
+    return answer(head, rest) if raw else None
+
+
+def answer(head: bytes, rest: bytes) -> Answer:
+    status, *fields = head.decode("latin-1").split("\r\n")
+    assert re.fullmatch(r"HTTP/1\.1 \d{3} .*", status), head
+    told = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+    return Answer(int(status.split()[1]), told, rest, head + rest)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    raw = b""
+    with contextlib.suppress(ConnectionError):  # reset, because it had not read all that was sent
+        while chunk := connection.recv(65_536):
+            raw += chunk
+    return raw
+
+
+# ---- frames ----
+
+
+def frame(opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
+    first = final << 7 | reserved << 4 | opcode
+    length, mask = len(payload), os.urandom(4) if masked else b""
+    size = (
+        bytes([length])
+        if length < 126
+        else b"\x7e" + struct.pack("!H", length)
+        if length < 65_536
+        else b"\x7f" + struct.pack("!Q", length)
+    )
+    head = bytes([first, size[0] | masked << 7]) + size[1:]
+    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)) if masked else head + payload
+
+
+SUBSCRIPTION = {"op": '"subscribe"', "orders": f'["{UNKNOWN}"]', "after": f'{{"{UNKNOWN}":1}}'}
+FRAMES = st.builds(
+    frame,
+    st.sampled_from([1] * 8 + [0, 2, 3, 8, 9, 10, 15]),
+    mutated(SUBSCRIPTION)
+    | st.binary(max_size=130)
+    | st.sampled_from([MARKER.encode() * 500, b"\xff\xfe", b"\x03\xe8\xff"]),
+    final=st.sampled_from([True] * 6 + [False]),
+    reserved=st.sampled_from([0] * 10 + [1, 4]),
+    masked=st.sampled_from([True] * 12 + [False]),
+)
+HANDSHAKE = [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"), (b"Sec-WebSocket-Version", b"13")]
+HANDSHAKE += [(b"Host", b"x"), (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
+
+
+def talk(
+    port: int, target: bytes, headers: Sequence[tuple[bytes, bytes]], frames: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """A socket's handshake, and what is said on it all at once; the head of the answer, and what follows to its end."""
+    lines = [b"GET %b HTTP/1.1" % target, *(name + b": " + value for name, value in headers)]
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        raw = b""
+        while b"\r\n\r\n" not in raw and (chunk := connection.recv(65_536)):
+            raw += chunk
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        if not raw.startswith(b"HTTP/1.1 101 "):  # such a connection may stay open
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            while length and len(rest) < int(length[1]):
+                rest += connection.recv(65_536)
+            return head, rest
+        with contextlib.suppress(ConnectionError):  # closed already; why may still be read
+            connection.sendall(b"".join(frames) + frame(8, b"\x03\xe8"))
+        return head, rest + read_all(connection)
+
+
+def told(raw: bytes) -> list[tuple[int, bytes]]:
+    """The frames of a server, as (opcode, payload)."""
+    frames = []
+    while raw:
+        opcode, length, at = raw[0] & 15, raw[1], 2
+        if length == 126:
+            length, at = struct.unpack("!H", raw[2:4])[0], 4
+        frames.append((opcode, raw[at : at + length]))
+        raw = raw[at + length :]
+    return frames

@@ -1,0 +1,172 @@
+"""P6 by the thousand: whatever a client says, it works or is refused with a problem document; never a 5xx, no echo.
+
+A hundred and fifty cases of each by default; `HYPOTHESIS_EXAMPLES=10000` for the long run. The server is the engine's
+own process, once with each format of its log.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.acceptance.stack import ENGINE, environment, eventually, free_port
+from tests.integration import hostile
+from tests.integration.hostile import MARKER, UNKNOWN, Answer, ask
+from tests.servers import Databases
+
+COLD = settings(
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "150")),
+    derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+GETS = [
+    b"/api/orders",
+    b"/api/quotes",
+    b"/api/orders/execute",
+    b"/api/dlq/failed-orders",
+    b"/api/dlq/stats",
+    b"/api/queue",
+]
+GETS += [b"/api/orders/%b%b" % (UNKNOWN.encode(), rest) for rest in (b"", b"/events", b"/history", b"/status", b"/ws")]
+SOCKETS = [
+    b"/api/orders/execute",
+    b"/api/stream",
+    b"/order/" + UNKNOWN.encode(),
+    b"/api/orders/%b/ws" % UNKNOWN.encode(),
+]
+
+
+@dataclass(frozen=True)
+class Process:
+    port: int
+    log: Path
+
+
+@pytest.fixture(scope="module", params=["json", "console"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    servers = request.getfixturevalue("servers")
+    made: Databases = request.getfixturevalue("databases")
+    home, port = tmp_path_factory.mktemp("hostile"), free_port()
+    log = home / "log"
+    dsn = asyncio.run(made.create())
+    chosen = environment(home, DATABASE_URL=dsn, REDIS_URL=servers.redis, PORT=str(port), LOG_FORMAT=request.param)
+    chosen |= {"API_MAX_ORDERS_PER_MIN": "0"}
+    with log.open("wb") as output:
+        process = subprocess.Popen([*ENGINE, "api"], cwd="/", env=chosen, stdout=output, stderr=output)
+    try:
+        eventually(lambda: answers(port))
+        yield Process(port, log)
+        assert process.poll() is None, "it died"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        asyncio.run(made.drop(dsn))
+    assert_nothing_of_it_in(log.read_text(), request.param)
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/live").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def assert_nothing_of_it_in(log: str, form: str) -> None:
+    lines = log.splitlines()
+    assert len(lines) > 100
+    for line in lines:
+        assert MARKER not in line
+        assert line.isprintable(), line
+        if form == "json":
+            assert json.loads(line)["level"] in ("info", "warning"), line
+        else:
+            assert re.match(r"\d\d:\d\d:\d\d\.\d{3} (INFO|WARNING) ", line), line
+
+
+def assert_refused_or_works(answer: Answer | None, *, method: bytes = b"") -> None:
+    assert answer is not None
+    assert answer.status < 500, answer.raw
+    if answer.status < 400:
+        return
+    assert MARKER.lower().encode() not in answer.raw.lower()
+    if method == b"HEAD":
+        return
+    assert answer.headers["content-type"] == "application/problem+json", answer.raw
+    told = json.loads(answer.body)
+    assert told["status"] == answer.status
+    assert told["requestId"]
+
+
+@COLD
+@given(st.data())
+def test_bodies(api: Process, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(hostile.BODIES)))
+    body = data.draw(hostile.mutated(hostile.BODIES[path] if data.draw(st.integers(0, 5)) else hostile.OLDER))
+    kind = data.draw(
+        st.sampled_from([b"application/json"] * 8 + [b"text/plain", b"application/json; charset=utf-16", b"\xff"])
+    )
+    assert_refused_or_works(ask(api.port, b"POST", path.encode(), [(b"Host", b"x"), (b"Content-Type", kind)], body))
+
+
+@COLD
+@given(path=st.sampled_from(GETS), query=hostile.QUERIES)
+def test_queries(api: Process, path: bytes, query: bytes) -> None:
+    assert_refused_or_works(ask(api.port, b"GET", path + b"?" + query, [(b"Host", b"x")]))
+
+
+@COLD
+@given(
+    method=hostile.METHODS,
+    parts=st.lists(st.sampled_from([b"api", b"orders", b"web", b"docs", b"order", b"dlq"]) | hostile.WORDS, max_size=4),
+)
+def test_paths(api: Process, method: bytes, parts: list[bytes]) -> None:
+    assert_refused_or_works(ask(api.port, method, b"/" + b"/".join(parts), [(b"Host", b"x")]), method=method)
+
+
+@COLD
+@given(path=st.sampled_from([*GETS, b"/health", b"/api/orders/execute"]), headers=hostile.HEADERS, place=st.booleans())
+def test_headers(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], place: bool) -> None:
+    if place:
+        body = b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}'
+        assert_refused_or_works(ask(api.port, b"POST", b"/api/orders/execute", headers, body))
+    else:
+        assert_refused_or_works(ask(api.port, b"GET", path, headers))
+
+
+@COLD
+@given(path=st.sampled_from(SOCKETS), query=hostile.QUERIES, frames=st.lists(hostile.FRAMES, max_size=5))
+def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -> None:
+    head, rest = hostile.talk(api.port, path + b"?" + query, hostile.HANDSHAKE, frames)
+    if not head.startswith(b"HTTP/1.1 101 "):
+        return assert_refused_or_works(hostile.answer(head, rest))
+    frames_told = hostile.told(rest)
+    for opcode, payload in frames_told:
+        if opcode == 1:
+            assert json.loads(payload)["type"] in ("error", "subscribed")
+        if opcode != 10:  # a pong says what its ping said
+            assert MARKER.encode() not in payload
+    if not frames_told:
+        return None  # what it said was lost, because it had not read all that we said
+    opcode, payload = frames_told[-1]
+    assert opcode == 8
+    assert int.from_bytes(payload[:2]) in (0, 1000, 1002, 1003, 1007, 1009, 4400, 4401, 4404), payload
+
+
+@COLD
+@given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, left=st.sets(st.integers(0, 4), max_size=2))
+def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], left: set[int]) -> None:
+    usual = [header for at, header in enumerate(hostile.HANDSHAKE) if at not in left]
+    head, rest = hostile.talk(api.port, path, usual + headers, [])
+    if not head.startswith(b"HTTP/1.1 101 "):
+        assert_refused_or_works(hostile.answer(head, rest))
