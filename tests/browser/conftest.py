@@ -27,14 +27,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", action="store_true", help="write docs/images anew")
 
 
+def pytest_configure() -> None:
+    if executable() is None:
+        raise pytest.UsageError(MISSING)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("screenshots"):
         items[:] = [item for item in items if item.path.name != "test_pictures.py"]
-    ours = [item for item in items if HERE in item.path.parents]
-    if ours and executable() is None:
-        pytest.exit(MISSING, returncode=1)
-    for item in ours:
-        if pytest_asyncio.is_async_test(item):
+    for item in items:
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
