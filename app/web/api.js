@@ -68,6 +68,7 @@ export class Api {
   }
 
   async #ask(method, path, { headers = {}, body, signal }) {
+    if (!this.door.isOpen) throw new Problem(401, { detail: "An API key is needed." });
     const { key } = this.door;
     const sent = key ? { ...headers, authorization: `Bearer ${key}` } : headers;
     let response, text;

@@ -20,12 +20,13 @@ export class Engine {
   start() {
     const ask = async () => {
       if (!document.hidden) await this.#ask();
-      this.timer = setTimeout(ask, EVERY);
+      if (!this.stopped) this.timer = setTimeout(ask, EVERY);
     };
     ask();
   }
 
   stop() {
+    this.stopped = true;
     clearTimeout(this.timer);
   }
 

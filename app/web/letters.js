@@ -24,12 +24,13 @@ export class Letters {
   async start() {
     clearTimeout(this.timer);
     if (!document.hidden) await this.ask();
+    if (this.stopped) return;
     if (this.allowed || this.problem) this.timer = setTimeout(() => this.start(), this.problem ? EVERY / 10 : EVERY);
   }
 
   stop() {
     clearTimeout(this.timer);
-    this.allowed = false;
+    this.stopped = true;
   }
 
   async ask() {
@@ -44,6 +45,7 @@ export class Letters {
   }
 
   async #do(work, said) {
+    if (this.busy) return;
     this.busy = true;
     this.changed();
     try {
@@ -67,12 +69,12 @@ export class Letters {
         <header class="head">
           <h2 id="letters-title">Dead letters <span class="count">${this.total || nothing}</span></h2>
           <span class="actions">
-            <button class="plain" type="button" ?disabled=${this.busy} title="It goes to a venue that is always down" @click=${() => this.#do(() => this.api.post("test/dlq"), () => "An order that fails is placed. It is tried three times.")}>Rehearse a failure</button>
+            <button class="plain" type="button" aria-disabled=${this.busy} title="It goes to a venue that is always down" @click=${() => this.#do(() => this.api.post("test/dlq"), () => "An order that fails is placed. It is tried three times.")}>Rehearse a failure</button>
             ${this.total
               ? this.sure
-                ? html`<button class="danger" type="button" ?disabled=${this.busy} @click=${() => this.#do(() => this.api.delete("api/dlq/clear"), (answer) => `${answer.clearedCount} acknowledged.`)}>Acknowledge all ${this.total}</button>
+                ? html`<button class="danger" type="button" aria-disabled=${this.busy} @click=${() => this.#do(() => this.api.delete("api/dlq/clear"), (answer) => `${answer.clearedCount} acknowledged.`)}>Acknowledge all ${this.total}</button>
                     <button class="plain" type="button" @click=${() => { this.sure = false; this.changed(); }}>No</button>`
-                : html`<button class="plain" type="button" ?disabled=${this.busy} @click=${() => { this.sure = true; this.changed(); }}>Acknowledge all …</button>`
+                : html`<button class="plain" type="button" aria-disabled=${this.busy} @click=${() => { this.sure = true; this.changed(); }}>Acknowledge all …</button>`
               : nothing}
           </span>
         </header>
@@ -93,7 +95,7 @@ export class Letters {
         <span class="swap">${amount(given, tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenOut}</span></span>
         <span class="reason"><b class="status failed">${plain(letter.failureReason)}</b> after ${letter.attemptsMade} ${letter.attemptsMade === 1 ? "try" : "tries"}, ${moment(letter.failedAt)}, ${letter.owner}
           <span class="hint">${sentence(letter.lastError ?? "")} ${advice(letter.failureReason)}</span></span>
-        <button class="secondary" type="button" ?disabled=${this.busy} aria-label="Retry the order of ${given} ${tokenIn}"
+        <button class="secondary" type="button" aria-disabled=${this.busy} aria-label="Retry the order of ${given} ${tokenIn}"
           @click=${() => this.#do(() => this.api.post(`api/dlq/${letter.id}/retry`), () => "It is tried again, as a new order.")}>Retry</button>
       </li>`;
   }

@@ -37,13 +37,16 @@ export class Orders {
     history.replaceState(null, "", this.book.open ? `#${id}` : location.pathname + location.search);
   }
 
-  async #cancel(id) {
+  async #cancel(id, button) {
+    if (this.cancelling.has(id)) return;
     this.cancelling.add(id);
     this.changed();
     try {
       await this.api.post(`api/orders/${id}/cancel`);
       this.notes.delete(id);
       this.tell("The order is cancelled. Nothing was swapped.");
+      // The button goes; who stands on it is put on the order's row.
+      if (document.activeElement === button) button.previousElementSibling.focus();
       await this.book.log(id);
     } catch (error) {
       this.notes.set(id, error.code === "not_cancellable" ? error.message : explain(error));
@@ -116,7 +119,7 @@ export class Orders {
             <time datetime=${order.createdAt}>${moment(order.createdAt)}</time>
           </button>
           ${isCancellable(story)
-            ? html`<button class="cancel" type="button" ?disabled=${this.cancelling.has(story.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${() => this.#cancel(story.id)}>Cancel</button>`
+            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(story.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${(event) => this.#cancel(story.id, event.currentTarget)}>Cancel</button>`
             : nothing}
         </div>
         ${this.notes.has(story.id) ? html`<p class="note">${this.notes.get(story.id)}</p>` : nothing}

@@ -1,6 +1,6 @@
 // The ticket: what to swap, what would come of it now, and sending it.
 
-import { newKey } from "./api.js";
+import { newKey, Problem } from "./api.js";
 import { amount } from "./amount.js";
 import { ago } from "./clock.js";
 import { comparison, verdict } from "./comparison.js";
@@ -80,7 +80,7 @@ export class Ticket {
     try {
       const accepted = await (count === 1 ? this.#one() : this.#many(count));
       await Promise.allSettled(accepted.map((id) => this.book.log(id)));
-      this.tell(accepted.length === 1 ? "The order is accepted." : `${accepted.length} orders are accepted.`);
+      this.tell(count === 1 ? "The order is accepted." : `${accepted.length === count ? "" : "Only "}${accepted.length} orders are accepted.`);
     } catch (error) {
       this.problem = error;
       this.tell(explain(error));
@@ -97,8 +97,10 @@ export class Ticket {
   async #many(count) {
     const orders = Array.from({ length: count }, () => ({ ...this.#order, idempotencyKey: newKey() }));
     const { results } = await this.api.insist("api/orders/batch", { orders });
-    const accepted = results.filter(({ orderId }) => orderId).map(({ orderId }) => orderId);
-    if (!accepted.length) throw Object.assign(new Error(results[0].detail), { errors: results[0].errors ?? [], code: results[0].code });
+    const refused = results.find(({ orderId }) => !orderId);
+    const accepted = results.flatMap(({ orderId }) => orderId ?? []);
+    if (refused) this.problem = new Problem(refused.status, refused);
+    if (!accepted.length) throw this.problem;
     return accepted;
   }
 
@@ -136,8 +138,8 @@ export class Ticket {
           ${this.#market(answer, tokenIn, tokenOut)}
           ${this.problem ? html`<p class="trouble" role="alert">${explain(this.problem)}</p>` : nothing}
           <div class="send">
-            <button class="primary" ?disabled=${this.sending > 0}>${this.sending === 1 ? "Sending …" : html`Swap ${tokenIn} for ${tokenOut}`}</button>
-            <button class="secondary" type="button" ?disabled=${this.sending > 0} @click=${() => this.#send(5)}>${this.sending === 5 ? "Sending …" : "Send 5 at once"}</button>
+            <button class="primary" aria-disabled=${this.sending > 0}>${this.sending === 1 ? "Sending …" : html`Swap ${tokenIn} for ${tokenOut}`}</button>
+            <button class="secondary" type="button" aria-disabled=${this.sending > 0} @click=${() => this.#send(5)}>${this.sending === 5 ? "Sending …" : "Send 5 at once"}</button>
           </div>
         </form>
       </section>`;
@@ -159,11 +161,10 @@ export class Ticket {
     if (!answer) {
       return html`<div class="market empty"><p>${pending ? "Asking both venues …" : "Name an amount, and both venues say what they would give for it."}</p></div>`;
     }
-    const old = age > STALE || problem;
     return html`
-      <div class="market ${old ? "stale" : ""}">
+      <div class="market ${age > STALE || problem ? "stale" : ""}">
         <h3>${answer.dex ? html`Now best: ${venueName(answer.dex)}` : "No venue can do this swap"}
-          <span class="age">${problem ? "not answering" : pending ? "asking …" : old ? `quoted ${ago(age)}` : `quoted ${ago(age)}`}</span></h3>
+          <span class="age">${problem ? "not answering" : pending ? "asking …" : `quoted ${ago(age)}`}</span></h3>
         ${verdict(answer.quotes, tokenOut)}
         ${answer.quotes.some((quote) => quote.amountOut)
           ? comparison({ quotes: answer.quotes, tokenIn, tokenOut, decimals: this.decimals(tokenOut), slippageBps: toBps(this.fields.slippage) ?? 50, caption: `What the venues would give for ${answer.amount} ${tokenIn}` })
