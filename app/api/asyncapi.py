@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.api.parts import sockets_base
 from app.api.showing import as_json
+from app.dex.venues import KINDS
 
 router = APIRouter()
 
@@ -24,7 +25,7 @@ TEXT: Schema = {"type": "string"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "An exact decimal"}
 NUMBER: Schema = {"type": "number"}
-VENUE: Schema = {"enum": ["raydium", "meteora"]}
+VENUE: Schema = {"enum": [kind.name for kind in KINDS]}
 TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
 QUOTES: Schema = {"type": "array", "items": {"type": "object"}, "description": "Each venue's answer, and why it lost"}
 TICKET: Schema = {
@@ -70,7 +71,7 @@ def _with_venue(status: str) -> Schema:
     for left_out in ("dex", "quotes", "route"):
         properties.pop(left_out, None)
     if status in ("building", "confirmed"):
-        properties |= {"venue": {"enum": ["Raydium", "Meteora"]}, "price": NUMBER}
+        properties |= {"venue": {"enum": [kind.name.capitalize() for kind in KINDS]}, "price": NUMBER}
     required = [name for name in event["required"] if name in properties]
     return {"type": "object", "required": required, "properties": properties}
 

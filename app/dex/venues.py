@@ -193,6 +193,9 @@ class DeadVenue:
         raise DexError("venue_unavailable", "The venue is always down.")
 
 
+KINDS: tuple[type[PoolVenue], ...] = (Raydium, Meteora)
+
+
 def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:
-    """Both simulated venues over the same markets."""
-    return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in (Raydium, Meteora)]
+    """All simulated venues over the same markets."""
+    return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in KINDS]

@@ -24,11 +24,11 @@ def printed(language: str) -> list[str]:
 @pytest.fixture
 def venues() -> Sequence[PoolVenue]:
     [entries] = printed("toml")
-    names: dict[str, Any] = {"markets": Markets.parse(CONFIGURED + entries), "Raydium": Raydium, "Meteora": Meteora}
+    names: dict[str, Any] = {"Raydium": Raydium, "Meteora": Meteora}
     for block in printed("python"):
         exec(compile(block, "adding-a-venue.md", "exec", dont_inherit=True), names)
-    opened: Sequence[PoolVenue] = names["venues"]
-    return opened
+    configured = Markets.parse(CONFIGURED + entries)
+    return [kind(configured, seed=1) for kind in names["KINDS"]]
 
 
 async def test_the_third_venue_is_asked_and_wins_when_it_is_best(venues: Sequence[PoolVenue]) -> None:
