@@ -13,7 +13,7 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from app.api.asyncapi import document
+from app.api.asyncapi import ALL_OF, DETAILS, document
 from tests.engine import SELL_SOL, Engine, read_to_end
 from tests.unit.api.test_documents import openapi, requests, script_of
 
@@ -107,6 +107,18 @@ async def test_frames_are_as_the_asyncapi_document_describes_them(engine: Engine
         update(frame)
     with pytest.raises(fastjsonschema.JsonSchemaException):
         event({**told["data"][-1], "seq": 0})
+
+
+async def test_an_event_says_nothing_that_is_not_described(engine: Engine) -> None:
+    await engine.start_worker(retry_base_seconds=0.05)
+    fails = (await engine.http.post("/test/dlq")).json()["orderId"]
+    seen = set()
+    for order in ((await engine.place())["orderId"], fails):
+        for event in (await engine.story(order)).events:
+            always, sometimes = DETAILS[event["status"]]
+            assert event.keys() <= {"status", *ALL_OF, *always, *sometimes}, event
+            seen.add(event["status"])
+    assert seen == DETAILS.keys() - {"cancelled"}
 
 
 async def test_the_stream_of_many_orders_is_as_described(engine: Engine) -> None:
