@@ -53,8 +53,8 @@ class Sweeper:
             self._now.clear()
             try:
                 found = await self._round()
-            except BookAway:
-                log.warning("the sweeper waits for Postgres")
+            except BookAway as error:
+                log.warning("the sweeper waits for Postgres", extra={"error": str(error.__cause__)})
                 found = 0
             except Exception:
                 log.exception("a sweep failed")
