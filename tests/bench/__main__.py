@@ -9,7 +9,22 @@ from types import FrameType
 
 from tests.bench import page
 from tests.bench.client import ClientFailed
-from tests.bench.rows import Found, NotSo, Plan, Row, deep, flow, idle, limits, live, post, quiet, second, sockets
+from tests.bench.rows import (
+    Found,
+    NotSo,
+    Plan,
+    Row,
+    deep,
+    flow,
+    idle,
+    limits,
+    live,
+    post,
+    quiet,
+    scaling,
+    second,
+    sockets,
+)
 from tests.bench.stacks import peer_is_installed
 
 ROWS: dict[str, Row] = {
@@ -21,6 +36,7 @@ ROWS: dict[str, Row] = {
     "sockets": sockets.run,
     "quiet": quiet.run,
     "second": second.run,
+    "scaling": scaling.run,
     "deep": deep.run,
 }
 
