@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from app.api.asyncapi import DETAILS
 from app.cli import main
 from app.settings import Settings
 
 CLONE = Path(__file__).resolve().parents[2]
-PAPERS = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+PAPERS = [CLONE / "README.md", *sorted(CLONE.glob("CONTRIBUTING.md")), *sorted((CLONE / "docs").rglob("*.md"))]
 DEPLOYED = sorted(path for path in (CLONE / "deploy").iterdir() if path.suffix in (".json", ".yaml", ".toml"))
 
 
@@ -30,11 +31,21 @@ def test_the_settings_table_has_the_defaults_of_the_code() -> None:
         assert default == ("" if field.default in (None, ()) else str(field.default)), name
 
 
+def test_the_guide_names_what_each_event_says() -> None:
+    text = (CLONE / "docs" / "guide.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| .*? \| (.*?) ?\|$", text, flags=re.MULTILINE))
+    assert list(rows) == ["pending", "routing", "building", "submitted", "confirmed"]
+    for status, says in rows.items():
+        assert set(re.findall(r"`(\w+)`", says)) == DETAILS[status][0].keys() - {"quotes"}, status
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
 def test_a_link_leads_to_a_file_and_a_command_exists(paper: Path) -> None:
     text = paper.read_text()
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert "://" in link or (paper.parent / link).exists(), link
+    for named in re.findall(r"`((?:app|worker|migrations|tests|docs|deploy)/[\w./-]+)`", text):
+        assert (CLONE / named).exists(), named
     assert set(re.findall(r"(?:\.venv/bin/|`)engine ([a-z]+)", text)) <= commands()
     targets = set(re.findall(r"^([a-z-]+):.*##", (CLONE / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z-]+)`", text)) <= targets
