@@ -1,6 +1,7 @@
 """How requests come in: a head that takes for ever is given up, and what is no HTTP is told so like any other fault."""
 
 import asyncio
+import contextlib
 import secrets
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
@@ -81,7 +83,8 @@ class PlainRefusals(WebSocketsSansIOProtocol):
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
-                self.conn.send_close(NOT_UTF8)
+                with contextlib.suppress(InvalidState):  # it has said goodbye in the same breath
+                    self.conn.send_close(NOT_UTF8)
                 return self.handle_parser_exception()
         super().send_receive_event_to_app()
 

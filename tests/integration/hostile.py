@@ -1,15 +1,12 @@
-"""What a hostile client may say: bodies, queries, paths, headers and frames, as strategies; and the bytes of it."""
+"""What a hostile client may say: bodies, queries, paths, headers and frames, as strategies."""
 
-import contextlib
 import json
-import os
 import re
-import socket
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from hypothesis import strategies as st
+
+from tests.integration.hostile_client import frame
 
 MARKER = "Xyzzy0451"  # stands in much that is sent, and in no refusal and no log
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
@@ -199,61 +196,7 @@ METHODS = st.sampled_from(
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    raw: bytes
-
-
-def ask(
-    port: int, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b""
-) -> Answer | None:
-    """One request on a connection of its own, byte for byte; None: closed without an answer."""
-    lines = [b"%b %b HTTP/1.1" % (method, target), b"Connection: close"]
-    lines += [name + b": " + value for name, value in headers]
-    if body or method == b"POST":
-        lines.append(b"Content-Length: %d" % len(body))
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        with contextlib.suppress(ConnectionError):  # refused before all of it was sent; the answer may be there
-            connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-        raw = read_all(connection)
-    head, _, rest = raw.partition(b"\r\n\r\n")
-    return answer(head, rest) if raw else None
-
-
-def answer(head: bytes, rest: bytes) -> Answer:
-    status, *fields = head.decode("latin-1").split("\r\n")
-    assert re.fullmatch(r"HTTP/1\.1 \d{3} .*", status), head
-    told = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
-    return Answer(int(status.split()[1]), told, rest, head + rest)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    raw = b""
-    with contextlib.suppress(ConnectionError):  # reset, because it had not read all that was sent
-        while chunk := connection.recv(65_536):
-            raw += chunk
-    return raw
-
-
 # ---- frames ----
-
-
-def frame(opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
-    first = final << 7 | reserved << 4 | opcode
-    length, mask = len(payload), os.urandom(4) if masked else b""
-    size = (
-        bytes([length])
-        if length < 126
-        else b"\x7e" + struct.pack("!H", length)
-        if length < 65_536
-        else b"\x7f" + struct.pack("!Q", length)
-    )
-    head = bytes([first, size[0] | masked << 7]) + size[1:]
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)) if masked else head + payload
-
 
 SUBSCRIPTION = {"op": '"subscribe"', "orders": f'["{UNKNOWN}"]', "after": f'{{"{UNKNOWN}":1}}'}
 FRAMES = st.builds(
@@ -266,38 +209,3 @@ FRAMES = st.builds(
     reserved=st.sampled_from([0] * 10 + [1, 4]),
     masked=st.sampled_from([True] * 12 + [False]),
 )
-HANDSHAKE = [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"), (b"Sec-WebSocket-Version", b"13")]
-HANDSHAKE += [(b"Host", b"x"), (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
-
-
-def talk(
-    port: int, target: bytes, headers: Sequence[tuple[bytes, bytes]], frames: Sequence[bytes]
-) -> tuple[bytes, bytes]:
-    """A socket's handshake, and what is said on it all at once; the head of the answer, and what follows to its end."""
-    lines = [b"GET %b HTTP/1.1" % target, *(name + b": " + value for name, value in headers)]
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
-        raw = b""
-        while b"\r\n\r\n" not in raw and (chunk := connection.recv(65_536)):
-            raw += chunk
-        head, _, rest = raw.partition(b"\r\n\r\n")
-        if not raw.startswith(b"HTTP/1.1 101 "):  # such a connection may stay open
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            while length and len(rest) < int(length[1]):
-                rest += connection.recv(65_536)
-            return head, rest
-        with contextlib.suppress(ConnectionError):  # closed already; why may still be read
-            connection.sendall(b"".join(frames) + frame(8, b"\x03\xe8"))
-        return head, rest + read_all(connection)
-
-
-def told(raw: bytes) -> list[tuple[int, bytes]]:
-    """The frames of a server, as (opcode, payload)."""
-    frames = []
-    while raw:
-        opcode, length, at = raw[0] & 15, raw[1], 2
-        if length == 126:
-            length, at = struct.unpack("!H", raw[2:4])[0], 4
-        frames.append((opcode, raw[at : at + length]))
-        raw = raw[at + length :]
-    return frames

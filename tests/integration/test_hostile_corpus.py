@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
-from tests.integration import hostile
-from tests.integration.hostile import MARKER, UNKNOWN, Answer, ask
+from tests.integration import hostile, hostile_client
+from tests.integration.hostile import MARKER, UNKNOWN
+from tests.integration.hostile_client import HANDSHAKE, Answer, answer, ask
 from tests.servers import Databases
 
 COLD = settings(
@@ -147,26 +148,24 @@ def test_headers(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], 
 @COLD
 @given(path=st.sampled_from(SOCKETS), query=hostile.QUERIES, frames=st.lists(hostile.FRAMES, max_size=5))
 def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -> None:
-    head, rest = hostile.talk(api.port, path + b"?" + query, hostile.HANDSHAKE, frames)
+    head, rest = hostile_client.talk(api.port, path + b"?" + query, HANDSHAKE, frames)
     if not head.startswith(b"HTTP/1.1 101 "):
-        return assert_refused_or_works(hostile.answer(head, rest))
-    frames_told = hostile.told(rest)
+        return assert_refused_or_works(answer(head, rest))
+    frames_told = hostile_client.told(rest)
     for opcode, payload in frames_told:
         if opcode == 1:
             assert json.loads(payload)["type"] in ("error", "subscribed")
         if opcode != 10:  # a pong says what its ping said
             assert MARKER.encode() not in payload
-    if not frames_told:
-        return None  # what it said was lost, because it had not read all that we said
-    opcode, payload = frames_told[-1]
-    assert opcode == 8
-    assert int.from_bytes(payload[:2]) in (0, 1000, 1002, 1003, 1007, 1009, 4400, 4401, 4404), payload
+    # No code at all, if what it said was lost because it had not read all that we said.
+    codes = {int.from_bytes(payload[:2]) for opcode, payload in frames_told if opcode == 8}
+    assert codes <= {0, 1000, 1002, 1003, 1007, 1009, 4400, 4401, 4404}
 
 
 @COLD
 @given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, left=st.sets(st.integers(0, 4), max_size=2))
 def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], left: set[int]) -> None:
-    usual = [header for at, header in enumerate(hostile.HANDSHAKE) if at not in left]
-    head, rest = hostile.talk(api.port, path, usual + headers, [])
+    usual = [header for at, header in enumerate(HANDSHAKE) if at not in left]
+    head, rest = hostile_client.talk(api.port, path, usual + headers, [])
     if not head.startswith(b"HTTP/1.1 101 "):
-        assert_refused_or_works(hostile.answer(head, rest))
+        assert_refused_or_works(answer(head, rest))
