@@ -39,6 +39,8 @@ class ApiProcess:
 
     def close(self) -> None:
         self._guard.end()
+        if self._process:
+            self._process.wait()
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
