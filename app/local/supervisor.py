@@ -25,7 +25,7 @@ LOOK_EVERY = 0.05
 READY_SECONDS = 60.0
 
 GREETING = """
-  The engine is ready:  {url}
+  The engine is ready:  {url}  (a page, for a browser)
   The API in Swagger:   {url}/docs
   A first order:
     curl -s {url}/api/orders/execute -H 'content-type: application/json' \\

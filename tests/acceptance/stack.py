@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from app.local import state
 from app.local.guard import Guard, Stage, alive
 
 ENGINE = (sys.executable, "-P", "-m", "app.cli")
+
+CLONE = Path(__file__).resolve().parents[2]
 
 # What a developer may have set must not reach the engine under test; nor must a .env, so it runs elsewhere.
 FOREIGN = (
@@ -34,6 +37,11 @@ FOREIGN = (
 
 
 Answer = TypeVar("Answer")
+
+
+def steps(document: str) -> list[str]:
+    """The commands that a document of the clone tells its reader to type."""
+    return re.findall(r"^```sh\n(.*?)^```$", (CLONE / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
 def eventually(ask: Callable[[], Answer], *, within: float = 20) -> Answer:
@@ -110,6 +118,20 @@ class Stack:
         with contextlib.suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
         return False
+
+    def shown(self, step: str) -> str:
+        """What somebody sees who types a step of a document in the clone, this engine running."""
+        ran = subprocess.run(
+            ["bash", "-euc", step.replace("http://localhost:3000", self.url)],
+            cwd=CLONE,
+            env=environment(self.home, **self.settings),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert ran.returncode == 0, f"{step}\n{ran.stdout}\n{ran.stderr}"
+        return ran.stdout
 
     def tree(self) -> set[int]:
         """The supervisor and everything below it."""
