@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
@@ -164,6 +164,8 @@ def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -
 
 @COLD
 @given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, left=st.sets(st.integers(0, 4), max_size=2))
+@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Version", MARKER.encode())], left={2})
+@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Key", MARKER.encode())], left={4})
 def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], left: set[int]) -> None:
     usual = [header for at, header in enumerate(HANDSHAKE) if at not in left]
     head, rest = hostile_client.talk(api.port, path, usual + headers, [])
