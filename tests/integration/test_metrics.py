@@ -9,14 +9,10 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.asyncio.client import connect
 
 from app.dex.errors import DexError
-from app.dex.router import Router
-from app.orders.feed import Feed
-from app.orders.reading import Reader
 from app.settings import load
-from tests.engine import Engine, eventually, read_to_end, running_engine
+from tests.engine import Engine, eventually, running_engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
 from worker import measuring
@@ -204,53 +200,6 @@ async def test_an_order_turned_away_is_counted_by_its_reason(postgres_dsn: str, 
     assert after("engine_quota_left_ratio_bucket", le="0.0") > before("engine_quota_left_ratio_bucket", le="0.0")
     refused: dict[str, Any] = {"code": "too_many_orders"}
     assert after("engine_refused_total", **refused) - before("engine_refused_total", **refused) == 2
-
-
-class Stumble(Exception):
-    pass
-
-
-async def stumbling(*_: Any, **__: Any) -> None:
-    raise Stumble
-
-
-async def errors(engine: Engine) -> float:
-    return (await seen(engine))("engine_errors_total", type="Stumble")
-
-
-@pytest.mark.parametrize("where", ["request", "socket", "worker"])
-async def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type_and_logged_with_what_it_hit(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
-) -> None:
-    order, before = (await engine.place())["orderId"], await errors(engine)
-    if where == "request":
-        monkeypatch.setattr(Reader, "order", stumbling)
-        answer = await engine.http.get(f"/api/orders/{order}")
-        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-        hit = {"request": answer.headers["x-request-id"]}
-        assert answer.json()["requestId"] == hit["request"]
-    elif where == "socket":
-        monkeypatch.setattr(Feed, "admit", stumbling)
-        ws = connect(
-            f"{engine.base_url.replace('http', 'ws')}/api/orders/execute?orderId={order}",
-            additional_headers={"X-Request-Id": "mine"},
-        )
-        async with asyncio.timeout(5), ws as socket:
-            assert (await read_to_end(socket)).code == 1011
-        hit = {"request": "mine"}
-    else:
-        monkeypatch.setattr(Router, "route", stumbling)
-        await engine.start_worker(retry_base_seconds=60)
-        hit = {"order": order}
-
-    async def counted() -> bool:
-        return await errors(engine) == before + 1
-
-    await eventually(counted)
-    (line,) = [record for record in caplog.records if record.exc_info and record.name.startswith("engine")]
-    assert line.exc_info
-    assert line.exc_info[0] is Stumble
-    assert hit.items() <= vars(line).items()
 
 
 async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_them(
