@@ -19,6 +19,7 @@ log = logging.getLogger("engine.orders")
 
 BOOK_AWAY_SECONDS = 0.25  # between tries of a write while Postgres is away
 RENEWALS_PER_LEASE = 3
+RENEWED_AT_ONCE = 100  # so that no step of theirs waits long for its row
 TOLD = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event's details, in the log
 
 
@@ -127,12 +128,10 @@ class Holdings:
                 del self._held[order.id]
 
     async def keep(self) -> None:
-        """Renew for ever. A lease that is lost is noticed by the next step, which is refused."""
+        """Renew for ever."""
         while True:
             await asyncio.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
-            renewals = [Renewal(hold.order.id, hold.order.fence) for hold in self._held.values()]
-            await asyncio.gather(*map(self._renew, renewals))
-
-    async def _renew(self, renewal: Renewal) -> None:
-        with contextlib.suppress(LeaseLost, BookAway):
-            await self._book.renew(renewal)
+            held = [Renewal(hold.order.id, hold.order.fence) for hold in self._held.values()]
+            for start in range(0, len(held), RENEWED_AT_ONCE):
+                with contextlib.suppress(BookAway):
+                    await self._book.renew(held[start : start + RENEWED_AT_ONCE])

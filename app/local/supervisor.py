@@ -21,7 +21,7 @@ from app.local.service import Service, say, tell
 from app.serving import INHERITED, listen
 from app.settings import CLONE, Settings, SettingsError
 
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.1
 READY_SECONDS = 60.0
 
 GREETING = """

@@ -42,8 +42,6 @@ class Book:
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
             self._advance, key=lambda move: move.order, bad_row=BAD_ROW
         )
-        # Apart from the moves: nobody waits for a renewal, and no move should wait for hundreds of them.
-        self.renew: Batcher[Renewal, None] = Batcher(self._renew, key=lambda renewal: renewal.order, most=100)
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
         rows = await fetch(self._pool, statements.PLACE, _json([_asked(order) for order in orders]))
@@ -80,10 +78,10 @@ class Book:
             }
         return [_event(move, landed[move.order]) if move.order in landed else LeaseLost() for move in moves]
 
-    async def _renew(self, renewals: list[Renewal]) -> Sequence[Exception | None]:
+    async def renew(self, renewals: Sequence[Renewal]) -> None:
+        """Apart from the moves, which do not wait for it. A lease that is lost is noticed by the next move."""
         rows = [{"id": renewal.order, "fence": renewal.fence} for renewal in renewals]
-        held = {row["id"] for row in await fetch(self._pool, statements.RENEW, _json(rows), self._lease)}
-        return [None if renewal.order in held else LeaseLost() for renewal in renewals]
+        await fetch(self._pool, statements.RENEW, _json(rows), self._lease)
 
     async def cancel(self, order_id: UUID, owner: str) -> tuple[Order, OrderEvent | None] | None:
         """The cancelled order, with its event if this call made it; None: no such order of this owner."""

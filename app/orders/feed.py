@@ -26,6 +26,7 @@ from app.orders.reading import Reader
 
 HEAL_SECONDS = 1.0
 LISTEN_SECONDS = 10.0
+LOOKED_AT_ONCE = 250  # orders in one question; what happens meanwhile waits for its answer to be read
 MOST_NEW = 1_000  # new orders of one owner looked up at once
 
 log = logging.getLogger("engine.feed")
@@ -192,7 +193,7 @@ class Feed:
             await asyncio.sleep(0.2)
 
     async def _heal(self) -> None:
-        """Once a second, one question to the book for all that is watched and was not heard of in that second."""
+        """Once a second, one look into the book for all that is watched and was not heard of in that second."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEAL_SECONDS):
@@ -209,11 +210,11 @@ class Feed:
     async def _heal_orders(self) -> None:
         now = time.monotonic()
         quiet = [order for order in self._of_order if now - self._heard_at.get(order, 0.0) >= HEAL_SECONDS]
-        if not quiet:
-            return
-        for order, head in (await self._reader.heads([UUID(order) for order in quiet])).items():
-            for listener in self._of_order.get(str(order), ()):
-                listener.exists(str(order), head)
+        for start in range(0, len(quiet), LOOKED_AT_ONCE):
+            page = {UUID(order): order for order in quiet[start : start + LOOKED_AT_ONCE]}
+            for order, head in (await self._reader.heads(list(page))).items():
+                for listener in self._of_order.get(page[order], ()):
+                    listener.exists(page[order], head)
 
     async def _placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
         """All of an owner's orders since then, page by page."""

@@ -22,11 +22,12 @@ class Listener:
         self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
         self.heard_at = 0.0  # when the first of what was last taken had come in
         self._first_at = 0.0
-        # Not deques: an empty one takes as much memory as all the rest here, and there may be ten thousand listeners.
+        # No deque, and no asyncio.Event, which has one: empty, it takes as much memory as all the rest here, ten
+        # thousand times.
         self._ready: list[Announcement] = []
         self._ended: dict[str, None] = {}
         self._most = most
-        self._wake = asyncio.Event()
+        self._waking: asyncio.Future[None] | None = None  # of the one task that waits here
         self._dismissed = False
 
     def hear(self, item: Announcement) -> None:
@@ -40,7 +41,7 @@ class Listener:
         if not self._ready:
             self._first_at = time.monotonic()
         self._ready.append(item)
-        self._wake.set()
+        self._wake()
 
     def follow(self, order: str, after: int) -> None:
         """Nothing of this order is handed over before its log was read."""
@@ -51,19 +52,26 @@ class Listener:
         """The log of this order is at least this long."""
         if seq > self.heard.setdefault(order, 0):
             self.behind[order] = max(seq, self.behind.get(order, 0))
-            self._wake.set()
+            self._wake()
 
     def dismiss(self) -> None:
         """From now on, whoever waits for news gets `Dismissed` instead."""
         self._dismissed = True
-        self._wake.set()
+        self._wake()
 
     async def wait(self) -> None:
         while not self._dismissed and not self._ready and not self.behind:
-            self._wake.clear()
-            await self._wake.wait()
+            self._waking = asyncio.get_running_loop().create_future()
+            try:
+                await self._waking
+            finally:
+                self._waking = None
         if self._dismissed:
             raise Dismissed
+
+    def _wake(self) -> None:
+        if self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
 
     def take(self) -> list[Announcement]:
         items, self._ready = self._ready, []

@@ -122,7 +122,6 @@ WITH held AS (
 )
 UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second'
   FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
-RETURNING o.id
 """
 
 # Which of these writes did happen, though no answer said so?

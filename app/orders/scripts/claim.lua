@@ -12,9 +12,9 @@ local primed = redis.call('ZSCORE', KEYS[2], ARGV[7]) and 1 or 0
 local out, taken = {0, -1, primed}, 0
 
 local function take(line, most, grant)
-  local offset, count = 0, 0
+  local offset, count, page = 0, 0, 2 * most + 10 -- those who run stand at the head
   while count < most do
-    local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, 100)
+    local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, page)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
       if count < most and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
@@ -24,7 +24,7 @@ local function take(line, most, grant)
         out[#out + 1] = grant and grant(id) or ''
       end
     end
-    offset = offset + 100
+    offset = offset + page
   end
   return count
 end
