@@ -4,6 +4,7 @@ Every value is escaped: nothing that a client sends can forge a line.
 """
 
 import asyncio
+import contextlib
 import logging
 import sys
 from datetime import UTC, datetime
@@ -67,22 +68,28 @@ class Lines(logging.StreamHandler[TextIO]):
         self._called_by: asyncio.AbstractEventLoop | None = None  # which will flush before long
 
     def emit(self, record: logging.LogRecord) -> None:
+        """As all handlers: what cannot be written must not be the trouble of whoever said it."""
         try:
             self._waiting.append(self.format(record) + self.terminator)
+            if record.levelno >= logging.WARNING or not self._comes_back():
+                self.flush()
         except Exception:
-            return self.handleError(record)
-        if record.levelno >= logging.WARNING:
-            self.flush()
-        elif self._called_by is None or self._called_by.is_closed():
+            self.handleError(record)
+
+    def _comes_back(self) -> bool:
+        """Whether somebody will flush before long."""
+        if self._called_by is None or self._called_by.is_closed():
             try:
                 self._called_by = asyncio.get_running_loop()
-            except RuntimeError:  # nobody would come back to it
-                return self.flush()
+            except RuntimeError:
+                return False
             self._called_by.call_later(COMPANY_SECONDS, self._time_is_up)
+        return True
 
     def _time_is_up(self) -> None:
         self._called_by = None
-        self.flush()
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a reader that has gone
+            self.flush()
 
     def flush(self) -> None:
         self.acquire()

@@ -9,7 +9,7 @@ import uvloop
 from arq.connections import ArqRedis
 
 from app import metrics, production
-from app.background import ended, settle
+from app.background import ended, lasting, settle
 from app.connections import open_postgres, patient_pool, quick_redis
 from app.dex.chain import Chain
 from app.dex.markets import Markets
@@ -115,8 +115,8 @@ async def worker(
     metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     announcer.start()
     background = [
-        asyncio.create_task(sweeper.run(), name="sweeper"),
-        asyncio.create_task(holdings.keep(), name="leases"),
+        lasting("sweeper", sweeper.run),
+        lasting("leases", holdings.keep),
     ]
     try:
         yield pickup

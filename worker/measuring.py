@@ -70,9 +70,9 @@ class Watched:
         with _unanswered():
             return await self._chain.blockhash()
 
-    async def send(self, signed: SignedSwap) -> None:
+    async def send(self, signed: SignedSwap) -> Snapshot | None:
         with _unanswered():
-            await self._chain.send(signed)
+            return await self._chain.send(signed)
 
     async def ask(self, signature: str) -> Snapshot:
         with _unanswered():

@@ -162,9 +162,10 @@ class Pickup(Worker):
             pass  # told to stop while claiming
         except Exception:
             log.exception("a job failed", extra={"order": job.order})
-        # The order is done with: the next one need not wait for this one to leave the line.
-        self.job_counter -= 1
-        self._freed.set()
+        finally:
+            # The order is done with: the next one need not wait for this one to leave the line.
+            self.job_counter -= 1
+            self._freed.set()
         try:
             await self._finish(_Finished(job, ending))
         except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
@@ -195,5 +196,7 @@ class Pickup(Worker):
     async def _pulse(self) -> None:
         while True:
             with contextlib.suppress(*REDIS_AWAY):
-                await self._line.pulse(token=self.token, running=self.job_counter, seconds=3 * PULSE_SECONDS)
+                await self._line.pulse(
+                    token=self.token, running=min(len(self.tasks), self.max_jobs), seconds=3 * PULSE_SECONDS
+                )
             await asyncio.sleep(PULSE_SECONDS)

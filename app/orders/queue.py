@@ -47,7 +47,7 @@ def job_of(order: str) -> bytes:
 def order_of(job: bytes) -> str | None:
     try:
         _, (order,), *_ = deserialize_job_raw(job, deserializer=deserialize)
-    except (DeserializationError, ValueError):
+    except (DeserializationError, ValueError, TypeError):
         return None
     return str(order)
 

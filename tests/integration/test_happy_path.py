@@ -1,9 +1,11 @@
 """An order goes from POST to confirmed, and everybody hears all of it."""
 
 import asyncio
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
+from app.mockchain.ledger import MockChain
 from tests.engine import HAPPY, Engine, eventually, read_to_end
 
 
@@ -83,6 +85,15 @@ async def test_the_redis_job_carries_the_order_id_and_nothing_else(engine: Engin
     assert job is not None
     assert job.startswith(b"{")  # JSON, not pickle
     assert b"SOL" not in job
+
+
+async def test_a_swap_that_landed_as_it_was_sent_is_not_asked_for(engine: Engine) -> None:
+    asked = AsyncMock(side_effect=AssertionError("the answer to sending it said so"))
+    with patch.object(MockChain, "ask", asked):
+        await engine.start_worker()
+        order = await engine.place()
+        assert (await engine.story(order["orderId"])).statuses == HAPPY
+    asked.assert_not_called()
 
 
 async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(engine: Engine) -> None:

@@ -8,7 +8,7 @@ import pytest
 from arq import constants
 from arq.worker import Worker
 
-from app.orders.queue import JOB, deserialize, serialize
+from app.orders.queue import JOB, deserialize, job_of, order_of, serialize
 from worker.pickup import Pickup
 
 
@@ -53,3 +53,17 @@ def test_the_keys_are_those_our_scripts_name() -> None:
 def test_a_job_survives_json() -> None:
     job: dict[str, Any] = {"t": None, "f": JOB, "a": ("id",), "k": {}, "et": 0}
     assert deserialize(serialize(job)) == job | {"a": ["id"]}
+
+
+def test_a_job_is_read_for_the_order_it_names() -> None:
+    assert order_of(job_of("an order")) == "an order"
+
+
+@pytest.mark.parametrize("arguments", [None, 5, [], ["a", "b"], {}])
+def test_a_job_that_names_no_one_order_ends_no_worker(arguments: Any) -> None:
+    assert order_of(serialize({"t": None, "f": JOB, "a": arguments, "k": {}, "et": 0})) is None
+
+
+@pytest.mark.parametrize("job", [b"", b"noise", b"[]", b"{}"])
+def test_what_is_no_job_ends_no_worker(job: bytes) -> None:
+    assert order_of(job) is None

@@ -60,3 +60,26 @@ def test_a_loop_that_has_ended_keeps_nothing_back(log: logging.Logger, out: Writ
     asyncio.run(say())
     log.info("after it")
     assert out.getvalue() == "within\nafter it\n"
+
+
+class Full(Written):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+async def test_a_line_that_cannot_be_written_is_not_the_trouble_of_whoever_said_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # what it would print about that
+    logger = logging.getLogger("test.full")
+    logger.propagate = False
+    handler = Lines(Full())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    logger.warning("at once")
+    logger.info("later")
+    await asyncio.sleep(COMPANY_SECONDS * 2)
+    logger.removeHandler(handler)
+    assert complaints == []
