@@ -21,7 +21,7 @@ class Batcher(Generic[Row, Result]):
         self,
         flush: Callable[[list[Row]], Awaitable[Sequence[Result | Exception]]],
         *,
-        most: int = 100,
+        most: int = 500,
         key: Callable[[Row], Hashable] | None = None,
         bad_row: tuple[type[Exception], ...] = (),
     ) -> None:

@@ -29,6 +29,8 @@ PLANNED_ONCE = {
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
+AT_ONCE = 100  # swaps in one statement, which compares each with each
+
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -56,7 +58,7 @@ class MockChain:
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
         self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
-            self._write_all, key=lambda row: row["signature"]
+            self._write_all, most=AT_ONCE, key=lambda row: row["signature"]
         )
         self._look_up: Batcher[str, Snapshot | None] = Batcher(self._look_up_all, key=lambda signature: signature)
 

@@ -30,6 +30,8 @@ from app.orders.model import (
 )
 from app.orders.reading import ORDER_COLUMNS, fetch, order_from
 
+AT_ONCE = 100  # moves in one statement, which compares each with each
+
 
 class Book:
     """Every writer of orders in this process goes through one of these."""
@@ -40,7 +42,7 @@ class Book:
         self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
         self.claim: Batcher[UUID, Order | NotNow] = Batcher(self._claim, key=lambda order_id: order_id)
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
-            self._advance, key=lambda move: move.order, bad_row=BAD_ROW
+            self._advance, most=AT_ONCE, key=lambda move: move.order, bad_row=BAD_ROW
         )
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:

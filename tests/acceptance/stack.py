@@ -159,6 +159,8 @@ class Stack:
 
     def close(self) -> None:
         self._guard.end()
+        if self._process:
+            self._process.wait(30)  # it is gone; Python wants to have seen that
 
     def _ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
