@@ -108,6 +108,7 @@ async def test_a_line_that_is_full_turns_away_its_owner_and_then_everybody(postg
             return None if answer.status_code == 202 else answer
 
         full = await eventually(refused)
+        assert full is not None
         assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "queue_full", "10")
         assert await engine.book.fetchval("SELECT count(*) FROM orders") <= 6
         await engine.book.execute("UPDATE orders SET status = 'cancelled'")
