@@ -10,8 +10,8 @@ from app.batching import Batcher
 from app.orders.reading import fetch
 
 LATELY_SECONDS = 300
-FRESH_SECONDS = 1.0
-SHARE_OF_TIME = 50  # a look that takes long is taken that much less often: at most a fiftieth of one connection
+FRESH_SECONDS, STALE_SECONDS = 1.0, 7.5
+SHARE_OF_TIME = 50  # a look that takes long is taken that much less often, until it would be stale
 
 CONFIRMED = """
 SELECT count(*) AS confirmed,
@@ -50,5 +50,5 @@ class Pacer:
             ((confirmed, p50, p99),) = await fetch(self._pool, CONFIRMED, LATELY_SECONDS)
             self._seen = Pace(confirmed * 60 / LATELY_SECONDS, p50, p99)
             ended = self._now()
-            self._fresh_until = ended + max(FRESH_SECONDS, SHARE_OF_TIME * (ended - began))
+            self._fresh_until = ended + min(max(FRESH_SECONDS, SHARE_OF_TIME * (ended - began)), STALE_SECONDS)
         return [self._seen] * len(asking)

@@ -32,7 +32,7 @@ async def test_fifty_who_ask_at_once_cost_one_look(engine: Engine) -> None:
     assert (len(seen), pool.asked) == (50, 1)
 
 
-@pytest.mark.parametrize(("seconds", "looks"), [(0.01, 10), (0.2, 2)])
+@pytest.mark.parametrize(("seconds", "looks"), [(0.01, 10), (0.1, 4), (1.0, 3)])
 async def test_a_look_that_takes_long_is_taken_less_often(engine: Engine, seconds: float, looks: int) -> None:
     pool = Watched(engine.book, seconds=seconds)
     pacer = pool.pacer()
