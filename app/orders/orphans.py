@@ -12,8 +12,8 @@ from app.orders.reading import event_from, fetch
 
 POISON_CLAIMS = 5  # starts that ended with a dead worker, in a row, before the order is held to be the cause
 
-# A first crash is nobody's fault: again at once. After that the waits grow and scatter, so that an order which
-# kills its workers and the neighbours that die with it part company.
+# A first crash is nobody's fault: again at once, from the place in line that the order had. After that the waits grow
+# and scatter, so that an order which kills its workers and the neighbours that die with it part company.
 SWEEP = f"""
 WITH due AS (
     SELECT id, CASE
@@ -37,7 +37,8 @@ WITH due AS (
                                 WHEN 'expired' THEN 'it could not be started in the time it was given'
                                 WHEN 'lost' THEN 'the worker was lost before it sent anything'
                                 ELSE 'every worker that started it was lost' END,
-           ready_at = CASE verdict WHEN 'lost' THEN now() + wait_ms * interval '1 millisecond' ELSE o.ready_at END,
+           ready_at = CASE WHEN verdict = 'lost' AND wait_ms > 0 THEN now() + wait_ms * interval '1 millisecond'
+                         ELSE o.ready_at END,
            look_at = CASE WHEN verdict = 'lost' THEN now() + wait_ms * interval '1 millisecond' + interval '5 seconds'
                           WHEN o.lease_until > now() THEN o.lease_until
                           ELSE least(now() + (0.8 + 0.4 * random())

@@ -96,7 +96,7 @@ class Line:
         arguments: list[Argument] = [MOST_RINGS, self._limit, WINDOW_MS]
         for order, ready_in in orders.items():
             arguments += (order, int(ready_in * 1000), job_of(order))
-        ENQUEUE.on(pipe, [mine, other, BELL, WINDOW, RUNNING, *(job_key_prefix + order for order in orders)], arguments)
+        ENQUEUE.on(pipe, [mine, other, BELL, WINDOW, *(job_key_prefix + order for order in orders)], arguments)
 
     @staticmethod
     def put_answer(answer: Sequence[int]) -> list[tuple[bool, int]]:
@@ -146,7 +146,7 @@ class Line:
 
     async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
         locks = [in_progress_key_prefix + order for order in orders]
-        await RENEW.call(self._redis, locks, [token, int(lock_seconds * 1000)])
+        await RENEW.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *orders])
 
     async def prime(self, ages: Sequence[float]) -> bool:
         """Restore the window from the ages of the latest starts; False: it was done already."""

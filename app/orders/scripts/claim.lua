@@ -1,10 +1,11 @@
 -- Take up to `want` due orders in one trip: first those that wait for the truth about a swap, which need no start,
--- then those in line for one, as far as the window has starts left.
+-- then those in line for one, as far as the window has starts left. What is taken stays in line, but is not due again
+-- before its lock has run out: nobody who takes has to look past all that run.
 -- KEYS: checks, starts, window, paused
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
 -- Returns: ms until starts are to be had again (0: they are), ms until something is due (-1: nothing known), 1 if primed,
 --          then id, job, grant, id, job, grant, … (an empty grant: none was needed; an empty job: there is none)
-local want, lock_ms = tonumber(ARGV[1]), ARGV[2]
+local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -19,12 +20,14 @@ local function take(line, most, grant)
     for _, id in ipairs(ids) do
       if count < most and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
         count = count + 1
+        redis.call('ZADD', line, now + lock_ms, id)
         out[#out + 1] = id
         out[#out + 1] = redis.call('GET', ARGV[8] .. id) or ''
         out[#out + 1] = grant and grant(id) or ''
+      else
+        offset = offset + 1
       end
     end
-    offset = offset + page
   end
   return count
 end

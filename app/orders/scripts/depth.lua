@@ -7,7 +7,7 @@ local running, workers = 0, redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. now, '+i
 for _, worker in ipairs(workers) do
   running = running + tonumber(redis.call('HGET', KEYS[6], worker) or '0')
 end
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', running, 1)
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
 local waited = #due > 0 and now - tonumber(due[2]) or 0
 return {redis.call('ZCOUNT', KEYS[1], '-inf', '(+inf'), redis.call('ZCARD', KEYS[2]),
         redis.call('ZCOUNT', KEYS[3], '(' .. (now - tonumber(ARGV[1])), '+inf'),

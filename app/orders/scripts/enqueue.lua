@@ -1,16 +1,17 @@
--- Put orders in line, whatever job keys exist. Asking twice changes nothing.
--- KEYS: their line, the other line, bell, window, orders running by worker, then the job key of each
+-- Put orders in line, whatever job keys exist. Asking twice changes nothing, but that the earlier place is kept: so
+-- an order whose worker has died gets back the one it had.
+-- KEYS: their line, the other line, bell, window, then the job key of each
 -- ARGV: most rings, starts per window, window in ms, then for each: order id, due in ms, job
 -- Returns for each: 1 if it was not in line before, and in how many ms its start can be granted
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
 local out, put = {}, 0
-for i = 1, #KEYS - 5 do
+for i = 1, #KEYS - 4 do
   local at = 3 * i + 1
-  redis.call('SET', KEYS[5 + i], ARGV[at + 2])
+  redis.call('SET', KEYS[4 + i], ARGV[at + 2])
   redis.call('ZREM', KEYS[2], ARGV[at])
-  local added = redis.call('ZADD', KEYS[1], 'NX', now + tonumber(ARGV[at + 1]), ARGV[at])
+  local added = redis.call('ZADD', KEYS[1], 'LT', now + tonumber(ARGV[at + 1]), ARGV[at])
   put = put + added
   out[#out + 1] = added
   out[#out + 1] = 0
@@ -21,11 +22,8 @@ if limit == 0 then return out end
 
 -- The start number `short` from now must wait for the one that many places back in the window to leave it.
 local left = limit - redis.call('ZCOUNT', KEYS[4], '(' .. (now - window), '+inf')
-local running = 0 -- those who run have had their start
-for _, orders in ipairs(redis.call('HVALS', KEYS[5])) do running = running + tonumber(orders) end
-for i = 1, #KEYS - 5 do
+for i = 1, #KEYS - 4 do
   local short = (redis.call('ZRANK', KEYS[1], ARGV[3 * i + 1]) or 0) + 1 - left
-  if short > 0 then short = short - running end
   if short > 0 then
     local oldest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. (now - window), '+inf', 'WITHSCORES',
                               'LIMIT', (short - 1) % limit, 1)
