@@ -1,7 +1,7 @@
 """A venue and a chain that do what a test tells them, call by call."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
@@ -84,7 +84,7 @@ class ScriptedChain:
     blockhash_errors: list[Exception] = field(default_factory=list)
     """Raised by the next calls of `blockhash`, one each."""
     ask_errors: list[Exception] = field(default_factory=list)
-    """Raised by the next calls of `ask`, one each."""
+    """Raised by the next questions, one each."""
     on_ask: Callable[["ScriptedChain"], None] = lambda chain: None
     """Called before each answer, to move the clock for instance."""
 
@@ -107,11 +107,18 @@ class ScriptedChain:
             case Exception():
                 raise fate
 
+    async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
+        self._asked()
+        return self.slot, {signature: outcome for signature in signatures if (outcome := self.outcomes.get(signature))}
+
     async def ask(self, signature: str) -> Snapshot:
+        self._asked()
+        return Snapshot(self.slot, self.outcomes.get(signature))
+
+    def _asked(self) -> None:
         if self.ask_errors:
             raise self.ask_errors.pop(0)
         self.on_ask(self)
-        return Snapshot(self.slot, self.outcomes.get(signature))
 
     def fills(self, memo: str) -> list[Outcome]:
         """What landed for one order: more than one is the worst that can happen."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -18,11 +17,11 @@ from app.orders.lifecycle import Status
 from app.orders.model import BookAway, LeaseLost, NotNow, Order
 from worker import measuring
 from worker.holding import BOOK_AWAY_SECONDS, Hold, Holdings
+from worker.landing import Landings
 from worker.pickup import Ending
 
 log = logging.getLogger("engine.execution")
 
-FIRST_ASK, MOST_ASK = 0.02, 0.25  # seconds between questions to the chain, doubling
 LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
 BPS = 10_000
 
@@ -55,6 +54,7 @@ class Execution:
         self._markets = markets
         self._router = router
         self._chain = chain
+        self._landings = Landings(chain)
         self._patience = patience
 
     async def run(self, order_id: str) -> Ending:
@@ -140,31 +140,26 @@ class Execution:
 
     async def _settle(self, hold: Hold, signed: SignedSwap, *, patience: float) -> Ending:
         """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
-        give_up = time.monotonic() + patience
-        wait, sent = FIRST_ASK, False
-        while True:
-            try:
-                snapshot = None if sent else await self._chain.send(signed)
-                sent = True
-                if snapshot is None:
-                    snapshot = await self._chain.ask(signed.signature)
-            except DexError as error:
-                log.warning("the chain did not answer", extra=hold.labels(code=error.code))
-            else:
-                match verdict(snapshot, signed.last_valid_height):
-                    case "landed":
-                        return await self._confirmed(hold, signed, snapshot)
-                    case "failed":
-                        code = snapshot.outcome.code if snapshot.outcome else None
-                        return await self._attempt_ended(hold, code or "tx_failed", "the chain refused the swap")
-                    case "expired":
-                        return await self._attempt_ended(hold, "tx_dropped", "the swap never landed, and no longer can")
-            if time.monotonic() + wait > give_up:
-                # The truth will come; somebody else may use the slot meanwhile.
-                await hold.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
-                return Ending(again_in=LOOK_AGAIN, submitted=True)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, MOST_ASK)
+        try:
+            known = await self._chain.send(signed)
+            if patience and (known is None or known.outcome is None):
+                known = await self._landings.of(signed, within=patience)
+            if known is None or known.outcome is None:
+                known = await self._chain.ask(signed.signature)
+        except DexError as error:
+            log.warning("the chain did not answer", extra=hold.labels(code=error.code))
+        else:
+            match verdict(known, signed.last_valid_height):
+                case "landed":
+                    return await self._confirmed(hold, signed, known)
+                case "failed":
+                    code = known.outcome.code if known.outcome else None
+                    return await self._attempt_ended(hold, code or "tx_failed", "the chain refused the swap")
+                case "expired":
+                    return await self._attempt_ended(hold, "tx_dropped", "the swap never landed, and no longer can")
+        # The truth will come; somebody else may use the slot meanwhile.
+        await hold.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
+        return Ending(again_in=LOOK_AGAIN, submitted=True)
 
     async def _confirmed(self, hold: Hold, signed: SignedSwap, snapshot: Snapshot) -> Ending:
         order, outcome = hold.order, snapshot.outcome

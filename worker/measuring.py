@@ -2,14 +2,14 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import start_http_server
 
 from app import metrics
-from app.dex.chain import Blockhash, Chain, SignedSwap, Snapshot
+from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.router import Considered
 from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
@@ -73,6 +73,10 @@ class Watched:
     async def send(self, signed: SignedSwap) -> Snapshot | None:
         with _unanswered():
             return await self._chain.send(signed)
+
+    async def ended(self, signatures: Sequence[str]) -> tuple[int, Mapping[str, Outcome]]:
+        with _unanswered():
+            return await self._chain.ended(signatures)
 
     async def ask(self, signature: str) -> Snapshot:
         with _unanswered():

@@ -1,5 +1,6 @@
 """The chain as the engine sees it: sign, send, ask. Values, pure functions, and one protocol."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha512
 from typing import Any, Literal, Protocol
@@ -75,6 +76,9 @@ class Chain(Protocol):
 
         Answers what is known of it by then, if anything is; None proves nothing.
         """
+
+    async def ended(self, signatures: Sequence[str]) -> tuple[int, Mapping[str, Outcome]]:
+        """The height, and how those of these swaps ended that have. Being absent proves nothing here: `ask`."""
 
     async def ask(self, signature: str) -> Snapshot:
         """What the chain knows now. What is absent above its last valid height is absent for ever."""

@@ -124,6 +124,12 @@ class MockChain:
             rows = await self._pool.fetch(statements.SEND, text, self._conditions.block_ms)
         return self._known([row["signature"] for row in decided], rows)
 
+    async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
+        async with self._answering("rpc_timeout"):
+            rows = await self._pool.fetch(statements.ENDED, signatures)
+        self._read_clock(now_ms := rows[0]["now_ms"])
+        return now_ms // self._conditions.block_ms, {row["signature"]: _outcome(row) for row in rows if row["status"]}
+
     async def ask(self, signature: str) -> Snapshot:
         """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
         if (known := await self._look_up(signature)) is not None:
@@ -150,8 +156,7 @@ class MockChain:
         height = row["now_ms"] // self._conditions.block_ms
         if row["status"] not in ("landed", "failed") or not row["over"]:
             return Snapshot(height, None)
-        amount_out = None if row["amount_out"] is None else int(row["amount_out"])
-        return Snapshot(height, Outcome(row["status"], row["slot"], amount_out, row["code"]))
+        return Snapshot(height, _outcome(row))
 
     def _fill(self, swap: BuiltSwap, slot: int) -> int:
         venue = self._venues.get(swap.venue)
@@ -190,6 +195,11 @@ class MockChain:
             await connection.execute(statements.OPEN_LOCK)
             await connection.execute(statements.OPEN)
         self._prepared = True
+
+
+def _outcome(row: Any) -> Outcome:
+    amount_out = None if row["amount_out"] is None else int(row["amount_out"])
+    return Outcome(row["status"], row["slot"], amount_out, row["code"])
 
 
 async def _nothing_to_reset(_: Any) -> None:

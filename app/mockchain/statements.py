@@ -66,6 +66,14 @@ CROSS JOIN unnest($1::text[]) AS asked(signature)
 LEFT JOIN chain.transactions t ON t.signature = asked.signature
 """
 
+ENDED = """
+SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
+       t.signature, t.status, t.code, t.amount_out, t.slot
+FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock
+LEFT JOIN chain.transactions t
+       ON t.signature = ANY($1) AND t.landed_at <= clock.now AND t.status IN ('landed', 'failed')
+"""
+
 # Before a signature may be called absent, a send of it that is under way has to be over: its commit can be held up
 # for longer than its blockhash lives. Once the lock is had, an earlier send shows in the next statement, and a later
 # one will read a later clock.

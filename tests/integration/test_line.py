@@ -30,7 +30,7 @@ async def due_in(redis: Redis, order: str) -> float:
     score = await redis.zscore(STARTS, order)
     assert score is not None
     seconds, microseconds = await redis.time()
-    return float(score) / 1000 - seconds - microseconds / 1e6
+    return float(score / 1000 - seconds - microseconds / 1e6)
 
 
 async def test_what_is_taken_stays_in_line_but_nobody_has_to_look_past_it(engine: Engine, line: Line) -> None:

@@ -119,6 +119,26 @@ async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(po
     await other.close()
 
 
+async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChain, postgres_dsn: str) -> None:
+    now = await chain.blockhash()
+    landed, refused = signed(now), signed(now, memo="b", swap=dataclasses.replace(SWAP, min_amount_out=now.slot * 2))
+    too_late = signed(dataclasses.replace(now, last_valid_height=now.slot - 1), memo="c")
+    for swap in (landed, refused, too_late):
+        await chain.send(swap)
+    slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
+    under_way = signed(await slow.blockhash(), memo="d")
+    await slow.send(under_way)
+    height, ended = await slow.ended([swap.signature for swap in (under_way, too_late, refused, landed)])
+    assert height >= now.slot
+    assert {signature: outcome.status for signature, outcome in ended.items()} == {
+        landed.signature: "landed",
+        refused.signature: "failed",
+    }
+    assert ended[landed.signature] == (await chain.ask(landed.signature)).outcome
+    assert (await slow.ended([under_way.signature]))[1] == {}
+    await slow.close()
+
+
 async def test_a_price_below_the_minimum_is_refused_at_the_fill(chain: MockChain) -> None:
     blockhash = await chain.blockhash()
     swap = signed(blockhash, swap=dataclasses.replace(SWAP, min_amount_out=blockhash.slot * 2))
