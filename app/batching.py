@@ -3,18 +3,21 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
 
 class Batcher(Generic[Row, Result]):
-    """One flush at a time; each caller gets the result, or the exception, of its own row.
+    """Each caller gets the result, or the exception, of its own row.
 
     `flush` takes rows and returns one result (or an exception) for each, in order. A flush that raises one of
     `bad_row` is repeated row by row, so that one bad row never hurts its neighbours. Rows with the same `key`
     never share a flush.
+
+    With one flush at a time, two groups of callers that come round again and again keep each other waiting, and stay
+    two for ever. With two at a time (`at_once`) they meet before long, go on as one, and more share a flush.
     """
 
     def __init__(
@@ -22,27 +25,29 @@ class Batcher(Generic[Row, Result]):
         flush: Callable[[list[Row]], Awaitable[Sequence[Result | Exception]]],
         *,
         most: int = 500,
+        at_once: int = 1,
         key: Callable[[Row], Hashable] | None = None,
         bad_row: tuple[type[Exception], ...] = (),
     ) -> None:
         self._flush = flush
         self._most = most
+        self._at_once = at_once
         self._key = key
         self._bad_row = bad_row
         self._waiting: deque[tuple[Row, asyncio.Future[Result]]] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, row: Row) -> Result:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._drain())
+        if len(self._flushing) < self._at_once:
+            self._flushing.add(asyncio.create_task(self._drain()))
         return await future
 
     async def settled(self) -> None:
         """Wait until everything handed in so far has been flushed."""
-        if self._flushing is not None:
-            await asyncio.wait({self._flushing})
+        if self._flushing:
+            await asyncio.wait(set(self._flushing))
 
     async def _drain(self) -> None:
         try:
@@ -58,7 +63,8 @@ class Batcher(Generic[Row, Result]):
                         future.set_result(result)
                 await asyncio.sleep(0)  # whoever goes straight on to a next row shall have it in the next flush
         finally:
-            self._flushing = None
+            # At once, not when the task is seen to have ended: who comes in between must not wait for nobody.
+            self._flushing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> list[tuple[Row, asyncio.Future[Result]]]:
         taken: list[tuple[Row, asyncio.Future[Result]]] = []

@@ -55,7 +55,7 @@ PLANNED_ONCE = {
 }
 
 
-MOST_WRITERS = 4  # one for each kind of statement that many writes share, and one for cancels
+MOST_WRITERS = 5  # two for each kind of statement that writes share (a worker has two), and one for all else
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ PLANNED_ONCE = {
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
-AT_ONCE = 100  # swaps in one statement, which compares each with each
+SWAPS_IN_ONE = 100  # statement, which compares each with each
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -58,9 +58,8 @@ class MockChain:
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
         self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
-            self._write_all, most=AT_ONCE, key=lambda row: row["signature"]
+            self._write_all, most=SWAPS_IN_ONE, at_once=2, key=lambda row: row["signature"]
         )
-        self._look_up: Batcher[str, Snapshot | None] = Batcher(self._look_up_all, key=lambda signature: signature)
 
     @staticmethod
     async def open(
@@ -122,7 +121,11 @@ class MockChain:
         async with self._answering("outcome_unknown"):
             text = orjson.dumps(decided).decode()
             rows = await self._pool.fetch(statements.SEND, text, self._conditions.block_ms)
-        return self._known([row["signature"] for row in decided], rows)
+        found = {row["signature"]: row for row in rows}
+        # What another process sends may not show yet: not to see it proves nothing.
+        return [
+            None if (row := found[swap["signature"]])["status"] is None else self._snapshot(row) for swap in decided
+        ]
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
         async with self._answering("rpc_timeout"):
@@ -132,24 +135,13 @@ class MockChain:
 
     async def ask(self, signature: str) -> Snapshot:
         """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
-        if (known := await self._look_up(signature)) is not None:
-            return known
-        async with self._answering("rpc_timeout"), self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(statements.ABSENT_LOCK, signature)
-            return self._snapshot(await connection.fetchrow(statements.ASK, [signature]))
-
-    async def _look_up_all(self, signatures: list[str]) -> list[Snapshot | None]:
-        """None: not there as far as can be seen without waiting for anybody."""
         async with self._answering("rpc_timeout"):
-            rows = await self._pool.fetch(statements.ASK, signatures)
-        return self._known(signatures, rows)
-
-    def _known(self, signatures: list[str], rows: list[Any]) -> list[Snapshot | None]:
-        """None where nothing was seen, which proves nothing: what another process sends may not show yet."""
-        found = {row["signature"]: row for row in rows}
-        return [
-            None if found[signature]["status"] is None else self._snapshot(found[signature]) for signature in signatures
-        ]
+            row: Any = await self._pool.fetchrow(statements.ASK, signature)
+            if row["status"] is None:  # as far as can be seen without waiting for anybody
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await connection.execute(statements.ABSENT_LOCK, signature)
+                    row = await connection.fetchrow(statements.ASK, signature)
+        return self._snapshot(row)
 
     def _snapshot(self, row: Any) -> Snapshot:
         self._read_clock(row["now_ms"])

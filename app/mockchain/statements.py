@@ -59,11 +59,10 @@ LEFT JOIN (SELECT * FROM sent UNION ALL
 """
 
 ASK = """
-SELECT asked.signature, floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
+SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
        t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
 FROM (SELECT clock_timestamp() AS now) AS clock
-CROSS JOIN unnest($1::text[]) AS asked(signature)
-LEFT JOIN chain.transactions t ON t.signature = asked.signature
+LEFT JOIN chain.transactions t ON t.signature = $1
 """
 
 ENDED = """

@@ -30,7 +30,8 @@ from app.orders.model import (
 )
 from app.orders.reading import ORDER_COLUMNS, fetch, order_from
 
-AT_ONCE = 100  # moves in one statement, which compares each with each
+MOVES_IN_ONE = 100  # statement, which compares each with each
+STATEMENTS_AT_ONCE = 2  # of each kind
 
 
 class Book:
@@ -39,10 +40,18 @@ class Book:
     def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
-        self.claim: Batcher[UUID, Order | NotNow] = Batcher(self._claim, key=lambda order_id: order_id)
+        self.place: Batcher[PlaceOrder, Placed] = Batcher(
+            self._place, at_once=STATEMENTS_AT_ONCE, key=lambda order: order.id, bad_row=BAD_ROW
+        )
+        self.claim: Batcher[UUID, Order | NotNow] = Batcher(
+            self._claim, at_once=STATEMENTS_AT_ONCE, key=lambda order_id: order_id
+        )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
-            self._advance, most=AT_ONCE, key=lambda move: move.order, bad_row=BAD_ROW
+            self._advance,
+            most=MOVES_IN_ONE,
+            at_once=STATEMENTS_AT_ONCE,
+            key=lambda move: move.order,
+            bad_row=BAD_ROW,
         )
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
