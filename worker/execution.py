@@ -15,10 +15,10 @@ from app.dex.venues import QuoteRequest
 from app.orders.book import Book
 from app.orders.lifecycle import Status
 from app.orders.model import BookAway, LeaseLost, NotNow, Order
+from app.orders.queue import Ending
 from worker import measuring
 from worker.holding import BOOK_AWAY_SECONDS, Hold, Holdings
 from worker.landing import Landings
-from worker.pickup import Ending
 
 log = logging.getLogger("engine.execution")
 

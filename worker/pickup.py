@@ -9,19 +9,16 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
-from redis.asyncio.client import Pipeline
 
 from app.background import ended, lasting
 from app.batching import Batcher
 from app.connections import REDIS_AWAY
-from app.orders.queue import BELL, JOB, STARTS, Job, Line, Taken, deserialize, serialize
-from app.orders.scripts import pipelined
+from app.orders.queue import BELL, JOB, STARTS, Ending, Job, Line, Taken, deserialize, serialize
 
 log = logging.getLogger("engine.pickup")
 
@@ -31,21 +28,6 @@ PULSE_SECONDS = 1.0
 REDIS_AWAY_SECONDS = 0.5
 LAST_WORDS_SECONDS = 1.0  # for jobs to leave the line once their orders are handed back
 LOCK_MARGIN = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a job ended for the line: out of it, or back into it in `again_in` seconds."""
-
-    again_in: float | None = None
-    submitted: bool = False
-    started: bool = True  # False: the grant started nothing and is given back
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    job: Job
-    ending: Ending
 
 
 class Pickup(Worker):
@@ -79,7 +61,7 @@ class Pickup(Worker):
         # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive it.
         self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN
         self._freed = asyncio.Event()
-        self._finish: Batcher[_Finished, None] = Batcher(self._finish_all)
+        self._finish: Batcher[tuple[Job, Ending], None] = Batcher(self._finish_all)
         self._helpers: list[asyncio.Task[None]] = []
 
     async def work(self) -> None:
@@ -167,24 +149,13 @@ class Pickup(Worker):
             self.job_counter -= 1
             self._freed.set()
         try:
-            await self._finish(_Finished(job, ending))
+            await self._finish((job, ending))
         except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
             log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
 
-    async def _finish_all(self, finished: list[_Finished]) -> list[None]:
-        def fill(pipe: Pipeline) -> None:
-            for one in finished:
-                self._line.finish(
-                    pipe,
-                    one.job.id,
-                    token=self.token,
-                    again_in=one.ending.again_in,
-                    submitted=one.ending.submitted,
-                    give_back="" if one.ending.started else one.job.grant,
-                )
-
-        await pipelined(self.pool, fill)
-        return [None] * len(finished)
+    async def _finish_all(self, ended: list[tuple[Job, Ending]]) -> list[None]:
+        await self._line.finish(ended, token=self.token)
+        return [None] * len(ended)
 
     async def _keep_locks(self) -> None:
         while True:

@@ -62,10 +62,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job ended for the line: out of it, or back into it in `again_in` seconds."""
+
+    again_in: float | None = None
+    submitted: bool = False
+    started: bool = True  # False: the grant started nothing and is given back
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What one trip to the line brought."""
 
-    jobs: Sequence["Job"]
+    jobs: Sequence[Job]
     room_in: float  # seconds until the window has a start left; 0: it has
     due_in: float | None  # seconds until something is due; None: nothing known
     primed: bool  # False: Redis has lost its memory, and no start is granted until it is restored
@@ -118,31 +127,17 @@ class Line:
         ]
         return Taken(jobs, room / 1000, None if due < 0 else due / 1000, bool(primed))
 
-    def finish(
-        self,
-        pipe: Pipeline,
-        order: str,
-        *,
-        token: str,
-        again_in: float | None = None,
-        submitted: bool = False,
-        give_back: str = "",
-    ) -> None:
-        """Out of the line, or (`again_in`) back into it; a grant that started nothing is given back."""
-        mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
-        FINISH.on(
-            pipe,
-            [
-                in_progress_key_prefix + order,
-                job_key_prefix + order,
-                retry_key_prefix + order,
-                mine,
-                other,
-                WINDOW,
-                BELL,
-            ],
-            [token, order, "" if again_in is None else int(again_in * 1000), give_back, MOST_RINGS, job_of(order)],
-        )
+    async def finish(self, ended: Sequence[tuple[Job, Ending]], *, token: str) -> None:
+        """Out of the line, or back into it; a grant that started nothing is given back."""
+        keys = [STARTS, CHECKS, WINDOW, BELL]
+        arguments: list[Argument] = [token, MOST_RINGS]
+        for job, ending in ended:
+            keys += (in_progress_key_prefix + job.id, job_key_prefix + job.id, retry_key_prefix + job.id)
+            again, grant = ending.again_in is not None, "" if ending.started else job.grant
+            line = (2 if ending.submitted else 1) if again else 0
+            due = int((ending.again_in or 0) * 1000)
+            arguments += (job.id, line, due, grant, job_of(job.order or job.id) if again else "")
+        await FINISH.call(self._redis, keys, arguments)
 
     async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
         locks = [in_progress_key_prefix + order for order in orders]

@@ -75,9 +75,9 @@ def failed_said_early() -> None:
     """Every attempt that fails is announced as the end, and taken back."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
+    from app.orders.queue import Ending
     from worker.execution import Execution
     from worker.holding import Hold
-    from worker.pickup import Ending
 
     ended = Execution._attempt_ended
 

@@ -27,7 +27,7 @@ async def pipelined(redis: Redis, fill: Callable[[Pipeline], None]) -> list[Any]
     try:
         return await _execute(redis, fill)
     except NoScriptError:
-        for script in (ANNOUNCE, ENQUEUE, FINISH):
+        for script in (ANNOUNCE, ENQUEUE):
             await redis.script_load(script.text)
         return await _execute(redis, fill)
 

@@ -1,21 +1,29 @@
--- The end of a job: out of the queue, or back in line. Only for the worker that holds the lock.
--- KEYS: lock, job, retry counter, line to go back to, the other line, window, bell
--- ARGV: token, order id, due in ms ('': it is done), grant to give back ('': none), most rings, job
--- Returns 0 if another worker holds the lock now.
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-if ARGV[4] ~= '' then redis.call('ZREM', KEYS[6], ARGV[4]) end
-redis.call('ZREM', KEYS[5], ARGV[2])
-if ARGV[3] == '' then
-  redis.call('ZREM', KEYS[4], ARGV[2])
-  redis.call('DEL', KEYS[2], KEYS[3])
-else
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-  redis.call('SET', KEYS[2], ARGV[6], 'NX') -- Redis may have forgotten it meanwhile
-  redis.call('ZADD', KEYS[4], now + tonumber(ARGV[3]), ARGV[2])
-  redis.call('LPUSH', KEYS[7], '1')
-  redis.call('LTRIM', KEYS[7], 0, tonumber(ARGV[5]))
+-- The end of jobs: out of the queue, or back in line. Only those whose lock this worker still holds.
+-- KEYS: starts, checks, window, bell, then for each: lock, job, retry counter
+-- ARGV: token, most rings, then for each: order id, line to go back to (0: none, 1: starts, 2: checks), due in ms,
+--       grant to give back ('': none), job
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local back = 0
+for i = 0, (#KEYS - 4) / 3 - 1 do
+  local lock, job, retries = KEYS[5 + 3 * i], KEYS[6 + 3 * i], KEYS[7 + 3 * i]
+  local id, line, due, grant, text = unpack(ARGV, 3 + 5 * i, 7 + 5 * i)
+  local holder = redis.call('GET', lock)
+  if not holder or holder == ARGV[1] then
+    redis.call('DEL', lock)
+    if grant ~= '' then redis.call('ZREM', KEYS[3], grant) end
+    for other = 1, 2 do
+      if other ~= tonumber(line) then redis.call('ZREM', KEYS[other], id) end
+    end
+    if line == '0' then
+      redis.call('DEL', job, retries)
+    else
+      redis.call('SET', job, text, 'NX') -- Redis may have forgotten it meanwhile
+      redis.call('ZADD', KEYS[tonumber(line)], now + tonumber(due), id)
+      redis.call('LPUSH', KEYS[4], '1')
+      back = back + 1
+    end
+  end
 end
-return 1
+if back > 0 then redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[2])) end
+return back
