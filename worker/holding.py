@@ -60,7 +60,8 @@ class Hold:
         floor = step.floor_out if order.floor_out is None else order.floor_out
         dex = step.dex or order.dex
         self.order = replace(order, status=after, seq=step.seq, updated_at=event.at, dex=dex, floor_out=floor)
-        self.tell(event)
+        # First comes the next step: while the database works on that, this one is told.
+        asyncio.get_running_loop().call_soon(self.tell, event)
 
     def tell(self, event: OrderEvent) -> None:
         """Announce what is committed, and log it."""
