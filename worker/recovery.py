@@ -101,7 +101,9 @@ class Sweeper:
         below, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
         while True:
             page, below = await self._orphans.waiting(below, PER_PAGE)
-            queued += await self._queue(page)
+            if page:
+                absent = await self._line.absent([str(one.id) for one in page])
+                queued += await self._queue([one for one in page if str(one.id) in absent])
             if len(page) < PER_PAGE:
                 break
         self._complete = True

@@ -148,6 +148,14 @@ class Line:
         arguments: list[str | int] = [MARKER, WINDOW_MS, *(int(age * 1000) for age in ages)]
         return bool(await PRIME.call(self._redis, [STARTS, WINDOW], arguments))
 
+    async def absent(self, orders: list[str]) -> set[str]:
+        """Those of them that are not in line at all."""
+        pipe = self._redis.pipeline(transaction=False)
+        for line in (STARTS, CHECKS):
+            pipe.zmscore(line, orders)
+        found = await pipe.execute()
+        return {order for order, *scores in zip(orders, *found, strict=True) if scores == [None, None]}
+
     async def is_primed(self) -> bool:
         return await self._redis.zscore(STARTS, MARKER) is not None
 

@@ -8,23 +8,24 @@ from tests.bench.stacks import Side
 PER_STATEMENT = 500_000
 NEEDED_BYTES_PER_ORDER = 3_000  # row, event, indexes, and the log of writing them
 
-# Every other order is the caller's, the rest are a thousand strangers'; one in a hundred has failed. They are a second
-# apart. One event each, the last: with all five it would be a test of the disk.
+# Ids grow with time, as the engine's own do, and the oldest is written first. Every other order is the caller's, the
+# rest are a thousand strangers'; one in a hundred has failed. They are a second apart. One event each, the last: with
+# all five it would be a test of the disk.
 ENDED = """
 INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status, seq,
                     attempt, floor_out, tx_hash, dex, executed_price, amount_out, fence, ready_at, look_at,
                     created_at, updated_at, acknowledged_at)
-SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN $3 ELSE 'stranger-' || n % 1000 END, 'market', 'SOL', 'USDC',
+SELECT uuidv7(at - now()), CASE WHEN n % 2 = 0 THEN $3 ELSE 'stranger-' || n % 1000 END, 'market', 'SOL', 'USDC',
        1500000000, 50, '\\x00', 'filled', CASE WHEN n % 100 = 0 THEN 'failed' ELSE 'confirmed' END, 5, 1, 220000000,
        repeat('5', 88), CASE WHEN n % 3 = 0 THEN 'raydium' ELSE 'meteora' END, 149.5, 224000000, 1, at, at, at, at, at
-  FROM generate_series($1::bigint, $2::bigint) AS n, LATERAL (SELECT now() - n * interval '1 second' AS at) AS moment
+  FROM generate_series($1::bigint, $2::bigint) AS n, LATERAL (SELECT now() - ($4::bigint + 1 - n) * interval '1 second' AS at) AS moment
 """
-# Placed an hour ago, never to expire; the sweeper, which looks at such orders every five minutes, is half-way through.
+# Placed an hour ago, never to expire; the sweeper, which looks at such orders once an hour, is half-way through.
 WAITING = """
 INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status, seq,
                     ready_at, look_at, created_at, updated_at)
-SELECT gen_random_uuid(), $2, 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00', 'filled', 'pending', 1,
-       at, now() + random() * interval '5 minutes', at, at
+SELECT uuidv7(at - now()), $2, 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00', 'filled', 'pending', 1,
+       at, now() + random() * interval '1 hour', at, at
   FROM generate_series(1, $1::bigint) AS n,
        LATERAL (SELECT now() - interval '1 hour' + n * interval '1 millisecond' AS at) AS moment
 """
@@ -44,7 +45,7 @@ async def fill(side: Side, owner: str, *, ended: int, waiting: int = 0) -> None:
         # Foreign keys need not be looked at: what is written is right by itself.
         await connection.execute("SET session_replication_role = replica")
         for first in range(1, ended + 1, PER_STATEMENT):
-            await connection.execute(ENDED, first, min(first + PER_STATEMENT - 1, ended), owner, timeout=600)
+            await connection.execute(ENDED, first, min(first + PER_STATEMENT - 1, ended), owner, ended, timeout=600)
         await connection.execute(WAITING, waiting, owner)
         await connection.execute(THEIR_EVENTS, timeout=600)
         await connection.execute("RESET session_replication_role")

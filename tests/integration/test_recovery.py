@@ -82,6 +82,15 @@ async def test_a_line_whose_laying_was_interrupted_is_laid_in_the_next_round(
     assert await in_line(engine.redis, order)
 
 
+async def test_a_start_puts_in_line_what_is_missing_and_leaves_the_rest_alone(engine: Engine, sweeper: Sweeper) -> None:
+    there, missing = [(await engine.place())["orderId"] for _ in range(2)]
+    await engine.redis.set(f"arq:job:{there}", "as it was")
+    await engine.redis.zrem(STARTS, missing)
+    await sweeper._round()
+    assert await in_line(engine.redis, missing)
+    assert await engine.redis.get(f"arq:job:{there}") == b"as it was"
+
+
 class AnswerLost:
     """A book whose first claim is made, and not answered."""
 
