@@ -72,15 +72,15 @@ class Execution:
                 return await self._attempt(hold)
             except LeaseLost:
                 log.info("somebody else has the order now", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN / 2, submitted=hold.order.status is Status.SUBMITTED)
+                return Ending(again_in=LOOK_AGAIN / 2, submitted=hold.status is Status.SUBMITTED)
             except asyncio.CancelledError:
                 # The last thing this job does: it ends here, and says where in the line the order goes on.
                 await hold.hand_back()
-                return Ending(again_in=0, submitted=hold.order.status is Status.SUBMITTED)
+                return Ending(again_in=0, submitted=hold.status is Status.SUBMITTED)
             except Exception:
                 # Nothing may be concluded: the lease runs out, and the next owner looks again.
                 log.exception("executing an order failed unexpectedly", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN, submitted=hold.order.status is Status.SUBMITTED)
+                return Ending(again_in=LOOK_AGAIN, submitted=hold.status is Status.SUBMITTED)
 
     async def _claim(self, order_id: UUID) -> tuple[Order | NotNow, bool]:
         """The order, or why not; and whether a start was made of the grant.

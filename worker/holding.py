@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,10 +23,11 @@ TOLD = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event'
 
 
 class Hold:
-    """One claimed order. `order` is what the book says of it, as far as this worker knows."""
+    """One order as it was claimed, and how far it has come since."""
 
     def __init__(self, order: Order, book: Book, announcer: Announcer) -> None:
         self.order = order
+        self.status, self._seq, self._since, self._dex = order.status, order.seq, order.updated_at, order.dex
         self._book = book
         self._announcer = announcer
         self._began: datetime | None = None  # the attempt, if it was in these hands
@@ -43,23 +43,20 @@ class Hold:
 
     async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
         """One step on. Waits for Postgres if need be; raises LeaseLost if the order is no longer ours."""
-        order, details = self.order, details or {}
         step = Move(
-            order=order.id,
-            fence=order.fence,
-            seq=order.seq + (after is not order.status),
-            before=order.status,
+            order=self.order.id,
+            fence=self.order.fence,
+            seq=self._seq + (after is not self.status),
+            before=self.status,
             after=after,
-            details=details,
+            details=details or {},
             **columns,
         )
         event = await self._written(step)
         if event is None:
             return
-        measuring.moved(order, event, self._began)
-        floor = step.floor_out if order.floor_out is None else order.floor_out
-        dex = step.dex or order.dex
-        self.order = replace(order, status=after, seq=step.seq, updated_at=event.at, dex=dex, floor_out=floor)
+        measuring.moved(self.status, self._since, self._dex, event, self._began)
+        self.status, self._seq, self._since, self._dex = after, step.seq, event.at, step.dex or self._dex
         # First comes the next step: while the database works on that, this one is told.
         asyncio.get_running_loop().call_soon(self.tell, event)
 
@@ -89,9 +86,9 @@ class Hold:
         """This worker is going: let the order go on elsewhere, at once."""
         with contextlib.suppress(LeaseLost, TimeoutError):
             async with asyncio.timeout(2):
-                if self.order.status is Status.SUBMITTED:
+                if self.status is Status.SUBMITTED:
                     await self.move(Status.SUBMITTED, ready_in=0)
-                elif self.order.status not in TERMINAL and self.order.status is not Status.PENDING:
+                elif self.status not in TERMINAL and self.status is not Status.PENDING:
                     error = "the worker was stopped before it sent anything"
                     await self.move(
                         Status.PENDING,

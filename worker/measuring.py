@@ -36,13 +36,13 @@ def started(order: Order) -> None:
         metrics.TO_START.observe((order.updated_at - order.created_at).total_seconds())
 
 
-def moved(before: Order, event: OrderEvent, began: datetime | None) -> None:
-    """`began`: when this worker started the attempt, if it was this one."""
-    metrics.STEP.labels(before.status).observe((event.at - before.updated_at).total_seconds())
+def moved(before: Status, since: datetime, dex: str | None, event: OrderEvent, began: datetime | None) -> None:
+    """`since`: when it came to be what it was before; `began`: when this worker started the attempt, if it did."""
+    metrics.STEP.labels(before).observe((event.at - since).total_seconds())
     if event.status is Status.PENDING:
         metrics.RETRIES.labels(event.details.get("code", "unknown")).inc()
-    venue = event.details.get("dex") or (before.status in SENT and before.dex) or "none"
-    if before.status is Status.SUBMITTED and event.status is not Status.SUBMITTED:
+    venue = event.details.get("dex") or (before in SENT and dex) or "none"
+    if before is Status.SUBMITTED and event.status is not Status.SUBMITTED:
         landed = event.status is Status.CONFIRMED
         metrics.SENDS.labels(venue, "landed" if landed else event.details.get("code", "unknown")).inc()
     if not event.is_terminal:

@@ -18,7 +18,8 @@ INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bp
 SELECT uuidv7(at - now()), CASE WHEN n % 2 = 0 THEN $3 ELSE 'stranger-' || n % 1000 END, 'market', 'SOL', 'USDC',
        1500000000, 50, '\\x00', 'filled', CASE WHEN n % 100 = 0 THEN 'failed' ELSE 'confirmed' END, 5, 1, 220000000,
        repeat('5', 88), CASE WHEN n % 3 = 0 THEN 'raydium' ELSE 'meteora' END, 149.5, 224000000, 1, at, at, at, at, at
-  FROM generate_series($1::bigint, $2::bigint) AS n, LATERAL (SELECT now() - ($4::bigint + 1 - n) * interval '1 second' AS at) AS moment
+  FROM generate_series($1::bigint, $2::bigint) AS n,
+       LATERAL (SELECT now() - ($4::bigint + 1 - n) * interval '1 second' AS at) AS moment
 """
 # Placed an hour ago, never to expire; the sweeper, which looks at such orders once an hour, is half-way through.
 WAITING = """
