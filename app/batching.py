@@ -14,7 +14,7 @@ class Batcher(Generic[Row, Result]):
 
     `flush` takes rows and returns one result (or an exception) for each, in order. A flush that raises one of
     `bad_row` is repeated row by row, so that one bad row never hurts its neighbours. Rows with the same `key`
-    never share a flush.
+    never share a flush; with several `at_once` they may be under way together.
 
     With one flush at a time, two groups of callers that come round again and again keep each other waiting, and stay
     two for ever. With two at a time (`at_once`) they meet before long, go on as one, and more share a flush.

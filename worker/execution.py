@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -22,6 +23,7 @@ from worker.landing import Landings
 
 log = logging.getLogger("engine.execution")
 
+SEND_AGAIN = 0.1  # seconds until a send that was not answered is made again
 LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
 BPS = 10_000
 
@@ -57,9 +59,9 @@ class Execution:
         self._landings = Landings(chain)
         self._patience = patience
 
-    async def run(self, order_id: str) -> Ending:
+    async def run(self, order_id: str, *, may_start: bool = True) -> Ending:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
-        claimed, started = await self._claim(UUID(order_id))
+        claimed, started = await self._claim(UUID(order_id), may_start)
         if isinstance(claimed, NotNow):
             submitted = claimed.status is Status.SUBMITTED
             return Ending(again_in=claimed.seconds, submitted=submitted, started=started)
@@ -82,7 +84,7 @@ class Execution:
                 log.exception("executing an order failed unexpectedly", extra=hold.labels())
                 return Ending(again_in=LOOK_AGAIN, submitted=hold.status is Status.SUBMITTED)
 
-    async def _claim(self, order_id: UUID) -> tuple[Order | NotNow, bool]:
+    async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | NotNow, bool]:
         """The order, or why not; and whether a start was made of the grant.
 
         A claim whose answer was lost may have been made. It is asked for again under the same grant until the book
@@ -91,7 +93,7 @@ class Execution:
         doubtful = False
         while True:
             try:
-                claimed = await self._book.claim(order_id)
+                claimed = await self._book.claim(order_id, may_start=may_start)
             except BookAway:
                 doubtful = True
                 await asyncio.sleep(BOOK_AWAY_SECONDS)
@@ -140,11 +142,12 @@ class Execution:
 
     async def _settle(self, hold: Hold, signed: SignedSwap, *, patience: float) -> Ending:
         """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
+        give_up = time.monotonic() + patience
+        known = await self._sent(hold, signed, give_up)
+        if patience and (known is None or known.outcome is None):
+            known = await self._landings.of(signed, within=give_up - time.monotonic())
         try:
-            known = await self._chain.send(signed)
-            if patience and (known is None or known.outcome is None):
-                known = await self._landings.of(signed, within=patience)
-            if known is None or known.outcome is None:
+            if known is None or known.outcome is None:  # also of one that can land no more: only this answer proves it
                 known = await self._chain.ask(signed.signature)
         except DexError as error:
             log.warning("the chain did not answer", extra=hold.labels(code=error.code))
@@ -160,6 +163,17 @@ class Execution:
         # The truth will come; somebody else may use the slot meanwhile.
         await hold.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
         return Ending(again_in=LOOK_AGAIN, submitted=True)
+
+    async def _sent(self, hold: Hold, signed: SignedSwap, give_up: float) -> Snapshot | None:
+        """What is known of it by then. A send that was not answered is made again: it lands once at most."""
+        while True:
+            try:
+                return await self._chain.send(signed)
+            except DexError as error:
+                log.warning("the chain did not answer", extra=hold.labels(code=error.code))
+            if time.monotonic() + SEND_AGAIN > give_up:
+                return None
+            await asyncio.sleep(SEND_AGAIN)
 
     async def _confirmed(self, hold: Hold, signed: SignedSwap, snapshot: Snapshot) -> Ending:
         order, outcome = hold.order, snapshot.outcome

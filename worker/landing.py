@@ -9,7 +9,7 @@ from app.dex.errors import DexError
 log = logging.getLogger("engine.execution")
 
 LOOK_EVERY = 0.05  # seconds, while any swap is awaited
-LOOKED_AT_ONCE = 500  # so that nothing else in this process waits long for its turn
+LOOKED_AT_ONCE = 250  # as many as nodes answer for at once
 
 
 class Landings:
@@ -19,7 +19,10 @@ class Landings:
         self._looking: asyncio.Task[None] | None = None
 
     async def of(self, signed: SignedSwap, *, within: float) -> Snapshot | None:
-        """What is known of it as soon as that proves anything; None: nothing was seen in so many seconds."""
+        """How it ended, as soon as it has; None: nothing was seen in so many seconds.
+
+        Or a snapshot without an outcome, above its last valid height: then it is worth asking for proof.
+        """
         seen: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._awaited[signed.signature] = signed, seen
         if self._looking is None:

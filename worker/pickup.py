@@ -33,7 +33,7 @@ LOCK_MARGIN = 0.25
 class Pickup(Worker):
     def __init__(
         self,
-        execute: Callable[[str], Awaitable[Ending]],
+        execute: Callable[..., Awaitable[Ending]],
         *,
         redis: ArqRedis,
         line: Line,
@@ -139,7 +139,7 @@ class Pickup(Worker):
         ending = Ending(again_in=1.0)
         try:
             # An id without a job: the book knows the order, if it is one.
-            ending = await self._run(job.order) if job.order else Ending(started=False)
+            ending = await self._run(job.order, may_start=not job.is_check) if job.order else Ending(started=False)
         except asyncio.CancelledError:
             pass  # told to stop while claiming
         except Exception:
@@ -153,9 +153,9 @@ class Pickup(Worker):
         except REDIS_AWAY as error:  # the lock expires, or the sweeper finds the order
             log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
 
-    async def _finish_all(self, ended: list[tuple[Job, Ending]]) -> list[None]:
-        await self._line.finish(ended, token=self.token)
-        return [None] * len(ended)
+    async def _finish_all(self, jobs: list[tuple[Job, Ending]]) -> list[None]:
+        await self._line.finish(jobs, token=self.token)
+        return [None] * len(jobs)
 
     async def _keep_locks(self) -> None:
         while True:

@@ -46,6 +46,7 @@ class Sweeper:
 
     def hurry(self) -> None:
         """Somebody noticed that Redis has forgotten: do not wait for the next round."""
+        self._complete = False
         self._now.set()
 
     async def run(self) -> None:
@@ -101,28 +102,36 @@ class Sweeper:
         below, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
         while True:
             page, below = await self._orphans.waiting(below, PER_PAGE)
-            if page:
-                absent = await self._line.absent([str(one.id) for one in page])
-                queued += await self._queue([one for one in page if str(one.id) in absent])
+            queued += await self._queue(await self._misplaced(page))
             if len(page) < PER_PAGE:
                 break
         self._complete = True
         if queued:
             log.warning("orders were missing from the line", extra={"queued": queued})
 
+    async def _misplaced(self, waiting: list[Waiting]) -> list[Waiting]:
+        found: set[str] = set()
+        for submitted, orders in _by_line(waiting):
+            found |= await self._line.misplaced(orders, submitted=submitted)
+        return [one for one in waiting if str(one.id) in found]
+
     async def _queue(self, waiting: list[Waiting]) -> int:
         """Queue those of them that are not; how many were not."""
-        lines = {
-            submitted: {str(one.id): one.ready_in for one in waiting if one.submitted is submitted}
-            for submitted in (True, False)
-        }
 
         def fill(pipe: Pipeline) -> None:
-            for submitted, orders in lines.items():
-                if orders:
-                    self._line.put(pipe, orders, submitted=submitted)
+            for submitted, orders in _by_line(waiting):
+                self._line.put(pipe, orders, submitted=submitted)
 
         answers = await pipelined(self._redis, fill) if waiting else []
         missing = sum(added for answer in answers for added, _ in self._line.put_answer(answer))
         metrics.SWEPT.labels("not queued").inc(missing)
         return missing
+
+
+def _by_line(waiting: list[Waiting]) -> list[tuple[bool, dict[str, float]]]:
+    """Whether they are submitted, and those that are, with the seconds in which they are due; and so the others."""
+    lines = [
+        (submitted, {str(one.id): one.ready_in for one in waiting if one.submitted is submitted})
+        for submitted in (True, False)
+    ]
+    return [line for line in lines if line[1]]

@@ -68,7 +68,7 @@ LEFT JOIN chain.transactions t ON t.signature = $1
 ENDED = """
 SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
        t.signature, t.status, t.code, t.amount_out, t.slot
-FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock
+FROM (SELECT clock_timestamp() AS now) AS clock
 LEFT JOIN chain.transactions t
        ON t.signature = ANY($1) AND t.landed_at <= clock.now AND t.status IN ('landed', 'failed')
 """

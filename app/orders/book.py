@@ -30,7 +30,7 @@ from app.orders.model import (
 )
 from app.orders.reading import ORDER_COLUMNS, fetch, order_from
 
-MOVES_IN_ONE = 100  # statement, which compares each with each
+MOVES_AT_ONCE = 100  # in one statement, which compares each with each
 STATEMENTS_AT_ONCE = 2  # of each kind
 
 
@@ -43,12 +43,12 @@ class Book:
         self.place: Batcher[PlaceOrder, Placed] = Batcher(
             self._place, at_once=STATEMENTS_AT_ONCE, key=lambda order: order.id, bad_row=BAD_ROW
         )
-        self.claim: Batcher[UUID, Order | NotNow] = Batcher(
-            self._claim, at_once=STATEMENTS_AT_ONCE, key=lambda order_id: order_id
+        self._claims: Batcher[tuple[UUID, bool], Order | NotNow] = Batcher(
+            self._claim, at_once=STATEMENTS_AT_ONCE, key=lambda claim: claim[0]
         )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
             self._advance,
-            most=MOVES_IN_ONE,
+            most=MOVES_AT_ONCE,
             at_once=STATEMENTS_AT_ONCE,
             key=lambda move: move.order,
             bad_row=BAD_ROW,
@@ -62,8 +62,13 @@ class Book:
             met = await fetch(self._pool, statements.PLACED_BEFORE, _json([_asked(order) for order in missing]))
         return [_placed(order, created, met) for order in orders]
 
-    async def _claim(self, ids: list[UUID]) -> Sequence[Order | NotNow | Exception]:
-        rows = await fetch(self._pool, statements.CLAIM, ids, self._lease)
+    async def claim(self, order_id: UUID, *, may_start: bool = True) -> Order | NotNow:
+        """`may_start`: whether a start was granted. Without one only an order that is submitted can be had."""
+        return await self._claims((order_id, may_start))
+
+    async def _claim(self, claims: list[tuple[UUID, bool]]) -> Sequence[Order | NotNow | Exception]:
+        ids, may_start = [claim[0] for claim in claims], [claim[1] for claim in claims]
+        rows = await fetch(self._pool, statements.CLAIM, ids, self._lease, may_start)
         claimed: dict[UUID, Order | NotNow] = {row["id"]: order_from(row) for row in rows}
         if missing := [order_id for order_id in ids if order_id not in claimed]:
             for row in await fetch(self._pool, statements.UNCLAIMED, missing):

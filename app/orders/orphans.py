@@ -12,8 +12,8 @@ from app.orders.reading import event_from, fetch
 
 POISON_CLAIMS = 5  # starts that ended with a dead worker, in a row, before the order is held to be the cause
 
-# What waits is looked at again after as long as it has waited so far: a long line costs next to nothing, and whatever
-# has become of an order's place in it, its wait at most doubles.
+# What waits is looked at again after about as long as it has waited so far, and within 18 minutes: a long line costs
+# little, and whatever has become of an order's place in it is found out.
 #
 # A first crash is nobody's fault: again at once, from the place in line that the order had. After that the waits grow
 # and scatter, so that an order which kills its workers and the neighbours that die with it part company.
@@ -46,7 +46,7 @@ WITH due AS (
                           WHEN o.lease_until > now() THEN o.lease_until
                           ELSE least(now() + (0.8 + 0.4 * random())
                                            * least(greatest(now() - o.updated_at, interval '5 seconds'),
-                                                   interval '1 hour'),
+                                                   interval '15 minutes'),
                                      CASE WHEN o.attempt = 0 AND o.expires_at > now() THEN o.expires_at END) END,
            updated_at = CASE verdict WHEN 'kept' THEN o.updated_at ELSE now() END
       FROM due WHERE o.id = due.id

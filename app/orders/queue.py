@@ -28,6 +28,7 @@ MARKER = "@primed"  # a member of the line that is never due: if it is gone, Red
 JOB = "execute"  # the function that the worker runs
 
 WINDOW_MS = 61_000  # a minute, and as much as a busy machine may take from a grant to the start that the book sees
+LATE_MS = 1_000  # as far as the clocks of Postgres and Redis may be apart
 MOST_RINGS = 63  # more are of no use: whoever wakes takes all that is due
 
 
@@ -58,7 +59,8 @@ class Job:
 
     id: str
     order: str | None  # None: Redis knows the id, and nothing of it
-    grant: str  # '': it needed none
+    grant: str  # '': there is no limit
+    is_check: bool  # it has no grant: its order may not be started, only asked after
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +124,23 @@ class Line:
             ],
         )
         jobs = [
-            Job(job_id.decode(), order_of(job) if job else None, grant.decode())
-            for job_id, job, grant in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+            Job(job_id.decode(), order_of(job) if job else None, grant.decode(), is_check=line == 1)
+            for line, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         ]
         return Taken(jobs, room / 1000, None if due < 0 else due / 1000, bool(primed))
 
     async def finish(self, ended: Sequence[tuple[Job, Ending]], *, token: str) -> None:
         """Out of the line, or back into it; a grant that started nothing is given back."""
-        keys = [STARTS, CHECKS, WINDOW, BELL]
+        keys = [CHECKS, STARTS, WINDOW, BELL]
         arguments: list[Argument] = [token, MOST_RINGS]
         for job, ending in ended:
             keys += (in_progress_key_prefix + job.id, job_key_prefix + job.id, retry_key_prefix + job.id)
-            again, grant = ending.again_in is not None, "" if ending.started else job.grant
-            line = (2 if ending.submitted else 1) if again else 0
-            due = int((ending.again_in or 0) * 1000)
-            arguments += (job.id, line, due, grant, job_of(job.order or job.id) if again else "")
+            grant = "" if ending.started else job.grant
+            if ending.again_in is None:
+                arguments += (job.id, 0, 0, grant, "")
+            else:
+                line = 1 if ending.submitted else 2
+                arguments += (job.id, line, int(ending.again_in * 1000), grant, job_of(job.order or job.id))
         await FINISH.call(self._redis, keys, arguments)
 
     async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
@@ -148,13 +152,20 @@ class Line:
         arguments: list[str | int] = [MARKER, WINDOW_MS, *(int(age * 1000) for age in ages)]
         return bool(await PRIME.call(self._redis, [STARTS, WINDOW], arguments))
 
-    async def absent(self, orders: list[str]) -> set[str]:
-        """Those of them that are not in line at all."""
+    async def misplaced(self, orders: Mapping[str, float], *, submitted: bool = False) -> set[str]:
+        """Those of them that are not in their line, are in the other one, or are due later than in so many seconds."""
+        mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
         pipe = self._redis.pipeline(transaction=False)
-        for line in (STARTS, CHECKS):
-            pipe.zmscore(line, orders)
-        found = await pipe.execute()
-        return {order for order, *scores in zip(orders, *found, strict=True) if scores == [None, None]}
+        pipe.time()
+        for line in (mine, other):
+            pipe.zmscore(line, list(orders))
+        (seconds, microseconds), here, there = await pipe.execute()
+        now = seconds * 1000 + microseconds / 1000
+        return {
+            order
+            for (order, due_in), score, elsewhere in zip(orders.items(), here, there, strict=True)
+            if score is None or score > now + due_in * 1000 + LATE_MS or elsewhere is not None
+        }
 
     async def is_primed(self) -> bool:
         return await self._redis.zscore(STARTS, MARKER) is not None

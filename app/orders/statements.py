@@ -44,13 +44,12 @@ SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at
 
 CLAIM = f"""
 WITH free AS (
-    SELECT id FROM orders
-     WHERE id = ANY($1::uuid[])
-       AND (lease_until IS NULL OR lease_until <= now())
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::bool[]) AS asked(id, may_start) USING (id)
+     WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
-                       WHEN 'pending' THEN ready_at <= now()
+                       WHEN 'pending' THEN may_start AND ready_at <= now()
                             AND (attempt > 0 OR expires_at IS NULL OR expires_at > now()) END
-     ORDER BY id FOR UPDATE
+     ORDER BY id FOR UPDATE OF orders
 ), claimed AS (
     UPDATE orders o
        SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,

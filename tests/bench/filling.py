@@ -21,12 +21,12 @@ SELECT uuidv7(at - now()), CASE WHEN n % 2 = 0 THEN $3 ELSE 'stranger-' || n % 1
   FROM generate_series($1::bigint, $2::bigint) AS n,
        LATERAL (SELECT now() - ($4::bigint + 1 - n) * interval '1 second' AS at) AS moment
 """
-# Placed an hour ago, never to expire; the sweeper, which looks at such orders once an hour, is half-way through.
+# Placed an hour ago, never to expire; the sweeper, which looks at such orders every quarter of an hour, is half-way.
 WAITING = """
 INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status, seq,
                     ready_at, look_at, created_at, updated_at)
 SELECT uuidv7(at - now()), $2, 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00', 'filled', 'pending', 1,
-       at, now() + random() * interval '1 hour', at, at
+       at, now() + random() * interval '15 minutes', at, at
   FROM generate_series(1, $1::bigint) AS n,
        LATERAL (SELECT now() - interval '1 hour' + n * interval '1 millisecond' AS at) AS moment
 """

@@ -5,10 +5,15 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from app.orders.announcing import Announcer
+from app.orders.book import Book
+from app.orders.lifecycle import Status
+from app.orders.model import NotNow, Order
 from app.orders.orphans import Orphans
-from app.orders.queue import STARTS, Line
+from app.orders.queue import CHECKS, STARTS, Ending, Line
 from app.orders.scripts import pipelined
 from tests.engine import Engine, eventually
+from worker.recovery import Sweeper
 
 FIRST, SECOND = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
 
@@ -60,6 +65,72 @@ async def test_an_order_that_is_put_in_line_again_gets_back_the_place_it_had(eng
     await put(engine.redis, line, {FIRST: 20})
     assert 15 < -await due_in(engine.redis, FIRST) < 25
     assert await taken(line) == [SECOND]  # of the first, the lock is still held
+
+
+async def test_what_stands_in_the_wrong_line_too_late_or_nowhere_is_misplaced(engine: Engine, line: Line) -> None:
+    await put(engine.redis, line, {FIRST: 20, SECOND: 10})
+    waiting = {FIRST: -20.0, SECOND: -10.0, "nowhere": 0.0}
+    assert await line.misplaced(waiting) == {"nowhere"}
+    assert await line.misplaced(waiting, submitted=True) == set(waiting)
+    assert await line.misplaced({FIRST: -40.0, SECOND: -5.0}) == {FIRST}
+    assert await taken(line) == [FIRST]  # whoever took it may have died before anybody knew
+    assert await line.misplaced(waiting) == {FIRST, "nowhere"}
+
+
+async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Engine, line: Line) -> None:
+    pending, submitted = [(await engine.place())["orderId"] for _ in range(2)]
+    await engine.book.execute(
+        "UPDATE orders SET status = 'routing'; UPDATE orders SET status = 'building'; "
+        "UPDATE orders SET status = 'submitted', lease_until = NULL"
+    )
+    await engine.book.execute("UPDATE orders SET status = 'pending' WHERE id = $1", UUID(pending))
+    score = await engine.redis.zscore(STARTS, pending)
+    await engine.redis.zrem(STARTS, pending)
+    await engine.redis.zadd(CHECKS, {pending: score or 0})  # its worker died as it told that the swap had failed
+    sweeper = Sweeper(
+        orphans=Orphans(engine.book),
+        redis=engine.redis,
+        line=line,
+        announcer=Announcer(engine.redis, keep_seconds=60),
+        starts_per_minute=0,
+    )
+    await sweeper._round()
+    assert await engine.redis.zrange(STARTS, 0, -1) == [pending.encode(), b"@primed"]
+    assert await engine.redis.zrange(CHECKS, 0, -1) == [submitted.encode()]
+
+
+async def test_an_order_that_is_in_line_for_a_check_is_not_started(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    book = Book(engine.book)
+    refused = await book.claim(UUID(order), may_start=False)
+    assert isinstance(refused, NotNow)
+    assert refused.status is Status.PENDING
+    claimed = await book.claim(UUID(order))
+    assert isinstance(claimed, Order)
+
+
+async def test_a_job_that_somebody_else_holds_by_now_is_left_to_them(engine: Engine, line: Line) -> None:
+    await put(engine.redis, line, {FIRST: 20, SECOND: 10})
+    jobs = [job for _ in range(2) for job in (await line.take(1, token="worker", lock_seconds=60)).jobs]
+    assert [job.is_check for job in jobs] == [False, False]
+    await engine.redis.set(f"arq:in-progress:{FIRST}", "somebody else")
+    await line.finish([(job, Ending()) for job in jobs], token="worker")
+    assert await engine.redis.zscore(STARTS, FIRST) is not None
+    assert await engine.redis.zscore(STARTS, SECOND) is None
+    assert await engine.redis.exists(f"arq:job:{FIRST}", f"arq:job:{SECOND}") == 1
+
+
+async def test_jobs_go_back_to_the_line_that_their_ending_names(engine: Engine, line: Line) -> None:
+    await put(engine.redis, line, {FIRST: 20, SECOND: 10})
+    jobs = (await line.take(2, token="worker", lock_seconds=60)).jobs
+    endings = [Ending(again_in=30, submitted=True), Ending(again_in=40)]
+    await line.finish(list(zip(jobs, endings, strict=True)), token="worker")
+    assert await engine.redis.zrange(CHECKS, 0, -1) == [FIRST.encode()]
+    assert 35 < await due_in(engine.redis, SECOND) <= 40
+    assert await engine.redis.exists(f"arq:in-progress:{FIRST}", f"arq:in-progress:{SECOND}") == 0
+    await put(engine.redis, line, {FIRST: 0})  # and is due as one of those in line for a check
+    await engine.redis.zadd(CHECKS, {FIRST: 0})
+    assert [job.is_check for job in (await line.take(1, token="worker", lock_seconds=60)).jobs] == [True]
 
 
 async def test_a_first_lost_worker_costs_an_order_no_place(engine: Engine) -> None:

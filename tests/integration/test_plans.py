@@ -13,7 +13,7 @@ from app.orders import statements
 WRITES = {
     "PLACE": "null",
     "PLACED_BEFORE": "null",
-    "CLAIM": "null, null",
+    "CLAIM": "null, null, null",
     "UNCLAIMED": "null",
     "MOVE": "null, null, null",
     "RENEW": "null, null",

@@ -98,9 +98,9 @@ class AnswerLost:
         self._book = book
         self._asked = 0
 
-    async def claim(self, order: UUID) -> Order | NotNow:
+    async def claim(self, order: UUID, *, may_start: bool) -> Order | NotNow:
         self._asked += 1
-        claimed: Order | NotNow = await self._book.claim(order)
+        claimed: Order | NotNow = await self._book.claim(order, may_start=may_start)
         if self._asked == 1:
             raise BookAway
         return claimed

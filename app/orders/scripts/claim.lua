@@ -4,7 +4,7 @@
 -- KEYS: checks, starts, window, paused
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
 -- Returns: ms until starts are to be had again (0: they are), ms until something is due (-1: nothing known), 1 if primed,
---          then id, job, grant, id, job, grant, … (an empty grant: none was needed; an empty job: there is none)
+--          then for each: its line (1: checks, 2: starts), id, job (empty: there is none), grant (empty: no limit)
 local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
@@ -12,8 +12,9 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local primed = redis.call('ZSCORE', KEYS[2], ARGV[7]) and 1 or 0
 local out, taken = {0, -1, primed}, 0
 
-local function take(line, most, grant)
-  local offset, count, page = 0, 0, 2 * most + 10 -- those who run stand at the head
+local function take(n, most, grant)
+  local line = KEYS[n]
+  local offset, count, page = 0, 0, most + 10
   while count < most do
     local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, page)
     if #ids == 0 then break end
@@ -21,6 +22,7 @@ local function take(line, most, grant)
       if count < most and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
         count = count + 1
         redis.call('ZADD', line, now + lock_ms, id)
+        out[#out + 1] = n
         out[#out + 1] = id
         out[#out + 1] = redis.call('GET', ARGV[8] .. id) or ''
         out[#out + 1] = grant and grant(id) or ''
@@ -38,18 +40,18 @@ local function grant(id)
   return name
 end
 
-taken = take(KEYS[1], want, nil)
+taken = take(1, want, nil)
 if redis.call('EXISTS', KEYS[4]) == 1 then
   out[1] = 1000
 elseif taken < want then
   if limit == 0 then
-    taken = taken + take(KEYS[2], want - taken, nil)
+    taken = taken + take(2, want - taken, nil)
   elseif primed == 1 then
     redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - window)
     local left = limit - redis.call('ZCARD', KEYS[3])
     if left > 0 then
       local most = math.min(left, want - taken)
-      local started = take(KEYS[2], most, grant)
+      local started = take(2, most, grant)
       if started > 0 then redis.call('PEXPIRE', KEYS[3], window) end
       taken = taken + started
       left = left - started

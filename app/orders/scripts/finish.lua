@@ -1,10 +1,10 @@
 -- The end of jobs: out of the queue, or back in line. Only those whose lock this worker still holds.
--- KEYS: starts, checks, window, bell, then for each: lock, job, retry counter
--- ARGV: token, most rings, then for each: order id, line to go back to (0: none, 1: starts, 2: checks), due in ms,
+-- KEYS: checks, starts, window, bell, then for each: lock, job, retry counter
+-- ARGV: token, most rings, then for each: order id, line to go back to (0: none, 1: checks, 2: starts), due in ms,
 --       grant to give back ('': none), job
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local back = 0
+local back = false
 for i = 0, (#KEYS - 4) / 3 - 1 do
   local lock, job, retries = KEYS[5 + 3 * i], KEYS[6 + 3 * i], KEYS[7 + 3 * i]
   local id, line, due, grant, text = unpack(ARGV, 3 + 5 * i, 7 + 5 * i)
@@ -21,9 +21,9 @@ for i = 0, (#KEYS - 4) / 3 - 1 do
       redis.call('SET', job, text, 'NX') -- Redis may have forgotten it meanwhile
       redis.call('ZADD', KEYS[tonumber(line)], now + tonumber(due), id)
       redis.call('LPUSH', KEYS[4], '1')
-      back = back + 1
+      back = true
     end
   end
 end
-if back > 0 then redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[2])) end
-return back
+if back then redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[2])) end
+return 1
