@@ -31,7 +31,7 @@ from app.orders.model import (
 from app.orders.reading import ORDER_COLUMNS, fetch, order_from
 
 MOVES_AT_ONCE = 100  # in one statement, which compares each with each
-STATEMENTS_AT_ONCE = 2  # of each kind
+AT_ONCE = 2  # statements of a kind
 
 
 class Book:
@@ -40,16 +40,15 @@ class Book:
     def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        self.place: Batcher[PlaceOrder, Placed] = Batcher(
-            self._place, at_once=STATEMENTS_AT_ONCE, key=lambda order: order.id, bad_row=BAD_ROW
-        )
+        # One at a time: the first to come is the first in line.
+        self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
         self._claims: Batcher[tuple[UUID, bool], Order | NotNow] = Batcher(
-            self._claim, at_once=STATEMENTS_AT_ONCE, key=lambda claim: claim[0]
+            self._claim, at_once=AT_ONCE, key=lambda claim: claim[0]
         )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
             self._advance,
             most=MOVES_AT_ONCE,
-            at_once=STATEMENTS_AT_ONCE,
+            at_once=AT_ONCE,
             key=lambda move: move.order,
             bad_row=BAD_ROW,
         )

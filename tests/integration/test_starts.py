@@ -1,8 +1,7 @@
 """Who may start, and when: ten at once per worker, a hundred starts in any minute across all of them."""
 
 import asyncio
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 
 from app.orders.queue import Line
 from tests.engine import Engine, eventually, most_within
@@ -44,11 +43,10 @@ async def test_of_130_orders_at_most_100_start_in_any_minute_at_most_10_run_at_o
             WHERE e.status = 'routing' ORDER BY e.at, o.created_at OFFSET 100"""
     )
     waited = [row["created_at"] for row in late]
-    # Two that were on their way together may have changed places; whoever was answered before stands before.
-    last_of_the_first = await engine.book.fetchval(
+    assert waited == sorted(waited)
+    assert waited[0] >= await engine.book.fetchval(
         "SELECT created_at FROM orders ORDER BY created_at OFFSET 99 LIMIT 1"
     )
-    assert all(b > a - timedelta(seconds=0.1) for a, b in pairwise([last_of_the_first, *waited]))
 
 
 async def test_orders_that_wait_for_a_start_hold_no_slot_and_stay_pending(engine: Engine) -> None:
