@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from app.orders.announcing import Announcer
 from app.orders.book import Book
@@ -75,6 +76,8 @@ async def test_what_stands_in_the_wrong_line_too_late_or_nowhere_is_misplaced(en
     assert await line.misplaced({FIRST: -40.0, SECOND: -5.0}) == {FIRST}
     assert await taken(line) == [FIRST]  # whoever took it may have died before anybody knew
     assert await line.misplaced(waiting) == {FIRST, "nowhere"}
+    await engine.redis.zadd(CHECKS, {SECOND: 0})
+    assert await line.misplaced(waiting) == set(waiting)
 
 
 async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Engine, line: Line) -> None:
@@ -107,6 +110,29 @@ async def test_an_order_that_is_in_line_for_a_check_is_not_started(engine: Engin
     assert refused.status is Status.PENDING
     claimed = await book.claim(UUID(order))
     assert isinstance(claimed, Order)
+
+
+async def test_only_what_was_in_line_for_a_start_may_start(
+    engine: Engine, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, bool] = {}
+
+    async def note(order: str, *, may_start: bool) -> Ending:
+        told[order] = may_start
+        return Ending()
+
+    monkeypatch.setattr(await engine.start_worker(), "_run", note)
+
+    def fill(pipe: Pipeline) -> None:
+        line.put(pipe, {FIRST: 0}, submitted=True)
+        line.put(pipe, {SECOND: 0})
+
+    await pipelined(engine.redis, fill)
+
+    async def both_told() -> bool:
+        return told == {FIRST: False, SECOND: True}
+
+    await eventually(both_told)
 
 
 async def test_a_job_that_somebody_else_holds_by_now_is_left_to_them(engine: Engine, line: Line) -> None:
