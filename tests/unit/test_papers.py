@@ -63,3 +63,10 @@ def test_a_deployment_runs_commands_and_sets_settings_that_exist(file: Path) -> 
     assert run <= commands()
     names = set(re.findall(r"(?:key: |^)([A-Z_]{4,})(?:$| =)", text, flags=re.MULTILINE))
     assert names <= {name.upper() for name in Settings.model_fields}
+
+
+def test_every_test_is_run_by_something() -> None:
+    settings = tomllib.loads((CLONE / "pyproject.toml").read_text())
+    run = [CLONE / path for path in (*settings["tool"]["pytest"]["ini_options"]["testpaths"], "tests/browser")]
+    files = [path for path in (CLONE / "tests").rglob("test_*.py") if "node_modules" not in path.parts]
+    assert [path for path in files if not any(path.is_relative_to(folder) for folder in run)] == []
