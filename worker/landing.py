@@ -9,7 +9,7 @@ from app.dex.errors import DexError
 log = logging.getLogger("engine.execution")
 
 LOOK_EVERY = 0.05  # seconds, while any swap is awaited
-LOOKED_AT_ONCE = 250  # as many as nodes answer for at once
+LOOKED_AT_ONCE = 256  # as many as a Solana node answers for in one call
 
 
 class Landings:

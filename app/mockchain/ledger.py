@@ -29,7 +29,7 @@ PLANNED_ONCE = {
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
-SWAPS_AT_ONCE = 100  # in one statement, which compares each with each
+MOST_SWAPS = 100  # in one statement, which compares each with each
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -58,7 +58,7 @@ class MockChain:
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
         self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
-            self._write_all, most=SWAPS_AT_ONCE, at_once=2, key=lambda row: row["signature"]
+            self._write_all, most=MOST_SWAPS, at_once=2, key=lambda row: row["signature"]
         )
 
     @staticmethod

@@ -30,7 +30,7 @@ from app.orders.model import (
 )
 from app.orders.reading import ORDER_COLUMNS, fetch, order_from
 
-MOVES_AT_ONCE = 100  # in one statement, which compares each with each
+MOST_MOVES = 100  # in one statement, which compares each with each
 AT_ONCE = 2  # statements of a kind
 
 
@@ -47,7 +47,7 @@ class Book:
         )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
             self._advance,
-            most=MOVES_AT_ONCE,
+            most=MOST_MOVES,
             at_once=AT_ONCE,
             key=lambda move: move.order,
             bad_row=BAD_ROW,

@@ -14,7 +14,7 @@ local out, taken = {0, -1, primed}, 0
 
 local function take(n, most, grant)
   local line = KEYS[n]
-  local offset, count, page = 0, 0, most + 10
+  local offset, count, page = 0, 0, most + 10 -- and a few whose lock is still held
   while count < most do
     local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, page)
     if #ids == 0 then break end
