@@ -59,9 +59,9 @@ class Execution:
         self._landings = Landings(chain)
         self._patience = patience
 
-    async def run(self, order_id: str, *, may_start: bool = True) -> Ending:
+    async def run(self, order: str, *, may_start: bool) -> Ending:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
-        claimed, started = await self._claim(UUID(order_id), may_start)
+        claimed, started = await self._claim(UUID(order), may_start)
         if isinstance(claimed, NotNow):
             submitted = claimed.status is Status.SUBMITTED
             return Ending(again_in=claimed.seconds, submitted=submitted, started=started)

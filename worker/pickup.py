@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
@@ -30,10 +30,15 @@ LAST_WORDS_SECONDS = 1.0  # for jobs to leave the line once their orders are han
 LOCK_MARGIN = 0.25
 
 
+class Execute(Protocol):
+    async def __call__(self, order: str, *, may_start: bool) -> Ending:
+        """Take the order as far as it goes now; the answer says what the line should do with it."""
+
+
 class Pickup(Worker):
     def __init__(
         self,
-        execute: Callable[..., Awaitable[Ending]],
+        execute: Execute,
         *,
         redis: ArqRedis,
         line: Line,

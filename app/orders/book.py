@@ -61,7 +61,7 @@ class Book:
             met = await fetch(self._pool, statements.PLACED_BEFORE, _json([_asked(order) for order in missing]))
         return [_placed(order, created, met) for order in orders]
 
-    async def claim(self, order_id: UUID, *, may_start: bool = True) -> Order | NotNow:
+    async def claim(self, order_id: UUID, *, may_start: bool) -> Order | NotNow:
         """`may_start`: whether a start was granted. Without one only an order that is submitted can be had."""
         return await self._claims((order_id, may_start))
 

@@ -71,7 +71,7 @@ class Walk:
         model = self.model
         match step:
             case "claim":
-                claimed = await self.book.claim(self.id)
+                claimed = await self.book.claim(self.id, may_start=True)
                 if model.leased or model.status not in (Status.PENDING, Status.SUBMITTED):
                     assert isinstance(claimed, NotNow)
                     return

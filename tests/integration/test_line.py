@@ -108,7 +108,7 @@ async def test_an_order_that_is_in_line_for_a_check_is_not_started(engine: Engin
     refused = await book.claim(UUID(order), may_start=False)
     assert isinstance(refused, NotNow)
     assert refused.status is Status.PENDING
-    claimed = await book.claim(UUID(order))
+    claimed = await book.claim(UUID(order), may_start=True)
     assert isinstance(claimed, Order)
 
 
