@@ -55,8 +55,9 @@ def parts(connection: HTTPConnection) -> Parts:
 
 def caller(request: Request) -> Caller:
     """Who calls; a problem document for those who may not."""
-    if (known := request.scope["state"].get("caller")) is not None:  # the gate has asked already
-        return known  # type: ignore[no-any-return]
+    known: Caller | None = request.scope["state"].get("caller")
+    if known is not None:  # the gate has asked already
+        return known
     try:
         return parts(request).doorkeeper.caller(request)
     except NotAllowed:
