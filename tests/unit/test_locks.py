@@ -28,6 +28,12 @@ def test_production_runs_no_embedded_servers_and_no_tools() -> None:
     }
 
 
-@pytest.mark.parametrize("lock", sorted(path.name for path in CLONE.glob("requirements*.lock")))
-def test_a_lock_names_no_place_to_download_from(lock: str) -> None:
+LOCKS = [
+    *CLONE.glob("requirements*.lock"),
+    *(CLONE / "tests" / folder / "package-lock.json" for folder in ("postman", "bench/peer")),
+]
+
+
+@pytest.mark.parametrize("lock", sorted(str(path.relative_to(CLONE)) for path in LOCKS))
+def test_a_lock_names_no_place_on_the_network(lock: str) -> None:
     assert "://" not in (CLONE / lock).read_text()
