@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.dex.chain import Outcome
 from app.dex.errors import NEVER, RETRY, DexError
 from tests.engine import HAPPY, Engine, Story
 from tests.fakes import ScriptedChain, ScriptedVenue
@@ -114,6 +115,20 @@ async def test_a_swap_that_was_dropped_is_signed_anew_only_when_it_can_no_longer
     second_sent_at = next(signed for signed in chain.sends if signed.signature != first.signature)
     assert second_sent_at.last_valid_height > first.last_valid_height
     assert len([slot for slot in asked if slot <= first.last_valid_height]) >= 2
+
+
+async def test_a_send_that_was_not_answered_is_made_again_at_once_by_the_same_owner(engine: Engine) -> None:
+    chain = ScriptedChain([DexError("outcome_unknown", "the answer was lost")])
+
+    def lands_when_sent_again(chain: ScriptedChain) -> None:
+        if len(chain.sends) > 1:
+            chain.outcomes[chain.sends[0].signature] = Outcome("landed", chain.slot, amount_out=200_000_000)
+
+    chain.on_ask = lands_when_sent_again
+    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert story.statuses == HAPPY
+    assert len({signed.signature for signed in chain.sends}) == 1
+    assert await engine.book.fetchval("SELECT fence FROM orders") == 1
 
 
 async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:
