@@ -22,7 +22,7 @@ test-browser: .venv/browser  ## The page at / in a headless Chromium; that, noth
 	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)
 
 screenshots: .venv/browser  ## Take the pictures of the page in docs/images anew
-	@.venv/bin/python -m pytest tests/browser/test_pictures.py --screenshots
+	@.venv/bin/python -m pytest tests/browser/test_screenshots.py --screenshots
 
 test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent
@@ -45,7 +45,7 @@ audit:  ## Known weaknesses of what is locked, as pypi.org knows them (needs pip
 	@pipx run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
 migration: .venv  ## Write the revision that leads to app/schema.py: make migration m="what changes"
-	@.venv/bin/python -m migrations.draft "$${m:?say what changes: make migration m=...}"
+	@.venv/bin/python -m app.local.draft_migration "$${m:?say what changes: make migration m=...}"
 
 lock:  ## Pin the newest allowed versions anew (needs uv)
 	$(COMPILE) pyproject.toml -o requirements.lock

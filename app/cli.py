@@ -52,7 +52,7 @@ def up(
 def api() -> None:
     """Run the API alone."""
     settings = _with_servers()
-    from app.serving import serve
+    from app.server.server import serve
 
     serve(settings)
 
@@ -84,27 +84,28 @@ def create_key(
     operator: Annotated[bool, typer.Option("--operator", help="May also operate: dead letters, the queue.")] = False,
 ) -> None:
     """Make a key and show it: this once, and never again."""
-    from app.access import issuing
+    from app.access import key_commands
 
-    typer.echo(issuing.create(_database(), owner, operator=operator))
+    typer.echo(key_commands.create(_database(), owner, operator=operator))
     typer.echo("Keep it now: only its hash is stored. It works within two seconds.", err=True)
 
 
 @keys.command("list")
 def list_keys() -> None:
     """Every key there is or was, without its secret."""
-    from app.access import issuing
+    from app.access import key_commands
 
-    for line in issuing.listed(_database()):
+    for line in key_commands.listed(_database()):
         typer.echo(line)
 
 
 @keys.command("revoke")
 def revoke_key(prefix: Annotated[str, typer.Argument(help="How `engine keys list` names it.")]) -> None:
     """End a key: every API process refuses it within two seconds."""
-    from app.access import issuing
 
-    typer.echo(f"{prefix} of {issuing.revoke(_database(), prefix)} is revoked.")
+    from app.access import key_commands
+
+    typer.echo(f"{prefix} of {key_commands.revoke(_database(), prefix)} is revoked.")
 
 
 @main.command()
@@ -141,7 +142,7 @@ def submit(
     api_key: ApiKey = None,
 ) -> None:
     """Place a market order."""
-    from app.client import commands, where
+    from app.client import address, commands
 
     asked = {
         "tokenIn": token_in,
@@ -151,7 +152,7 @@ def submit(
         "minAmountOut": min_amount_out,
     }
     order = {name: value for name, value in asked.items() if value is not None}
-    commands.run(commands.submit(where.base_url(base_url), api_key, order, idempotency_key, watch))
+    commands.run(commands.submit(address.base_url(base_url), api_key, order, idempotency_key, watch))
 
 
 @main.command()
@@ -162,9 +163,9 @@ def watch(
     api_key: ApiKey = None,
 ) -> None:
     """Follow an order to its end: 0 if it is confirmed, 1 if not."""
-    from app.client import commands, where
+    from app.client import address, commands
 
-    commands.run(commands.watch(where.base_url(base_url), api_key, order_id, after))
+    commands.run(commands.watch(address.base_url(base_url), api_key, order_id, after))
 
 
 @main.command()
@@ -177,9 +178,9 @@ def simulate(
     api_key: ApiKey = None,
 ) -> None:
     """Place several orders at once and draw how each fares."""
-    from app.client import commands, where
+    from app.client import address, commands
 
-    commands.run(commands.simulate(where.base_url(base_url), api_key, count, token_in, token_out, amount))
+    commands.run(commands.simulate(address.base_url(base_url), api_key, count, token_in, token_out, amount))
 
 
 def _database() -> str:

@@ -7,50 +7,48 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app import metrics, production
-from app.access.callers import LOOPBACK, Doorkeeper
+from app import metrics, preflight
+from app.access.authentication import LOOPBACK, Authenticator
+from app.access.connection_limit import ConnectionLimit
 from app.access.keys import Keyring
-from app.access.limits import Limits
-from app.access.slots import Slots
+from app.access.rate_limit import Limits
 from app.access.tickets import Tickets
-from app.api import (
-    asyncapi,
+from app.api import auth_middleware, problems
+from app.api.context import ApiContext
+from app.api.request_log import RequestLog
+from app.api.routes import (
     dead_letters,
-    docs,
-    gate,
+    failure_drill,
     health,
+    legacy,
     market,
-    older_clients,
-    openapi,
-    operator,
+    order_stream,
     orders,
     page,
-    placing,
-    problems,
-    rehearsing,
-    stream_all,
-    streams,
+    place,
+    queue,
+    stream,
     tickets,
 )
-from app.api.parts import Parts
-from app.api.requests import Requests
-from app.background import settle
-from app.connections import Breaker, open_postgres, quick_redis
+from app.api.spec import asyncapi, openapi, swagger
 from app.dex.markets import Markets
 from app.dex.router import Router, quote_timeout
-from app.dex.venues import open_venues
+from app.dex.simulated.venues import open_venues
 from app.logs import configure
-from app.orders.announcing import Announcer
-from app.orders.book import Book
-from app.orders.dead_letters import DeadLetters
-from app.orders.feed import Feed
+from app.orders.events.feed import Feed
+from app.orders.events.presence import Presence
+from app.orders.events.publisher import EventPublisher
 from app.orders.intake import Intake
-from app.orders.pace import Pacer
-from app.orders.presence import Presence
-from app.orders.queue import Line
-from app.orders.reading import Reader
-from app.orders.room import Room
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.store.capacity import Capacity
+from app.orders.store.dead_letters import DeadLetters
+from app.orders.store.reads import OrderReader
+from app.orders.store.throughput import ThroughputMeter
+from app.orders.store.writes import OrderStore
+from app.postgres import open_postgres
+from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
+from app.tasks import freeze_gc
 from migrations.upgrade import newest_revision
 
 log = logging.getLogger("engine.api")
@@ -70,11 +68,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(settings) as parts:
-            app.state.parts = parts
+        async with open_context(settings) as ctx:
+            app.state.context = ctx
             if settings.engine_mode == "local":
                 log.warning("local mode: whoever reaches this address may trade", extra={"host": settings.host})
-            settle()
+            freeze_gc()
             yield
 
     app = FastAPI(
@@ -87,16 +85,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
-    docs.install(app)
+    swagger.install(app)
     page.install(app)
     for module in (
-        *(streams, placing, orders, stream_all, tickets, older_clients),
-        *(dead_letters, rehearsing, market, operator, health, asyncapi),
+        *(order_stream, place, orders, stream, tickets, legacy),
+        *(dead_letters, failure_drill, market, queue, health, asyncapi),
     ):
         # Not `include_router`, which would look for the route of each request twice.
         app.router.routes.extend(module.router.routes)
 
-    app.add_middleware(gate.Gate)
+    app.add_middleware(auth_middleware.AuthMiddleware)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
@@ -106,57 +104,57 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
     )
-    app.add_middleware(Requests)
+    app.add_middleware(RequestLog)
     return app
 
 
 @contextlib.asynccontextmanager
-async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
+async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     """All parts of an API process, started; stopped again at the end."""
-    production.refuse_unsafe(settings, api=True)
+    preflight.refuse_unsafe(settings, api=True)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
-    redis = quick_redis(redis_url)
+    redis = fail_fast_redis(redis_url)
     markets = Markets.load()
     venues = open_venues(
         markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
     )
-    reader = Reader(postgres.reading)
-    line = Line(redis, starts_per_minute=settings.queue_max_per_min)
-    announcer = Announcer(redis, keep_seconds=settings.active_order_ttl_seconds)
+    reader = OrderReader(postgres.reading)
+    queue = OrderQueue(redis, starts_per_minute=settings.queue_max_per_min)
+    publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
     keyring = Keyring(postgres.reading) if settings.engine_mode == "production" else None
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     feed = Feed(redis, reader, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
-    room = Room(postgres.reading, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
-    parts = Parts(
+    capacity = Capacity(postgres.reading, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
+    ctx = ApiContext(
         settings=settings,
-        doorkeeper=Doorkeeper(settings, keyring, Tickets(settings.engine_secret)),
+        authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
         markets=markets,
         router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
         reader=reader,
-        pacer=Pacer(postgres.reading),
+        throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
-        intake=Intake(Book(postgres.writing), redis, line, announcer, breaker),
-        line=line,
+        intake=Intake(OrderStore(postgres.writing), redis, queue, publisher, breaker),
+        queue=queue,
         feed=feed,
         presence=presence,
         limits=Limits(redis, breaker),
-        slots=Slots(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
-        room=room,
+        slots=ConnectionLimit(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
+        capacity=capacity,
         newest_revision=newest_revision(),
         breaker=breaker,
     )
-    started = (announcer, feed, presence, room)
-    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
+    started = (publisher, feed, presence, capacity)
+    metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     for part in started:
         part.start()
     try:
         if keyring is not None and await keyring.open() == 0:
-            raise SettingsError(production.NO_KEYS)
-        yield parts
+            raise SettingsError(preflight.NO_KEYS)
+        yield ctx
     finally:
         if keyring is not None:
             await keyring.close()

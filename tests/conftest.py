@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 from redis.asyncio import Redis
 
-from app.orders.queue import Line
+from app.orders.queue.order_queue import OrderQueue
 from app.settings import Settings
 from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
@@ -60,10 +60,10 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
 
 
 @pytest.fixture
-async def primed_line(redis_dsn: str) -> AsyncIterator[None]:
+async def primed_queue(redis_dsn: str) -> AsyncIterator[None]:
     """A Redis that knows it has forgotten nothing: the first worker need not wait for starts granted before."""
     async with Redis.from_url(redis_dsn) as redis:
-        await Line(redis, starts_per_minute=100).prime([])
+        await OrderQueue(redis, starts_per_minute=100).prime([])
         yield
 
 

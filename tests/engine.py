@@ -18,12 +18,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from app.dex.chain import Chain
-from app.dex.venues import Venue
+from app.dex.venue import Venue
 from app.main import create_app
-from app.serving import how_to_serve
+from app.server.server import server_config
 from app.settings import Settings, load
+from worker.arq_worker import ArqWorker
 from worker.main import worker
-from worker.pickup import Pickup
 
 Answer = TypeVar("Answer")
 
@@ -60,12 +60,12 @@ class Engine:
     http: httpx.AsyncClient
     book: asyncpg.Pool
     redis: Redis
-    workers: list[tuple[Pickup, asyncio.Task[None]]] = field(default_factory=list)
+    workers: list[tuple[ArqWorker, asyncio.Task[None]]] = field(default_factory=list)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def start_worker(
         self, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, **settings: Any
-    ) -> Pickup:
+    ) -> ArqWorker:
         """One more worker, on this engine's servers."""
         changed = self.settings.model_copy(update=settings)
         pickup = await self._stack.enter_async_context(worker(changed, venues=venues, chain=chain, signals=False))
@@ -74,7 +74,7 @@ class Engine:
         self._stack.push_async_callback(self.stop_worker, pickup)
         return pickup
 
-    async def stop_worker(self, pickup: Pickup) -> None:
+    async def stop_worker(self, pickup: ArqWorker) -> None:
         """As SIGTERM does."""
         for one, task in self.workers:
             if one is pickup and not task.done():
@@ -148,7 +148,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, at: int = 0, **se
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", at))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _Server(how_to_serve(create_app(chosen), goodbye_seconds=2))
+        server = _Server(server_config(create_app(chosen), goodbye_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:

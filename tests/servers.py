@@ -13,8 +13,8 @@ import asyncpg
 import redis
 
 from app.local import servers
-from app.local.guard import Guard
-from app.local.premises import occupy
+from app.local.data_home import prepare
+from app.local.watchdog import Watchdog
 from app.settings import load
 from migrations.upgrade import upgrade
 
@@ -34,9 +34,9 @@ def running() -> Iterator[Servers]:
         _refuse_data(valkey)
     home = Path(tempfile.mkdtemp(prefix="engine-test-"))
     home.chmod(0o711)  # as root, Postgres runs as somebody else
-    guard = Guard(removes=home)
+    guard = Watchdog(removes=home)
     try:
-        premises = occupy(home, durable=False)
+        premises = prepare(home, durable=False)
         started = []
         if not postgres:
             started.append(servers.start_postgres(premises, guard))

@@ -11,15 +11,16 @@ from app.dex import amounts
 from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
 from app.dex.errors import NEVER, DexError
 from app.dex.markets import Markets
+from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Route, Router
-from app.dex.venues import QuoteRequest
-from app.orders.book import Book
 from app.orders.lifecycle import Status
-from app.orders.model import BookAway, LeaseLost, NotNow, Order
-from app.orders.queue import Ending
-from worker import measuring
-from worker.holding import BOOK_AWAY_SECONDS, Hold, Holdings
-from worker.landing import Landings
+from app.orders.model import ClaimRefused, LeaseLost, Order
+from app.orders.queue.order_queue import Ending
+from app.orders.store.writes import OrderStore
+from app.postgres import DatabaseUnavailable
+from worker import order_metrics
+from worker.confirmation import Confirmations
+from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 
 log = logging.getLogger("engine.execution")
 
@@ -44,47 +45,47 @@ class Execution:
     def __init__(
         self,
         *,
-        book: Book,
-        holdings: Holdings,
+        store: OrderStore,
+        leases: Leases,
         markets: Markets,
         router: Router,
         chain: Chain,
         patience: Patience,
     ) -> None:
-        self._book = book
-        self._holdings = holdings
+        self._store = store
+        self._leases = leases
         self._markets = markets
         self._router = router
         self._chain = chain
-        self._landings = Landings(chain)
+        self._landings = Confirmations(chain)
         self._patience = patience
 
     async def run(self, order: str, *, may_start: bool) -> Ending:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
         claimed, started = await self._claim(UUID(order), may_start)
-        if isinstance(claimed, NotNow):
+        if isinstance(claimed, ClaimRefused):
             submitted = claimed.status is Status.SUBMITTED
             return Ending(again_in=claimed.seconds, submitted=submitted, started=started)
-        with self._holdings.hold(claimed) as hold:
+        with self._leases.lease(claimed) as lease:
             try:
                 if claimed.status is Status.SUBMITTED:
                     # Somebody has waited for this swap before: ask once, and let others have the slot.
-                    return await self._settle(hold, SignedSwap.from_json(dict(claimed.swap or {})), patience=0)
-                hold.started()
-                return await self._attempt(hold)
+                    return await self._settle(lease, SignedSwap.from_json(dict(claimed.swap or {})), patience=0)
+                lease.started()
+                return await self._attempt(lease)
             except LeaseLost:
-                log.info("somebody else has the order now", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN / 2, submitted=hold.status is Status.SUBMITTED)
+                log.info("somebody else has the order now", extra=lease.labels())
+                return Ending(again_in=LOOK_AGAIN / 2, submitted=lease.status is Status.SUBMITTED)
             except asyncio.CancelledError:
                 # The last thing this job does: it ends here, and says where in the line the order goes on.
-                await hold.hand_back()
-                return Ending(again_in=0, submitted=hold.status is Status.SUBMITTED)
+                await lease.hand_back()
+                return Ending(again_in=0, submitted=lease.status is Status.SUBMITTED)
             except Exception:
                 # Nothing may be concluded: the lease runs out, and the next owner looks again.
-                log.exception("executing an order failed unexpectedly", extra=hold.labels())
-                return Ending(again_in=LOOK_AGAIN, submitted=hold.status is Status.SUBMITTED)
+                log.exception("executing an order failed unexpectedly", extra=lease.labels())
+                return Ending(again_in=LOOK_AGAIN, submitted=lease.status is Status.SUBMITTED)
 
-    async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | NotNow, bool]:
+    async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | ClaimRefused, bool]:
         """The order, or why not; and whether a start was made of the grant.
 
         A claim whose answer was lost may have been made. It is asked for again under the same grant until the book
@@ -93,35 +94,35 @@ class Execution:
         doubtful = False
         while True:
             try:
-                claimed = await self._book.claim(order_id, may_start=may_start)
-            except BookAway:
+                claimed = await self._store.claim(order_id, may_start=may_start)
+            except DatabaseUnavailable:
                 doubtful = True
-                await asyncio.sleep(BOOK_AWAY_SECONDS)
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
-            if isinstance(claimed, NotNow):
+            if isinstance(claimed, ClaimRefused):
                 return claimed, doubtful and claimed.status in (Status.ROUTING, Status.BUILDING)
             return claimed, True
 
-    async def _attempt(self, hold: Hold) -> Ending:
+    async def _attempt(self, lease: Lease) -> Ending:
         try:
-            signed = await self._build(hold)
+            signed = await self._build(lease)
         except DexError as error:
-            return await self._attempt_ended(hold, error.code, error.detail)
-        except (LeaseLost, BookAway):
+            return await self._attempt_ended(lease, error.code, error.detail)
+        except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception:
-            log.exception("an attempt failed unexpectedly", extra=hold.labels())
-            return await self._attempt_ended(hold, "internal_error", "the engine made a mistake")
-        await hold.move(
+            log.exception("an attempt failed unexpectedly", extra=lease.labels())
+            return await self._attempt_ended(lease, "internal_error", "the engine made a mistake")
+        await lease.move(
             Status.SUBMITTED,
             details={"txHash": signed.signature},
             tx_hash=signed.signature,
             swap=signed.to_json(),
         )
-        return await self._settle(hold, signed, patience=self._patience.confirm_seconds)
+        return await self._settle(lease, signed, patience=self._patience.confirm_seconds)
 
-    async def _build(self, hold: Hold) -> SignedSwap:
-        order = hold.order
+    async def _build(self, lease: Lease) -> SignedSwap:
+        order = lease.order
         blockhash = await self._chain.blockhash()
         request = self._request(order)
         try:
@@ -129,58 +130,58 @@ class Execution:
                 request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
             )
         except NoRoute as error:
-            measuring.quoted(error.considered)
+            order_metrics.quoted(error.considered)
             raise
-        measuring.quoted(route.considered)
+        order_metrics.quoted(route.considered)
         best, floor = route.best, least_out(order, route)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
-        await hold.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
+        await lease.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
         built = self._router.venue(best.venue).build(best, min_amount_out=floor)
         return sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
 
-    async def _settle(self, hold: Hold, signed: SignedSwap, *, patience: float) -> Ending:
+    async def _settle(self, lease: Lease, signed: SignedSwap, *, patience: float) -> Ending:
         """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
         give_up = time.monotonic() + patience
-        known = await self._sent(hold, signed, give_up)
+        known = await self._sent(lease, signed, give_up)
         if patience and (known is None or known.outcome is None):
             known = await self._landings.of(signed, within=give_up - time.monotonic())
         try:
             if known is None or known.outcome is None:  # also of one that can land no more: only this answer proves it
                 known = await self._chain.ask(signed.signature)
         except DexError as error:
-            log.warning("the chain did not answer", extra=hold.labels(code=error.code))
+            log.warning("the chain did not answer", extra=lease.labels(code=error.code))
         else:
             match verdict(known, signed.last_valid_height):
                 case "landed":
-                    return await self._confirmed(hold, signed, known)
+                    return await self._confirmed(lease, signed, known)
                 case "failed":
                     code = known.outcome.code if known.outcome else None
-                    return await self._attempt_ended(hold, code or "tx_failed", "the chain refused the swap")
+                    return await self._attempt_ended(lease, code or "tx_failed", "the chain refused the swap")
                 case "expired":
-                    return await self._attempt_ended(hold, "tx_dropped", "the swap never landed, and no longer can")
+                    return await self._attempt_ended(lease, "tx_dropped", "the swap never landed, and no longer can")
         # The truth will come; somebody else may use the slot meanwhile.
-        await hold.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
+        await lease.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
         return Ending(again_in=LOOK_AGAIN, submitted=True)
 
-    async def _sent(self, hold: Hold, signed: SignedSwap, give_up: float) -> Snapshot | None:
+    async def _sent(self, lease: Lease, signed: SignedSwap, give_up: float) -> Snapshot | None:
         """What is known of it by then. A send that was not answered is made again: it lands once at most."""
         while True:
             try:
                 return await self._chain.send(signed)
             except DexError as error:
-                log.warning("the chain did not answer", extra=hold.labels(code=error.code))
+                log.warning("the chain did not answer", extra=lease.labels(code=error.code))
             if time.monotonic() + SEND_AGAIN > give_up:
                 return None
             await asyncio.sleep(SEND_AGAIN)
 
-    async def _confirmed(self, hold: Hold, signed: SignedSwap, snapshot: Snapshot) -> Ending:
-        order, outcome = hold.order, snapshot.outcome
+    async def _confirmed(self, lease: Lease, signed: SignedSwap, snapshot: Snapshot) -> Ending:
+        order, outcome = lease.order, snapshot.outcome
         amount_out = _filled(outcome)
         request = self._request(order)
         price = amounts.price(order.amount_in, request.token_in.decimals, amount_out, request.token_out.decimals)
-        await hold.move(
+        await lease.move(
             Status.CONFIRMED,
             details={
                 "txHash": signed.signature,
@@ -195,14 +196,14 @@ class Execution:
         )
         return Ending()
 
-    async def _attempt_ended(self, hold: Hold, code: str, error: str) -> Ending:
+    async def _attempt_ended(self, lease: Lease, code: str, error: str) -> Ending:
         """Once more after a wait, if that can help and tries are left; otherwise the end."""
-        attempt = hold.order.attempt
+        attempt = lease.order.attempt
         if code in NEVER or attempt >= self._patience.max_attempts:
-            await hold.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
+            await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
             return Ending()
         seconds = self._patience.back_off(attempt)
-        await hold.move(
+        await lease.move(
             Status.PENDING,
             ready_in=seconds,
             error=error,

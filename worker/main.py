@@ -8,25 +8,27 @@ from collections.abc import AsyncIterator, Sequence
 import uvloop
 from arq.connections import ArqRedis
 
-from app import metrics, production
-from app.background import ended, lasting, settle
-from app.connections import open_postgres, patient_pool, quick_redis
+from app import metrics, preflight
 from app.dex.chain import Chain
 from app.dex.markets import Markets
 from app.dex.router import Router, quote_timeout
-from app.dex.venues import DeadVenue, Venue, open_venues
+from app.dex.simulated.venues import open_venues
+from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
 from app.mockchain.ledger import MockChain
-from app.orders.announcing import Announcer
-from app.orders.book import Book
-from app.orders.orphans import Orphans
-from app.orders.queue import Line, deserialize, serialize
+from app.orders.events.publisher import EventPublisher
+from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
+from app.orders.store.sweep import SweepStore
+from app.orders.store.writes import OrderStore
+from app.postgres import open_postgres
+from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load
-from worker import measuring
+from app.tasks import cancel_and_wait, freeze_gc, run_forever
+from worker import order_metrics
+from worker.arq_worker import ArqWorker
 from worker.execution import Execution, Patience
-from worker.holding import Holdings
-from worker.pickup import Pickup
-from worker.recovery import Sweeper
+from worker.lease import Leases
+from worker.sweeper import Sweeper
 
 log = logging.getLogger("engine.worker")
 
@@ -35,16 +37,16 @@ GRACE_SECONDS = 5  # for orders in hand when told to stop; what is not done by t
 
 def main() -> None:
     settings = load()
-    production.refuse_unsafe(settings, api=False)
+    preflight.refuse_unsafe(settings, api=False)
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 
 
 async def run(settings: Settings) -> None:
-    measuring.expose(settings)
+    order_metrics.expose(settings)
     async with worker(settings) as pickup:
-        settle()
+        freeze_gc()
         log.info(
             "worker ready",
             extra={
@@ -59,14 +61,14 @@ async def run(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def worker(
     settings: Settings, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, signals: bool = True
-) -> AsyncIterator[Pickup]:
+) -> AsyncIterator[ArqWorker]:
     """All parts of a worker, ready to `work()`; tests bring venues and a chain of their own."""
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
-    redis = ArqRedis(patient_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
-    quick = quick_redis(redis_url)
+    redis = ArqRedis(reconnecting_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
+    quick = fail_fast_redis(redis_url)
     markets = Markets.load()
     pools = open_venues(
         markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
@@ -80,49 +82,49 @@ async def worker(
         failure_rate=settings.mock_failure_rate,
         seed=settings.mock_seed,
     )
-    announcer = Announcer(quick, keep_seconds=settings.active_order_ttl_seconds)
-    book = Book(postgres.writing, lease_seconds=settings.lease_seconds)
-    holdings = Holdings(book, announcer, lease_seconds=settings.lease_seconds)
+    publisher = EventPublisher(quick, keep_seconds=settings.active_order_ttl_seconds)
+    store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
+    leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
-        orphans=Orphans(postgres.reading),
+        orphans=SweepStore(postgres.reading),
         redis=quick,
-        line=Line(quick, starts_per_minute=0),  # it grants none, and has no use for when one will be
-        announcer=announcer,
+        queue=OrderQueue(quick, starts_per_minute=0),  # it grants none, and has no use for when one will be
+        publisher=publisher,
         starts_per_minute=settings.queue_max_per_min,
     )
     execution = Execution(
-        book=book,
-        holdings=holdings,
+        store=store,
+        leases=leases,
         markets=markets,
-        router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[DeadVenue()]),
-        chain=measuring.Watched(chain or ledger),
+        router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[UnavailableVenue()]),
+        chain=order_metrics.MeasuredChain(chain or ledger),
         patience=Patience(
             max_attempts=settings.max_attempts,
             retry_base_seconds=settings.retry_base_seconds,
             confirm_seconds=settings.mock_execution_ms_max / 1000 + 1,
         ),
     )
-    pickup = Pickup(
+    pickup = ArqWorker(
         execution.run,
         redis=redis,
-        line=Line(redis, starts_per_minute=settings.queue_max_per_min),
+        queue=OrderQueue(redis, starts_per_minute=settings.queue_max_per_min),
         concurrency=settings.worker_concurrency,
         lease_seconds=settings.lease_seconds,
         grace_seconds=GRACE_SECONDS,
         unprimed=sweeper.hurry,
         signals=signals,
     )
-    metrics.watch_process(dropped=lambda: announcer.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
-    announcer.start()
+    metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
+    publisher.start()
     background = [
-        lasting("sweeper", sweeper.run),
-        lasting("leases", holdings.keep),
+        run_forever("sweeper", sweeper.run),
+        run_forever("leases", leases.keep),
     ]
     try:
         yield pickup
     finally:
-        await ended(*background)
-        await announcer.stop()
+        await cancel_and_wait(*background)
+        await publisher.stop()
         await ledger.close()
         await quick.aclose()
         await redis.aclose(close_connection_pool=True)

@@ -13,9 +13,8 @@ from datetime import datetime
 
 import asyncpg
 
-from app.background import ended
-from app.orders.model import BookAway
-from app.orders.reading import fetch
+from app.postgres import DatabaseUnavailable, fetch
+from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.access")
 
@@ -97,7 +96,7 @@ class Keyring:
 
     async def close(self) -> None:
         if self._task is not None:
-            await ended(self._task)
+            await cancel_and_wait(self._task)
 
     def find(self, key: str) -> LiveKey | None:
         """The live key that this is; raises BookAway while none could be read yet."""
@@ -107,7 +106,7 @@ class Keyring:
 
     def named(self, prefix: str) -> LiveKey | None:
         if self._live is None:
-            raise BookAway
+            raise DatabaseUnavailable
         return self._live.get(prefix)
 
     @contextlib.contextmanager
@@ -131,7 +130,7 @@ class Keyring:
     async def _try_to_read(self) -> None:
         try:
             await self.read()
-        except BookAway:
+        except DatabaseUnavailable:
             log.warning("keys cannot be read, the database is away")
 
     async def _refresh(self) -> None:

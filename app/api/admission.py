@@ -3,18 +3,18 @@
 from fastapi import Request
 
 from app import metrics
-from app.access.callers import Caller
-from app.access.limits import headers
-from app.api.parts import parts
+from app.access.authentication import Caller
+from app.access.rate_limit import headers
+from app.api.context import context
 from app.api.problems import Problem
 
 FULL_SECONDS = "10"  # when to come back to a line that is full: it moves by then
 
 
-async def admit(request: Request, who: Caller, orders: int) -> None:
+async def admit(request: Request, caller: Caller, orders: int) -> None:
     """A `Problem` unless the caller may place so many orders now. They count even if the book is away afterwards."""
-    await _within_quota(request, who, "orders", orders)
-    match parts(request).room.full(who.owner, orders):
+    await _within_quota(request, caller, "orders", orders)
+    match context(request).capacity.full(caller.owner, orders):
         case "owner":
             metrics.REFUSED.labels("queue_share_full").inc()
             detail = "Too many of your orders are under way."
@@ -25,18 +25,18 @@ async def admit(request: Request, who: Caller, orders: int) -> None:
             raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
 
 
-async def admit_cancel(request: Request, who: Caller) -> None:
+async def admit_cancel(request: Request, caller: Caller) -> None:
     """A bucket of its own: whoever has placed all they may can still withdraw it."""
-    await _within_quota(request, who, "cancels", 1)
+    await _within_quota(request, caller, "cancels", 1)
 
 
-async def _within_quota(request: Request, who: Caller, kind: str, cost: int) -> None:
-    here = parts(request)
-    quota = here.settings.api_max_orders_per_min
+async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) -> None:
+    ctx = context(request)
+    quota = ctx.settings.api_max_orders_per_min
     if not quota:
         return
-    whom = who.key or (request.client.host if request.client else "unknown")
-    verdict = await here.limits.take(kind, whom, cost, quota)
+    whom = caller.key or (request.client.host if request.client else "unknown")
+    verdict = await ctx.limits.take(kind, whom, cost, quota)
     told = request.scope["state"]["rate_limit"] = headers(kind, quota, verdict)  # on the answer, whatever it will be
     if not verdict.granted:
         metrics.REFUSED.labels("too_many_orders").inc()

@@ -1,6 +1,6 @@
 """What older clients say and hear, translated to and from the one real API. Nothing is decided here.
 
-Each speaks as the README of its own engine taught it; `docs/older-clients.md` has them side by side.
+Each speaks as the README of its own engine taught it; `docs/legacy-clients.md` has them side by side.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from app.api.bodies import NumberText
+from app.api.json_body import NumberText
 from app.api.problems import Problem, invalid
-from app.api.wire import ExecuteOrder
-from app.orders.announcing import Announcement
+from app.api.schemas import ExecuteOrder
+from app.orders.events.publisher import EventMessage
 
 SIDES = ("buy", "sell")
 INPUT_TOKEN_WORDS = {"tokenIn": "inputToken", "tokenOut": "outputToken"}
@@ -32,7 +32,7 @@ SLIPPAGE_SCHEMA = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TranslatedBody:
     """A body in the words of the real API, and what is needed to answer in the client's own."""
 
     fields: dict[str, Any]
@@ -46,23 +46,23 @@ class Said:
         return problem
 
 
-def execute_body(fields: dict[str, Any]) -> Said:
+def execute_body(fields: dict[str, Any]) -> TranslatedBody:
     """A body of POST /api/orders/execute: one that has `inputToken` is of a client that says side, in and out."""
     if "inputToken" not in fields:
-        return Said(fields)
+        return TranslatedBody(fields)
     own = _without_other_words(fields, INPUT_TOKEN_WORDS)
     side = own.pop("side", None)
     if side not in SIDES:
         raise invalid([("/side", f"must be one of: {', '.join(SIDES)}")])
-    return Said(own, {"side": side}, INPUT_TOKEN_WORDS)
+    return TranslatedBody(own, {"side": side}, INPUT_TOKEN_WORDS)
 
 
-def order_body(fields: dict[str, Any]) -> Said:
+def order_body(fields: dict[str, Any]) -> TranslatedBody:
     """A body of POST /order: `slippage` is a fraction."""
     own = _without_other_words(fields, SLIPPAGE_WORDS)
     if "slippageBps" in own:
         own["slippageBps"] = _bps(own["slippageBps"])
-    return Said(own, {}, SLIPPAGE_WORDS)
+    return TranslatedBody(own, {}, SLIPPAGE_WORDS)
 
 
 def body_schema(words: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,19 +74,19 @@ def body_schema(words: Mapping[str, str], others: Mapping[str, Any]) -> dict[str
     return schema | {"properties": properties | dict(others), "required": required + added}
 
 
-def venue_frames(items: Iterable[Announcement]) -> list[str]:
+def venue_frames(items: Iterable[EventMessage]) -> list[str]:
     """Each event with `venue` "Raydium" or "Meteora", and prices and amounts as numbers, to their last digit."""
     return [orjson.dumps(_with_venue(orjson.loads(item.body))).decode() for item in items]
 
 
-def history_then_updates() -> Callable[[Iterable[Announcement]], list[str]]:
+def history_then_updates() -> Callable[[Iterable[EventMessage]], list[str]]:
     """For one socket: first all that has happened in one frame, then a frame for each event.
 
     An order that has ended is one frame of history; there is nothing to update.
     """
     told = False
 
-    def frames(items: Iterable[Announcement]) -> list[str]:
+    def frames(items: Iterable[EventMessage]) -> list[str]:
         nonlocal told
         bodies = [item.body.decode() for item in items]
         if told:

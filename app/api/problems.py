@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.orders.model import BookAway
+from app.postgres import DatabaseUnavailable
 
 log = logging.getLogger("engine.api")
 
@@ -110,10 +110,10 @@ def unknown_order() -> Problem:
     return Problem(404, "unknown_order", "There is no such order.")
 
 
-def book_away() -> Problem:
+def database_unavailable() -> Problem:
     return Problem(
         503,
-        "book_away",
+        "database_unavailable",
         "The database does not answer. An order may have been made: repeat with the same Idempotency-Key.",
         retryable=True,
         headers={"Retry-After": "2"},
@@ -124,9 +124,13 @@ def not_allowed() -> Problem:
     return Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"})
 
 
-def redis_away() -> Problem:
+def redis_unavailable() -> Problem:
     return Problem(
-        503, "redis_away", "Redis, which keeps this, does not answer.", retryable=True, headers={"Retry-After": "2"}
+        503,
+        "redis_unavailable",
+        "Redis, which keeps this, does not answer.",
+        retryable=True,
+        headers={"Retry-After": "2"},
     )
 
 
@@ -148,9 +152,9 @@ def install(app: FastAPI) -> None:
     async def problem(request: Request, error: Problem) -> Response:
         return error.answer(request_id(request))
 
-    @app.exception_handler(BookAway)
-    async def away(request: Request, _: BookAway) -> Response:
-        return book_away().answer(request_id(request))
+    @app.exception_handler(DatabaseUnavailable)
+    async def away(request: Request, _: DatabaseUnavailable) -> Response:
+        return database_unavailable().answer(request_id(request))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

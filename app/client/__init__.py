@@ -1,13 +1,13 @@
 """The engine's own client: `engine submit`, `watch` and `simulate`. It knows the public API and nothing behind it."""
 
 
-class Complaint(Exception):
+class CommandError(Exception):
     """A sentence for the person who typed the command."""
 
     passing = False  # whether trying again can help
 
 
-class Unreachable(Complaint):
+class Unreachable(CommandError):
     """No answer came."""
 
     passing = True
@@ -17,7 +17,7 @@ class Unreachable(Complaint):
         self.sent = sent  # whether the engine may have got the request all the same
 
 
-class Refused(Complaint):
+class Refused(CommandError):
     """The engine answered, and not with what was asked for."""
 
     def __init__(self, sentence: str, *, status: int, passing: bool, retry_after: float) -> None:

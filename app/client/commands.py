@@ -12,14 +12,14 @@ from uuid import uuid4
 
 import typer
 
-from app.client import Complaint
+from app.client import CommandError
 from app.client.engine import Engine
-from app.client.reading import CONFIRMED, Event, Standing, printable
-from app.client.simulation import Course, Swap, courses
+from app.client.format import line
+from app.client.responses import CONFIRMED, Event, OrderState, printable
+from app.client.simulation import SimulatedOrder, Swap, courses
 from app.client.simulation import simulate as run_all
-from app.client.story import follow
 from app.client.summary import summary
-from app.client.telling import line
+from app.client.watch import follow
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -34,7 +34,7 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = asyncio.run(work)
-    except Complaint as complaint:
+    except CommandError as complaint:
         typer.echo(f"engine: {complaint}", err=True)
         code = 1
     except KeyboardInterrupt:
@@ -63,14 +63,14 @@ async def watch(base_url: str, api_key: str | None, order_id: str, after: int) -
 async def simulate(base_url: str, api_key: str | None, count: int, *swap: str | None) -> int:
     """`swap`: what to give, what for, and how much; all None for a mixture."""
     if any(swap) and not all(swap):
-        raise Complaint("--token-in, --token-out and --amount go together.")
+        raise CommandError("--token-in, --token-out and --amount go together.")
     running = courses(count, Swap(*(part or "" for part in swap)) if any(swap) else None)
     drawing: asyncio.Task[None] | None = None
     async with Engine(base_url, api_key) as engine:
         if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-            from app.client.board import Board
+            from app.client.live_table import LiveTable
 
-            drawing = asyncio.create_task(Board(running).show())
+            drawing = asyncio.create_task(LiveTable(running).show())
         try:
             await run_all(engine, running, _say if drawing is None else lambda _: None)
         finally:
@@ -84,7 +84,7 @@ async def simulate(base_url: str, api_key: str | None, count: int, *swap: str | 
     return 0 if all(course.took is not None for course in running) else 1
 
 
-async def _tell(engine: Engine, standing: Standing, after: int) -> int:
+async def _tell(engine: Engine, standing: OrderState, after: int) -> int:
     told = 0
 
     def hear(event: Event) -> None:
@@ -100,7 +100,7 @@ async def _tell(engine: Engine, standing: Standing, after: int) -> int:
     return 0 if end == CONFIRMED else 1
 
 
-def _say(course: Course) -> None:
+def _say(course: SimulatedOrder) -> None:
     if course.trouble:
         if course.standing:
             typer.echo(f"#{course.number:<3} {course.swap}: {course.trouble}")

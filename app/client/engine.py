@@ -9,11 +9,11 @@ from uuid import UUID
 
 import httpx
 
-from app.client import Complaint, Refused, Unreachable
-from app.client.reading import ProblemDocument, Standing, printable
+from app.client import CommandError, Refused, Unreachable
+from app.client.responses import OrderState, ProblemDocument, printable
 
 REPEAT_AFTER = (0.3, 1.0, 2.0)  # seconds; then placing an order is given up
-LONGEST_WAIT = 5.0  # a server that wants more patience than this gets to say so to the person
+MAX_RETRY_AFTER = 5.0  # a server that wants more patience than this gets to say so to the person
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
@@ -33,7 +33,7 @@ class Engine:
                 trust_env=not loopback(base_url),
             )
         except (httpx.InvalidURL, ValueError):
-            raise Complaint(f"{self.name} is not an address of an engine.") from None
+            raise CommandError(f"{self.name} is not an address of an engine.") from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,35 +43,35 @@ class Engine:
     ) -> None:
         await self._http.aclose()
 
-    async def place(self, order: Mapping[str, Any], key: str) -> Standing:
+    async def place(self, order: Mapping[str, Any], key: str) -> OrderState:
         """Once, however often it must be asked: repeating with the same key never makes a second order."""
         headers = {"Idempotency-Key": _header("idempotency key", key)}
         doubtful = False
         for pause in (*REPEAT_AFTER, None):
             try:
-                return Standing.read(await self._ask("POST", "/api/orders/execute", json=order, headers=headers))
+                return OrderState.read(await self._ask("POST", "/api/orders/execute", json=order, headers=headers))
             except Unreachable as unreachable:
-                complaint: Complaint = unreachable
+                complaint: CommandError = unreachable
                 doubtful |= unreachable.sent
                 wait, hopeless = 0.0, not doubtful
             except Refused as refused:
                 complaint = refused
                 doubtful |= refused.status >= 500
-                wait, hopeless = refused.retry_after, not refused.passing or refused.retry_after > LONGEST_WAIT
+                wait, hopeless = refused.retry_after, not refused.passing or refused.retry_after > MAX_RETRY_AFTER
             if pause is None or hopeless:
                 break
             await asyncio.sleep(max(pause, wait))
         if doubtful:
-            raise Complaint(f"{complaint} The order may have been made: repeat with --idempotency-key {key}")
+            raise CommandError(f"{complaint} The order may have been made: repeat with --idempotency-key {key}")
         raise complaint
 
-    async def order(self, order_id: str) -> Standing:
+    async def order(self, order_id: str) -> OrderState:
         try:
             known = str(UUID(order_id))
         except ValueError:
-            raise Complaint(f"{printable(order_id, 80)} is not an order id.") from None
+            raise CommandError(f"{printable(order_id, 80)} is not an order id.") from None
         try:
-            return Standing.read(await self._ask("GET", f"/api/orders/{known}"))
+            return OrderState.read(await self._ask("GET", f"/api/orders/{known}"))
         except Refused as refused:
             if refused.status == 404:
                 raise unknown(known, self.name) from None
@@ -81,7 +81,7 @@ class Engine:
         try:
             answer = await self._http.request(method, path, **request)
         except httpx.InvalidURL:
-            raise Complaint(f"{self.name} is not an address of an engine.") from None
+            raise CommandError(f"{self.name} is not an address of an engine.") from None
         except httpx.RequestError as error:
             sent = not isinstance(error, NOTHING_SENT)
             what = "broke off while answering" if sent else "cannot be reached"
@@ -100,8 +100,8 @@ class Engine:
         )
 
 
-def unknown(order_id: str, name: str) -> Complaint:
-    return Complaint(f"There is no order {order_id} at {name}.")
+def unknown(order_id: str, name: str) -> CommandError:
+    return CommandError(f"There is no order {order_id} at {name}.")
 
 
 def loopback(url: str) -> bool:
@@ -117,13 +117,13 @@ def _shown(base_url: str) -> str:
     except ValueError:
         valid = None
     if not valid or not base_url.isprintable():
-        raise Complaint(f"{printable(base_url, 80)} is not an address: http://127.0.0.1:3000 is one.")
+        raise CommandError(f"{printable(base_url, 80)} is not an address: http://127.0.0.1:3000 is one.")
     return printable(f"{split.scheme}://{split.netloc.rpartition('@')[2]}{split.path.rstrip('/')}")
 
 
 def _header(name: str, value: str) -> str:
     if not value.isascii() or not value.isprintable() or value != value.strip():
-        raise Complaint(f"The {name} must be printable ASCII, without spaces around it.")
+        raise CommandError(f"The {name} must be printable ASCII, without spaces around it.")
     return value
 
 

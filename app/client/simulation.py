@@ -7,10 +7,10 @@ from itertools import cycle, islice
 from time import monotonic
 from uuid import uuid4
 
-from app.client import Complaint
+from app.client import CommandError
 from app.client.engine import Engine
-from app.client.reading import CONFIRMED, ENDED, Event, Standing
-from app.client.story import follow
+from app.client.responses import CONFIRMED, ENDED, Event, OrderState
+from app.client.watch import follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ DEMO = (
 
 
 @dataclass(slots=True)
-class Course:
+class SimulatedOrder:
     """One simulated order, as far as it is known here."""
 
     number: int
     swap: Swap
-    standing: Standing | None = None  # None: not accepted yet
+    standing: OrderState | None = None  # None: not accepted yet
     events: list[Event] = field(default_factory=list)
     heard_at: float = 0.0  # this machine's monotonic clock, for counting waits down
-    trouble: Complaint | None = None  # why it was refused, or lost from sight
+    trouble: CommandError | None = None  # why it was refused, or lost from sight
 
     @property
     def status(self) -> str:
@@ -81,20 +81,22 @@ class Course:
         return (self.last.at - self.standing.created_at).total_seconds()
 
 
-def courses(count: int, swap: Swap | None = None) -> list[Course]:
+def courses(count: int, swap: Swap | None = None) -> list[SimulatedOrder]:
     """The same swap `count` times, or a mixture in which both venues get their chance."""
     swaps = islice(cycle([swap] if swap else DEMO), count)
-    return [Course(number, one) for number, one in enumerate(swaps, 1)]
+    return [SimulatedOrder(number, one) for number, one in enumerate(swaps, 1)]
 
 
-async def simulate(engine: Engine, running: Sequence[Course], changed: Callable[[Course], None]) -> None:
+async def simulate(
+    engine: Engine, running: Sequence[SimulatedOrder], changed: Callable[[SimulatedOrder], None]
+) -> None:
     """Places all at once and follows each to its end; `changed` hears of each step."""
     await asyncio.gather(*(_run(engine, course, changed) for course in running))
     if all(course.standing is None for course in running):
         raise next(course.trouble for course in running if course.trouble)
 
 
-async def _run(engine: Engine, course: Course, changed: Callable[[Course], None]) -> None:
+async def _run(engine: Engine, course: SimulatedOrder, changed: Callable[[SimulatedOrder], None]) -> None:
     def hear(event: Event) -> None:
         course.events.append(event)
         course.heard_at = monotonic()
@@ -104,6 +106,6 @@ async def _run(engine: Engine, course: Course, changed: Callable[[Course], None]
         standing = await engine.place(course.swap.body(), str(uuid4()))
         course.standing, course.heard_at = standing, monotonic()
         await follow(engine, standing, hear=hear)
-    except Complaint as complaint:
+    except CommandError as complaint:
         course.trouble = complaint
         changed(course)

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from app.client.simulation import Course
-from app.client.telling import fault
+from app.client.format import fault
+from app.client.simulation import SimulatedOrder
 
-MOST_SHOWN = 10  # orders listed below one heading
+MAX_SHOWN = 10  # orders listed below one heading
 
 
-def summary(finished: Sequence[Course]) -> list[str]:
+def summary(finished: Sequence[SimulatedOrder]) -> list[str]:
     """How they ended, how long it took, which venue won what and why, and what went wrong."""
     ends = Counter(course.status for course in finished)
     orders = "1 order" if len(finished) == 1 else f"{len(finished)} orders"
@@ -29,18 +29,18 @@ def summary(finished: Sequence[Course]) -> list[str]:
     return lines
 
 
-def _win(course: Course) -> str:
+def _win(course: SimulatedOrder) -> str:
     price = f" at {course.last.price}" if course.last and course.last.price else ""
     why = "; ".join(course.decision.others) if course.decision else ""
     return f"#{course.number}  {course.swap}{price}" + (f"  ({why})" if why else "")
 
 
-def _loss(course: Course) -> str:
+def _loss(course: SimulatedOrder) -> str:
     why = str(course.trouble) if course.trouble else fault(course.last) if course.last else ""
     return f"#{course.number}  {course.swap}  {course.status}" + (f": {why}" if why else "")
 
 
 def _some(rows: Sequence[str]) -> Iterable[str]:
-    yield from (f"  {row}" for row in rows[:MOST_SHOWN])
-    if len(rows) > MOST_SHOWN:
-        yield f"  … and {len(rows) - MOST_SHOWN} more"
+    yield from (f"  {row}" for row in rows[:MAX_SHOWN])
+    if len(rows) > MAX_SHOWN:
+        yield f"  … and {len(rows) - MAX_SHOWN} more"

@@ -12,7 +12,7 @@ from typing import Any
 from app.dex.amounts import price, to_decimal
 from app.dex.errors import DexError, may_retry
 from app.dex.quotes import Quote, QuoteLeg, QuoteRequest
-from app.dex.venues import Venue
+from app.dex.venue import Venue
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app.local import CannotStart
-from app.local.account import SHELF, Account
+from app.local.run_as import SHARED_DIR, Account
 
 
 def postgres(account: Account) -> Path:
@@ -39,10 +39,10 @@ def _find(package: str, pattern: str, account: Account) -> Path:
 
 def _copy(package: str, site: Path, program: Path) -> Path:
     """The program where everybody can run it, made once per version."""
-    shelf = SHELF / f"{package}-{version(package)}"
+    shelf = SHARED_DIR / f"{package}-{version(package)}"
     if not shelf.exists():
-        SHELF.mkdir(mode=0o755, parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=SHELF))
+        SHARED_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=SHARED_DIR))
         # libpq lies in a sibling directory and is found by a relative path: both go, side by side.
         for part in (package, f"{package}.libs"):
             if (site / part).exists():

@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncpg
 
 from app.local import CannotStart, binaries
-from app.local.guard import Guard, Stage
-from app.local.premises import Premises
+from app.local.data_home import DataHome
+from app.local.watchdog import Stage, Watchdog
 
 DATABASE = "order_execution_engine"
 USER = "engine"
@@ -42,7 +42,7 @@ class Server:
         return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
 
 
-def start_postgres(premises: Premises, guard: Guard) -> Server:
+def start_postgres(premises: DataHome, guard: Watchdog) -> Server:
     programs = binaries.postgres(premises.account)
     data = premises.data / "postgres"
     if not data.exists():
@@ -64,7 +64,7 @@ def start_postgres(premises: Premises, guard: Guard) -> Server:
     return Server(name="Postgres", process=process, log=log, port=port, url=url)
 
 
-def start_valkey(premises: Premises, guard: Guard) -> Server:
+def start_valkey(premises: DataHome, guard: Watchdog) -> Server:
     data = premises.account.own_directory(premises.data / "valkey")
     port = _free_port()
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
@@ -123,7 +123,7 @@ async def _ask_valkey(server: Server) -> bool:
     return b"+PONG" in answer  # before that it answers that it is still loading
 
 
-def _init_postgres(programs: Path, premises: Premises, data: Path) -> None:
+def _init_postgres(programs: Path, premises: DataHome, data: Path) -> None:
     """A new cluster with our database. It gets its name when it is complete: a start can be killed."""
     draft = data.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -148,7 +148,7 @@ def _init_postgres(programs: Path, premises: Premises, data: Path) -> None:
     draft.rename(data)
 
 
-def _run(command: Sequence[str | Path], premises: Premises, typed: str = "") -> None:
+def _run(command: Sequence[str | Path], premises: DataHome, typed: str = "") -> None:
     done = subprocess.run(
         command,
         input=typed,
@@ -166,7 +166,7 @@ def _run(command: Sequence[str | Path], premises: Premises, typed: str = "") -> 
 
 
 def _spawn(
-    name: str, command: Sequence[str | Path], premises: Premises, *, typed: str = ""
+    name: str, command: Sequence[str | Path], premises: DataHome, *, typed: str = ""
 ) -> tuple[subprocess.Popen[bytes], Path]:
     """Starts a server in a session of its own, so that Ctrl-C in the terminal does not reach it."""
     log = premises.home / f"{name}.log"

@@ -10,14 +10,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from app.local.guard import Guard, Stage
+from app.local.watchdog import Stage, Watchdog
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 STEADY_AFTER = 10.0  # seconds; a process that lived this long starts again at once
 
 
 class Service:
-    def __init__(self, name: str, guard: Guard, environment: Mapping[str, str], inherits: Sequence[int] = ()) -> None:
+    def __init__(
+        self, name: str, guard: Watchdog, environment: Mapping[str, str], inherits: Sequence[int] = ()
+    ) -> None:
         self.name = name
         self._guard, self._environment, self._inherits = guard, environment, tuple(inherits)
         self._process: subprocess.Popen[bytes] | None = None

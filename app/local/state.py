@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.local import CannotStart
-from app.local.guard import PATIENCE, alive
+from app.local.watchdog import PATIENCE, alive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from app.local import CannotStart, servers, state
-from app.local.guard import Guard
-from app.local.premises import Premises, occupy
+from app.local.data_home import DataHome, prepare
 from app.local.servers import Server
 from app.local.service import Service, say, tell
-from app.serving import INHERITED, listen
+from app.local.watchdog import Watchdog
+from app.server.listener import LISTEN_FD_VARIABLE, listen
 from app.settings import CLONE, Settings, SettingsError
 
 LOOK_EVERY = 0.1
@@ -43,7 +43,7 @@ def up(settings: Settings, *, reload: bool = False) -> None:
         lock = state.hold(home)
         closing.callback(os.close, lock)
         listener = closing.enter_context(listen(settings.host, settings.port))
-        guard = Guard(inherits=[lock])
+        guard = Watchdog(inherits=[lock])
         closing.callback(state.clear, home)
         closing.callback(guard.end)
         closing.callback(listener.close)  # first of all: nobody is let in while we go
@@ -51,7 +51,7 @@ def up(settings: Settings, *, reload: bool = False) -> None:
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, guard: Guard, listener: socket.socket, reload: bool) -> None:
+    def __init__(self, settings: Settings, guard: Watchdog, listener: socket.socket, reload: bool) -> None:
         self._settings, self._guard, self._listener, self._reload = settings, guard, listener, reload
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
@@ -76,9 +76,9 @@ class Supervisor:
     def _start_servers(self) -> tuple[str, str]:
         """The addresses of Postgres, migrated, and of Redis: those that were given, or embedded ones."""
         postgres, redis = self._settings.postgres_dsn, self._settings.redis_dsn
-        premises: Premises | None = None
+        premises: DataHome | None = None
         if postgres is None or redis is None:
-            premises = occupy(self._home, durable=True)
+            premises = prepare(self._home, durable=True)
             self._data = str(premises.data)
             say("starting the embedded servers")
         if premises and postgres is None:
@@ -104,7 +104,7 @@ class Supervisor:
             environment["LOG_FORMAT"] = "console" if sys.stdout.isatty() else "json"
         port = self._listener.fileno()
         self._services = [
-            Service("api", self._guard, environment | {INHERITED: str(port)}, inherits=[port]),
+            Service("api", self._guard, environment | {LISTEN_FD_VARIABLE: str(port)}, inherits=[port]),
             Service("worker", self._guard, environment),
         ]
         self._running = state.Running(

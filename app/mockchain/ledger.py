@@ -20,7 +20,7 @@ from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapsh
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements
-from app.mockchain.fate import STALE_LIFE, Conditions, fate
+from app.mockchain.outcome import STALE_LIFE, Conditions, fate
 
 # Its few statements find rows by their signature, however many there are by now.
 PLANNED_ONCE = {
@@ -29,7 +29,7 @@ PLANNED_ONCE = {
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
-MOST_SWAPS = 100  # in one statement, which compares each with each
+MAX_SWAPS = 100  # in one statement, which compares each with each
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -58,7 +58,7 @@ class MockChain:
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
         self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
-            self._write_all, most=MOST_SWAPS, at_once=2, key=lambda row: row["signature"]
+            self._write_all, most=MAX_SWAPS, at_once=2, key=lambda row: row["signature"]
         )
 
     @staticmethod

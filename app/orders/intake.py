@@ -12,12 +12,13 @@ from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.batching import Batcher
-from app.connections import Breaker, RedisAway
-from app.orders.announcing import Announcement, Announcer, announce
-from app.orders.book import Book
-from app.orders.model import BookAway, Order, OrderEvent, Placed, PlaceOrder
-from app.orders.queue import Line
-from app.orders.scripts import pipelined
+from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.model import Order, OrderEvent, Placed, PlaceOrder
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.store.writes import OrderStore
+from app.postgres import DatabaseUnavailable
+from app.redis_client import CircuitBreaker, RedisUnavailable
+from app.redis_scripts import pipelined
 
 log = logging.getLogger("engine.intake")
 
@@ -41,13 +42,15 @@ class Accepted:
 
 
 class Intake:
-    def __init__(self, book: Book, redis: Redis, line: Line, announcer: Announcer, breaker: Breaker) -> None:
-        self._book = book
+    def __init__(
+        self, store: OrderStore, redis: Redis, queue: OrderQueue, publisher: EventPublisher, breaker: CircuitBreaker
+    ) -> None:
+        self._store = store
         self._redis = redis
-        self._line = line
-        self._announcer = announcer
+        self._queue = queue
+        self._publisher = publisher
         self._breaker = breaker
-        self._queue: Batcher[Announcement, int | None] = Batcher(self._put)
+        self._enqueue: Batcher[EventMessage, int | None] = Batcher(self._put)
 
     async def place(self, order: PlaceOrder) -> Accepted:
         """Durable when this returns. Raises BookAway (it may have happened: repeat with the key) or KeyReused."""
@@ -55,10 +58,10 @@ class Intake:
         if placed.pending is None:
             return Accepted(placed, None)
         metrics.ACCEPTED.inc()
-        return Accepted(placed, await self._queue(announce(order.owner, placed.pending)))
+        return Accepted(placed, await self._enqueue(EventMessage.of(order.owner, placed.pending)))
 
     async def cancel(self, order_id: UUID, owner: str) -> Order | None:
-        result = await self._book.cancel(order_id, owner)
+        result = await self._store.cancel(order_id, owner)
         if result is None:
             return None
         order, event = result
@@ -70,26 +73,26 @@ class Intake:
     async def _write(self, order: PlaceOrder) -> Placed:
         for tried in range(1, TRIES + 1):
             try:
-                return await self._book.place(order)
-            except BookAway:
+                return await self._store.place(order)
+            except DatabaseUnavailable:
                 if tried == TRIES:
                     raise
                 await asyncio.sleep(PAUSE * tried)
         raise AssertionError("unreachable")
 
     def _say(self, owner: str, event: OrderEvent) -> None:
-        self._announcer.say(announce(owner, event))
+        self._publisher.publish(EventMessage.of(owner, event))
 
-    async def _put(self, pending: list[Announcement]) -> list[int | None]:
+    async def _put(self, pending: list[EventMessage]) -> list[int | None]:
         """One trip for all: they are announced, then queued. If Redis is away the sweeper queues them."""
 
         def fill(pipe: Pipeline) -> None:
-            self._announcer.put(pipe, pending)
-            self._line.put(pipe, {item.order: 0 for item in pending})
+            self._publisher.add_to(pipe, pending)
+            self._queue.put(pipe, {item.order: 0 for item in pending})
 
         try:
             _, queued = await self._breaker.call(pipelined(self._redis, fill))
-        except RedisAway:
+        except RedisUnavailable:
             log.warning("accepted without Redis, the sweeper will queue", extra={"orders": len(pending)})
             return [None] * len(pending)
-        return [starts_in for _, starts_in in self._line.put_answer(queued)]
+        return [starts_in for _, starts_in in self._queue.put_answer(queued)]

@@ -135,7 +135,7 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotNow:
+class ClaimRefused:
     """A claim that got nothing: look again after `seconds`, or never, because the order has ended."""
 
     seconds: float | None
@@ -144,10 +144,6 @@ class NotNow:
 
 class LeaseLost(Exception):
     """Somebody else owns the order now. Stop, silently: the new owner tells the story."""
-
-
-class BookAway(Exception):
-    """Postgres does not answer. Nothing is known of the write; make it again."""
 
 
 class KeyReused(Exception):

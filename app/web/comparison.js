@@ -2,7 +2,7 @@
 
 import { amount } from "./amount.js";
 import { least, toPercent } from "./money.js";
-import { venueName, why } from "./words.js";
+import { venueName, why } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 /** As it would be with this slippage; or, of an order, as it was: the least was `fixed` for the winner alone. */

@@ -1,11 +1,11 @@
 // The page: its parts, wired together, and drawn anew whenever one of them has changed.
 
 import { Api } from "./api.js";
-import { Book } from "./book.js";
+import { OrderStore } from "./order_store.js";
 import { moment } from "./clock.js";
-import { Door } from "./door.js";
-import { Engine } from "./engine.js";
-import { Letters } from "./letters.js";
+import { SignIn } from "./sign_in.js";
+import { QueueStatus } from "./queue.js";
+import { DeadLetters } from "./dead_letters.js";
 import { Orders } from "./orders.js";
 import { Quotes } from "./quotes.js";
 import { Stream } from "./stream.js";
@@ -30,18 +30,18 @@ function tell(sentence) {
   document.getElementById("told").textContent = sentence;
 }
 
-const door = new Door(enter, leave, changed);
+const door = new SignIn(enter, leave, changed);
 const api = new Api(door);
 let book, stream, quotes, ticket, letters, engine, orders;
 
 function enter() {
-  book = new Book(api, changed);
+  book = new OrderStore(api, changed);
   stream = new Stream(api, book, changed);
   quotes ??= new Quotes(api, changed);
   ticket = new Ticket(api, quotes, book, tell, changed);
-  letters = new Letters(api, book, tell, changed);
+  letters = new DeadLetters(api, book, tell, changed);
   book.failed = () => letters.allowed && letters.start();
-  engine = new Engine(api, letters, tell, changed);
+  engine = new QueueStatus(api, letters, tell, changed);
   orders = new Orders(api, book, ticket, engine, tell, changed);
   engine.start();
   letters.start();

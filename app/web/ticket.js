@@ -5,8 +5,8 @@ import { amount } from "./amount.js";
 import { ago } from "./clock.js";
 import { comparison, verdict } from "./comparison.js";
 import { toBps, toPercent } from "./money.js";
-import { remember, remembered } from "./memory.js";
-import { explain, venueName } from "./words.js";
+import { remember, remembered } from "./storage.js";
+import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 

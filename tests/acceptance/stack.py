@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from app.local import state
-from app.local.guard import Guard, Stage, alive
+from app.local.watchdog import Stage, Watchdog, alive
 
 ENGINE = (sys.executable, "-P", "-m", "app.cli")
 
@@ -87,7 +87,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.settings['PORT']}"
         self._output = home.parent / f"{home.name}.out"
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard = Guard()  # a killed test run leaves no engine behind
+        self._guard = Watchdog()  # a killed test run leaves no engine behind
 
     @property
     def output(self) -> str:

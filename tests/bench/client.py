@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 CLONE = Path(__file__).resolve().parents[2]
-MOST_BYTES = 1 << 24  # in an answer
+MAX_BYTES = 1 << 24  # in an answer
 FAILED = "failed"
 
 
@@ -55,7 +55,7 @@ async def client() -> AsyncIterator[Client]:
         cwd=CLONE,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         start_new_session=True,
-        limit=MOST_BYTES,
+        limit=MAX_BYTES,
     )
     try:
         yield Client(process)
@@ -79,7 +79,7 @@ async def answer_lines() -> None:
         "hear": crowd.hear,
     }
     loop = asyncio.get_running_loop()
-    lines = asyncio.StreamReader(limit=MOST_BYTES)
+    lines = asyncio.StreamReader(limit=MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
         told = json.loads(line)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tests.bench.processes import cpu
 from tests.bench.rows import must
 from tests.bench.stacks import Side
-from tests.bench.table import Line
+from tests.bench.table import TableRow
 
 STORY = "pending routing building submitted confirmed"
 
@@ -16,7 +16,7 @@ class Costs:
     """CPU per order, by process."""
 
     def __init__(self, when: str) -> None:
-        self.lines = {part: Line(f"{when}: {part}", "µs") for part in (*PARTS, "all")}
+        self.lines = {part: TableRow(f"{when}: {part}", "µs") for part in (*PARTS, "all")}
 
     def before(self, side: Side) -> dict[str, float]:
         pids = {
@@ -32,7 +32,7 @@ class Costs:
         for part, figure in (spent | {"all": sum(spent.values())}).items():
             self.lines[part].add(side.name, figure)
 
-    def told(self, parts: Iterable[str] = (*PARTS, "all")) -> list[Line]:
+    def told(self, parts: Iterable[str] = (*PARTS, "all")) -> list[TableRow]:
         return [self.lines[part] for part in parts]
 
 

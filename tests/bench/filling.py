@@ -2,7 +2,7 @@
 
 import shutil
 
-from app.local.premises import Premises
+from app.local.data_home import DataHome
 from tests.bench.stacks import Side
 
 PER_STATEMENT = 500_000
@@ -36,7 +36,7 @@ SELECT id, seq, status, attempt, updated_at FROM orders
 """
 
 
-def has_room(premises: Premises, orders: int) -> bool:
+def has_room(premises: DataHome, orders: int) -> bool:
     return shutil.disk_usage(premises.data).free > orders * NEEDED_BYTES_PER_ORDER
 
 

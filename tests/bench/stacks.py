@@ -18,10 +18,10 @@ import asyncpg
 from redis.asyncio import Redis
 
 from app.local import binaries, servers
-from app.local.guard import Guard, Stage
-from app.local.premises import Premises, occupy
+from app.local.data_home import DataHome, prepare
 from app.local.servers import Server
-from app.serving import INHERITED, listen
+from app.local.watchdog import Stage, Watchdog
+from app.server.listener import LISTEN_FD_VARIABLE, listen
 from migrations.upgrade import upgrade
 from tests.bench.client import CLONE
 
@@ -53,7 +53,7 @@ class Side:
     redis: Redis
     environment: dict[str, str]
     home: Path
-    guard: Guard
+    guard: Watchdog
     servers: tuple[int, int]  # the pids of Postgres and Redis
     port: int
     inherits: tuple[int, ...] = ()
@@ -137,8 +137,8 @@ class Machine:
     """Durable servers as `engine up` has them, and whoever is measured on them."""
 
     home: Path
-    guard: Guard
-    premises: Premises
+    guard: Watchdog
+    premises: DataHome
     postgres: Server
     redis: Server
     engine: Side
@@ -158,10 +158,10 @@ class Machine:
 async def machine(*, with_peer: bool = True, commit_times: bool = False) -> AsyncIterator[Machine]:
     """`commit_times`: Postgres notes of each transaction when it was committed."""
     home = _home()
-    guard = Guard(removes=home)
+    guard = Watchdog(removes=home)
     async with contextlib.AsyncExitStack() as closing:
         closing.callback(guard.end)
-        premises = occupy(home, durable=True)
+        premises = prepare(home, durable=True)
         postgres = servers.start_postgres(premises, guard)
         redis = servers.start_valkey(premises, guard)
         await asyncio.gather(servers.answers(postgres), servers.answers(redis))
@@ -172,7 +172,7 @@ async def machine(*, with_peer: bool = True, commit_times: bool = False) -> Asyn
         shared = home, guard, (postgres.process.pid, redis.process.pid)
         engine = await _side(closing, "engine", postgres.url, redis.url, *shared, port=listener.getsockname()[1])
         engine.commands = {role: [sys.executable, "-P", "-m", "app.cli", role] for role in ("api", "worker")}
-        engine.environment |= {INHERITED: str(listener.fileno()), "ENGINE_HOME": str(home / "engine")}
+        engine.environment |= {LISTEN_FD_VARIABLE: str(listener.fileno()), "ENGINE_HOME": str(home / "engine")}
         engine.inherits = (listener.fileno(),)
         peer = None
         if with_peer and peer_is_installed():
@@ -197,7 +197,7 @@ async def _side(
     postgres: str,
     redis: str,
     home: Path,
-    guard: Guard,
+    guard: Watchdog,
     servers: tuple[int, int],
     *,
     port: int,
@@ -210,7 +210,7 @@ async def _side(
     return Side(name, {}, book, bell, environment, home, guard, servers, port)
 
 
-async def _noting_commits(postgres: Server, premises: Premises, guard: Guard) -> Server:
+async def _noting_commits(postgres: Server, premises: DataHome, guard: Watchdog) -> Server:
     connection = await asyncpg.connect(postgres.url)
     await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     await connection.close()

@@ -21,7 +21,7 @@ class Target:
 
 
 @dataclass
-class Line:
+class TableRow:
     """One thing that was measured, a figure per round and side."""
 
     what: str
@@ -71,7 +71,7 @@ def shown(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
-def markdown(lines: Iterable[Line]) -> str:
+def markdown(lines: Iterable[TableRow]) -> str:
     """Beside the targets."""
     rows = ["| | engine | peer | engine / peer | target | met |", "|---|---|---|---|---|---|"]
     for line in lines:
@@ -80,20 +80,20 @@ def markdown(lines: Iterable[Line]) -> str:
     return "\n".join(rows)
 
 
-def without_targets(lines: Iterable[Line]) -> str:
+def without_targets(lines: Iterable[TableRow]) -> str:
     rows = ["| | engine | peer | engine / peer |", "|---|---|---|---|"]
     return "\n".join([*rows, *(f"| {compared(line)} |" for line in lines)])
 
 
-def of_one(lines: Iterable[Line], side: str) -> str:
+def of_one(lines: Iterable[TableRow], side: str) -> str:
     rows = ["| | seen |", "|---|---|"]
     return "\n".join([*rows, *(f"| {named(line)} | {line.told(side)} |" for line in lines)])
 
 
-def compared(line: Line) -> str:
+def compared(line: TableRow) -> str:
     ratio = "-" if line.ratio is None else f"{line.ratio:.2f}"
     return " | ".join([named(line), line.told(ENGINE), line.told(PEER), ratio])
 
 
-def named(line: Line) -> str:
+def named(line: TableRow) -> str:
     return f"{line.what}, {line.unit}" if line.unit else line.what

@@ -8,11 +8,11 @@ import pytest
 from tests.bench import page
 from tests.bench.ears import next_frame
 from tests.bench.load import Connection, Run, length, percentile, request
-from tests.bench.table import ENGINE, PEER, Line, Target, markdown
+from tests.bench.table import ENGINE, PEER, TableRow, Target, markdown
 
 
-def line(target: Target | None, engine: list[float], peer: list[float] | None = None) -> Line:
-    return Line("a thing", "per second", target, {ENGINE: engine} | ({PEER: peer} if peer else {}))
+def line(target: Target | None, engine: list[float], peer: list[float] | None = None) -> TableRow:
+    return TableRow("a thing", "per second", target, {ENGINE: engine} | ({PEER: peer} if peer else {}))
 
 
 def test_a_percentile_is_one_of_the_samples() -> None:
@@ -44,8 +44,8 @@ def test_a_target_is_met_only_as_a_whole(target: Target | None, met: bool | None
 
 
 def test_what_was_not_seen_meets_nothing() -> None:
-    assert Line("a thing", "", Target(at_least=1)).met is None
-    assert "| a thing | - | - | - | ≥ 1 | - |" in markdown([Line("a thing", "", Target(at_least=1))])
+    assert TableRow("a thing", "", Target(at_least=1)).met is None
+    assert "| a thing | - | - | - | ≥ 1 | - |" in markdown([TableRow("a thing", "", Target(at_least=1))])
 
 
 def test_without_a_peer_nothing_is_said_of_beating_it() -> None:
@@ -65,7 +65,7 @@ def test_the_length_of_an_answer_is_found_in_either_spelling(name: str) -> None:
     assert length(answer, answer.index(b"\r\n\r\n")) == 12
 
 
-class Wire(asyncio.Transport):
+class RequestBody(asyncio.Transport):
     """Keeps what was written."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Wire(asyncio.Transport):
 
 
 async def test_each_request_is_sent_when_the_one_before_is_answered_whole() -> None:
-    run, wire = Run(request(80, "/", "{}"), 2), Wire()
+    run, wire = Run(request(80, "/", "{}"), 2), RequestBody()
     run.bodies = []
     connection = Connection(run.answered, run.lost)
     connection.connection_made(wire)

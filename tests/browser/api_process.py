@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from app.local.guard import Guard, Stage
+from app.local.watchdog import Stage, Watchdog
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
 
 
@@ -16,7 +16,7 @@ class ApiProcess:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._environment = environment(home, DATABASE_URL=postgres_dsn, REDIS_URL=redis_dsn, PORT=str(port))
-        self._guard = Guard()  # a killed test run leaves no API behind
+        self._guard = Watchdog()  # a killed test run leaves no API behind
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

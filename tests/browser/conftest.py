@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def engine(postgres_dsn: str, redis_dsn: str, primed_line: None) -> AsyncIterator[Engine]:
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
     """A whole engine, with its worker."""
     async with running_engine(postgres_dsn, redis_dsn, **DELAYS) as started:
         await started.start_worker()

@@ -1,6 +1,6 @@
 // Tells a page's reducer one order's story in 300 other ways. What comes back are the ways that ended elsewhere.
 async (order) => {
-  const { blank, hear, heardUpTo, isAlive, isWhole, read, standing } = await import("/web/story.js");
+  const { blank, hear, heardUpTo, isAlive, isWhole, read, standing } = await import("/web/order_log.js");
   const { events, ...facts } = order;
   const show = (story) => JSON.stringify([standing(story), story.events.map(({ seq }) => seq), isWhole(story), isAlive(story)]);
   const whole = show(read(blank(order.orderId), order));

@@ -19,7 +19,7 @@ OURS = sorted(path for path in (CLONE / "app" / "web").rglob("*.*") if "vendor" 
 
 
 async def test_a_hostile_label_and_a_hostile_token_are_shown_as_text(
-    postgres_dsn: str, redis_dsn: str, primed_line: None, monkeypatch: pytest.MonkeyPatch, sits_down: SitDown
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch, sits_down: SitDown
 ) -> None:
     text = (
         (CLONE / "app" / "dex" / "markets.toml")

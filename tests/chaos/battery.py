@@ -15,7 +15,7 @@ BLOWS: dict[str, servers.Blow] = {
     "Redis killed and started again": servers.redis_killed,
     "Redis flushed": servers.redis_flushed,
     "Redis: the queue's key alone deleted": servers.queue_key_deleted,
-    "Redis away for 10 s": servers.redis_away,
+    "Redis away for 10 s": servers.redis_unavailable,
     "Redis stalled for 3 s": servers.redis_stalled,
     "Postgres killed and started again": servers.postgres_killed,
     "Postgres away for 3 s": servers.postgres_away,

@@ -12,7 +12,7 @@ from tests.chaos.oracle import Verdict
 from tests.chaos.stage import Scene
 from tests.engine import eventually
 
-Fate = Mapping[str, Any]
+Sabotage = Mapping[str, Any]
 
 
 async def no_fence(scene: Scene, crowd: Crowd) -> Verdict:
@@ -70,7 +70,7 @@ async def failed_said_early(scene: Scene, crowd: Crowd) -> Verdict:
     return await verdict_of(scene, crowd, within=15)
 
 
-async def _killed_then_healthy(scene: Scene, crowd: Crowd, fate: Fate, then: Fate | None = None) -> Verdict:
+async def _killed_then_healthy(scene: Scene, crowd: Crowd, fate: Sabotage, then: Sabotage | None = None) -> Verdict:
     doomed = scene.start("worker", fate=fate)
     await crowd.place(1)
     assert await doomed.gone() == -signal.SIGKILL

@@ -37,7 +37,7 @@ def main() -> None:
 
         work()
     else:
-        from app.serving import serve
+        from app.server.server import serve
         from app.settings import load
 
         serve(load())
@@ -66,7 +66,7 @@ def venue_down(name: str) -> None:
     """This venue gives no quotes."""
     from app.dex.errors import DexError
     from app.dex.quotes import Quote, QuoteRequest
-    from app.dex.venues import PoolVenue
+    from app.dex.simulated.venues import PoolVenue
 
     quote = PoolVenue.quote
 
@@ -81,14 +81,14 @@ def venue_down(name: str) -> None:
 def swaps_fail(name: str) -> None:
     """Swaps sent to this venue fail on chain."""
     from app.mockchain import ledger
-    from app.mockchain.fate import Fate
-    from app.mockchain.fate import fate as decide
+    from app.mockchain.outcome import PlannedOutcome
+    from app.mockchain.outcome import fate as decide
 
-    def failing(signed: Any, *circumstances: Any) -> Fate:
+    def failing(signed: Any, *circumstances: Any) -> PlannedOutcome:
         fate = decide(signed, *circumstances)
         if signed.swap.venue != name:
             return fate
-        return Fate("failed", fate.slot, fate.landed_ms, "venue_unavailable")
+        return PlannedOutcome("failed", fate.slot, fate.landed_ms, "venue_unavailable")
 
     setattr(ledger, "fate", failing)
 
@@ -123,7 +123,7 @@ def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     else:
         import asyncpg.pool
 
-        from app.orders.statements import CLAIM, MOVE, PLACE
+        from app.orders.store.statements import CLAIM, MOVE, PLACE
 
         def counts(_: Any, sql: str, *arguments: Any) -> bool:
             if order is not None:  # an order that has ended may be looked at; it is executing it that kills

@@ -137,7 +137,7 @@ async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) 
     from arq.constants import job_key_prefix
     from arq.jobs import serialize_job
 
-    from app.orders.queue import JOB, STARTS, serialize
+    from app.orders.queue.order_queue import JOB, STARTS, serialize
 
     await scene.clear()
     scene.start("api")

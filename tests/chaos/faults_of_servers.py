@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from app.orders.queue import STARTS
+from app.orders.queue.order_queue import STARTS
 from tests.chaos.crowd import Crowd
 from tests.chaos.faults_of_processes import verdict_of
 from tests.chaos.proxy import Proxy, Weather
@@ -33,7 +33,7 @@ async def queue_key_deleted(scene: Scene) -> None:
     await scene.redis.delete(STARTS)
 
 
-async def redis_away(scene: Scene) -> None:
+async def redis_unavailable(scene: Scene) -> None:
     scene.to_redis.set(Weather.GONE)
     await asyncio.sleep(10)
     scene.to_redis.set(Weather.CLEAR)
@@ -138,7 +138,7 @@ async def redis_faults_with_the_limit_on(scene: Scene, rng: random.Random, *, or
         scene.start("worker", {"QUEUE_MAX_PER_MIN": "100", **PACE})
     crowd = Crowd(scene.base_url, rng)
     loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=0.5))
-    for blow in (redis_flushed, queue_key_deleted, redis_killed, redis_flushed, redis_away, queue_key_deleted):
+    for blow in (redis_flushed, queue_key_deleted, redis_killed, redis_flushed, redis_unavailable, queue_key_deleted):
         await asyncio.sleep(1)
         await blow(scene)
     await loading

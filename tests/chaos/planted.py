@@ -9,7 +9,7 @@ from typing import Any
 
 def no_fence() -> None:
     """Whoever comes last writes: by id, without looking at who owns the order or where it stands."""
-    from app.orders import statements
+    from app.orders.store import statements
 
     guard = "o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int"
     text = " ".join(statements.MOVE.split())
@@ -22,11 +22,11 @@ def publish_before_commit() -> None:
     """The event is announced, then written."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
-    from worker.holding import Hold
+    from worker.lease import Lease
 
-    written = Hold.move
+    written = Lease.move
 
-    async def move(hold: Hold, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
+    async def move(hold: Lease, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
         order = hold.order
         if after is not order.status:
             early = OrderEvent(
@@ -41,21 +41,21 @@ def publish_before_commit() -> None:
             await asyncio.sleep(0.05)
         await written(hold, after, details=details, **columns)
 
-    setattr(Hold, "move", move)
+    setattr(Lease, "move", move)
 
 
 def no_sweeper() -> None:
     """Nobody looks for orders that nobody runs."""
-    from app.orders.orphans import Orphans, Swept
+    from app.orders.store.sweep import SweepResult, SweepStore
 
-    async def nothing(_: Orphans, __: int) -> Swept:
-        return Swept(looked_at=0, waiting=[], events=[])
+    async def nothing(_: SweepStore, __: int) -> SweepResult:
+        return SweepResult(looked_at=0, waiting=[], events=[])
 
-    async def no_page(_: Orphans, below: Any, __: int) -> Any:
+    async def no_page(_: SweepStore, below: Any, __: int) -> Any:
         return [], below
 
-    setattr(Orphans, "sweep", nothing)
-    setattr(Orphans, "waiting", no_page)
+    setattr(SweepStore, "sweep", nothing)
+    setattr(SweepStore, "waiting", no_page)
 
 
 def sign_again_on_resend() -> None:
@@ -75,13 +75,13 @@ def failed_said_early() -> None:
     """Every attempt that fails is announced as the end, and taken back."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
-    from app.orders.queue import Ending
+    from app.orders.queue.order_queue import Ending
     from worker.execution import Execution
-    from worker.holding import Hold
+    from worker.lease import Lease
 
     ended = Execution._attempt_ended
 
-    async def said_early(execution: Execution, hold: Hold, code: str, error: str) -> Ending:
+    async def said_early(execution: Execution, hold: Lease, code: str, error: str) -> Ending:
         order = hold.order
         early = OrderEvent(
             order_id=order.id,

@@ -22,10 +22,10 @@ import asyncpg
 from redis.asyncio import Redis
 
 from app.local import servers
-from app.local.guard import Guard, Stage
-from app.local.premises import occupy
+from app.local.data_home import prepare
 from app.local.servers import Server
-from app.serving import INHERITED, listen
+from app.local.watchdog import Stage, Watchdog
+from app.server.listener import LISTEN_FD_VARIABLE, listen
 from migrations.upgrade import upgrade
 from tests.chaos.proxy import Proxy
 
@@ -69,7 +69,7 @@ class Scene:
     """One database and one Redis of its own; everything it starts ends with it."""
 
     home: Path
-    guard: Guard
+    guard: Watchdog
     postgres: Server
     redis_server: Server
     to_postgres: Proxy
@@ -97,7 +97,7 @@ class Scene:
             **settings,
             "DATABASE_URL": _through(self.postgres.url, self.to_postgres.port),
             "REDIS_URL": _through(self.redis_server.url, self.to_redis.port),
-            INHERITED: str(self.listener.fileno()),
+            LISTEN_FD_VARIABLE: str(self.listener.fileno()),
             "PYTHONPATH": str(CLONE),
         }
         with log.open("wb") as output:
@@ -161,7 +161,7 @@ class Scene:
         self.book = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
 
     def _premises(self) -> Any:
-        return occupy(self.home, durable=True)
+        return prepare(self.home, durable=True)
 
 
 @contextlib.asynccontextmanager
@@ -169,10 +169,10 @@ async def scene(**settings: str) -> AsyncIterator[Scene]:
     """Durable servers, as `make up` has them; the engine without delays unless told otherwise."""
     home = Path(tempfile.mkdtemp(prefix="engine-chaos-"))
     home.chmod(0o711)
-    guard = Guard(removes=home)
+    guard = Watchdog(removes=home)
     listener = listen("127.0.0.1", 0)
     try:
-        premises = occupy(home, durable=True)
+        premises = prepare(home, durable=True)
         postgres = servers.start_postgres(premises, guard)
         valkey = servers.start_valkey(premises, guard)
         await asyncio.gather(servers.answers(postgres), servers.answers(valkey))

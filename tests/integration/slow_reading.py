@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.orders.announcing import BACKLOG
+from app.orders.events.publisher import BACKLOG
 from tests.engine import Engine, eventually
 
 

@@ -12,9 +12,9 @@ import orjson
 import pytest
 from websockets.asyncio.client import connect
 
-from app import production
+from app import preflight
 from app.access import keys
-from app.main import running_parts
+from app.main import open_context
 from app.settings import SettingsError, load
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, read_to_end, running_engine
 
@@ -62,7 +62,7 @@ class Guarded:
 
 @pytest.fixture
 async def guarded(postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
-    monkeypatch.setattr(production, "SAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
+    monkeypatch.setattr(preflight, "SAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
     held = {name: await new_key(postgres_dsn, name, operator=name == "op") for name in ("a", "b", "op")}
     async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
         yield Guarded(engine, postgres_dsn, held)
@@ -224,13 +224,13 @@ async def test_neither_keys_nor_tickets_are_logged(guarded: Guarded, caplog: pyt
 async def test_production_does_not_start_without_a_key(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(production, "SAMPLE_PASSWORDS", frozenset())
+    monkeypatch.setattr(preflight, "SAMPLE_PASSWORDS", frozenset())
     settings = load(database_url=postgres_dsn, redis_url=redis_dsn, **PRODUCTION)
     with pytest.raises(SettingsError, match="engine keys create"):
-        async with running_parts(settings):
+        async with open_context(settings):
             pass
     with pytest.raises(SettingsError, match="engine keys create"):
-        await production.keys_exist(postgres_dsn)
+        await preflight.keys_exist(postgres_dsn)
     await new_key(postgres_dsn, "a")
-    await production.keys_exist(postgres_dsn)
-    await production.keys_exist("postgresql://127.0.0.1:1/none")
+    await preflight.keys_exist(postgres_dsn)
+    await preflight.keys_exist("postgresql://127.0.0.1:1/none")

@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.health import Health, Liveness, Readiness
-from app.api.market import Pools, Preview, Tokens
-from app.api.operator import Queue
-from app.api.wire import Answer
+from app.api.routes.health import Health, Liveness, Readiness
+from app.api.routes.market import Pools, Preview, Tokens
+from app.api.routes.queue import Queue
+from app.api.schemas import Answer
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 
 pytestmark = pytest.mark.usefixtures("primed_line")

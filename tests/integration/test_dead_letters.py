@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from app.access.callers import Caller, Doorkeeper
-from app.api.dead_letters import Cleared, DeadLetters, DeadLetterStats
-from app.api.rehearsing import Rehearsal
+from app.access.authentication import Authenticator, Caller
+from app.api.routes.dead_letters import Cleared, DeadLetters, DeadLetterStats
+from app.api.routes.failure_drill import Rehearsal
 from tests.engine import Engine, eventually
 
 
@@ -187,13 +187,13 @@ async def test_dead_letters_and_rehearsals_are_for_operators(engine: Engine, mon
             ]
         ]
 
-    monkeypatch.setattr(Doorkeeper, "caller", lambda *_: Caller("somebody", operator=False))
+    monkeypatch.setattr(Authenticator, "caller", lambda *_: Caller("somebody", operator=False))
     refused = await answers()
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "operators_only")] * 7
     assert await engine.book.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NULL") == 1
 
     # An operator retries for the owner, and may look at one owner's letters only.
-    monkeypatch.setattr(Doorkeeper, "caller", lambda *_: Caller("ops", operator=True))
+    monkeypatch.setattr(Authenticator, "caller", lambda *_: Caller("ops", operator=True))
     assert await letters(engine, 0, owner="ops") == []
     assert len(await letters(engine, 1, owner="local")) == 1
     assert (await engine.http.delete("/api/dlq/clear", params={"owner": "ops"})).json()["clearedCount"] == 0

@@ -8,21 +8,21 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.connections import Breaker
-from app.orders.announcing import BACKLOG, CHANNEL
-from app.orders.feed import Feed
-from app.orders.reading import Head, Reader
+from app.orders.events.feed import Feed
+from app.orders.events.publisher import BACKLOG, CHANNEL
+from app.orders.store.reads import LogHead, OrderReader
+from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually
 
 
-class ConfirmedMeanwhile(Reader):
+class ConfirmedMeanwhile(OrderReader):
     """Another process ends the order right after its status was read."""
 
     def __init__(self, pool: asyncpg.Pool, engine: Engine) -> None:
         super().__init__(pool)
         self._engine = engine
 
-    async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, Head]:
+    async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
         heads = await super().owned(ids, owner)
         await self._engine.start_worker()
 
@@ -36,7 +36,7 @@ class ConfirmedMeanwhile(Reader):
 async def test_an_order_that_ends_while_its_log_is_read_is_known_to_have_ended(engine: Engine) -> None:
     order = await engine.place()
     await engine.redis.delete(BACKLOG + order["orderId"])  # so that the book is asked
-    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.book, engine), Breaker())
+    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.book, engine), CircuitBreaker())
     with feed.listener(owner=None) as listener:
         admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
     assert admitted is not None
@@ -47,11 +47,11 @@ async def test_an_order_that_ends_while_its_log_is_read_is_known_to_have_ended(e
 async def test_replaying_a_live_order_asks_the_book_nothing(engine: Engine) -> None:
     order = await engine.place()
 
-    class Mute(Reader):
-        async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, Head]:
+    class Mute(OrderReader):
+        async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("the book was asked")
 
-    feed = Feed(engine.redis, Mute(engine.book), Breaker())
+    feed = Feed(engine.redis, Mute(engine.book), CircuitBreaker())
     with feed.listener(owner="local") as listener:
         admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
     assert admitted is not None
@@ -60,7 +60,7 @@ async def test_replaying_a_live_order_asks_the_book_nothing(engine: Engine) -> N
 
 async def test_a_backlog_of_somebody_else_is_not_shown(engine: Engine) -> None:
     order = await engine.place()
-    feed = Feed(engine.redis, Reader(engine.book), Breaker())
+    feed = Feed(engine.redis, OrderReader(engine.book), CircuitBreaker())
     with feed.listener(owner="somebody else") as listener:
         assert await feed.admit(listener, UUID(order["orderId"]), 0) is None
 

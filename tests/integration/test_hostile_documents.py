@@ -13,7 +13,7 @@ SEED = "1"  # the same cases each time, so that a red run is about a change; ano
 
 
 async def test_schemathesis_finds_no_answer_that_the_document_does_not_promise(
-    engine: Engine, primed_line: None, tmp_path: Path
+    engine: Engine, primed_queue: None, tmp_path: Path
 ) -> None:
     """All its checks, its stateful links too; a few seconds of them. More: --max-time, by hand, against `make up`."""
     await engine.start_worker(retry_base_seconds=0.01)

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.connections import open_postgres
-from app.orders.book import Book
 from app.orders.intake import new_order_id
 from app.orders.lifecycle import CANCELLABLE, MOVES, TERMINAL, Status
-from app.orders.model import IllegalCancel, LeaseLost, Move, NotNow, Order, PlaceOrder
-from app.orders.orphans import POISON_CLAIMS, Orphans
+from app.orders.model import ClaimRefused, IllegalCancel, LeaseLost, Move, Order, PlaceOrder
+from app.orders.store.sweep import POISON_CLAIMS, SweepStore
+from app.orders.store.writes import OrderStore
+from app.postgres import open_postgres
 
 STEPS = ("claim", "advance", "stale", "retry", "fail", "lapse", "sweep", "cancel", "give back")
 ONWARD = {Status.ROUTING: Status.BUILDING, Status.BUILDING: Status.SUBMITTED, Status.SUBMITTED: Status.CONFIRMED}
@@ -45,8 +45,8 @@ class Model:
 class Walk:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.book = Book(pool, lease_seconds=60)
-        self.orphans = Orphans(pool)
+        self.book = OrderStore(pool, lease_seconds=60)
+        self.orphans = SweepStore(pool)
         self.model = Model()
         self.order: Order | None = None  # as its present owner knows it
         self.former: Order | None = None  # as somebody knows it who has lost it
@@ -73,7 +73,7 @@ class Walk:
             case "claim":
                 claimed = await self.book.claim(self.id, may_start=True)
                 if model.leased or model.status not in (Status.PENDING, Status.SUBMITTED):
-                    assert isinstance(claimed, NotNow)
+                    assert isinstance(claimed, ClaimRefused)
                     return
                 assert isinstance(claimed, Order)
                 self.former, self.order = self.order or self.former, claimed

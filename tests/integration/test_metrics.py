@@ -15,7 +15,7 @@ from app.settings import load
 from tests.engine import Engine, eventually, running_engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
-from worker import measuring
+from worker import order_metrics
 
 __all__ = ["guarded"]
 
@@ -47,7 +47,7 @@ class Seen:
         return sum(value for (one, _), value in self._found.items() if one == name)
 
 
-async def test_the_story_of_orders_is_counted(engine: Engine, primed_line: None) -> None:
+async def test_the_story_of_orders_is_counted(engine: Engine, primed_queue: None) -> None:
     before = await seen(engine)
     await engine.place()
     standing = await seen(engine)
@@ -87,7 +87,7 @@ async def test_the_story_of_orders_is_counted(engine: Engine, primed_line: None)
     assert "process_resident_memory_bytes" in (await engine.http.get("/metrics")).text
 
 
-async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine: Engine, primed_line: None) -> None:
+async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine: Engine, primed_queue: None) -> None:
     before = await seen(engine)
     venues = [ScriptedVenue("raydium", [200_000_000]), ScriptedVenue("meteora", [DexError("rpc_timeout", "late")])]
     chain = ScriptedChain(fates=["venue_unavailable"], ask_errors=[DexError("rpc_timeout", "late")])
@@ -108,7 +108,7 @@ async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine
     assert more("engine_retries_total", code="venue_unavailable") == 2
 
 
-async def test_the_line_is_shown_as_it_stands(engine: Engine, primed_line: None) -> None:
+async def test_the_line_is_shown_as_it_stands(engine: Engine, primed_queue: None) -> None:
     go = asyncio.Event()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], worker_concurrency=1)
     for _ in range(3):
@@ -126,7 +126,7 @@ async def test_the_line_is_shown_as_it_stands(engine: Engine, primed_line: None)
     go.set()
 
 
-async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_line: None) -> None:
+async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_queue: None) -> None:
     before = await seen(engine)
     orders = [(await engine.place())["orderId"] for _ in range(3)]
     expired, abandoned, _ = orders
@@ -208,10 +208,10 @@ async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_th
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-        assert measuring.expose(load(worker_metrics_port=port)) is None  # taken
+        assert order_metrics.expose(load(worker_metrics_port=port)) is None  # taken
     assert "no metrics of this worker" in caplog.text
-    assert measuring.expose(load()) is None  # off unless asked for
-    server = measuring.expose(load(worker_metrics_port=port))
+    assert order_metrics.expose(load()) is None  # off unless asked for
+    server = order_metrics.expose(load(worker_metrics_port=port))
     assert server is not None
     async with httpx.AsyncClient() as http:
         told = await http.get(f"http://127.0.0.1:{port}/metrics")

@@ -14,8 +14,8 @@ from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, sign, 
 from app.dex.errors import RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements
-from app.mockchain.fate import STALE_LIFE
 from app.mockchain.ledger import MockChain
+from app.mockchain.outcome import STALE_LIFE
 
 
 class Counter:

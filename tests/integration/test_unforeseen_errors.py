@@ -7,8 +7,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from app.dex.router import Router
-from app.orders.feed import Feed
-from app.orders.reading import Reader
+from app.orders.events.feed import Feed
+from app.orders.store.reads import OrderReader
 from tests.engine import Engine, eventually, read_to_end
 from tests.integration.test_metrics import seen
 
@@ -31,7 +31,7 @@ async def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type_and_logg
 ) -> None:
     order, before = (await engine.place())["orderId"], await errors(engine)
     if where == "request":
-        monkeypatch.setattr(Reader, "order", stumbling)
+        monkeypatch.setattr(OrderReader, "order", stumbling)
         answer = await engine.http.get(f"/api/orders/{order}")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
         hit = {"request": answer.headers["x-request-id"]}

@@ -8,8 +8,8 @@ import pytest
 from arq import constants
 from arq.worker import Worker
 
-from app.orders.queue import JOB, deserialize, job_of, order_of, serialize
-from worker.pickup import Pickup
+from app.orders.queue.order_queue import JOB, deserialize, job_of, order_of, serialize
+from worker.arq_worker import ArqWorker
 
 
 def test_it_is_the_release_that_was_read() -> None:
@@ -29,7 +29,7 @@ def test_the_methods_we_override_or_call_have_the_shape_we_expect(method: str, p
 
 
 def test_arq_runs_our_main_and_nothing_else() -> None:
-    assert "main" in vars(Pickup)
+    assert "main" in vars(ArqWorker)
     source = inspect.getsource(Worker.async_run)
     assert source.count("await ") == 1
     assert "self.main_task = self.loop.create_task(self.main())" in source

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from app.client import Complaint
-from app.client.board import note, stages, table
+from app.client import CommandError
 from app.client.engine import Engine
-from app.client.reading import Event, ProblemDocument, Standing, printable
-from app.client.simulation import DEMO, Course, Swap, courses
+from app.client.format import line
+from app.client.live_table import note, stages, table
+from app.client.responses import Event, OrderState, ProblemDocument, printable
+from app.client.simulation import DEMO, SimulatedOrder, Swap, courses
 from app.client.summary import summary
-from app.client.telling import line
 
 BEGAN = datetime(2030, 1, 1, tzinfo=UTC)
 HAPPY = ("pending", "routing", "building", "submitted", "confirmed")
@@ -27,14 +27,14 @@ def event(seq: int, status: str, **more: Any) -> Event:
     return Event(seq=seq, status=status, **{**facts, **given, **more})
 
 
-def course(number: int, *statuses: str, **last: Any) -> Course:
+def course(number: int, *statuses: str, **last: Any) -> SimulatedOrder:
     """An order that came this far; `last` is what its last event says."""
-    standing = Standing(order_id=f"id-{number}", status="pending", ws_url="ws://x", created_at=BEGAN)
+    standing = OrderState(order_id=f"id-{number}", status="pending", ws_url="ws://x", created_at=BEGAN)
     told = [event(seq, status, **(last if seq == len(statuses) else {})) for seq, status in enumerate(statuses, 1)]
-    return Course(number, Swap("SOL", "USDC", "1.5"), standing, told, heard_at=NOW)
+    return SimulatedOrder(number, Swap("SOL", "USDC", "1.5"), standing, told, heard_at=NOW)
 
 
-def drawn(running: list[Course], width: int = 80, most: int = 20) -> list[str]:
+def drawn(running: list[SimulatedOrder], width: int = 80, most: int = 20) -> list[str]:
     console = Console(file=StringIO(), width=width)
     console.print(table(running, NOW, width, most))
     assert isinstance(console.file, StringIO)
@@ -66,7 +66,7 @@ def test_a_board_fits_its_terminal_and_keeps_the_running_orders() -> None:
 
 
 def test_a_servers_text_is_not_markup() -> None:
-    refused = Course(2, DEMO[0], trouble=Complaint("[red]y"))
+    refused = SimulatedOrder(2, DEMO[0], trouble=CommandError("[red]y"))
     board = "\n".join(drawn([course(1, "failed", error="[red]x"), refused]))
     assert "[red]x" in board
     assert "[red]y" in board
@@ -83,7 +83,7 @@ def test_a_summary_counts_ends_wins_and_losses() -> None:
     won = course(1, *HAPPY, dex="raydium", price="149.5")
     won.events[2] = event(3, "building", others=("meteora: 9 bps less out",))
     lost = course(2, "pending", "failed", error="Too dear.", code="slippage_exceeded")
-    refused = Course(3, DEMO[0], trouble=Complaint("No such token."))
+    refused = SimulatedOrder(3, DEMO[0], trouble=CommandError("No such token."))
     assert summary([won, lost, refused]) == [
         "3 orders: 1 confirmed, 1 failed, 1 refused",
         "time to confirm: p50 0.400 s, max 0.400 s",
@@ -129,7 +129,7 @@ def test_what_is_printed_is_one_harmless_line(hostile: str) -> None:
     ],
 )
 def test_a_frame_that_is_no_event_is_a_complaint(frame: str | bytes) -> None:
-    with pytest.raises(Complaint, match="does not speak as this engine does"):
+    with pytest.raises(CommandError, match="does not speak as this engine does"):
         Event.read(frame)
 
 
@@ -149,19 +149,19 @@ def test_a_problem_is_one_sentence_that_points() -> None:
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])
 def test_a_stream_is_only_opened_at_a_sockets_address(address: str | None) -> None:
     said = {"orderId": "1", "status": "pending", "createdAt": "2030-01-01T00:00:00Z", "wsUrl": address}
-    with pytest.raises(Complaint, match="wsUrl"):
-        Standing.read(json.dumps(said))
+    with pytest.raises(CommandError, match="wsUrl"):
+        OrderState.read(json.dumps(said))
 
 
 @pytest.mark.parametrize("address", ["", "localhost:3000", "ftp://x", "http://", "http://x:99999", "http://a\x1b[2J"])
 def test_what_is_no_address_of_an_engine_is_a_complaint(address: str) -> None:
-    with pytest.raises(Complaint, match="is not an address"):
+    with pytest.raises(CommandError, match="is not an address"):
         Engine(address)
 
 
 async def test_what_is_no_order_id_is_not_asked_for() -> None:
     async with Engine("http://127.0.0.1:1") as engine:
-        with pytest.raises(Complaint, match="is not an order id"):
+        with pytest.raises(CommandError, match="is not an order id"):
             await engine.order("../../health\x1b[31m")
 
 
@@ -171,5 +171,5 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 
 @pytest.mark.parametrize("key", ["a\nb", "schlüssel", " a "])
 def test_a_key_that_no_header_can_hold_is_a_complaint(key: str) -> None:
-    with pytest.raises(Complaint, match="printable ASCII"):
+    with pytest.raises(CommandError, match="printable ASCII"):
         Engine("http://127.0.0.1:1", key)

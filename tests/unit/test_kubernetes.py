@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from app.production import refuse_unsafe
+from app.preflight import refuse_unsafe
 from app.settings import Settings, SettingsError, load
-from tests.unit.test_papers import commands
-from tests.unit.test_production import SAFE
+from tests.unit.test_docs import commands
+from tests.unit.test_preflight import SAFE
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 

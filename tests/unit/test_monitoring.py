@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import worker.measuring  # noqa: F401  (both processes share one registry)
+import worker.order_metrics  # noqa: F401  (both processes share one registry)
 from app import metrics
 from tests.promql import Scrape, evaluate
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.table import Line
+from tests.bench.table import TableRow
 
 ORDER = '{"tokenIn":"SOL","tokenOut":"USDC","amount":1.5}'
 EXECUTE = "/api/orders/execute"
@@ -24,8 +24,8 @@ class Plan:
 class Found:
     """What one row has to tell."""
 
-    lines: list[Line]
-    processor: list[Line] = field(default_factory=list)  # where the time went
+    lines: list[TableRow]
+    processor: list[TableRow] = field(default_factory=list)  # where the time went
     notes: list[str] = field(default_factory=list)
 
 

@@ -12,15 +12,15 @@ import statistics
 import time
 from contextlib import AsyncExitStack
 
-from app.connections import open_postgres
-from app.orders.orphans import Orphans
-from app.orders.queue import STARTS
+from app.orders.queue.order_queue import STARTS
+from app.orders.store.sweep import SweepStore
+from app.postgres import open_postgres
 from tests.bench import filling
 from tests.bench.client import Client, client
 from tests.bench.rows import EXECUTE, IN_FLIGHT, ORDER, Found, Plan, must
 from tests.bench.rows.flow import place
 from tests.bench.stacks import Side, machine
-from tests.bench.table import ENGINE, Line, Target
+from tests.bench.table import ENGINE, TableRow, Target
 
 WAITING, ENDED = 100_000, 5_000_000
 EMPTY, LINE, BOOK = "empty", "waiting", "ended"
@@ -94,13 +94,15 @@ async def in_turns(engines: dict[str, Side], clients: Client, rounds: int) -> di
     return seen
 
 
-def compared(when: str, name: str, seen: dict[str, Figures]) -> list[Line]:
+def compared(when: str, name: str, seen: dict[str, Figures]) -> list[TableRow]:
     """How much longer each thing takes, in percent of what it takes when empty."""
     lines = []
     for what, figures in seen.items():
         if name in figures:
             medians = statistics.median(figures[EMPTY]), statistics.median(figures[name])
-            line = Line(f"{when}: {what}, {medians[0]:.2f} → {medians[1]:.2f} ms, longer by", "%", Target(at_most=10))
+            line = TableRow(
+                f"{when}: {what}, {medians[0]:.2f} → {medians[1]:.2f} ms, longer by", "%", Target(at_most=10)
+            )
             line.seen[ENGINE] = [
                 (full / empty - 1) * 100 for empty, full in zip(figures[EMPTY], figures[name], strict=True)
             ]
@@ -127,7 +129,7 @@ async def swept(side: Side) -> float:
     side.workers[0].send_signal(signal.SIGSTOP)
     postgres = await open_postgres(side.environment["DATABASE_URL"], size=2)
     try:
-        orphans, took = Orphans(postgres.reading), []
+        orphans, took = SweepStore(postgres.reading), []
         for _ in range(SWEEPS):
             await asyncio.sleep(BETWEEN_SWEEPS)
             began = time.perf_counter()

@@ -8,7 +8,7 @@ from tests.bench.costs import Costs, holds
 from tests.bench.processes import memory_mib
 from tests.bench.rows import EXECUTE, IN_FLIGHT, ORDER, Found, NotSo, Plan, must
 from tests.bench.stacks import Side, machine
-from tests.bench.table import Line, Target
+from tests.bench.table import TableRow, Target
 
 WARM_UP = 500
 PATIENCE = 300.0  # seconds until all are confirmed
@@ -18,10 +18,10 @@ FIRST_START = "SELECT extract(epoch FROM min(at))::float8 FROM order_events WHER
 
 
 async def run(plan: Plan) -> Found:
-    through = Line("POST → confirmed, worker concurrency 10", "orders/s", Target(at_least=1500, ratio=3))
-    drained = Line("… a queue that was filled before, no POST meanwhile", "orders/s")
-    api_memory = Line("memory of the API after it, most", "MiB", Target(at_most=100))
-    worker_memory = Line("memory of the worker after it, most", "MiB", Target(at_most=100))
+    through = TableRow("POST → confirmed, worker concurrency 10", "orders/s", Target(at_least=1500, ratio=3))
+    drained = TableRow("… a queue that was filled before, no POST meanwhile", "orders/s")
+    api_memory = TableRow("memory of the API after it, most", "MiB", Target(at_most=100))
+    worker_memory = TableRow("memory of the worker after it, most", "MiB", Target(at_most=100))
     flow_costs, drain_costs = Costs("POST → confirmed"), Costs("queue emptied")
     queued = plan.orders // 2
     async with machine() as here, client() as clients:

@@ -4,15 +4,15 @@ from tests.bench.client import client
 from tests.bench.costs import holds
 from tests.bench.rows import EXECUTE, ORDER, Found, Plan
 from tests.bench.stacks import machine
-from tests.bench.table import Line, Target
+from tests.bench.table import TableRow, Target
 
 COUNT = 500
 WARM_UP = 100
 
 
 async def run(plan: Plan) -> Found:
-    middle = Line("idle: POST sent → `routing` on an open socket, p50", "ms", Target(at_most=3))
-    slowest = Line("… p99", "ms", Target(at_most=6))
+    middle = TableRow("idle: POST sent → `routing` on an open socket, p50", "ms", Target(at_most=3))
+    slowest = TableRow("… p99", "ms", Target(at_most=6))
     count = COUNT // 5 if plan.quick else COUNT
     async with machine() as here, client() as clients:
         for side in here.sides:

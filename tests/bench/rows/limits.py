@@ -12,12 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from app.local.guard import Stage
+from app.local.watchdog import Stage
 from tests.bench import bare
 from tests.bench.client import CLONE, client
 from tests.bench.rows import IN_FLIGHT, ORDER, Found, Plan, must
 from tests.bench.stacks import Machine, free_port, machine
-from tests.bench.table import ENGINE, Line
+from tests.bench.table import ENGINE, TableRow
 
 CLIENTS = (1, 10, 32)
 SECONDS = 3
@@ -28,12 +28,14 @@ BARE = {"empty": "load tool against an empty server", "uvicorn": "bare uvicorn",
 
 async def run(plan: Plan) -> Found:
     rounds = min(plan.rounds, 3)
-    inserts = {n: Line(f"INSERT commits, {n} client{'s' * (n > 1)}", "per second") for n in CLIENTS}
-    syncs = Line("fdatasync after 8 KiB", "per second")
-    sets = {n: Line(f"Redis SET, {n} connection{'s' * (n > 1)}, {PIPELINED} pipelined", "per second") for n in (1, 10)}
+    inserts = {n: TableRow(f"INSERT commits, {n} client{'s' * (n > 1)}", "per second") for n in CLIENTS}
+    syncs = TableRow("fdatasync after 8 KiB", "per second")
+    sets = {
+        n: TableRow(f"Redis SET, {n} connection{'s' * (n > 1)}, {PIPELINED} pipelined", "per second") for n in (1, 10)
+    }
     kinds = [kind for kind in BARE if kind != "node" or shutil.which("node")]
-    https = {kind: Line(f"{BARE[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
-    cost = Line("… which costs the load tool", "µs per request")
+    https = {kind: TableRow(f"{BARE[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
+    cost = TableRow("… which costs the load tool", "µs per request")
     async with machine(with_peer=False) as here, client() as clients:
         await here.engine.book.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
         for _ in range(rounds):

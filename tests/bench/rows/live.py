@@ -11,7 +11,7 @@ from tests.bench.client import client
 from tests.bench.load import percentile
 from tests.bench.rows import EXECUTE, ORDER, Found, Plan, must
 from tests.bench.stacks import Side, machine
-from tests.bench.table import Line, Target
+from tests.bench.table import TableRow, Target
 
 ALIVE = 1_000
 SECONDS = 15.0
@@ -28,9 +28,9 @@ SELECT order_id, seq, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8
 
 
 async def run(plan: Plan) -> Found:
-    slowest = Line("event committed → received by a socket, 1,000 orders live, p99", "ms", Target(at_most=5))
-    middle = Line("… p50", "ms")
-    pace = Line("… events heard meanwhile", "per second")
+    slowest = TableRow("event committed → received by a socket, 1,000 orders live, p99", "ms", Target(at_most=5))
+    middle = TableRow("… p50", "ms")
+    pace = TableRow("… events heard meanwhile", "per second")
     rounds = 1 if plan.quick else min(plan.rounds, 2)
     async with machine(commit_times=True) as here, client() as clients:
         for _ in range(rounds):

@@ -4,16 +4,16 @@ from tests.bench.client import client
 from tests.bench.costs import Costs, holds
 from tests.bench.rows import EXECUTE, IN_FLIGHT, ORDER, Found, Plan, must
 from tests.bench.stacks import machine
-from tests.bench.table import Line, Target
+from tests.bench.table import TableRow, Target
 
 WARM_UP = 2_000
 
 
 async def run(plan: Plan) -> Found:
-    rate = Line("POST accepted and durable, 32 in flight", "orders/s", Target(at_least=3500, ratio=1.5))
-    middle = Line("… answered, p50", "ms")
-    slowest = Line("… answered, p99", "ms", Target(at_most=20))
-    costs, tool = Costs("POST"), Line("POST: load tool", "µs")
+    rate = TableRow("POST accepted and durable, 32 in flight", "orders/s", Target(at_least=3500, ratio=1.5))
+    middle = TableRow("… answered, p50", "ms")
+    slowest = TableRow("… answered, p99", "ms", Target(at_most=20))
+    costs, tool = Costs("POST"), TableRow("POST: load tool", "µs")
     async with machine() as here, client() as clients:
         for side in here.sides:
             await side.start_api()

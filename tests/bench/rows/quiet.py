@@ -9,19 +9,19 @@ from app.local import state
 from tests.acceptance.stack import Stack
 from tests.bench.processes import cpu
 from tests.bench.rows import Found, Plan
-from tests.bench.table import ENGINE, Line, Target
+from tests.bench.table import ENGINE, TableRow, Target
 
 SETTLE = 10.0
 SECONDS = 30.0
 
 
 async def run(plan: Plan) -> Found:
-    share = Line("idle processor time of `engine up`, all processes", "% of a core", Target(at_most=1))
+    share = TableRow("idle processor time of `engine up`, all processes", "% of a core", Target(at_most=1))
     await asyncio.to_thread(watch, share, SECONDS / 10 if plan.quick else SECONDS)
     return Found([share])
 
 
-def watch(share: Line, seconds: float) -> None:
+def watch(share: TableRow, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="engine-bench-") as made:
         Path(made).chmod(0o711)  # as root, the servers run as somebody else
         home = Path(made) / "home"

@@ -10,7 +10,7 @@ from tests.bench.costs import holds
 from tests.bench.rows import Found, NotSo, Plan
 from tests.bench.rows.flow import LAST_END, ended, place
 from tests.bench.stacks import Side, machine
-from tests.bench.table import ENGINE, Line
+from tests.bench.table import ENGINE, TableRow
 
 PROCESSES = (1, 2, 4)
 START_SECONDS = 30.0
@@ -18,7 +18,7 @@ WARM_UP = 500
 
 
 async def run(plan: Plan) -> Found:
-    rates = {n: Line(f"POST → confirmed, {n} API and {n} worker", "orders/s") for n in PROCESSES}
+    rates = {n: TableRow(f"POST → confirmed, {n} API and {n} worker", "orders/s") for n in PROCESSES}
     async with machine(with_peer=False) as here, client() as clients:
         side = here.engine
         for _ in range(plan.rounds):

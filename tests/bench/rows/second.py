@@ -5,12 +5,12 @@ from tests.bench.costs import Costs
 from tests.bench.rows import Found, Plan
 from tests.bench.rows.flow import drain, place
 from tests.bench.stacks import machine
-from tests.bench.table import ENGINE, Line, Target
+from tests.bench.table import ENGINE, TableRow, Target
 
 
 async def run(plan: Plan) -> Found:
-    rates = {n: Line(f"a queue emptied by {n} worker{'s' * (n > 1)}", "orders/s") for n in (1, 2)}
-    ratio = Line("… two to one", "", Target(at_least=1.6))
+    rates = {n: TableRow(f"a queue emptied by {n} worker{'s' * (n > 1)}", "orders/s") for n in (1, 2)}
+    ratio = TableRow("… two to one", "", Target(at_least=1.6))
     costs = {n: Costs(f"queue emptied by {n}") for n in rates}
     async with machine(with_peer=False) as here, client() as clients:
         side = here.engine

@@ -14,7 +14,7 @@ from tests.bench.client import Client, client
 from tests.bench.processes import memory_mib
 from tests.bench.rows import EXECUTE, ORDER, Found, Plan, must
 from tests.bench.stacks import Side, machine
-from tests.bench.table import Line, Target
+from tests.bench.table import TableRow, Target
 
 SOCKETS = 10_000
 CLIENTS = 2
@@ -30,10 +30,10 @@ RESUMED, LAST = 3, 7  # events told when all are back; and in all, once a worker
 
 async def run(plan: Plan) -> Found:
     count = 1_000 if plan.quick else SOCKETS
-    each = Line(f"{count:,} open sockets, one process: memory of each", "KiB", Target(at_most=40))
-    opening = Line("… until all are open and told", "s")
-    back = Line("… API killed, started again: until all are back and resumed", "s", Target(at_most=15))
-    served = Line(f"… told their whole story, of {count:,}", "", Target(at_least=count))
+    each = TableRow(f"{count:,} open sockets, one process: memory of each", "KiB", Target(at_most=40))
+    opening = TableRow("… until all are open and told", "s")
+    back = TableRow("… API killed, started again: until all are back and resumed", "s", Target(at_most=15))
+    served = TableRow(f"… told their whole story, of {count:,}", "", Target(at_least=count))
     async with machine() as here, AsyncExitStack() as closing:
         clients = [await closing.enter_async_context(client()) for _ in range(CLIENTS)]
         for _ in range(1 if plan.quick else min(2, plan.rounds)):

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.wire import Answer
+from app.api.schemas import Answer
 from app.main import create_app
 from app.settings import load
 

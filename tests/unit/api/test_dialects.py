@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 import pytest
 
-from app.api.bodies import parse
-from app.api.checking import read
-from app.api.dialects import Said, execute_body, history_then_updates, order_body, venue_frames
+from app.api.dialects import TranslatedBody, execute_body, history_then_updates, order_body, venue_frames
+from app.api.json_body import parse
 from app.api.problems import Problem
-from app.api.wire import ExecuteOrder
-from app.orders.announcing import Announcement
+from app.api.schemas import ExecuteOrder
+from app.api.validation import read
+from app.orders.events.publisher import EventMessage
 
 SIDED = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1}
 SLIPPING = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
@@ -20,20 +20,20 @@ def without(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {other: value for other, value in fields.items() if other != name}
 
 
-def understood(said: Said) -> ExecuteOrder:
+def understood(said: TranslatedBody) -> ExecuteOrder:
     try:
         return read(ExecuteOrder, said.fields)
     except Problem as problem:
         raise said.pointing(problem) from None
 
 
-def announced(**event: Any) -> Announcement:
-    return Announcement("one", "me", event["seq"], False, orjson.dumps({"orderId": "one", **event}))
+def announced(**event: Any) -> EventMessage:
+    return EventMessage("one", "me", event["seq"], False, orjson.dumps({"orderId": "one", **event}))
 
 
 def test_a_native_body_is_left_alone() -> None:
     fields = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
-    assert execute_body(fields) == Said(fields)
+    assert execute_body(fields) == TranslatedBody(fields)
 
 
 def test_side_is_echoed_and_the_amount_is_always_the_input() -> None:

@@ -11,7 +11,7 @@ import fastjsonschema
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.api.asyncapi import CHANNELS, document
+from app.api.spec.asyncapi import CHANNELS, document
 from app.main import create_app
 from app.settings import load
 

@@ -11,7 +11,7 @@ from app.dex import markets
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import Router
-from app.dex.venues import Meteora, PoolVenue, Raydium
+from app.dex.simulated.venues import Meteora, PoolVenue, Raydium
 
 PAGE = (Path(__file__).parents[3] / "docs" / "adding-a-venue.md").read_text(encoding="utf-8")
 CONFIGURED = Path(markets.__file__).with_name("markets.toml").read_text(encoding="utf-8")

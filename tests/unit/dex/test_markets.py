@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from app.dex import base58
 from app.dex.curves import bin_price
-from app.dex.drift import BILLION, CYCLE_MS, drift
 from app.dex.markets import Markets, UnknownToken
-from app.dex.pools import nearest_bin
 from app.dex.quotes import QuoteRequest
-from app.dex.venues import open_venues
+from app.dex.simulated.drift import BILLION, CYCLE_MS, drift
+from app.dex.simulated.pools import nearest_bin
+from app.dex.simulated.venues import open_venues
 
 MARKETS = Markets.load()
 moments = st.integers(1_700_000_000_000, 2_000_000_000_000)

@@ -11,7 +11,8 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Route, Router
-from app.dex.venues import DeadVenue, open_venues
+from app.dex.simulated.venues import open_venues
+from app.dex.venue import UnavailableVenue
 from tests.fakes import After, Answer, ScriptedVenue, simple_quote
 
 MARKETS = Markets.load()
@@ -182,7 +183,7 @@ async def test_preview_and_worker_agree_at_equal_slots() -> None:
 
 
 async def test_an_unlisted_venue_is_asked_only_by_name() -> None:
-    router = Router([ScriptedVenue("a", [7_000])], unlisted=[DeadVenue()])
+    router = Router([ScriptedVenue("a", [7_000])], unlisted=[UnavailableVenue()])
     assert router.names == ("a",)
     assert list(rows(await router.route(REQUEST, 1))) == ["a"]
     with pytest.raises(NoRoute) as failure:

@@ -8,8 +8,8 @@ from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, QuoteRequest
 from app.dex.router import Router
-from app.dex.venues import open_venues
-from app.mockchain.fate import Conditions, fate
+from app.dex.simulated.venues import open_venues
+from app.mockchain.outcome import Conditions, fate
 
 ORDERS = 1_000
 BLOCK_MS = 400

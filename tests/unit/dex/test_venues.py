@@ -9,7 +9,7 @@ from app.dex.errors import NEVER, RECONCILE, RETRY, DexError, may_retry
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 from app.dex.router import Router
-from app.dex.venues import Meteora, PoolVenue, Raydium, open_venues
+from app.dex.simulated.venues import Meteora, PoolVenue, Raydium, open_venues
 
 MARKETS = Markets.load()
 RAYDIUM, METEORA = open_venues(MARKETS, seed=1)

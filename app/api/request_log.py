@@ -1,0 +1,84 @@
+"""Around every request: its id, its line in the log, its count."""
+
+import contextlib
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import metrics
+from app.access.tickets import taken_out
+
+log = logging.getLogger("engine.http")
+
+MISTAKE = 1011  # the close code
+
+_USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestLog:
+    """Pure ASGI: a request pays for this with a few microseconds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            scope["query_string"], ticket = taken_out(scope["query_string"])
+            scope.setdefault("state", {})["ticket"] = ticket
+            with metrics.SOCKETS.track_inprogress():
+                return await self._socket(scope, receive, send)
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        began, status = time.perf_counter(), 500
+
+        async def with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if limit := scope["state"].get("rate_limit"):
+                    headers.update(limit)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_id)
+        finally:
+            seconds = time.perf_counter() - began
+            # The route's template, never the path: a client must not be able to make up label values.
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.REQUESTS.labels(scope["method"] if route != "none" else "-", route, status).inc()
+            metrics.SECONDS.labels(route).observe(seconds)
+            if route not in _QUIET:
+                log.info(
+                    "%s %s",
+                    scope["method"],
+                    route,
+                    extra={"status": status, "ms": round(seconds * 1000, 2), "request": request_id},
+                )
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            # Counted by its type in `metrics.ERRORS`, as all that is logged with a traceback.
+            log.exception("unhandled error on a socket", extra={"request": _given_id(scope) or secrets.token_hex(8)})
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                await send({"type": "websocket.close", "code": MISTAKE, "reason": "the engine made a mistake"})
+
+
+# Asked all the time, by monitoring and by open pages.
+_QUIET = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/web/{path:path}", "/api/queue"})
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _USABLE_ID.fullmatch(value) else None
+    return None

@@ -1,0 +1,104 @@
+"""Orders: list, read, cancel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.api.admission import admit_cancel
+from app.api.context import ApiContext, authenticate, context, socket_urls
+from app.api.problems import Problem, invalid_query, unknown_order
+from app.api.schemas import OrderPage, OrderSnapshot, OrderView
+from app.api.spec.openapi import OrderId, problems
+from app.api.validation import order_uuid
+from app.api.views import as_json, cursor, links, order_view, place
+from app.dex.errors import DexError
+from app.orders.lifecycle import Status
+from app.orders.model import IllegalCancel
+from app.orders.store.reads import Filter
+
+router = APIRouter(prefix="/api/orders", tags=["orders"])
+
+
+@router.get(
+    "",
+    summary="Your orders, newest first",
+    response_model=None,
+    responses={200: {"model": OrderPage}, **problems(401, 422, 503)},
+)
+async def list_orders(
+    request: Request,
+    status: Annotated[Status | None, Query(description="Only those that stand so")] = None,
+    token_in: Annotated[str | None, Query(alias="tokenIn", max_length=64, description="Symbol or mint")] = None,
+    token_out: Annotated[str | None, Query(alias="tokenOut", max_length=64, description="Symbol or mint")] = None,
+    venue: Annotated[str | None, Query(max_length=64, description="Where they were routed to")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(alias="cursor", max_length=200, description="From `nextCursor`")] = None,
+) -> Response:
+    """Pages stay where they are while new orders come in: nothing is shown twice, nothing is left out."""
+    ctx = context(request)
+    where = Filter(
+        status=status,
+        token_in=_symbol(ctx, token_in, "/query/tokenIn"),
+        token_out=_symbol(ctx, token_out, "/query/tokenOut"),
+        dex=_known_venue(ctx, venue),
+    )
+    below = None if after is None else place(after)
+    found = await ctx.reader.page(authenticate(request).owner, where, below, limit + 1)
+    return as_json(
+        {
+            "orders": [order_view(order, ctx.markets) for order in found[:limit]],
+            "nextCursor": cursor(found[limit - 1]) if len(found) > limit else None,
+        }
+    )
+
+
+@router.get(
+    "/{order_id}",
+    summary="One order, with its log",
+    response_model=None,
+    responses={200: {"model": OrderSnapshot}, **problems(401, 404, 503)},
+)
+async def one_order(request: Request, order_id: OrderId) -> Response:
+    ctx, wanted, caller = context(request), order_uuid(order_id), authenticate(request)
+    order = await ctx.reader.order(wanted, caller.owner)
+    if order is None:
+        raise unknown_order()
+    # The log is read after the row: it is then at least as long as the row says, and is cut to it.
+    events = [event.as_dict() for event in await ctx.reader.log(wanted) if event.seq <= order.seq]
+    return as_json({**order_view(order, ctx.markets), "events": events, **links(wanted, socket_urls(request, caller))})
+
+
+@router.post(
+    "/{order_id}/cancel",
+    summary="Withdraw an order that has not been sent",
+    response_model=None,
+    responses={200: {"model": OrderView}, **problems(401, 404, 409, 429, 503)},
+)
+async def cancel(request: Request, order_id: OrderId) -> Response:
+    """200 if it is cancelled, now or before; 409 once it was sent or has ended otherwise."""
+    ctx, caller = context(request), authenticate(request)
+    await admit_cancel(request, caller)
+    try:
+        order = await ctx.intake.cancel(order_uuid(order_id), caller.owner)
+    except IllegalCancel as error:
+        detail = f"The order is {error.order.status} and can no longer be cancelled."
+        raise Problem(409, "not_cancellable", detail) from None
+    if order is None:
+        raise unknown_order()
+    return as_json(order_view(order, ctx.markets))
+
+
+def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:
+    if token is None:
+        return None
+    try:
+        return ctx.markets.token(token).symbol
+    except DexError as error:
+        raise invalid_query([(pointer, error.detail)]) from None
+
+
+def _known_venue(ctx: ApiContext, venue: str | None) -> str | None:
+    if venue is not None and venue not in ctx.router.names:
+        raise invalid_query([("/query/venue", f"must be one of: {', '.join(ctx.router.names)}")])
+    return venue

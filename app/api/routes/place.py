@@ -1,0 +1,177 @@
+"""Placing orders: one, or up to fifty at once."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.access.authentication import Caller
+from app.api.admission import admit
+from app.api.context import ApiContext, authenticate, context, socket_urls
+from app.api.dialects import TranslatedBody, execute_body
+from app.api.fast_routes import FastRoute
+from app.api.json_body import read_object
+from app.api.problems import Problem, database_unavailable, invalid, key_reused, needs_upgrade, request_id
+from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
+from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
+from app.api.validation import check_key, idempotency_key_in, read, to_order
+from app.api.views import as_json, links
+from app.orders import intake
+from app.orders.model import KeyReused
+from app.postgres import DatabaseUnavailable
+
+SocketUrl = Callable[[UUID], str]
+
+router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=FastRoute)
+
+SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+BUY_BONK = {"tokenIn": "USDC", "tokenOut": "BONK", "amount": "20", "venues": ["meteora"]}
+PROTECTED = {
+    "tokenIn": "SOL",
+    "tokenOut": "USDC",
+    "amount": "1.5",
+    "orderType": "market",
+    "slippageBps": 30,
+    "minAmountOut": "150",
+    "maxPriceImpactBps": 100,
+    "venues": ["raydium", "meteora"],
+    "expiresInSeconds": 60,
+    "clientOrderId": "rebalance-7",
+}
+SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
+
+
+@router.post(
+    "/execute",
+    status_code=202,
+    summary="Place a market order",
+    tags=[SIDE_CLIENTS],
+    response_model=None,
+    responses={
+        202: {"model": Accepted, "description": "Durable and on its way"},
+        200: {"model": Accepted, "description": "This key had made the order before"},
+        **problems(400, 401, 413, 415, 422, 429, 503),
+    },
+    openapi_extra={
+        "parameters": [KEY_PARAMETER],
+        **body(
+            "AnyOrder",
+            {
+                "plain": {"summary": "Sell 1.5 SOL for USDC", "value": SELL_SOL},
+                "venue": {"summary": "Buy BONK for 20 USDC, on Meteora only", "value": BUY_BONK},
+                "protected": {"summary": "With every protection there is", "value": PROTECTED},
+                "side": {"summary": "In the words of an older client", "value": SIDED},
+            },
+        ),
+    },
+)
+async def execute(request: Request) -> Response:
+    """The answer comes once the order is on disk. Then open `wsUrl` to hear every step.
+
+    Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
+    upgraded. Nothing is missed in between: the socket begins with all that has happened.
+    """
+    return await place_one(request, execute_body(await read_object(request)))
+
+
+async def place_one(request: Request, said: TranslatedBody) -> Response:
+    """One order, whatever words it came in."""
+    key = idempotency_key_in(request.headers)
+    ctx, caller = context(request), authenticate(request)
+    try:
+        asked = read(ExecuteOrder, said.fields)
+        order = to_order(asked, ctx, owner=caller.owner, idempotency_key=key, request_id=request_id(request))
+    except Problem as problem:
+        raise said.pointing(problem) from None
+    await admit(request, caller, 1)
+    try:
+        accepted = await ctx.intake.place(order)
+    except KeyReused:
+        raise key_reused() from None
+    return answer(accepted, socket_urls(request, caller), said.echo)
+
+
+@router.get("/execute", include_in_schema=False)
+async def execute_is_a_socket(_: Request) -> Response:
+    raise needs_upgrade()
+
+
+@router.post(
+    "/batch",
+    summary="Place up to 50 orders",
+    response_model=None,
+    responses={200: {"model": BatchAnswer}, **problems(400, 401, 413, 415, 422, 429, 503)},
+    openapi_extra=body(
+        "Batch",
+        {
+            "two": {
+                "summary": "Two orders, each with a key of its own",
+                "value": {
+                    "orders": [
+                        {**SELL_SOL, "idempotencyKey": "morning-1"},
+                        {**BUY_BONK, "idempotencyKey": "morning-2"},
+                    ]
+                },
+            }
+        },
+    ),
+)
+async def batch(request: Request) -> Response:
+    """Each order stands alone: `results` has, in the same places, an accepted order or a problem for each.
+
+    The request itself is refused only when it is not a list of 1 to 50.
+    """
+    fields = await read_object(request)
+    items = fields.get("orders")
+    if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MAX_IN_BATCH:
+        raise invalid([("/orders", f"must be the only field: a list of 1 to {MAX_IN_BATCH} orders")])
+    if idempotency_key_in(request.headers) is not None:
+        raise Problem(422, "invalid_key", "In a batch each order has an idempotencyKey of its own, not the request.")
+    ctx, caller = context(request), authenticate(request)
+    await admit(request, caller, len(items))
+    sockets = socket_urls(request, caller)
+    results = await asyncio.gather(
+        *(_one_of_many(item, f"/orders/{n}", ctx, caller, sockets, request_id(request)) for n, item in enumerate(items))
+    )
+    return as_json({"results": results})
+
+
+async def _one_of_many(
+    item: Any, at: str, ctx: ApiContext, caller: Caller, sockets: SocketUrl, request: str
+) -> dict[str, Any]:
+    try:
+        if not isinstance(item, dict):
+            raise invalid([(at, "must be an object")])
+        asked = read(BatchItem, item, at)
+        key = check_key(asked.idempotency_key)
+        order = to_order(asked, ctx, owner=caller.owner, idempotency_key=key, request_id=request, at=at)
+        return accepted_view(await ctx.intake.place(order), sockets)
+    except KeyReused:
+        return key_reused().as_dict(request)
+    except DatabaseUnavailable:
+        return database_unavailable().as_dict(request)
+    except Problem as problem:
+        return problem.as_dict(request)
+
+
+def answer(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
+    """To whoever placed one order; `echo` is what this client expects to hear again."""
+    view = {**accepted_view(accepted, sockets), **echo}
+    return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
+
+
+def accepted_view(accepted: intake.Accepted, sockets: SocketUrl) -> dict[str, Any]:
+    placed = accepted.placed
+    return {
+        "success": True,
+        "orderId": str(placed.order),
+        "status": placed.status,
+        "message": "Order queued successfully",
+        **links(placed.order, sockets),
+        "createdAt": placed.created_at,
+        "idempotent": placed.idempotent,
+        "startsInMs": accepted.starts_in_ms,
+    }

@@ -1,0 +1,145 @@
+"""How the queue stands, who watches an order, and the operator's hand on it all."""
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api.context import authenticate, context, operators_only
+from app.api.problems import redis_unavailable, unknown_order
+from app.api.schemas import Answer
+from app.api.spec.openapi import OrderId, problems
+from app.api.validation import order_uuid
+from app.api.views import as_json
+from app.redis_client import RedisUnavailable
+
+router = APIRouter(prefix="/api", tags=["operator"])
+
+
+class TimeToConfirm(Answer):
+    """Milliseconds from being accepted to being confirmed; null: none was."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Queue(Answer):
+    """How the queue stands."""
+
+    waiting: int = Field(description="Accepted, and not in a worker's hands")
+    running: int
+    workers: int = Field(description="Workers that are alive")
+    concurrency: int = Field(description="How many orders they can run at once")
+    starts_per_minute: int | None = Field(description="How many orders may be started in any minute; null: no limit")
+    starts_left: int | None = Field(description="How many of these are left now")
+    oldest_seconds: float = Field(description="For how long the first in line has been due")
+    paused: bool
+    orders_per_minute: float = Field(description="Confirmed, over the last five minutes")
+    confirmed_ms: TimeToConfirm
+
+
+class Paused(Answer):
+    paused: bool
+
+
+class Connection(Answer):
+    """A socket that watches an order."""
+
+    id: str
+    order_id: str
+    connected_at: datetime
+    active: Literal[True] = True
+
+
+class Connections(Answer):
+    connections: list[Connection]
+
+
+@router.get(
+    "/queue",
+    summary="How the queue stands",
+    response_model=None,
+    responses={200: {"model": Queue}, **problems(401, 503)},
+)
+async def queue(request: Request) -> Response:
+    """Depth, running, starts left this minute, and how fast orders were confirmed in the last five minutes."""
+    ctx = context(request)
+    authenticate(request)
+    pace = await ctx.throughput.pace()
+    try:
+        depth = await ctx.breaker.call(ctx.queue.depth())
+    except RedisUnavailable:
+        raise redis_unavailable() from None
+    return as_json(
+        {
+            "waiting": depth.waiting,
+            "running": depth.running,
+            "workers": depth.workers,
+            "concurrency": depth.workers * ctx.settings.worker_concurrency,
+            "startsPerMinute": ctx.settings.queue_max_per_min or None,
+            "startsLeft": depth.starts_left,
+            "oldestSeconds": round(depth.oldest_seconds, 3),
+            "paused": depth.paused,
+            "ordersPerMinute": round(pace.per_minute, 2),
+            "confirmedMs": {"p50": pace.p50_ms, "p99": pace.p99_ms},
+        }
+    )
+
+
+@router.post(
+    "/queue/pause",
+    summary="Start no more orders",
+    response_model=None,
+    responses={200: {"model": Paused}, **problems(401, 403, 503)},
+)
+async def pause(request: Request) -> Response:
+    """Orders in hand go on; what was sent is followed to its end; new orders are still accepted."""
+    await _set(request, paused=True)
+    return as_json({"paused": True})
+
+
+@router.post(
+    "/queue/resume",
+    summary="Start orders again",
+    response_model=None,
+    responses={200: {"model": Paused}, **problems(401, 403, 503)},
+)
+async def resume(request: Request) -> Response:
+    await _set(request, paused=False)
+    return as_json({"paused": False})
+
+
+@router.get(
+    "/orders/{order_id}/connections",
+    summary="The sockets that watch an order",
+    response_model=None,
+    responses={200: {"model": Connections}, **problems(401, 403, 404, 503)},
+)
+async def connections(request: Request, order_id: OrderId) -> Response:
+    ctx, wanted = context(request), order_uuid(order_id)
+    operators_only(authenticate(request))
+    if await ctx.reader.order(wanted, None) is None:
+        raise unknown_order()
+    try:
+        watchers = await ctx.breaker.call(ctx.presence.watchers(str(wanted)))
+    except RedisUnavailable:
+        raise redis_unavailable() from None
+    return as_json(
+        {
+            "connections": [
+                {"id": one.id, "orderId": one.order, "connectedAt": one.connected_at, "active": True}
+                for one in watchers
+            ]
+        }
+    )
+
+
+async def _set(request: Request, *, paused: bool) -> None:
+    ctx = context(request)
+    operators_only(authenticate(request))
+    try:
+        await ctx.breaker.call(ctx.queue.pause() if paused else ctx.queue.resume())
+    except RedisUnavailable:
+        raise redis_unavailable() from None

@@ -1,0 +1,83 @@
+"""From the book to the wire: amounts as exact decimals of their token."""
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from app.api.problems import Problem
+from app.dex.amounts import to_decimal
+from app.dex.markets import Markets
+from app.orders.model import Order
+from app.orders.store.reads import PageKey
+
+
+def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers=headers, media_type="application/json"
+    )
+
+
+def order_view(order: Order, markets: Markets) -> dict[str, Any]:
+    token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
+    least = order.min_amount_out if order.floor_out is None else order.floor_out
+
+    def out(units: int | None) -> str | None:
+        return None if units is None else to_decimal(units, token_out.decimals)
+
+    return {
+        "orderId": str(order.id),
+        "status": order.status,
+        "seq": order.seq,
+        "attempt": order.attempt,
+        "orderType": order.type,
+        "tokenIn": order.token_in,
+        "tokenOut": order.token_out,
+        "amount": to_decimal(order.amount_in, token_in.decimals),
+        "slippageBps": order.slippage_bps,
+        "minAmountOut": out(least),
+        "maxPriceImpactBps": order.max_price_impact_bps,
+        "venues": order.venues,
+        "expiresAt": order.expires_at,
+        "clientOrderId": order.client_order_id,
+        "retryOf": None if order.retry_of is None else str(order.retry_of),
+        "dex": order.dex,
+        "txHash": order.tx_hash,
+        "executedPrice": None if order.executed_price is None else format(order.executed_price, "f"),
+        "amountOut": out(order.amount_out),
+        "error": order.error,
+        "code": order.code,
+        "createdAt": order.created_at,
+        "updatedAt": order.updated_at,
+    }
+
+
+def links(order: UUID, socket_url: Callable[[UUID], str]) -> dict[str, str]:
+    """How to hear the rest of an order's story."""
+    return {
+        "wsUrl": socket_url(order),
+        "statusEndpoint": f"/api/orders/{order}/status",
+    }
+
+
+def cursor(order: Order) -> str:
+    """Where the next page goes on; opaque to clients."""
+    return base64.urlsafe_b64encode(f"{order.created_at.isoformat()} {order.id}".encode()).decode().rstrip("=")
+
+
+def place(text: str) -> PageKey:
+    try:
+        at, _, order = (
+            base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode().partition(" ")
+        )
+        created_at = datetime.fromisoformat(at)
+        if created_at.tzinfo is None:
+            raise ValueError("a moment without a zone")
+        # In UTC, which some moments at the ends of time cannot be written in.
+        return PageKey(created_at.astimezone(UTC), UUID(order))
+    except (ValueError, OverflowError):
+        raise Problem(422, "invalid_cursor", "The cursor is not one that this engine gave out.") from None

@@ -1,0 +1,163 @@
+"""What a venue is, and the two simulated ones: they quote from a pool's curve and build the swap to sign.
+
+A real venue is a `Venue` too; `docs/adding-a-venue.md` says which calls of its SDK each method stands for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import ClassVar
+
+from app.dex import curves
+from app.dex.errors import DexError
+from app.dex.markets import NATIVE_SOL, Leg, Market, Markets, VenueFees
+from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
+from app.dex.simulated.drift import drift
+from app.dex.simulated.pools import Ladder, Reserves, Shape
+
+
+class PoolVenue:
+    """A simulated venue: everything but the kind of its pools."""
+
+    name: ClassVar[str]
+
+    def shape(self, market: Market) -> Shape:
+        """A market of this venue, with everything worked out that does not depend on the moment."""
+        raise NotImplementedError
+
+    def __init__(
+        self,
+        markets: Markets,
+        *,
+        seed: int,
+        quote_ms: int = 0,
+        block_ms: int = 400,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._markets = markets
+        self._seed = seed
+        self._block_ms = block_ms
+        self._quote_ms = quote_ms
+        self._jitter = Random(f"{seed}/{self.name}")
+        self._sleep = sleep
+        here = [market for market in markets.pools if market.venue == self.name]
+        self._shapes = {market.id: (market, self.shape(market)) for market in here}
+        self._pools: dict[tuple[str, int], curves.Pool] = {}
+        self._fees = markets.fees.get(self.name, VenueFees())
+
+    async def quote(self, request: QuoteRequest, slot: int) -> Quote:
+        if self._quote_ms:
+            await self._sleep(self._quote_ms * self._jitter.uniform(0.75, 1.25) / 1000)
+        return self.quote_now(request, slot)
+
+    def quote_now(self, request: QuoteRequest, slot: int) -> Quote:
+        """The quote itself, without the time a venue takes to answer."""
+        paths = self._markets.paths(self.name, request.token_in, request.token_out)
+        if not paths:
+            raise DexError("unsupported_pair", "The venue has no pools for this pair.")
+        best: tuple[QuoteLeg, ...] | None = None
+        refused: DexError | None = None
+        for path in paths:
+            try:
+                legs = self._walk(path, request.amount_in, slot)
+            except DexError as error:
+                refused = refused or error
+                continue
+            if best is None or legs[-1].amount_out > best[-1].amount_out:
+                best = legs
+        if best is None:
+            assert refused is not None
+            raise refused
+        fee, untouched = best[0].fee, 10_000 - best[0].price_impact_bps
+        for leg in best[1:]:
+            fee += -(-leg.fee * request.amount_in // leg.amount_in)
+            untouched = untouched * (10_000 - leg.price_impact_bps) // 10_000
+        lamports = self._fees.network_fee + self._fees.network_fee_per_extra_leg * (len(best) - 1)
+        return Quote(
+            self.name,
+            request.amount_in,
+            best[-1].amount_out,
+            fee,
+            10_000 - untouched,
+            slot,
+            best,
+            lamports,
+            self._markets.network_cost(lamports, request.token_out),
+        )
+
+    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        route = quote.route
+        return BuiltSwap(
+            self.name,
+            tuple(leg.pool for leg in quote.legs),
+            route,
+            quote.amount_in,
+            min_amount_out,
+            wrap_sol=route[0] == NATIVE_SOL,
+            unwrap_sol=route[-1] == NATIVE_SOL,
+        )
+
+    def fill(self, swap: BuiltSwap, slot: int) -> int:
+        """What a swap brings if it lands at a slot, or the venue's refusal. For the simulated chain."""
+        path: list[Leg] = []
+        for pool, token_in in zip(swap.pools, swap.route, strict=False):
+            if pool not in self._shapes:
+                raise DexError("venue_unavailable", "The venue has no such pool any more.")
+            market, _ = self._shapes[pool]
+            path.append((market, market.x.symbol == token_in))
+        out = self._walk(tuple(path), swap.amount_in, slot)[-1].amount_out
+        if out < swap.min_amount_out:
+            raise DexError("slippage_exceeded", "The price moved below the order's minimum.")
+        return out
+
+    def _walk(self, path: tuple[Leg, ...], amount_in: int, slot: int) -> tuple[QuoteLeg, ...]:
+        legs, amount, now = [], amount_in, slot * self._block_ms // 1000
+        for market, x_to_y in path:
+            pool = self._pool(market, slot)
+            swap = pool.swap(amount, x_to_y, now)
+            if swap.amount_out == 0:
+                raise DexError("zero_output", "The amount is too small to bring anything.")
+            ends = (market.x.symbol, market.y.symbol)
+            token_in, token_out = ends if x_to_y else ends[::-1]
+            out, impact, at_mid = swap.amount_out, swap.price_impact_bps, pool.at_mid(amount, x_to_y)
+            legs.append(QuoteLeg(market.id, token_in, token_out, amount, out, swap.fee, impact, at_mid))
+            amount = out
+        return tuple(legs)
+
+    def _pool(self, market: Market, slot: int) -> curves.Pool:
+        key = (market.id, slot)
+        pool = self._pools.get(key)
+        if pool is None:
+            if len(self._pools) >= 512:
+                self._pools.clear()
+            shape = self._shapes[market.id][1]
+            at_ms = slot * self._block_ms
+            pool = shape.at(drift(self._seed, market.pair, market.lean, at_ms), at_ms // 1000)
+            self._pools[key] = pool
+        return pool
+
+
+class Raydium(PoolVenue):
+    """Constant-product pools."""
+
+    name = "raydium"
+
+    def shape(self, market: Market) -> Shape:
+        return Reserves(market)
+
+
+class Meteora(PoolVenue):
+    """DLMM pools."""
+
+    name = "meteora"
+
+    def shape(self, market: Market) -> Shape:
+        return Ladder(market)
+
+
+KINDS: tuple[type[PoolVenue], ...] = (Raydium, Meteora)
+
+
+def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:
+    """All simulated venues over the same markets."""
+    return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in KINDS]

@@ -1,0 +1,107 @@
+"""Which sockets watch which order: kept in Redis for the operator, because it is true for a moment only."""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from app.redis_client import REDIS_UNAVAILABLE
+from app.tasks import cancel_and_wait, run_forever
+
+WATCHERS = "engine:watchers:"  # + order id: hash of socket → since when, in which process
+PROCESS = "engine:api:"  # + process: lives as long as the process does
+PROCESS_SECONDS = 15
+MAX_WAITING = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    id: str
+    order: str
+    connected_at: datetime
+
+
+class Presence:
+    """Written in the background and never waited for: a stream does not depend on it."""
+
+    def __init__(self, redis: Redis, *, keep_seconds: int) -> None:
+        self._redis = redis
+        self._keep = keep_seconds
+        self._process = secrets.token_hex(6)
+        self._count = 0
+        self._changes: deque[tuple[Watcher, bool]] = deque(maxlen=MAX_WAITING)
+        self._some = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [
+            run_forever("presence", self._write),
+            run_forever("presence-process", self._live),
+        ]
+
+    async def stop(self) -> None:
+        await cancel_and_wait(*self._tasks)
+        with suppress(*REDIS_UNAVAILABLE):
+            await self._redis.delete(PROCESS + self._process)
+
+    @contextmanager
+    def watching(self, order: str) -> Iterator[Watcher]:
+        """A socket watches this order for as long as the block runs."""
+        self._count += 1
+        watcher = Watcher(f"{self._process}-{self._count}", order, datetime.now(UTC))
+        self._change(watcher, True)
+        try:
+            yield watcher
+        finally:
+            self._change(watcher, False)
+
+    async def watchers(self, order: str) -> list[Watcher]:
+        """The sockets that watch an order, in processes that live."""
+        entries = await self._redis.hgetall(WATCHERS + order)  # type: ignore[misc]
+        found = [
+            Watcher(name.decode(), order, datetime.fromisoformat(value.decode())) for name, value in entries.items()
+        ]
+        alive = {
+            process: await self._redis.exists(PROCESS + process)
+            for process in {watcher.id.partition("-")[0] for watcher in found}
+        }
+        return sorted(
+            (watcher for watcher in found if alive[watcher.id.partition("-")[0]]),
+            key=lambda watcher: watcher.connected_at,
+        )
+
+    def _change(self, watcher: Watcher, opened: bool) -> None:
+        self._changes.append((watcher, opened))
+        self._some.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            changes = list(self._changes)
+            self._changes.clear()
+            pipe = self._redis.pipeline(transaction=False)
+            for watcher, opened in changes:
+                self._put(pipe, watcher, opened)
+            with suppress(*REDIS_UNAVAILABLE):
+                await pipe.execute()
+
+    def _put(self, pipe: Pipeline, watcher: Watcher, opened: bool) -> None:
+        key = WATCHERS + watcher.order
+        if opened:
+            pipe.hset(key, watcher.id, watcher.connected_at.isoformat())
+            pipe.expire(key, self._keep)
+        else:
+            pipe.hdel(key, watcher.id)
+
+    async def _live(self) -> None:
+        while True:
+            with suppress(*REDIS_UNAVAILABLE):
+                await self._redis.set(PROCESS + self._process, "1", ex=PROCESS_SECONDS)
+            await asyncio.sleep(PROCESS_SECONDS / 3)

@@ -1,0 +1,144 @@
+"""Reading the book: one order, its log, lists of orders. Who may read is part of every question."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.orders.lifecycle import Status
+from app.orders.model import Order, OrderEvent
+from app.postgres import fetch
+
+ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
+
+ONE_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND ($2::text IS NULL OR owner = $2)"
+LOG = (
+    "SELECT order_id, seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq"
+)
+LOGS = """
+SELECT e.order_id, e.seq, e.status, e.attempt, e.at, e.details
+  FROM unnest($1::uuid[], $2::int[]) AS wanted(id, after)
+  JOIN order_events e ON e.order_id = wanted.id AND e.seq > wanted.after
+ ORDER BY e.order_id, e.seq
+"""
+OWNED = "SELECT id, seq, status FROM orders WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR owner = $2)"
+HEADS = "SELECT id, seq FROM orders WHERE id = ANY($1::uuid[])"
+UNFINISHED_OF_OWNER = """
+SELECT id, seq FROM orders
+ WHERE owner = $1 AND status IN ('pending', 'routing', 'building', 'submitted') ORDER BY created_at, id LIMIT $2
+"""
+CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
+NOW = "SELECT now()"
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where an order stands: the number of its last event, and its status."""
+
+    seq: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """Where a page of the list ends: the next one goes on below it."""
+
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    status: Status | None = None
+    token_in: str | None = None
+    token_out: str | None = None
+    dex: str | None = None
+
+
+def order_from(row: asyncpg.Record) -> Order:
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    for name in ("amount_in", "min_amount_out", "floor_out", "amount_out"):
+        if values[name] is not None:
+            values[name] = int(values[name])
+    if values["venues"] is not None:
+        values["venues"] = tuple(values["venues"])
+    if values["swap"] is not None:
+        values["swap"] = orjson.loads(values["swap"])
+    return Order(**values)
+
+
+def event_from(row: asyncpg.Record) -> OrderEvent:
+    return OrderEvent(
+        order_id=row["order_id"],
+        seq=row["seq"],
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        at=row["at"],
+        details=orjson.loads(row["details"]) if row["details"] else {},
+    )
+
+
+class OrderReader:
+    """Questions to the book. `owner=None` asks for anybody's order: only the engine itself may."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def order(self, order_id: UUID, owner: str | None) -> Order | None:
+        rows = await fetch(self._pool, ONE_ORDER, order_id, owner)
+        return order_from(rows[0]) if rows else None
+
+    async def log(self, order_id: UUID, after: int = 0) -> list[OrderEvent]:
+        return [event_from(row) for row in await fetch(self._pool, LOG, order_id, after)]
+
+    async def logs(self, after: Mapping[UUID, int]) -> list[OrderEvent]:
+        """What each of these orders has to tell beyond the number given for it, order by order."""
+        rows = await fetch(self._pool, LOGS, list(after), list(after.values()))
+        return [event_from(row) for row in rows]
+
+    async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
+        """Those of these orders that this owner has, with where each one stands."""
+        rows = await fetch(self._pool, OWNED, list(ids), owner)
+        return {row["id"]: LogHead(row["seq"], Status(row["status"])) for row in rows}
+
+    async def heads(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        return {row["id"]: row["seq"] for row in await fetch(self._pool, HEADS, list(ids))}
+
+    async def alive(self, owner: str, most: int) -> list[UUID]:
+        return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, most)]
+
+    async def created_since(self, owner: str, since: datetime, most: int) -> list[tuple[UUID, datetime]]:
+        return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, most)]
+
+    async def revision(self) -> str | None:
+        """Which migration the database has reached; None: it has seen none."""
+        try:
+            return (await fetch(self._pool, "SELECT version_num FROM alembic_version"))[0]["version_num"]  # type: ignore[no-any-return]
+        except (asyncpg.UndefinedTableError, IndexError):
+            return None
+
+    async def now(self) -> datetime:
+        rows = await fetch(self._pool, NOW)
+        return rows[0]["now"]  # type: ignore[no-any-return]
+
+    async def page(self, owner: str, where: Filter, below: PageKey | None, limit: int) -> list[Order]:
+        """Newest first. One order more than `limit` would have to exist for there to be a next page."""
+        conditions, values = ["owner = $1"], [owner, limit]
+        for column in ("status", "token_in", "token_out", "dex"):
+            if (wanted := getattr(where, column)) is not None:
+                values.append(wanted)
+                conditions.append(f"{column} = ${len(values)}")
+        if below is not None:
+            values += [below.created_at, below.id]
+            conditions.append(f"(created_at, id) < (${len(values) - 1}, ${len(values)})")
+        rows = await fetch(
+            self._pool,
+            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {' AND '.join(conditions)}"
+            " ORDER BY created_at DESC, id DESC LIMIT $2",
+            *values,
+        )
+        return [order_from(row) for row in rows]

@@ -1,0 +1,140 @@
+"""The SQL of the book: each statement updates the row and logs the event, or does neither.
+
+Multi-row statements lock rows in the order of their keys, so that no two of them can block each other. What is asked
+of a status or an owner is put as a CASE, which no index answers: rows are found by their key, whatever the planner
+thinks of it.
+"""
+
+from app.orders.lifecycle import WORKER_LOST
+from app.orders.store.reads import ORDER_COLUMNS
+
+LOOK_AGAIN = "interval '5 seconds'"  # how long the sweeper trusts that whoever wrote a row also queued it
+
+PLACE = f"""
+WITH asked AS (
+    SELECT * FROM json_to_recordset($1) AS a(
+        id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
+        min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
+        client_order_id text, retry_of uuid, idempotency_key text, fingerprint text, request_id text)
+), placed AS (
+    INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
+                        max_price_impact_bps, venues, expires_at, client_order_id, retry_of, idempotency_key,
+                        fingerprint, request_id, status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
+           max_price_impact_bps, venues, now() + nullif(expires_in_seconds, 0) * interval '1 second',
+           client_order_id, retry_of, idempotency_key, decode(fingerprint, 'hex'), request_id,
+           'pending', 1, now(),
+           least(now() + {LOOK_AGAIN}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
+      FROM asked ORDER BY owner, idempotency_key, id
+    ON CONFLICT DO NOTHING
+    RETURNING id, created_at
+), logged AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at)
+    SELECT id, 1, 'pending', 0, created_at FROM placed
+)
+SELECT id, created_at FROM placed
+"""
+
+# What ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
+PLACED_BEFORE = """
+SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at
+  FROM json_to_recordset($1) AS a(id uuid, owner text, idempotency_key text)
+  JOIN orders o ON o.id = a.id OR (o.owner = a.owner AND o.idempotency_key = a.idempotency_key)
+"""
+
+CLAIM = f"""
+WITH free AS (
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::bool[]) AS asked(id, may_start) USING (id)
+     WHERE (lease_until IS NULL OR lease_until <= now())
+       AND CASE status WHEN 'submitted' THEN true
+                       WHEN 'pending' THEN may_start AND ready_at <= now()
+                            AND (attempt > 0 OR expires_at IS NULL OR expires_at > now()) END
+     ORDER BY id FOR UPDATE OF orders
+), claimed AS (
+    UPDATE orders o
+       SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,
+           seq = o.seq + (o.status = 'pending')::int,
+           attempt = o.attempt + (o.status = 'pending' AND o.code IS DISTINCT FROM '{WORKER_LOST}')::int,
+           claims = o.claims + (o.status = 'pending')::int,
+           fence = o.fence + 1, error = NULL, code = NULL,
+           lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
+           updated_at = now()
+      FROM free
+     WHERE o.id = free.id AND (o.lease_until IS NULL OR o.lease_until <= now())
+       AND CASE o.status WHEN 'pending' THEN true WHEN 'submitted' THEN true END
+    RETURNING o.*
+), logged AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at)
+    SELECT id, seq, status, attempt, updated_at FROM claimed WHERE status = 'routing'
+)
+SELECT {ORDER_COLUMNS} FROM claimed
+"""
+
+# An abandoned start is the sweeper's to take back; until it has, and for clocks that round, half a second.
+UNCLAIMED = """
+SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds
+  FROM orders WHERE id = ANY($1::uuid[])
+"""
+
+# An attempt that ended by itself clears the count of starts that ended with a dead worker; an order that was handed
+# back takes its own start off it, because nobody died.
+MOVE = f"""
+WITH step AS (
+    SELECT * FROM json_to_recordset($1) AS s(
+        id uuid, fence int, seq int, before text, after text, ready_in float8, details json, error text, code text,
+        floor_out numeric, swap json, tx_hash text, dex text, executed_price numeric, amount_out numeric)
+), mine AS (
+    SELECT o.id FROM orders o JOIN step s USING (id)
+     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int
+     ORDER BY o.id FOR UPDATE OF o
+), moved AS (
+    UPDATE orders o
+       SET status = s.after, seq = s.seq, error = s.error, code = s.code,
+           floor_out = coalesce(o.floor_out, s.floor_out),
+           swap = coalesce(s.swap, o.swap), tx_hash = coalesce(s.tx_hash, o.tx_hash), dex = coalesce(s.dex, o.dex),
+           executed_price = s.executed_price, amount_out = s.amount_out,
+           claims = CASE WHEN s.after = 'submitted'
+                           OR (s.after = 'pending' AND s.code IS DISTINCT FROM '{WORKER_LOST}') THEN 0
+                         WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)
+                         ELSE o.claims END,
+           lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
+                              ELSE now() + $2 * interval '1 second' END,
+           ready_at = coalesce(now() + s.ready_in * interval '1 second', o.ready_at),
+           look_at = coalesce(now() + s.ready_in * interval '1 second' + {LOOK_AGAIN},
+                              now() + $2 * interval '1 second'),
+           updated_at = now()
+      FROM step s JOIN mine USING (id)
+     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before
+       AND o.seq = s.seq - (s.after <> s.before)::int
+    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before, s.details
+), logged AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, details)
+    SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
+)
+SELECT id, attempt, updated_at FROM moved
+"""
+
+RENEW = """
+WITH held AS (
+    SELECT o.id FROM orders o JOIN json_to_recordset($1) AS r(id uuid, fence int) USING (id)
+     WHERE o.fence = r.fence AND o.lease_until IS NOT NULL ORDER BY o.id FOR UPDATE OF o
+)
+UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second'
+  FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
+"""
+
+# Which of these writes did happen, though no answer said so?
+LANDED = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
+
+CANCEL = f"""
+WITH cancelled AS (
+    UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
+           error = NULL, code = NULL, updated_at = now()
+     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END
+    RETURNING *
+), logged AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at)
+    SELECT id, seq, status, attempt, updated_at FROM cancelled
+)
+SELECT {ORDER_COLUMNS} FROM cancelled
+"""

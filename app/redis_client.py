@@ -1,0 +1,70 @@
+"""Redis: its clients, how long each waits for it, and what happens when it is down.
+
+The worker's client waits for Redis without end. The API's and the publisher's fail at once, behind a circuit breaker:
+Postgres holds every order, so a Redis that is down costs delay, never an order.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+Answer = TypeVar("Answer")
+
+REDIS_UNAVAILABLE: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+
+
+def reconnecting_pool(url: str) -> ConnectionPool:
+    """For the worker: waits for ever, because without Redis it has nothing to do. Blocking calls stay below 5 s."""
+    return ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=1,
+        socket_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.02), -1),
+        # redis-py 5 does not count a refused connection among the errors to retry.
+        retry_on_error=[RedisConnectionError, RedisTimeout, OSError],
+    )
+
+
+def fail_fast_redis(url: str) -> Redis:
+    """For the API and the announcer: fails at once; what it could not say, the book still knows."""
+    redis: Redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+    return redis
+
+
+class RedisUnavailable(Exception):
+    """Redis did not answer within its budget, or did not lately."""
+
+
+class CircuitBreaker:
+    """Lets calls through while they work; after a failure lets one through each `rest` seconds."""
+
+    def __init__(self, *, budget: float = 0.2, rest: float = 1.0) -> None:
+        self._budget = budget
+        self._rest = rest
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self._open_until
+
+    async def call(self, work: Awaitable[Answer]) -> Answer:
+        if self.is_open:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise RedisUnavailable
+        try:
+            async with asyncio.timeout(self._budget):
+                return await work
+        except REDIS_UNAVAILABLE as error:
+            self._open_until = time.monotonic() + self._rest
+            raise RedisUnavailable from error

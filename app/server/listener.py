@@ -1,0 +1,31 @@
+"""The socket that the API listens on. Imports nothing heavy: the supervisor needs this and no more of the server."""
+
+import socket
+
+from app.settings import SettingsError
+
+# Set by `engine up`, which owns the listening socket: while a dead API is replaced, connections wait in the socket's
+# backlog instead of being refused.
+LISTEN_FD_VARIABLE = "ENGINE_LISTEN_FD"
+UNREAD_MS = 30_000  # a client that has acknowledged nothing for this long is disconnected, whatever it pings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket for this address; one sentence if it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        raise SettingsError(f"HOST: {host} is not an address of this machine.") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by every connection; Linux only
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"PORT: cannot listen on {host}:{port} ({error.strerror}); choose another.") from None
+    return listener

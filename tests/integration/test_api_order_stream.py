@@ -1,0 +1,193 @@
+"""The WebSocket of one order: its close codes, slow readers, plain requests to it, and who watches."""
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection
+
+from app.api.routes import order_stream
+from app.server import server
+from app.server.listener import LISTEN_FD_VARIABLE
+from app.settings import load
+from tests.engine import Engine, eventually, read_to_end
+from tests.fakes import After, ScriptedChain, ScriptedVenue
+from tests.integration.slow_reading import given_up, long_story, small_mouthed
+
+pytestmark = pytest.mark.usefixtures("primed_line")
+
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+
+
+async def test_a_socket_for_no_order_is_closed_with_4404(engine: Engine) -> None:
+    for query in (f"orderId={UNKNOWN}", "orderId=not-an-id", "orderId=", "", "orderId=%00%ff"):
+        async with engine.socket(f"/api/orders/execute?{query}") as ws:
+            story = await read_to_end(ws)
+        assert (story.events, story.code) == ([], 4404), query
+
+
+async def test_a_socket_that_asks_for_nonsense_is_closed_with_4400(engine: Engine) -> None:
+    order = await engine.place()
+    for after in ("-1", "x", "1.5", "99999999999", "%D9%A1", "%00"):
+        async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}&after={after}") as ws:
+            story = await read_to_end(ws)
+        assert (story.events, story.code) == ([], 4400), after
+
+
+async def test_a_socket_that_is_ahead_of_a_living_order_hears_what_comes(engine: Engine) -> None:
+    order = await engine.place()
+    async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}&after=99") as ws:
+        reading = asyncio.create_task(read_to_end(ws))
+        await engine.start_worker()
+        story = await asyncio.wait_for(reading, 10)
+    assert [event["seq"] for event in story.events] == [2, 3, 4, 5]
+    assert story.code == 1000
+
+
+async def test_what_a_client_says_on_the_socket_of_an_order_changes_nothing(engine: Engine) -> None:
+    order = await engine.place()
+    async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as ws:
+        for message in ("hello", b"\0\xff", '{"op":"subscribe","orders":"all"}', "x" * 4_096):
+            await ws.send(message)
+        reading = asyncio.create_task(read_to_end(ws))
+        await engine.start_worker()
+        story = await asyncio.wait_for(reading, 10)
+    assert [event["seq"] for event in story.events] == [1, 2, 3, 4, 5]
+    assert story.code == 1000
+
+
+async def test_a_plain_get_on_the_path_of_a_socket_is_told_to_upgrade(engine: Engine) -> None:
+    order = f"/api/orders/{UNKNOWN}"
+    for path in ("/api/orders/execute", f"{order}/ws", f"{order}/status", "/api/stream"):
+        answer = await engine.http.get(path)
+        assert answer.status_code == 426, path
+        assert answer.headers["upgrade"] == "websocket"
+        assert answer.headers["connection"].lower() == "upgrade"
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "upgrade_required"
+
+
+async def heard(ws: ClientConnection) -> list[int]:
+    return [event["seq"] for event in (await read_to_end(ws)).events]
+
+
+async def test_a_slow_reader_is_closed_with_4408_and_can_take_the_story_up_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.3)
+    caplog.set_level("INFO", "engine.streams")
+    order = await long_story(engine, 4_000)
+
+    async with small_mouthed(engine, f"/api/orders/execute?orderId={order}") as ws:
+        await given_up(caplog)
+        first = await heard(ws)
+        assert ws.close_code == 4408
+    assert first == list(range(1, len(first) + 1))
+    assert 0 < len(first) < 4_000
+
+    async with engine.socket(f"/api/orders/execute?orderId={order}&after={first[-1]}") as ws:
+        reading = asyncio.create_task(heard(ws))
+        await engine.http.post(f"/api/orders/{order}/cancel")
+        assert await asyncio.wait_for(reading, 15) == list(range(first[-1] + 1, 4_002))
+
+
+async def test_who_never_reads_is_forgotten(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(order_stream, "GOODBYE_SECONDS", 0.1)
+    order = await long_story(engine, 4_000)
+
+    async def watchers() -> list[Any]:
+        return list((await engine.http.get(f"/api/orders/{order}/connections")).json()["connections"])
+
+    async def nobody() -> bool:
+        return not await watchers()
+
+    async with small_mouthed(engine, f"/api/orders/execute?orderId={order}") as ws:
+        await eventually(watchers)
+        await eventually(nobody)
+        ws.transport.abort()
+
+
+async def test_the_operator_sees_which_sockets_watch_an_order(engine: Engine) -> None:
+    order, other = [(await engine.place())["orderId"] for _ in range(2)]
+
+    async def watched_by(count: int) -> list[dict[str, Any]]:
+        async def so_many() -> bool:
+            answer = await engine.http.get(f"/api/orders/{order}/connections")
+            found.clear()
+            found.extend(answer.json()["connections"])
+            return len(found) == count
+
+        found: list[dict[str, Any]] = []
+        await eventually(so_many)
+        return found
+
+    assert await watched_by(0) == []
+    async with engine.socket(f"/api/orders/execute?orderId={order}"):
+        (first,) = await watched_by(1)
+        async with engine.socket(f"/api/orders/execute?orderId={order}"):
+            both = await watched_by(2)
+            assert both[0] == first
+            assert {one["orderId"] for one in both} == {order}
+            assert all(one["active"] for one in both)
+            assert both[0]["connectedAt"] <= both[1]["connectedAt"]
+        assert await watched_by(1) == [first]
+    assert await watched_by(0) == []
+    assert (await engine.http.get(f"/api/orders/{other}/connections")).json() == {"connections": []}
+    assert (await engine.http.get(f"/api/orders/{UNKNOWN}/connections")).status_code == 404
+
+
+async def test_an_order_that_ends_lets_its_sockets_go(engine: Engine) -> None:
+    go = asyncio.Event()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], chain=ScriptedChain())
+    order = (await engine.place())["orderId"]
+
+    async def watchers() -> list[Any]:
+        return list((await engine.http.get(f"/api/orders/{order}/connections")).json()["connections"])
+
+    async def nobody() -> bool:
+        return not await watchers()
+
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
+        await eventually(watchers)
+        go.set()
+        await read_to_end(ws)
+    await eventually(nobody)
+
+
+async def test_sockets_are_counted(engine: Engine) -> None:
+    def open_sockets(text: str) -> float:
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("engine_sockets_open"))
+
+    order = await engine.place()
+    before = open_sockets((await engine.http.get("/metrics")).text)
+    async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as ws:
+        await ws.recv()
+        assert open_sockets((await engine.http.get("/metrics")).text) == before + 1
+
+
+def test_the_api_pings_every_20_seconds_and_hears_no_long_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[uvicorn.Config] = []
+
+    class Recorded:
+        def __init__(self, config: uvicorn.Config) -> None:
+            served.append(config)
+
+        def run(self, sockets: list[socket.socket]) -> None:
+            for one in sockets:
+                one.close()
+
+    monkeypatch.setattr(server, "DrainingServer", Recorded)
+    with socket.socket() as listener:
+        monkeypatch.setenv(LISTEN_FD_VARIABLE, str(os.dup(listener.fileno())))
+        server.serve(load())
+    (config,) = served
+    assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
+    assert config.ws_max_size == 4096

@@ -1,0 +1,213 @@
+"""What can be read of orders: one, its log, its log as it happens, and the list of all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.api.routes import order_stream
+from app.api.schemas import Accepted, Answer, Event, OrderPage, OrderSnapshot
+from tests.engine import HAPPY, Engine, eventually
+from tests.fakes import After, ScriptedChain, ScriptedVenue
+
+pytestmark = pytest.mark.usefixtures("primed_line")
+
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+MINT = {
+    "SOL": "So11111111111111111111111111111111111111112",
+    "USDC": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+}
+AS_STREAM = {"Accept": "text/event-stream"}
+
+
+def is_as_documented(answer: dict[str, Any], shape: type[Answer]) -> bool:
+    """Every field that the document promises, and none that it does not name."""
+    fields = shape.model_fields.values()
+    promised = {field.alias for field in fields if field.is_required()}
+    return promised <= set(answer) <= {field.alias for field in fields}
+
+
+async def sources(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    """The events of a stream, as an EventSource hears them; a comment comes as ("", its text)."""
+    name = ""
+    async for line in response.aiter_lines():
+        if line.startswith("id: "):
+            name = line.removeprefix("id: ")
+        elif line.startswith("data: "):
+            yield name, orjson.loads(line.removeprefix("data: "))
+        elif line.startswith(":"):
+            yield "", line
+
+
+async def test_an_order_is_one_flat_object_with_its_log(engine: Engine) -> None:
+    await engine.start_worker()
+    placed = await engine.place(
+        tokenIn=MINT["SOL"], amount="1.500", slippageBps=100, clientOrderId="mine", expiresInSeconds=0
+    )
+    assert is_as_documented(placed, Accepted)
+    await engine.story(placed["orderId"])
+    order = await engine.order(placed["orderId"])
+    assert is_as_documented(order, OrderSnapshot)
+    assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "1.5")
+    assert (order["status"], order["seq"], order["attempt"]) == ("confirmed", 5, 1)
+    assert (order["slippageBps"], order["clientOrderId"], order["expiresAt"]) == (100, "mine", None)
+    assert order["wsUrl"] == placed["wsUrl"]
+    assert order["statusEndpoint"] == placed["statusEndpoint"]
+    assert order["createdAt"] == placed["createdAt"] == order["events"][0]["at"]
+    assert [event["status"] for event in order["events"]] == HAPPY
+    assert is_as_documented(order["events"][0], Event)
+    assert (await engine.http.get(f"/api/orders/{placed['orderId'].upper()}")).json() == order
+
+
+async def test_an_amount_is_exact_to_the_last_digit_it_was_written_with(engine: Engine) -> None:
+    for text in ("123456789.123456789", '"123456789.123456789"'):
+        body = f'{{"tokenIn":"SOL","tokenOut":"USDC","amount":{text}}}'
+        placed = await engine.http.post("/api/orders/execute", content=body)
+        order = await engine.http.get(placed.headers["location"])
+        assert order.json()["amount"] == "123456789.123456789"
+
+
+async def test_an_unknown_order_is_a_404(engine: Engine) -> None:
+    for path in ("", "/events"):
+        for order in (UNKNOWN, "mine"):
+            answer = await engine.http.get(f"/api/orders/{order}{path}", headers=AS_STREAM)
+            assert answer.status_code == 404
+            assert answer.json()["code"] == "unknown_order"
+
+
+async def test_a_request_keeps_the_id_it_came_with_if_that_is_one(engine: Engine) -> None:
+    given = await engine.http.get(f"/api/orders/{UNKNOWN}", headers={"x-request-id": "trace-1.a_B"})
+    assert given.headers["x-request-id"] == given.json()["requestId"] == "trace-1.a_B"
+    for unusable in ("a b", "x" * 65, "<script>", ""):
+        made = await engine.http.get("/health/live", headers={"x-request-id": unusable})
+        assert made.headers["x-request-id"] not in (unusable, "")
+
+
+async def test_the_log_of_an_order_can_be_read_from_any_event_on(engine: Engine) -> None:
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    told = (await engine.story(order)).events
+    for after in range(7):
+        answer = await engine.http.get(f"/api/orders/{order}/events", params={"after": after})
+        assert answer.json() == told[after:]
+
+
+async def test_server_sent_events_come_as_they_happen_and_end_with_the_order(engine: Engine) -> None:
+    go = asyncio.Event()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], chain=ScriptedChain())
+    order = (await engine.place())["orderId"]
+    heard: list[tuple[str, Any]] = []
+    async with asyncio.timeout(10), engine.http.stream("GET", f"/api/orders/{order}/events", headers=AS_STREAM) as live:
+        assert live.headers["content-type"].startswith("text/event-stream")
+        async for name, event in sources(live):
+            heard.append((name, event))
+            if event["status"] == "routing":
+                go.set()  # nothing more would come, had this one not come before the end
+    assert [event["status"] for _, event in heard] == HAPPY
+    assert [name for name, _ in heard] == ["1", "2", "3", "4", "5"]
+    assert [event for _, event in heard] == (await engine.order(order))["events"]
+
+
+async def test_server_sent_events_go_on_after_the_last_id_that_was_seen(engine: Engine) -> None:
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    await engine.story(order)
+    url = f"/api/orders/{order}/events"
+    for seen in range(5):
+        resumed = await engine.http.get(url, params={"after": 0}, headers=AS_STREAM | {"Last-Event-ID": str(seen)})
+        assert [line for line in resumed.text.splitlines() if line.startswith("id:")] == [
+            f"id: {seq}" for seq in range(seen + 1, 6)
+        ]
+    # An EventSource that came back after the end would do so for ever; this is how it is told not to.
+    for seen in (5, 99):
+        over = await engine.http.get(url, params={"after": seen}, headers=AS_STREAM)
+        assert (over.status_code, over.content) == (204, b"")
+
+
+async def test_a_quiet_stream_says_that_it_is_alive(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_stream, "KEEPALIVE_SECONDS", 0.05)
+    order = (await engine.place())["orderId"]
+    url = f"/api/orders/{order}/events"
+    async with asyncio.timeout(10), engine.http.stream("GET", url, params={"after": 99}, headers=AS_STREAM) as live:
+        heard = sources(live)
+        assert [await anext(heard) for _ in range(3)] == [("", ": still here")] * 3
+        await engine.http.post(f"/api/orders/{order}/cancel")
+        told = [event["status"] async for _, event in heard if isinstance(event, dict)]
+    assert told == ["cancelled"]
+
+
+async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine: Engine) -> None:
+    await engine.start_worker(
+        venues=[ScriptedVenue("raydium", [200_000_000]), ScriptedVenue("meteora", [200_000_000])], chain=ScriptedChain()
+    )
+    sell = await engine.place(venues=["meteora"])
+    buy = await engine.place(tokenIn="USDC", tokenOut="SOL", amount="20", venues=["raydium"])
+    for order in (sell, buy):
+        await engine.story(order["orderId"])
+    await engine.http.post("/api/queue/pause")
+    waiting = await engine.place(tokenIn="RAY", tokenOut="USDC")
+
+    async def listed(**query: Any) -> list[str]:
+        answer = await engine.http.get("/api/orders", params=query)
+        assert answer.status_code == 200, answer.text
+        assert is_as_documented(answer.json(), OrderPage)
+        return [order["orderId"] for order in answer.json()["orders"]]
+
+    newest, middle, oldest = waiting["orderId"], buy["orderId"], sell["orderId"]
+    assert await listed() == [newest, middle, oldest]
+    assert await listed(status="confirmed") == [middle, oldest]
+    assert await listed(status="pending") == [newest]
+    assert await listed(status="failed") == []
+    assert await listed(tokenIn="SOL") == await listed(tokenIn=MINT["SOL"]) == [oldest]
+    assert await listed(tokenOut=MINT["USDC"]) == await listed(tokenOut="USDC") == [newest, oldest]
+    assert await listed(venue="raydium") == [middle]
+    assert await listed(venue="meteora", status="confirmed", tokenIn="SOL", tokenOut="USDC") == [oldest]
+    assert await listed(limit=1) == [newest]
+    shown = (await engine.http.get("/api/orders", params={"venue": "raydium"})).json()["orders"][0]
+    snapshot = await engine.order(middle)
+    assert shown == {name: value for name, value in snapshot.items() if name in shown}
+
+
+async def test_pages_have_neither_gaps_nor_repetitions_while_orders_are_added(engine: Engine) -> None:
+    first = [(await engine.place())["orderId"] for _ in range(20)]
+    # Some of them placed at the very same moment: the id decides.
+    await engine.book.execute(
+        "UPDATE orders SET created_at = (SELECT max(created_at) FROM orders) WHERE id = ANY($1::uuid[])", first[10:]
+    )
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = (await engine.http.get("/api/orders", params=query)).json()
+        seen += [order["orderId"] for order in page["orders"]]
+        if (cursor := page["nextCursor"]) is None:
+            break
+        await engine.place()
+    assert seen == sorted(first, reverse=True)
+    assert all(newer > older for newer, older in pairwise(seen))
+
+
+async def test_a_page_that_is_exactly_full_is_the_last(engine: Engine) -> None:
+    for _ in range(3):
+        await engine.place()
+    page = (await engine.http.get("/api/orders", params={"limit": 3})).json()
+    assert len(page["orders"]) == 3
+    assert page["nextCursor"] is None
+
+
+async def test_an_order_read_while_it_moves_is_never_of_two_moments(engine: Engine) -> None:
+    await engine.start_worker()
+    orders = [(await engine.place())["orderId"] for _ in range(5)]
+
+    async def all_ended() -> bool:
+        found = await asyncio.gather(*(engine.order(order) for order in orders))
+        for order in found:
+            assert [event["seq"] for event in order["events"]] == list(range(1, order["seq"] + 1))
+            assert order["events"][-1]["status"] == order["status"]
+        return all(order["status"] == "confirmed" for order in found)
+
+    await eventually(all_ended)

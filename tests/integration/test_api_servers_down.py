@@ -1,0 +1,170 @@
+"""What callers are told while a server is away: without Redis everything goes on, without Postgres they may repeat."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import orjson
+import pytest
+
+from app.orders.events.feed import HEAL_SECONDS
+from app.orders.store.reads import OrderReader
+from app.postgres import DatabaseUnavailable
+from tests.engine import HAPPY, SELL_SOL, Engine, read_to_end, running_engine
+
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nobody listens, and nobody else will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+async def test_without_postgres_every_call_is_a_503_that_says_when_to_come_back(nobody: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+        calls = [
+            engine.http.post("/api/orders/execute", json=SELL_SOL),
+            engine.http.get("/api/orders"),
+            engine.http.get(f"/api/orders/{UNKNOWN}"),
+            engine.http.get(f"/api/orders/{UNKNOWN}/events"),
+            engine.http.get(f"/api/orders/{UNKNOWN}/events", headers={"Accept": "text/event-stream"}),
+            engine.http.get(f"/api/orders/{UNKNOWN}/connections"),
+            engine.http.post(f"/api/orders/{UNKNOWN}/cancel"),
+            engine.http.get("/api/quotes", params={"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}),
+            engine.http.get("/api/queue"),
+        ]
+        for answer in await asyncio.gather(*calls):
+            assert answer.status_code == 503, answer.request.url
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert int(answer.headers["retry-after"]) > 0
+            assert answer.json()["code"] == "database_unavailable"
+            assert answer.json()["retryable"] is True
+        (item,) = (await engine.http.post("/api/orders/batch", json={"orders": [SELL_SOL]})).json()["results"]
+        assert (item["status"], item["code"], item["retryable"]) == (503, "database_unavailable", True)
+
+
+async def test_without_postgres_probes_say_so_and_what_needs_none_works(nobody: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+        ready = await engine.http.get("/health/ready")
+        assert ready.status_code == 503
+        assert (ready.json()["postgres"], ready.json()["reasons"][0]) == ("down", "postgres is down")
+        for path in ("/health", "/health/live", "/metrics", "/docs", "/openapi.json", "/api/tokens", "/api/pools"):
+            assert (await engine.http.get(path)).status_code == 200, path
+        # What is wrong with an order is known without a database.
+        assert (await engine.http.post("/api/orders/execute", json={})).status_code == 422
+
+
+async def test_without_postgres_sockets_say_that_they_may_come_back(nobody: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+        async with engine.socket(f"/api/orders/execute?orderId={UNKNOWN}") as ws:
+            assert (await read_to_end(ws)).code == 1013
+        async with engine.socket("/api/stream") as ws:
+            for orders in ([UNKNOWN], "all"):
+                await ws.send(orjson.dumps({"op": "subscribe", "orders": orders}).decode())
+                frame = orjson.loads(await asyncio.wait_for(ws.recv(), 5))
+                assert (frame["type"], frame["code"]) == ("error", "database_unavailable")
+
+
+async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_down(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn.rpartition("/")[0] + "/there_is_none", redis_dsn) as engine:
+        ready = await engine.http.get("/health/ready")
+        assert (ready.status_code, ready.json()["postgres"]) == (503, "down")
+        assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 503
+
+
+async def test_without_redis_orders_are_accepted_at_once_and_are_on_disk(postgres_dsn: str, nobody: str) -> None:
+    async with running_engine(postgres_dsn, f"redis://{nobody}") as engine:
+        began = time.monotonic()
+        placed = [await engine.place(key="once") for _ in range(3)] + [await engine.place() for _ in range(3)]
+        assert time.monotonic() - began < 2
+        assert placed[0]["startsInMs"] is None
+        assert await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'pending'") == 4
+        assert len({order["orderId"] for order in placed}) == 4
+        ready = (await engine.http.get("/health")).json()
+        assert (ready["status"], ready["redis"], ready["workers"]) == ("ok", "down", None)
+        assert (await engine.http.get("/health/ready")).status_code == 200
+        for method, path in (("GET", "/api/queue"), ("POST", "/api/queue/pause"), ("POST", "/api/queue/resume")):
+            answer = await engine.http.request(method, path)
+            assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
+        answer = await engine.http.get(f"/api/orders/{placed[0]['orderId']}/connections")
+        assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
+
+
+async def test_a_redis_that_hangs_holds_nobody_up(postgres_dsn: str) -> None:
+    """It takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with running_engine(postgres_dsn, f"redis://127.0.0.1:{silent.getsockname()[1]}") as engine:
+            began = time.monotonic()
+            order = await engine.place()
+            assert time.monotonic() - began < 1
+            assert (await engine.order(order["orderId"]))["status"] == "pending"
+
+
+async def test_without_redis_streams_go_on_from_the_book(postgres_dsn: str, redis_dsn: str, nobody: str) -> None:
+    async with (
+        running_engine(postgres_dsn, redis_dsn) as engine,
+        running_engine(postgres_dsn, f"redis://{nobody}") as deaf,
+    ):
+        order = (await deaf.place())["orderId"]
+
+        async def events() -> list[str]:
+            text = (await deaf.http.get(f"/api/orders/{order}/events", headers={"Accept": "text/event-stream"})).text
+            return [orjson.loads(line[6:])["status"] for line in text.splitlines() if line.startswith("data: ")]
+
+        async with deaf.socket("/api/stream") as ws:
+            await ws.send('{"op":"subscribe","orders":"all"}')
+            assert orjson.loads(await ws.recv())["type"] == "subscribed"
+            listeners = asyncio.gather(deaf.story(order), events())
+            later = await engine.place()
+            await engine.start_worker()
+            story, sourced = await asyncio.wait_for(listeners, 12)
+            heard: list[tuple[str, int]] = []
+            while len(heard) < 10:
+                event = orjson.loads(await asyncio.wait_for(ws.recv(), 5))
+                heard.append((event["orderId"], event["seq"]))
+        assert story.statuses == sourced == HAPPY
+        assert story.code == 1000
+        for one in (order, later["orderId"]):
+            assert [seq for name, seq in heard if name == one] == [1, 2, 3, 4, 5]
+
+
+async def test_a_subscription_that_failed_leaves_the_streams_of_all_others_alive(
+    postgres_dsn: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_engine(postgres_dsn, f"redis://{nobody}") as engine:
+        order = (await engine.place())["orderId"]
+
+        async def away(_: OrderReader) -> datetime:
+            await asyncio.sleep(HEAL_SECONDS * 1.2)  # a round of healing passes meanwhile
+            raise DatabaseUnavailable
+
+        async with engine.socket("/api/stream") as unlucky:
+            with monkeypatch.context() as patched:
+                patched.setattr(OrderReader, "now", away)
+                await unlucky.send('{"op":"subscribe","orders":"all"}')
+                assert orjson.loads(await unlucky.recv())["code"] == "database_unavailable"
+            story = asyncio.create_task(engine.story(order, within=5))
+            await engine.http.post(f"/api/orders/{order}/cancel")
+            assert (await story).statuses == ["pending", "cancelled"]
+            await engine.book.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+            await unlucky.send('{"op":"subscribe","orders":"all"}')
+            assert orjson.loads(await unlucky.recv())["type"] == "subscribed"
+            later = (await engine.place())["orderId"]
+            assert orjson.loads(await asyncio.wait_for(unlucky.recv(), 5))["orderId"] == later
+
+
+async def test_a_socket_outlives_a_redis_that_comes_back(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
+        await ws.recv()
+        reading = asyncio.create_task(read_to_end(ws))
+        for _ in range(3):  # it subscribes anew at once
+            await engine.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
+        await engine.http.post(f"/api/orders/{order}/cancel")
+        story = await asyncio.wait_for(reading, 5)
+    assert (story.statuses, story.code) == (["cancelled"], 1000)

@@ -1,0 +1,46 @@
+"""The book's statements are planned once, for tables of any size: even on empty ones they find their rows by key."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.orders.store import statements
+from app.postgres import PLANNED_ONCE
+
+WRITES = {
+    "PLACE": "null",
+    "PLACED_BEFORE": "null",
+    "CLAIM": "null, null, null",
+    "UNCLAIMED": "null",
+    "MOVE": "null, null, null",
+    "RENEW": "null, null",
+    "LANDED": "null",
+    "CANCEL": "null, null, null",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_finds_its_rows_by_key(postgres_dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(postgres_dsn, server_settings=PLANNED_ONCE)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM orders") == 0
+        await connection.execute(f"PREPARE statement AS {getattr(statements, name)}")
+        explained = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE statement({WRITES[name]})")
+    finally:
+        await connection.close()
+
+    for scan in scans(json.loads(explained)[0]["Plan"]):
+        assert scan["Node Type"] != "Seq Scan", scan
+        if index := scan.get("Index Name"):
+            assert index in ("orders_pkey", "orders_one_per_key"), scan
+            assert "Index Cond" in scan, scan
+
+
+def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "Scan" in plan["Node Type"]:
+        yield plan
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
