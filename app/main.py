@@ -11,7 +11,7 @@ from app import metrics, preflight
 from app.access.authentication import LOOPBACK, Authenticator
 from app.access.connection_limit import ConnectionLimit
 from app.access.keys import Keyring
-from app.access.rate_limit import Limits
+from app.access.rate_limit import RateLimiter
 from app.access.tickets import Tickets
 from app.api import auth_middleware, problems
 from app.api.context import ApiContext
@@ -141,8 +141,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         queue=queue,
         feed=feed,
         presence=presence,
-        limits=Limits(redis, breaker),
-        slots=ConnectionLimit(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
+        rate_limiter=RateLimiter(redis, breaker),
+        connections=ConnectionLimit(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
         capacity=capacity,
         newest_revision=newest_revision(),
         breaker=breaker,

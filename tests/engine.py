@@ -58,7 +58,7 @@ class Engine:
     settings: Settings
     base_url: str
     http: httpx.AsyncClient
-    book: asyncpg.Pool
+    postgres: asyncpg.Pool
     redis: Redis
     workers: list[tuple[ArqWorker, asyncio.Task[None]]] = field(default_factory=list)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
@@ -101,7 +101,7 @@ class Engine:
 
     async def starts(self) -> list[float]:
         """The moments at which orders went to routing, in seconds."""
-        rows = await self.book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
+        rows = await self.postgres.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
         return [row["at"].timestamp() for row in rows]
 
 

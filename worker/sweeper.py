@@ -120,10 +120,10 @@ class Sweeper:
 
         def fill(pipe: Pipeline) -> None:
             for submitted, orders in _by_line(waiting):
-                self._queue.put(pipe, orders, submitted=submitted)
+                self._queue.enqueue(pipe, orders, submitted=submitted)
 
         answers = await pipelined(self._redis, fill) if waiting else []
-        missing = sum(added for answer in answers for added, _ in self._queue.put_answer(answer))
+        missing = sum(added for answer in answers for added, _ in self._queue.parse_enqueued(answer))
         metrics.SWEPT.labels("not queued").inc(missing)
         return missing
 

@@ -25,7 +25,7 @@ TAKE = Script(Path(__file__).parent / "rate_limit.lua")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RateLimitResult:
     granted: bool
     left: int
     full_in: float  # seconds until nothing is missing from the bucket
@@ -39,7 +39,7 @@ class _Ask:
     quota: int
 
 
-class Limits:
+class RateLimiter:
     """Redis away: a bucket in each process, so a caller may have as many times the quota as there are processes."""
 
     def __init__(self, redis: Redis, breaker: CircuitBreaker, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -47,25 +47,26 @@ class Limits:
         self._breaker = breaker
         self._now = now
         self._own: dict[str, float] = {}
-        self._trip: Batcher[_Ask, Verdict] = Batcher(self._take)
+        self._trip: Batcher[_Ask, RateLimitResult] = Batcher(self._take)
 
-    async def take(self, kind: str, who: str, cost: int, quota: int) -> Verdict:
+    async def take(self, kind: str, who: str, cost: int, quota: int) -> RateLimitResult:
         return await self._trip(_Ask(f"{BUCKET}{kind}:{who}", cost, quota))
 
-    async def _take(self, asks: list[_Ask]) -> Sequence[Verdict]:
+    async def _take(self, asks: list[_Ask]) -> Sequence[RateLimitResult]:
         keys = [ask.bucket for ask in asks]
         numbers = [number for ask in asks for number in (ask.cost, ask.quota, PERIOD_SECONDS * 1000)]
         try:
             answers = await self._breaker.call(TAKE.call(self._redis, keys, numbers))
             verdicts = [
-                Verdict(bool(granted), left, full / 1e3, enough / 1e3) for granted, left, full, enough in answers
+                RateLimitResult(bool(granted), left, full / 1e3, enough / 1e3)
+                for granted, left, full, enough in answers
             ]
         except RedisUnavailable:
             verdicts = [self._from_own(ask) for ask in asks]
         metrics.QUOTA_LEFT.observe(min(verdict.left / ask.quota for verdict, ask in zip(verdicts, asks, strict=True)))
         return verdicts
 
-    def _from_own(self, ask: _Ask) -> Verdict:
+    def _from_own(self, ask: _Ask) -> RateLimitResult:
         now = self._now()
         if len(self._own) >= MAX_BUCKETS:
             self._own = {bucket: full_at for bucket, full_at in self._own.items() if full_at > now}
@@ -75,7 +76,9 @@ class Limits:
         return verdict
 
 
-def taken(full_at: float, now: float, cost: int, quota: int, period: float = PERIOD_SECONDS) -> tuple[Verdict, float]:
+def taken(
+    full_at: float, now: float, cost: int, quota: int, period: float = PERIOD_SECONDS
+) -> tuple[RateLimitResult, float]:
     """The arithmetic of one bucket, as in `limit.lua`: the verdict, and when the bucket will be full."""
     step = period / quota
     full_at = min(max(full_at, now), now + period)
@@ -85,10 +88,10 @@ def taken(full_at: float, now: float, cost: int, quota: int, period: float = PER
     if granted:
         full_at = after
     left = math.floor((period - (full_at - now)) / step + 1e-3)
-    return Verdict(granted, left, full_at - now, enough_in), full_at
+    return RateLimitResult(granted, left, full_at - now, enough_in), full_at
 
 
-def headers(kind: str, quota: int, verdict: Verdict) -> Mapping[str, str]:
+def headers(kind: str, quota: int, verdict: RateLimitResult) -> Mapping[str, str]:
     """As in the IETF's draft on RateLimit header fields."""
     told = {
         "ratelimit-policy": f'"{kind}";q={quota};w={PERIOD_SECONDS}',

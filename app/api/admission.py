@@ -14,12 +14,12 @@ FULL_SECONDS = "10"  # when to come back to a line that is full: it moves by the
 async def admit(request: Request, caller: Caller, orders: int) -> None:
     """A `Problem` unless the caller may place so many orders now. They count even if the book is away afterwards."""
     await _within_quota(request, caller, "orders", orders)
-    match context(request).capacity.full(caller.owner, orders):
+    match context(request).capacity.reserve(caller.owner, orders):
         case "owner":
             metrics.REFUSED.labels("queue_share_full").inc()
             detail = "Too many of your orders are under way."
             raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
-        case "all":
+        case "total":
             metrics.REFUSED.labels("queue_full").inc()
             detail = "The line is full: more orders are under way than this engine takes."
             raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
@@ -36,7 +36,7 @@ async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) 
     if not quota:
         return
     whom = caller.key or (request.client.host if request.client else "unknown")
-    verdict = await ctx.limits.take(kind, whom, cost, quota)
+    verdict = await ctx.rate_limiter.take(kind, whom, cost, quota)
     told = request.scope["state"]["rate_limit"] = headers(kind, quota, verdict)  # on the answer, whatever it will be
     if not verdict.granted:
         metrics.REFUSED.labels("too_many_orders").inc()

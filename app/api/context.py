@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from app.access.authentication import Authenticator, Caller, NotAllowed
 from app.access.connection_limit import ConnectionLimit
-from app.access.rate_limit import Limits
+from app.access.rate_limit import RateLimiter
 from app.api.problems import Problem, not_allowed
 from app.dex.markets import Markets
 from app.dex.router import Router
@@ -41,8 +41,8 @@ class ApiContext:
     queue: OrderQueue
     feed: Feed
     presence: Presence
-    limits: Limits
-    slots: ConnectionLimit
+    rate_limiter: RateLimiter
+    connections: ConnectionLimit
     capacity: Capacity
     newest_revision: str | None  # the migration this code was written for
     breaker: CircuitBreaker  # one judgement of Redis for the whole process

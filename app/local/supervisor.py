@@ -52,7 +52,7 @@ def up(settings: Settings, *, reload: bool = False) -> None:
 
 class Supervisor:
     def __init__(self, settings: Settings, guard: Watchdog, listener: socket.socket, reload: bool) -> None:
-        self._settings, self._guard, self._listener, self._reload = settings, guard, listener, reload
+        self._settings, self._guard, self._subscriber, self._reload = settings, guard, listener, reload
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
         self._services: list[Service] = []
@@ -102,7 +102,7 @@ class Supervisor:
         environment = {"DATABASE_URL": postgres, "REDIS_URL": redis, "PYTHONUNBUFFERED": "1"}
         if self._settings.log_format == "auto":  # they write into a pipe, which we read out to a person
             environment["LOG_FORMAT"] = "console" if sys.stdout.isatty() else "json"
-        port = self._listener.fileno()
+        port = self._subscriber.fileno()
         self._services = [
             Service("api", self._guard, environment | {LISTEN_FD_VARIABLE: str(port)}, inherits=[port]),
             Service("worker", self._guard, environment),

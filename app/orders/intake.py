@@ -88,11 +88,11 @@ class Intake:
 
         def fill(pipe: Pipeline) -> None:
             self._publisher.add_to(pipe, pending)
-            self._queue.put(pipe, {item.order: 0 for item in pending})
+            self._queue.enqueue(pipe, {item.order: 0 for item in pending})
 
         try:
             _, queued = await self._breaker.call(pipelined(self._redis, fill))
         except RedisUnavailable:
             log.warning("accepted without Redis, the sweeper will queue", extra={"orders": len(pending)})
             return [None] * len(pending)
-        return [starts_in for _, starts_in in self._queue.put_answer(queued)]
+        return [starts_in for _, starts_in in self._queue.parse_enqueued(queued)]

@@ -31,9 +31,9 @@ def restarted(stack: Stack, name: str) -> None:
 
 def replace_guard(stack: Stack) -> None:
     """Kills the guard and returns when another keeps its watch."""
-    guard = next(pid for pid in stack.tree() if "guard.py" in command(pid))
+    guard = next(pid for pid in stack.tree() if "watchdog.py" in command(pid))
     os.kill(guard, signal.SIGKILL)
-    eventually(lambda: any(pid != guard and "guard.py" in command(pid) for pid in stack.tree()), within=3)
+    eventually(lambda: any(pid != guard and "watchdog.py" in command(pid) for pid in stack.tree()), within=3)
 
 
 def command(pid: int) -> str:

@@ -38,7 +38,7 @@ class Costs:
 
 async def holds(side: Side, orders: int, story: str = STORY) -> None:
     """So many orders, each with this story and no other."""
-    rows = await side.book.fetch(
+    rows = await side.db.fetch(
         """
         SELECT story, count(*) FROM (
             SELECT string_agg(e.status, ' ' ORDER BY e.seq) AS story

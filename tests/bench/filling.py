@@ -42,7 +42,7 @@ def has_room(premises: DataHome, orders: int) -> bool:
 
 async def fill(side: Side, owner: str, *, ended: int, waiting: int = 0) -> None:
     """What waits is put in line by the first worker that starts: to it, Redis has lost its memory."""
-    async with side.book.acquire() as connection:
+    async with side.db.acquire() as connection:
         # Foreign keys need not be looked at: what is written is right by itself.
         await connection.execute("SET session_replication_role = replica")
         for first in range(1, ended + 1, PER_STATEMENT):

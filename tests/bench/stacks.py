@@ -49,7 +49,7 @@ class Side:
 
     name: str
     commands: Mapping[str, list[str]]  # of "api" and of "worker"
-    book: asyncpg.Pool
+    db: asyncpg.Pool
     redis: Redis
     environment: dict[str, str]
     home: Path
@@ -95,12 +95,12 @@ class Side:
 
     async def empty(self) -> None:
         """No orders, and nothing left over for the database to do while somebody measures."""
-        await self.book.execute("TRUNCATE orders CASCADE")
-        if await self.book.fetchval("SELECT to_regclass('chain.transactions')"):
-            await self.book.execute("TRUNCATE chain.transactions")
+        await self.db.execute("TRUNCATE orders CASCADE")
+        if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
+            await self.db.execute("TRUNCATE chain.transactions")
         if not self.workers:  # under a running worker that would be a disaster to recover from, not a fresh start
             await self.redis.flushdb()
-        await self.book.execute("CHECKPOINT")
+        await self.db.execute("CHECKPOINT")
 
     def last_words(self, role: str) -> str:
         return "\n".join((self.home / f"{self.name}-{role}.log").read_text(errors="replace").splitlines()[-15:])

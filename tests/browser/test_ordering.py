@@ -54,8 +54,10 @@ async def test_five_at_once(desk: Desk, engine: Engine) -> None:
     await expect(desk.orders).to_have_count(5)
     for row in await desk.orders.all():
         await expect(row).to_have_attribute("data-status", "confirmed")
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 5
-    assert len({row["idempotency_key"] for row in await engine.book.fetch("SELECT idempotency_key FROM orders")}) == 5
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 5
+    assert (
+        len({row["idempotency_key"] for row in await engine.postgres.fetch("SELECT idempotency_key FROM orders")}) == 5
+    )
 
 
 async def test_an_order_placed_elsewhere_appears_by_itself(desk: Desk, engine: Engine) -> None:
@@ -81,7 +83,7 @@ async def test_an_order_whose_answer_was_lost_is_not_made_twice(desk: Desk, engi
     await desk.send()
     assert lost == 1
     await expect(desk.orders).to_have_count(1)
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 1
 
 
 async def test_the_comparison_follows_what_is_typed(desk: Desk) -> None:

@@ -73,7 +73,9 @@ async def test_the_api_is_killed_and_comes_back_without_a_gap_or_a_duplicate(
         for order_id in [*under_way, *meanwhile]:
             assert (await engine.story(order_id)).statuses == HAPPY
         # A stream looks back two seconds by itself; these are older.
-        await eventually(lambda: engine.book.fetchval("SELECT now() > max(created_at) + interval '3 s' FROM orders"))
+        await eventually(
+            lambda: engine.postgres.fetchval("SELECT now() > max(created_at) + interval '3 s' FROM orders")
+        )
         await asyncio.to_thread(api.start)
         await desk.live()
         await expect(desk.page.locator(".banner")).to_have_count(0)

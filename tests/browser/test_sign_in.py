@@ -87,7 +87,7 @@ async def test_a_key_opens_the_page_and_an_order_is_placed_with_it(guarded: Guar
         await desk.live()
         await desk.send()
         await expect(desk.orders).to_have_attribute("data-status", "confirmed")
-        assert await guarded.engine.book.fetchval("SELECT owner FROM orders") == "user"
+        assert await guarded.engine.postgres.fetchval("SELECT owner FROM orders") == "user"
         assert unkeyed == []
         assert not [url for url in addresses if guarded.user in url]
         assert any("ticket=" in url for url in addresses)

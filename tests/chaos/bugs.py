@@ -18,7 +18,7 @@ Sabotage = Mapping[str, Any]
 async def no_fence(scene: Scene, crowd: Crowd) -> Verdict:
     """Frozen while it asks for quotes, thawed when another worker has filled the order."""
     # The database's own guard of the lifecycle would refuse what this bug writes: it is taken away as well.
-    await scene.book.execute("ALTER TABLE orders DISABLE TRIGGER orders_legal_moves")
+    await scene.db.execute("ALTER TABLE orders DISABLE TRIGGER orders_legal_moves")
     try:
         frozen = scene.start("worker", {"MOCK_QUOTE_MS": "600"}, fate={"bug": "no fence"})
         await crowd.place(3)
@@ -29,12 +29,12 @@ async def no_fence(scene: Scene, crowd: Crowd) -> Verdict:
         frozen.send(signal.SIGCONT)
 
         async def written() -> bool:
-            return bool(await scene.book.fetchval("SELECT bool_or(seq > 8) FROM orders"))
+            return bool(await scene.db.fetchval("SELECT bool_or(seq > 8) FROM orders"))
 
         await eventually(written, within=10)
         return await verdict_of(scene, crowd, within=5)
     finally:
-        await scene.book.execute("ALTER TABLE orders ENABLE TRIGGER orders_legal_moves")
+        await scene.db.execute("ALTER TABLE orders ENABLE TRIGGER orders_legal_moves")
 
 
 async def publish_before_commit(scene: Scene, crowd: Crowd) -> Verdict:
@@ -79,7 +79,7 @@ async def _killed_then_healthy(scene: Scene, crowd: Crowd, fate: Sabotage, then:
 
 
 async def _count(scene: Scene, where: str, wanted: int) -> bool:
-    return int(await scene.book.fetchval(f"SELECT count(*) FROM orders WHERE {where}")) == wanted
+    return int(await scene.db.fetchval(f"SELECT count(*) FROM orders WHERE {where}")) == wanted
 
 
 Bug = Callable[[Scene, Crowd], Awaitable[Verdict]]

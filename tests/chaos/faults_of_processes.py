@@ -25,7 +25,7 @@ EVERY_POINT: tuple[Point, ...] = (
 async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
     """Wait for every story to end, then ask the oracle."""
     await crowd.finish(within)
-    return await judge(scene.book, accepted=crowd.accepted, seen=crowd.seen)
+    return await judge(scene.db, accepted=crowd.accepted, seen=crowd.seen)
 
 
 async def killed_at_every_point(
@@ -81,17 +81,17 @@ async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) ->
 
     async def several_in_hand() -> bool:
         held = "SELECT count(*) FROM orders WHERE lease_until > now() AND status IN ('routing', 'submitted')"
-        return int(await scene.book.fetchval(held)) >= min(orders, 8)
+        return int(await scene.db.fetchval(held)) >= min(orders, 8)
 
     await eventually(several_in_hand)
     frozen.send(signal.SIGSTOP)
     scene.start("worker")
 
     async def taken_over() -> bool:
-        return bool(await scene.book.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
+        return bool(await scene.db.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
 
     await eventually(taken_over, within=30)
-    before = await scene.book.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    before = await scene.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
     frozen.send(signal.SIGCONT)
 
     async def noticed() -> bool:
@@ -100,7 +100,7 @@ async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) ->
     await eventually(noticed)
     frozen.send(signal.SIGTERM)
     code = await frozen.gone()
-    after = await scene.book.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    after = await scene.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
     stale = sum(one != other for one, other in zip(before, after, strict=True))
     refused = frozen.log.read_bytes().count(b"somebody else has the order now")
     verdict = await verdict_of(scene, crowd)
@@ -125,7 +125,7 @@ async def api_killed_before_queueing(scene: Scene, rng: random.Random, *, repeat
         await healthy.kill()
     scene.start("api")
     verdict = await verdict_of(scene, crowd)
-    executed = await scene.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
+    executed = await scene.db.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
     return (
         f"{repeats} times: {executed} executed, {verdict.duplicates} duplicates",
         verdict.clean and executed == repeats,
@@ -151,7 +151,7 @@ async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) 
     for _ in range(2):
         scene.start("worker", {"MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "200"})
     verdict = await verdict_of(scene, crowd)
-    sends = await scene.book.fetchval("SELECT count(*) FROM chain.transactions")
+    sends = await scene.db.fetchval("SELECT count(*) FROM chain.transactions")
     return f"{orders} orders: {sends - orders} extra fills", verdict.clean and sends == orders
 
 
@@ -174,7 +174,7 @@ async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> t
 
     await eventually(ended, within=180)
     verdict = await verdict_of(scene, crowd)
-    status = {str(row["id"]): row["status"] for row in await scene.book.fetch("SELECT id, status FROM orders")}
+    status = {str(row["id"]): row["status"] for row in await scene.db.fetch("SELECT id, status FROM orders")}
     harmed = sum(state != "confirmed" for order, state in status.items() if order != poison)
     return (
         f"{status[poison]} after {deaths} dead workers; {harmed} of {others} others harmed",
@@ -196,7 +196,7 @@ async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tupl
         if not verdict.clean:
             return str(verdict), False
         spans.append(
-            await scene.book.fetchval(
+            await scene.db.fetchval(
                 "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY updated_at - created_at) FROM orders"
             )
         )
@@ -225,7 +225,7 @@ async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> t
             workers[n] = replacement
     await loading
     verdict = await verdict_of(scene, crowd)
-    lost_workers = await scene.book.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
+    lost_workers = await scene.db.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
     return (
         f"{orders} orders, {len(codes)} restarts: {crowd.errors - errors} client errors, {lost_workers} handed back, "
         f"{verdict.lost} lost, exit codes {sorted(set(codes))}",
@@ -247,11 +247,11 @@ async def _says(process: Process, words: bytes) -> None:
 
 async def _all_ended(scene: Scene) -> bool:
     alive = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
-    return int(await scene.book.fetchval(alive)) == 0
+    return int(await scene.db.fetchval(alive)) == 0
 
 
 async def _recovery_p99(scene: Scene) -> float:
-    rows = await scene.book.fetch(
+    rows = await scene.db.fetch(
         "SELECT order_id, status, at, details->>'code' AS code FROM order_events ORDER BY order_id, seq"
     )
     waits, last_step = [], None

@@ -118,11 +118,11 @@ async def flushed_during_back_off(scene: Scene, rng: random.Random, *, orders: i
     await crowd.place(orders)
 
     async with asyncio.timeout(20):
-        while not await scene.book.fetchval("SELECT count(*) FROM orders WHERE status = 'pending' AND attempt > 0"):
+        while not await scene.db.fetchval("SELECT count(*) FROM orders WHERE status = 'pending' AND attempt > 0"):
             await asyncio.sleep(0.05)
     await scene.redis.flushall()
     verdict = await verdict_of(scene, crowd, within=60)
-    early = await scene.book.fetchval(
+    early = await scene.db.fetchval(
         """SELECT count(*) FROM order_events w JOIN order_events r USING (order_id)
             WHERE r.seq = w.seq + 1 AND r.status = 'routing'
               AND r.at < w.at + (w.details->>'retryInMs')::int * interval '1 millisecond'"""
@@ -158,7 +158,7 @@ async def stopped_while_redis_is_away(scene: Scene, rng: random.Random, *, order
     await crowd.place(orders)
 
     async def all_submitted() -> bool:
-        return bool(await scene.book.fetchval("SELECT bool_and(status = 'submitted') FROM orders"))
+        return bool(await scene.db.fetchval("SELECT bool_and(status = 'submitted') FROM orders"))
 
     await eventually(all_submitted)
     scene.to_redis.set(Weather.GONE)
@@ -187,7 +187,7 @@ async def answer_lost_on_the_way_to_the_client(scene: Scene, rng: random.Random,
             between.cut_before_answer_to(lambda chunk: chunk.startswith(b"POST"))
             await crowd.place(1)
         verdict = await verdict_of(scene, crowd)
-        made = await scene.book.fetchval("SELECT count(*) FROM orders")
+        made = await scene.db.fetchval("SELECT count(*) FROM orders")
     finally:
         await between.stop()
     return (

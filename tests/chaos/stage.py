@@ -75,7 +75,7 @@ class Scene:
     to_postgres: Proxy
     to_chain: Proxy
     to_redis: Proxy
-    book: asyncpg.Pool
+    db: asyncpg.Pool
     redis: Redis
     settings: dict[str, str]
     listener: socket.socket
@@ -132,9 +132,9 @@ class Scene:
             proxy.reset()
             proxy.throttle(0)
         await self.redis.flushall()
-        await self.book.execute("TRUNCATE orders CASCADE")
-        if await self.book.fetchval("SELECT to_regclass('chain.transactions')"):
-            await self.book.execute("TRUNCATE chain.transactions")
+        await self.db.execute("TRUNCATE orders CASCADE")
+        if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
+            await self.db.execute("TRUNCATE chain.transactions")
 
     async def kill_redis(self) -> None:
         self.redis_server.process.kill()
@@ -157,8 +157,8 @@ class Scene:
         self.postgres = servers.start_postgres(self._premises(), self.guard)
         await servers.answers(self.postgres)
         self.to_postgres.target = self.to_chain.target = self.postgres.port
-        self.book.terminate()
-        self.book = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
+        self.db.terminate()
+        self.db = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
 
     def _premises(self) -> Any:
         return prepare(self.home, durable=True)
@@ -191,7 +191,7 @@ async def scene(**settings: str) -> AsyncIterator[Scene]:
             "MOCK_EXECUTION_MS_MAX": "0",
             "LOG_FORMAT": "json",
         }
-        book = await asyncpg.create_pool(postgres.url, min_size=0, max_size=4)
+        db = await asyncpg.create_pool(postgres.url, min_size=0, max_size=4)
         made = Scene(
             home=home,
             guard=guard,
@@ -200,7 +200,7 @@ async def scene(**settings: str) -> AsyncIterator[Scene]:
             to_postgres=proxies[0],
             to_chain=proxies[1],
             to_redis=proxies[2],
-            book=book,
+            db=db,
             redis=Redis.from_url(valkey.url),
             settings=chosen | settings,
             listener=listener,
@@ -210,7 +210,7 @@ async def scene(**settings: str) -> AsyncIterator[Scene]:
         finally:
             await made.end_processes()
             await made.redis.aclose()
-            made.book.terminate()
+            made.db.terminate()
             for proxy in proxies:
                 await proxy.stop()
     finally:

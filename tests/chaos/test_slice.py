@@ -80,4 +80,4 @@ async def test_an_order_whose_worker_was_killed_goes_on_within_ten_seconds(stage
     assert verdict.clean, verdict
     # Its third event is the last of the dead worker, its fifth the next start.
     span = "SELECT max(at) FILTER (WHERE seq = 5) - max(at) FILTER (WHERE seq = 3) FROM order_events"
-    assert (await stage.book.fetchval(span)).total_seconds() < 10
+    assert (await stage.db.fetchval(span)).total_seconds() < 10

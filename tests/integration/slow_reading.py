@@ -27,14 +27,14 @@ async def small_mouthed(engine: Engine, path: str) -> AsyncIterator[ClientConnec
 async def long_story(engine: Engine, events: int) -> str:
     """An order that has had much trouble."""
     order: str = (await engine.place())["orderId"]
-    await engine.book.execute(
+    await engine.postgres.execute(
         """INSERT INTO order_events (order_id, seq, status, attempt, at, details)
            SELECT $1, n, 'routing', 1, now(), json_build_object('noise', repeat('x', 1500))
              FROM generate_series(2, $2::int) n""",
         order,
         events,
     )
-    await engine.book.execute("UPDATE orders SET seq = $2 WHERE id = $1", order, events)
+    await engine.postgres.execute("UPDATE orders SET seq = $2 WHERE id = $1", order, events)
     await engine.redis.delete(BACKLOG + order)
     return order
 

@@ -7,7 +7,7 @@ import pytest
 from app.api.problems import ProblemDocument
 from tests.engine import SELL_SOL, Engine
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 
 async def batch(engine: Engine, *items: Any) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ async def batch(engine: Engine, *items: Any) -> list[dict[str, Any]]:
 
 
 async def count(engine: Engine) -> int:
-    return int(await engine.book.fetchval("SELECT count(*) FROM orders"))
+    return int(await engine.postgres.fetchval("SELECT count(*) FROM orders"))
 
 
 async def test_bad_orders_are_refused_in_their_places_and_good_ones_placed(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from app.dex.errors import DexError
 from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 

@@ -10,7 +10,7 @@ from app.dex.quotes import Quote, QuoteRequest
 from tests.engine import HAPPY, Engine, Story, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 MARKETS = Markets.load()
 SELLING = QuoteRequest(MARKETS.token("SOL"), MARKETS.token("USDC"), 1_500_000_000)
@@ -93,7 +93,7 @@ async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_str
     assert story.events[-1]["code"] == "expired"
     order = await engine.order(hasty["orderId"])
     assert (order["status"], order["code"], order["attempt"]) == ("failed", "expired", 0)
-    late = await engine.book.fetchval("SELECT updated_at - expires_at FROM orders WHERE status = 'failed'")
+    late = await engine.postgres.fetchval("SELECT updated_at - expires_at FROM orders WHERE status = 'failed'")
     assert 0 <= late.total_seconds() < 2.5
 
     await engine.http.post("/api/queue/resume")
@@ -106,7 +106,7 @@ async def test_an_order_expires_after_five_minutes_unless_it_says_otherwise(engi
     expiries: list[tuple[dict[str, Any], int]] = [({}, 300), ({"expiresInSeconds": 60}, 60)]
     for asked, seconds in expiries:
         order = (await engine.place(**asked))["orderId"]
-        lives = await engine.book.fetchval("SELECT expires_at - created_at FROM orders WHERE id = $1", order)
+        lives = await engine.postgres.fetchval("SELECT expires_at - created_at FROM orders WHERE id = $1", order)
         assert lives.total_seconds() == seconds
         assert (await engine.order(order))["expiresAt"] is not None
 
@@ -120,10 +120,10 @@ async def test_an_order_that_was_started_in_time_may_take_its_time(engine: Engin
         return bool((await engine.order(order))["status"] == "routing")
 
     await eventually(routing)
-    await engine.book.execute("UPDATE orders SET expires_at = now(), look_at = '-infinity'")
+    await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = '-infinity'")
 
     async def looked_at() -> bool:
-        return bool(await engine.book.fetchval("SELECT look_at > now() FROM orders"))
+        return bool(await engine.postgres.fetchval("SELECT look_at > now() FROM orders"))
 
     await eventually(looked_at)
     answered.set()

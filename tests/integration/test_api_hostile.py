@@ -154,7 +154,7 @@ async def test_every_body_that_is_no_order_is_refused_and_makes_none(engine: Eng
             assert told["code"] == "malformed_body", what
         else:
             assert [error["pointer"] for error in told["errors"]] == [pointer], what
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 0
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
 
 async def test_each_fault_of_a_body_is_pointed_at(engine: Engine) -> None:

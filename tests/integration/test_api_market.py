@@ -11,7 +11,7 @@ from app.api.routes.queue import Queue
 from app.api.schemas import Answer
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 
 def checked(answer: httpx.Response, shape: type[Answer]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ async def test_a_preview_without_a_route_says_why(engine: Engine) -> None:
     assert "dex" not in told
     assert told["error"] in ("insufficient_liquidity", "price_impact_too_high")
     assert all(quote["reason"] for quote in told["quotes"])
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 0
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
 
 async def test_the_queue_says_how_it_stands(engine: Engine) -> None:
@@ -118,11 +118,11 @@ async def test_ready_needs_a_worker_and_says_so(engine: Engine) -> None:
 
 
 async def test_a_database_that_was_not_migrated_is_not_ready(engine: Engine) -> None:
-    await engine.book.execute("UPDATE alembic_version SET version_num = 'older'")
+    await engine.postgres.execute("UPDATE alembic_version SET version_num = 'older'")
     told = checked(await engine.http.get("/health/ready"), Readiness)
     assert told["postgres"] == "not migrated"
     assert "postgres is not migrated" in told["reasons"]
-    await engine.book.execute("DROP TABLE alembic_version")
+    await engine.postgres.execute("DROP TABLE alembic_version")
     assert checked(await engine.http.get("/health/ready"), Readiness)["postgres"] == "not migrated"
 
 

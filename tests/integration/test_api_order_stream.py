@@ -17,7 +17,7 @@ from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.slow_reading import given_up, long_story, small_mouthed
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 

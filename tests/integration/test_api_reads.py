@@ -14,7 +14,7 @@ from app.api.schemas import Accepted, Answer, Event, OrderPage, OrderSnapshot
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 MINT = {
@@ -175,7 +175,7 @@ async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine:
 async def test_pages_have_neither_gaps_nor_repetitions_while_orders_are_added(engine: Engine) -> None:
     first = [(await engine.place())["orderId"] for _ in range(20)]
     # Some of them placed at the very same moment: the id decides.
-    await engine.book.execute(
+    await engine.postgres.execute(
         "UPDATE orders SET created_at = (SELECT max(created_at) FROM orders) WHERE id = ANY($1::uuid[])", first[10:]
     )
     seen: list[str] = []

@@ -83,7 +83,7 @@ async def test_without_redis_orders_are_accepted_at_once_and_are_on_disk(postgre
         placed = [await engine.place(key="once") for _ in range(3)] + [await engine.place() for _ in range(3)]
         assert time.monotonic() - began < 2
         assert placed[0]["startsInMs"] is None
-        assert await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'pending'") == 4
+        assert await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'pending'") == 4
         assert len({order["orderId"] for order in placed}) == 4
         ready = (await engine.http.get("/health")).json()
         assert (ready["status"], ready["redis"], ready["workers"]) == ("ok", "down", None)
@@ -151,7 +151,7 @@ async def test_a_subscription_that_failed_leaves_the_streams_of_all_others_alive
             story = asyncio.create_task(engine.story(order, within=5))
             await engine.http.post(f"/api/orders/{order}/cancel")
             assert (await story).statuses == ["pending", "cancelled"]
-            await engine.book.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+            await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
             await unlucky.send('{"op":"subscribe","orders":"all"}')
             assert orjson.loads(await unlucky.recv())["type"] == "subscribed"
             later = (await engine.place())["orderId"]

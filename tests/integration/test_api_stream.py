@@ -16,7 +16,7 @@ from tests.engine import HAPPY, Engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.slow_reading import given_up, long_story, small_mouthed
 
-pytestmark = pytest.mark.usefixtures("primed_line")
+pytestmark = pytest.mark.usefixtures("primed_queue")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
@@ -86,7 +86,7 @@ async def test_all_means_what_lives_now_and_whatever_comes_later(engine: Engine)
     ended = (await engine.place())["orderId"]
     await engine.story(ended)
     # Of the last two seconds also what has ended may be told.
-    await engine.book.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+    await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
     await engine.http.post("/api/queue/pause")
     living = [(await engine.place())["orderId"] for _ in range(3)]
     async with talking(engine) as client:
@@ -213,11 +213,11 @@ async def test_many_subscriptions_on_one_socket_while_orders_run(engine: Engine)
 
 async def test_a_socket_follows_a_thousand_named_orders_at_most(engine: Engine) -> None:
     await engine.place()
-    await engine.book.execute(
+    await engine.postgres.execute(
         """INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid()))).*
              FROM orders o, generate_series(1, 1000)"""
     )
-    ids = [str(row["id"]) for row in await engine.book.fetch("SELECT id FROM orders")]
+    ids = [str(row["id"]) for row in await engine.postgres.fetch("SELECT id FROM orders")]
     async with talking(engine) as client:
         for start in range(0, 1_000, 100):
             await client.subscribe(ids[start : start + 100])

@@ -126,7 +126,7 @@ async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> 
     assert (before["retryOf"], after["retryOf"]) == (None, old["orderId"])
     assert after["expiresAt"] > before["expiresAt"]
     assert before["status"] == "failed"
-    owners = await engine.book.fetch("SELECT DISTINCT owner FROM orders")
+    owners = await engine.postgres.fetch("SELECT DISTINCT owner FROM orders")
     assert [row["owner"] for row in owners] == ["local"]
 
 
@@ -153,7 +153,7 @@ async def test_only_what_failed_is_retried(engine: Engine) -> None:
     await engine.story(done)
     assert await retried(engine, done) == (409, "not_failed")
     assert await retried(engine, "01a1fcdd-4c14-773b-8d77-909b122b0037") == (404, "unknown_order")
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 2
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
 
 
 async def retried(engine: Engine, order: str) -> tuple[int, str]:
@@ -187,15 +187,15 @@ async def test_dead_letters_and_rehearsals_are_for_operators(engine: Engine, mon
             ]
         ]
 
-    monkeypatch.setattr(Authenticator, "caller", lambda *_: Caller("somebody", operator=False))
+    monkeypatch.setattr(Authenticator, "authenticate", lambda *_: Caller("somebody", operator=False))
     refused = await answers()
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "operators_only")] * 7
-    assert await engine.book.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NULL") == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NULL") == 1
 
     # An operator retries for the owner, and may look at one owner's letters only.
-    monkeypatch.setattr(Authenticator, "caller", lambda *_: Caller("ops", operator=True))
+    monkeypatch.setattr(Authenticator, "authenticate", lambda *_: Caller("ops", operator=True))
     assert await letters(engine, 0, owner="ops") == []
     assert len(await letters(engine, 1, owner="local")) == 1
     assert (await engine.http.delete("/api/dlq/clear", params={"owner": "ops"})).json()["clearedCount"] == 0
     made = (await engine.http.post(f"/api/dlq/{failed}/retry")).json()["orderId"]
-    assert await engine.book.fetchval("SELECT owner FROM orders WHERE id = $1", made) == "local"
+    assert await engine.postgres.fetchval("SELECT owner FROM orders WHERE id = $1", made) == "local"

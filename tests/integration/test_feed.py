@@ -1,4 +1,4 @@
-"""What a listener hears when the bell fails, and when an order ends at the worst moment."""
+"""What a subscriber hears when the bell fails, and when an order ends at the worst moment."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,9 +36,9 @@ class ConfirmedMeanwhile(OrderReader):
 async def test_an_order_that_ends_while_its_log_is_read_is_known_to_have_ended(engine: Engine) -> None:
     order = await engine.place()
     await engine.redis.delete(BACKLOG + order["orderId"])  # so that the book is asked
-    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.book, engine), CircuitBreaker())
-    with feed.listener(owner=None) as listener:
-        admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
+    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.postgres, engine), CircuitBreaker())
+    with feed.subscriber(owner=None) as subscriber:
+        admitted = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert admitted is not None
     assert [item.seq for item in admitted.log] == [1, 2, 3, 4, 5]
     assert admitted.ended
@@ -51,18 +51,18 @@ async def test_replaying_a_live_order_asks_the_book_nothing(engine: Engine) -> N
         async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("the book was asked")
 
-    feed = Feed(engine.redis, Mute(engine.book), CircuitBreaker())
-    with feed.listener(owner="local") as listener:
-        admitted = await feed.admit(listener, UUID(order["orderId"]), 0)
+    feed = Feed(engine.redis, Mute(engine.postgres), CircuitBreaker())
+    with feed.subscriber(owner="local") as subscriber:
+        admitted = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert admitted is not None
     assert [item.seq for item in admitted.log] == [1]
 
 
 async def test_a_backlog_of_somebody_else_is_not_shown(engine: Engine) -> None:
     order = await engine.place()
-    feed = Feed(engine.redis, OrderReader(engine.book), CircuitBreaker())
-    with feed.listener(owner="somebody else") as listener:
-        assert await feed.admit(listener, UUID(order["orderId"]), 0) is None
+    feed = Feed(engine.redis, OrderReader(engine.postgres), CircuitBreaker())
+    with feed.subscriber(owner="somebody else") as subscriber:
+        assert await feed.replay(subscriber, UUID(order["orderId"]), 0) is None
 
 
 async def test_a_backlog_with_a_hole_is_not_believed(engine: Engine) -> None:

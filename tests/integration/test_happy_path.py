@@ -104,7 +104,7 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
     await engine.story(buy["orderId"])
     swaps = {
         row["token_in"]: (row["wrap"], row["unwrap"])
-        for row in await engine.book.fetch(
+        for row in await engine.postgres.fetch(
             "SELECT token_in, swap->'swap'->>'wrapSol' AS wrap, swap->'swap'->>'unwrapSol' AS unwrap FROM orders"
         )
     }

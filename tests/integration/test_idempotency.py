@@ -9,8 +9,8 @@ async def test_fifty_racing_posts_with_one_key_make_one_order(engine: Engine) ->
     answers = await asyncio.gather(*(engine.place(key="race") for _ in range(50)))
     assert len({answer["orderId"] for answer in answers}) == 1
     assert [answer["idempotent"] for answer in answers].count(False) == 1
-    assert await engine.book.fetchval("SELECT count(*) FROM orders") == 1
-    assert await engine.book.fetchval("SELECT count(*) FROM order_events") == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM order_events") == 1
 
 
 async def test_the_same_key_and_body_answers_with_the_order_as_it_is_now(engine: Engine) -> None:

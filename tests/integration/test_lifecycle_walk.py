@@ -45,7 +45,7 @@ class Model:
 class Walk:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.book = OrderStore(pool, lease_seconds=60)
+        self.postgres = OrderStore(pool, lease_seconds=60)
         self.orphans = SweepStore(pool)
         self.model = Model()
         self.order: Order | None = None  # as its present owner knows it
@@ -53,7 +53,7 @@ class Walk:
         self.id = new_order_id()
 
     async def place(self) -> None:
-        await self.book.place(
+        await self.postgres.place(
             PlaceOrder(
                 id=self.id,
                 owner="walk",
@@ -71,7 +71,7 @@ class Walk:
         model = self.model
         match step:
             case "claim":
-                claimed = await self.book.claim(self.id, may_start=True)
+                claimed = await self.postgres.claim(self.id, may_start=True)
                 if model.leased or model.status not in (Status.PENDING, Status.SUBMITTED):
                     assert isinstance(claimed, ClaimRefused)
                     return
@@ -119,12 +119,12 @@ class Walk:
                         self.model = model.to(Status.PENDING, lost_worker=True)
             case "cancel":
                 if model.status in CANCELLABLE:
-                    assert await self.book.cancel(self.id, "walk") is not None
+                    assert await self.postgres.cancel(self.id, "walk") is not None
                     self.former, self.order = self.order or self.former, None
                     self.model = model.to(Status.CANCELLED, leased=False)
                 elif model.status is not Status.CANCELLED:
                     with pytest.raises(IllegalCancel):
-                        await self.book.cancel(self.id, "walk")
+                        await self.postgres.cancel(self.id, "walk")
 
     async def is_taken(self, known: Order) -> bool:
         """Somebody has raised the fence. A lease that only lapsed is still its owner's, until somebody does."""
@@ -141,9 +141,9 @@ class Walk:
     async def step(self, known: Order, after: Status, **columns: Any) -> None:
         seq = known.seq + (after is not known.status)
         move = Move(order=self.id, fence=known.fence, seq=seq, before=known.status, after=after, **columns)
-        event = await self.book.advance(move)
+        event = await self.postgres.advance(move)
         # The same step again, as after an answer that was lost: it landed, and is not made twice.
-        assert await self.book.advance(move) == event
+        assert await self.postgres.advance(move) == event
 
     async def agree(self) -> None:
         row = await self.pool.fetchrow("SELECT *, lease_until > now() AS leased FROM orders WHERE id = $1", self.id)

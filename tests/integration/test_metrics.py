@@ -131,8 +131,8 @@ async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_queue: N
     orders = [(await engine.place())["orderId"] for _ in range(3)]
     expired, abandoned, _ = orders
     await engine.redis.flushdb()
-    await engine.book.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", UUID(expired))
-    await engine.book.execute(
+    await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", UUID(expired))
+    await engine.postgres.execute(
         """UPDATE orders SET status = 'routing', attempt = 1, claims = 1, lease_until = now() - interval '1 second',
                              look_at = now() WHERE id = $1""",
         UUID(abandoned),

@@ -25,7 +25,7 @@ def queue(engine: Engine) -> OrderQueue:
 
 
 async def put(redis: Redis, queue: OrderQueue, waited: dict[str, float]) -> None:
-    await pipelined(redis, lambda pipe: queue.put(pipe, {order: -seconds for order, seconds in waited.items()}))
+    await pipelined(redis, lambda pipe: queue.enqueue(pipe, {order: -seconds for order, seconds in waited.items()}))
 
 
 async def taken(queue: OrderQueue, *, lock_seconds: float = 60) -> list[str]:
@@ -84,16 +84,16 @@ async def test_what_stands_in_the_wrong_line_too_late_or_nowhere_is_misplaced(
 
 async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Engine, queue: OrderQueue) -> None:
     pending, submitted = [(await engine.place())["orderId"] for _ in range(2)]
-    await engine.book.execute(
+    await engine.postgres.execute(
         "UPDATE orders SET status = 'routing'; UPDATE orders SET status = 'building'; "
         "UPDATE orders SET status = 'submitted', lease_until = NULL"
     )
-    await engine.book.execute("UPDATE orders SET status = 'pending' WHERE id = $1", UUID(pending))
+    await engine.postgres.execute("UPDATE orders SET status = 'pending' WHERE id = $1", UUID(pending))
     score = await engine.redis.zscore(STARTS, pending)
     await engine.redis.zrem(STARTS, pending)
     await engine.redis.zadd(CHECKS, {pending: score or 0})  # its worker died as it told that the swap had failed
     sweeper = Sweeper(
-        orphans=SweepStore(engine.book),
+        orphans=SweepStore(engine.postgres),
         redis=engine.redis,
         queue=queue,
         publisher=EventPublisher(engine.redis, keep_seconds=60),
@@ -106,7 +106,7 @@ async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Eng
 
 async def test_an_order_that_is_in_line_for_a_check_is_not_started(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    book = OrderStore(engine.book)
+    book = OrderStore(engine.postgres)
     refused = await book.claim(UUID(order), may_start=False)
     assert isinstance(refused, ClaimRefused)
     assert refused.status is Status.PENDING
@@ -126,8 +126,8 @@ async def test_only_what_was_in_line_for_a_start_may_start(
     monkeypatch.setattr(await engine.start_worker(), "_run", note)
 
     def fill(pipe: Pipeline) -> None:
-        queue.put(pipe, {FIRST: 0}, submitted=True)
-        queue.put(pipe, {SECOND: 0})
+        queue.enqueue(pipe, {FIRST: 0}, submitted=True)
+        queue.enqueue(pipe, {SECOND: 0})
 
     await pipelined(engine.redis, fill)
 
@@ -163,11 +163,11 @@ async def test_jobs_go_back_to_the_line_that_their_ending_names(engine: Engine, 
 
 async def test_a_first_lost_worker_costs_an_order_no_place(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    before = await engine.book.fetchval(
+    before = await engine.postgres.fetchval(
         """UPDATE orders SET status = 'routing', seq = 2, attempt = 1, claims = 1, fence = 1, look_at = now(),
                   lease_until = now() - interval '1 second', ready_at = now() - interval '1 hour' RETURNING ready_at"""
     )
-    swept = await SweepStore(engine.book).sweep(10)
+    swept = await SweepStore(engine.postgres).sweep(10)
     assert [one.id for one in swept.waiting] == [UUID(order)]
-    assert await engine.book.fetchval("SELECT ready_at FROM orders") == before
+    assert await engine.postgres.fetchval("SELECT ready_at FROM orders") == before
     assert -3605 < swept.waiting[0].ready_in < -3595

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from redis.asyncio import Redis
 
-from app.access.rate_limit import Limits, taken
+from app.access.rate_limit import RateLimiter, taken
 from app.api import json_body
 from app.redis_client import CircuitBreaker
 from app.server import http_protocol
@@ -58,7 +58,7 @@ async def test_a_batch_counts_as_its_length_and_a_test_order_as_one(postgres_dsn
         assert (await engine.http.post("/test/dlq")).headers["ratelimit"].startswith('"orders";r=3')
         assert (await engine.http.post("/test/dlq/bulk")).status_code == 429
         assert (await engine.http.post("/order", json=SELL_SOL)).headers["ratelimit"].startswith('"orders";r=2')
-        assert await engine.book.fetchval("SELECT count(*) FROM orders") == 8
+        assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 8
 
 
 async def test_without_redis_each_process_counts_for_itself(postgres_dsn: str) -> None:
@@ -69,7 +69,7 @@ async def test_without_redis_each_process_counts_for_itself(postgres_dsn: str) -
 
 async def test_the_script_counts_as_the_arithmetic_does_and_many_asks_share_a_trip(redis_dsn: str) -> None:
     async with Redis.from_url(redis_dsn) as redis:
-        limits = Limits(redis, CircuitBreaker(budget=5))
+        limits = RateLimiter(redis, CircuitBreaker(budget=5))
         verdicts = await asyncio.gather(*(limits.take("orders", "a", 7, 50) for _ in range(12)))
         full_at = 0.0
         for verdict in verdicts:
@@ -95,7 +95,7 @@ async def test_a_line_that_is_full_turns_away_its_owner_and_then_everybody(postg
         assert [answer.status_code for answer in codes] in ([202, 202, 202, 429], [202, 202, 429, 429])
         assert codes[-1].json()["code"] == "queue_share_full"
         assert codes[-1].headers["retry-after"] == "10"
-        await engine.book.execute("UPDATE orders SET owner = 'somebody'")
+        await engine.postgres.execute("UPDATE orders SET owner = 'somebody'")
 
         async def has_room() -> bool:
             return (await engine.http.post(ORDER, json=SELL_SOL)).status_code == 202
@@ -110,8 +110,8 @@ async def test_a_line_that_is_full_turns_away_its_owner_and_then_everybody(postg
         full = await eventually(refused)
         assert full is not None
         assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "queue_full", "10")
-        assert await engine.book.fetchval("SELECT count(*) FROM orders") <= 6
-        await engine.book.execute("UPDATE orders SET status = 'cancelled'")
+        assert await engine.postgres.fetchval("SELECT count(*) FROM orders") <= 6
+        await engine.postgres.execute("UPDATE orders SET status = 'cancelled'")
         await eventually(has_room, within=30)  # a count that was slow is not soon made again
 
 

@@ -43,7 +43,9 @@ async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fil
 async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
     await story_of(engine, [venue], ScriptedChain())
-    rows = await engine.book.fetch("SELECT status, at, details->>'retryInMs' AS wait FROM order_events ORDER BY seq")
+    rows = await engine.postgres.fetch(
+        "SELECT status, at, details->>'retryInMs' AS wait FROM order_events ORDER BY seq"
+    )
     waited = [(b["at"] - a["at"]).total_seconds() for a, b in pairwise(rows) if a["wait"]]
     assert waited[0] >= 0.2
     assert waited[1] >= 0.4
@@ -128,7 +130,7 @@ async def test_a_send_that_was_not_answered_is_made_again_at_once_by_the_same_ow
     story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
     assert story.statuses == HAPPY
     assert len({signed.signature for signed in chain.sends}) == 1
-    assert await engine.book.fetchval("SELECT fence FROM orders") == 1
+    assert await engine.postgres.fetchval("SELECT fence FROM orders") == 1
 
 
 async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:

@@ -25,26 +25,26 @@ async def test_of_130_orders_at_most_100_start_in_any_minute_at_most_10_run_at_o
     await asyncio.gather(*(engine.place() for _ in range(130)))
 
     async def all_ended() -> bool:
-        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 130)
+        return bool(await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 130)
 
     await eventually(all_ended, within=75)
     starts = await engine.starts()
     assert len(starts) == 130
     assert most_within(starts, 60) == 100
-    ran = await engine.book.fetch(
+    ran = await engine.postgres.fetch(
         """SELECT s.at AS began, e.at AS ended FROM order_events s JOIN order_events e USING (order_id)
             WHERE s.status = 'routing' AND e.status = 'confirmed'"""
     )
     assert most_at_once([(row["began"], row["ended"]) for row in ran]) == 10
     # Waiting burnt no attempt, and everybody kept their place in line.
-    assert await engine.book.fetchval("SELECT max(attempt) FROM orders") == 1
-    late = await engine.book.fetch(
+    assert await engine.postgres.fetchval("SELECT max(attempt) FROM orders") == 1
+    late = await engine.postgres.fetch(
         """SELECT o.created_at FROM order_events e JOIN orders o ON o.id = e.order_id
             WHERE e.status = 'routing' ORDER BY e.at, o.created_at OFFSET 100"""
     )
     waited = [row["created_at"] for row in late]
     assert waited == sorted(waited)
-    assert waited[0] >= await engine.book.fetchval(
+    assert waited[0] >= await engine.postgres.fetchval(
         "SELECT created_at FROM orders ORDER BY created_at OFFSET 99 LIMIT 1"
     )
 
@@ -54,7 +54,7 @@ async def test_orders_that_wait_for_a_start_hold_no_slot_and_stay_pending(engine
     orders = [await engine.place() for _ in range(5)]
 
     async def three_confirmed() -> bool:
-        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 3)
+        return bool(await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 3)
 
     await eventually(three_confirmed)
     assert [(await engine.order(one["orderId"]))["status"] for one in orders] == ["confirmed"] * 3 + ["pending"] * 2
@@ -68,7 +68,7 @@ async def test_two_workers_share_one_limit(engine: Engine) -> None:
     await asyncio.gather(*(engine.place() for _ in range(20)))
 
     async def seven_confirmed() -> bool:
-        return bool(await engine.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 7)
+        return bool(await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 7)
 
     await eventually(seven_confirmed)
     queue = OrderQueue(engine.redis, starts_per_minute=7)

@@ -37,7 +37,7 @@ async def sweeper(engine: Engine, to_redis: Proxy) -> AsyncIterator[Sweeper]:
     login = (engine.settings.redis_dsn or "").rpartition("@")[0]
     redis = fail_fast_redis(f"{login}@127.0.0.1:{to_redis.port}/0")
     yield Sweeper(
-        orphans=SweepStore(engine.book),
+        orphans=SweepStore(engine.postgres),
         redis=redis,
         queue=OrderQueue(redis, starts_per_minute=0),
         publisher=EventPublisher(redis, keep_seconds=60),
@@ -56,7 +56,7 @@ async def test_an_order_swept_while_redis_was_away_is_queued_as_soon_as_it_is_ba
     await sweeper._round()
     order = (await engine.place())["orderId"]
     await engine.redis.zrem(STARTS, order)
-    await engine.book.execute("UPDATE orders SET look_at = now(), updated_at = now() - interval '5 minutes'")
+    await engine.postgres.execute("UPDATE orders SET look_at = now(), updated_at = now() - interval '5 minutes'")
     to_redis.set(Weather.GONE)
     await sweeper._round()  # the book now believes that somebody has looked after it, for minutes
     to_redis.set(Weather.CLEAR)
@@ -135,7 +135,7 @@ async def test_a_swap_on_its_way_is_handed_back_first_in_line_and_needs_no_start
     await engine.stop_worker(pickup)
     assert await engine.redis.zscore(CHECKS, order) is not None
     assert not await in_line(engine.redis, order)
-    row = await engine.book.fetchrow("SELECT status, lease_until FROM orders")
+    row = await engine.postgres.fetchrow("SELECT status, lease_until FROM orders")
     assert row is not None
     assert (row["status"], row["lease_until"]) == ("submitted", None)
 
@@ -156,5 +156,5 @@ async def test_an_order_that_was_handed_back_before_it_was_sent_counts_no_crash(
     events = (await engine.order(order))["events"]
     assert [event["status"] for event in events] == ["pending", "routing", "pending"]
     assert events[-1]["code"] == "worker_lost"
-    assert await engine.book.fetchval("SELECT claims FROM orders") == 0
+    assert await engine.postgres.fetchval("SELECT claims FROM orders") == 0
     assert await in_line(engine.redis, order)

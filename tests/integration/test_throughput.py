@@ -26,17 +26,17 @@ class MeasuredChain:
 
 
 async def test_fifty_who_ask_at_once_cost_one_look(engine: Engine) -> None:
-    pool = MeasuredChain(engine.book)
+    pool = MeasuredChain(engine.postgres)
     throughput = pool.throughput()
-    seen = await asyncio.gather(*(throughput.pace() for _ in range(50)))
+    seen = await asyncio.gather(*(throughput.measure() for _ in range(50)))
     assert (len(seen), pool.asked) == (50, 1)
 
 
 @pytest.mark.parametrize(("seconds", "looks"), [(0.01, 10), (0.1, 4), (1.0, 3)])
 async def test_a_look_that_takes_long_is_taken_less_often(engine: Engine, seconds: float, looks: int) -> None:
-    pool = MeasuredChain(engine.book, seconds=seconds)
+    pool = MeasuredChain(engine.postgres, seconds=seconds)
     throughput = pool.throughput()
     for _ in range(10):  # 20 s
-        await throughput.pace()
+        await throughput.measure()
         pool.clock += 2
     assert pool.asked == looks

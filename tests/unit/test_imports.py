@@ -34,7 +34,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             assert node.level == 0, "imports are absolute"
             assert node.module
             for alias in node.names:
-                # `from app.orders import book` means the module, `from app.orders.book import claim` does not.
+                # `from app.orders import book` means the module, `from app.orders.postgres import claim` does not.
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in modules() else node.module
 

@@ -66,7 +66,7 @@ def test_every_sample_that_is_shipped_is_refused() -> None:
     text = (CLONE / ".env.example").read_text()
     samples = re.findall(r"^#([A-Z_]+)=(\S+)$", text, flags=re.MULTILINE)
     samples += re.findall(r"\$\{(DB_PASSWORD):-(\w+)\}", (CLONE / "docker-compose.yml").read_text())
-    said = (CLONE / "docs" / "operating.md").read_text() + (CLONE / "app" / "production.py").read_text()
+    said = (CLONE / "docs" / "operating.md").read_text() + (CLONE / "app" / "preflight.py").read_text()
     samples += [("ALLOWED_ORIGINS", origin) for origin in re.findall(r"like `?(https://[\w.-]+)", said)]
     for name, value in samples:
         if name in HARMLESS:

@@ -56,7 +56,7 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
     try:
         order, after = order_uuid(order_id), sequence_number(socket.query_params.get("after"))
         caller = ctx.authenticator.authenticate_socket(socket, str(order))
-        ctx.slots.check(caller.owner)
+        ctx.connections.check(caller.owner)
     except ForeignOrigin:
         return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
     except DatabaseUnavailable:
@@ -70,13 +70,13 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain)
         return await socket.close(*too_many(error))
     began, telling = time.monotonic(), _Telling(socket, frames)
     with (
-        ctx.slots.taken(caller.owner),
-        ctx.feed.listener(owner=caller.owner) as listener,
-        ctx.authenticator.while_allowed(caller, listener.dismiss),
+        ctx.connections.taken(caller.owner),
+        ctx.feed.subscriber(owner=caller.owner) as subscriber,
+        ctx.authenticator.while_allowed(caller, subscriber.close),
         ctx.presence.watching(str(order)) as watcher,
     ):
         log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
-        code, reason = await _tell(telling, listener, ctx, order, after)
+        code, reason = await _tell(telling, subscriber, ctx, order, after)
     log.info(
         "socket closed",
         extra={
@@ -120,10 +120,10 @@ class _Telling:
             self.sent += 1
 
 
-async def _tell(telling: _Telling, listener: Subscriber, ctx: ApiContext, order: UUID, after: int) -> tuple[int, str]:
+async def _tell(telling: _Telling, subscriber: Subscriber, ctx: ApiContext, order: UUID, after: int) -> tuple[int, str]:
     """Tell the story to its end; the close code and the reason."""
     leaving = asyncio.ensure_future(_left(telling.socket))
-    story = asyncio.ensure_future(_story(telling, listener, ctx, order, after))
+    story = asyncio.ensure_future(_story(telling, subscriber, ctx, order, after))
     try:
         await asyncio.wait({leaving, story}, return_when=asyncio.FIRST_COMPLETED)
         return story.result() if story.done() else leaving.result()
@@ -141,17 +141,19 @@ async def _tell(telling: _Telling, listener: Subscriber, ctx: ApiContext, order:
         await asyncio.gather(leaving, story, return_exceptions=True)
 
 
-async def _story(telling: _Telling, listener: Subscriber, ctx: ApiContext, order: UUID, after: int) -> tuple[int, str]:
-    admitted = await ctx.feed.admit(listener, order, after)
+async def _story(
+    telling: _Telling, subscriber: Subscriber, ctx: ApiContext, order: UUID, after: int
+) -> tuple[int, str]:
+    admitted = await ctx.feed.replay(subscriber, order, after)
     if admitted is None:
         return UNKNOWN, "there is no such order"
     await telling.tell(admitted.log)
     if not admitted.ended:
         ended = False
         while not ended:
-            items = await ctx.feed.next(listener)
+            items = await ctx.feed.next_events(subscriber)
             await telling.tell(items)
-            telling.lag = max(telling.lag, time.monotonic() - listener.heard_at)
+            telling.lag = max(telling.lag, time.monotonic() - subscriber.received_at)
             ended = items[-1].terminal
     return DONE, "the order has ended"
 
@@ -195,7 +197,7 @@ async def events(
     if order.is_terminal and seen >= order.seq:
         return Response(status_code=204)  # tells an EventSource, which comes back after every end, to stay away
     try:
-        ctx.slots.check(caller.owner)
+        ctx.connections.check(caller.owner)
     except TooManyConnections as error:
         status = 429 if error.of_owner else 503
         headers = {"Retry-After": "10"}
@@ -211,11 +213,11 @@ async def _event_source(ctx: ApiContext, caller: Caller, order: UUID, after: int
     # Cut off without its database or with its key: whoever listens comes back with the last id, and is told.
     with (
         contextlib.suppress(DatabaseUnavailable, SubscriberClosed, TooManyConnections),
-        ctx.slots.taken(caller.owner),
-        ctx.feed.listener(owner=caller.owner) as listener,
-        ctx.authenticator.while_allowed(caller, listener.dismiss),
+        ctx.connections.taken(caller.owner),
+        ctx.feed.subscriber(owner=caller.owner) as subscriber,
+        ctx.authenticator.while_allowed(caller, subscriber.close),
     ):
-        admitted = await ctx.feed.admit(listener, order, after)
+        admitted = await ctx.feed.replay(subscriber, order, after)
         if admitted is None:
             return
         yield _as_source(admitted.log)
@@ -223,7 +225,7 @@ async def _event_source(ctx: ApiContext, caller: Caller, order: UUID, after: int
         while not ended:
             try:
                 async with asyncio.timeout(KEEPALIVE_SECONDS):
-                    items = await ctx.feed.next(listener)
+                    items = await ctx.feed.next_events(subscriber)
             except TimeoutError:
                 yield b": still here\n\n"
                 continue

@@ -67,7 +67,7 @@ async def queue(request: Request) -> Response:
     """Depth, running, starts left this minute, and how fast orders were confirmed in the last five minutes."""
     ctx = context(request)
     authenticate(request)
-    pace = await ctx.throughput.pace()
+    pace = await ctx.throughput.measure()
     try:
         depth = await ctx.breaker.call(ctx.queue.depth())
     except RedisUnavailable:

@@ -51,7 +51,7 @@ async def stream(socket: WebSocket) -> None:
     try:
         caller = ctx.authenticator.authenticate_socket(socket, STREAM)
         owner = caller.owner
-        ctx.slots.check(owner)
+        ctx.connections.check(owner)
     except ForeignOrigin:
         return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
     except DatabaseUnavailable:
@@ -62,12 +62,12 @@ async def stream(socket: WebSocket) -> None:
         return await socket.close(*too_many(error))
     began = time.monotonic()
     with (
-        ctx.slots.taken(owner),
-        ctx.feed.listener(owner=owner, most=MAX_WAITING) as listener,
-        ctx.authenticator.while_allowed(caller, listener.dismiss),
+        ctx.connections.taken(owner),
+        ctx.feed.subscriber(owner=owner, most=MAX_WAITING) as subscriber,
+        ctx.authenticator.while_allowed(caller, subscriber.close),
     ):
         log.info("stream opened", extra={"owner": owner})
-        conversation = _Conversation(socket, ctx, listener, owner)
+        conversation = _Conversation(socket, ctx, subscriber, owner)
         code, reason = await conversation.hold()
     seconds = round(time.monotonic() - began, 3)
     log.info("stream closed", extra={"owner": owner, "code": code, "sent": conversation.sent, "seconds": seconds})
@@ -77,22 +77,22 @@ async def stream(socket: WebSocket) -> None:
 class _Conversation:
     """What the client asks and what happens, told by one task, so that nothing overtakes anything."""
 
-    def __init__(self, socket: WebSocket, ctx: ApiContext, listener: Subscriber, owner: str) -> None:
+    def __init__(self, socket: WebSocket, ctx: ApiContext, subscriber: Subscriber, owner: str) -> None:
         self._socket = socket
-        self._here = ctx
-        self._listener = listener
+        self._ctx = ctx
+        self._subscriber = subscriber
         self._owner = owner
         self.sent = 0
 
     async def hold(self) -> tuple[int, str]:
         said = asyncio.ensure_future(self._socket.receive())
-        news = asyncio.ensure_future(self._here.feed.next(self._listener))
+        news = asyncio.ensure_future(self._ctx.feed.next_events(self._subscriber))
         try:
             while True:
                 await asyncio.wait({said, news}, return_when=asyncio.FIRST_COMPLETED)
                 if news.done():
                     await self._tell(news.result())
-                    news = asyncio.ensure_future(self._here.feed.next(self._listener))
+                    news = asyncio.ensure_future(self._ctx.feed.next_events(self._subscriber))
                 if said.done():
                     if (message := said.result())["type"] == "websocket.disconnect":
                         return GOING_AWAY, "gone"
@@ -102,7 +102,7 @@ class _Conversation:
                     if not news.cancelled():
                         await self._tell(news.result())
                     await self._answer(message)
-                    news = asyncio.ensure_future(self._here.feed.next(self._listener))
+                    news = asyncio.ensure_future(self._ctx.feed.next_events(self._subscriber))
                     said = asyncio.ensure_future(self._socket.receive())
         except (WebSocketDisconnect, RuntimeError):
             return GOING_AWAY, "gone"
@@ -126,14 +126,14 @@ class _Conversation:
             await self._send({"type": "error", "code": "database_unavailable", "detail": detail})
 
     async def _these(self, orders: list[UUID], after: dict[UUID, int]) -> None:
-        new = {order: after.get(order, 0) for order in orders if str(order) not in self._listener.heard}
-        if len(self._listener.heard) + len(new) > MAX_ORDERS:
+        new = {order: after.get(order, 0) for order in orders if str(order) not in self._subscriber.heard}
+        if len(self._subscriber.heard) + len(new) > MAX_ORDERS:
             raise _NotAnOp(f"one socket follows at most {MAX_ORDERS} named orders")
-        log = await self._here.feed.admit_many(self._listener, new)
+        log = await self._ctx.feed.replay_many(self._subscriber, new)
         for order in orders:
-            if str(order) not in self._listener.heard:
+            if str(order) not in self._subscriber.heard:
                 await self._send({"type": "error", "code": "unknown_order", "orderId": str(order)})
-        known = [str(order) for order in orders if str(order) in self._listener.heard]
+        known = [str(order) for order in orders if str(order) in self._subscriber.heard]
         await self._send({"type": "subscribed", "orders": known})
         await self._tell(log)
 
@@ -142,10 +142,10 @@ class _Conversation:
 
         One that was placed and ended within the two seconds before may be told too: the feed looks back that far.
         """
-        await self._here.feed.watch_owner(self._listener, self._owner)
-        alive = await self._here.reader.alive(self._owner, MAX_ORDERS)
-        wanted = {order: after.get(order, 0) for order in [*alive, *after] if str(order) not in self._listener.heard}
-        log = await self._here.feed.admit_many(self._listener, wanted)
+        await self._ctx.feed.follow_owner(self._subscriber, self._owner)
+        alive = await self._ctx.reader.unfinished(self._owner, MAX_ORDERS)
+        wanted = {order: after.get(order, 0) for order in [*alive, *after] if str(order) not in self._subscriber.heard}
+        log = await self._ctx.feed.replay_many(self._subscriber, wanted)
         await self._send({"type": "subscribed", "orders": "all"})
         await self._tell(log)
 
@@ -157,7 +157,7 @@ class _Conversation:
                 await self._socket.send_text('{"type":"event",' + item.body[1:].decode())
             self.sent += 1
             if item.terminal:
-                self._here.feed.ended(self._listener, item.order)
+                self._ctx.feed.unfollow(self._subscriber, item.order)
 
     async def _send(self, frame: dict[str, Any]) -> None:
         async with asyncio.timeout(order_stream.SEND_SECONDS):

@@ -1,4 +1,4 @@
-"""Every listener hears every event of the orders it follows: once each, in order, without a gap.
+"""Every subscriber hears every event of the orders it follows: once each, in order, without a gap.
 
 One subscription per process, fanned out. What the bell did not bring, the book does: on a gap, on an overflow,
 after a reconnect, and once a second for all that is watched, in one query, because the loss of a last message
@@ -65,91 +65,91 @@ class Feed:
         await cancel_and_wait(*self._tasks)
 
     @contextlib.contextmanager
-    def listener(self, *, owner: str | None, most: int = 256) -> Iterator[Subscriber]:
-        listener = Subscriber(owner=owner, most=most)
+    def subscriber(self, *, owner: str | None, most: int = 256) -> Iterator[Subscriber]:
+        subscriber = Subscriber(owner=owner, most=most)
         try:
-            yield listener
+            yield subscriber
         finally:
-            self.forget(listener)
+            self.forget(subscriber)
 
-    def watch(self, listener: Subscriber, order: str) -> None:
-        """From now on this listener hears of this order."""
-        self._of_order.setdefault(order, set()).add(listener)
+    def watch(self, subscriber: Subscriber, order: str) -> None:
+        """From now on this subscriber hears of this order."""
+        self._of_order.setdefault(order, set()).add(subscriber)
 
-    async def watch_owner(self, listener: Subscriber, owner: str) -> None:
-        """From now on this listener hears of every order that this owner places."""
+    async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
+        """From now on this subscriber hears of every order that this owner places."""
         if owner not in self._since:
             since = await self._reader.now()
             self._since.setdefault(owner, since)
-        self._of_owner.setdefault(owner, set()).add(listener)
+        self._of_owner.setdefault(owner, set()).add(subscriber)
 
-    def unwatch(self, listener: Subscriber, order: str) -> None:
+    def unwatch(self, subscriber: Subscriber, order: str) -> None:
         if listeners := self._of_order.get(order):
-            listeners.discard(listener)
+            listeners.discard(subscriber)
             if not listeners:
                 del self._of_order[order]
                 self._heard_at.pop(order, None)
 
-    def forget(self, listener: Subscriber) -> None:
-        for order in list(listener.heard):
-            self.unwatch(listener, order)
+    def forget(self, subscriber: Subscriber) -> None:
+        for order in list(subscriber.heard):
+            self.unwatch(subscriber, order)
         for owner, listeners in list(self._of_owner.items()):
-            listeners.discard(listener)
+            listeners.discard(subscriber)
             if not listeners:
                 del self._of_owner[owner]
                 self._since.pop(owner, None)
 
-    async def admit(self, listener: Subscriber, order: UUID, after: int) -> Replay | None:
+    async def replay(self, subscriber: Subscriber, order: UUID, after: int) -> Replay | None:
         """Follow an order from `after` on: its log so far, or None if this owner has no such order.
 
         Registers before it reads, so nothing falls between.
         """
         name = str(order)
-        listener.follow(name, after)
-        self.watch(listener, name)
+        subscriber.follow(name, after)
+        self.watch(subscriber, name)
         asked = {name: after + 1}
         with contextlib.suppress(RedisUnavailable):
-            kept = await self._breaker.call(backlog(self._redis, name, listener.owner, after))
+            kept = await self._breaker.call(backlog(self._redis, name, subscriber.owner, after))
             if kept is not None:
-                return Replay(listener.read(asked, kept), kept[-1].terminal)
-        found = (await self._reader.owned([order], listener.owner)).get(order)
+                return Replay(subscriber.read(asked, kept), kept[-1].terminal)
+        found = (await self._reader.owned([order], subscriber.owner)).get(order)
         if found is None:
-            self.unwatch(listener, name)
-            listener.ended(name)
+            self.unwatch(subscriber, name)
+            subscriber.ended(name)
             return None
-        listener.heard[name] = min(after, found.seq)
-        told = listener.read(asked, await self._from_book({name: listener.heard[name]}))
+        subscriber.heard[name] = min(after, found.seq)
+        told = subscriber.read(asked, await self._from_book({name: subscriber.heard[name]}))
         # The end may have come between the two questions: then the log knows it, and the status did not.
         return Replay(told, found.status in TERMINAL or (bool(told) and told[-1].terminal))
 
-    async def admit_many(self, listener: Subscriber, after: Mapping[UUID, int]) -> list[EventMessage]:
-        """Follow those of these orders that the listener's owner has; `listener.heard` then names them."""
-        found = await self._reader.owned(list(after), listener.owner)
+    async def replay_many(self, subscriber: Subscriber, after: Mapping[UUID, int]) -> list[EventMessage]:
+        """Follow those of these orders that the subscriber's owner has; `subscriber.heard` then names them."""
+        found = await self._reader.owned(list(after), subscriber.owner)
         asked = {}
         for order, head in found.items():
-            listener.follow(str(order), min(after[order], head.seq))
-            self.watch(listener, str(order))
-            asked[str(order)] = listener.behind[str(order)]
-        return listener.read(asked, await self._from_book({order: listener.heard[order] for order in asked}))
+            subscriber.follow(str(order), min(after[order], head.seq))
+            self.watch(subscriber, str(order))
+            asked[str(order)] = subscriber.behind[str(order)]
+        return subscriber.read(asked, await self._from_book({order: subscriber.heard[order] for order in asked}))
 
-    async def next(self, listener: Subscriber) -> list[EventMessage]:
+    async def next_events(self, subscriber: Subscriber) -> list[EventMessage]:
         """What happened to the orders followed since the last call. May be cancelled at any time."""
         while True:
-            await listener.wait()
-            if items := listener.take():
+            await subscriber.wait()
+            if items := subscriber.take():
                 return items
-            asked = dict(listener.behind)
+            asked = dict(subscriber.behind)
             try:
-                items = listener.read(asked, await self._from_book({order: listener.heard[order] for order in asked}))
+                items = subscriber.read(asked, await self._from_book({order: subscriber.heard[order] for order in asked}))
             except DatabaseUnavailable:
                 await asyncio.sleep(HEAL_SECONDS)
             if items:
                 return items
 
-    def ended(self, listener: Subscriber, order: str) -> None:
-        """This listener has been told the whole story of this order."""
-        self.unwatch(listener, order)
-        listener.ended(order)
+    def unfollow(self, subscriber: Subscriber, order: str) -> None:
+        """This subscriber has been told the whole story of this order."""
+        self.unwatch(subscriber, order)
+        subscriber.ended(order)
 
     async def _from_book(self, after: dict[str, int]) -> list[EventMessage]:
         events = await self._reader.logs({UUID(order): seq for order, seq in after.items()})
@@ -158,13 +158,13 @@ class Feed:
     def _hand_out(self, item: EventMessage) -> None:
         if listeners := self._of_order.get(item.order):
             self._heard_at[item.order] = time.monotonic()
-            for listener in listeners:
-                listener.hear(item)
+            for subscriber in listeners:
+                subscriber.hear(item)
         if owners := self._of_owner.get(item.owner):
-            for listener in owners:
-                if item.order not in listener.heard:
-                    self.watch(listener, item.order)
-                    listener.hear(item)
+            for subscriber in owners:
+                if item.order not in subscriber.heard:
+                    self.watch(subscriber, item.order)
+                    subscriber.hear(item)
 
     async def _listen(self) -> None:
         while True:
@@ -213,8 +213,8 @@ class Feed:
         for start in range(0, len(quiet), LOOKED_AT_ONCE):
             page = {UUID(order): order for order in quiet[start : start + LOOKED_AT_ONCE]}
             for order, head in (await self._reader.heads(list(page))).items():
-                for listener in self._of_order.get(page[order], ()):
-                    listener.exists(page[order], head)
+                for subscriber in self._of_order.get(page[order], ()):
+                    subscriber.exists(page[order], head)
 
     async def _placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
         """All of an owner's orders since then, page by page."""
@@ -228,13 +228,13 @@ class Feed:
 
     async def _heal_owners(self) -> None:
         for owner in list(self._of_owner):
-            if (since := self._since.get(owner)) is None:  # its last listener has left meanwhile
+            if (since := self._since.get(owner)) is None:  # its last subscriber has left meanwhile
                 continue
             placed = await self._placed_since(owner, since - timedelta(seconds=2))
             if placed and owner in self._since:
                 self._since[owner] = max(since, placed[-1][1])
             for order, _ in placed:
-                for listener in self._of_owner.get(owner, ()):
-                    if str(order) not in listener.heard:
-                        self.watch(listener, str(order))
-                        listener.exists(str(order), 1)
+                for subscriber in self._of_owner.get(owner, ()):
+                    if str(order) not in subscriber.heard:
+                        self.watch(subscriber, str(order))
+                        subscriber.exists(str(order), 1)

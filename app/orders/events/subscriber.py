@@ -20,7 +20,7 @@ class Subscriber:
         self.owner = owner
         self.heard: dict[str, int] = {}  # order → number of the last event handed over
         self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
-        self.heard_at = 0.0  # when the first of what was last taken had come in
+        self.received_at = 0.0  # when the first of what was last taken had come in
         self._first_at = 0.0
         # No deque, and no asyncio.Event, which has one: empty, it takes as much memory as all the rest here, ten
         # thousand times.
@@ -54,7 +54,7 @@ class Subscriber:
             self.behind[order] = max(seq, self.behind.get(order, 0))
             self._wake()
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """From now on, whoever waits for news gets `Dismissed` instead."""
         self._dismissed = True
         self._wake()
@@ -75,7 +75,7 @@ class Subscriber:
 
     def take(self) -> list[EventMessage]:
         items, self._ready = self._ready, []
-        self.heard_at = self._first_at if items else time.monotonic()
+        self.received_at = self._first_at if items else time.monotonic()
         return items
 
     def read(self, asked: Mapping[str, int], items: Iterable[EventMessage]) -> list[EventMessage]:

@@ -106,8 +106,8 @@ class OrderQueue:
         self._redis = redis
         self._limit = starts_per_minute
 
-    def put(self, pipe: Pipeline, orders: Mapping[str, float], *, submitted: bool = False) -> None:
-        """Queue orders, as part of a pipeline, each ready in so many seconds; see `put_answer`."""
+    def enqueue(self, pipe: Pipeline, orders: Mapping[str, float], *, submitted: bool = False) -> None:
+        """Queue orders, as part of a pipeline, each ready in so many seconds; see `parse_enqueued`."""
         mine, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
         arguments: list[Argument] = [MAX_RINGS, self._limit, WINDOW_MS]
         for order, ready_in in orders.items():
@@ -115,7 +115,7 @@ class OrderQueue:
         ENQUEUE.add_to(pipe, [mine, other, WAKEUP, WINDOW, *(job_key_prefix + order for order in orders)], arguments)
 
     @staticmethod
-    def put_answer(answer: Sequence[int]) -> list[tuple[bool, int]]:
+    def parse_enqueued(answer: Sequence[int]) -> list[tuple[bool, int]]:
         """For each order: whether it was not in line before, and in how many ms it can start."""
         return [(bool(added), starts_in) for added, starts_in in zip(answer[::2], answer[1::2], strict=True)]
 

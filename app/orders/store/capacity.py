@@ -42,14 +42,14 @@ class Capacity:
         if self._task is not None:
             await cancel_and_wait(self._task)
 
-    def full(self, owner: str, more: int) -> Literal["all", "owner"] | None:
+    def reserve(self, owner: str, count: int) -> Literal["total", "owner"] | None:
         """For whom there is no room for so many more; None: there is, and they are counted."""
-        if self._under_way + more > self._most:
-            return "all"
-        if self._crowded.get(owner, 0) + self._since[owner] + more > self._most_per_owner:
+        if self._under_way + count > self._most:
+            return "total"
+        if self._crowded.get(owner, 0) + self._since[owner] + count > self._most_per_owner:
             return "owner"
-        self._under_way += more
-        self._since[owner] += more
+        self._under_way += count
+        self._since[owner] += count
         return None
 
     async def count(self) -> None:

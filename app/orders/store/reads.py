@@ -108,8 +108,8 @@ class OrderReader:
     async def heads(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         return {row["id"]: row["seq"] for row in await fetch(self._pool, HEADS, list(ids))}
 
-    async def alive(self, owner: str, most: int) -> list[UUID]:
-        return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, most)]
+    async def unfinished(self, owner: str, limit: int) -> list[UUID]:
+        return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, limit)]
 
     async def created_since(self, owner: str, since: datetime, most: int) -> list[tuple[UUID, datetime]]:
         return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, most)]

@@ -39,7 +39,7 @@ class ThroughputMeter:
         self._fresh_until = 0.0
         self._ask: Batcher[None, Throughput] = Batcher(self._look)
 
-    async def pace(self) -> Throughput:
+    async def measure(self) -> Throughput:
         if self._seen is not None and self._now() < self._fresh_until:
             return self._seen
         return await self._ask(None)

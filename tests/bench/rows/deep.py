@@ -85,7 +85,7 @@ async def in_turns(engines: dict[str, Side], clients: Client, rounds: int) -> di
             seen.setdefault("taken from the head of the line, per order", {}).setdefault(name, []).append(figure)
     for name in (EMPTY, BOOK):
         await engines[name].redis.flushdb()
-        await engines[name].book.execute("DELETE FROM orders WHERE status = 'pending'")
+        await engines[name].db.execute("DELETE FROM orders WHERE status = 'pending'")
         engines[name].start_worker()
     for _ in range(rounds):
         for name in (EMPTY, BOOK):
@@ -145,12 +145,12 @@ async def taken(side: Side, clients: Client, *, fills: bool) -> float:
     """By a worker of ten slots that may start as many as it can; ms per order."""
     if fills:
         await place(clients, side, TAKEN + 3 * LEAD)
-    before = await side.book.fetchval(TAKEN_SO_FAR)
+    before = await side.db.fetchval(TAKEN_SO_FAR)
     side.start_worker()
-    while await side.book.fetchval(TAKEN_SO_FAR) - before < TAKEN + 2 * LEAD:
+    while await side.db.fetchval(TAKEN_SO_FAR) - before < TAKEN + 2 * LEAD:
         await asyncio.sleep(0.1)
     await side.stop_workers()
-    first, last = [await side.book.fetchval(NTH, before + n) for n in (LEAD, LEAD + TAKEN)]
+    first, last = [await side.db.fetchval(NTH, before + n) for n in (LEAD, LEAD + TAKEN)]
     return float((last - first) / TAKEN * 1000)
 
 

@@ -40,7 +40,7 @@ async def run(plan: Plan) -> Found:
                 await ended(side, plan.orders)
                 flow_costs.after(side, before, plan.orders)
                 await holds(side, plan.orders)
-                through.add(side.name, plan.orders / (await side.book.fetchval(LAST_END) - began_at))
+                through.add(side.name, plan.orders / (await side.db.fetchval(LAST_END) - began_at))
                 assert side.api
                 api_memory.add(side.name, memory_mib(side.api.pid, "VmHWM"))
                 worker_memory.add(side.name, memory_mib(side.workers[0].pid, "VmHWM"))
@@ -74,13 +74,13 @@ async def drain(side: Side, queued: int, costs: Costs, workers: int = 1) -> floa
     await ended(side, queued)
     costs.after(side, before, queued)
     await holds(side, queued)
-    return float(queued / (await side.book.fetchval(LAST_END) - await side.book.fetchval(FIRST_START)))
+    return float(queued / (await side.db.fetchval(LAST_END) - await side.db.fetchval(FIRST_START)))
 
 
 async def ended(side: Side, count: int) -> None:
     """Until so many are confirmed."""
     deadline = time.monotonic() + PATIENCE
-    while (done := await side.book.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")) < count:
+    while (done := await side.db.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")) < count:
         if time.monotonic() > deadline:
             raise NotSo(f"the {side.name} had confirmed {done} of {count} orders in {PATIENCE:.0f} s")
         await asyncio.sleep(0.1)

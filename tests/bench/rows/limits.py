@@ -37,7 +37,7 @@ async def run(plan: Plan) -> Found:
     https = {kind: TableRow(f"{BARE[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
     cost = TableRow("… which costs the load tool", "µs per request")
     async with machine(with_peer=False) as here, client() as clients:
-        await here.engine.book.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
+        await here.engine.db.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
         for _ in range(rounds):
             for number, line in inserts.items():
                 line.add(ENGINE, await asyncio.to_thread(insert_commits, here, number))

@@ -52,6 +52,6 @@ async def run(plan: Plan) -> Found:
 
 async def delays_of(side: Side, heard: list[tuple[str, int, float]]) -> list[float]:
     must(len(heard) > 0, f"nothing was heard of the {side.name}")
-    rows = await side.book.fetch(COMMITTED, list({UUID(order) for order, _, _ in heard}))
+    rows = await side.db.fetch(COMMITTED, list({UUID(order) for order, _, _ in heard}))
     committed = {(str(row["order_id"]), row["seq"]): row["at"] for row in rows}
     return [at - committed[order, seq] for order, seq, at in heard]

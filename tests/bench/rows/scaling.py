@@ -30,7 +30,7 @@ async def run(plan: Plan) -> Found:
                 began_at = await place(clients, side, plan.orders)
                 await ended(side, WARM_UP + plan.orders)
                 await holds(side, WARM_UP + plan.orders)
-                rate.add(ENGINE, plan.orders / (await side.book.fetchval(LAST_END) - began_at))
+                rate.add(ENGINE, plan.orders / (await side.db.fetchval(LAST_END) - began_at))
                 await side.stop()
                 for api in apis:
                     await side.end(api, signal.SIGTERM)

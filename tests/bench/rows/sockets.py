@@ -52,7 +52,7 @@ async def run(plan: Plan) -> Found:
                 opening.add(side.name, max(seen["seconds"] for seen in opened))
 
                 await side.end(side.api, signal.SIGKILL)
-                await side.book.execute(MOVED_ON)
+                await side.db.execute(MOVED_ON)
                 began = time.time()
                 resumed, _ = await asyncio.gather(all_of(clients, "hear", seq=RESUMED), side.start_api())
                 back.add(side.name, max(seen["at"] for seen in resumed) - began)

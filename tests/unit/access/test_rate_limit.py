@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access.connection_limit import ConnectionLimit, TooManyConnections
-from app.access.rate_limit import Verdict, headers, taken
+from app.access.rate_limit import RateLimitResult, headers, taken
 
 
 def test_a_quota_is_granted_at_once_and_then_evenly() -> None:
@@ -14,7 +14,7 @@ def test_a_quota_is_granted_at_once_and_then_evenly() -> None:
         verdict, full_at = taken(full_at, 0.0, 1, 120)
         granted += verdict.granted
     assert granted == 120
-    assert verdict == Verdict(False, 0, 60.0, 0.5)
+    assert verdict == RateLimitResult(False, 0, 60.0, 0.5)
     assert taken(full_at, 0.4, 1, 120)[0].granted is False
     assert taken(full_at, 0.5, 1, 120)[0].granted is True
     assert taken(full_at, 60.0, 120, 120)[0].granted is True
@@ -44,7 +44,7 @@ def test_no_span_of_time_sees_more_than_a_quota_and_what_refills_in_it(
 
 
 def test_the_headers_are_those_of_the_draft() -> None:
-    assert headers("orders", 120, Verdict(False, 0, 60.0, 0.4)) == {
+    assert headers("orders", 120, RateLimitResult(False, 0, 60.0, 0.4)) == {
         "ratelimit-policy": '"orders";q=120;w=60',
         "ratelimit": '"orders";r=0;t=60',
         "retry-after": "1",
