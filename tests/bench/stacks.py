@@ -176,13 +176,13 @@ async def machine(*, with_peer: bool = True, commit_times: bool = False) -> Asyn
         engine.inherits = (listener.fileno(),)
         peer = None
         if with_peer and peer_is_installed():
-            await engine.book.execute("CREATE DATABASE peer")
+            await engine.db.execute("CREATE DATABASE peer")
             peer = await _side(
                 closing, "peer", _path(postgres.url, "peer"), _path(redis.url, "1"), *shared, port=free_port()
             )
             peer.commands = {role: ["node", str(PEER / f"{role}.js")] for role in ("api", "worker")}
             peer.environment |= {"PORT": str(peer.port), "NODE_ENV": "production"}
-            await peer.book.execute(await asyncio.to_thread((PEER / "schema.sql").read_text))
+            await peer.db.execute(await asyncio.to_thread((PEER / "schema.sql").read_text))
         made = Machine(home, guard, premises, postgres, redis, engine, peer)
         yield made
 
