@@ -88,7 +88,6 @@ class Cleared(BaseModel):
 @router.get(
     "/api/dlq/failed-orders",
     summary="Failed orders that nobody has acknowledged",
-    response_model=None,
     responses={200: {"model": DeadLetters}, **problems(401, 403, 422, 503)},
 )
 async def failed_orders(
@@ -110,7 +109,6 @@ async def failed_orders(
 @router.get(
     "/api/dlq/stats",
     summary="How many orders failed, and why",
-    response_model=None,
     responses={200: {"model": DeadLetterStats}, **problems(401, 403, 422, 503)},
 )
 async def stats(request: Request, owner: Owner = None) -> Response:
@@ -130,7 +128,6 @@ async def stats(request: Request, owner: Owner = None) -> Response:
 @router.delete(
     "/api/dlq/clear",
     summary="Acknowledge all dead letters",
-    response_model=None,
     responses={200: {"model": Cleared}, **problems(401, 403, 422, 503)},
 )
 async def clear(request: Request, owner: Owner = None) -> Response:
@@ -146,7 +143,6 @@ async def clear(request: Request, owner: Owner = None) -> Response:
 @router.delete(
     "/api/dlq/clear/failed",
     summary="Acknowledge the failed orders",
-    response_model=None,
     responses={200: {"model": Cleared}, **problems(401, 403, 422, 503)},
 )
 async def clear_failed(request: Request, owner: Owner = None) -> Response:
@@ -158,7 +154,6 @@ async def clear_failed(request: Request, owner: Owner = None) -> Response:
     "/api/dlq/{order_id}/retry",
     status_code=202,
     summary="Try a failed order again, as a new one",
-    response_model=None,
     responses={
         202: {"model": Accepted, "description": "A new order, its owner's, that names the old one in `retryOf`"},
         200: {"model": Accepted, "description": "It was retried before: the order that was made then"},

@@ -36,7 +36,6 @@ class Rehearsal(BaseModel):
     "/dlq",
     status_code=202,
     summary="Place an order that fails",
-    response_model=None,
     responses={202: {"model": Accepted}, **problems(401, 403, 429, 503)},
 )
 async def one_failure(request: Request) -> Response:
@@ -49,7 +48,6 @@ async def one_failure(request: Request) -> Response:
     "/dlq/bulk",
     status_code=202,
     summary=f"Place {BULK} orders that fail",
-    response_model=None,
     responses={202: {"model": Rehearsal}, **problems(401, 403, 429, 503)},
 )
 async def many_failures(request: Request) -> Response:

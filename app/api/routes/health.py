@@ -39,16 +39,14 @@ class Liveness(Answer):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/health", summary="How the engine is", response_model=None, responses={200: {"model": Health}})
+@router.get("/health", summary="How the engine is", responses={200: {"model": Health}})
 async def health(request: Request) -> Response:
     """200 as long as this process answers; the body says how its servers are."""
     state = await _state(context(request))
     return as_json({"status": "ok" if state["ready"] else "degraded", **state})
 
 
-@router.get(
-    "/health/live", summary="Whether this process runs", response_model=None, responses={200: {"model": Liveness}}
-)
+@router.get("/health/live", summary="Whether this process runs", responses={200: {"model": Liveness}})
 async def live() -> Response:
     return as_json({"status": "ok"})
 
@@ -56,7 +54,6 @@ async def live() -> Response:
 @router.get(
     "/health/ready",
     summary="Whether orders are taken and executed",
-    response_model=None,
     responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "They are not; `reasons` says why"}},
 )
 async def ready(request: Request) -> Response:

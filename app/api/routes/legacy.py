@@ -23,7 +23,6 @@ router = SocketRouter()
     status_code=202,
     summary="Place a market order, slippage as a fraction",
     tags=[ORDER_CLIENTS],
-    response_model=None,
     responses={
         202: {"model": Accepted, "description": "Durable and on its way; open /order/{orderId} as a WebSocket"},
         200: {"model": Accepted, "description": "This key had made the order before"},
@@ -78,7 +77,6 @@ async def watch_status(socket: WebSocket, order_id: str) -> None:
     "/api/orders/{order_id}/history",
     summary="The log of an order, as a bare list",
     tags=[HISTORY_CLIENTS],
-    response_model=None,
     responses={200: {"model": list[Event]}, **problems(401, 404, 503)},
 )
 async def history(request: Request, order_id: OrderId) -> Response:

@@ -69,9 +69,7 @@ class Preview(Answer):
     error: str | None = None
 
 
-@router.get(
-    "/tokens", summary="The tokens that are traded here", response_model=None, responses={200: {"model": Tokens}}
-)
+@router.get("/tokens", summary="The tokens that are traded here", responses={200: {"model": Tokens}})
 async def tokens(request: Request) -> Response:
     """Name one by its symbol or by its mint, wherever a token is asked for."""
     return as_json(
@@ -84,7 +82,7 @@ async def tokens(request: Request) -> Response:
     )
 
 
-@router.get("/pools", summary="The pools of each venue", response_model=None, responses={200: {"model": Pools}})
+@router.get("/pools", summary="The pools of each venue", responses={200: {"model": Pools}})
 async def pools(request: Request) -> Response:
     return as_json(
         {
@@ -99,7 +97,6 @@ async def pools(request: Request) -> Response:
 @router.get(
     "/quotes",
     summary="What every venue would give now, which would win, and why",
-    response_model=None,
     responses={200: {"model": Preview}, **problems(401, 422, 503)},
 )
 async def quotes(

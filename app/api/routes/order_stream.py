@@ -169,7 +169,6 @@ async def _left(socket: WebSocket) -> tuple[int, str]:
 @router.get(
     "/{order_id}/events",
     summary="The log of an order",
-    response_model=None,
     responses={
         200: {
             "model": list[Event],

@@ -23,7 +23,6 @@ router = APIRouter(prefix="/api/orders", tags=["orders"])
 @router.get(
     "",
     summary="Your orders, newest first",
-    response_model=None,
     responses={200: {"model": OrderPage}, **problems(401, 422, 503)},
 )
 async def list_orders(
@@ -56,7 +55,6 @@ async def list_orders(
 @router.get(
     "/{order_id}",
     summary="One order, with its log",
-    response_model=None,
     responses={200: {"model": OrderSnapshot}, **problems(401, 404, 503)},
 )
 async def one_order(request: Request, order_id: OrderId) -> Response:
@@ -72,7 +70,6 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
 @router.post(
     "/{order_id}/cancel",
     summary="Withdraw an order that has not been sent",
-    response_model=None,
     responses={200: {"model": OrderView}, **problems(401, 404, 409, 429, 503)},
 )
 async def cancel(request: Request, order_id: OrderId) -> Response:

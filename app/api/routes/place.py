@@ -49,7 +49,6 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
     status_code=202,
     summary="Place a market order",
     tags=[SIDE_CLIENTS],
-    response_model=None,
     responses={
         202: {"model": Accepted, "description": "Durable and on its way"},
         200: {"model": Accepted, "description": "This key had made the order before"},
@@ -102,7 +101,6 @@ async def execute_is_a_socket(_: Request) -> Response:
 @router.post(
     "/batch",
     summary="Place up to 50 orders",
-    response_model=None,
     responses={200: {"model": BatchAnswer}, **problems(400, 401, 413, 415, 422, 429, 503)},
     openapi_extra=body(
         "Batch",

@@ -60,7 +60,6 @@ class Connections(Answer):
 @router.get(
     "/queue",
     summary="How the queue stands",
-    response_model=None,
     responses={200: {"model": Queue}, **problems(401, 503)},
 )
 async def queue(request: Request) -> Response:
@@ -91,7 +90,6 @@ async def queue(request: Request) -> Response:
 @router.post(
     "/queue/pause",
     summary="Start no more orders",
-    response_model=None,
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def pause(request: Request) -> Response:
@@ -103,7 +101,6 @@ async def pause(request: Request) -> Response:
 @router.post(
     "/queue/resume",
     summary="Start orders again",
-    response_model=None,
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def resume(request: Request) -> Response:
@@ -114,7 +111,6 @@ async def resume(request: Request) -> Response:
 @router.get(
     "/orders/{order_id}/connections",
     summary="The sockets that watch an order",
-    response_model=None,
     responses={200: {"model": Connections}, **problems(401, 403, 404, 503)},
 )
 async def connections(request: Request, order_id: OrderId) -> Response:

@@ -30,7 +30,6 @@ class Ticket(Answer):
 @router.post(
     "/tickets",
     summary="A ticket for a socket",
-    response_model=None,
     responses={200: {"model": Ticket}, **problems(400, 401, 404, 413, 415, 422, 503)},
     openapi_extra=body(
         "TicketWanted", {"stream": {"summary": "For the stream of many orders", "value": {"scope": STREAM}}}
