@@ -25,25 +25,24 @@ from app.settings import Settings, load
 from worker.arq_worker import ArqWorker
 from worker.main import worker
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
 
-# No simulated delay, no limit on requests: what is measured is the engine.
+# No simulated delays and no request limit, so that a test waits for the engine alone.
 FAST = {
     "mock_quote_ms": 0,
     "mock_execution_ms_min": 0,
     "mock_execution_ms_max": 0,
     "api_max_orders_per_min": 0,
     "retry_base_seconds": 0.2,
-    "port": 3000,
-}
+    }
 
 
 @dataclass(frozen=True)
-class Story:
-    """What one socket was told until it was closed."""
+class StreamResult:
+    """The events that one socket received, and the code it was closed with."""
 
     events: list[dict[str, Any]]
     code: int
@@ -68,17 +67,17 @@ class Engine:
     ) -> ArqWorker:
         """One more worker, on this engine's servers."""
         changed = self.settings.model_copy(update=settings)
-        pickup = await self._stack.enter_async_context(worker(changed, venues=venues, chain=chain, signals=False))
-        task = asyncio.create_task(pickup.work())
-        self.workers.append((pickup, task))
-        self._stack.push_async_callback(self.stop_worker, pickup)
-        return pickup
+        started = await self._stack.enter_async_context(worker(changed, venues=venues, chain=chain, signals=False))
+        task = asyncio.create_task(started.work())
+        self.workers.append((started, task))
+        self._stack.push_async_callback(self.stop_worker, started)
+        return started
 
-    async def stop_worker(self, pickup: ArqWorker) -> None:
-        """As SIGTERM does."""
+    async def stop_worker(self, stopping: ArqWorker) -> None:
+        """Stop it the way SIGTERM does."""
         for one, task in self.workers:
-            if one is pickup and not task.done():
-                pickup.handle_sig_wait_for_completion(signal.SIGTERM)
+            if one is stopping and not task.done():
+                stopping.handle_sig_wait_for_completion(signal.SIGTERM)
                 await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
 
     async def place(self, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -95,58 +94,58 @@ class Engine:
     def socket(self, path: str) -> "connect":
         return connect(self.base_url.replace("http", "ws") + path, proxy=None)
 
-    async def story(self, order_id: str, *, after: int = 0, within: float = 15) -> Story:
+    async def read_stream(self, order_id: str, *, after: int = 0, within: float = 15) -> StreamResult:
         async with asyncio.timeout(within), self.socket(f"/api/orders/execute?orderId={order_id}&after={after}") as ws:
             return await read_to_end(ws)
 
     async def starts(self) -> list[float]:
-        """The moments at which orders went to routing, in seconds."""
+        """The times at which orders were started (status routing), in seconds."""
         rows = await self.postgres.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
         return [row["at"].timestamp() for row in rows]
 
 
-async def read_to_end(ws: ClientConnection) -> Story:
+async def read_to_end(ws: ClientConnection) -> StreamResult:
     events = []
     with contextlib.suppress(ConnectionClosed):
         while True:
             events.append(orjson.loads(await ws.recv()))
     assert ws.close_code is not None
-    return Story(events, ws.close_code)
+    return StreamResult(events, ws.close_code)
 
 
-async def eventually(ask: Callable[[], Awaitable[Answer]], *, within: float = 10) -> Answer:
-    """The first truthy answer."""
+async def eventually(condition: Callable[[], Awaitable[Value]], *, within: float = 10) -> Value:
+    """Poll until the condition returns something truthy, and return that."""
     deadline = time.monotonic() + within
-    while not (answer := await ask()):
+    while not (value := await condition()):
         assert time.monotonic() < deadline, f"not within {within} s"
         await asyncio.sleep(0.01)
-    return answer
+    return value
 
 
-def most_within(moments: Sequence[float], seconds: float) -> int:
+def max_in_window(moments: Sequence[float], seconds: float) -> int:
     """The largest number of moments in any window of that length."""
-    most = first = 0
+    largest = first = 0
     for last, moment in enumerate(moments):
         while moment - moments[first] > seconds:
             first += 1
-        most = max(most, last - first + 1)
-    return most
+        largest = max(largest, last - first + 1)
+    return largest
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals belong to pytest here."""
+        """Leave the signal handlers of pytest in place."""
         yield
 
 
 @contextlib.asynccontextmanager
-async def running_engine(postgres_dsn: str, redis_dsn: str, *, at: int = 0, **settings: Any) -> AsyncIterator[Engine]:
-    """The API, serving at this port (0: any that is free); workers are started by the test."""
-    chosen = load(database_url=postgres_dsn, redis_url=redis_dsn, **FAST | settings)
-    # Named as TCP, or asyncio leaves Nagle on, and each answer takes 40 ms.
+async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **settings: Any) -> AsyncIterator[Engine]:
+    """The API, serving at this port (0: any free port). The test starts its own workers."""
+    chosen = load(database_url=postgres_dsn, redis_url=redis_dsn, port=3000, **FAST | settings)
+    # Without an explicit protocol asyncio leaves Nagle's algorithm on, and each answer takes 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", at))
+        listener.bind(("127.0.0.1", port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = _Server(server_config(create_app(chosen), goodbye_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -158,11 +157,11 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, at: int = 0, **se
                 http = await stack.enter_async_context(
                     httpx.AsyncClient(base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200))
                 )
-                book = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
+                postgres = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
                 redis = Redis.from_url(redis_dsn)
                 stack.push_async_callback(redis.aclose)
                 workers = await stack.enter_async_context(contextlib.AsyncExitStack())
-                yield Engine(chosen, base_url, http, book, redis, _stack=workers)
+                yield Engine(chosen, base_url, http, postgres, redis, _stack=workers)
         finally:
             server.should_exit = True
             await serving

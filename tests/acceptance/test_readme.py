@@ -17,11 +17,11 @@ def test_the_order_by_hand_is_made_once_and_told_to_its_end() -> None:
         Path(directory).chmod(0o711)
         with running(Path(directory) / "home") as stack:
             answer = json.loads(stack.shown(STEPS[PLACE]))
-            story = stack.shown(STEPS[WATCH])
+            stream = stack.shown(STEPS[WATCH])
             again = json.loads(stack.shown(STEPS[PLACE]))
-    assert re.findall(r"\b(pending|routing|building|submitted|confirmed)\b", story)[-1] == "confirmed"
+    assert re.findall(r"\b(pending|routing|building|submitted|confirmed)\b", stream)[-1] == "confirmed"
     assert (again["orderId"], again["status"], again["idempotent"]) == (answer["orderId"], "confirmed", True)
-    assert answer["orderId"] in story
+    assert answer["orderId"] in stream
     [printed] = re.findall(r"^```json\n(.*?)^```$", (CLONE / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert {name: type(value) for name, value in json.loads(printed).items()} == {
         name: type(value) for name, value in answer.items()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine import HAPPY, Engine, Story, eventually, read_to_end
+from tests.engine import HAPPY, Engine, StreamResult, eventually, read_to_end
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ async def post(engine: Engine, path: str, body: dict[str, Any], **headers: str) 
     return answer.json()  # type: ignore[no-any-return]
 
 
-async def listen(engine: Engine, path: str) -> Story:
+async def listen(engine: Engine, path: str) -> StreamResult:
     async with asyncio.timeout(10), engine.socket(path) as socket:
         return await read_to_end(socket)
 
@@ -33,18 +33,18 @@ async def test_the_first_client_opens_the_url_it_was_given_and_runs_five_orders_
     answer = await post(engine, "/api/orders/execute", body)
     address = engine.base_url.replace("http", "ws")
     assert answer["wsUrl"] == f"{address}/api/orders/execute?orderId={answer['orderId']}"
-    story = await listen(engine, answer["wsUrl"].removeprefix(address))
-    assert story.statuses == ["pending", "routing", "building", "submitted", "confirmed"]
-    last = story.events[-1]
+    stream = await listen(engine, answer["wsUrl"].removeprefix(address))
+    assert stream.statuses == ["pending", "routing", "building", "submitted", "confirmed"]
+    last = stream.events[-1]
     assert last["txHash"]
     assert last["dex"] in ("raydium", "meteora")
     assert float(last["executedPrice"]) > 0
 
     answers = await asyncio.gather(*(post(engine, "/api/orders/execute", body) for _ in range(5)))
-    stories = await asyncio.gather(
+    streams = await asyncio.gather(
         *(listen(engine, f"/api/orders/execute?orderId={answer['orderId']}") for answer in answers)
     )
-    assert [story.statuses for story in stories] == [HAPPY] * 5
+    assert [stream.statuses for stream in streams] == [HAPPY] * 5
 
 
 # 001: {side, amount, inputToken, outputToken}; /api/orders/:orderId/ws with venue, price, txHash
@@ -61,16 +61,16 @@ async def test_the_second_client_says_side_input_and_output(engine: Engine) -> N
     order = await engine.order(answer["orderId"])
     assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "10")
 
-    story = await listen(engine, f"/api/orders/{answer['orderId']}/ws")
-    assert story.statuses == HAPPY
-    assert story.code == 1000
-    assert {frame["orderId"] for frame in story.events} == {answer["orderId"]}
-    building, confirmed = story.events[2], story.events[4]
+    stream = await listen(engine, f"/api/orders/{answer['orderId']}/ws")
+    assert stream.statuses == HAPPY
+    assert stream.code == 1000
+    assert {frame["orderId"] for frame in stream.events} == {answer["orderId"]}
+    building, confirmed = stream.events[2], stream.events[4]
     for frame in (building, confirmed):
         assert frame["venue"] in ("Raydium", "Meteora")
         assert isinstance(frame["price"], int | float)
         assert "dex" not in frame
-    assert confirmed["txHash"] == story.events[3]["txHash"]
+    assert confirmed["txHash"] == stream.events[3]["txHash"]
     assert str(confirmed["price"]) in (await engine.order(answer["orderId"]))["executedPrice"]
 
 
@@ -88,9 +88,9 @@ async def test_the_third_client_says_slippage_as_a_fraction(engine: Engine) -> N
         assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
         order_id = answer.json()["orderId"]
         assert (await engine.order(order_id))["slippageBps"] == bps
-        story = await listen(engine, f"/order/{order_id}")
-        assert story.statuses == HAPPY
-        assert story.events[-1]["txHash"]
+        stream = await listen(engine, f"/order/{order_id}")
+        assert stream.statuses == HAPPY
+        assert stream.events[-1]["txHash"]
     assert (await engine.http.get("/health")).json()["status"] == "ok"
 
 
@@ -99,10 +99,10 @@ async def test_the_third_client_makes_dead_letters_looks_at_them_and_clears_them
     bulk = await engine.http.post("/test/dlq/bulk")
     assert one.is_success
     assert bulk.is_success
-    story = await listen(engine, f"/order/{one.json()['orderId']}")
-    assert story.statuses[-1] == "failed"
-    assert story.statuses.count("routing") == 3
-    assert story.events[-1]["error"]
+    stream = await listen(engine, f"/order/{one.json()['orderId']}")
+    assert stream.statuses[-1] == "failed"
+    assert stream.statuses.count("routing") == 3
+    assert stream.events[-1]["error"]
 
     async def six() -> list[dict[str, Any]]:
         letters = (await engine.http.get("/api/dlq/failed-orders")).json()["failedOrders"]
@@ -131,13 +131,13 @@ async def test_the_fourth_client_gets_history_then_updates(engine: Engine) -> No
     assert answer["statusEndpoint"] == f"/api/orders/{answer['orderId']}/status"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", answer["createdAt"])
 
-    story = await listen(engine, answer["statusEndpoint"])
-    first, *rest = story.events
+    stream = await listen(engine, answer["statusEndpoint"])
+    first, *rest = stream.events
     assert first["type"] == "history"
     assert {frame["type"] for frame in rest} <= {"update"}
     events = [*first["data"], *(frame["data"] for frame in rest)]
     assert [event["status"] for event in events] == HAPPY
-    assert story.code == 1000
+    assert stream.code == 1000
 
     timeline = (await engine.http.get(f"/api/orders/{answer['orderId']}/history")).json()
     assert timeline == events
@@ -154,9 +154,9 @@ async def test_the_fourth_client_gets_updates_while_it_waits(engine: Engine) -> 
     assert [(frame["type"], frame["data"]["status"]) for frame in rest] == [("update", step) for step in HAPPY[1:]]
 
     # Once an order has ended, there is nothing to update.
-    story = await listen(engine, answer["statusEndpoint"])
-    assert [frame["type"] for frame in story.events] == ["history"]
-    assert [event["status"] for event in story.events[0]["data"]] == HAPPY
+    stream = await listen(engine, answer["statusEndpoint"])
+    assert [frame["type"] for frame in stream.events] == ["history"]
+    assert [event["status"] for event in stream.events[0]["data"]] == HAPPY
 
 
 # 004: orderType and x-idempotency-key; the snapshot with its events; /health, /docs
@@ -167,17 +167,17 @@ async def test_the_fifth_client_repeats_with_its_key_and_reads_the_snapshot(engi
     key = {"x-idempotency-key": "demo-run-123"}
     first = await post(engine, "/api/orders/execute", body, **key)
     assert first["idempotent"] is False
-    story = await listen(engine, f"/api/orders/execute?orderId={first['orderId']}")
-    assert story.statuses == HAPPY
+    stream = await listen(engine, f"/api/orders/execute?orderId={first['orderId']}")
+    assert stream.statuses == HAPPY
 
     again = await post(engine, "/api/orders/execute", body, **key)
     assert (again["orderId"], again["idempotent"]) == (first["orderId"], True)
     replayed = await listen(engine, f"/api/orders/execute?orderId={again['orderId']}")
-    assert replayed == story
+    assert replayed == stream
 
     snapshot = (await engine.http.get(f"/api/orders/{first['orderId']}")).json()
     assert snapshot["status"] == "confirmed"
-    assert snapshot["events"] == story.events
+    assert snapshot["events"] == stream.events
 
     assert (await engine.http.get("/health")).status_code == 200
     page = await engine.http.get("/docs")

@@ -71,7 +71,7 @@ async def test_the_api_is_killed_and_comes_back_without_a_gap_or_a_duplicate(
         # Placed, executed and over, all while the page hears nothing.
         meanwhile = [(await engine.place())["orderId"] for _ in range(4)]
         for order_id in [*under_way, *meanwhile]:
-            assert (await engine.story(order_id)).statuses == HAPPY
+            assert (await engine.read_stream(order_id)).statuses == HAPPY
         # A stream looks back two seconds by itself; these are older.
         await eventually(
             lambda: engine.postgres.fetchval("SELECT now() > max(created_at) + interval '3 s' FROM orders")
@@ -132,9 +132,9 @@ async def test_a_worker_that_is_away_is_named(desk: Desk, engine: Engine) -> Non
 
 
 async def test_a_story_is_the_same_in_whatever_order_it_is_heard(desk: Desk, engine: Engine) -> None:
-    """Shuffled, doubled, cut off and gone on with: the reducer gives one and the same story, and knows its gaps."""
+    """Shuffled, doubled, cut off and resumed: the reducer gives the same result, and knows its gaps."""
     doomed = (await engine.http.post("/test/dlq")).json()["orderId"]
-    await engine.story(doomed)
+    await engine.read_stream(doomed)
     order = await engine.order(doomed)
     differing: list[Any] = await desk.page.evaluate((HERE / "shuffled.js").read_text(), order)
     assert differing == []

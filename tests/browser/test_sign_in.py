@@ -43,7 +43,7 @@ async def new_key(dsn: str, owner: str, *, operator: bool = False) -> str:
 
 def production_mode(port: int, *, origin: str | None = None) -> dict[str, Any]:
     return {
-        "at": port,
+        "port": port,
         "engine_mode": "production",
         "engine_secret": "9f2c61e07ab84d35c0d7e5b3486a1f92",
         "allowed_origins": origin or f"http://127.0.0.1:{port}",

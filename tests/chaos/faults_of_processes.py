@@ -23,7 +23,7 @@ EVERY_POINT: tuple[Point, ...] = (
 
 
 async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
-    """Wait for every story to end, then ask the oracle."""
+    """Wait for every stream to end, then ask the oracle."""
     await crowd.finish(within)
     return await judge(scene.db, accepted=crowd.accepted, seen=crowd.seen)
 

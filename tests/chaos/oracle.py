@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from app.orders.lifecycle import MOVES, TERMINAL, Status
-from tests.engine import most_within
+from tests.engine import max_in_window
 
 
 @dataclass
@@ -85,7 +85,7 @@ async def judge(
     keys = Counter(row["idempotency_key"] for row in orders.values() if row["idempotency_key"])
     verdict.duplicates = sum(complain(key, f"made {count} orders") for key, count in keys.items() if count > 1)
     starts = await book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
-    verdict.most_starts = most_within([row["at"].timestamp() for row in starts], 60)
+    verdict.most_starts = max_in_window([row["at"].timestamp() for row in starts], 60)
     return verdict
 
 

@@ -1,4 +1,4 @@
-"""A client that reads too slowly, and a story long enough to fill all buffers between it and the engine."""
+"""A client that reads too slowly, and an event log long enough to fill all buffers between it and the engine."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ async def small_mouthed(engine: Engine, path: str) -> AsyncIterator[ClientConnec
         yield ws
 
 
-async def long_story(engine: Engine, events: int) -> str:
+async def long_event_log(engine: Engine, events: int) -> str:
     """An order that has had much trouble."""
     order: str = (await engine.place())["orderId"]
     await engine.postgres.execute(

@@ -55,9 +55,9 @@ class Guarded:
     async def closed(self, path: str, **options: Any) -> int:
         """The code with which a socket is closed that is told nothing."""
         async with asyncio.timeout(5), connect(self.engine.base_url.replace("http", "ws") + path, **options) as ws:
-            story = await read_to_end(ws)
-            assert story.events == []
-            return story.code
+            stream = await read_to_end(ws)
+            assert stream.events == []
+            return stream.code
 
 
 @pytest.fixture
@@ -129,8 +129,8 @@ async def test_a_socket_is_opened_only_from_an_origin_that_is_named(guarded: Gua
     order = await guarded.place("a")
     for origin in ("https://evil.net", "http://localhost:3000", "null"):
         async with asyncio.timeout(5), connect(order["wsUrl"], origin=origin) as ws:  # type: ignore[arg-type]
-            story = await read_to_end(ws)
-        assert (story.code, story.events) == (4401, []), origin
+            stream = await read_to_end(ws)
+        assert (stream.code, stream.events) == (4401, []), origin
 
 
 async def test_in_local_mode_a_socket_is_opened_only_from_here(engine: Engine) -> None:

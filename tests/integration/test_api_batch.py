@@ -47,7 +47,7 @@ async def test_bad_orders_are_refused_in_their_places_and_good_ones_placed(engin
     assert results[5]["code"] == "invalid_key"
     assert await count(engine) == 2
     for placed in (results[0], results[4]):
-        assert (await engine.story(placed["orderId"])).statuses[-1] == "confirmed"
+        assert (await engine.read_stream(placed["orderId"])).statuses[-1] == "confirmed"
     assert (await engine.order(results[4]["orderId"]))["clientOrderId"] == "last"
 
 

@@ -33,13 +33,13 @@ async def test_a_pending_order_is_cancelled_its_stream_says_so_and_it_is_never_r
     async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
         reading = asyncio.create_task(read_to_end(ws))
         assert await cancel(engine, order) == (200, "cancelled")
-        story = await asyncio.wait_for(reading, 5)
-    assert (story.statuses, story.code) == (["pending", "cancelled"], 1000)
-    assert story.events[-1] == (await engine.order(order))["events"][-1]
+        stream = await asyncio.wait_for(reading, 5)
+    assert (stream.statuses, stream.code) == (["pending", "cancelled"], 1000)
+    assert stream.events[-1] == (await engine.order(order))["events"][-1]
     assert await cancel(engine, order) == (200, "cancelled")
     await engine.start_worker(venues=[venue], chain=ScriptedChain())
     later = await engine.place()
-    assert (await engine.story(later["orderId"])).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(later["orderId"])).statuses[-1] == "confirmed"
     assert len(venue.asked) == 1  # for the later one
     assert (await engine.order(order))["seq"] == 2
 
@@ -59,11 +59,11 @@ async def test_an_order_that_is_being_routed_is_cancelled_and_nothing_is_sent(en
         reading = asyncio.create_task(read_to_end(ws))
         await stands(engine, order, "routing")
         assert await cancel(engine, order) == (200, "cancelled")
-        story = await asyncio.wait_for(reading, 5)
-    assert (story.statuses, story.code) == (["pending", "routing", "cancelled"], 1000)
+        stream = await asyncio.wait_for(reading, 5)
+    assert (stream.statuses, stream.code) == (["pending", "routing", "cancelled"], 1000)
     answered.set()
     later = await engine.place()  # by its end the worker has long done with the first
-    await engine.story(later["orderId"])
+    await engine.read_stream(later["orderId"])
 
     async def out_of_line() -> bool:
         queue = (await engine.http.get("/api/queue")).json()
@@ -85,7 +85,7 @@ async def test_an_order_that_waits_for_another_attempt_is_cancelled(engine: Engi
 
     await eventually(waits)
     assert await cancel(engine, order) == (200, "cancelled")
-    assert (await engine.story(order)).statuses == ["pending", "routing", "pending", "cancelled"]
+    assert (await engine.read_stream(order)).statuses == ["pending", "routing", "pending", "cancelled"]
 
     async def out_of_line() -> bool:
         return await engine.redis.zscore("engine:starts", order) is None
@@ -111,7 +111,7 @@ async def test_what_was_sent_or_has_ended_cannot_be_cancelled(engine: Engine) ->
 async def test_a_confirmed_order_cannot_be_cancelled(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    assert (await engine.story(order)).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(order)).statuses[-1] == "confirmed"
     assert await cancel(engine, order) == (409, "not_cancellable")
     assert (await engine.order(order))["seq"] == 5
 
@@ -121,6 +121,6 @@ async def test_whoever_cancels_and_whoever_executes_agree_in_the_end(engine: Eng
     orders = [(await engine.place())["orderId"] for _ in range(30)]
     answers = await asyncio.gather(*(cancel(engine, order) for order in reversed(orders)))
     for order, (status, _) in zip(reversed(orders), answers, strict=True):
-        story = await engine.story(order)
-        assert [event["seq"] for event in story.events] == list(range(1, len(story.events) + 1))
-        assert story.statuses[-1] == ("cancelled" if status == 200 else "confirmed")
+        stream = await engine.read_stream(order)
+        assert [event["seq"] for event in stream.events] == list(range(1, len(stream.events) + 1))
+        assert stream.statuses[-1] == ("cancelled" if status == 200 else "confirmed")

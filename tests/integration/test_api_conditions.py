@@ -7,7 +7,7 @@ import pytest
 
 from app.dex.markets import Markets
 from app.dex.quotes import Quote, QuoteRequest
-from tests.engine import HAPPY, Engine, Story, eventually
+from tests.engine import HAPPY, Engine, StreamResult, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
@@ -27,7 +27,7 @@ async def test_the_higher_of_least_amount_and_slippage_bound_holds(engine: Engin
     for least, slippage_bps in (("199.5", 100), ("150", 100), (199, 0), (None, 50)):
         asked: dict[str, Any] = {} if least is None else {"minAmountOut": least}
         order = (await engine.place(slippageBps=slippage_bps, **asked))["orderId"]
-        building = (await engine.story(order)).events[2]
+        building = (await engine.read_stream(order)).events[2]
         assert (await engine.order(order))["minAmountOut"] == building["minAmountOut"]
         fixed.append(building["minAmountOut"])
     assert fixed == ["199.5", "198", "200", "199"]
@@ -51,7 +51,7 @@ async def test_a_venue_whose_price_the_order_would_move_too_far_does_not_get_it(
     await engine.start_worker(venues=venues, chain=ScriptedChain())
 
     async def building(**asked: Any) -> tuple[str, list[tuple[str, str | None]]]:
-        event = (await engine.story((await engine.place(**asked))["orderId"])).events[2]
+        event = (await engine.read_stream((await engine.place(**asked))["orderId"])).events[2]
         return event["dex"], [(one["venue"], one.get("error")) for one in event["quotes"]]
 
     assert await building() == ("meteora", [("meteora", None), ("raydium", None)])
@@ -60,7 +60,7 @@ async def test_a_venue_whose_price_the_order_would_move_too_far_does_not_get_it(
         [("meteora", "price_impact_too_high"), ("raydium", None)],
     )
 
-    refused = await engine.story((await engine.place(maxPriceImpactBps=99))["orderId"])
+    refused = await engine.read_stream((await engine.place(maxPriceImpactBps=99))["orderId"])
     assert refused.statuses == ["pending", "routing", "failed"]
     assert refused.events[-1]["code"] == "price_impact_too_high"
 
@@ -69,13 +69,13 @@ async def test_only_the_venues_that_were_named_are_asked(engine: Engine) -> None
     meteora, raydium = ScriptedVenue("meteora", [200_000_000]), ScriptedVenue("raydium", [210_000_000])
     await engine.start_worker(venues=[meteora, raydium], chain=ScriptedChain())
     order = (await engine.place(venues=["meteora", "meteora"]))["orderId"]
-    building = (await engine.story(order)).events[2]
+    building = (await engine.read_stream(order)).events[2]
     assert building["dex"] == "meteora"
     assert [one["venue"] for one in building["quotes"]] == ["meteora"]
     assert (await engine.order(order))["venues"] == ["meteora"]
     assert raydium.asked == []
     both = (await engine.place(venues=["raydium", "meteora"]))["orderId"]
-    assert (await engine.story(both)).events[2]["dex"] == "raydium"
+    assert (await engine.read_stream(both)).events[2]["dex"] == "raydium"
 
 
 async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_stream_says_so(engine: Engine) -> None:
@@ -85,12 +85,12 @@ async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_str
     hasty = await engine.place(expiresInSeconds=1)
     patient, eternal = await engine.place(expiresInSeconds=60), await engine.place(expiresInSeconds=0)
 
-    async def told(order: str) -> Story:
-        return await engine.story(order, within=5)
+    async def told(order: str) -> StreamResult:
+        return await engine.read_stream(order, within=5)
 
-    story = await told(hasty["orderId"])
-    assert (story.statuses, story.code) == (["pending", "failed"], 1000)
-    assert story.events[-1]["code"] == "expired"
+    stream = await told(hasty["orderId"])
+    assert (stream.statuses, stream.code) == (["pending", "failed"], 1000)
+    assert stream.events[-1]["code"] == "expired"
     order = await engine.order(hasty["orderId"])
     assert (order["status"], order["code"], order["attempt"]) == ("failed", "expired", 0)
     late = await engine.postgres.fetchval("SELECT updated_at - expires_at FROM orders WHERE status = 'failed'")
@@ -127,4 +127,4 @@ async def test_an_order_that_was_started_in_time_may_take_its_time(engine: Engin
 
     await eventually(looked_at)
     answered.set()
-    assert (await engine.story(order)).statuses == HAPPY
+    assert (await engine.read_stream(order)).statuses == HAPPY

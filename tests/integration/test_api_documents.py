@@ -114,7 +114,7 @@ async def test_an_event_says_nothing_that_is_not_described(engine: Engine) -> No
     fails = (await engine.http.post("/test/dlq")).json()["orderId"]
     seen = set()
     for order in ((await engine.place())["orderId"], fails):
-        for event in (await engine.story(order)).events:
+        for event in (await engine.read_stream(order)).events:
             always, sometimes = DETAILS[event["status"]]
             assert event.keys() <= {"status", *ALL_OF, *always, *sometimes}, event
             seen.add(event["status"])

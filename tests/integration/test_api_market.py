@@ -49,7 +49,7 @@ async def test_a_preview_says_what_building_says_at_the_same_moment_of_the_marke
         query = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
         while True:
             before = checked(await engine.http.get("/api/quotes", params=query), Preview)
-            building = (await engine.story((await engine.place())["orderId"])).events[2]
+            building = (await engine.read_stream((await engine.place())["orderId"])).events[2]
             after = checked(await engine.http.get("/api/quotes", params=query), Preview)
             if before["slot"] == after["slot"]:
                 break

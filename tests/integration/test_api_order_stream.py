@@ -15,7 +15,7 @@ from app.server.listener import LISTEN_FD_VARIABLE
 from app.settings import load
 from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
-from tests.integration.slow_reading import given_up, long_story, small_mouthed
+from tests.integration.slow_reading import given_up, long_event_log, small_mouthed
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -25,16 +25,16 @@ UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 async def test_a_socket_for_no_order_is_closed_with_4404(engine: Engine) -> None:
     for query in (f"orderId={UNKNOWN}", "orderId=not-an-id", "orderId=", "", "orderId=%00%ff"):
         async with engine.socket(f"/api/orders/execute?{query}") as ws:
-            story = await read_to_end(ws)
-        assert (story.events, story.code) == ([], 4404), query
+            stream = await read_to_end(ws)
+        assert (stream.events, stream.code) == ([], 4404), query
 
 
 async def test_a_socket_that_asks_for_nonsense_is_closed_with_4400(engine: Engine) -> None:
     order = await engine.place()
     for after in ("-1", "x", "1.5", "99999999999", "%D9%A1", "%00"):
         async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}&after={after}") as ws:
-            story = await read_to_end(ws)
-        assert (story.events, story.code) == ([], 4400), after
+            stream = await read_to_end(ws)
+        assert (stream.events, stream.code) == ([], 4400), after
 
 
 async def test_a_socket_that_is_ahead_of_a_living_order_hears_what_comes(engine: Engine) -> None:
@@ -42,9 +42,9 @@ async def test_a_socket_that_is_ahead_of_a_living_order_hears_what_comes(engine:
     async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}&after=99") as ws:
         reading = asyncio.create_task(read_to_end(ws))
         await engine.start_worker()
-        story = await asyncio.wait_for(reading, 10)
-    assert [event["seq"] for event in story.events] == [2, 3, 4, 5]
-    assert story.code == 1000
+        stream = await asyncio.wait_for(reading, 10)
+    assert [event["seq"] for event in stream.events] == [2, 3, 4, 5]
+    assert stream.code == 1000
 
 
 async def test_what_a_client_says_on_the_socket_of_an_order_changes_nothing(engine: Engine) -> None:
@@ -54,9 +54,9 @@ async def test_what_a_client_says_on_the_socket_of_an_order_changes_nothing(engi
             await ws.send(message)
         reading = asyncio.create_task(read_to_end(ws))
         await engine.start_worker()
-        story = await asyncio.wait_for(reading, 10)
-    assert [event["seq"] for event in story.events] == [1, 2, 3, 4, 5]
-    assert story.code == 1000
+        stream = await asyncio.wait_for(reading, 10)
+    assert [event["seq"] for event in stream.events] == [1, 2, 3, 4, 5]
+    assert stream.code == 1000
 
 
 async def test_a_plain_get_on_the_path_of_a_socket_is_told_to_upgrade(engine: Engine) -> None:
@@ -79,7 +79,7 @@ async def test_a_slow_reader_is_closed_with_4408_and_can_take_the_story_up_again
 ) -> None:
     monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.3)
     caplog.set_level("INFO", "engine.streams")
-    order = await long_story(engine, 4_000)
+    order = await long_event_log(engine, 4_000)
 
     async with small_mouthed(engine, f"/api/orders/execute?orderId={order}") as ws:
         await given_up(caplog)
@@ -99,7 +99,7 @@ async def test_who_never_reads_is_forgotten(
 ) -> None:
     monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.1)
     monkeypatch.setattr(order_stream, "GOODBYE_SECONDS", 0.1)
-    order = await long_story(engine, 4_000)
+    order = await long_event_log(engine, 4_000)
 
     async def watchers() -> list[Any]:
         return list((await engine.http.get(f"/api/orders/{order}/connections")).json()["connections"])

@@ -49,7 +49,7 @@ async def test_an_order_is_one_flat_object_with_its_log(engine: Engine) -> None:
         tokenIn=MINT["SOL"], amount="1.500", slippageBps=100, clientOrderId="mine", expiresInSeconds=0
     )
     assert is_as_documented(placed, Accepted)
-    await engine.story(placed["orderId"])
+    await engine.read_stream(placed["orderId"])
     order = await engine.order(placed["orderId"])
     assert is_as_documented(order, OrderSnapshot)
     assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "1.5")
@@ -90,7 +90,7 @@ async def test_a_request_keeps_the_id_it_came_with_if_that_is_one(engine: Engine
 async def test_the_log_of_an_order_can_be_read_from_any_event_on(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    told = (await engine.story(order)).events
+    told = (await engine.read_stream(order)).events
     for after in range(7):
         answer = await engine.http.get(f"/api/orders/{order}/events", params={"after": after})
         assert answer.json() == told[after:]
@@ -115,7 +115,7 @@ async def test_server_sent_events_come_as_they_happen_and_end_with_the_order(eng
 async def test_server_sent_events_go_on_after_the_last_id_that_was_seen(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    await engine.story(order)
+    await engine.read_stream(order)
     url = f"/api/orders/{order}/events"
     for seen in range(5):
         resumed = await engine.http.get(url, params={"after": 0}, headers=AS_STREAM | {"Last-Event-ID": str(seen)})
@@ -147,7 +147,7 @@ async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine:
     sell = await engine.place(venues=["meteora"])
     buy = await engine.place(tokenIn="USDC", tokenOut="SOL", amount="20", venues=["raydium"])
     for order in (sell, buy):
-        await engine.story(order["orderId"])
+        await engine.read_stream(order["orderId"])
     await engine.http.post("/api/queue/pause")
     waiting = await engine.place(tokenIn="RAY", tokenOut="USDC")
 

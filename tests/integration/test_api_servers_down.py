@@ -119,16 +119,16 @@ async def test_without_redis_streams_go_on_from_the_book(postgres_dsn: str, redi
         async with deaf.socket("/api/stream") as ws:
             await ws.send('{"op":"subscribe","orders":"all"}')
             assert orjson.loads(await ws.recv())["type"] == "subscribed"
-            listeners = asyncio.gather(deaf.story(order), events())
+            listeners = asyncio.gather(deaf.read_stream(order), events())
             later = await engine.place()
             await engine.start_worker()
-            story, sourced = await asyncio.wait_for(listeners, 12)
+            stream, sourced = await asyncio.wait_for(listeners, 12)
             heard: list[tuple[str, int]] = []
             while len(heard) < 10:
                 event = orjson.loads(await asyncio.wait_for(ws.recv(), 5))
                 heard.append((event["orderId"], event["seq"]))
-        assert story.statuses == sourced == HAPPY
-        assert story.code == 1000
+        assert stream.statuses == sourced == HAPPY
+        assert stream.code == 1000
         for one in (order, later["orderId"]):
             assert [seq for name, seq in heard if name == one] == [1, 2, 3, 4, 5]
 
@@ -148,9 +148,9 @@ async def test_a_subscription_that_failed_leaves_the_streams_of_all_others_alive
                 patched.setattr(OrderReader, "now", away)
                 await unlucky.send('{"op":"subscribe","orders":"all"}')
                 assert orjson.loads(await unlucky.recv())["code"] == "database_unavailable"
-            story = asyncio.create_task(engine.story(order, within=5))
+            stream = asyncio.create_task(engine.read_stream(order, within=5))
             await engine.http.post(f"/api/orders/{order}/cancel")
-            assert (await story).statuses == ["pending", "cancelled"]
+            assert (await stream).statuses == ["pending", "cancelled"]
             await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
             await unlucky.send('{"op":"subscribe","orders":"all"}')
             assert orjson.loads(await unlucky.recv())["type"] == "subscribed"
@@ -166,5 +166,5 @@ async def test_a_socket_outlives_a_redis_that_comes_back(engine: Engine) -> None
         for _ in range(3):  # it subscribes anew at once
             await engine.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
         await engine.http.post(f"/api/orders/{order}/cancel")
-        story = await asyncio.wait_for(reading, 5)
-    assert (story.statuses, story.code) == (["cancelled"], 1000)
+        stream = await asyncio.wait_for(reading, 5)
+    assert (stream.statuses, stream.code) == (["cancelled"], 1000)

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from app.api.routes import order_stream
 from tests.engine import HAPPY, Engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
-from tests.integration.slow_reading import given_up, long_story, small_mouthed
+from tests.integration.slow_reading import given_up, long_event_log, small_mouthed
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -66,7 +66,7 @@ async def test_named_orders_are_told_from_their_beginning_while_they_run(engine:
         assert await client.hear() == {"type": "subscribed", "orders": orders}
         await engine.start_worker()
         await client.hear_ends(10)
-        await engine.story(other)
+        await engine.read_stream(other)
         await client.hears_nothing()
     assert client.told == {order: [1, 2, 3, 4, 5] for order in orders}
 
@@ -74,7 +74,7 @@ async def test_named_orders_are_told_from_their_beginning_while_they_run(engine:
 async def test_an_event_is_the_same_here_as_everywhere(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    events = (await engine.story(order)).events
+    events = (await engine.read_stream(order)).events
     async with talking(engine) as client:
         await client.subscribe([order])
         await client.hear()
@@ -84,7 +84,7 @@ async def test_an_event_is_the_same_here_as_everywhere(engine: Engine) -> None:
 async def test_all_means_what_lives_now_and_whatever_comes_later(engine: Engine) -> None:
     await engine.start_worker()
     ended = (await engine.place())["orderId"]
-    await engine.story(ended)
+    await engine.read_stream(ended)
     # Of the last two seconds also what has ended may be told.
     await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
     await engine.http.post("/api/queue/pause")
@@ -105,7 +105,7 @@ async def test_what_was_seen_before_is_not_told_again(engine: Engine) -> None:
     await engine.start_worker()
     done, half = [(await engine.place())["orderId"] for _ in range(2)]
     for order in (done, half):
-        await engine.story(order)
+        await engine.read_stream(order)
     async with talking(engine) as client:
         await client.subscribe([done, half], after={done: 5, half: 3})
         await client.hear()
@@ -128,7 +128,7 @@ async def test_after_a_break_all_goes_on_where_it_stopped_also_for_what_ended_me
         while (await client.hear()).get("status") != "routing":
             pass
     go.set()
-    await engine.story(order)
+    await engine.read_stream(order)
     async with talking(engine) as client:
         await client.subscribe("all", after={order: 2})
         assert (await client.hear())["type"] == "subscribed"
@@ -270,7 +270,7 @@ async def test_a_slow_reader_of_all_is_told_so_and_takes_it_up_again(
 ) -> None:
     monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.3)
     caplog.set_level("INFO", "engine.streams")
-    order = await long_story(engine, 4_000)
+    order = await long_event_log(engine, 4_000)
     async with small_mouthed(engine, "/api/stream") as ws:
         slow = Conversation(ws)
         await slow.subscribe([order])
@@ -298,4 +298,4 @@ async def test_who_hangs_up_is_forgotten_and_nobody_else_notices(engine: Engine)
         await engine.start_worker()
         await stays.hear_ends(1)
     assert stays.told == {order: [1, 2, 3, 4, 5]}
-    assert (await engine.story(order)).statuses == HAPPY
+    assert (await engine.read_stream(order)).statuses == HAPPY

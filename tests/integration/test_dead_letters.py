@@ -74,7 +74,7 @@ async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings_and_as_d
 async def test_only_failures_are_dead_letters_and_pages_show_each_once(engine: Engine) -> None:
     failed = await rehearse(engine, 7)
     confirmed = await engine.place()
-    await engine.story(confirmed["orderId"])
+    await engine.read_stream(confirmed["orderId"])
     seen, cursor = [], None
     while True:
         page = await engine.http.get(
@@ -114,12 +114,12 @@ async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> 
         "clientOrderId": "a",
     }
     old = await engine.place(**body, expiresInSeconds=60)
-    assert (await engine.story(old["orderId"])).statuses[-1] == "failed"
+    assert (await engine.read_stream(old["orderId"])).statuses[-1] == "failed"
     answer = await engine.http.post(f"/api/dlq/{old['orderId']}/retry")
     assert answer.status_code == 202
     assert answer.json()["retryOf"] == old["orderId"]
     assert answer.json()["orderId"] != old["orderId"]
-    await engine.story(answer.json()["orderId"])
+    await engine.read_stream(answer.json()["orderId"])
     before, after = await engine.order(old["orderId"]), await engine.order(answer.json()["orderId"])
     asked = ("orderType", "tokenIn", "tokenOut", "amount", *body)
     assert [before[name] for name in asked] == [after[name] for name in asked]
@@ -136,7 +136,7 @@ async def test_a_dead_letter_is_retried_once_however_often_it_is_asked_for(engin
     assert len({answer.json()["orderId"] for answer in answers}) == 1
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [202]
     second = answers[0].json()["orderId"]
-    await engine.story(second)
+    await engine.read_stream(second)
     # The retry failed too: it is a dead letter, and retried as such.
     third = await engine.http.post(f"/api/dlq/{second}/retry")
     assert third.status_code == 202
@@ -150,7 +150,7 @@ async def test_only_what_failed_is_retried(engine: Engine) -> None:
     assert await retried(engine, waiting) == (409, "not_failed")
     await engine.start_worker()
     done = (await engine.place())["orderId"]
-    await engine.story(done)
+    await engine.read_stream(done)
     assert await retried(engine, done) == (409, "not_failed")
     assert await retried(engine, "01a1fcdd-4c14-773b-8d77-909b122b0037") == (404, "unknown_order")
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2

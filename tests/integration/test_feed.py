@@ -74,12 +74,12 @@ async def test_a_backlog_with_a_hole_is_not_believed(engine: Engine) -> None:
 
     await eventually(submitted)
     await engine.redis.hdel(BACKLOG + order["orderId"], "2")  # type: ignore[misc]
-    assert (await engine.story(order["orderId"])).statuses == HAPPY
+    assert (await engine.read_stream(order["orderId"])).statuses == HAPPY
 
 
 async def test_when_every_announcement_is_lost_the_book_tells_the_story(engine: Engine) -> None:
     order = await engine.place()
-    listening = asyncio.create_task(engine.story(order["orderId"]))
+    listening = asyncio.create_task(engine.read_stream(order["orderId"]))
 
     async def subscribed() -> bool:
         channels = await engine.redis.pubsub_channels()
@@ -101,13 +101,13 @@ async def test_an_active_order_is_kept_in_redis_and_an_ended_one_not_for_long(en
     key = BACKLOG + order["orderId"]
     assert 3500 < await engine.redis.ttl(key) <= 3600
     await engine.start_worker()
-    await engine.story(order["orderId"])
+    await engine.read_stream(order["orderId"])
     assert 0 < await engine.redis.ttl(key) <= 60
 
 
 async def test_noise_on_the_channel_disturbs_no_stream(engine: Engine) -> None:
     order = await engine.place()
-    listening = asyncio.create_task(engine.story(order["orderId"]))
+    listening = asyncio.create_task(engine.read_stream(order["orderId"]))
     for noise in (b"", b"noise", b"\xff\xff \n", b"a b c d\n{}"):
         await engine.redis.publish(CHANNEL, noise)
     await engine.start_worker()
@@ -119,7 +119,7 @@ async def test_a_closed_socket_leaves_a_line_with_its_code_what_it_was_sent_and_
 ) -> None:
     caplog.set_level("INFO", "engine")
     order = await engine.place()
-    listening = asyncio.create_task(engine.story(order["orderId"]))
+    listening = asyncio.create_task(engine.read_stream(order["orderId"]))
     await engine.start_worker()
     await listening
     line = next(record for record in caplog.records if record.message == "socket closed")

@@ -14,10 +14,10 @@ async def test_a_socket_opened_before_execution_hears_exactly_five_events(engine
     async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as ws:
         reading = asyncio.create_task(read_to_end(ws))
         await engine.start_worker()
-        story = await asyncio.wait_for(reading, 10)
-    assert story.statuses == HAPPY
-    assert [event["seq"] for event in story.events] == [1, 2, 3, 4, 5]
-    assert story.code == 1000
+        stream = await asyncio.wait_for(reading, 10)
+    assert stream.statuses == HAPPY
+    assert [event["seq"] for event in stream.events] == [1, 2, 3, 4, 5]
+    assert stream.code == 1000
 
 
 async def test_a_socket_opened_during_execution_hears_exactly_five_events(engine: Engine) -> None:
@@ -28,16 +28,16 @@ async def test_a_socket_opened_during_execution_hears_exactly_five_events(engine
         return bool((await engine.order(order["orderId"]))["status"] == "submitted")
 
     await eventually(submitted)
-    story = await engine.story(order["orderId"])
-    assert story.statuses == HAPPY
-    assert story.code == 1000
+    stream = await engine.read_stream(order["orderId"])
+    assert stream.statuses == HAPPY
+    assert stream.code == 1000
 
 
 async def test_a_socket_opened_after_execution_hears_exactly_five_events(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place()
-    first = await engine.story(order["orderId"])
-    again = await engine.story(order["orderId"])
+    first = await engine.read_stream(order["orderId"])
+    again = await engine.read_stream(order["orderId"])
     assert first.events == again.events
     assert again.statuses == HAPPY
 
@@ -46,16 +46,16 @@ async def test_a_socket_opened_after_execution_hears_exactly_five_events(engine:
 async def test_a_client_that_comes_back_gets_exactly_what_it_has_not_seen(engine: Engine, after: int) -> None:
     await engine.start_worker()
     order = await engine.place()
-    await engine.story(order["orderId"])
-    story = await engine.story(order["orderId"], after=after)
-    assert [event["seq"] for event in story.events] == list(range(after + 1, 6))
-    assert story.code == 1000
+    await engine.read_stream(order["orderId"])
+    stream = await engine.read_stream(order["orderId"], after=after)
+    assert [event["seq"] for event in stream.events] == list(range(after + 1, 6))
+    assert stream.code == 1000
 
 
 async def test_the_story_says_where_why_and_for_how_much(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place(slippageBps=100)
-    _, _, building, submitted, confirmed = (await engine.story(order["orderId"])).events
+    _, _, building, submitted, confirmed = (await engine.read_stream(order["orderId"])).events
     assert building["dex"] in ("raydium", "meteora")
     assert {quote["venue"] for quote in building["quotes"]} == {"raydium", "meteora"}
     assert [quote["won"] for quote in building["quotes"]].count(True) == 1
@@ -92,7 +92,7 @@ async def test_a_swap_that_landed_as_it_was_sent_is_not_asked_for(engine: Engine
     with patch.object(MockChain, "ask", asked):
         await engine.start_worker()
         order = await engine.place()
-        assert (await engine.story(order["orderId"])).statuses == HAPPY
+        assert (await engine.read_stream(order["orderId"])).statuses == HAPPY
     asked.assert_not_called()
 
 
@@ -100,8 +100,8 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
     await engine.start_worker()
     sell = await engine.place()
     buy = await engine.place(tokenIn="USDC", tokenOut="SOL", amount="20")
-    await engine.story(sell["orderId"])
-    await engine.story(buy["orderId"])
+    await engine.read_stream(sell["orderId"])
+    await engine.read_stream(buy["orderId"])
     swaps = {
         row["token_in"]: (row["wrap"], row["unwrap"])
         for row in await engine.postgres.fetch(
@@ -113,7 +113,7 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
 
 async def test_two_hundred_listeners_hear_the_whole_story(engine: Engine) -> None:
     order = await engine.place()
-    listeners = [asyncio.create_task(engine.story(order["orderId"], within=30)) for _ in range(200)]
+    listeners = [asyncio.create_task(engine.read_stream(order["orderId"], within=30)) for _ in range(200)]
     await engine.start_worker()
-    stories = await asyncio.gather(*listeners)
-    assert all(story.statuses == HAPPY and story.code == 1000 for story in stories)
+    streams = await asyncio.gather(*listeners)
+    assert all(stream.statuses == HAPPY and stream.code == 1000 for stream in streams)

@@ -16,7 +16,7 @@ async def test_fifty_racing_posts_with_one_key_make_one_order(engine: Engine) ->
 async def test_the_same_key_and_body_answers_with_the_order_as_it_is_now(engine: Engine) -> None:
     await engine.start_worker()
     first = await engine.place(key="again")
-    await engine.story(first["orderId"])
+    await engine.read_stream(first["orderId"])
     answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers={"x-idempotency-key": "again"})
     assert answer.status_code == 200
     assert answer.json()["orderId"] == first["orderId"]

@@ -60,7 +60,7 @@ async def test_the_log_of_an_order_that_is_not_there(engine: Engine) -> None:
 async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine: Engine) -> None:
     await engine.start_worker()
     order_id = (await engine.place())["orderId"]
-    await engine.story(order_id)
+    await engine.read_stream(order_id)
     for path in ("/order/{}", "/api/orders/{}/ws", "/api/orders/{}/status"):
         for address, frames, code in [
             (path.format(order_id) + "?after=3", 1 if path.endswith("status") else 2, 1000),
@@ -69,8 +69,8 @@ async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine:
             (path.format(order_id) + "?after=x", 0, 4400),
         ]:
             async with engine.socket(address) as socket:
-                story = await read_to_end(socket)
-            assert (len(story.events), story.code) == (frames, code), address
+                stream = await read_to_end(socket)
+            assert (len(stream.events), stream.code) == (frames, code), address
 
 
 async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Engine) -> None:

@@ -55,7 +55,7 @@ async def test_the_story_of_orders_is_counted(engine: Engine, primed_queue: None
     assert standing("engine_workers_alive") == 0
     await engine.start_worker(retry_base_seconds=0.01)
     doomed = (await engine.http.post("/test/dlq")).json()["orderId"]
-    assert (await engine.story(doomed)).statuses[-1] == "failed"
+    assert (await engine.read_stream(doomed)).statuses[-1] == "failed"
 
     async def all_ended() -> bool:
         return (await seen(engine)).all("engine_orders_ended_total") == before.all("engine_orders_ended_total") + 2
@@ -93,7 +93,7 @@ async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine
     chain = ScriptedChain(fates=["venue_unavailable"], ask_errors=[DexError("rpc_timeout", "late")])
     await engine.start_worker(venues=venues, chain=chain, retry_base_seconds=0.01)
     order = (await engine.place())["orderId"]
-    assert (await engine.story(order)).statuses[-1] == "failed"
+    assert (await engine.read_stream(order)).statuses[-1] == "failed"
 
     after = await seen(engine)
 

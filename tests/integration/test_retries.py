@@ -8,7 +8,7 @@ import pytest
 
 from app.dex.chain import Outcome
 from app.dex.errors import NEVER, RETRY, DexError
-from tests.engine import HAPPY, Engine, Story
+from tests.engine import HAPPY, Engine, StreamResult
 from tests.fakes import ScriptedChain, ScriptedVenue
 
 
@@ -16,15 +16,15 @@ def down(code: str = "venue_unavailable") -> DexError:
     return DexError(code, "scripted")
 
 
-async def story_of(engine: Engine, venues: list[ScriptedVenue], chain: ScriptedChain, **fields: Any) -> Story:
+async def stream_of(engine: Engine, venues: list[ScriptedVenue], chain: ScriptedChain, **fields: Any) -> StreamResult:
     await engine.start_worker(venues=venues, chain=chain)
-    return await engine.story((await engine.place(**fields))["orderId"])
+    return await engine.read_stream((await engine.place(**fields))["orderId"])
 
 
 async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fill(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
-    story = await story_of(engine, [venue], ScriptedChain())
-    assert [(event["status"], event["attempt"]) for event in story.events] == [
+    stream = await stream_of(engine, [venue], ScriptedChain())
+    assert [(event["status"], event["attempt"]) for event in stream.events] == [
         ("pending", 0),
         ("routing", 1),
         ("pending", 1),
@@ -35,14 +35,14 @@ async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fil
         ("submitted", 3),
         ("confirmed", 3),
     ]
-    waits = [event["retryInMs"] for event in story.events if "retryInMs" in event]
+    waits = [event["retryInMs"] for event in stream.events if "retryInMs" in event]
     assert waits == [200, 400]  # the base, doubling
-    assert {event["code"] for event in story.events if "retryInMs" in event} == {"venue_unavailable"}
+    assert {event["code"] for event in stream.events if "retryInMs" in event} == {"venue_unavailable"}
 
 
 async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
-    await story_of(engine, [venue], ScriptedChain())
+    await stream_of(engine, [venue], ScriptedChain())
     rows = await engine.postgres.fetch(
         "SELECT status, at, details->>'retryInMs' AS wait FROM order_events ORDER BY seq"
     )
@@ -53,51 +53,51 @@ async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) ->
 
 
 async def test_three_attempts_and_failed_is_said_once_at_the_very_end(engine: Engine) -> None:
-    story = await story_of(engine, [ScriptedVenue("raydium", [down()])], ScriptedChain())
-    assert story.statuses == ["pending", "routing", "pending", "routing", "pending", "routing", "failed"]
-    assert story.events[-1]["code"] == "venue_unavailable"
-    assert story.events[-1]["error"]
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [down()])], ScriptedChain())
+    assert stream.statuses == ["pending", "routing", "pending", "routing", "pending", "routing", "failed"]
+    assert stream.events[-1]["code"] == "venue_unavailable"
+    assert stream.events[-1]["error"]
 
 
 @pytest.mark.parametrize("code", sorted(NEVER - {"expired"}))
 async def test_what_no_retry_can_cure_fails_at_once(engine: Engine, code: str) -> None:
-    story = await story_of(engine, [ScriptedVenue("raydium", [down(code)])], ScriptedChain())
-    assert story.statuses == ["pending", "routing", "failed"]
-    assert story.events[-1]["code"] == code
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [down(code)])], ScriptedChain())
+    assert stream.statuses == ["pending", "routing", "failed"]
+    assert stream.events[-1]["code"] == code
 
 
 @pytest.mark.parametrize("code", sorted(RETRY))
 async def test_what_the_chain_refused_for_a_passing_reason_is_signed_anew(engine: Engine, code: str) -> None:
     chain = ScriptedChain([code, 200_000_000])
-    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
-    assert story.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
-    first, second = (event["txHash"] for event in story.events if event["status"] == "submitted")
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert stream.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
+    first, second = (event["txHash"] for event in stream.events if event["status"] == "submitted")
     assert first != second
-    assert len(chain.fills(story.events[0]["orderId"])) == 1
+    assert len(chain.fills(stream.events[0]["orderId"])) == 1
 
 
 async def test_one_dead_venue_does_not_fail_an_order_while_the_other_can_quote(engine: Engine) -> None:
     venues = [ScriptedVenue("raydium", [down()]), ScriptedVenue("meteora", [200_000_000])]
-    story = await story_of(engine, venues, ScriptedChain())
-    assert story.statuses == HAPPY
-    assert story.events[2]["dex"] == "meteora"
+    stream = await stream_of(engine, venues, ScriptedChain())
+    assert stream.statuses == HAPPY
+    assert stream.events[2]["dex"] == "meteora"
 
 
 async def test_the_least_amount_is_fixed_when_first_built_and_never_loosened(engine: Engine) -> None:
     # The first quote fixes 99 % of 200; the market then falls to 190, and recovers.
     venue = ScriptedVenue("raydium", [200_000_000, 190_000_000, 199_000_000])
     chain = ScriptedChain(["slippage_exceeded", 199_000_000])
-    story = await story_of(engine, [venue], chain, slippageBps=100)
-    assert story.statuses == [*HAPPY[:4], "pending", "routing", "pending", *HAPPY[1:]]
-    assert [event["code"] for event in story.events if "retryInMs" in event] == ["slippage_exceeded"] * 2
-    assert [event["minAmountOut"] for event in story.events if event["status"] == "building"] == ["198", "198"]
+    stream = await stream_of(engine, [venue], chain, slippageBps=100)
+    assert stream.statuses == [*HAPPY[:4], "pending", "routing", "pending", *HAPPY[1:]]
+    assert [event["code"] for event in stream.events if "retryInMs" in event] == ["slippage_exceeded"] * 2
+    assert [event["minAmountOut"] for event in stream.events if event["status"] == "building"] == ["198", "198"]
     assert len({signed.signature for signed in chain.sends}) == 2  # what was below it was never sent
 
 
 async def test_a_quote_below_what_the_client_takes_is_never_sent(engine: Engine) -> None:
     chain = ScriptedChain()
-    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain, minAmountOut="200.000001")
-    assert story.events[-1]["code"] == "slippage_exceeded"
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain, minAmountOut="200.000001")
+    assert stream.events[-1]["code"] == "slippage_exceeded"
     assert chain.sends == []
 
 
@@ -110,9 +110,9 @@ async def test_a_swap_that_was_dropped_is_signed_anew_only_when_it_can_no_longer
         chain.slot += 60
 
     chain.on_ask = time_passes
-    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
-    assert story.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
-    assert story.events[4]["code"] == "tx_dropped"
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert stream.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
+    assert stream.events[4]["code"] == "tx_dropped"
     first = chain.sends[0]
     second_sent_at = next(signed for signed in chain.sends if signed.signature != first.signature)
     assert second_sent_at.last_valid_height > first.last_valid_height
@@ -127,8 +127,8 @@ async def test_a_send_that_was_not_answered_is_made_again_at_once_by_the_same_ow
             chain.outcomes[chain.sends[0].signature] = Outcome("landed", chain.slot, amount_out=200_000_000)
 
     chain.on_ask = lands_when_sent_again
-    story = await story_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
-    assert story.statuses == HAPPY
+    stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
+    assert stream.statuses == HAPPY
     assert len({signed.signature for signed in chain.sends}) == 1
     assert await engine.postgres.fetchval("SELECT fence FROM orders") == 1
 
@@ -137,16 +137,16 @@ async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), 200_000_000])
     await engine.start_worker(venues=[venue], chain=ScriptedChain(), worker_concurrency=1, retry_base_seconds=1.0)
     slow = await engine.place()
-    stories = [asyncio.create_task(engine.story(slow["orderId"]))]
+    streams = [asyncio.create_task(engine.read_stream(slow["orderId"]))]
 
-    async def waiting() -> Story:
+    async def waiting() -> StreamResult:
         quick = await engine.place()
-        return await engine.story(quick["orderId"])
+        return await engine.read_stream(quick["orderId"])
 
     quick = await waiting()
     assert quick.statuses == HAPPY
-    assert not stories[0].done()
-    assert (await stories[0]).statuses[-1] == "confirmed"
+    assert not streams[0].done()
+    assert (await streams[0]).statuses[-1] == "confirmed"
 
 
 async def test_a_swap_on_its_way_gives_its_slot_back_and_is_asked_for_again(engine: Engine) -> None:
@@ -162,5 +162,5 @@ async def test_a_swap_on_its_way_gives_its_slot_back_and_is_asked_for_again(engi
     assert len({signed.signature for signed in chain.sends}) == 1
     assert (await engine.order(stuck["orderId"]))["status"] == "submitted"
     chain.slot += 1_000  # now it can no longer land
-    story = await engine.story(stuck["orderId"])
-    assert story.events[4]["code"] == "tx_dropped"
+    stream = await engine.read_stream(stuck["orderId"])
+    assert stream.events[4]["code"] == "tx_dropped"

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 
 from app.orders.queue.order_queue import OrderQueue
-from tests.engine import Engine, eventually, most_within
+from tests.engine import Engine, eventually, max_in_window
 from worker.main import worker
 
 
@@ -30,7 +30,7 @@ async def test_of_130_orders_at_most_100_start_in_any_minute_at_most_10_run_at_o
     await eventually(all_ended, within=75)
     starts = await engine.starts()
     assert len(starts) == 130
-    assert most_within(starts, 60) == 100
+    assert max_in_window(starts, 60) == 100
     ran = await engine.postgres.fetch(
         """SELECT s.at AS began, e.at AS ended FROM order_events s JOIN order_events e USING (order_id)
             WHERE s.status = 'routing' AND e.status = 'confirmed'"""
@@ -108,7 +108,7 @@ async def test_after_redis_was_flushed_the_window_is_refilled_from_the_book(engi
     await engine.start_worker(queue_max_per_min=4)
     first = [await engine.place() for _ in range(4)]
     for one in first:
-        await engine.story(one["orderId"])
+        await engine.read_stream(one["orderId"])
     await engine.redis.flushall()
     late = await engine.place()
 
@@ -128,4 +128,4 @@ async def test_a_paused_queue_starts_nothing_and_a_resumed_one_goes_on(engine: E
     assert (queue["paused"], queue["waiting"]) == (True, 1)
     assert (await engine.order(order["orderId"]))["status"] == "pending"
     await engine.http.post("/api/queue/resume")
-    assert (await engine.story(order["orderId"])).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(order["orderId"])).statuses[-1] == "confirmed"
