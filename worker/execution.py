@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
 from app.dex import amounts
 from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
-from app.dex.errors import NEVER, DexError
+from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Route, Router
@@ -21,24 +20,13 @@ from app.postgres import DatabaseUnavailable
 from worker import order_metrics
 from worker.confirmation import Confirmations
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
+from worker.retry import RetryPolicy
 
 log = logging.getLogger("engine.execution")
 
 SEND_AGAIN = 0.1  # seconds until a send that was not answered is made again
 LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
 BPS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often and how long an order is tried."""
-
-    max_attempts: int
-    retry_base_seconds: float
-    confirm_seconds: float  # how long a slot is held for a swap that is on its way
-
-    def back_off(self, attempt: int) -> float:
-        return float(self.retry_base_seconds * 2 ** (attempt - 1))
 
 
 class Execution:
@@ -50,7 +38,8 @@ class Execution:
         markets: Markets,
         router: Router,
         chain: Chain,
-        patience: Patience,
+        retry: RetryPolicy,
+        confirm_seconds: float,
     ) -> None:
         self._store = store
         self._leases = leases
@@ -58,7 +47,8 @@ class Execution:
         self._router = router
         self._chain = chain
         self._landings = Confirmations(chain)
-        self._patience = patience
+        self._retry = retry
+        self._confirm_seconds = confirm_seconds  # how long a slot is held for a swap that is on its way
 
     async def run(self, order: str, *, may_start: bool) -> Ending:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
@@ -119,7 +109,7 @@ class Execution:
             tx_hash=signed.signature,
             swap=signed.to_json(),
         )
-        return await self._settle(lease, signed, patience=self._patience.confirm_seconds)
+        return await self._settle(lease, signed, patience=self._confirm_seconds)
 
     async def _build(self, lease: Lease) -> SignedSwap:
         order = lease.order
@@ -197,20 +187,19 @@ class Execution:
         return Ending()
 
     async def _attempt_ended(self, lease: Lease, code: str, error: str) -> Ending:
-        """Once more after a wait, if that can help and tries are left; otherwise the end."""
-        attempt = lease.order.attempt
-        if code in NEVER or attempt >= self._patience.max_attempts:
+        """Carry out what the retry policy decides: another attempt after a wait, or the end."""
+        wait = self._retry.decide(lease.order.attempt, code).wait_seconds
+        if wait is None:
             await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
             return Ending()
-        seconds = self._patience.back_off(attempt)
         await lease.move(
             Status.PENDING,
-            ready_in=seconds,
+            ready_in=wait,
             error=error,
             code=code,
-            details={"error": error, "code": code, "retryInMs": int(seconds * 1000)},
+            details={"error": error, "code": code, "retryInMs": int(wait * 1000)},
         )
-        return Ending(again_in=seconds)
+        return Ending(again_in=wait)
 
     def _request(self, order: Order) -> QuoteRequest:
         return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)

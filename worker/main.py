@@ -26,8 +26,9 @@ from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever
 from worker import order_metrics
 from worker.arq_worker import ArqWorker
-from worker.execution import Execution, Patience
+from worker.execution import Execution
 from worker.lease import Leases
+from worker.retry import RetryPolicy
 from worker.sweeper import Sweeper
 
 log = logging.getLogger("engine.worker")
@@ -98,11 +99,8 @@ async def worker(
         markets=markets,
         router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[UnavailableVenue()]),
         chain=order_metrics.MeasuredChain(chain or ledger),
-        patience=Patience(
-            max_attempts=settings.max_attempts,
-            retry_base_seconds=settings.retry_base_seconds,
-            confirm_seconds=settings.mock_execution_ms_max / 1000 + 1,
-        ),
+        retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
+        confirm_seconds=settings.mock_execution_ms_max / 1000 + 1,
     )
     pickup = ArqWorker(
         execution.run,
