@@ -11,7 +11,7 @@ from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
-from app.dex.router import NoRoute, Route, Router
+from app.dex.router import NoRoute, Router
 from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, LeaseLost, Order
 from app.orders.queue.order_queue import Ending
@@ -26,7 +26,6 @@ log = logging.getLogger("engine.execution")
 
 SEND_AGAIN = 0.1  # seconds until a send that was not answered is made again
 LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
-BPS = 10_000
 
 
 class Execution:
@@ -123,7 +122,7 @@ class Execution:
             order_metrics.quoted(error.considered)
             raise
         order_metrics.quoted(route.considered)
-        best, floor = route.best, least_out(order, route)
+        best, floor = route.best, floor_of(order, route.best.amount_out)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
@@ -205,11 +204,11 @@ class Execution:
         return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)
 
 
-def least_out(order: Order, route: Route) -> int:
-    """The least the client takes: fixed when the order is first built, and never loosened."""
+def floor_of(order: Order, quoted: int) -> int:
+    """The least amount the order accepts. Fixed when the order is first built, and never loosened afterwards."""
     if order.floor_out is not None:
         return order.floor_out
-    return max(route.best.amount_out * (BPS - order.slippage_bps) // BPS, order.min_amount_out or 0)
+    return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
 
 
 def _filled(outcome: Outcome | None) -> int:

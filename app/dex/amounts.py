@@ -11,6 +11,8 @@ MAX_UNITS = 2**64 - 1
 SIGNIFICANT_DIGITS = 12
 """How many digits of a price are kept (rounded down); amounts are always exact."""
 
+_BPS = 10_000
+
 _GRAMMAR = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?")
 
 
@@ -59,3 +61,8 @@ def price(amount_in: int, decimals_in: int, amount_out: int, decimals_out: int) 
         lead -= 1
     places = max(SIGNIFICANT_DIGITS - 1 - lead, 0)
     return to_decimal(numerator * 10**places // denominator, places)
+
+
+def minimum_out(quoted: int, slippage_bps: int) -> int:
+    """The least amount that a quote and a slippage tolerance allow, rounded down."""
+    return quoted * (_BPS - slippage_bps) // _BPS

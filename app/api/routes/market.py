@@ -12,7 +12,7 @@ from app.api.schemas import Answer, ExecuteOrder
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order
 from app.api.views import as_json
-from app.dex.amounts import to_decimal
+from app.dex.amounts import minimum_out, to_decimal
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, quotes_json
 
@@ -126,5 +126,5 @@ async def quotes(
         route = await ctx.router.route(wanted, slot)
     except NoRoute as error:
         return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(wanted, error.considered)})
-    least = route.best.amount_out * (10_000 - order.slippage_bps) // 10_000
-    return as_json({"slot": slot, **route.to_json(), "minAmountOut": to_decimal(least, wanted.token_out.decimals)})
+    floor = minimum_out(route.best.amount_out, order.slippage_bps)
+    return as_json({"slot": slot, **route.to_json(), "minAmountOut": to_decimal(floor, wanted.token_out.decimals)})

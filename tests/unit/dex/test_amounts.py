@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dex.amounts import AmountError, price, to_base_units, to_decimal
+from app.dex.amounts import AmountError, minimum_out, price, to_base_units, to_decimal
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,23 @@ def test_a_price_has_twelve_significant_digits_rounded_down(
     amount_in: int, decimals_in: int, amount_out: int, decimals_out: int, text: str
 ) -> None:
     assert price(amount_in, decimals_in, amount_out, decimals_out) == text
+
+
+@pytest.mark.parametrize(
+    ("quoted", "slippage_bps", "floor"),
+    [
+        (200_000_000, 50, 199_000_000),
+        (10_001, 1, 9_999),
+        (7, 50, 6),
+        (7, 0, 7),
+        (7, 10_000, 0),
+        (2**64 - 1, 0, 2**64 - 1),
+    ],
+)
+def test_the_slippage_floor_is_exact_and_rounded_down(quoted: int, slippage_bps: int, floor: int) -> None:
+    assert minimum_out(quoted, slippage_bps) == floor
+
+
+@given(st.integers(1, 2**64 - 1), st.integers(0, 9_999))
+def test_more_slippage_never_raises_the_floor(quoted: int, slippage_bps: int) -> None:
+    assert minimum_out(quoted, slippage_bps + 1) <= minimum_out(quoted, slippage_bps) <= quoted
