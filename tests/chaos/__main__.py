@@ -10,7 +10,7 @@ import time
 from datetime import date
 
 from tests.chaos.battery import FAULTS
-from tests.chaos.stage import CLONE, scene
+from tests.chaos.environment import CLONE, chaos_environment
 
 PAGE = CLONE / "docs" / "reliability.md"
 BEGIN, END = "<!-- battery: begin -->", "<!-- battery: end -->"
@@ -18,12 +18,12 @@ BEGIN, END = "<!-- battery: begin -->", "<!-- battery: end -->"
 
 async def run(seed: int, only: str) -> list[tuple[str, str, bool, float]]:
     rows = []
-    async with scene() as stage:
+    async with chaos_environment() as env:
         for title, fault in FAULTS.items():
             if only not in title:
                 continue
             began = time.monotonic()
-            figure, clean = await fault(stage, random.Random(f"{seed}/{title}"))
+            figure, clean = await fault(env, random.Random(f"{seed}/{title}"))
             rows.append((title, figure, clean, time.monotonic() - began))
             print(f"{'ok ' if clean else 'RED'} {rows[-1][3]:6.1f} s  {title}: {figure}", flush=True)
     return rows
@@ -31,7 +31,12 @@ async def run(seed: int, only: str) -> list[tuple[str, str, bool, float]]:
 
 def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    lines = [f"Seen on {date.today()} on {machine}; seed {seed}; `make chaos`.", "", "| fault | seen |", "|---|---|"]
+    lines = [
+        f"ObservedStream on {date.today()} on {machine}; seed {seed}; `make chaos`.",
+        "",
+        "| fault | seen |",
+        "|---|---|",
+    ]
     for title, figure, clean, _ in rows:
         lines.append(f"| {title} | {figure if clean else f'**red**: {figure.splitlines()[0]}'} |")
     return "\n".join(lines)

@@ -4,21 +4,21 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.chaos import bugs
-from tests.chaos import faults_of_processes as processes
-from tests.chaos import faults_of_servers as servers
-from tests.chaos.stage import Scene
+from tests.chaos import bug_detection
+from tests.chaos import process_faults as processes
+from tests.chaos import server_faults as servers
+from tests.chaos.environment import Environment
 
-Fault = Callable[[Scene, random.Random], Awaitable[tuple[str, bool]]]
+Fault = Callable[[Environment, random.Random], Awaitable[tuple[str, bool]]]
 
-BLOWS: dict[str, servers.Blow] = {
+SERVER_FAULTS: dict[str, servers.ServerFault] = {
     "Redis killed and started again": servers.redis_killed,
     "Redis flushed": servers.redis_flushed,
     "Redis: the queue's key alone deleted": servers.queue_key_deleted,
-    "Redis away for 10 s": servers.redis_unavailable,
+    "Redis away for 10 s": servers.redis_down,
     "Redis stalled for 3 s": servers.redis_stalled,
     "Postgres killed and started again": servers.postgres_killed,
-    "Postgres away for 3 s": servers.postgres_away,
+    "Postgres away for 3 s": servers.postgres_down,
     "Postgres slow": servers.postgres_slow,
     "answers of Postgres cut short": servers.answers_cut_short,
     "connection cut after COMMIT was sent": servers.commits_unanswered,
@@ -37,15 +37,15 @@ FAULTS: dict[str, Fault] = {
     ),
     "API killed between commit and queueing": partial(processes.api_killed_before_queueing, repeats=5),
     "connection cut after commit and before the answer, client retries with its key": partial(
-        servers.answer_lost_on_the_way_to_the_client, orders=30
+        servers.answer_lost_before_the_client, orders=30
     ),
-    **{f"under load: {name}": partial(servers.under, blow, orders=300) for name, blow in BLOWS.items()},
+    **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
-    "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_the_limit_on, orders=130),
+    "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),
     "the same order delivered 10 times under different job ids": partial(processes.delivered_ten_times, orders=30),
-    "an order that kills every worker that starts it": partial(processes.poisonous_order, others=20),
+    "an order that kills every worker that starts it": partial(processes.poison_order, others=20),
     "clocks of the processes an hour apart": partial(processes.clocks_apart, orders=100),
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
-    "a worker stopped (SIGTERM) while Redis is away": partial(servers.stopped_while_redis_is_away, orders=8),
-    "the oracle itself: five planted bugs": bugs.all_caught,
+    "a worker stopped (SIGTERM) while Redis is away": partial(servers.stopped_while_redis_is_down, orders=8),
+    "the oracle itself: five planted bugs": bug_detection.all_caught,
 }

@@ -13,7 +13,7 @@ from tests.engine import max_in_window
 
 
 @dataclass
-class Seen:
+class ObservedStream:
     """What one client saw of one order, over all its reconnects."""
 
     order: str
@@ -29,8 +29,8 @@ class Verdict:
     wrong: int = 0  # P2: confirmed without a fill, or filled and not confirmed
     gaps: int = 0  # P3: a log or a stream that is not 1..n, legal, and the same for everybody
     duplicates: int = 0  # P4: a key with more than one order
-    most_starts: int = 0  # P5: in any 60 s
-    complaints: list[str] = field(default_factory=list)
+    max_starts: int = 0  # P5: in any 60 s
+    violations: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -38,12 +38,12 @@ class Verdict:
 
     def __str__(self) -> str:
         counts = f"{self.orders} orders: {self.lost} lost, {self.twice} twice, {self.wrong} wrong, {self.gaps} gaps, "
-        told = "".join(f"\n    {complaint}" for complaint in self.complaints[:10])
-        return f"{counts}{self.duplicates} duplicates, at most {self.most_starts} starts in 60 s{told}"
+        told = "".join(f"\n    {violation}" for violation in self.violations[:10])
+        return f"{counts}{self.duplicates} duplicates, at most {self.max_starts} starts in 60 s{told}"
 
 
 async def judge(
-    book: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[Seen] = (), chain: bool = True
+    book: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[ObservedStream] = (), chain: bool = True
 ) -> Verdict:
     """`accepted`: every order id that was answered with 2xx, with its key."""
     verdict = Verdict(orders=len(accepted))
@@ -59,33 +59,33 @@ async def judge(
         rows = await book.fetch("SELECT memo FROM chain.transactions WHERE status = 'landed'")
         fills.update(row["memo"] for row in rows)
 
-    def complain(order: str, what: str) -> int:
-        verdict.complaints.append(f"{order}: {what}")
+    def violation(order: str, what: str) -> int:
+        verdict.violations.append(f"{order}: {what}")
         return 1
 
     for order in accepted:
         placed = orders.get(order)
         if placed is None or placed["status"] not in TERMINAL:
             status = "not in the book" if placed is None else placed["status"]
-            verdict.lost += complain(order, f"accepted, and {status}")
+            verdict.lost += violation(order, f"accepted, and {status}")
     for order, row in orders.items():
         if chain:
             if fills[order] > 1:
-                verdict.twice += complain(order, f"filled {fills[order]} times")
+                verdict.twice += violation(order, f"filled {fills[order]} times")
             if (fills[order] >= 1) != (row["status"] == "confirmed") and row["status"] in TERMINAL:
-                verdict.wrong += complain(order, f"{row['status']} with {fills[order]} fills")
+                verdict.wrong += violation(order, f"{row['status']} with {fills[order]} fills")
         if flaw := _flaw(row["status"], row["seq"], logs[order]):
-            verdict.gaps += complain(order, flaw)
+            verdict.gaps += violation(order, flaw)
     for one in seen:
         told = [{name: value for name, value in event.items() if name not in ("orderId", "at")} for event in one.events]
         if told != logs[one.order]:
-            verdict.gaps += complain(one.order, f"a client saw {_short(told)}, the book has {_short(logs[one.order])}")
+            verdict.gaps += violation(one.order, f"a client saw {_short(told)}, the book has {_short(logs[one.order])}")
         elif one.code != 1000:
-            verdict.gaps += complain(one.order, f"a stream ended with {one.code}")
+            verdict.gaps += violation(one.order, f"a stream ended with {one.code}")
     keys = Counter(row["idempotency_key"] for row in orders.values() if row["idempotency_key"])
-    verdict.duplicates = sum(complain(key, f"made {count} orders") for key, count in keys.items() if count > 1)
+    verdict.duplicates = sum(violation(key, f"made {count} orders") for key, count in keys.items() if count > 1)
     starts = await book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
-    verdict.most_starts = max_in_window([row["at"].timestamp() for row in starts], 60)
+    verdict.max_starts = max_in_window([row["at"].timestamp() for row in starts], 60)
     return verdict
 
 

@@ -8,10 +8,10 @@ from enum import Enum, auto
 CHUNK = 64 * 1024
 
 
-class Weather(Enum):
-    CLEAR = auto()
+class LinkState(Enum):
+    UP = auto()
     STALLED = auto()  # nothing gets through, nothing is closed
-    GONE = auto()  # connections are reset, and refused
+    DOWN = auto()  # connections are reset, and refused
 
 
 class Proxy:
@@ -22,7 +22,7 @@ class Proxy:
         self.port = 0
         self._clear = asyncio.Event()
         self._clear.set()
-        self._weather = Weather.CLEAR
+        self._state = LinkState.UP
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._bytes_left: int | None = None
@@ -39,13 +39,13 @@ class Proxy:
         self._clear.set()
         self.reset()
 
-    def set(self, weather: Weather) -> None:
-        self._weather = weather
-        if weather is Weather.STALLED:
+    def set(self, state: LinkState) -> None:
+        self._state = state
+        if state is LinkState.STALLED:
             self._clear.clear()
         else:
             self._clear.set()
-        if weather is Weather.GONE:
+        if state is LinkState.DOWN:
             self.reset()
 
     def reset(self) -> None:
@@ -65,7 +65,7 @@ class Proxy:
         self._swallow = asks
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._weather is Weather.GONE:
+        if self._state is LinkState.DOWN:
             writer.transport.abort()
             return
         try:

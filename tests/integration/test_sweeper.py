@@ -17,7 +17,7 @@ from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import fail_fast_redis
-from tests.chaos.proxy import Proxy, Weather
+from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from worker.execution import Execution
@@ -57,9 +57,9 @@ async def test_an_order_swept_while_redis_was_away_is_queued_as_soon_as_it_is_ba
     order = (await engine.place())["orderId"]
     await engine.redis.zrem(STARTS, order)
     await engine.postgres.execute("UPDATE orders SET look_at = now(), updated_at = now() - interval '5 minutes'")
-    to_redis.set(Weather.GONE)
+    to_redis.set(LinkState.DOWN)
     await sweeper._round()  # the book now believes that somebody has looked after it, for minutes
-    to_redis.set(Weather.CLEAR)
+    to_redis.set(LinkState.UP)
     await sweeper._round()
     assert await in_line(engine.redis, order)
 

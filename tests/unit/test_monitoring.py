@@ -44,7 +44,7 @@ def test_the_dashboard_shows_which_server_worker_or_venue_is_in_trouble() -> Non
 
 
 def test_every_expression_is_one_that_the_tests_can_judge() -> None:
-    """`tests/chaos/test_on_call.py` holds them against faults; it must not overlook one."""
+    """`tests/chaos/test_alerts.py` holds them against faults; it must not overlook one."""
     nothing = [Scrape.of(float(at), {"engine-api": ""}) for at in range(2)]
     panels = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["panels"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]

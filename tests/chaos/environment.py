@@ -1,4 +1,4 @@
-"""The scene of a fault: real servers behind proxies, and the engine's processes, each of which can be ended."""
+"""The env of a fault: real servers behind proxies, and the engine's processes, each of which can be ended."""
 
 import asyncio
 import contextlib
@@ -42,30 +42,30 @@ class Process:
         return self.popen.pid
 
     @property
-    def alive(self) -> bool:
+    def running(self) -> bool:
         return self.popen.poll() is None
 
     def send(self, sent: signal.Signals) -> None:
-        if self.alive:
+        if self.running:
             self.popen.send_signal(sent)
 
-    async def gone(self, within: float = 20) -> int:
+    async def exited(self, within: float = 20) -> int:
         deadline = time.monotonic() + within
-        while self.alive:
-            assert time.monotonic() < deadline, f"still there after {within} s:\n{self.last_words()}"
+        while self.running:
+            assert time.monotonic() < deadline, f"still there after {within} s:\n{self.log_tail()}"
             await asyncio.sleep(0.02)
         return int(self.popen.returncode)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     async def kill(self) -> None:
         self.send(signal.SIGKILL)
-        await self.gone()
+        await self.exited()
 
 
 @dataclass
-class Scene:
+class Environment:
     """One database and one Redis of its own; everything it starts ends with it."""
 
     home: Path
@@ -86,10 +86,14 @@ class Scene:
         return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def start(
-        self, role: str, settings: Mapping[str, str] = MappingProxyType({}), *, fate: Mapping[str, Any] | None = None
+        self,
+        role: str,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        *,
+        sabotage: Mapping[str, Any] | None = None,
     ) -> Process:
-        """An `api` or a `worker`, with a fate of its own."""
-        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | dict(fate or {})
+        """An `api` or a `worker`, with a sabotage of its own."""
+        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MOCK_", "API_", "QUEUE_"))},
@@ -102,7 +106,7 @@ class Scene:
         }
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.doomed", role, json.dumps(chosen)],
+                [sys.executable, "-m", "tests.chaos.sabotaged_process", role, json.dumps(chosen)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -123,12 +127,12 @@ class Scene:
         self.processes.clear()
 
     async def clear(self) -> None:
-        """As new: no process, no order, an empty Redis, clear weather."""
-        from tests.chaos.proxy import Weather
+        """As new: no process, no order, an empty Redis, clear state."""
+        from tests.chaos.proxy import LinkState
 
         await self.end_processes()
         for proxy in (self.to_postgres, self.to_chain, self.to_redis):
-            proxy.set(Weather.CLEAR)
+            proxy.set(LinkState.UP)
             proxy.reset()
             proxy.throttle(0)
         await self.redis.flushall()
@@ -165,7 +169,7 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(**settings: str) -> AsyncIterator[Scene]:
+async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
     """Durable servers, as `make up` has them; the engine without delays unless told otherwise."""
     home = Path(tempfile.mkdtemp(prefix="engine-chaos-"))
     home.chmod(0o711)
@@ -192,7 +196,7 @@ async def scene(**settings: str) -> AsyncIterator[Scene]:
             "LOG_FORMAT": "json",
         }
         db = await asyncpg.create_pool(postgres.url, min_size=0, max_size=4)
-        made = Scene(
+        made = Environment(
             home=home,
             guard=guard,
             postgres=postgres,

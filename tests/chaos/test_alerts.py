@@ -21,8 +21,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.chaos.proxy import Weather
-from tests.chaos.stage import Process, Scene, scene
+from tests.chaos.environment import Environment, Process, chaos_environment
+from tests.chaos.proxy import LinkState
 from tests.engine import SELL_SOL, eventually
 from tests.promql import Scrape, evaluate
 
@@ -35,22 +35,22 @@ TOP_ROW = [panel for panel in PANELS if panel["gridPos"]["y"] == 0]
 class OnCall:
     """Somebody who sees nothing of the engine but its numbers, while orders come in."""
 
-    def __init__(self, stage: Scene, http: httpx.AsyncClient) -> None:
-        self.stage = stage
+    def __init__(self, env: Environment, http: httpx.AsyncClient) -> None:
+        self.env = env
         self._http = http
         self._worker_port = 0
         self.seen: list[Scrape] = []
 
-    def start_worker(self, fate: Mapping[str, Any] | None = None) -> Process:
+    def start_worker(self, sabotage: Mapping[str, Any] | None = None) -> Process:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._worker_port = probe.getsockname()[1]
-        return self.stage.start("worker", {"WORKER_METRICS_PORT": str(self._worker_port)}, fate=fate)
+        return self.env.start("worker", {"WORKER_METRICS_PORT": str(self._worker_port)}, sabotage=sabotage)
 
     async def look(self) -> list[Scrape]:
         """One more scrape of both."""
         worker = f"http://127.0.0.1:{self._worker_port}"
-        api, other = await asyncio.gather(self._read(self.stage.base_url, 4), self._read(worker, 1))
+        api, other = await asyncio.gather(self._read(self.env.base_url, 4), self._read(worker, 1))
         self.seen.append(Scrape.of(time.monotonic(), {"engine-api": api, "engine-worker": other}))
         return self.seen
 
@@ -113,23 +113,23 @@ async def _orders(url: str) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage() -> AsyncIterator[Scene]:
-    async with scene() as made:
+async def env() -> AsyncIterator[Environment]:
+    async with chaos_environment() as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def on_call(stage: Scene) -> AsyncIterator[OnCall]:
-    await stage.clear()
-    stage.start("api")
-    coming = asyncio.create_task(_orders(stage.base_url))
+async def on_call(env: Environment) -> AsyncIterator[OnCall]:
+    await env.clear()
+    env.start("api")
+    coming = asyncio.create_task(_orders(env.base_url))
     async with httpx.AsyncClient() as http:
         try:
-            yield OnCall(stage, http)
+            yield OnCall(env, http)
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
-    await stage.clear()
+    await env.clear()
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -146,23 +146,23 @@ def none_of(shares: Mapping[str, float]) -> bool:
 async def test_postgres_frozen(on_call: OnCall) -> None:
     on_call.start_worker()
     await on_call.all_is_well()
-    on_call.stage.to_postgres.set(Weather.STALLED)
-    await on_call.until("PostgresAway")
+    on_call.env.to_postgres.set(LinkState.STALLED)
+    await on_call.until("PostgresDown")
     shown = on_call.shown()
     print(shown)
     assert shown[SERVERS] == BOTH_UP | {"postgres": 0}
     assert shown[PROCESSES] == ALL_UP
     assert none_of(shown[QUOTES])
     assert none_of(shown[SWAPS])
-    on_call.stage.to_postgres.set(Weather.CLEAR)
+    on_call.env.to_postgres.set(LinkState.UP)
     await on_call.all_is_well()
 
 
 async def test_redis_killed(on_call: OnCall) -> None:
     on_call.start_worker()
     await on_call.all_is_well()
-    await on_call.stage.kill_redis()
-    await on_call.until("RedisAway")
+    await on_call.env.kill_redis()
+    await on_call.until("RedisDown")
     shown = on_call.shown()
     print(shown)
     assert shown[SERVERS] == BOTH_UP | {"redis": 0}
@@ -170,15 +170,15 @@ async def test_redis_killed(on_call: OnCall) -> None:
     assert shown[PROCESSES] == {"engine-api": 1, "engine-worker": 1}
     assert none_of(shown[QUOTES])
     assert none_of(shown[SWAPS])
-    await on_call.stage.start_redis()
+    await on_call.env.start_redis()
     await on_call.all_is_well()
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
-async def test_the_worker_killed_or_frozen(on_call: OnCall, blow: signal.Signals) -> None:
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_worker_killed_or_frozen(on_call: OnCall, fault: signal.Signals) -> None:
     worker = on_call.start_worker()
     await on_call.all_is_well()
-    worker.send(blow)
+    worker.send(fault)
     await on_call.until("NoWorker")
     shown = on_call.shown()
     print(shown, evaluate("max(engine_queue_oldest_seconds)", on_call.seen))
@@ -218,7 +218,7 @@ async def test_a_venue_whose_swaps_fail(on_call: OnCall) -> None:
 async def test_a_chain_that_does_not_answer(on_call: OnCall) -> None:
     on_call.start_worker()
     await on_call.all_is_well()
-    on_call.stage.to_chain.set(Weather.GONE)
+    on_call.env.to_chain.set(LinkState.DOWN)
     await on_call.until("ChainDoesNotAnswer")
     shown = on_call.shown()
     print(shown)

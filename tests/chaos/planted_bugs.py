@@ -71,7 +71,7 @@ def sign_again_on_resend() -> None:
     setattr(SignedSwap, "from_json", staticmethod(signed_anew))
 
 
-def failed_said_early() -> None:
+def failed_published_early() -> None:
     """Every attempt that fails is announced as the end, and taken back."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
@@ -102,5 +102,5 @@ BUGS: dict[str, Callable[[], None]] = {
     "publish before commit": publish_before_commit,
     "no sweeper": no_sweeper,
     "sign again on resend": sign_again_on_resend,
-    "failed said early": failed_said_early,
+    "failed published early": failed_published_early,
 }

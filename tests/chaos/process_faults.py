@@ -6,12 +6,12 @@ import signal
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tests.chaos.crowd import Crowd
+from tests.chaos.clients import Clients
+from tests.chaos.environment import Environment, Process
 from tests.chaos.oracle import Verdict, judge
-from tests.chaos.stage import Process, Scene
 from tests.engine import eventually
 
-LEASE = 1.0  # as the scene sets it
+LEASE = 1.0  # as the env sets it
 COMMITS = 4  # of a worker for an order that goes well: claim, building, submitted, confirmed
 
 Point = tuple[str, str, int]
@@ -22,47 +22,47 @@ EVERY_POINT: tuple[Point, ...] = (
 )
 
 
-async def verdict_of(scene: Scene, crowd: Crowd, within: float = 30) -> Verdict:
+async def verdict_of(env: Environment, clients: Clients, within: float = 30) -> Verdict:
     """Wait for every stream to end, then ask the oracle."""
-    await crowd.finish(within)
-    return await judge(scene.db, accepted=crowd.accepted, seen=crowd.seen)
+    await clients.finish(within)
+    return await judge(env.db, accepted=clients.accepted, seen=clients.seen)
 
 
 async def killed_at_every_point(
-    scene: Scene, rng: random.Random, *, repeats: int, points: Sequence[Point] = EVERY_POINT
+    env: Environment, rng: random.Random, *, repeats: int, points: Sequence[Point] = EVERY_POINT
 ) -> tuple[str, bool]:
     """A worker is killed before and after every commit and every send; another one goes on."""
     total = Verdict()
     for _ in range(repeats):
         for when, what, n in points:
-            await scene.clear()
-            scene.start("api")
-            crowd = Crowd(scene.base_url, rng)
-            doomed = scene.start("worker", fate={"die": {"when": when, "what": what, "n": n}})
-            await crowd.place(rng.randint(1, 3))
-            assert await doomed.gone() == -signal.SIGKILL
-            scene.start("worker")
-            _add(total, await verdict_of(scene, crowd))
+            await env.clear()
+            env.start("api")
+            clients = Clients(env.base_url, rng)
+            doomed = env.start("worker", sabotage={"kill_at": {"when": when, "what": what, "n": n}})
+            await clients.place(rng.randint(1, 3))
+            assert await doomed.exited() == -signal.SIGKILL
+            env.start("worker")
+            _add(total, await verdict_of(env, clients))
     return f"{len(points)} points x {repeats}: {total.lost} lost, {total.twice} twice, {total.gaps} gaps", total.clean
 
 
-async def killed_at_random(scene: Scene, rng: random.Random, *, orders: int, kills: int) -> tuple[str, bool]:
+async def killed_at_random(env: Environment, rng: random.Random, *, orders: int, kills: int) -> tuple[str, bool]:
     """Workers and API are killed again and again while orders come in; each is started again at once."""
-    await scene.clear()
+    await env.clear()
     pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "150"}
-    running = [scene.start("api"), *(scene.start("worker", pace) for _ in range(2))]
+    running = [env.start("api"), *(env.start("worker", pace) for _ in range(2))]
     roles = ["api", "worker", "worker"]
-    crowd = Crowd(scene.base_url, rng)
-    loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=kills * 0.7 * 2 * 8 / orders))
+    clients = Clients(env.base_url, rng)
+    loading = asyncio.create_task(clients.place(orders, at_once=8, pause=kills * 0.7 * 2 * 8 / orders))
     for _ in range(kills):
         await asyncio.sleep(rng.uniform(0.4, 1.0))
         victim = rng.choice([0, 1, 1, 2, 2])
         await running[victim].kill()
         settings = pace if roles[victim] == "worker" else {}
-        running[victim] = scene.start(roles[victim], settings)
+        running[victim] = env.start(roles[victim], settings)
     await loading
-    verdict = await verdict_of(scene, crowd, within=90)
-    p99 = await _recovery_p99(scene)
+    verdict = await verdict_of(env, clients, within=90)
+    p99 = await _recovery_p99(env)
     return (
         f"{orders} orders, {kills} kills: {verdict.lost} lost, {verdict.twice} twice, {verdict.gaps} gaps; "
         f"p99 {p99:.1f} s from the last step of a dead worker to the next start (lease {LEASE:.0f} s)",
@@ -70,28 +70,28 @@ async def killed_at_random(scene: Scene, rng: random.Random, *, orders: int, kil
     )
 
 
-async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+async def frozen_and_thawed(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """A worker is frozen past its lease, its orders are taken over, then it goes on where it was."""
-    await scene.clear()
-    scene.start("api")
+    await env.clear()
+    env.start("api")
     slow = {"MOCK_QUOTE_MS": "600", "MOCK_EXECUTION_MS_MIN": "300", "MOCK_EXECUTION_MS_MAX": "600"}
-    frozen = scene.start("worker", slow)
-    crowd = Crowd(scene.base_url, rng)
-    await crowd.place(orders)
+    frozen = env.start("worker", slow)
+    clients = Clients(env.base_url, rng)
+    await clients.place(orders)
 
     async def several_in_hand() -> bool:
         held = "SELECT count(*) FROM orders WHERE lease_until > now() AND status IN ('routing', 'submitted')"
-        return int(await scene.db.fetchval(held)) >= min(orders, 8)
+        return int(await env.db.fetchval(held)) >= min(orders, 8)
 
     await eventually(several_in_hand)
     frozen.send(signal.SIGSTOP)
-    scene.start("worker")
+    env.start("worker")
 
     async def taken_over() -> bool:
-        return bool(await scene.db.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
+        return bool(await env.db.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
 
     await eventually(taken_over, within=30)
-    before = await scene.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    before = await env.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
     frozen.send(signal.SIGCONT)
 
     async def noticed() -> bool:
@@ -99,82 +99,82 @@ async def frozen_and_thawed(scene: Scene, rng: random.Random, *, orders: int) ->
 
     await eventually(noticed)
     frozen.send(signal.SIGTERM)
-    code = await frozen.gone()
-    after = await scene.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
+    code = await frozen.exited()
+    after = await env.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
     stale = sum(one != other for one, other in zip(before, after, strict=True))
     refused = frozen.log.read_bytes().count(b"somebody else has the order now")
-    verdict = await verdict_of(scene, crowd)
+    verdict = await verdict_of(env, clients)
     return (
         f"{orders} orders: {stale} stale writes ({refused} refused), {verdict.twice} twice, exit code {code}",
         verdict.clean and stale == 0 and code == 0,
     )
 
 
-async def api_killed_before_queueing(scene: Scene, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
+async def api_killed_before_queueing(env: Environment, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
     """The order is on disk, Redis has not heard of it, and nobody has been answered."""
-    await scene.clear()
-    scene.start("worker")
-    crowd = Crowd(scene.base_url, rng)
+    await env.clear()
+    env.start("worker")
+    clients = Clients(env.base_url, rng)
     for _ in range(repeats):
-        doomed = scene.start("api", fate={"die": {"when": "before", "what": "queue", "n": 1}})
-        placing = asyncio.create_task(crowd.place(1))
-        await doomed.gone()
-        healthy = scene.start("api")
+        doomed = env.start("api", sabotage={"kill_at": {"when": "before", "what": "queue", "n": 1}})
+        placing = asyncio.create_task(clients.place(1))
+        await doomed.exited()
+        healthy = env.start("api")
         await placing
-        await eventually(lambda: _all_ended(scene), within=20)
+        await eventually(lambda: _all_ended(env), within=20)
         await healthy.kill()
-    scene.start("api")
-    verdict = await verdict_of(scene, crowd)
-    executed = await scene.db.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
+    env.start("api")
+    verdict = await verdict_of(env, clients)
+    executed = await env.db.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'")
     return (
         f"{repeats} times: {executed} executed, {verdict.duplicates} duplicates",
         verdict.clean and executed == repeats,
     )
 
 
-async def delivered_ten_times(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+async def delivered_ten_times(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """The line holds ten jobs, under ten ids, for one order."""
     from arq.constants import job_key_prefix
     from arq.jobs import serialize_job
 
     from app.orders.queue.order_queue import JOB, STARTS, serialize
 
-    await scene.clear()
-    scene.start("api")
-    crowd = Crowd(scene.base_url, rng)
-    await crowd.place(orders)
-    for order in crowd.accepted:
+    await env.clear()
+    env.start("api")
+    clients = Clients(env.base_url, rng)
+    await clients.place(orders)
+    for order in clients.accepted:
         for copy in range(10):
             job = serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
-            await scene.redis.set(f"{job_key_prefix}{copy}-{order}", job)
-            await scene.redis.zadd(STARTS, {f"{copy}-{order}": 1})
+            await env.redis.set(f"{job_key_prefix}{copy}-{order}", job)
+            await env.redis.zadd(STARTS, {f"{copy}-{order}": 1})
     for _ in range(2):
-        scene.start("worker", {"MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "200"})
-    verdict = await verdict_of(scene, crowd)
-    sends = await scene.db.fetchval("SELECT count(*) FROM chain.transactions")
+        env.start("worker", {"MOCK_EXECUTION_MS_MIN": "50", "MOCK_EXECUTION_MS_MAX": "200"})
+    verdict = await verdict_of(env, clients)
+    sends = await env.db.fetchval("SELECT count(*) FROM chain.transactions")
     return f"{orders} orders: {sends - orders} extra fills", verdict.clean and sends == orders
 
 
-async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> tuple[str, bool]:
+async def poison_order(env: Environment, rng: random.Random, *, others: int) -> tuple[str, bool]:
     """One order kills every worker that starts it."""
-    await scene.clear()
-    scene.start("api")
-    crowd = Crowd(scene.base_url, rng)
-    poison = await crowd.accept()
-    crowd.watch(poison)
-    await crowd.place(others)
-    fate = {"die": {"when": "before", "what": "commit", "n": 1, "order": poison}}
-    deaths, worker = 0, scene.start("worker", {"MOCK_QUOTE_MS": "200"}, fate=fate)
+    await env.clear()
+    env.start("api")
+    clients = Clients(env.base_url, rng)
+    poison = await clients.accept()
+    clients.watch(poison)
+    await clients.place(others)
+    sabotage = {"kill_at": {"when": "before", "what": "commit", "n": 1, "order": poison}}
+    deaths, worker = 0, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
 
     async def ended() -> bool:
         nonlocal deaths, worker
-        if not worker.alive:
-            deaths, worker = deaths + 1, scene.start("worker", {"MOCK_QUOTE_MS": "200"}, fate=fate)
-        return await _all_ended(scene)
+        if not worker.running:
+            deaths, worker = deaths + 1, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
+        return await _all_ended(env)
 
     await eventually(ended, within=180)
-    verdict = await verdict_of(scene, crowd)
-    status = {str(row["id"]): row["status"] for row in await scene.db.fetch("SELECT id, status FROM orders")}
+    verdict = await verdict_of(env, clients)
+    status = {str(row["id"]): row["status"] for row in await env.db.fetch("SELECT id, status FROM orders")}
     harmed = sum(state != "confirmed" for order, state in status.items() if order != poison)
     return (
         f"{status[poison]} after {deaths} dead workers; {harmed} of {others} others harmed",
@@ -182,21 +182,21 @@ async def poisonous_order(scene: Scene, rng: random.Random, *, others: int) -> t
     )
 
 
-async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+async def clocks_apart(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """The API an hour ahead, one worker an hour behind, one on time; attempts fail now and then."""
     spans = []
     for apart in (0, 3600):
-        await scene.clear()
-        scene.start("api", fate={"clock": apart})
+        await env.clear()
+        env.start("api", sabotage={"clock": apart})
         for clock in (-apart, 0):
-            scene.start("worker", {"MOCK_FAILURE_RATE": "0.1"}, fate={"clock": clock})
-        crowd = Crowd(scene.base_url, rng)
-        await crowd.place(orders)
-        verdict = await verdict_of(scene, crowd, within=60)
+            env.start("worker", {"MOCK_FAILURE_RATE": "0.1"}, sabotage={"clock": clock})
+        clients = Clients(env.base_url, rng)
+        await clients.place(orders)
+        verdict = await verdict_of(env, clients, within=60)
         if not verdict.clean:
             return str(verdict), False
         spans.append(
-            await scene.db.fetchval(
+            await env.db.fetchval(
                 "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY updated_at - created_at) FROM orders"
             )
         )
@@ -204,38 +204,38 @@ async def clocks_apart(scene: Scene, rng: random.Random, *, orders: int) -> tupl
     return f"{orders} orders, 0 lost, 0 twice, 0 gaps; time to the end p50 {on_time} ms, apart {apart_ms} ms", True
 
 
-async def rolling_restart(scene: Scene, rng: random.Random, *, orders: int) -> tuple[str, bool]:
+async def rolling_restart(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
     """Each process is replaced under load: the new one starts, then the old one gets SIGTERM."""
-    await scene.clear()
+    await env.clear()
     pace = {"MOCK_QUOTE_MS": "20", "MOCK_EXECUTION_MS_MIN": "100", "MOCK_EXECUTION_MS_MAX": "300"}
-    api, workers = scene.start("api"), [scene.start("worker", pace) for _ in range(2)]
-    crowd = Crowd(scene.base_url, rng)
-    await crowd.place(1)
-    errors = crowd.errors
-    loading = asyncio.create_task(crowd.place(orders, at_once=8, pause=8 * 10 / orders))
+    api, workers = env.start("api"), [env.start("worker", pace) for _ in range(2)]
+    clients = Clients(env.base_url, rng)
+    await clients.place(1)
+    errors = clients.errors
+    loading = asyncio.create_task(clients.place(orders, at_once=8, pause=8 * 10 / orders))
     codes = []
     for _ in range(2):
-        old, api = api, scene.start("api")
+        old, api = api, env.start("api")
         await _says(api, b"local mode")
         codes.append(await _stopped(old))
         for n in range(2):
-            replacement = scene.start("worker", pace)
+            replacement = env.start("worker", pace)
             await _says(replacement, b"worker ready")
             codes.append(await _stopped(workers[n]))
             workers[n] = replacement
     await loading
-    verdict = await verdict_of(scene, crowd)
-    lost_workers = await scene.db.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
+    verdict = await verdict_of(env, clients)
+    lost_workers = await env.db.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
     return (
-        f"{orders} orders, {len(codes)} restarts: {crowd.errors - errors} client errors, {lost_workers} handed back, "
+        f"{orders} orders, {len(codes)} restarts: {clients.errors - errors} client errors, {lost_workers} handed back, "
         f"{verdict.lost} lost, exit codes {sorted(set(codes))}",
-        verdict.clean and crowd.errors == errors and set(codes) == {0},
+        verdict.clean and clients.errors == errors and set(codes) == {0},
     )
 
 
 async def _stopped(process: Process) -> int:
     process.send(signal.SIGTERM)
-    return await process.gone()
+    return await process.exited()
 
 
 async def _says(process: Process, words: bytes) -> None:
@@ -245,13 +245,13 @@ async def _says(process: Process, words: bytes) -> None:
     await eventually(said, within=20)
 
 
-async def _all_ended(scene: Scene) -> bool:
-    alive = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
-    return int(await scene.db.fetchval(alive)) == 0
+async def _all_ended(env: Environment) -> bool:
+    running = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
+    return int(await env.db.fetchval(running)) == 0
 
 
-async def _recovery_p99(scene: Scene) -> float:
-    rows = await scene.db.fetch(
+async def _recovery_p99(env: Environment) -> float:
+    rows = await env.db.fetch(
         "SELECT order_id, status, at, details->>'code' AS code FROM order_events ORDER BY order_id, seq"
     )
     waits, last_step = [], None
@@ -269,4 +269,4 @@ async def _recovery_p99(scene: Scene) -> float:
 def _add(total: Verdict, one: Verdict) -> None:
     for name in ("orders", "lost", "twice", "wrong", "gaps", "duplicates"):
         setattr(total, name, getattr(total, name) + getattr(one, name))
-    total.complaints += one.complaints
+    total.violations += one.violations

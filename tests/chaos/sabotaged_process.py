@@ -1,6 +1,6 @@
-"""The engine's own processes, with a fate: they die at a point, have a planted bug, or a wrong clock.
+"""The engine's own processes, sabotaged: killed at a chosen point, run with a planted bug, or given a wrong clock.
 
-    python -m tests.chaos.doomed worker '{"die": {"when": "before", "what": "commit", "n": 2}}'
+    python -m tests.chaos.sabotaged_process worker '{"kill_at": {"when": "before", "what": "commit", "n": 2}}'
 
 Everything is wrapped from outside: the product has no hooks for this.
 """
@@ -17,21 +17,21 @@ Call = Callable[..., Awaitable[Any]]
 
 
 def main() -> None:
-    role, fate = sys.argv[1], json.loads(sys.argv[2])
-    if seconds := fate.get("clock"):
+    role, sabotage = sys.argv[1], json.loads(sys.argv[2])
+    if seconds := sabotage.get("clock"):
         shift_clock(seconds)
-    if chain_url := fate.get("chain_url"):
+    if chain_url := sabotage.get("chain_url"):
         redirect_chain(chain_url)
-    if die := fate.get("die"):
-        die_at(**die)
-    if venue := fate.get("venue_down"):
+    if point := sabotage.get("kill_at"):
+        kill_at(**point)
+    if venue := sabotage.get("venue_down"):
         venue_down(venue)
-    if venue := fate.get("swaps_fail"):
+    if venue := sabotage.get("swaps_fail"):
         swaps_fail(venue)
-    if bug := fate.get("bug"):
-        from tests.chaos import planted
+    if bug := sabotage.get("bug"):
+        from tests.chaos import planted_bugs
 
-        planted.BUGS[bug]()
+        planted_bugs.BUGS[bug]()
     if role == "worker":
         from worker.main import main as work
 
@@ -85,15 +85,15 @@ def swaps_fail(name: str) -> None:
     from app.mockchain.outcome import fate as decide
 
     def failing(signed: Any, *circumstances: Any) -> PlannedOutcome:
-        fate = decide(signed, *circumstances)
+        outcome = decide(signed, *circumstances)
         if signed.swap.venue != name:
-            return fate
-        return PlannedOutcome("failed", fate.slot, fate.landed_ms, "venue_unavailable")
+            return outcome
+        return PlannedOutcome("failed", outcome.slot, outcome.landed_ms, "venue_unavailable")
 
     setattr(ledger, "fate", failing)
 
 
-def die_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
+def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     """SIGKILL this process before or after its n-th commit or send; of one order only, if one is named."""
     left = n
 

@@ -10,18 +10,18 @@ import orjson
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.chaos.oracle import Seen
+from tests.chaos.oracle import ObservedStream
 from tests.engine import SELL_SOL
 
-COME_BACK = 0.1
-FOR_GOOD = (1000, 4404)
+RETRY_SECONDS = 0.1
+FINAL_CODES = (1000, 4404)
 
 
-class Crowd:
+class Clients:
     def __init__(self, base_url: str, rng: random.Random) -> None:
         self.base_url = base_url
         self.accepted: dict[str, str | None] = {}  # order → its key
-        self.seen: list[Seen] = []
+        self.seen: list[ObservedStream] = []
         self.errors = 0  # answers that were not 2xx, and connections that failed
         self._rng = rng
         self._watching: list[asyncio.Task[None]] = []
@@ -59,10 +59,10 @@ class Crowd:
                         return order
                     assert answer.status_code in (429, 503), answer.text
                     self.errors += 1
-                await asyncio.sleep(COME_BACK)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def watch(self, order: str) -> None:
-        self.seen.append(seen := Seen(order))
+        self.seen.append(seen := ObservedStream(order))
         self._watching.append(asyncio.create_task(self._watch(seen)))
 
     async def finish(self, within: float) -> None:
@@ -74,9 +74,9 @@ class Crowd:
             await asyncio.gather(*late, return_exceptions=True)
         await self._http.aclose()
 
-    async def _watch(self, seen: Seen) -> None:
+    async def _watch(self, seen: ObservedStream) -> None:
         socket = self.base_url.replace("http", "ws") + f"/api/orders/execute?orderId={seen.order}"
-        while seen.code not in FOR_GOOD:
+        while seen.code not in FINAL_CODES:
             after = seen.events[-1]["seq"] if seen.events else 0
             try:
                 async with connect(f"{socket}&after={after}", proxy=None, open_timeout=5) as ws:
@@ -87,5 +87,5 @@ class Crowd:
                         seen.code = ws.close_code
             except (OSError, TimeoutError, InvalidHandshake):
                 seen.code = None
-            if seen.code not in FOR_GOOD:
-                await asyncio.sleep(COME_BACK)
+            if seen.code not in FINAL_CODES:
+                await asyncio.sleep(RETRY_SECONDS)
