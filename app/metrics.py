@@ -68,7 +68,7 @@ PUBLISHED = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
     registry=REGISTRY,
 )
-DROPPED = Gauge("engine_announcements_dropped", "Announcements lost since the start; the book heals", registry=REGISTRY)
+DROPPED = Gauge("engine_events_dropped", "Announcements lost since the start; the book heals", registry=REGISTRY)
 POOL = Gauge("engine_pool_connections", "Connections to Postgres", ["state"], registry=REGISTRY)
 ERRORS = Counter("engine_errors", "Errors that nobody had foreseen", ["type"], registry=REGISTRY)
 

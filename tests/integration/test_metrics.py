@@ -153,7 +153,7 @@ async def test_announcements_that_are_lost_and_the_time_of_requests_are_counted(
         await engine.http.post(f"/api/orders/{(await engine.place())['orderId']}/cancel")
 
         async def lost() -> bool:
-            return (await seen(engine))("engine_announcements_dropped") == 1
+            return (await seen(engine))("engine_events_dropped") == 1
 
         await eventually(lost)
         after = await seen(engine)
