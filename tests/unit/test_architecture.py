@@ -20,7 +20,7 @@ def drawn(kind: str) -> set[tuple[str, str]]:
 
 
 def ground_floor() -> set[str]:
-    [named] = re.findall(r"the ground floor \((.*?)\)", PAGE, re.DOTALL)
+    [named] = re.findall(r"the base modules \((.*?)\)", PAGE, re.DOTALL)
     return set(re.findall(r"`(app\.\w+)`", named))
 
 
