@@ -1,27 +1,27 @@
-"""The engine's own client: `engine submit`, `watch` and `simulate`. It knows the public API and nothing behind it."""
+"""The engine's own client: `engine submit`, `watch` and `simulate`. It uses the public API and nothing behind it."""
 
 
 class CommandError(Exception):
     """A sentence for the person who typed the command."""
 
-    passing = False  # whether trying again can help
+    retryable = False  # trying again may help
 
 
 class Unreachable(CommandError):
-    """No answer came."""
+    """The engine did not answer."""
 
-    passing = True
+    retryable = True
 
     def __init__(self, sentence: str, *, sent: bool) -> None:
         super().__init__(sentence)
-        self.sent = sent  # whether the engine may have got the request all the same
+        self.sent = sent  # the engine may have received the request
 
 
 class Refused(CommandError):
-    """The engine answered, and not with what was asked for."""
+    """The engine answered with an error."""
 
-    def __init__(self, sentence: str, *, status: int, passing: bool, retry_after: float) -> None:
+    def __init__(self, sentence: str, *, status: int, retryable: bool, retry_after: float) -> None:
         super().__init__(sentence)
         self.status = status
-        self.passing = passing
+        self.retryable = retryable
         self.retry_after = retry_after  # seconds

@@ -1,10 +1,10 @@
-"""Which engine a command means when it is not told."""
+"""The address of the engine that a command talks to."""
 
 from app.settings import load
 
 
 def base_url(given: str | None) -> str:
-    """The one named; or else PUBLIC_URL, the stack that runs here, or the port that one would use."""
+    """The given address, else PUBLIC_URL, else the running `engine up`, else PORT on this machine."""
     if given:
         return given.rstrip("/")
     settings = load()
@@ -14,6 +14,6 @@ def base_url(given: str | None) -> str:
 
     try:
         running = state.read(settings.engine_home.absolute())
-    except (OSError, ValueError, TypeError):  # another's, or another version's
+    except (OSError, ValueError, TypeError):  # written by another user or another version
         running = None
     return running.url if running else f"http://127.0.0.1:{settings.port}"

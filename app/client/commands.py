@@ -1,4 +1,4 @@
-"""What `engine submit`, `watch` and `simulate` do; how each can end is the exit code."""
+"""`engine submit`, `watch` and `simulate`. Each returns its exit code."""
 
 import asyncio
 import contextlib
@@ -14,9 +14,9 @@ import typer
 
 from app.client import CommandError
 from app.client.engine import Engine
-from app.client.format import line
+from app.client.format import event_line
 from app.client.responses import CONFIRMED, Event, OrderState, printable
-from app.client.simulation import SimulatedOrder, Swap, courses
+from app.client.simulation import SimulatedOrder, Swap, simulated_orders
 from app.client.simulation import simulate as run_all
 from app.client.summary import summary
 from app.client.watch import follow
@@ -25,17 +25,17 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def run(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Runs a command to its exit code; what goes wrong is one sentence."""
-    logging.disable(logging.CRITICAL)  # the libraries' own remarks are not for this reader
+    """Runs a command and exits with its code. An expected error is printed as one sentence."""
+    logging.disable(logging.CRITICAL)  # log lines of the libraries would mix with the output
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="backslashreplace")  # a terminal without arrows
-    # As an exception, so that a drawing puts the terminal back as it was.
+            reconfigure(errors="backslashreplace")  # for a terminal that cannot show arrows
+    # SIGTERM raises SystemExit, so that the live table restores the terminal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = asyncio.run(work)
-    except CommandError as complaint:
-        typer.echo(f"engine: {complaint}", err=True)
+    except CommandError as error:
+        typer.echo(f"engine: {error}", err=True)
         code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -47,62 +47,66 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
 
 async def submit(base_url: str, api_key: str | None, order: dict[str, Any], key: str | None, watching: bool) -> int:
     async with Engine(base_url, api_key) as engine:
-        standing = await engine.place(order, key or str(uuid4()))
-        before = "  (this key had made it before)" if standing.idempotent else ""
-        typer.echo(f"order   {standing.order_id}{before}")
-        typer.echo(f"status  {standing.status}")
-        typer.echo(f"socket  {printable(standing.ws_url, 1000)}")
-        return await _tell(engine, standing, 0) if watching else 0
+        state = await engine.place(order, key or str(uuid4()))
+        repeated = "  (already placed with this idempotency key)" if state.idempotent else ""
+        typer.echo(f"order   {state.order_id}{repeated}")
+        typer.echo(f"status  {state.status}")
+        typer.echo(f"socket  {printable(state.ws_url, 1000)}")
+        return await _print_events(engine, state, 0) if watching else 0
 
 
 async def watch(base_url: str, api_key: str | None, order_id: str, after: int) -> int:
     async with Engine(base_url, api_key) as engine:
-        return await _tell(engine, await engine.order(order_id), after)
+        return await _print_events(engine, await engine.order(order_id), after)
 
 
 async def simulate(base_url: str, api_key: str | None, count: int, *swap: str | None) -> int:
-    """`swap`: what to give, what for, and how much; all None for a mixture."""
+    """`swap` is token in, token out and amount; without it the orders are a mixture."""
     if any(swap) and not all(swap):
-        raise CommandError("--token-in, --token-out and --amount go together.")
-    running = courses(count, Swap(*(part or "" for part in swap)) if any(swap) else None)
+        raise CommandError("Use --token-in, --token-out and --amount together.")
+    orders = simulated_orders(count, Swap(*(value or "" for value in swap)) if any(swap) else None)
     drawing: asyncio.Task[None] | None = None
     async with Engine(base_url, api_key) as engine:
         if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             from app.client.live_table import LiveTable
 
-            drawing = asyncio.create_task(LiveTable(running).show())
+            drawing = asyncio.create_task(LiveTable(orders).show())
         try:
-            await run_all(engine, running, _say if drawing is None else lambda _: None)
+            await run_all(engine, orders, _print_last_event if drawing is None else lambda _: None)
         finally:
             if drawing:
                 drawing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await drawing
     typer.echo("")
-    for one in summary(running):
-        typer.echo(one)
-    return 0 if all(course.took is not None for course in running) else 1
+    for text in summary(orders):
+        typer.echo(text)
+    return 0 if all(order.confirmed_after is not None for order in orders) else 1
 
 
-async def _tell(engine: Engine, standing: OrderState, after: int) -> int:
-    told = 0
+async def _print_events(engine: Engine, state: OrderState, after: int) -> int:
+    printed = 0
 
-    def hear(event: Event) -> None:
-        nonlocal told
-        told += 1
-        typer.echo(line(event, standing.created_at))
+    def print_event(event: Event) -> None:
+        nonlocal printed
+        printed += 1
+        typer.echo(event_line(event, state.created_at))
 
-    end = await follow(
-        engine, standing, after=after, hear=hear, broke=lambda why: typer.echo(f"engine: {why}", err=True)
+    final_status = await follow(
+        engine,
+        state,
+        after=after,
+        on_event=print_event,
+        on_break=lambda reason: typer.echo(f"engine: {reason}", err=True),
     )
-    if not told:
-        typer.echo(f"engine: nothing comes after event {after}; the order is {end}.", err=True)
-    return 0 if end == CONFIRMED else 1
+    if not printed:
+        typer.echo(f"engine: There are no events after {after}; the order is {final_status}.", err=True)
+    return 0 if final_status == CONFIRMED else 1
 
 
-def _say(course: SimulatedOrder) -> None:
-    if course.trouble:
-        if course.standing:
-            typer.echo(f"#{course.number:<3} {course.swap}: {course.trouble}")
-    elif course.standing and course.last:
-        typer.echo(f"#{course.number:<3} {course.swap!s:<20} {line(course.last, course.standing.created_at)}")
+def _print_last_event(order: SimulatedOrder) -> None:
+    if order.error:
+        if order.state:  # if no order was accepted, the command ends with the error itself
+            typer.echo(f"#{order.number:<3} {order.swap}: {order.error}")
+    elif order.state and order.last_event:
+        typer.echo(f"#{order.number:<3} {order.swap!s:<20} {event_line(order.last_event, order.state.created_at)}")

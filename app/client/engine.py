@@ -1,4 +1,4 @@
-"""An engine somewhere, over HTTP: placing an order and asking how one stands."""
+"""The engine's HTTP API: placing an order and reading its state."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ import httpx
 from app.client import CommandError, Refused, Unreachable
 from app.client.responses import OrderState, ProblemDocument, printable
 
-REPEAT_AFTER = (0.3, 1.0, 2.0)  # seconds; then placing an order is given up
-MAX_RETRY_AFTER = 5.0  # a server that wants more patience than this gets to say so to the person
-NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
+MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class Engine:
-    """Used as `async with`; raises nothing but complaints."""
+    """Used as `async with`. Every failure is a CommandError."""
 
     def __init__(self, base_url: str, api_key: str | None = None) -> None:
-        self.name = _shown(base_url)
+        self.name = _display_url(base_url)
         headers = {"Accept": "application/json"}
         if api_key:
             headers["Authorization"] = f"Bearer {_header('API key', api_key)}"
@@ -30,10 +30,10 @@ class Engine:
                 base_url=base_url,
                 headers=headers,
                 timeout=httpx.Timeout(10.0, pool=None),
-                trust_env=not loopback(base_url),
+                trust_env=not is_loopback(base_url),  # no proxy for this machine
             )
         except (httpx.InvalidURL, ValueError):
-            raise CommandError(f"{self.name} is not an address of an engine.") from None
+            raise CommandError(f"{self.name} is not a valid address.") from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,86 +44,87 @@ class Engine:
         await self._http.aclose()
 
     async def place(self, order: Mapping[str, Any], key: str) -> OrderState:
-        """Once, however often it must be asked: repeating with the same key never makes a second order."""
+        """Retries with the same idempotency key, so a retry never places a second order."""
         headers = {"Idempotency-Key": _header("idempotency key", key)}
-        doubtful = False
-        for pause in (*REPEAT_AFTER, None):
+        may_exist = False
+        for pause in (*RETRY_DELAYS, None):
             try:
-                return OrderState.read(await self._ask("POST", "/api/orders/execute", json=order, headers=headers))
+                return OrderState.parse(await self._request("POST", "/api/orders/execute", json=order, headers=headers))
             except Unreachable as unreachable:
-                complaint: CommandError = unreachable
-                doubtful |= unreachable.sent
-                wait, hopeless = 0.0, not doubtful
+                error: CommandError = unreachable
+                may_exist |= unreachable.sent
+                wait, final = 0.0, not may_exist
             except Refused as refused:
-                complaint = refused
-                doubtful |= refused.status >= 500
-                wait, hopeless = refused.retry_after, not refused.passing or refused.retry_after > MAX_RETRY_AFTER
-            if pause is None or hopeless:
+                error = refused
+                may_exist |= refused.status >= 500
+                wait, final = refused.retry_after, not refused.retryable or refused.retry_after > MAX_RETRY_AFTER
+            if pause is None or final:
                 break
             await asyncio.sleep(max(pause, wait))
-        if doubtful:
-            raise CommandError(f"{complaint} The order may have been made: repeat with --idempotency-key {key}")
-        raise complaint
+        if may_exist:
+            raise CommandError(
+                f"{error} The order may have been placed. To find out, repeat with --idempotency-key {key}"
+            )
+        raise error
 
     async def order(self, order_id: str) -> OrderState:
         try:
-            known = str(UUID(order_id))
+            valid_id = str(UUID(order_id))
         except ValueError:
             raise CommandError(f"{printable(order_id, 80)} is not an order id.") from None
         try:
-            return OrderState.read(await self._ask("GET", f"/api/orders/{known}"))
+            return OrderState.parse(await self._request("GET", f"/api/orders/{valid_id}"))
         except Refused as refused:
             if refused.status == 404:
-                raise unknown(known, self.name) from None
+                raise order_not_found(valid_id, self.name) from None
             raise
 
-    async def _ask(self, method: str, path: str, **request: Any) -> bytes:
+    async def _request(self, method: str, path: str, **request: Any) -> bytes:
         try:
-            answer = await self._http.request(method, path, **request)
+            response = await self._http.request(method, path, **request)
         except httpx.InvalidURL:
-            raise CommandError(f"{self.name} is not an address of an engine.") from None
+            raise CommandError(f"{self.name} is not a valid address.") from None
         except httpx.RequestError as error:
-            sent = not isinstance(error, NOTHING_SENT)
-            what = "broke off while answering" if sent else "cannot be reached"
+            sent = not isinstance(error, NOT_SENT)
+            what = "closed the connection before it answered" if sent else "cannot be reached"
             if isinstance(error, httpx.TimeoutException):
-                what = "does not answer in time"
-            hint = "; `engine up` starts one" if not sent and loopback(self.name) else ""
+                what = "did not answer in time"
+            hint = "; `engine up` starts one" if not sent and is_loopback(self.name) else ""
             raise Unreachable(f"The engine at {self.name} {what}{hint}.", sent=sent) from None
-        if answer.is_success:
-            return answer.content
-        problem = ProblemDocument.read(answer.content)
+        if response.is_success:
+            return response.content
+        problem = ProblemDocument.parse(response.content)
         raise Refused(
-            problem.sentence if problem else f"{self.name} answered {answer.status_code}: is this an engine's address?",
-            status=answer.status_code,
-            passing=problem.retryable if problem else answer.status_code in (502, 503, 504),
-            retry_after=_seconds(answer.headers.get("retry-after", "")),
+            problem.sentence if problem else f"{self.name} answered {response.status_code}: is this an engine?",
+            status=response.status_code,
+            retryable=problem.retryable if problem else response.status_code in (502, 503, 504),
+            retry_after=_seconds(response.headers.get("retry-after", "")),
         )
 
 
-def unknown(order_id: str, name: str) -> CommandError:
-    return CommandError(f"There is no order {order_id} at {name}.")
+def order_not_found(order_id: str, engine_name: str) -> CommandError:
+    return CommandError(f"There is no order {order_id} at {engine_name}.")
 
 
-def loopback(url: str) -> bool:
-    """This machine is never asked through a proxy."""
+def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def _shown(base_url: str) -> str:
-    """An address for people: without the password it may hold."""
+def _display_url(base_url: str) -> str:
+    """The address without its user name and password."""
     try:
         split = urlsplit(base_url)
         valid = split.scheme in ("http", "https") and split.hostname and (split.port or 1)
     except ValueError:
         valid = None
     if not valid or not base_url.isprintable():
-        raise CommandError(f"{printable(base_url, 80)} is not an address: http://127.0.0.1:3000 is one.")
+        raise CommandError(f"{printable(base_url, 80)} is not a valid address; example: http://127.0.0.1:3000.")
     return printable(f"{split.scheme}://{split.netloc.rpartition('@')[2]}{split.path.rstrip('/')}")
 
 
 def _header(name: str, value: str) -> str:
     if not value.isascii() or not value.isprintable() or value != value.strip():
-        raise CommandError(f"The {name} must be printable ASCII, without spaces around it.")
+        raise CommandError(f"The {name} must be printable ASCII without leading or trailing spaces.")
     return value
 
 

@@ -1,35 +1,35 @@
-"""An event in words: one line, the same for a terminal, a file and a pipe."""
+"""An event as one line of text, the same for a terminal, a file and a pipe."""
 
 from datetime import datetime
 
 from app.client.responses import Event
 
 
-def line(event: Event, began: datetime) -> str:
-    """Time since the order's first event, status, and what there is to know."""
-    return f"{(event.at - began).total_seconds():8.3f} s  {event.status:<9}  {words(event)}".rstrip()
+def event_line(event: Event, start: datetime) -> str:
+    """Time since the order was accepted, status, details."""
+    return f"{(event.at - start).total_seconds():8.3f} s  {event.status:<9}  {event_details(event)}".rstrip()
 
 
-def words(event: Event) -> str:
-    parts = []
+def event_details(event: Event) -> str:
+    details = []
     if event.error or event.code:
-        parts.append(f"attempt {event.attempt}: {fault(event)}")
+        details.append(f"attempt {event.attempt}: {error_text(event)}")
     elif event.attempt > 1:
-        parts.append(f"attempt {event.attempt}")
+        details.append(f"attempt {event.attempt}")
     if event.dex:
-        parts.append(event.dex + (f" at {event.price}" if event.price else ""))
-    if event.others:
-        parts.append(f"({'; '.join(event.others)})")
+        details.append(event.dex + (f" at {event.price}" if event.price else ""))
+    if event.losing_quotes:
+        details.append(f"({'; '.join(event.losing_quotes)})")
     if event.status == "confirmed" and event.amount_out:
-        parts.append(f"gave {event.amount_out}")
+        details.append(f"received {event.amount_out}")
     if event.tx_hash:
-        parts.append(f"tx {event.tx_hash}")
+        details.append(f"tx {event.tx_hash}")
     if event.retry_in_ms is not None:
-        parts.append(f"again in {seconds(event.retry_in_ms / 1000)}" if event.retry_in_ms else "again at once")
-    return "  ".join(parts)
+        details.append(f"retry in {seconds(event.retry_in_ms / 1000)}" if event.retry_in_ms else "retry now")
+    return "  ".join(details)
 
 
-def fault(event: Event) -> str:
+def error_text(event: Event) -> str:
     error = (event.error or "").rstrip(".")
     if error and event.code:
         return f"{error} ({event.code})"

@@ -1,4 +1,4 @@
-"""What comes over the wire becomes values here. Whatever a server says, it leaves this file safe to print."""
+"""Parses what the server sends. Every text is made safe to print here."""
 
 import json
 from collections.abc import Mapping
@@ -9,148 +9,148 @@ from typing import Any
 from app.client import CommandError
 
 CONFIRMED = "confirmed"
-ENDED = frozenset({CONFIRMED, "failed", "cancelled"})
-MAX_TEXT = 300  # characters of one server text that are worth showing
+FINAL = frozenset({CONFIRMED, "failed", "cancelled"})
+MAX_TEXT = 300  # characters shown of one text from the server
 
 
-def printable(text: str, most: int = MAX_TEXT) -> str:
-    """The text on one line, without anything a terminal would obey."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
-    return shown if len(text) <= most else f"{shown}…"
+def printable(text: str, max_length: int = MAX_TEXT) -> str:
+    """The text on one line, with control characters escaped."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:max_length])
+    return shown if len(text) <= max_length else f"{shown}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of an order's log, as a stream tells it."""
+    """One event of an order's log, as the stream sends it."""
 
-    seq: int
+    seq: int  # 1, 2, 3 … within the order
     status: str
     attempt: int
     at: datetime
-    dex: str | None
-    price: str | None  # quoted, or executed once confirmed
+    dex: str | None  # the venue chosen
+    price: str | None  # quoted; executed once confirmed
     amount_out: str | None
-    others: tuple[str, ...]  # what every venue that did not win was told
+    losing_quotes: tuple[str, ...]  # "venue: reason" for each venue that did not win
     tx_hash: str | None
     error: str | None
     code: str | None
-    retry_in_ms: int | None
+    retry_in_ms: int | None  # 0: at once; None: no retry
 
     @staticmethod
-    def read(frame: str | bytes) -> "Event":
-        said = _object(frame)
+    def parse(frame: str | bytes) -> "Event":
+        data = _object(frame)
         return Event(
-            seq=_number(said, "seq"),
-            status=_needed(said, "status"),
-            attempt=_number(said, "attempt"),
-            at=_moment(said, "at"),
-            dex=_text(said, "dex"),
-            price=_text(said, "executedPrice") or _text(said, "price"),
-            amount_out=_text(said, "amountOut"),
-            others=_losers(said.get("quotes")),
-            tx_hash=_text(said, "txHash"),
-            error=_text(said, "error"),
-            code=_text(said, "code"),
-            retry_in_ms=_number(said, "retryInMs") if said.get("retryInMs") is not None else None,
+            seq=_number(data, "seq"),
+            status=_required_text(data, "status"),
+            attempt=_number(data, "attempt"),
+            at=_timestamp(data, "at"),
+            dex=_text(data, "dex"),
+            price=_text(data, "executedPrice") or _text(data, "price"),
+            amount_out=_text(data, "amountOut"),
+            losing_quotes=_losing_quotes(data.get("quotes")),
+            tx_hash=_text(data, "txHash"),
+            error=_text(data, "error"),
+            code=_text(data, "code"),
+            retry_in_ms=_number(data, "retryInMs") if data.get("retryInMs") is not None else None,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderState:
-    """An order as the API answers it, with a fresh way to hear the rest."""
+    """An order as the API returns it."""
 
     order_id: str
     status: str
-    ws_url: str
+    ws_url: str  # its event stream; may hold a ticket that expires
     created_at: datetime
-    idempotent: bool = False
+    idempotent: bool = False  # this idempotency key had already placed it
     starts_in_ms: int | None = None  # None: not known
 
     @staticmethod
-    def read(body: str | bytes) -> "OrderState":
-        said = _object(body)
-        ws_url = said.get("wsUrl")
+    def parse(body: str | bytes) -> "OrderState":
+        data = _object(body)
+        ws_url = data.get("wsUrl")
         if not isinstance(ws_url, str) or not ws_url.isprintable() or not ws_url.startswith(("ws://", "wss://")):
-            raise not_ours("wsUrl")
+            raise invalid_response("wsUrl")
         return OrderState(
-            order_id=_needed(said, "orderId"),
-            status=_needed(said, "status"),
+            order_id=_required_text(data, "orderId"),
+            status=_required_text(data, "status"),
             ws_url=ws_url,
-            created_at=_moment(said, "createdAt"),
-            idempotent=said.get("idempotent") is True,
-            starts_in_ms=_number(said, "startsInMs") if said.get("startsInMs") is not None else None,
+            created_at=_timestamp(data, "createdAt"),
+            idempotent=data.get("idempotent") is True,
+            starts_in_ms=_number(data, "startsInMs") if data.get("startsInMs") is not None else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemDocument:
-    """RFC 9457, as one sentence."""
+    """An RFC 9457 problem, as one sentence."""
 
     sentence: str
     retryable: bool
 
     @staticmethod
-    def read(body: bytes) -> "ProblemDocument | None":
-        """None: it is no problem document."""
+    def parse(body: bytes) -> "ProblemDocument | None":
+        """None if the body is not a problem document."""
         try:
-            said = _object(body)
-            detail = _needed(said, "detail")
+            data = _object(body)
+            detail = _required_text(data, "detail")
         except CommandError:
             return None
-        errors = said.get("errors")
-        points = [
+        errors = data.get("errors")
+        details = [
             f"{(_text(error, 'pointer') or '').removeprefix('/')}: {_text(error, 'message') or '?'}"
             for error in (errors if isinstance(errors, list) else [])
             if isinstance(error, dict)
         ]
-        sentence = f"{detail.rstrip('.')}: {'; '.join(points)}" if points else detail
-        return ProblemDocument(f"{sentence.rstrip('.')}.", said.get("retryable") is True)
+        sentence = f"{detail.rstrip('.')}: {'; '.join(details)}" if details else detail
+        return ProblemDocument(f"{sentence.rstrip('.')}.", data.get("retryable") is True)
 
 
-def not_ours(what: str) -> CommandError:
-    return CommandError(f"What answers there does not speak as this engine does ({what} is missing or wrong).")
+def invalid_response(field: str) -> CommandError:
+    return CommandError(f"The server does not answer like this engine ({field} is missing or invalid).")
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
-        said = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
-        raise not_ours("JSON") from None
-    if not isinstance(said, dict):
-        raise not_ours("JSON")
-    return said
+        raise invalid_response("JSON") from None
+    if not isinstance(data, dict):
+        raise invalid_response("JSON")
+    return data
 
 
-def _text(said: Mapping[str, Any], name: str) -> str | None:
-    value = said.get(name)
+def _text(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
     return printable(value) if isinstance(value, str) and value else None
 
 
-def _needed(said: Mapping[str, Any], name: str) -> str:
-    value = _text(said, name)
+def _required_text(data: Mapping[str, Any], name: str) -> str:
+    value = _text(data, name)
     if value is None:
-        raise not_ours(name)
+        raise invalid_response(name)
     return value
 
 
-def _number(said: Mapping[str, Any], name: str) -> int:
-    value = said.get(name)
+def _number(data: Mapping[str, Any], name: str) -> int:
+    value = data.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**15:
-        raise not_ours(name)
+        raise invalid_response(name)
     return value
 
 
-def _moment(said: Mapping[str, Any], name: str) -> datetime:
+def _timestamp(data: Mapping[str, Any], name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(str(said.get(name)))
+        timestamp = datetime.fromisoformat(str(data.get(name)))
     except ValueError:
-        raise not_ours(name) from None
-    if moment.tzinfo is None:
-        raise not_ours(name)
-    return moment
+        raise invalid_response(name) from None
+    if timestamp.tzinfo is None:
+        raise invalid_response(name)
+    return timestamp
 
 
-def _losers(quotes: Any) -> tuple[str, ...]:
+def _losing_quotes(quotes: Any) -> tuple[str, ...]:
     return tuple(
         f"{_text(quote, 'venue') or '?'}: {(_text(quote, 'reason') or '?').rstrip('.')}"
         for quote in (quotes if isinstance(quotes, list) else [])

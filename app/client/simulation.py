@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from app.client import CommandError
 from app.client.engine import Engine
-from app.client.responses import CONFIRMED, ENDED, Event, OrderState
+from app.client.responses import CONFIRMED, FINAL, Event, OrderState
 from app.client.watch import follow
 
 
@@ -26,8 +26,8 @@ class Swap:
         return {"tokenIn": self.token_in, "tokenOut": self.token_out, "amount": self.amount}
 
 
-# Both ways of a pair next to each other: whenever the venues' prices part, each of them wins one of the two.
-DEMO = (
+# Both directions of a pair: whenever the venues' prices differ, each venue wins one direction.
+DEMO_SWAPS = (
     Swap("SOL", "USDC", "1.5"),
     Swap("BONK", "SOL", "5000000"),
     Swap("SOL", "BONK", "0.5"),
@@ -43,69 +43,69 @@ DEMO = (
 
 @dataclass(slots=True)
 class SimulatedOrder:
-    """One simulated order, as far as it is known here."""
+    """One order of a simulation, as far as this client has followed it."""
 
-    number: int
+    number: int  # 1, 2, 3 … within the simulation
     swap: Swap
-    standing: OrderState | None = None  # None: not accepted yet
+    state: OrderState | None = None  # None: not accepted yet
     events: list[Event] = field(default_factory=list)
-    heard_at: float = 0.0  # this machine's monotonic clock, for counting waits down
-    trouble: CommandError | None = None  # why it was refused, or lost from sight
+    received_at: float = 0.0  # monotonic time of the last event, for countdowns
+    error: CommandError | None = None  # why it was refused, or why its stream was lost
 
     @property
     def status(self) -> str:
-        if self.trouble:
-            return "lost" if self.standing else "refused"
+        if self.error:
+            return "lost" if self.state else "refused"
         if self.events:
             return self.events[-1].status
-        return self.standing.status if self.standing else "placing"
+        return self.state.status if self.state else "placing"
 
     @property
-    def over(self) -> bool:
-        return self.trouble is not None or self.status in ENDED
+    def ended(self) -> bool:
+        return self.error is not None or self.status in FINAL
 
     @property
-    def last(self) -> Event | None:
+    def last_event(self) -> Event | None:
         return self.events[-1] if self.events else None
 
     @property
-    def decision(self) -> Event | None:
-        """The last routing decision."""
+    def routed(self) -> Event | None:
+        """The last event with a routing decision."""
         return next((event for event in reversed(self.events) if event.status == "building"), None)
 
     @property
-    def took(self) -> float | None:
-        """Seconds from accepted to confirmed, on the engine's clock."""
-        if self.standing is None or self.last is None or self.last.status != CONFIRMED:
+    def confirmed_after(self) -> float | None:
+        """Seconds from accepted to confirmed, by the engine's clock; None unless confirmed."""
+        if self.state is None or self.last_event is None or self.last_event.status != CONFIRMED:
             return None
-        return (self.last.at - self.standing.created_at).total_seconds()
+        return (self.last_event.at - self.state.created_at).total_seconds()
 
 
-def courses(count: int, swap: Swap | None = None) -> list[SimulatedOrder]:
-    """The same swap `count` times, or a mixture in which both venues get their chance."""
-    swaps = islice(cycle([swap] if swap else DEMO), count)
-    return [SimulatedOrder(number, one) for number, one in enumerate(swaps, 1)]
+def simulated_orders(count: int, swap: Swap | None = None) -> list[SimulatedOrder]:
+    """The same swap `count` times, or a mixture in which each venue can win."""
+    swaps = islice(cycle([swap] if swap else DEMO_SWAPS), count)
+    return [SimulatedOrder(number, each) for number, each in enumerate(swaps, 1)]
 
 
 async def simulate(
-    engine: Engine, running: Sequence[SimulatedOrder], changed: Callable[[SimulatedOrder], None]
+    engine: Engine, orders: Sequence[SimulatedOrder], on_change: Callable[[SimulatedOrder], None]
 ) -> None:
-    """Places all at once and follows each to its end; `changed` hears of each step."""
-    await asyncio.gather(*(_run(engine, course, changed) for course in running))
-    if all(course.standing is None for course in running):
-        raise next(course.trouble for course in running if course.trouble)
+    """Places all orders at once and follows each to its end. If none is accepted, raises the first error."""
+    await asyncio.gather(*(_run(engine, order, on_change) for order in orders))
+    if all(order.state is None for order in orders):
+        raise next(order.error for order in orders if order.error)
 
 
-async def _run(engine: Engine, course: SimulatedOrder, changed: Callable[[SimulatedOrder], None]) -> None:
-    def hear(event: Event) -> None:
-        course.events.append(event)
-        course.heard_at = monotonic()
-        changed(course)
+async def _run(engine: Engine, order: SimulatedOrder, on_change: Callable[[SimulatedOrder], None]) -> None:
+    def add_event(event: Event) -> None:
+        order.events.append(event)
+        order.received_at = monotonic()
+        on_change(order)
 
     try:
-        standing = await engine.place(course.swap.body(), str(uuid4()))
-        course.standing, course.heard_at = standing, monotonic()
-        await follow(engine, standing, hear=hear)
-    except CommandError as complaint:
-        course.trouble = complaint
-        changed(course)
+        state = await engine.place(order.swap.body(), str(uuid4()))
+        order.state, order.received_at = state, monotonic()
+        await follow(engine, state, on_event=add_event)
+    except CommandError as error:
+        order.error = error
+        on_change(order)

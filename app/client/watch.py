@@ -1,4 +1,4 @@
-"""Following an order to its end over its socket, across broken connections."""
+"""Follows an order to its end over its WebSocket, and reconnects when the connection breaks."""
 
 import asyncio
 import random
@@ -9,113 +9,114 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI, WebSocketException
 
 from app.client import CommandError
-from app.client.engine import Engine, loopback, unknown
-from app.client.responses import ENDED, Event, OrderState, printable
+from app.client.engine import Engine, is_loopback, order_not_found
+from app.client.responses import FINAL, Event, OrderState, printable
 
-RESUME_AFTER = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds, jittered; then the stream is given up
-STEADY = 10.0  # a connection that held this long was a good one
-DONE, BAD_REQUEST, NOT_ALLOWED, UNKNOWN = 1000, 4400, 4401, 4404
+RECONNECT_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds, with jitter; after the last one the command fails
+STABLE_AFTER = 10.0  # seconds; a connection that lasted this long starts the delays from the first again
+# WebSocket close codes of the engine.
+COMPLETE, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND = 1000, 4400, 4401, 4404
 
 
-class _Broken(Exception):
+class _StreamBroken(Exception):
     """The stream stopped before the order ended."""
 
 
 async def follow(
     engine: Engine,
-    standing: OrderState,
+    state: OrderState,
     *,
     after: int = 0,
-    hear: Callable[[Event], None],
-    broke: Callable[[str], None] = lambda _: None,
+    on_event: Callable[[Event], None],
+    on_break: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Every event after number `after`, once and in order; the answer is how the order ended.
+    """Calls `on_event` for every event after number `after`, once and in order. Returns the final status.
 
-    `broke` is told, in words, of each break. What is missed meanwhile is told first when the stream is back.
+    Calls `on_break` with the reason of each break. Events missed during a break are replayed after it.
     """
     clock = asyncio.get_running_loop().time
-    last, heard, status = after, 0, standing.status
-    pauses = iter(RESUME_AFTER)
+    last, received, status = after, 0, state.status
+    delays = iter(RECONNECT_DELAYS)
 
-    def one(event: Event) -> None:
-        nonlocal last, heard, status, pauses
-        if event.seq <= heard:
+    def handle(event: Event) -> None:
+        nonlocal last, received, status, delays
+        if event.seq <= received:
             return
-        last = heard = event.seq
-        status, pauses = event.status, iter(RESUME_AFTER)
-        hear(event)
+        last = received = event.seq
+        status, delays = event.status, iter(RECONNECT_DELAYS)
+        on_event(event)
 
     while True:
         opened = clock()
         try:
-            async with aclosing(_listen(engine, standing, last)) as events:
+            async with aclosing(_receive(engine, state, last)) as events:
                 async for event in events:
-                    one(event)
-            if status in ENDED and heard:
+                    handle(event)
+            if status in FINAL and received:
                 return status
-            # A finished log has nothing after `after`: its end has to be asked for.
-            standing = await engine.order(standing.order_id)
-            if standing.status in ENDED:
-                return standing.status
-            reason = "the stream was closed before the order ended"
-        except _Broken as broken:
+            # If the log of an ended order has nothing after `after`, only the API knows the final status.
+            state = await engine.order(state.order_id)
+            if state.status in FINAL:
+                return state.status
+            reason = "The stream was closed before the order ended"
+        except _StreamBroken as broken:
             reason = str(broken)
-        except CommandError as complaint:
-            if not complaint.passing:
+        except CommandError as error:
+            if not error.retryable:
                 raise
-            reason = str(complaint).rstrip(".")
-        if clock() - opened > STEADY:
-            pauses = iter(RESUME_AFTER)
-        # Another way in: the old address may have held a ticket that has run out.
-        standing = await _come_back(engine, standing, pauses, reason, last, broke)
+            reason = str(error).rstrip(".")
+        if clock() - opened > STABLE_AFTER:
+            delays = iter(RECONNECT_DELAYS)
+        # The URL is read anew: the old one may hold a ticket that has expired.
+        state = await _reconnect(engine, state, delays, reason, last, on_break)
 
 
-async def _listen(engine: Engine, standing: OrderState, after: int) -> AsyncGenerator[Event, None]:
-    """Until the engine says that it is done. What goes wrong in the listener is not taken for a broken stream."""
-    url = f"{standing.ws_url}{'&' if '?' in standing.ws_url else '?'}after={after}"
+async def _receive(engine: Engine, state: OrderState, after: int) -> AsyncGenerator[Event, None]:
+    """Yields events until the engine closes the complete stream. Errors of the consumer pass through unchanged."""
+    url = f"{state.ws_url}{'&' if '?' in state.ws_url else '?'}after={after}"
     try:
-        async with connect(url, proxy=None if loopback(url) else True, open_timeout=10, close_timeout=1) as socket:
+        async with connect(url, proxy=None if is_loopback(url) else True, open_timeout=10, close_timeout=1) as socket:
             async for frame in socket:
-                yield Event.read(frame)
+                yield Event.parse(frame)
             code = socket.close_code
     except ConnectionClosedError as error:
-        code, said = (error.rcvd.code, printable(error.rcvd.reason)) if error.rcvd else (None, "")
-        if code == UNKNOWN:
-            raise unknown(standing.order_id, engine.name) from None
-        if code in (NOT_ALLOWED, BAD_REQUEST):
-            raise CommandError(f"The stream was refused: {said.rstrip('.') or code}.") from None
-        raise _Broken("the stream broke" + (f" ({said.rstrip('.')})" if said else "")) from None
+        code, reason = (error.rcvd.code, printable(error.rcvd.reason).rstrip(".")) if error.rcvd else (None, "")
+        if code == NOT_FOUND:
+            raise order_not_found(state.order_id, engine.name) from None
+        if code in (UNAUTHORIZED, BAD_REQUEST):
+            raise CommandError(f"The stream was refused: {reason or code}.") from None
+        raise _StreamBroken("The stream broke" + (f" ({reason})" if reason else "")) from None
     except InvalidStatus as error:
         status = error.response.status_code
         if status < 500 and status != 429:
             raise CommandError(f"The stream was refused: {engine.name} answered {status}.") from None
-        raise _Broken(f"the stream was answered with {status}") from None
+        raise _StreamBroken(f"The stream could not be opened: {engine.name} answered {status}") from None
     except (InvalidURI, ValueError):
-        raise CommandError(f"The engine gave an address that cannot be opened: {printable(standing.ws_url)}") from None
+        raise CommandError(f"The engine returned an invalid stream address: {printable(state.ws_url)}") from None
     except (OSError, WebSocketException):
-        raise _Broken(f"no stream can be opened at {printable(standing.ws_url.partition('?')[0])}") from None
-    if code != DONE:
-        raise _Broken("the engine is going away")
+        raise _StreamBroken(f"The stream could not be opened at {printable(state.ws_url.partition('?')[0])}") from None
+    if code != COMPLETE:
+        raise _StreamBroken("The engine is shutting down")
 
 
-async def _come_back(
+async def _reconnect(
     engine: Engine,
-    standing: OrderState,
-    pauses: Iterator[float],
+    state: OrderState,
+    delays: Iterator[float],
     reason: str,
     last: int,
-    broke: Callable[[str], None],
+    on_break: Callable[[str], None],
 ) -> OrderState:
-    for pause in pauses:
-        broke(f"{reason}; going on after event {last}")
-        await asyncio.sleep(pause * random.uniform(0.7, 1.3))
+    for delay in delays:
+        on_break(f"{reason}; resuming after event {last}")
+        await asyncio.sleep(delay * random.uniform(0.7, 1.3))
         try:
-            return await engine.order(standing.order_id)
-        except CommandError as complaint:
-            if not complaint.passing:
+            return await engine.order(state.order_id)
+        except CommandError as error:
+            if not error.retryable:
                 raise
-            reason = str(complaint).rstrip(".")
+            reason = str(error).rstrip(".")
     raise CommandError(
-        f"The stream was lost, although the order goes on: {reason}. "
-        f"Hear the rest with `engine watch {standing.order_id} --after {last}`."
+        f"The stream was lost, but the order continues: {reason}. "
+        f"Resume with `engine watch {state.order_id} --after {last}`."
     )

@@ -1,4 +1,4 @@
-"""What the client says and draws, from events it was given."""
+"""The text and the tables of the client, from given events."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,85 +10,85 @@ from rich.console import Console
 
 from app.client import CommandError
 from app.client.engine import Engine
-from app.client.format import line
+from app.client.format import event_line
 from app.client.live_table import note, stages, table
 from app.client.responses import Event, OrderState, ProblemDocument, printable
-from app.client.simulation import DEMO, SimulatedOrder, Swap, courses
+from app.client.simulation import DEMO_SWAPS, SimulatedOrder, Swap, simulated_orders
 from app.client.summary import summary
 
-BEGAN = datetime(2030, 1, 1, tzinfo=UTC)
+START = datetime(2030, 1, 1, tzinfo=UTC)
 HAPPY = ("pending", "routing", "building", "submitted", "confirmed")
 NOW = 1000.0
 
 
 def event(seq: int, status: str, **more: Any) -> Event:
     facts = dict.fromkeys(("dex", "price", "amount_out", "tx_hash", "error", "code", "retry_in_ms"))
-    given: dict[str, Any] = {"attempt": 1, "others": (), "at": BEGAN + timedelta(milliseconds=100 * (seq - 1))}
+    given: dict[str, Any] = {"attempt": 1, "losing_quotes": (), "at": START + timedelta(milliseconds=100 * (seq - 1))}
     return Event(seq=seq, status=status, **{**facts, **given, **more})
 
 
-def course(number: int, *statuses: str, **last: Any) -> SimulatedOrder:
-    """An order that came this far; `last` is what its last event says."""
-    standing = OrderState(order_id=f"id-{number}", status="pending", ws_url="ws://x", created_at=BEGAN)
-    told = [event(seq, status, **(last if seq == len(statuses) else {})) for seq, status in enumerate(statuses, 1)]
-    return SimulatedOrder(number, Swap("SOL", "USDC", "1.5"), standing, told, heard_at=NOW)
+def order(number: int, *statuses: str, **last: Any) -> SimulatedOrder:
+    """An order that has had these statuses; `last` are fields of its last event."""
+    state = OrderState(order_id=f"id-{number}", status="pending", ws_url="ws://x", created_at=START)
+    events = [event(seq, status, **(last if seq == len(statuses) else {})) for seq, status in enumerate(statuses, 1)]
+    return SimulatedOrder(number, Swap("SOL", "USDC", "1.5"), state, events, received_at=NOW)
 
 
-def drawn(running: list[SimulatedOrder], width: int = 80, most: int = 20) -> list[str]:
+def drawn(orders: list[SimulatedOrder], width: int = 80, max_rows: int = 20) -> list[str]:
     console = Console(file=StringIO(), width=width)
-    console.print(table(running, NOW, width, most))
+    console.print(table(orders, NOW, width, max_rows))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize(("reached", "dots"), [(0, "●○○○○"), (1, "●●○○○"), (3, "●●●●○"), (4, "●●●●●")])
-def test_a_row_shows_how_far_its_order_is(reached: int, dots: str) -> None:
-    assert stages(course(1, *HAPPY[: reached + 1]), wide=False).plain == f"{dots} {HAPPY[reached]}"
+def test_a_row_shows_the_progress_of_its_order(reached: int, dots: str) -> None:
+    assert stages(order(1, *HAPPY[: reached + 1]), wide=False).plain == f"{dots} {HAPPY[reached]}"
 
 
-def test_an_order_that_fails_keeps_what_it_had_reached() -> None:
-    assert stages(course(1, *HAPPY[:3], "failed"), wide=False).plain == "●●●●○ failed"
-    assert "pending → routing → building → failed" in stages(course(1, *HAPPY[:3], "failed"), wide=True).plain
+def test_a_failed_order_shows_the_stage_it_had_reached() -> None:
+    assert stages(order(1, *HAPPY[:3], "failed"), wide=False).plain == "●●●●○ failed"
+    assert "pending → routing → building → failed" in stages(order(1, *HAPPY[:3], "failed"), wide=True).plain
 
 
 def test_a_wait_is_counted_down() -> None:
-    waiting = course(1, "pending", "routing", "pending", code="tx_dropped", error="Lost.", retry_in_ms=2000)
-    assert note(waiting, NOW + 0.5).plain == "attempt 1: tx_dropped, again in 1.5 s"
-    assert note(waiting, NOW + 5).plain == "attempt 1: tx_dropped, again"
+    waiting = order(1, "pending", "routing", "pending", code="tx_dropped", error="Lost.", retry_in_ms=2000)
+    assert note(waiting, NOW + 0.5).plain == "attempt 1: tx_dropped, retry in 1.5 s"
+    assert note(waiting, NOW + 5).plain == "attempt 1: tx_dropped, retrying"
 
 
-def test_a_board_fits_its_terminal_and_keeps_the_running_orders() -> None:
-    ended, alive = [course(number, *HAPPY) for number in range(1, 9)], course(9, "pending")
-    rows = drawn([*ended, alive], width=60, most=4)
+def test_a_table_fits_its_terminal_and_keeps_the_unfinished_orders() -> None:
+    ended, unfinished = [order(number, *HAPPY) for number in range(1, 9)], order(9, "pending")
+    rows = drawn([*ended, unfinished], width=60, max_rows=4)
     assert all(len(row) <= 60 for row in rows)
     assert [row.split()[0] for row in rows[1:5]] == ["1", "2", "3", "9"]
     assert rows[5].strip() == "5 more"
 
 
-def test_a_servers_text_is_not_markup() -> None:
-    refused = SimulatedOrder(2, DEMO[0], trouble=CommandError("[red]y"))
-    board = "\n".join(drawn([course(1, "failed", error="[red]x"), refused]))
-    assert "[red]x" in board
-    assert "[red]y" in board
+def test_text_from_a_server_is_not_markup() -> None:
+    refused = SimulatedOrder(2, DEMO_SWAPS[0], error=CommandError("[red]y"))
+    text = "\n".join(drawn([order(1, "failed", error="[red]x"), refused]))
+    assert "[red]x" in text
+    assert "[red]y" in text
 
 
-def test_a_line_tells_time_status_venue_price_and_why() -> None:
-    built = event(3, "building", dex="meteora", price="149.5", others=("raydium: 4 bps less out",))
-    assert line(built, BEGAN) == "   0.200 s  building   meteora at 149.5  (raydium: 4 bps less out)"
+def test_a_line_has_time_status_venue_price_and_reason() -> None:
+    built = event(3, "building", dex="meteora", price="149.5", losing_quotes=("raydium: 0.04 % less",))
+    assert event_line(built, START) == "   0.200 s  building   meteora at 149.5  (raydium: 0.04 % less)"
     again = event(4, "pending", error="Too late.", code="tx_dropped", retry_in_ms=2000)
-    assert line(again, BEGAN) == "   0.300 s  pending    attempt 1: Too late (tx_dropped)  again in 2.0 s"
+    assert event_line(again, START) == "   0.300 s  pending    attempt 1: Too late (tx_dropped)  retry in 2.0 s"
 
 
 def test_a_summary_counts_ends_wins_and_losses() -> None:
-    won = course(1, *HAPPY, dex="raydium", price="149.5")
-    won.events[2] = event(3, "building", others=("meteora: 9 bps less out",))
-    lost = course(2, "pending", "failed", error="Too dear.", code="slippage_exceeded")
-    refused = SimulatedOrder(3, DEMO[0], trouble=CommandError("No such token."))
+    won = order(1, *HAPPY, dex="raydium", price="149.5")
+    won.events[2] = event(3, "building", losing_quotes=("meteora: 0.09 % less",))
+    lost = order(2, "pending", "failed", error="Too dear.", code="slippage_exceeded")
+    refused = SimulatedOrder(3, DEMO_SWAPS[0], error=CommandError("No such token."))
     assert summary([won, lost, refused]) == [
         "3 orders: 1 confirmed, 1 failed, 1 refused",
         "time to confirm: p50 0.400 s, max 0.400 s",
         "raydium won 1",
-        "  #1  1.5 SOL → USDC at 149.5  (meteora: 9 bps less out)",
+        "  #1  1.5 SOL → USDC at 149.5  (meteora: 0.09 % less)",
         "not confirmed",
         "  #2  1.5 SOL → USDC  failed: Too dear (slippage_exceeded)",
         "  #3  1.5 SOL → USDC  refused: No such token.",
@@ -96,17 +96,17 @@ def test_a_summary_counts_ends_wins_and_losses() -> None:
 
 
 def test_a_long_summary_is_cut() -> None:
-    assert summary([course(number, *HAPPY, dex="meteora") for number in range(1, 13)])[-1] == "  … and 2 more"
+    assert summary([order(number, *HAPPY, dex="meteora") for number in range(1, 13)])[-1] == "  … and 2 more"
 
 
-def test_a_demo_goes_both_ways_of_a_pair() -> None:
-    pairs = {(one.swap.token_in, one.swap.token_out) for one in courses(5)}
+def test_the_demo_swaps_trade_both_directions_of_a_pair() -> None:
+    pairs = {(each.swap.token_in, each.swap.token_out) for each in simulated_orders(5)}
     assert len(pairs) == 5
-    assert any((out, given) in pairs for given, out in pairs)
+    assert any((token_out, token_in) in pairs for token_in, token_out in pairs)
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "a\r\nb", "\x9b31m", "\u202eabc", "\ud800", "\u2028", "x" * 9999])
-def test_what_is_printed_is_one_harmless_line(hostile: str) -> None:
+def test_printed_text_is_one_line_without_control_characters(hostile: str) -> None:
     assert printable(hostile).isprintable()
     assert len(printable(hostile)) <= 301
 
@@ -128,38 +128,38 @@ def test_what_is_printed_is_one_harmless_line(hostile: str) -> None:
         '{"seq":1,"status":"x","attempt":1,"at":"2030-01-01T00:00:00Z","retryInMs":-1}',
     ],
 )
-def test_a_frame_that_is_no_event_is_a_complaint(frame: str | bytes) -> None:
-    with pytest.raises(CommandError, match="does not speak as this engine does"):
-        Event.read(frame)
+def test_a_frame_that_is_not_an_event_is_refused(frame: str | bytes) -> None:
+    with pytest.raises(CommandError, match="does not answer like this engine"):
+        Event.parse(frame)
 
 
-def test_an_event_survives_details_of_any_shape() -> None:
+def test_an_event_accepts_quotes_of_any_shape() -> None:
     frame = (
         '{"seq":1,"status":"building","attempt":1,"at":"2030-01-01T00:00:00Z","quotes":[1,{"venue":[]},{}],"dex":{}}'
     )
-    assert Event.read(frame).others == ("?: ?", "?: ?")
+    assert Event.parse(frame).losing_quotes == ("?: ?", "?: ?")
 
 
-def test_a_problem_is_one_sentence_that_points() -> None:
+def test_a_problem_becomes_one_sentence_that_names_the_field() -> None:
     body = b'{"detail":"It cannot be.","errors":[{"pointer":"/amount","message":"too small"}],"retryable":true}'
-    assert ProblemDocument.read(body) == ProblemDocument("It cannot be: amount: too small.", True)
-    assert ProblemDocument.read(b"<html>") is None
+    assert ProblemDocument.parse(body) == ProblemDocument("It cannot be: amount: too small.", True)
+    assert ProblemDocument.parse(b"<html>") is None
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])
-def test_a_stream_is_only_opened_at_a_sockets_address(address: str | None) -> None:
-    said = {"orderId": "1", "status": "pending", "createdAt": "2030-01-01T00:00:00Z", "wsUrl": address}
+def test_a_stream_is_opened_only_at_a_websocket_address(address: str | None) -> None:
+    body = {"orderId": "1", "status": "pending", "createdAt": "2030-01-01T00:00:00Z", "wsUrl": address}
     with pytest.raises(CommandError, match="wsUrl"):
-        OrderState.read(json.dumps(said))
+        OrderState.parse(json.dumps(body))
 
 
 @pytest.mark.parametrize("address", ["", "localhost:3000", "ftp://x", "http://", "http://x:99999", "http://a\x1b[2J"])
-def test_what_is_no_address_of_an_engine_is_a_complaint(address: str) -> None:
-    with pytest.raises(CommandError, match="is not an address"):
+def test_an_invalid_engine_address_is_refused(address: str) -> None:
+    with pytest.raises(CommandError, match="is not a valid address"):
         Engine(address)
 
 
-async def test_what_is_no_order_id_is_not_asked_for() -> None:
+async def test_an_invalid_order_id_is_refused_without_a_request() -> None:
     async with Engine("http://127.0.0.1:1") as engine:
         with pytest.raises(CommandError, match="is not an order id"):
             await engine.order("../../health\x1b[31m")
@@ -170,6 +170,6 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("key", ["a\nb", "schlüssel", " a "])
-def test_a_key_that_no_header_can_hold_is_a_complaint(key: str) -> None:
+def test_a_key_that_cannot_be_a_header_value_is_refused(key: str) -> None:
     with pytest.raises(CommandError, match="printable ASCII"):
         Engine("http://127.0.0.1:1", key)
