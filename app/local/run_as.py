@@ -1,7 +1,7 @@
-"""Whom the embedded servers run as, and which places that user can reach.
+"""The account that runs the embedded servers, and the paths it can reach.
 
-Postgres refuses to run as root. Started by root the servers therefore run as `nobody`, who cannot look
-below a directory like /root: what they need, programs and data, then lies on the `SHELF`.
+Postgres refuses to run as root. If root starts the engine, the servers run as `nobody`, which cannot enter a directory
+like /root. Programs and data that `nobody` cannot reach there are placed in SHARED_DIR.
 """
 
 import os
@@ -18,28 +18,29 @@ SHARED_DIR = Path("/var/lib/order-execution-engine")
 
 @dataclass(frozen=True)
 class Account:
+    """None: the account of this process."""
+
     user: int | None = None
     group: int | None = None
 
     @property
-    def run_as(self) -> dict[str, Any]:
-        """What `subprocess` has to be told; nothing when the servers run as whoever starts them."""
+    def popen_options(self) -> dict[str, Any]:
         if self.user is None:
             return {}
         return {"user": self.user, "group": self.group, "extra_groups": []}
 
-    def reaches(self, path: Path) -> bool:
-        """Whether this user may enter the directory, or run the program."""
+    def can_execute(self, path: Path) -> bool:
+        """Whether this account can enter the directory, or run the program."""
         try:
-            return subprocess.run(["test", "-x", path], cwd="/", check=False, **self.run_as).returncode == 0
+            return subprocess.run(["test", "-x", path], cwd="/", check=False, **self.popen_options).returncode == 0
         except (OSError, subprocess.SubprocessError) as error:
             raise CannotStart(
-                "Postgres does not run as root, and nothing may be run as nobody here; "
+                "Postgres does not run as root, and this environment does not allow it to run as nobody; "
                 "start the engine as an ordinary user, or set DATABASE_URL and REDIS_URL."
             ) from error
 
     def own_directory(self, path: Path) -> Path:
-        """Makes the directory, for this user alone."""
+        """Creates the directory; only this account can enter it."""
         path.mkdir(mode=0o700, exist_ok=True)
         if self.user is not None and self.group is not None:
             os.chown(path, self.user, self.group)

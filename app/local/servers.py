@@ -1,4 +1,4 @@
-"""A real Postgres and a real Redis-compatible server: on 127.0.0.1, free ports, behind a random password."""
+"""The embedded Postgres and Valkey: on 127.0.0.1, on free ports, with a random password."""
 
 import asyncio
 import contextlib
@@ -22,8 +22,8 @@ from app.local.watchdog import Stage, Watchdog
 DATABASE = "order_execution_engine"
 USER = "engine"
 
-# What a Postgres that may lose everything does without.
-FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+# For tests: faster, but a crash of the machine loses data.
+NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
 START_SECONDS = 30.0
 
@@ -36,17 +36,17 @@ class Server:
     port: int
     url: str
 
-    def last_words(self) -> str:
-        """The end of its log, for whoever wants to know why it stopped."""
+    def exit_report(self) -> str:
+        """Its exit code and the last lines of its log."""
         lines = self.log.read_text(errors="replace").splitlines()[-8:]
         return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
 
 
-def start_postgres(premises: DataHome, guard: Watchdog) -> Server:
-    programs = binaries.postgres(premises.account)
-    data = premises.data / "postgres"
+def start_postgres(data_home: DataHome, watchdog: Watchdog) -> Server:
+    programs = binaries.postgres(data_home.account)
+    data = data_home.data / "postgres"
     if not data.exists():
-        _init_postgres(programs, premises, data)
+        _init_postgres(programs, data_home, data)
     port = _free_port()
     settings = [
         f"port={port}",
@@ -54,64 +54,64 @@ def start_postgres(premises: DataHome, guard: Watchdog) -> Server:
         "unix_socket_directories=",
         "max_connections=200",
     ]
-    settings += () if premises.durable else FORGETFUL
+    settings += () if data_home.durable else NOT_DURABLE
     command: list[str | Path] = [programs / "postgres", "-D", data]
     for setting in settings:
         command += ["-c", setting]
-    process, log = _spawn("postgres", command, premises)
-    guard.watch(process, signal.SIGINT, Stage.POSTGRES)  # SIGINT asks for a fast, orderly shutdown
-    url = f"postgresql://{USER}:{premises.secret}@127.0.0.1:{port}/{DATABASE}"
+    process, log = _spawn("postgres", command, data_home)
+    watchdog.watch(process, signal.SIGINT, Stage.POSTGRES)  # SIGINT is a fast, orderly shutdown
+    url = f"postgresql://{USER}:{data_home.secret}@127.0.0.1:{port}/{DATABASE}"
     return Server(name="Postgres", process=process, log=log, port=port, url=url)
 
 
-def start_valkey(premises: DataHome, guard: Watchdog) -> Server:
-    data = premises.account.own_directory(premises.data / "valkey")
+def start_valkey(data_home: DataHome, watchdog: Watchdog) -> Server:
+    data = data_home.account.own_directory(data_home.data / "valkey")
     port = _free_port()
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     settings = f"""
         bind 127.0.0.1
         port {port}
-        requirepass {premises.secret}
+        requirepass {data_home.secret}
         dir "{quoted}"
-        appendonly {"yes" if premises.durable else "no"}
+        appendonly {"yes" if data_home.durable else "no"}
         save ""
         maxmemory-policy noeviction
     """
-    # Through stdin: on its command line everybody could read the password.
-    process, log = _spawn("valkey", [binaries.valkey(premises.account), "-"], premises, typed=settings)
-    guard.watch(process, signal.SIGTERM, Stage.REDIS)
-    url = f"redis://:{premises.secret}@127.0.0.1:{port}/0"
+    # Through stdin: a command line can be read by every user, and this holds the password.
+    process, log = _spawn("valkey", [binaries.valkey(data_home.account), "-"], data_home, stdin=settings)
+    watchdog.watch(process, signal.SIGTERM, Stage.REDIS)
+    url = f"redis://:{data_home.secret}@127.0.0.1:{port}/0"
     return Server(name="Valkey", process=process, log=log, port=port, url=url)
 
 
-async def answers(server: Server) -> None:
-    """Returns when the server takes commands; its last words if it stops instead."""
-    ask = _ask_postgres if server.name == "Postgres" else _ask_valkey
+async def wait_until_ready(server: Server) -> None:
+    """Returns when the server takes commands. CannotStart with the end of its log if it stops instead."""
+    is_ready = _postgres_is_ready if server.name == "Postgres" else _valkey_is_ready
     deadline = time.monotonic() + START_SECONDS
-    while not await ask(server):
+    while not await is_ready(server):
         if server.process.poll() is not None:
-            raise CannotStart(server.last_words())
+            raise CannotStart(server.exit_report())
         if time.monotonic() > deadline:
-            raise CannotStart(f"{server.name} did not answer within {START_SECONDS:.0f} s; its log is {server.log}.")
+            raise CannotStart(f"{server.name} was not ready within {START_SECONDS:.0f} s; see {server.log}.")
         await asyncio.sleep(0.01)
 
 
-async def _ask_postgres(server: Server) -> bool:
+async def _postgres_is_ready(server: Server) -> bool:
     try:
         connection = await asyncpg.connect(server.url)
     except (OSError, asyncpg.CannotConnectNowError):
         return False
     except asyncpg.InvalidPasswordError:
         raise CannotStart(
-            f"The data of Postgres and the secret in {server.log.parent} do not belong together: "
-            "restore the secret, or remove the directory to start afresh."
+            f"The secret in {server.log.parent} is not the password of the Postgres data: "
+            "restore the secret, or remove the directory to start with no data."
         ) from None
     await connection.close()
     return True
 
 
-async def _ask_valkey(server: Server) -> bool:
-    # Spoken by hand: the client library takes longer to import than the server to start.
+async def _valkey_is_ready(server: Server) -> bool:
+    # Without the client library: importing it takes longer than starting the server.
     secret = server.url.split("@")[0].rpartition(":")[2]
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -120,27 +120,30 @@ async def _ask_valkey(server: Server) -> bool:
         writer.close()
     except OSError:
         return False
-    return b"+PONG" in answer  # before that it answers that it is still loading
+    return b"+PONG" in answer  # while it loads its data it answers with an error
 
 
-def _init_postgres(programs: Path, premises: DataHome, data: Path) -> None:
-    """A new cluster with our database. It gets its name when it is complete: a start can be killed."""
+def _init_postgres(programs: Path, data_home: DataHome, data: Path) -> None:
+    """Creates the cluster and the database.
+
+    The directory gets its name when it is complete, because a start can be killed.
+    """
     draft = data.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
-    premises.account.own_directory(draft)
+    data_home.account.own_directory(draft)
     password = draft.with_suffix(".password")
     password.unlink(missing_ok=True)
-    password.write_text(premises.secret)
+    password.write_text(data_home.secret)
     password.chmod(0o600)
-    if premises.account.user is not None:
-        os.chown(password, premises.account.user, -1)
+    if data_home.account.user is not None:
+        os.chown(password, data_home.account.user, -1)
     options = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
-    options += [] if premises.durable else ["--no-sync"]
+    options += [] if data_home.durable else ["--no-sync"]
     try:
-        _run([programs / "initdb", "-D", draft, "--pwfile", password, *options], premises)
+        _run([programs / "initdb", "-D", draft, "--pwfile", password, *options], data_home)
         _run(
             [programs / "postgres", "--single", "-D", draft, "postgres"],
-            premises,
+            data_home,
             f"CREATE DATABASE {DATABASE}\n",
         )
     finally:
@@ -148,28 +151,28 @@ def _init_postgres(programs: Path, premises: DataHome, data: Path) -> None:
     draft.rename(data)
 
 
-def _run(command: Sequence[str | Path], premises: DataHome, typed: str = "") -> None:
+def _run(command: Sequence[str | Path], data_home: DataHome, stdin: str = "") -> None:
     done = subprocess.run(
         command,
-        input=typed,
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
         cwd="/",
         env=_environment(),
-        **premises.account.run_as,
+        **data_home.account.popen_options,
     )
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).splitlines() or ["it did not say why"]
-        reason = next((line for line in said if re.search(r"\b(PANIC|FATAL|error):", line)), said[-1])
-        raise CannotStart(f"Postgres could not be set up in {premises.data}: {reason.strip()}.")
+        output = (done.stderr or done.stdout).splitlines() or ["no output"]
+        reason = next((line for line in output if re.search(r"\b(PANIC|FATAL|error):", line)), output[-1])
+        raise CannotStart(f"Postgres could not be set up in {data_home.data}: {reason.strip()}.")
 
 
 def _spawn(
-    name: str, command: Sequence[str | Path], premises: DataHome, *, typed: str = ""
+    name: str, command: Sequence[str | Path], data_home: DataHome, *, stdin: str = ""
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """Starts a server in a session of its own, so that Ctrl-C in the terminal does not reach it."""
-    log = premises.home / f"{name}.log"
+    """Starts a server in its own session, so that Ctrl-C in the terminal does not reach it."""
+    log = data_home.home / f"{name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.old"))
     with log.open("wb") as output:
@@ -181,16 +184,16 @@ def _spawn(
             cwd="/",
             env=_environment(),
             start_new_session=True,
-            **premises.account.run_as,
+            **data_home.account.popen_options,
         )
     assert process.stdin
-    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-        stdin.write(typed.encode())
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(stdin.encode())
     return process, log
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what would steer the servers: PGPORT, PGDATA, a foreign locale."""
+    """Our environment without the variables that change the servers: PGPORT, PGDATA, the locale."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 

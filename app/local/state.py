@@ -1,4 +1,4 @@
-"""What runs in an ENGINE_HOME: a lock that says whether, and a file that says what."""
+"""The running stack of an ENGINE_HOME. The lock says whether one runs, the state file what it consists of."""
 
 import fcntl
 import json
@@ -9,29 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from app.local import CannotStart
-from app.local.watchdog import PATIENCE, alive
+from app.local.watchdog import STOP_TIMEOUTS, alive
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A stack that is up; a pid is None while that process is down."""
+    """A stack that is up."""
 
-    supervisor: int
-    url: str
-    api: int | None
-    worker: int | None
-    postgres: str
-    redis: str
+    supervisor: int  # pid
+    url: str  # of the API
+    api: int | None  # pid; None while it is down
+    worker: int | None  # pid; None while it is down
+    postgres: str  # URL
+    redis: str  # URL
 
 
-def hold(home: Path) -> int:
-    """Takes the lock of this home and returns it as an open file.
+def acquire_lock(home: Path) -> int:
+    """Locks this home and returns the open lock file.
 
-    The guard holds it too: after a supervisor was killed, the next waits here until the last child is gone.
+    The watchdog inherits the lock: after a supervisor was killed, the next one waits here until the last child has
+    ended.
     """
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + sum(PATIENCE.values()) + 1
+    deadline = time.monotonic() + sum(STOP_TIMEOUTS.values()) + 1
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,7 +41,7 @@ def hold(home: Path) -> int:
             if running := read(home):
                 raise CannotStart(f"already running at {running.url} (pid {running.supervisor}).") from None
             if time.monotonic() > deadline:
-                raise CannotStart(f"something else holds {home / 'lock'}.") from None
+                raise CannotStart(f"another process holds {home / 'lock'}.") from None
             time.sleep(0.05)
 
 
@@ -56,17 +57,17 @@ def clear(home: Path) -> None:
 
 
 def read(home: Path) -> Running | None:
-    """The stack that runs in this home, if one does."""
+    """The stack that runs in this home; None if there is none."""
     try:
         running = Running(**json.loads((home / "state.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # none, or not one of ours
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # no file, or a file of another version
         return None
-    # A supervisor that was killed leaves its file; then its number is free, or another program's.
-    return running if alive(running.supervisor) and _held(home) else None
+    # A killed supervisor leaves its file, and its pid may belong to another program: the lock decides.
+    return running if alive(running.supervisor) and _is_locked(home) else None
 
 
 def report(home: Path) -> dict[str, dict[str, Any]]:
-    """What `engine status --json` prints."""
+    """The output of `engine status --json`."""
     running = read(home)
     return {
         "api": {"pid": running and _if_alive(running.api), "url": running and running.url},
@@ -80,7 +81,7 @@ def _if_alive(pid: int | None) -> int | None:
     return pid if pid and alive(pid) else None
 
 
-def _held(home: Path) -> bool:
+def _is_locked(home: Path) -> bool:
     with (home / "lock").open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

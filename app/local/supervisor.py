@@ -1,4 +1,12 @@
-"""`engine up`: everything on one machine, started in order, kept running, stopped in order."""
+"""`engine up`: the whole engine on one machine.
+
+Invariants:
+- Start in order: servers, migration, API and worker. Stop in the opposite order.
+- An API or a worker that ends is restarted. A server that ends stops the whole stack.
+- The supervisor holds the listening socket, so connections wait while the API restarts.
+- Every child is known to the watchdog: nothing survives the supervisor, even if it is killed.
+- Start-up time counts: FastAPI is not imported, and SQLAlchemy only while the servers start.
+"""
 
 import asyncio
 import http.client
@@ -16,18 +24,18 @@ from urllib.parse import urlsplit
 from app.local import CannotStart, servers, state
 from app.local.data_home import DataHome, prepare
 from app.local.servers import Server
-from app.local.service import Service, say, tell
+from app.local.service import Service, print_line, print_text
 from app.local.watchdog import Watchdog
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from app.settings import CLONE, Settings, SettingsError
 
-LOOK_EVERY = 0.1
+CHECK_EVERY = 0.1  # seconds
 READY_SECONDS = 60.0
 
-GREETING = """
-  The engine is ready:  {url}  (a page, for a browser)
-  The API in Swagger:   {url}/docs
-  A first order:
+READY_MESSAGE = """
+  The engine is ready:  {url}  (open it in a browser)
+  API in Swagger:       {url}/docs
+  First order:
     curl -s {url}/api/orders/execute -H 'content-type: application/json' \\
       -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":1.5}}'
   Logs and state:       {home}
@@ -37,26 +45,26 @@ GREETING = """
 
 
 def up(settings: Settings, *, reload: bool = False) -> None:
-    """Runs the stack until Ctrl-C, SIGTERM, a closed terminal, or the death of a server."""
+    """Runs the stack until Ctrl-C, SIGTERM, a closed terminal, or the end of a server."""
     home = settings.engine_home.absolute()
     with ExitStack() as closing:
-        lock = state.hold(home)
+        lock = state.acquire_lock(home)
         closing.callback(os.close, lock)
         listener = closing.enter_context(listen(settings.host, settings.port))
-        guard = Watchdog(inherits=[lock])
+        watchdog = Watchdog(inherits=[lock])
         closing.callback(state.clear, home)
-        closing.callback(guard.end)
-        closing.callback(listener.close)  # first of all: nobody is let in while we go
-        Supervisor(settings, guard, listener, reload).run()
+        closing.callback(watchdog.end)
+        closing.callback(listener.close)  # first: no new connections while stopping
+        Supervisor(settings, watchdog, listener, reload).run()
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, guard: Watchdog, listener: socket.socket, reload: bool) -> None:
-        self._settings, self._guard, self._subscriber, self._reload = settings, guard, listener, reload
+    def __init__(self, settings: Settings, watchdog: Watchdog, listener: socket.socket, reload: bool) -> None:
+        self._settings, self._watchdog, self._listener, self._reload = settings, watchdog, listener, reload
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
         self._services: list[Service] = []
-        self._data = "in the servers you named"
+        self._data = "in your own servers"
         self._interrupts = 0
         self._sources_changed = False
 
@@ -65,34 +73,34 @@ class Supervisor:
             signal.signal(number, self._interrupt)
         postgres, redis = self._start_servers()
         self._start_services(postgres, redis)
-        self._await_health()
+        self._wait_until_healthy()
         if self._reload:
             threading.Thread(target=self._watch_sources, daemon=True).start()
         while not self._interrupts:
-            self._tend()
-            time.sleep(LOOK_EVERY)
-        say("stopping ...")
+            self._check()
+            time.sleep(CHECK_EVERY)
+        print_line("stopping ...")
 
     def _start_servers(self) -> tuple[str, str]:
-        """The addresses of Postgres, migrated, and of Redis: those that were given, or embedded ones."""
+        """Starts and migrates what is not configured. Returns the URLs of Postgres and Redis."""
         postgres, redis = self._settings.postgres_dsn, self._settings.redis_dsn
-        premises: DataHome | None = None
+        data_home: DataHome | None = None
         if postgres is None or redis is None:
-            premises = prepare(self._home, durable=True)
-            self._data = str(premises.data)
-            say("starting the embedded servers")
-        if premises and postgres is None:
-            self._servers.append(servers.start_postgres(premises, self._guard))
+            data_home = prepare(self._home, durable=True)
+            self._data = str(data_home.data)
+            print_line("starting the embedded servers")
+        if data_home and postgres is None:
+            self._servers.append(servers.start_postgres(data_home, self._watchdog))
             postgres = self._servers[-1].url
-        if premises and redis is None:
-            self._servers.append(servers.start_valkey(premises, self._guard))
+        if data_home and redis is None:
+            self._servers.append(servers.start_valkey(data_home, self._watchdog))
             redis = self._servers[-1].url
         assert postgres
         assert redis
-        from migrations.upgrade import upgrade  # slow to import: meanwhile the servers start
+        from migrations.upgrade import upgrade  # slow to import; the servers start meanwhile
 
         for server in self._servers:
-            asyncio.run(servers.answers(server))
+            asyncio.run(servers.wait_until_ready(server))
         upgrade(postgres, patience=3)
         if redis == self._settings.redis_dsn:
             _check_redis(redis)
@@ -100,58 +108,60 @@ class Supervisor:
 
     def _start_services(self, postgres: str, redis: str) -> None:
         environment = {"DATABASE_URL": postgres, "REDIS_URL": redis, "PYTHONUNBUFFERED": "1"}
-        if self._settings.log_format == "auto":  # they write into a pipe, which we read out to a person
+        if self._settings.log_format == "auto":  # they write into a pipe; we may print to a terminal
             environment["LOG_FORMAT"] = "console" if sys.stdout.isatty() else "json"
-        port = self._subscriber.fileno()
+        port = self._listener.fileno()
         self._services = [
-            Service("api", self._guard, environment | {LISTEN_FD_VARIABLE: str(port)}, inherits=[port]),
-            Service("worker", self._guard, environment),
+            Service("api", self._watchdog, environment | {LISTEN_FD_VARIABLE: str(port)}, inherits=[port]),
+            Service("worker", self._watchdog, environment),
         ]
         self._running = state.Running(
             supervisor=os.getpid(), url=self._url, api=None, worker=None, postgres=postgres, redis=redis
         )
         for service in self._services:
             service.start()
-        self._note()
+        self._write_state()
 
-    def _await_health(self) -> None:
-        """Ready is when /health answers; behind this socket nobody but our API can answer."""
+    def _wait_until_healthy(self) -> None:
+        """Waits for /health. We hold the listening socket, so only our API can answer."""
         deadline = time.monotonic() + READY_SECONDS
         while not self._interrupts and not self._healthy():
-            self._watch_servers()
+            self._check_servers()
             for service in self._services:
-                if death := service.death():
-                    raise CannotStart(f"The {service.name} stopped while starting ({death}); see its lines above.")
+                if reason := service.poll_exit():
+                    raise CannotStart(f"The {service.name} stopped while starting ({reason}); see its output above.")
             if time.monotonic() > deadline:
                 raise CannotStart(f"The API was not ready within {READY_SECONDS:.0f} s.")
         if not self._interrupts:
-            self._greet()
+            print_text(READY_MESSAGE.format(url=self._url, home=self._home, data=self._data))
 
-    def _tend(self) -> None:
-        self._guard.replace_if_dead()
-        self._watch_servers()
+    def _check(self) -> None:
+        self._watchdog.replace_if_dead()
+        self._check_servers()
         if self._sources_changed:
             self._sources_changed = False
-            say("a source file changed: starting again")
+            print_line("a source file changed: restarting")
             for service in self._services:
-                service.end(patience=2)
+                service.stop(timeout=2)
                 service.start()
-            self._note()
+            self._write_state()
         for service in self._services:
-            if death := service.death():
-                waits = self._reload and service.refused
-                say(f"stopped ({death}); it starts again {'with the next change' if waits else 'now'}", service.name)
-                self._note()
-            if service.due and not (self._reload and service.refused):
+            if reason := service.poll_exit():
+                waits = self._reload and service.failed
+                print_line(
+                    f"stopped ({reason}); restarting {'after the next change' if waits else 'now'}", service.name
+                )
+                self._write_state()
+            if service.restart_due and not (self._reload and service.failed):
                 service.start()
-                self._note()
+                self._write_state()
 
-    def _watch_servers(self) -> None:
+    def _check_servers(self) -> None:
         for server in self._servers:
             if server.process.poll() is not None:
-                raise CannotStart(server.last_words())
+                raise CannotStart(server.exit_report())
 
-    def _note(self) -> None:
+    def _write_state(self) -> None:
         api, worker = self._services
         self._running = replace(self._running, api=api.pid, worker=worker.pid)
         state.write(self._home, self._running)
@@ -170,12 +180,9 @@ class Supervisor:
     @property
     def _url(self) -> str:
         host = self._settings.host
-        if host in ("0.0.0.0", "::"):  # everywhere: also here  # noqa: S104
+        if host in ("0.0.0.0", "::"):  # every address of this machine  # noqa: S104
             host = "127.0.0.1"
         return f"http://[{host}]:{self._settings.port}" if ":" in host else f"http://{host}:{self._settings.port}"
-
-    def _greet(self) -> None:
-        tell(GREETING.format(url=self._url, home=self._home, data=self._data))
 
     def _watch_sources(self) -> None:
         from watchfiles import DefaultFilter, watch
@@ -185,7 +192,7 @@ class Supervisor:
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         self._interrupts += 1
-        if self._interrupts > 1:  # in a hurry
+        if self._interrupts > 1:  # a second Ctrl-C does not wait
             for service in self._services:
                 service.kill()
 
@@ -193,9 +200,9 @@ class Supervisor:
 def _check_redis(address: str) -> None:
     import redis
 
-    where = urlsplit(address).netloc.rpartition("@")[2]
+    host = urlsplit(address).netloc.rpartition("@")[2]  # without the password
     try:
         with redis.Redis.from_url(address, socket_connect_timeout=3, socket_timeout=3) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError):
-        raise SettingsError(f"REDIS_URL: no Redis answers at {where or 'this address'}.") from None
+        raise SettingsError(f"REDIS_URL: no Redis answers at {host or 'this address'}.") from None

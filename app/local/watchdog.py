@@ -1,8 +1,10 @@
-"""Ends the children when their parent is gone, however it went.
+"""Stops the child processes when their parent has ended, even by SIGKILL.
 
-The guard is a small process of its own, blocked on a pipe whose other end only the parent holds. When the
-pipe closes, because the parent is done or because it was killed, the guard ends the children stage by stage.
-An ordered stop is the same thing asked for politely, so there is one way to stop and it is used every day.
+Invariants:
+- The watchdog is a small process that blocks on a pipe. Only the parent holds the other end.
+- When the pipe closes, because the parent is done or was killed, the watchdog stops the children stage by stage.
+- An orderly stop closes the same pipe. There is one way to stop, and every stop tests it.
+- A child that the watchdog was not informed of is not stopped: `watch` follows every start, `forget` every end.
 """
 
 import contextlib
@@ -18,55 +20,58 @@ from pathlib import Path
 
 
 class Stage(IntEnum):
-    """Who ends when: those that write to a server go before it."""
+    """The order of stopping: processes that write to a server stop before it."""
 
     PROCESSES = 0
     REDIS = 1
     POSTGRES = 2
 
 
-# Seconds a stage may take to end by itself before it is killed: 14 in all.
-PATIENCE = {Stage.PROCESSES: 9.0, Stage.REDIS: 2.0, Stage.POSTGRES: 3.0}
+# Seconds before a stage is killed: 14 in all.
+STOP_TIMEOUTS = {Stage.PROCESSES: 9.0, Stage.REDIS: 2.0, Stage.POSTGRES: 3.0}
 
 
 class Watchdog:
     """The parent's end of the pipe."""
 
     def __init__(self, *, inherits: Sequence[int] = (), removes: Path | None = None) -> None:
-        """`inherits`: open files held until the last child is gone; `removes`: a directory that goes last."""
+        """`inherits` are file descriptors kept open until the last child has ended.
+
+        `removes` is a directory that is deleted after that.
+        """
         self._inherits, self._removes = tuple(inherits), removes
         self._watched: dict[subprocess.Popen[bytes], tuple[signal.Signals, Stage]] = {}
         self._process = self._start()
 
     def watch(self, child: subprocess.Popen[bytes], stop_with: signal.Signals, stage: Stage) -> None:
-        """From now on this child does not outlive the parent."""
+        """From now on this child is stopped when the parent ends."""
         self._watched[child] = (stop_with, stage)
-        self._tell(f"+ {child.pid} {stop_with:d} {stage:d}")
+        self._send(f"+ {child.pid} {stop_with:d} {stage:d}")
 
     def forget(self, child: subprocess.Popen[bytes]) -> None:
-        """The child is gone; its number may soon be somebody else's."""
+        """The child has ended; the system may give its pid to another process."""
         if self._watched.pop(child, None):
-            self._tell(f"- {child.pid} 0 0")
+            self._send(f"- {child.pid} 0 0")
 
     def replace_if_dead(self) -> None:
-        """A guard that was killed is followed by one that knows the same children."""
+        """Replaces a killed watchdog by one with the same children."""
         if self._process.poll() is not None:
             self._process = self._start()
             for child, (stop_with, stage) in self._watched.items():
-                self._tell(f"+ {child.pid} {stop_with:d} {stage:d}")
+                self._send(f"+ {child.pid} {stop_with:d} {stage:d}")
 
     def end(self) -> None:
-        """Ends the children in their order and returns when the last is gone."""
+        """Stops the children stage by stage. Returns when the last has ended."""
         self.replace_if_dead()
         assert self._process.stdin
         self._process.stdin.close()
         while self._process.poll() is None:
             for child in self._watched:
-                child.poll()  # collects it: the guard would wait for a zombie
+                child.poll()  # reaps it: the watchdog would wait for a zombie
             time.sleep(0.01)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # Run as a file, isolated: it starts in some 15 ms and needs nothing of the package.
+        # Run as an isolated file, without the package: it starts in about 15 ms.
         command = [sys.executable, "-I", "-S", __file__, *([str(self._removes)] if self._removes else [])]
         return subprocess.Popen(
             command,
@@ -77,14 +82,14 @@ class Watchdog:
             bufsize=0,
         )
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # killed: its successor will be told
+        with contextlib.suppress(BrokenPipeError):  # killed: the next one gets all children again
             self._process.stdin.write(f"{line}\n".encode())
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that ended and was not collected by its parent does not."""
+    """Whether the process runs. A zombie does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -98,18 +103,18 @@ def alive(pid: int) -> bool:
     return state not in (b"Z", b"X")
 
 
-def _end(children: dict[int, tuple[int, int]]) -> None:
-    for stage, patience in PATIENCE.items():
-        pids = [pid for pid, (_, its_stage) in children.items() if its_stage == stage]
+def _stop(children: dict[int, tuple[int, int]]) -> None:
+    for stage, timeout in STOP_TIMEOUTS.items():
+        pids = [pid for pid, (_, child_stage) in children.items() if child_stage == stage]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, children[pid][0])
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while any(map(alive, pids)) and time.monotonic() < deadline:
             time.sleep(0.01)
         for pid in filter(alive, pids):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)  # each child leads its own group
+                os.killpg(pid, signal.SIGKILL)  # each child leads its own process group
 
 
 def main() -> None:
@@ -122,7 +127,7 @@ def main() -> None:
             children[int(pid)] = (int(stop_with), int(stage))
         else:
             children.pop(int(pid), None)
-    _end(children)
+    _stop(children)
     for directory in sys.argv[1:]:
         shutil.rmtree(directory, ignore_errors=True)
 

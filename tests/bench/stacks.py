@@ -164,7 +164,7 @@ async def machine(*, with_peer: bool = True, commit_times: bool = False) -> Asyn
         premises = prepare(home, durable=True)
         postgres = servers.start_postgres(premises, guard)
         redis = servers.start_valkey(premises, guard)
-        await asyncio.gather(servers.answers(postgres), servers.answers(redis))
+        await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(redis))
         if commit_times:
             postgres = await _noting_commits(postgres, premises, guard)
         listener = closing.enter_context(listen("127.0.0.1", 0))
@@ -218,7 +218,7 @@ async def _noting_commits(postgres: Server, premises: DataHome, guard: Watchdog)
     await asyncio.to_thread(postgres.process.wait)
     guard.forget(postgres.process)
     again = servers.start_postgres(premises, guard)
-    await servers.answers(again)
+    await servers.wait_until_ready(again)
     return again
 
 

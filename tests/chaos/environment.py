@@ -147,7 +147,7 @@ class Environment:
 
     async def start_redis(self) -> None:
         self.redis_server = servers.start_valkey(self._premises(), self.guard)
-        await servers.answers(self.redis_server)
+        await servers.wait_until_ready(self.redis_server)
         self.to_redis.target = self.redis_server.port
         await self.redis.aclose()
         self.redis = Redis.from_url(self.redis_server.url)
@@ -159,7 +159,7 @@ class Environment:
         process.wait()
         self.guard.forget(process)
         self.postgres = servers.start_postgres(self._premises(), self.guard)
-        await servers.answers(self.postgres)
+        await servers.wait_until_ready(self.postgres)
         self.to_postgres.target = self.to_chain.target = self.postgres.port
         self.db.terminate()
         self.db = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
@@ -179,7 +179,7 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
         premises = prepare(home, durable=True)
         postgres = servers.start_postgres(premises, guard)
         valkey = servers.start_valkey(premises, guard)
-        await asyncio.gather(servers.answers(postgres), servers.answers(valkey))
+        await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(valkey))
         await asyncio.to_thread(upgrade, postgres.url)
         proxies = [Proxy(postgres.port), Proxy(postgres.port), Proxy(valkey.port)]
         for proxy in proxies:
