@@ -1,9 +1,11 @@
 """A venue and a chain that do what a test tells them, call by call."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from app.dex import base58
 from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 
@@ -44,7 +46,7 @@ class ScriptedVenue:
             return answer
         return simple_quote(self.name, request, answer, slot, network_cost=self._network_cost)
 
-    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
         route = quote.route
         pools = tuple(leg.pool for leg in quote.legs)
         ends = route[0] == "SOL", route[-1] == "SOL"
@@ -85,6 +87,8 @@ class ScriptedChain:
     """Raised by the next calls of `blockhash`, one each."""
     ask_errors: list[Exception] = field(default_factory=list)
     """Raised by the next questions, one each."""
+    signed: dict[bytes, tuple[BuiltSwap, str]] = field(default_factory=dict)
+    """Swap and memo of each payload. The payload itself is a digest, so nothing can rely on its content."""
     on_ask: Callable[["ScriptedChain"], None] = lambda chain: None
     """Called before each answer, to move the clock for instance."""
 
@@ -93,11 +97,18 @@ class ScriptedChain:
             raise self.blockhash_errors.pop(0)
         return Blockhash(f"hash-{self.slot}", self.slot + BLOCKHASH_LIFE, self.slot)
 
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        payload = hashlib.sha256(repr((swap, memo, attempt, blockhash)).encode()).digest()
+        self.signed[payload] = swap, memo
+        signature = base58.encode(hashlib.sha512(payload).digest())
+        return SignedSwap(signature, payload, blockhash.last_valid_height, swap.venue)
+
     async def send(self, signed: SignedSwap) -> None:
+        swap, _ = self.signed[signed.payload]
         self.sends.append(signed)
         if signed.signature in self.outcomes or self.slot > signed.last_valid_height:
             return
-        fate = self.fates[min(len(self.outcomes), len(self.fates) - 1)] if self.fates else signed.swap.min_amount_out
+        fate = self.fates[min(len(self.outcomes), len(self.fates) - 1)] if self.fates else swap.min_amount_out
         self.outcomes[signed.signature] = None
         match fate:
             case int():
@@ -122,6 +133,6 @@ class ScriptedChain:
 
     def fills(self, memo: str) -> list[Outcome]:
         """What landed for one order: more than one is the worst that can happen."""
-        signatures = {signed.signature for signed in self.sends if signed.memo == memo}
+        signatures = {signed.signature for signed in self.sends if self.signed[signed.payload][1] == memo}
         outcomes = [self.outcomes.get(signature) for signature in signatures]
         return [outcome for outcome in outcomes if outcome is not None and outcome.status == "landed"]

@@ -7,14 +7,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.dex import amounts
-from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, sign, verdict
+from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, verdict
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
 from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, LeaseLost, Order
-from app.orders.queue.order_queue import Ending
+from app.orders.queue.order_queue import JobResult
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from worker import order_metrics
@@ -49,30 +49,30 @@ class Execution:
         self._retry = retry
         self._confirm_seconds = confirm_seconds  # how long a slot is held for a swap that is on its way
 
-    async def run(self, order: str, *, may_start: bool) -> Ending:
+    async def run(self, order: str, *, may_start: bool) -> JobResult:
         """Take the order as far as it goes now; the answer says what the line should do with it."""
         claimed, started = await self._claim(UUID(order), may_start)
         if isinstance(claimed, ClaimRefused):
             submitted = claimed.status is Status.SUBMITTED
-            return Ending(again_in=claimed.seconds, submitted=submitted, started=started)
-        with self._leases.lease(claimed) as lease:
+            return JobResult(requeue_in=claimed.seconds, submitted=submitted, start_used=started)
+        with self._leases.hold(claimed) as lease:
             try:
                 if claimed.status is Status.SUBMITTED:
                     # Somebody has waited for this swap before: ask once, and let others have the slot.
-                    return await self._settle(lease, SignedSwap.from_json(dict(claimed.swap or {})), patience=0)
+                    return await self._settle(lease, SignedSwap.from_json(claimed.swap or {}), patience=0)
                 lease.started()
                 return await self._attempt(lease)
             except LeaseLost:
                 log.info("somebody else has the order now", extra=lease.labels())
-                return Ending(again_in=LOOK_AGAIN / 2, submitted=lease.status is Status.SUBMITTED)
+                return JobResult(requeue_in=LOOK_AGAIN / 2, submitted=lease.status is Status.SUBMITTED)
             except asyncio.CancelledError:
                 # The last thing this job does: it ends here, and says where in the line the order goes on.
-                await lease.hand_back()
-                return Ending(again_in=0, submitted=lease.status is Status.SUBMITTED)
+                await lease.release()
+                return JobResult(requeue_in=0, submitted=lease.status is Status.SUBMITTED)
             except Exception:
                 # Nothing may be concluded: the lease runs out, and the next owner looks again.
                 log.exception("executing an order failed unexpectedly", extra=lease.labels())
-                return Ending(again_in=LOOK_AGAIN, submitted=lease.status is Status.SUBMITTED)
+                return JobResult(requeue_in=LOOK_AGAIN, submitted=lease.status is Status.SUBMITTED)
 
     async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | ClaimRefused, bool]:
         """The order, or why not; and whether a start was made of the grant.
@@ -92,7 +92,7 @@ class Execution:
                 return claimed, doubtful and claimed.status in (Status.ROUTING, Status.BUILDING)
             return claimed, True
 
-    async def _attempt(self, lease: Lease) -> Ending:
+    async def _attempt(self, lease: Lease) -> JobResult:
         try:
             signed = await self._build(lease)
         except DexError as error:
@@ -127,17 +127,17 @@ class Execution:
             raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
-        built = self._router.venue(best.venue).build(best, min_amount_out=floor)
-        return sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
+        built = await self._router.build(best, min_amount_out=floor)
+        return await self._chain.sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
 
-    async def _settle(self, lease: Lease, signed: SignedSwap, *, patience: float) -> Ending:
+    async def _settle(self, lease: Lease, signed: SignedSwap, *, patience: float) -> JobResult:
         """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
         give_up = time.monotonic() + patience
         known = await self._sent(lease, signed, give_up)
-        if patience and (known is None or known.outcome is None):
+        if patience and not _proven(known, signed):
             known = await self._landings.of(signed, within=give_up - time.monotonic())
         try:
-            if known is None or known.outcome is None:  # also of one that can land no more: only this answer proves it
+            if known is None or not _proven(known, signed):  # also if it has expired: only this answer proves that
                 known = await self._chain.ask(signed.signature)
         except DexError as error:
             log.warning("the chain did not answer", extra=lease.labels(code=error.code))
@@ -152,7 +152,7 @@ class Execution:
                     return await self._attempt_ended(lease, "tx_dropped", "the swap never landed, and no longer can")
         # The truth will come; somebody else may use the slot meanwhile.
         await lease.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
-        return Ending(again_in=LOOK_AGAIN, submitted=True)
+        return JobResult(requeue_in=LOOK_AGAIN, submitted=True)
 
     async def _sent(self, lease: Lease, signed: SignedSwap, give_up: float) -> Snapshot | None:
         """What is known of it by then. A send that was not answered is made again: it lands once at most."""
@@ -165,7 +165,7 @@ class Execution:
                 return None
             await asyncio.sleep(SEND_AGAIN)
 
-    async def _confirmed(self, lease: Lease, signed: SignedSwap, snapshot: Snapshot) -> Ending:
+    async def _confirmed(self, lease: Lease, signed: SignedSwap, snapshot: Snapshot) -> JobResult:
         order, outcome = lease.order, snapshot.outcome
         amount_out = _filled(outcome)
         request = self._request(order)
@@ -174,23 +174,23 @@ class Execution:
             Status.CONFIRMED,
             details={
                 "txHash": signed.signature,
-                "dex": signed.swap.venue,
+                "dex": signed.venue,
                 "executedPrice": price,
                 "amountOut": amounts.to_decimal(amount_out, request.token_out.decimals),
             },
             tx_hash=signed.signature,
-            dex=signed.swap.venue,
+            dex=signed.venue,
             executed_price=Decimal(price),
             amount_out=amount_out,
         )
-        return Ending()
+        return JobResult()
 
-    async def _attempt_ended(self, lease: Lease, code: str, error: str) -> Ending:
+    async def _attempt_ended(self, lease: Lease, code: str, error: str) -> JobResult:
         """Carry out what the retry policy decides: another attempt after a wait, or the end."""
         wait = self._retry.decide(lease.order.attempt, code).wait_seconds
         if wait is None:
             await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
-            return Ending()
+            return JobResult()
         await lease.move(
             Status.PENDING,
             ready_in=wait,
@@ -198,7 +198,7 @@ class Execution:
             code=code,
             details={"error": error, "code": code, "retryInMs": int(wait * 1000)},
         )
-        return Ending(again_in=wait)
+        return JobResult(requeue_in=wait)
 
     def _request(self, order: Order) -> QuoteRequest:
         return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)
@@ -209,6 +209,11 @@ def floor_of(order: Order, quoted: int) -> int:
     if order.floor_out is not None:
         return order.floor_out
     return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
+
+
+def _proven(snapshot: Snapshot | None, signed: SignedSwap) -> bool:
+    """Whether the swap is known to have landed or failed."""
+    return snapshot is not None and verdict(snapshot, signed.last_valid_height) in ("landed", "failed")
 
 
 def _filled(outcome: Outcome | None) -> int:

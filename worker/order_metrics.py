@@ -11,6 +11,7 @@ from prometheus_client import start_http_server
 from app import metrics
 from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
+from app.dex.quotes import BuiltSwap
 from app.dex.router import Considered
 from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
@@ -69,6 +70,10 @@ class MeasuredChain:
     async def blockhash(self) -> Blockhash:
         with _unanswered():
             return await self._chain.blockhash()
+
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        with _unanswered():
+            return await self._chain.sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
 
     async def send(self, signed: SignedSwap) -> Snapshot | None:
         with _unanswered():

@@ -1,13 +1,10 @@
-"""The chain as the engine sees it: sign, send, ask. Values, pure functions, and one protocol."""
+"""The chain as the engine sees it: sign, send, ask. Protocols and values only."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha512
 from typing import Any, Literal, Protocol
 
-import orjson
-
-from app.dex import base58
 from app.dex.quotes import BuiltSwap
 
 BLOCKHASH_LIFE = 150
@@ -20,7 +17,7 @@ class Blockhash:
     last_valid_height: int
     """The last height at which a swap signed with it can land."""
     slot: int
-    """Market time now: what the venues are asked to quote for."""
+    """Market time now: the venues are asked to quote for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +25,26 @@ class SignedSwap:
     """A swap that may be sent any number of times and lands at most once."""
 
     signature: str
-    swap: BuiltSwap
-    memo: str
-    """The order it is for, written on chain for everyone to check."""
+    """Identifies the transaction: 64 bytes in base58, which is 87 or 88 digits and rarely fewer."""
+    payload: bytes
+    """The bytes to send. Only the chain that signed them can read them."""
     last_valid_height: int
+    """Above this height it can no longer land."""
+    venue: str
+    """The venue that executes it."""
 
     def to_json(self) -> dict[str, Any]:
+        """The form it is stored in, with its order, before it is sent."""
         return {
             "signature": self.signature,
-            "swap": self.swap.to_json(),
-            "memo": self.memo,
+            "payload": b64encode(self.payload).decode(),
             "lastValidHeight": self.last_valid_height,
+            "venue": self.venue,
         }
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> "SignedSwap":
-        return SignedSwap(data["signature"], BuiltSwap.from_json(data["swap"]), data["memo"], data["lastValidHeight"])
+    def from_json(data: Mapping[str, Any]) -> "SignedSwap":
+        return SignedSwap(data["signature"], b64decode(data["payload"]), data["lastValidHeight"], data["venue"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +53,57 @@ class Outcome:
 
     status: Literal["landed", "failed"]
     slot: int
+    """The slot of the block it is in."""
     amount_out: int | None = None
-    """What a landed swap brought."""
+    """What a landed swap brought. None while the chain does not know the amount yet."""
     code: str | None = None
     """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One consistent answer: at this height, this was known."""
+    """What the chain knew about one transaction at one height."""
 
     height: int
     outcome: Outcome | None
 
 
+class Signer(Protocol):
+    """Signs for one wallet. The key never leaves it."""
+
+    async def sign(self, message: bytes) -> bytes:
+        """The signature, 64 bytes."""
+
+
 class Chain(Protocol):
-    """A connection to the network. Trouble with it is a `DexError`, never another exception."""
+    """A connection to the network. Every method answers in bounded time and raises `DexError` only."""
 
     async def blockhash(self) -> Blockhash: ...
 
-    async def send(self, signed: SignedSwap) -> Snapshot | None:
-        """Hand it in; again is the same as once. `outcome_unknown` when it may or may not have arrived.
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        """Sign for one attempt of one order; `memo` is the order's id and is written on chain.
 
-        Answers what is known of it by then, if anything is; None proves nothing.
+        The same input gives the same transaction. Two attempts never share a signature, even with one blockhash.
+        """
+
+    async def send(self, signed: SignedSwap) -> Snapshot | None:
+        """Send the payload as it is; sending it again changes nothing. `outcome_unknown`: it may have arrived or not.
+
+        Returns what is known of it by then, if anything is. None proves nothing.
         """
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, Mapping[str, Outcome]]:
-        """The height, and how those of these swaps ended that have. Being absent proves nothing here: `ask`."""
+        """The height, and the outcomes of those swaps that have ended. Absence proves nothing here: use `ask`."""
 
     async def ask(self, signature: str) -> Snapshot:
-        """What the chain knows now. What is absent above its last valid height is absent for ever."""
-
-
-def sign(swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
-    """Sign for one attempt of one order: pure, so the same input has the same 64-byte signature."""
-    content = [memo, attempt, blockhash.hash, blockhash.last_valid_height, swap.to_json()]
-    digest = bytearray(sha512(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest())
-    digest[0] |= 0x80  # shorter numbers have fewer digits in base58; this keeps every signature at 88
-    return SignedSwap(base58.encode(bytes(digest)), swap, memo, blockhash.last_valid_height)
+        """What the chain knows now. A swap that is absent above its last valid height is absent forever."""
 
 
 def verdict(snapshot: Snapshot, last_valid_height: int) -> Literal["landed", "failed", "expired", "unknown"]:
-    """What one answer proves. Only `failed` and `expired` allow a new swap to be signed."""
-    if snapshot.outcome is not None:
-        return snapshot.outcome.status
+    """What a snapshot proves. Only `failed` and `expired` allow a new swap to be signed.
+
+    A landed swap is `unknown` until its amount is known, also above its last valid height.
+    """
+    if (outcome := snapshot.outcome) is not None:
+        return "unknown" if outcome.status == "landed" and outcome.amount_out is None else outcome.status
     return "expired" if snapshot.height > last_valid_height else "unknown"

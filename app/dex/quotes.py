@@ -1,7 +1,6 @@
 """What passes between venue, router and chain: a request, a quote, a built swap. Frozen, all integers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from app.dex.markets import Token
 
@@ -59,11 +58,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class BuiltSwap:
-    """An unsigned swap. It survives JSON, because the very same one may have to be sent again."""
+    """An unsigned swap, for the chain to sign."""
 
     venue: str
     pools: tuple[str, ...]
+    """The pool of each leg, in order."""
     route: tuple[str, ...]
+    """The tokens passed through, first and last included."""
     amount_in: int
     min_amount_out: int
     """The venue gives at least this much or refuses."""
@@ -71,26 +72,3 @@ class BuiltSwap:
     """Native SOL goes in: it is wrapped first."""
     unwrap_sol: bool
     """Native SOL comes out: it is unwrapped at the end."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "venue": self.venue,
-            "pools": list(self.pools),
-            "route": list(self.route),
-            "amountIn": self.amount_in,
-            "minAmountOut": self.min_amount_out,
-            "wrapSol": self.wrap_sol,
-            "unwrapSol": self.unwrap_sol,
-        }
-
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> "BuiltSwap":
-        return BuiltSwap(
-            data["venue"],
-            tuple(data["pools"]),
-            tuple(data["route"]),
-            data["amountIn"],
-            data["minAmountOut"],
-            data["wrapSol"],
-            data["unwrapSol"],
-        )

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.dex.amounts import price, to_decimal
 from app.dex.errors import DexError, may_retry
-from app.dex.quotes import Quote, QuoteLeg, QuoteRequest
+from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 from app.dex.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -87,9 +87,19 @@ class Router:
     def names(self) -> tuple[str, ...]:
         return tuple(venue.name for venue in self._venues)
 
-    def venue(self, name: str) -> Venue:
-        """The venue a quote came from; it builds the swap."""
-        return next(venue for venue in self._venues if venue.name == name)
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        """The swap of a quote, built by the venue that gave it, in as much time as a quote may take."""
+        venue = next(venue for venue in self._venues if venue.name == quote.venue)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await venue.build(quote, min_amount_out=min_amount_out)
+        except DexError:
+            raise
+        except TimeoutError:
+            raise DexError("rpc_timeout", "The venue did not build the swap in time.") from None
+        except Exception:
+            log.exception("venue %s failed while building a swap", venue.name)
+            raise DexError("venue_unavailable", "The venue failed while building the swap.") from None
 
     async def route(
         self,

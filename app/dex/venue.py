@@ -18,8 +18,8 @@ class Venue(Protocol):
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         """The best this venue can do at a slot; `DexError` when it cannot."""
 
-    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
-        """The swap a quote promises, with its lower bound written in."""
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        """The swap that a quote promises, with its lower bound written in; `DexError` when it cannot."""
 
 
 class UnavailableVenue:
@@ -30,5 +30,5 @@ class UnavailableVenue:
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         raise DexError("venue_unavailable", "The venue is always down; orders are sent here to see them fail.")
 
-    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
         raise DexError("venue_unavailable", "The venue is always down.")

@@ -16,11 +16,11 @@ import orjson
 
 from app.batching import Batcher
 from app.dex import base58
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Signer, Snapshot
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
-from app.mockchain import statements
-from app.mockchain.outcome import STALE_LIFE, Conditions, fate
+from app.mockchain import statements, transaction
+from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
 
 # Its few statements find rows by their signature, however many there are by now.
 PLANNED_ONCE = {
@@ -54,6 +54,7 @@ class MockChain:
         self._venues = {venue.name: venue for venue in venues}
         self._conditions = conditions
         self._patience = patience
+        self._signer: Signer = transaction.SimulatedSigner()
         self._nodes = Random(f"{conditions.seed}/nodes")
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
@@ -101,13 +102,17 @@ class MockChain:
         digest = blake2b(f"{self._conditions.seed}/{slot - age}".encode(), digest_size=32).digest()
         return Blockhash(base58.encode(digest), slot - age + BLOCKHASH_LIFE, slot)
 
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        return await transaction.sign(swap, self._signer, memo=memo, attempt=attempt, blockhash=blockhash)
+
     async def send(self, signed: SignedSwap) -> Snapshot | None:
-        """Decide what becomes of a swap, once: sending it again changes nothing. Too late, it is as if never sent."""
-        decided = fate(signed, await self._now_ms("outcome_unknown"), self._conditions, self._fill)
+        """Decide the outcome of a swap, once: sending it again changes nothing. A send that is too late is ignored."""
+        sent, now_ms = transaction.decode(signed.payload), await self._now_ms("outcome_unknown")
+        decided = plan_outcome(signed, sent.swap, now_ms, self._conditions, self._fill)
         return await self._write(
             {
                 "signature": signed.signature,
-                "memo": signed.memo,
+                "memo": sent.memo,
                 "status": decided.status,
                 "code": decided.code,
                 "amount_out": decided.amount_out,

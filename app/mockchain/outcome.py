@@ -55,10 +55,10 @@ class PlannedOutcome:
     amount_out: int | None = None
 
 
-def fate(
-    signed: SignedSwap, now_ms: int, conditions: Conditions, fill: Callable[[BuiltSwap, int], int]
+def plan_outcome(
+    signed: SignedSwap, swap: BuiltSwap, now_ms: int, conditions: Conditions, fill: Callable[[BuiltSwap, int], int]
 ) -> PlannedOutcome:
-    """What happens to a swap that is first sent now. (If that is too late, the ledger will not even note it.)"""
+    """What happens to a swap that is first sent now. (If that is too late, the ledger does not record it at all.)"""
     luck, pick, delay = _draws(conditions.seed, signed.signature)
     spread = conditions.execution_ms_max - conditions.execution_ms_min
     landed_ms = now_ms + conditions.execution_ms_min + int(delay * max(spread, 0))
@@ -69,7 +69,7 @@ def fate(
     if luck < conditions.failing_rate:
         return PlannedOutcome("failed", slot, landed_ms, _ON_CHAIN[int(pick * len(_ON_CHAIN))])
     try:
-        return PlannedOutcome("landed", slot, landed_ms, amount_out=fill(signed.swap, slot))
+        return PlannedOutcome("landed", slot, landed_ms, amount_out=fill(swap, slot))
     except DexError as error:
         return PlannedOutcome("failed", slot, landed_ms, error.code)
 

@@ -37,7 +37,7 @@ def publish_before_commit() -> None:
                 at=datetime.now(UTC),
                 details=details or {},
             )
-            hold.tell(early)
+            hold.publish(early)
             await asyncio.sleep(0.05)
         await written(hold, after, details=details, **columns)
 
@@ -49,13 +49,13 @@ def no_sweeper() -> None:
     from app.orders.store.sweep import SweepResult, SweepStore
 
     async def nothing(_: SweepStore, __: int) -> SweepResult:
-        return SweepResult(looked_at=0, waiting=[], events=[])
+        return SweepResult(examined=0, to_queue=[], events=[])
 
     async def no_page(_: SweepStore, below: Any, __: int) -> Any:
         return [], below
 
     setattr(SweepStore, "sweep", nothing)
-    setattr(SweepStore, "waiting", no_page)
+    setattr(SweepStore, "all_queued", no_page)
 
 
 def sign_again_on_resend() -> None:
@@ -64,9 +64,9 @@ def sign_again_on_resend() -> None:
 
     recorded = SignedSwap.from_json
 
-    def signed_anew(data: dict[str, Any]) -> SignedSwap:
+    def signed_anew(data: Mapping[str, Any]) -> SignedSwap:
         signed = recorded(data)
-        return replace(signed, signature=signed.signature[::-1])
+        return replace(signed, signature=signed.signature[::-1])  # for the chain this is another transaction
 
     setattr(SignedSwap, "from_json", staticmethod(signed_anew))
 
@@ -75,13 +75,13 @@ def failed_published_early() -> None:
     """Every attempt that fails is announced as the end, and taken back."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
-    from app.orders.queue.order_queue import Ending
+    from app.orders.queue.order_queue import JobResult
     from worker.execution import Execution
     from worker.lease import Lease
 
     ended = Execution._attempt_ended
 
-    async def said_early(execution: Execution, hold: Lease, code: str, error: str) -> Ending:
+    async def said_early(execution: Execution, hold: Lease, code: str, error: str) -> JobResult:
         order = hold.order
         early = OrderEvent(
             order_id=order.id,
@@ -91,7 +91,7 @@ def failed_published_early() -> None:
             at=datetime.now(UTC),
             details={"error": error, "code": code},
         )
-        hold.tell(early)
+        hold.publish(early)
         return await ended(execution, hold, code, error)
 
     setattr(Execution, "_attempt_ended", said_early)

@@ -81,16 +81,15 @@ def venue_down(name: str) -> None:
 def swaps_fail(name: str) -> None:
     """Swaps sent to this venue fail on chain."""
     from app.mockchain import ledger
-    from app.mockchain.outcome import PlannedOutcome
-    from app.mockchain.outcome import fate as decide
+    from app.mockchain.outcome import PlannedOutcome, plan_outcome
 
     def failing(signed: Any, *circumstances: Any) -> PlannedOutcome:
-        outcome = decide(signed, *circumstances)
-        if signed.swap.venue != name:
-            return outcome
-        return PlannedOutcome("failed", outcome.slot, outcome.landed_ms, "venue_unavailable")
+        planned = plan_outcome(signed, *circumstances)
+        if signed.venue != name:
+            return planned
+        return PlannedOutcome("failed", planned.slot, planned.landed_ms, "venue_unavailable")
 
-    setattr(ledger, "fate", failing)
+    setattr(ledger, "plan_outcome", failing)
 
 
 def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
@@ -119,7 +118,7 @@ def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     elif what == "queue":
         from app.orders.intake import Intake
 
-        setattr(Intake, "_put", doomed(Intake._put, lambda *_: True))
+        setattr(Intake, "enqueue", doomed(Intake.enqueue, lambda *_: True))
     else:
         import asyncpg.pool
 

@@ -70,7 +70,7 @@ async def test_an_order_that_is_being_routed_is_cancelled_and_nothing_is_sent(en
         return bool(queue["waiting"] == 0 and queue["running"] == 0)
 
     await eventually(out_of_line)
-    assert [signed.memo for signed in chain.sends] == [later["orderId"]]
+    assert [chain.signed[sent.payload][1] for sent in chain.sends] == [later["orderId"]]
     assert (await engine.order(order))["status"] == "cancelled"
 
 

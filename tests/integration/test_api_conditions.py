@@ -31,7 +31,7 @@ async def test_the_higher_of_least_amount_and_slippage_bound_holds(engine: Engin
         assert (await engine.order(order))["minAmountOut"] == building["minAmountOut"]
         fixed.append(building["minAmountOut"])
     assert fixed == ["199.5", "198", "200", "199"]
-    assert [signed.swap.min_amount_out for signed in chain.sends] == [
+    assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [
         199_500_000,
         198_000_000,
         200_000_000,

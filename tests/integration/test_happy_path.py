@@ -3,9 +3,12 @@
 import asyncio
 from unittest.mock import AsyncMock, patch
 
+import orjson
 import pytest
 
+from app.dex.chain import SignedSwap
 from app.mockchain.ledger import MockChain
+from app.mockchain.transaction import decode
 from tests.engine import HAPPY, Engine, eventually, read_to_end
 
 
@@ -103,12 +106,13 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
     await engine.read_stream(sell["orderId"])
     await engine.read_stream(buy["orderId"])
     swaps = {
-        row["token_in"]: (row["wrap"], row["unwrap"])
-        for row in await engine.postgres.fetch(
-            "SELECT token_in, swap->'swap'->>'wrapSol' AS wrap, swap->'swap'->>'unwrapSol' AS unwrap FROM orders"
-        )
+        row["token_in"]: decode(SignedSwap.from_json(orjson.loads(row["swap"])).payload).swap
+        for row in await engine.postgres.fetch("SELECT token_in, swap FROM orders")
     }
-    assert swaps == {"SOL": ("true", "false"), "USDC": ("false", "true")}
+    assert {token: (swap.wrap_sol, swap.unwrap_sol) for token, swap in swaps.items()} == {
+        "SOL": (True, False),
+        "USDC": (False, True),
+    }
 
 
 async def test_two_hundred_listeners_hear_the_whole_story(engine: Engine) -> None:

@@ -10,12 +10,13 @@ from unittest.mock import patch
 import asyncpg
 import pytest
 
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, sign, verdict
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, verdict
 from app.dex.errors import RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements
 from app.mockchain.ledger import MockChain
 from app.mockchain.outcome import STALE_LIFE
+from app.mockchain.transaction import SimulatedSigner, sign
 
 
 class Counter:
@@ -56,8 +57,8 @@ async def ledger(postgres_dsn: str) -> AsyncIterator[Any]:
     await connection.close()
 
 
-def signed(blockhash: Blockhash, *, memo: str = "order", attempt: int = 1, swap: BuiltSwap = SWAP) -> SignedSwap:
-    return sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
+async def signed(blockhash: Blockhash, *, memo: str = "order", swap: BuiltSwap = SWAP) -> SignedSwap:
+    return await sign(swap, SimulatedSigner(), memo=memo, attempt=1, blockhash=blockhash)
 
 
 async def rows(ledger: Any) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ async def rows(ledger: Any) -> list[dict[str, Any]]:
 
 
 async def test_what_is_sent_lands_with_what_the_venue_gives_at_the_landing_slot(chain: MockChain, ledger: Any) -> None:
-    swap = signed(await chain.blockhash())
+    swap = await signed(await chain.blockhash())
     await chain.send(swap)
     outcome = (await chain.ask(swap.signature)).outcome
     assert outcome is not None
@@ -87,7 +88,7 @@ async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) ->
     chain = await chain_on(postgres_dsn, block_ms=60_000)
     await chain.blockhash()
     with patch.object(statements, "CLOCK", "SELECT 1/0"):
-        await chain.send(signed(await chain.blockhash()))
+        await chain.send(await signed(await chain.blockhash()))
         chain._read_at -= 60
         with pytest.raises(DexError, match="rpc_timeout"):
             await chain.blockhash()
@@ -95,7 +96,7 @@ async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) ->
 
 
 async def test_the_same_signature_lands_once_however_often_it_is_sent(chain: MockChain, ledger: Any) -> None:
-    swap = signed(await chain.blockhash())
+    swap = await signed(await chain.blockhash())
     await chain.send(swap)
     [first] = await rows(ledger)
     await asyncio.gather(*(chain.send(swap) for _ in range(20)))
@@ -104,7 +105,7 @@ async def test_the_same_signature_lands_once_however_often_it_is_sent(chain: Moc
 
 async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, execution_ms_min=2_000, execution_ms_max=3_000)
-    swap = signed(await chain.blockhash())
+    swap = await signed(await chain.blockhash())
     await chain.send(swap)
     snapshot = await chain.ask(swap.signature)
     assert verdict(snapshot, swap.last_valid_height) == "unknown"
@@ -121,12 +122,15 @@ async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(po
 
 async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChain, postgres_dsn: str) -> None:
     now = await chain.blockhash()
-    landed, refused = signed(now), signed(now, memo="b", swap=dataclasses.replace(SWAP, min_amount_out=now.slot * 2))
-    too_late = signed(dataclasses.replace(now, last_valid_height=now.slot - 1), memo="c")
+    landed, refused = (
+        await signed(now),
+        await signed(now, memo="b", swap=dataclasses.replace(SWAP, min_amount_out=now.slot * 2)),
+    )
+    too_late = await signed(dataclasses.replace(now, last_valid_height=now.slot - 1), memo="c")
     for swap in (landed, refused, too_late):
         await chain.send(swap)
     slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
-    under_way = signed(await slow.blockhash(), memo="d")
+    under_way = await signed(await slow.blockhash(), memo="d")
     await slow.send(under_way)
     height, ended = await slow.ended([swap.signature for swap in (under_way, too_late, refused, landed)])
     assert height >= now.slot
@@ -141,7 +145,7 @@ async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChai
 
 async def test_a_price_below_the_minimum_is_refused_at_the_fill(chain: MockChain) -> None:
     blockhash = await chain.blockhash()
-    swap = signed(blockhash, swap=dataclasses.replace(SWAP, min_amount_out=blockhash.slot * 2))
+    swap = await signed(blockhash, swap=dataclasses.replace(SWAP, min_amount_out=blockhash.slot * 2))
     await chain.send(swap)
     snapshot = await chain.ask(swap.signature)
     assert snapshot.outcome is not None
@@ -151,7 +155,7 @@ async def test_a_price_below_the_minimum_is_refused_at_the_fill(chain: MockChain
 
 async def test_after_its_last_valid_height_a_swap_never_lands(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
-    swap = signed(dataclasses.replace(now, last_valid_height=now.slot - 1))
+    swap = await signed(dataclasses.replace(now, last_valid_height=now.slot - 1))
     await chain.send(swap)
     assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
     assert await rows(ledger) == []
@@ -159,7 +163,7 @@ async def test_after_its_last_valid_height_a_swap_never_lands(chain: MockChain, 
 
 async def test_a_clock_read_long_ago_does_not_let_a_late_swap_in(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
-    swap = signed(dataclasses.replace(now, last_valid_height=now.slot + 20))
+    swap = await signed(dataclasses.replace(now, last_valid_height=now.slot + 20))
     chain._clock_ms -= 60_000  # as if this process had been stopped for a minute after reading it
     swap = dataclasses.replace(swap, last_valid_height=now.slot - 100)
     await chain.send(swap)
@@ -170,7 +174,7 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
     chain: MockChain, ledger: Any, postgres_dsn: str
 ) -> None:
     now = await chain.blockhash()
-    swap = signed(now)
+    swap = await signed(now)
     held = ledger.transaction()
     await held.start()
     decided = {
@@ -194,14 +198,14 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
 
 
 async def test_a_send_answers_what_is_known_of_the_swap_by_then(chain: MockChain, postgres_dsn: str) -> None:
-    swap = signed(await chain.blockhash())
+    swap = await signed(await chain.blockhash())
     for _ in range(2):  # sent again, it says the same
         answer = await chain.send(swap)
         assert answer is not None
         assert answer.outcome == (await chain.ask(swap.signature)).outcome
         assert verdict(answer, swap.last_valid_height) == "landed"
     slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
-    under_way = await slow.send(signed(await slow.blockhash(), memo="slow"))
+    under_way = await slow.send(await signed(await slow.blockhash(), memo="slow"))
     await slow.close()
     assert under_way is not None
     assert under_way.outcome is None
@@ -209,12 +213,12 @@ async def test_a_send_answers_what_is_known_of_the_swap_by_then(chain: MockChain
 
 async def test_a_send_that_came_too_late_proves_nothing(chain: MockChain) -> None:
     now = await chain.blockhash()
-    assert await chain.send(signed(dataclasses.replace(now, last_valid_height=now.slot - 1))) is None
+    assert await chain.send(await signed(dataclasses.replace(now, last_valid_height=now.slot - 1))) is None
 
 
 async def test_waiting_for_one_swap_holds_up_no_question_about_another(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
-    known, doubtful = signed(now, memo="known"), signed(now, memo="doubtful")
+    known, doubtful = await signed(now, memo="known"), await signed(now, memo="doubtful")
     await chain.send(known)
     held = ledger.transaction()
     await held.start()
@@ -230,7 +234,7 @@ async def test_waiting_for_one_swap_holds_up_no_question_about_another(chain: Mo
 
 async def test_a_dropped_swap_looks_like_one_that_was_never_sent(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
-    swap = signed(dataclasses.replace(now, last_valid_height=now.slot + STALE_LIFE))
+    swap = await signed(dataclasses.replace(now, last_valid_height=now.slot + STALE_LIFE))
     await chain.send(swap)
     assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "unknown"
     [row] = await rows(ledger)
@@ -243,7 +247,7 @@ async def test_the_failure_rate_is_the_share_of_sends_that_fail_in_a_retryable_w
 ) -> None:
     chain = await chain_on(postgres_dsn, failure_rate=0.5)
     for i in range(400):
-        await chain.send(signed(await chain.blockhash(), memo=str(i)))
+        await chain.send(await signed(await chain.blockhash(), memo=str(i)))
     counts = dict(await ledger.fetch("SELECT status, count(*) FROM chain.transactions GROUP BY 1"))
     assert 160 <= counts["landed"] <= 240
     assert 20 <= counts["dropped"] <= 60
@@ -260,7 +264,7 @@ async def test_the_failure_rate_is_the_share_of_sends_that_fail_in_a_retryable_w
 async def test_at_a_failure_rate_of_one_nothing_lands(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, failure_rate=1.0)
     for i in range(50):
-        await chain.send(signed(await chain.blockhash(), memo=str(i)))
+        await chain.send(await signed(await chain.blockhash(), memo=str(i)))
     assert await ledger.fetchval("SELECT count(*) FROM chain.transactions WHERE status = 'landed'") == 0
     await chain.close()
 
@@ -278,13 +282,13 @@ async def test_a_chain_whose_server_is_away_opens_and_says_so_when_asked() -> No
     with pytest.raises(DexError, match="rpc_timeout"):
         await chain.ask("signature")
     with pytest.raises(DexError, match="outcome_unknown"):
-        await chain.send(signed(Blockhash("hash", 200, 50)))
+        await chain.send(await signed(Blockhash("hash", 200, 50)))
     await chain.close()
 
 
 async def test_a_chain_that_does_not_answer_is_given_up_in_bounded_time(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, patience=0.2)
-    swap = signed(await chain.blockhash())
+    swap = await signed(await chain.blockhash())
     async with ledger.transaction():
         await ledger.execute("LOCK chain.transactions")
         with pytest.raises(DexError, match="outcome_unknown"):

@@ -1,13 +1,15 @@
 """What can be retried is, after growing waits; what cannot be fails at once; failed is said once."""
 
 import asyncio
+import json
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from app.dex.chain import Outcome
+from app.dex.chain import Outcome, SignedSwap
 from app.dex.errors import NEVER, RETRY, DexError
+from app.dex.quotes import BuiltSwap, Quote
 from tests.engine import HAPPY, Engine, StreamResult
 from tests.fakes import ScriptedChain, ScriptedVenue
 
@@ -164,3 +166,49 @@ async def test_a_swap_on_its_way_gives_its_slot_back_and_is_asked_for_again(engi
     chain.slot += 1_000  # now it can no longer land
     stream = await engine.read_stream(stuck["orderId"])
     assert stream.events[4]["code"] == "tx_dropped"
+
+
+async def test_a_landed_swap_is_not_confirmed_before_its_amount_is_known(engine: Engine) -> None:
+    chain = ScriptedChain([None])
+
+    def lands_without_an_amount(chain: ScriptedChain) -> None:
+        chain.slot = chain.sends[0].last_valid_height + 1
+        chain.outcomes.setdefault(chain.sends[0].signature, None)
+        chain.outcomes[chain.sends[0].signature] = Outcome("landed", chain.slot - 1)
+
+    chain.on_ask = lands_without_an_amount
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, mock_execution_ms_max=0)
+    order = (await engine.place())["orderId"]
+    async with asyncio.timeout(10):
+        while len(chain.sends) < 3:
+            await asyncio.sleep(0.02)
+    assert (await engine.order(order))["status"] == "submitted"
+    known = Outcome("landed", chain.slot - 1, amount_out=200_000_000)
+    chain.on_ask = lambda chain: chain.outcomes.update({chain.sends[0].signature: known})
+    assert (await engine.read_stream(order)).statuses == HAPPY
+
+
+async def test_the_bytes_that_are_sent_again_are_those_stored_with_the_order(engine: Engine) -> None:
+    chain = ScriptedChain([None])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, mock_execution_ms_max=0)
+    await engine.place()
+    async with asyncio.timeout(10):
+        while len(chain.sends) < 3:
+            await asyncio.sleep(0.02)
+    stored = json.loads(await engine.postgres.fetchval("SELECT swap FROM orders"))
+    assert [SignedSwap.from_json(stored)] * 3 == chain.sends[:3]
+    assert set(stored) == {"signature", "payload", "lastValidHeight", "venue"}
+
+
+async def test_a_venue_that_cannot_build_its_swap_is_asked_again_later(engine: Engine) -> None:
+    refusals = [DexError("venue_unavailable", "scripted"), RuntimeError("a bug of the venue")]
+
+    class Builder(ScriptedVenue):
+        async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+            if refusals:
+                raise refusals.pop()
+            return await super().build(quote, min_amount_out=min_amount_out)
+
+    stream = await stream_of(engine, [Builder("raydium", [200_000_000])], ScriptedChain())
+    assert stream.statuses == [*HAPPY[:3], *HAPPY[:3], *HAPPY]
+    assert {event["code"] for event in stream.events if "retryInMs" in event} == {"venue_unavailable"}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.dex.chain import SignedSwap, sign
+from app.dex.chain import SignedSwap
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from tests.fakes import ScriptedChain
@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def sent(chain: ScriptedChain, *memos: str) -> list[SignedSwap]:
-    swaps = [sign(SWAP, memo=memo, attempt=1, blockhash=await chain.blockhash()) for memo in memos]
+    swaps = [await chain.sign(SWAP, memo=memo, attempt=1, blockhash=await chain.blockhash()) for memo in memos]
     for swap in swaps:
         await chain.send(swap)
     return swaps

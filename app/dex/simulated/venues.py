@@ -85,7 +85,7 @@ class PoolVenue:
             self._markets.network_cost(lamports, request.token_out),
         )
 
-    def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
         route = quote.route
         return BuiltSwap(
             self.name,

@@ -47,7 +47,7 @@ async def test_an_order_can_be_kept_to_it_and_it_fills_what_it_quoted(venues: Se
     known, slot = Markets.load(), 4_487_500_000
     request = QuoteRequest(known.token("USDC"), known.token("SOL"), 150 * 10**6)
     route = await Router(venues).route(request, slot, only=["fixed"])
-    swap = venues[-1].build(route.best, min_amount_out=route.best.amount_out)
+    swap = await venues[-1].build(route.best, min_amount_out=route.best.amount_out)
     assert (swap.venue, swap.unwrap_sol) == ("fixed", True)
     assert venues[-1].fill(swap, slot) == route.best.amount_out
 

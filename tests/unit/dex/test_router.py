@@ -9,7 +9,7 @@ import pytest
 
 from app.dex.errors import DexError
 from app.dex.markets import Markets
-from app.dex.quotes import QuoteRequest
+from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 from app.dex.router import NoRoute, Route, Router
 from app.dex.simulated.venues import open_venues
 from app.dex.venue import UnavailableVenue
@@ -189,3 +189,33 @@ async def test_an_unlisted_venue_is_asked_only_by_name() -> None:
     with pytest.raises(NoRoute) as failure:
         await router.route(REQUEST, 1, only=["unavailable"])
     assert failure.value.code == "venue_unavailable"
+
+
+async def test_the_venue_that_quoted_builds_the_swap() -> None:
+    router = scripted({"a": 7_000, "b": 8_000})
+    swap = await router.build((await routed(router)).best, min_amount_out=7_900)
+    assert (swap.venue, swap.amount_in, swap.min_amount_out) == ("b", 10**9, 7_900)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (None, "rpc_timeout"),  # it never answers
+        (RuntimeError("a bug"), "venue_unavailable"),
+        (DexError("insufficient_liquidity", "gone"), "insufficient_liquidity"),
+    ],
+)
+async def test_a_venue_that_does_not_build_fails_the_attempt_in_bounded_time(
+    trouble: Exception | None, code: str
+) -> None:
+    class Stuck(ScriptedVenue):
+        async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+            if trouble is not None:
+                raise trouble
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    router = Router([Stuck("a", [7_000])], timeout=0.02)
+    with pytest.raises(DexError) as failure:
+        await router.build((await routed(router)).best, min_amount_out=1)
+    assert failure.value.code == code

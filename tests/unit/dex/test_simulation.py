@@ -3,13 +3,15 @@
 from collections import Counter
 from random import Random
 
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, sign
+from app.dex.amounts import minimum_out
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, QuoteRequest
 from app.dex.router import Router
 from app.dex.simulated.venues import open_venues
-from app.mockchain.outcome import Conditions, fate
+from app.mockchain.outcome import Conditions, plan_outcome
+from app.mockchain.transaction import SimulatedSigner, sign
 
 ORDERS = 1_000
 BLOCK_MS = 400
@@ -49,11 +51,11 @@ async def test_a_thousand_orders() -> None:
                 assert venues[name].quote_now(request, slot).net <= route.best.net
         winners[route.best.venue] += 1
 
-        floor = route.best.amount_out * (10_000 - random.choice([0, 1, 5, 50])) // 10_000
-        swap = venues[route.best.venue].build(route.best, min_amount_out=floor)
+        floor = minimum_out(route.best.amount_out, random.choice([0, 1, 5, 50]))
+        swap = await router.build(route.best, min_amount_out=floor)
         blockhash = Blockhash(str(slot), slot + BLOCKHASH_LIFE, slot)
-        signed = sign(swap, memo=str(number), attempt=1, blockhash=blockhash)
-        end = fate(signed, now_ms, conditions, fill)
+        signed = await sign(swap, SimulatedSigner(), memo=str(number), attempt=1, blockhash=blockhash)
+        end = plan_outcome(signed, swap, now_ms, conditions, fill)
         assert end.slot <= signed.last_valid_height
         ends[end.code or end.status] += 1
         if end.status == "landed":

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot, sign, verdict
+from app.dex import base58
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot, verdict
 from app.dex.errors import NEVER, RECONCILE, RETRY, DexError, may_retry
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 from app.dex.router import Router
 from app.dex.simulated.venues import Meteora, PoolVenue, Raydium, open_venues
+from app.mockchain.transaction import SimulatedSigner, Transaction, decode, sign
 
 MARKETS = Markets.load()
 RAYDIUM, METEORA = open_venues(MARKETS, seed=1)
@@ -55,13 +57,13 @@ def test_a_network_fee_is_weighed_in_the_token_out() -> None:
     assert to_usdc.net == to_usdc.amount_out - 1_499
 
 
-def test_a_swap_says_when_native_sol_is_wrapped_and_unwrapped() -> None:
+async def test_a_swap_says_when_native_sol_is_wrapped_and_unwrapped() -> None:
     for ends, wraps in (
         (("SOL", "USDC"), (True, False)),
         (("USDC", "SOL"), (False, True)),
         (("RAY", "USDC"), (False, False)),
     ):
-        swap = RAYDIUM.build(quoted(RAYDIUM, *ends, 10**8), min_amount_out=1)
+        swap = await RAYDIUM.build(quoted(RAYDIUM, *ends, 10**8), min_amount_out=1)
         assert (swap.wrap_sol, swap.unwrap_sol) == wraps
 
 
@@ -92,9 +94,9 @@ async def test_more_than_the_market_can_bear_is_never_filled_at_any_price() -> N
         await Router([RAYDIUM, METEORA]).route(asked("SOL", "USDC", 2**64 - 1), SLOT)
 
 
-def test_the_venue_checks_the_bound_again_at_the_fill() -> None:
+async def test_the_venue_checks_the_bound_again_at_the_fill() -> None:
     quote = quoted(METEORA, "SOL", "USDC", 10**9)
-    exact = METEORA.build(quote, min_amount_out=quote.amount_out)
+    exact = await METEORA.build(quote, min_amount_out=quote.amount_out)
     assert METEORA.fill(exact, SLOT) == quote.amount_out
     outcomes = [quoted(METEORA, "SOL", "USDC", 10**9, slot).amount_out for slot in range(SLOT, SLOT + 2_000)]
     fallen = SLOT + next(i for i, out in enumerate(outcomes) if out < quote.amount_out)
@@ -130,28 +132,42 @@ def test_market_time_does_not_depend_on_the_length_of_a_block() -> None:
     assert quoted(slow, "SOL", "USDC", 10**9, 1_000).amount_out == quoted(fast, "SOL", "USDC", 10**9, 4_000).amount_out
 
 
-SWAP = RAYDIUM.build(quoted(RAYDIUM, "SOL", "USDC", 10**9), min_amount_out=2**64 - 1)
 HASH = Blockhash("blockhash", 1_000 + BLOCKHASH_LIFE, 1_000)
+SIGNER = SimulatedSigner()
 
 
 def test_a_signed_swap_survives_json() -> None:
-    signed = sign(SWAP, memo="order", attempt=1, blockhash=HASH)
+    signed = SignedSwap("signature", bytes(range(256)), HASH.last_valid_height, "raydium")
     assert SignedSwap.from_json(json.loads(json.dumps(signed.to_json()))) == signed
 
 
-def test_a_signature_is_88_characters_and_says_order_attempt_blockhash_and_swap() -> None:
-    other = RAYDIUM.build(quoted(RAYDIUM, "SOL", "USDC", 10**9), min_amount_out=1)
+async def test_a_simulated_transaction_is_read_back_as_it_was_signed() -> None:
+    swap = await METEORA.build(quoted(METEORA, "RAY", "USDC", 10**8), min_amount_out=2**64 - 1)
+    signed = await sign(swap, SIGNER, memo="order", attempt=1, blockhash=HASH)
+    assert decode(signed.payload) == Transaction(swap, "order")
+    assert (signed.venue, signed.last_valid_height) == ("meteora", HASH.last_valid_height)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"{}", b"[1, 2]", b"[1, 2, 3, 4, 5]", b"[1, 2, 3, 4, {}]"])
+def test_a_transaction_of_another_chain_is_refused(payload: bytes) -> None:
+    with pytest.raises(DexError, match="outcome_unknown"):
+        decode(payload)
+
+
+async def test_a_signature_is_64_bytes_that_depend_on_order_attempt_blockhash_and_swap() -> None:
+    swap, other = [await RAYDIUM.build(quoted(RAYDIUM, "SOL", "USDC", 10**9), min_amount_out=least) for least in (1, 2)]
     later = Blockhash("later", HASH.last_valid_height, HASH.slot)
     signatures = [
-        sign(swap, memo=memo, attempt=attempt, blockhash=blockhash).signature
-        for swap in (SWAP, other)
-        for memo in ("order", "another")
+        (await sign(one, SIGNER, memo=memo, attempt=attempt, blockhash=blockhash)).signature
+        for one in (swap, other)
+        for memo in map(str, range(20))
         for attempt in (1, 2)
         for blockhash in (HASH, later)
     ]
     assert len(set(signatures)) == len(signatures)
-    assert {len(signature) for signature in signatures} == {88}
-    assert sign(SWAP, memo="order", attempt=1, blockhash=HASH).signature == signatures[0]
+    assert {len(base58.decode(signature)) for signature in signatures} == {64}
+    assert {len(signature) for signature in signatures} == {87, 88}  # as real ones have
+    assert (await sign(swap, SIGNER, memo="0", attempt=1, blockhash=HASH)).signature == signatures[0]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +176,8 @@ def test_a_signature_is_88_characters_and_says_order_attempt_blockhash_and_swap(
         (1_150, None, "unknown"),
         (1_151, None, "expired"),
         (1_151, Outcome("landed", 1_150, amount_out=5), "landed"),
+        (1_100, Outcome("landed", 1_100), "unknown"),  # its amount is not known yet
+        (1_151, Outcome("landed", 1_150), "unknown"),
         (1_100, Outcome("failed", 1_100, code="slippage_exceeded"), "failed"),
     ],
 )
