@@ -1,4 +1,19 @@
-"""What piles up while one flush is in flight becomes the next flush. No timer: an idle engine adds no delay."""
+"""Collects concurrent calls into batches: one flush, usually one SQL statement, for many rows.
+
+Invariants:
+- At most `at_once` flushes are in flight.
+- Rows that queue up during a flush are the next flush. There is no timer: a row that arrives at rest is flushed at
+  once, so an idle engine adds no delay.
+- Each caller gets the result, or the exception, of its own row.
+- A bad row is retried alone: it fails, and the other rows of its batch succeed.
+- Rows with the same key never share a flush and keep their order. With several flushes in flight, two of them may be
+  in different flushes at the same time.
+- Each queued row has a drain task that will take it. So a drain leaves `_draining` in the step in which it saw the
+  queue empty, and not when its task is found done.
+
+Why `at_once=2` exists: with one flush in flight, two groups of callers that write again and again take turns waiting
+for each other and stay two groups forever. With two in flight they soon merge, and more rows share a flush.
+"""
 
 import asyncio
 from collections import deque
@@ -10,76 +25,72 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Row, Result]):
-    """Each caller gets the result, or the exception, of its own row.
+    """`flush` takes rows and returns one result, or one exception, for each row in order.
 
-    `flush` takes rows and returns one result (or an exception) for each, in order. A flush that raises one of
-    `bad_row` is repeated row by row, so that one bad row never hurts its neighbours. Rows with the same `key`
-    never share a flush; with several `at_once` they may be under way together.
-
-    With one flush at a time, two groups of callers that come round again and again keep each other waiting, and stay
-    two for ever. With two at a time (`at_once`) they meet before long, go on as one, and more share a flush.
+    If `flush` raises one of `bad_row`, each row is flushed again alone. Any other exception goes to every caller of
+    the batch.
     """
 
     def __init__(
         self,
         flush: Callable[[list[Row]], Awaitable[Sequence[Result | Exception]]],
         *,
-        most: int = 500,
+        max_batch: int = 500,
         at_once: int = 1,
         key: Callable[[Row], Hashable] | None = None,
         bad_row: tuple[type[Exception], ...] = (),
     ) -> None:
         self._flush = flush
-        self._most = most
+        self._max_batch = max_batch
         self._at_once = at_once
         self._key = key
         self._bad_row = bad_row
-        self._waiting: deque[tuple[Row, asyncio.Future[Result]]] = deque()
-        self._flushing: set[asyncio.Task[None]] = set()
+        self._queue: deque[tuple[Row, asyncio.Future[Result]]] = deque()
+        self._draining: set[asyncio.Task[None]] = set()
 
     async def __call__(self, row: Row) -> Result:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, future))
-        if len(self._flushing) < self._at_once:
-            self._flushing.add(asyncio.create_task(self._drain()))
+        self._queue.append((row, future))
+        if len(self._draining) < self._at_once:
+            self._draining.add(asyncio.create_task(self._drain()))
         return await future
 
     async def settled(self) -> None:
-        """Wait until everything handed in so far has been flushed."""
-        if self._flushing:
-            await asyncio.wait(set(self._flushing))
+        """Waits until every row passed in so far has been flushed."""
+        if self._draining:
+            await asyncio.wait(set(self._draining))
 
     async def _drain(self) -> None:
         try:
-            while self._waiting:
-                batch = self._take()
+            while self._queue:
+                batch = self._next_batch()
                 results = await self._results([row for row, _ in batch])
                 for (_, future), result in zip(batch, results, strict=True):
-                    if future.done():  # the caller went away; the write stands
+                    if future.done():  # the caller was cancelled; the row is written all the same
                         continue
                     if isinstance(result, Exception):
                         future.set_exception(result)
                     else:
                         future.set_result(result)
-                await asyncio.sleep(0)  # whoever goes straight on to a next row shall have it in the next flush
+                await asyncio.sleep(0)  # callers that continue with another row get it into the next flush
         finally:
-            # At once, not when the task is seen to have ended: who comes in between must not wait for nobody.
-            self._flushing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            # Here, and not in a done callback: a caller in between would start no drain and wait forever.
+            self._draining.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    def _take(self) -> list[tuple[Row, asyncio.Future[Result]]]:
-        taken: list[tuple[Row, asyncio.Future[Result]]] = []
+    def _next_batch(self) -> list[tuple[Row, asyncio.Future[Result]]]:
+        batch: list[tuple[Row, asyncio.Future[Result]]] = []
         later: list[tuple[Row, asyncio.Future[Result]]] = []
         keys: set[Hashable] = set()
-        while self._waiting and len(taken) < self._most:
-            item = self._waiting.popleft()
+        while self._queue and len(batch) < self._max_batch:
+            item = self._queue.popleft()
             if self._key is not None:
                 if (key := self._key(item[0])) in keys:
                     later.append(item)
                     continue
                 keys.add(key)
-            taken.append(item)
-        self._waiting.extendleft(reversed(later))
-        return taken
+            batch.append(item)
+        self._queue.extendleft(reversed(later))
+        return batch
 
     async def _results(self, rows: list[Row]) -> Sequence[Result | Exception]:
         try:

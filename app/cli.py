@@ -1,4 +1,4 @@
-"""The `engine` command. What can be expected to go wrong is one sentence and exit code 1."""
+"""The `engine` command. An expected error is one sentence and exit code 1."""
 
 import errno
 import json
@@ -12,8 +12,8 @@ from app.local import CannotStart
 from app.settings import Settings, SettingsError, load
 
 
-class OneSentence(TyperGroup):
-    """Tells what went wrong instead of showing where in our code."""
+class OneSentenceErrors(TyperGroup):
+    """Prints an expected error as one sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -30,17 +30,17 @@ class OneSentence(TyperGroup):
 
 
 main = typer.Typer(
-    cls=OneSentence,
+    cls=OneSentenceErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Executes market orders on the better of two venues, and tells the whole story as it happens.",
+    help="Executes market orders on the better of two venues and streams every step.",
 )
 
 
 @main.command()
 def up(
-    reload: Annotated[bool, typer.Option(help="Start API and worker again when a source changes.")] = False,
+    reload: Annotated[bool, typer.Option(help="Restart API and worker when a source file changes.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
     from app.local import supervisor
@@ -50,7 +50,7 @@ def up(
 
 @main.command()
 def api() -> None:
-    """Run the API alone."""
+    """Run only the API."""
     settings = _with_servers()
     from app.server.server import serve
 
@@ -59,7 +59,7 @@ def api() -> None:
 
 @main.command()
 def worker() -> None:
-    """Run one worker alone."""
+    """Run only a worker."""
     _with_servers()
     from worker.main import main as work
 
@@ -68,101 +68,109 @@ def worker() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database to the newest revision."""
+    """Migrate the database to the newest revision."""
     from migrations.upgrade import upgrade
 
     upgrade(_database())
 
 
-keys = typer.Typer(no_args_is_help=True, help="Who may call this engine in production mode.")
+keys = typer.Typer(no_args_is_help=True, help="Manage the API keys of production mode.")
 main.add_typer(keys, name="keys")
 
 
 @keys.command("create")
 def create_key(
-    owner: Annotated[str, typer.Option(help="Whose orders they are; several keys may share an owner.")],
-    operator: Annotated[bool, typer.Option("--operator", help="May also operate: dead letters, the queue.")] = False,
+    owner: Annotated[
+        str, typer.Option(help="Owner of the orders placed with this key. Several keys may have the same owner.")
+    ],
+    operator: Annotated[
+        bool, typer.Option("--operator", help="The key may also manage dead letters and the queue.")
+    ] = False,
 ) -> None:
-    """Make a key and show it: this once, and never again."""
+    """Create a key and print it. It cannot be shown again."""
     from app.access import key_commands
 
     typer.echo(key_commands.create(_database(), owner, operator=operator))
-    typer.echo("Keep it now: only its hash is stored. It works within two seconds.", err=True)
+    typer.echo("Store it now: the database keeps only its hash. It works within two seconds.", err=True)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """Every key there is or was, without its secret."""
+    """List all keys, revoked ones too, without their secrets."""
     from app.access import key_commands
 
-    for line in key_commands.listed(_database()):
+    for line in key_commands.list_keys(_database()):
         typer.echo(line)
 
 
 @keys.command("revoke")
-def revoke_key(prefix: Annotated[str, typer.Argument(help="How `engine keys list` names it.")]) -> None:
-    """End a key: every API process refuses it within two seconds."""
-
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, as `engine keys list` shows it.")],
+) -> None:
+    """Revoke a key: every API process refuses it within two seconds."""
     from app.access import key_commands
 
-    typer.echo(f"{prefix} of {key_commands.revoke(_database(), prefix)} is revoked.")
+    owner = key_commands.revoke(_database(), prefix)
+    typer.echo(f"Key {prefix} of {owner} is revoked.")
 
 
 @main.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what runs here, and where."""
+    """Show the processes that run here, and their addresses."""
     from app.local import state
 
     report = state.report(load().engine_home.absolute())
     if as_json:
         typer.echo(json.dumps(report))
     elif report["api"]["url"] is None:
-        typer.echo("Nothing runs here; `engine up` starts it.")
+        typer.echo("The engine is not running; `engine up` starts it.")
     else:
         for name, facts in report.items():
             typer.echo(f"{name:9} " + "  ".join(str(fact or "down") for fact in facts.values()))
 
 
-BaseUrl = Annotated[str | None, typer.Option(help="The engine; default: PUBLIC_URL, or the one that runs here.")]
-ApiKey = Annotated[str | None, typer.Option(envvar="ENGINE_API_KEY", show_envvar=True, help="A caller's key.")]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Address of the engine; default: PUBLIC_URL, or the engine that runs here.")
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="ENGINE_API_KEY", show_envvar=True, help="An API key.")]
 
 
 @main.command()
 def submit(
-    token_in: Annotated[str, typer.Option(help="What you give: symbol or mint.")],
-    token_out: Annotated[str, typer.Option(help="What you want: symbol or mint.")],
-    amount: Annotated[str, typer.Option(help="How much of it you give.")],
-    slippage_bps: Annotated[int | None, typer.Option(help="How far below the quote it may fill.")] = None,
-    min_amount_out: Annotated[str | None, typer.Option(help="The least you take.")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key never makes a second order.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    token_in: Annotated[str, typer.Option(help="You pay: symbol or mint.")],
+    token_out: Annotated[str, typer.Option(help="You receive: symbol or mint.")],
+    amount: Annotated[str, typer.Option(help="Amount you pay.")],
+    slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
+    min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key never places a second order.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the order to its end.")] = False,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
     """Place a market order."""
     from app.client import address, commands
 
-    asked = {
+    options = {
         "tokenIn": token_in,
         "tokenOut": token_out,
         "amount": amount,
         "slippageBps": slippage_bps,
         "minAmountOut": min_amount_out,
     }
-    order = {name: value for name, value in asked.items() if value is not None}
+    order = {name: value for name, value in options.items() if value is not None}
     commands.run(commands.submit(address.base_url(base_url), api_key, order, idempotency_key, watch))
 
 
 @main.command()
 def watch(
     order_id: str,
-    after: Annotated[int, typer.Option(min=0, help="The number of the last event you have seen.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Number of the last event you have seen.")] = 0,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Follow an order to its end: 0 if it is confirmed, 1 if not."""
+    """Follow an order to its end. Exit code 0 if it is confirmed, else 1."""
     from app.client import address, commands
 
     commands.run(commands.watch(address.base_url(base_url), api_key, order_id, after))
@@ -170,14 +178,16 @@ def watch(
 
 @main.command()
 def simulate(
-    count: Annotated[int, typer.Option(min=1, max=1000, help="How many orders.")] = 5,
-    token_in: Annotated[str | None, typer.Option(help="With --token-out and --amount: this swap, every time.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="Number of orders.")] = 5,
+    token_in: Annotated[
+        str | None, typer.Option(help="With --token-out and --amount: the same swap every time.")
+    ] = None,
     token_out: Annotated[str | None, typer.Option()] = None,
     amount: Annotated[str | None, typer.Option()] = None,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Place several orders at once and draw how each fares."""
+    """Place several orders at once and show the progress of each."""
     from app.client import address, commands
 
     commands.run(commands.simulate(address.base_url(base_url), api_key, count, token_in, token_out, amount))
@@ -190,7 +200,7 @@ def _database() -> str:
 
 
 def _with_servers(*, redis: bool = True) -> Settings:
-    """The settings with the servers known: the environment's, or those of the `engine up` that runs here."""
+    """The settings with the addresses of the servers: from the environment, or from the running `engine up`."""
     settings = load()
     if settings.postgres_dsn and (settings.redis_dsn or not redis):
         return settings
@@ -199,8 +209,8 @@ def _with_servers(*, redis: bool = True) -> Settings:
     running = state.read(settings.engine_home.absolute())
     if running is None:
         missing = "DATABASE_URL" if not redis else "DATABASE_URL and REDIS_URL"
-        raise CannotStart(f"set {missing}, or start `engine up`, which brings its own: this process needs them.")
-    # In the environment: the app reads its settings for itself.
+        raise CannotStart(f"set {missing}, or start `engine up`, which starts its own servers.")
+    # Through the environment: the process reads its settings again.
     os.environ["DATABASE_URL"] = settings.postgres_dsn or running.postgres
     os.environ["REDIS_URL"] = settings.redis_dsn or running.redis
     return load()

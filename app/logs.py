@@ -1,6 +1,6 @@
-"""One line for each thing that happened, for people (console) or for machines (JSON); never raw input.
+"""Log lines for people (console) or for machines (JSON).
 
-Every value is escaped: nothing that a client sends can forge a line.
+Every value is escaped, so nothing that a client sends can forge a line.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import orjson
 
 from app.settings import Settings
 
-COMPANY_SECONDS = 0.02
+FLUSH_AFTER = 0.02  # seconds
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -56,45 +56,45 @@ def _shown(value: Any) -> str:
     return ascii(value) if isinstance(value, str) else _json(value)
 
 
-class Lines(logging.StreamHandler[TextIO]):
-    """Lines of everyday business wait a moment for company and go out in one write; a warning takes them along at once.
+class BufferedHandler(logging.StreamHandler[TextIO]):
+    """Collects lines for FLUSH_AFTER seconds and writes them at once. A warning is written immediately, after them.
 
-    A write costs as much as making ten lines.
+    One write costs as much as formatting ten lines.
     """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._waiting: list[str] = []
-        self._called_by: asyncio.AbstractEventLoop | None = None  # which will flush before long
+        self._buffer: list[str] = []
+        self._flushing_loop: asyncio.AbstractEventLoop | None = None  # has a flush scheduled
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As all handlers: what cannot be written must not be the trouble of whoever said it."""
+        """Like every handler: a line that cannot be written raises nothing in the code that logged it."""
         try:
-            self._waiting.append(self.format(record) + self.terminator)
-            if record.levelno >= logging.WARNING or not self._comes_back():
+            self._buffer.append(self.format(record) + self.terminator)
+            if record.levelno >= logging.WARNING or not self._flush_is_scheduled():
                 self.flush()
         except Exception:
             self.handleError(record)
 
-    def _comes_back(self) -> bool:
-        """Whether somebody will flush before long."""
-        if self._called_by is None or self._called_by.is_closed():
+    def _flush_is_scheduled(self) -> bool:
+        """Schedules a flush if there is none. False without a running event loop."""
+        if self._flushing_loop is None or self._flushing_loop.is_closed():
             try:
-                self._called_by = asyncio.get_running_loop()
+                self._flushing_loop = asyncio.get_running_loop()
             except RuntimeError:
                 return False
-            self._called_by.call_later(COMPANY_SECONDS, self._time_is_up)
+            self._flushing_loop.call_later(FLUSH_AFTER, self._timed_flush)
         return True
 
-    def _time_is_up(self) -> None:
-        self._called_by = None
-        with contextlib.suppress(OSError, ValueError):  # a full disk, a reader that has gone
+    def _timed_flush(self) -> None:
+        self._flushing_loop = None
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a closed pipe
             self.flush()
 
     def flush(self) -> None:
         self.acquire()
         try:
-            lines, self._waiting = "".join(self._waiting), []
+            lines, self._buffer = "".join(self._buffer), []
             if lines:
                 self.stream.write(lines)
             super().flush()
@@ -103,12 +103,12 @@ class Lines(logging.StreamHandler[TextIO]):
 
 
 def configure(settings: Settings) -> None:
-    """Everything goes to stdout, as one stream of lines."""
-    # Found out anew for each record otherwise, and never shown (see "Optimization" in Python's logging HOWTO).
+    """All loggers write to stdout."""
+    # Otherwise computed for each record and never shown (see "Optimization" in Python's logging HOWTO).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and settings.engine_mode == "production")
-    handler = Lines(sys.stdout)
+    handler = BufferedHandler(sys.stdout)
     handler.setFormatter(JsonLines() if as_json else ConsoleLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("engine").setLevel(settings.log_level)

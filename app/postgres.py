@@ -1,44 +1,42 @@
-"""How this engine talks to its two servers: what a lost connection looks like, and how long anyone waits for it."""
+"""Postgres: its connection pools, its timeouts, and which errors mean that it is unavailable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 
-Answer = TypeVar("Answer")
-
-# A write that ended in one of these may or may not have happened: whoever made it must look.
+# After one of these a write may or may not have happened: the caller has to check, or repeat it safely.
 POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InvalidAuthorizationSpecificationError,  # a database that is being set up, or a password being changed
+    asyncpg.InvalidAuthorizationSpecificationError,  # the database is being created, or its password changed
     asyncpg.InvalidCatalogNameError,
-    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
-    asyncpg.InsufficientResourcesError,  # out of connections, disk or memory: it may recover
-    asyncpg.ReadOnlySQLTransactionError,  # a standby, while a fail-over is under way
-    asyncpg.TransactionRollbackError,  # a deadlock or a conflict: it did not happen, and can be repeated
+    asyncpg.OperatorInterventionError,  # shutdown, start-up, or a connection terminated by an administrator
+    asyncpg.InsufficientResourcesError,  # out of connections, disk or memory; may recover
+    asyncpg.ReadOnlySQLTransactionError,  # a standby during a failover
+    asyncpg.TransactionRollbackError,  # a deadlock or a conflict: nothing was written
     asyncpg.LockNotAvailableError,
-    asyncpg.PostgresSystemError,  # the server's disk
+    asyncpg.PostgresSystemError,  # an I/O error of the server
     asyncpg.InternalServerError,
-    asyncpg.InvalidSQLStatementNameError,  # a pooler in between has given us another connection
+    asyncpg.InvalidSQLStatementNameError,  # a connection pooler has switched the connection
 )
-# The row itself is at fault; its neighbours are not.
+# One row of a batch is at fault; the other rows are not.
 BAD_ROW: tuple[type[Exception], ...] = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
-    TypeError,  # it cannot even be written as JSON
+    TypeError,  # the row cannot be encoded as JSON
 )
 
 
-# A plan made while a table was empty would be kept for long, and scan it, or one of its indexes, once it is full. So
-# questions are planned anew each time they are asked. Writes find their rows by key and in no other way: planned once,
-# in the one way that is left to the planner, they cost the server half.
-PLANNED_ANEW = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
-PLANNED_ONCE = {
+# Reads are planned anew for each execution: a plan that was cached while a table was empty would scan the table, or a
+# whole index, once it is full. Writes find their rows by key only. Their plan is cached, with every other kind of plan
+# switched off: that halves their cost on the server.
+READ_PLANS = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
+WRITE_PLANS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -46,16 +44,16 @@ PLANNED_ONCE = {
 }
 
 
-MAX_WRITERS = 5  # two for each kind of statement that writes share (a worker has two), and one for all else
+MAX_WRITERS = 5  # two for each kind of batched statement (a worker has two kinds), and one for all other writes
 
 
 class DatabaseUnavailable(Exception):
-    """Postgres does not answer. Nothing is known of the write; make it again."""
+    """Postgres is unavailable. A write may or may not have happened; repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """The connections of one process. Long questions never keep a write waiting: each has its own."""
+    """The connection pools of one process. Reads have their own pool, so a long read never delays a write."""
 
     writing: asyncpg.Pool
     reading: asyncpg.Pool
@@ -72,39 +70,39 @@ class Postgres:
 
 
 async def open_postgres(dsn: str, *, size: int) -> Postgres:
-    """Connections are opened when they are first needed, so a process can start before its database."""
+    """Connections are opened at first use, so a process can start before its database."""
     writers = min(MAX_WRITERS, size // 2)
     return Postgres(
-        writing=await _pool(dsn, writers, PLANNED_ONCE), reading=await _pool(dsn, size - writers, PLANNED_ANEW)
+        writing=await _pool(dsn, writers, WRITE_PLANS), reading=await _pool(dsn, size - writers, READ_PLANS)
     )
 
 
-async def _pool(dsn: str, size: int, planned: Mapping[str, str]) -> asyncpg.Pool:
+async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         dsn,
         min_size=0,
         max_size=size,
         timeout=3,
         command_timeout=10,
-        reset=_nothing_to_reset,
+        reset=_no_reset,
         server_settings={
             "application_name": "order-execution-engine",
             "jit": "off",
-            **planned,
+            **plan_settings,
         },
     )
 
 
-async def _nothing_to_reset(_: Any) -> None:
-    """Every statement here stands alone; the stock reset would cost a round trip for each."""
+async def _no_reset(_: Any) -> None:
+    """Our statements leave no session state, and asyncpg's default reset costs a round trip each."""
 
 
 async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-    """One statement of its own; BookAway if nobody knows whether it happened."""
+    """Runs one statement. DatabaseUnavailable if it is not known whether it happened."""
     try:
         return await pool.fetch(sql, *arguments)
     except asyncpg.InternalClientError as error:
-        # The driver has lost its place in a connection that broke under it: it must not be used again.
+        # The connection broke and the driver's protocol state is invalid: it must not be used again.
         await pool.expire_connections()
         raise DatabaseUnavailable from error
     except POSTGRES_UNAVAILABLE as error:

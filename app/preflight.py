@@ -1,4 +1,4 @@
-"""What production mode refuses: a set-up that is fine on one's own machine, and open to anybody elsewhere."""
+"""Production mode refuses settings that are safe on one's own machine only."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ from app.postgres import POSTGRES_UNAVAILABLE
 from app.settings import Settings, SettingsError
 
 MIN_SECRET_LENGTH = 32
-MIN_DISTINCT_CHARACTERS = 8  # different ones; a secret of one letter is long and says nothing
-SAMPLE_PASSWORDS = frozenset({"postgres", "changeme", "password"})
-SAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
+MIN_DISTINCT_CHARACTERS = 8  # a long secret of one repeated letter is easy to guess
+EXAMPLE_PASSWORDS = frozenset({"postgres", "changeme", "password"})
+EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
-NO_KEYS = "there is no API key in the database, so nobody could call: make one with `engine keys create --owner NAME`."
+NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
 
 
 def refuse_unsafe(settings: Settings, *, api: bool) -> None:
-    """Raises one sentence that names what is wrong; a worker takes no calls, and needs less than an API."""
+    """Raises SettingsError for the first unsafe setting. A worker takes no requests, so fewer settings matter."""
     if settings.engine_mode == "production":
-        for complaint in _complaints(settings, api):
-            raise SettingsError(f"{complaint} Production mode refuses it.")
+        for problem in _problems(settings, api):
+            raise SettingsError(f"{problem} Production mode refuses it.")
 
 
 async def keys_exist(dsn: str) -> None:
-    """Raises one sentence if there is no live key. A database that is away says nothing, now or later."""
+    """Raises SettingsError if there is no live key. A database that does not answer is no error here."""
     try:
         async with asyncio.timeout(5):
             connection = await asyncpg.connect(dsn)
@@ -41,26 +41,26 @@ async def keys_exist(dsn: str) -> None:
         raise SettingsError(NO_KEYS)
 
 
-def _complaints(settings: Settings, api: bool) -> Iterator[str]:
-    if _password(settings) in SAMPLE_PASSWORDS:
+def _problems(settings: Settings, api: bool) -> Iterator[str]:
+    if _password(settings) in EXAMPLE_PASSWORDS:
         name = "DATABASE_URL" if settings.database_url else "DB_PASSWORD"
-        yield f"{name}: the password is the sample's; set one of your own."
+        yield f"{name}: this is the password of the example; set your own."
     if not api:
         return
     secret = settings.engine_secret or ""
     if not secret:
-        yield "ENGINE_SECRET: is not set; make one with `openssl rand -hex 32`."
+        yield "ENGINE_SECRET: not set; create one with `openssl rand -hex 32`."
     elif len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_DISTINCT_CHARACTERS or _repeats(secret):
-        yield "ENGINE_SECRET: is too easy to guess; make one with `openssl rand -hex 32`."
+        yield "ENGINE_SECRET: too easy to guess; create one with `openssl rand -hex 32`."
     if not settings.allowed_origins:
-        yield "ALLOWED_ORIGINS: is not set; name the origins that browsers may call from, or the engine's own."
+        yield "ALLOWED_ORIGINS: not set; list the origins of your browser clients, or the engine's own origin."
     for origin in settings.allowed_origins:
         if not _is_origin(origin):
-            yield "ALLOWED_ORIGINS: an origin looks like https://app.example.com, and * is none."
-        if _is_sample(origin):
-            yield "ALLOWED_ORIGINS: is the sample's; name your own."
-    if settings.public_url and _is_sample(settings.public_url):
-        yield "PUBLIC_URL: is the sample's; name your own."
+            yield "ALLOWED_ORIGINS: an origin looks like https://app.example.com; * is not allowed."
+        if _is_example(origin):
+            yield "ALLOWED_ORIGINS: this is the value of the example; set your own."
+    if settings.public_url and _is_example(settings.public_url):
+        yield "PUBLIC_URL: this is the value of the example; set your own."
 
 
 def _password(settings: Settings) -> str | None:
@@ -71,7 +71,7 @@ def _password(settings: Settings) -> str | None:
 
 
 def _repeats(text: str) -> bool:
-    """Whether it is some shorter text over and over."""
+    """Whether the text is a shorter text repeated."""
     return text in (text + text)[1:-1]
 
 
@@ -83,9 +83,9 @@ def _is_origin(text: str) -> bool:
         return False
 
 
-def _is_sample(url: str) -> bool:
+def _is_example(url: str) -> bool:
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    return any(host == sample or host.endswith(f".{sample}") for sample in SAMPLE_HOSTS)
+    return any(host == example or host.endswith(f".{example}") for example in EXAMPLE_HOSTS)

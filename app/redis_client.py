@@ -22,7 +22,7 @@ REDIS_UNAVAILABLE: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutEr
 
 
 def reconnecting_pool(url: str) -> ConnectionPool:
-    """For the worker: waits for ever, because without Redis it has nothing to do. Blocking calls stay below 5 s."""
+    """For the worker: retries without limit, because without Redis it has no work. Blocking calls stay below 5 s."""
     return ConnectionPool.from_url(
         url,
         socket_connect_timeout=1,
@@ -30,27 +30,27 @@ def reconnecting_pool(url: str) -> ConnectionPool:
         socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.02), -1),
-        # redis-py 5 does not count a refused connection among the errors to retry.
+        # redis-py 5 does not retry a refused connection by default.
         retry_on_error=[RedisConnectionError, RedisTimeout, OSError],
     )
 
 
 def fail_fast_redis(url: str) -> Redis:
-    """For the API and the announcer: fails at once; what it could not say, the book still knows."""
+    """For the API and the publisher: fails at once. Events that were not published are in Postgres."""
     redis: Redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
     return redis
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer within its budget, or did not lately."""
+    """Redis did not answer in time, or the circuit breaker is open."""
 
 
 class CircuitBreaker:
-    """Lets calls through while they work; after a failure lets one through each `rest` seconds."""
+    """After a failure every call fails at once for `cooldown` seconds. Then calls are let through again."""
 
-    def __init__(self, *, budget: float = 0.2, rest: float = 1.0) -> None:
-        self._budget = budget
-        self._rest = rest
+    def __init__(self, *, timeout: float = 0.2, cooldown: float = 1.0) -> None:
+        self._timeout = timeout
+        self._cooldown = cooldown
         self._open_until = 0.0
 
     @property
@@ -63,8 +63,8 @@ class CircuitBreaker:
                 work.close()
             raise RedisUnavailable
         try:
-            async with asyncio.timeout(self._budget):
+            async with asyncio.timeout(self._timeout):
                 return await work
         except REDIS_UNAVAILABLE as error:
-            self._open_until = time.monotonic() + self._rest
+            self._open_until = time.monotonic() + self._cooldown
             raise RedisUnavailable from error

@@ -1,6 +1,6 @@
-"""Every knob of the engine, read from the environment and from `.env` (real variables win).
+"""All settings, from the environment and from `.env` (environment variables win).
 
-`.env.example` explains each name; an unusable value is one sentence, never a traceback.
+`.env.example` explains each one. An invalid value is one sentence, never a traceback.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ CLONE = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(Exception):
-    """A sentence for the person who set the variable."""
+    """A sentence that names the setting and says what is wrong with it."""
 
 
 class Settings(BaseSettings):
@@ -22,57 +22,57 @@ class Settings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    engine_mode: Literal["local", "production"] = "local"
-    engine_home: Path = CLONE / ".engine"
+    engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see preflight.py
+    engine_home: Path = CLONE / ".engine"  # data, logs and state of `engine up`
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65535)
-    public_url: str | None = None
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    engine_secret: str | None = Field(None, repr=False)
+    public_url: str | None = None  # for the URLs in responses; None: the Host of the request
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # of browsers; separated by commas
+    engine_secret: str | None = Field(None, repr=False)  # signs stream tickets; the same in every API process
 
-    # The servers. A URL wins over its parts; neither means: the embedded server.
+    # The servers. A URL wins over the single values. Neither: `engine up` starts an embedded server.
     database_url: str | None = None
     db_host: str | None = None
     db_port: int = Field(5432, ge=1, le=65535)
     db_username: str = "postgres"
     db_password: str = ""
     db_name: str = "order_execution_engine"
-    db_pool_size: int = Field(10, ge=2, le=1000)
+    db_pool_size: int = Field(10, ge=2, le=1000)  # connections per process
     redis_url: str | None = None
     redis_host: str | None = None
     redis_port: int = Field(6379, ge=1, le=65535)
     redis_password: str = ""
 
     # Orders
-    default_slippage_bps: int = Field(50, ge=0, le=10_000)
-    api_max_orders_per_min: int = Field(120, ge=0)
-    queue_max_depth: int = Field(200_000, ge=1)
-    queue_max_per_owner: int = Field(100_000, ge=1)
-    active_order_ttl_seconds: int = Field(3600, ge=1)
-    max_sockets: int = Field(20_000, ge=1)
+    default_slippage_bps: int = Field(50, ge=0, le=10_000)  # of an order that names none
+    api_max_orders_per_min: int = Field(120, ge=0)  # per caller; 0: no limit
+    queue_max_depth: int = Field(200_000, ge=1)  # orders under way, all owners together
+    queue_max_per_owner: int = Field(100_000, ge=1)  # orders under way
+    active_order_ttl_seconds: int = Field(3600, ge=1)  # how long Redis keeps events for replay, from the last event
+    max_sockets: int = Field(20_000, ge=1)  # per API process
     max_sockets_per_owner: int = Field(1_000, ge=1)
 
     # The worker
-    worker_concurrency: int = Field(10, ge=1, le=1000)
-    queue_max_per_min: int = Field(100, ge=0)
+    worker_concurrency: int = Field(10, ge=1, le=1000)  # orders at once in one worker
+    queue_max_per_min: int = Field(100, ge=0)  # start limit: in any 60 s, all workers together; 0: no limit
     max_attempts: int = Field(3, ge=1, le=100)
-    retry_base_seconds: float = Field(2.0, gt=0, le=3600)
-    lease_seconds: float = Field(5.0, ge=0.5, le=300)
+    retry_base_seconds: float = Field(2.0, gt=0, le=3600)  # before the second attempt; doubled each time
+    lease_seconds: float = Field(5.0, ge=0.5, le=300)  # how long a worker without a heartbeat keeps its orders
 
     # The simulated market and chain
     mock_quote_ms: int = Field(200, ge=0, le=60_000)
     mock_execution_ms_min: int = Field(2_000, ge=0, le=600_000)
     mock_execution_ms_max: int = Field(3_000, ge=0, le=600_000)
-    mock_block_ms: int = Field(400, ge=1, le=60_000)
-    mock_failure_rate: float = Field(0.0, ge=0, le=1)
-    mock_seed: int = 1
+    mock_block_ms: int = Field(400, ge=1, le=60_000)  # one block of the chain; prices change once per block
+    mock_failure_rate: float = Field(0.0, ge=0, le=1)  # share of sends that fail with a retryable error
+    mock_seed: int = 1  # the same seed gives the same prices, delays and failures
 
-    metrics_need_key: bool = False
+    metrics_need_key: bool = False  # production mode: /metrics of the API needs an operator's key
     worker_metrics_host: str = "127.0.0.1"
-    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    worker_metrics_port: int = Field(0, ge=0, le=65535)  # 0: a worker serves no metrics
 
-    log_format: Literal["auto", "console", "json"] = "auto"
+    log_format: Literal["auto", "console", "json"] = "auto"  # auto: JSON in production, or without a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("allowed_origins", mode="before")
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
 
     @property
     def postgres_dsn(self) -> str | None:
-        """The database for asyncpg, whatever dialect prefix the environment used; None: embed one."""
+        """The database URL for asyncpg, without a driver in its scheme. None: use an embedded server."""
         if self.database_url:
             _, _, rest = self.database_url.partition("://")
             return f"postgresql://{rest}"
@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
     @property
     def redis_dsn(self) -> str | None:
-        """The Redis server; None: embed one."""
+        """None: use an embedded server."""
         if self.redis_url:
             return self.redis_url
         if self.redis_host:

@@ -59,7 +59,7 @@ class MockChain:
         self._prepared = False
         self._clock_ms, self._read_at = 0, float("-inf")
         self._write: Batcher[dict[str, Any], Snapshot | None] = Batcher(
-            self._write_all, most=MAX_SWAPS, at_once=2, key=lambda row: row["signature"]
+            self._write_all, max_batch=MAX_SWAPS, at_once=2, key=lambda row: row["signature"]
         )
 
     @staticmethod

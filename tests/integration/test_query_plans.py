@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.orders.store import statements
-from app.postgres import PLANNED_ONCE
+from app.postgres import WRITE_PLANS
 
 WRITES = {
     "PLACE": "null",
@@ -24,7 +24,7 @@ WRITES = {
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_finds_its_rows_by_key(postgres_dsn: str, name: str) -> None:
-    connection = await asyncpg.connect(postgres_dsn, server_settings=PLANNED_ONCE)
+    connection = await asyncpg.connect(postgres_dsn, server_settings=WRITE_PLANS)
     try:
         assert await connection.fetchval("SELECT count(*) FROM orders") == 0
         await connection.execute(f"PREPARE statement AS {getattr(statements, name)}")

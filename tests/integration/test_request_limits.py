@@ -69,7 +69,7 @@ async def test_without_redis_each_process_counts_for_itself(postgres_dsn: str) -
 
 async def test_the_script_counts_as_the_arithmetic_does_and_many_asks_share_a_trip(redis_dsn: str) -> None:
     async with Redis.from_url(redis_dsn) as redis:
-        limits = RateLimiter(redis, CircuitBreaker(budget=5))
+        limits = RateLimiter(redis, CircuitBreaker(timeout=5))
         verdicts = await asyncio.gather(*(limits.take("orders", "a", 7, 50) for _ in range(12)))
         full_at = 0.0
         for verdict in verdicts:

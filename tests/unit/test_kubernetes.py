@@ -85,5 +85,5 @@ def test_the_settings_exist_and_those_to_be_changed_are_refused_until_they_are()
     assert {*SETTINGS, *secret["stringData"]} <= {name.upper() for name in Settings.model_fields}
     assert set(secret["stringData"].values()) == {""}
     given = {name.lower(): value for name, value in SETTINGS.items()}
-    with pytest.raises(SettingsError, match="ALLOWED_ORIGINS: is the sample's"):
+    with pytest.raises(SettingsError, match="ALLOWED_ORIGINS: this is the value of the example"):
         refuse_unsafe(load(_env_file=None, engine_secret=SAFE["engine_secret"], **given), api=True)

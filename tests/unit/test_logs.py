@@ -1,4 +1,4 @@
-"""Lines of everyday business wait for company; nothing is kept back that somebody may need now."""
+"""Ordinary lines are collected into one write; a warning, or a line outside an event loop, is written at once."""
 
 import asyncio
 import io
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.logs import COMPANY_SECONDS, Lines
+from app.logs import FLUSH_AFTER, BufferedHandler
 
 
 class Written(io.StringIO):
@@ -26,7 +26,7 @@ def out() -> Written:
 @pytest.fixture
 def log(out: Written) -> Iterator[logging.Logger]:
     logger = logging.getLogger("test.lines")
-    handler = Lines(out)
+    handler = BufferedHandler(out)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -34,30 +34,30 @@ def log(out: Written) -> Iterator[logging.Logger]:
     logger.removeHandler(handler)
 
 
-async def test_lines_of_one_moment_are_one_write(log: logging.Logger, out: Written) -> None:
+async def test_lines_logged_together_are_one_write(log: logging.Logger, out: Written) -> None:
     for n in range(10):
         log.info("line %d", n)
     assert out.getvalue() == ""
-    await asyncio.sleep(COMPANY_SECONDS * 2)
+    await asyncio.sleep(FLUSH_AFTER * 2)
     assert (out.getvalue().count("\n"), out.writes) == (10, 1)
 
 
-async def test_a_warning_goes_at_once_after_what_was_said_before_it(log: logging.Logger, out: Written) -> None:
+async def test_a_warning_is_written_at_once_and_after_the_lines_before_it(log: logging.Logger, out: Written) -> None:
     log.info("before")
     log.warning("now")
     assert out.getvalue() == "before\nnow\n"
 
 
-def test_without_a_loop_nothing_waits(log: logging.Logger, out: Written) -> None:
+def test_without_an_event_loop_a_line_is_written_at_once(log: logging.Logger, out: Written) -> None:
     log.info("starting")
     assert out.getvalue() == "starting\n"
 
 
-def test_a_loop_that_has_ended_keeps_nothing_back(log: logging.Logger, out: Written) -> None:
-    async def say() -> None:
+def test_after_an_event_loop_has_ended_a_line_is_written_at_once(log: logging.Logger, out: Written) -> None:
+    async def log_one() -> None:
         log.info("within")
 
-    asyncio.run(say())
+    asyncio.run(log_one())
     log.info("after it")
     assert out.getvalue() == "within\nafter it\n"
 
@@ -67,19 +67,19 @@ class Full(Written):
         raise OSError(28, "No space left on device")
 
 
-async def test_a_line_that_cannot_be_written_is_not_the_trouble_of_whoever_said_it(
+async def test_a_line_that_cannot_be_written_raises_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(logging, "raiseExceptions", False)  # what it would print about that
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # it would print a traceback
     logger = logging.getLogger("test.full")
     logger.propagate = False
-    handler = Lines(Full())
+    handler = BufferedHandler(Full())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     logger.warning("at once")
     logger.info("later")
-    await asyncio.sleep(COMPANY_SECONDS * 2)
+    await asyncio.sleep(FLUSH_AFTER * 2)
     logger.removeHandler(handler)
-    assert complaints == []
+    assert errors == []

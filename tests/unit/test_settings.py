@@ -1,4 +1,4 @@
-"""`.env.example` explains every setting there is, and none that is not; settings understand what people write."""
+"""`.env.example` lists exactly the settings that exist; the usual forms of a database URL are accepted."""
 
 import re
 from pathlib import Path
@@ -10,19 +10,19 @@ from app.settings import Settings, load
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
 
-def test_it_names_every_setting() -> None:
+def test_the_example_lists_every_setting() -> None:
     named = re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(), flags=re.MULTILINE)
     assert sorted(named) == sorted(name.upper() for name in Settings.model_fields)
 
 
-def test_copied_as_it_is_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_the_example_changes_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     assert load(_env_file=EXAMPLE) == load(_env_file=None)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_the_database_is_found_under_every_usual_scheme(scheme: str) -> None:
+def test_every_usual_scheme_of_a_database_url_is_accepted(scheme: str) -> None:
     assert (
         load(_env_file=None, database_url=f"{scheme}://me@db:5432/orders").postgres_dsn
         == "postgresql://me@db:5432/orders"
