@@ -40,6 +40,7 @@ from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.reads import OrderReader
@@ -122,13 +123,15 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
     )
     reader = OrderReader(postgres.reading)
-    queue = OrderQueue(redis, starts_per_minute=settings.queue_max_per_min)
+    queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
     keyring = Keyring(postgres.reading) if settings.engine_mode == "production" else None
     breaker = CircuitBreaker()
     feed = Feed(redis, reader, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
-    capacity = Capacity(postgres.reading, most=settings.queue_max_depth, most_per_owner=settings.queue_max_per_owner)
+    capacity = Capacity(
+        postgres.reading, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
+    )
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
@@ -142,7 +145,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         feed=feed,
         presence=presence,
         rate_limiter=RateLimiter(redis, breaker),
-        connections=ConnectionLimit(most=settings.max_sockets, most_per_owner=settings.max_sockets_per_owner),
+        connections=ConnectionLimit(max_total=settings.max_sockets, max_per_owner=settings.max_sockets_per_owner),
         capacity=capacity,
         newest_revision=newest_revision(),
         breaker=breaker,

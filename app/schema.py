@@ -1,9 +1,9 @@
-"""The tables. Alembic reads them from here; the SQL that fills them is in `orders/`."""
+"""The tables, for Alembic. The SQL that reads and writes them is in `orders/`."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from app.orders.lifecycle import ALIVE, Status
+from app.orders.lifecycle import UNDER_WAY, Status, sql_list
 
 metadata = sa.MetaData(
     naming_convention={
@@ -17,16 +17,12 @@ metadata = sa.MetaData(
 BaseUnits = sa.Numeric(20, 0)  # up to 2**64 - 1, one more bit than bigint has
 
 
-def _quoted(statuses: frozenset[Status]) -> str:
-    return ", ".join(f"'{status}'" for status in sorted(statuses))
-
-
 orders = sa.Table(
     "orders",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),
-    # What was asked for; never changes.
+    # The request; never changes.
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("token_in", sa.Text, nullable=False),
     sa.Column("token_out", sa.Text, nullable=False),
@@ -37,32 +33,38 @@ orders = sa.Table(
     sa.Column("venues", pg.ARRAY(sa.Text)),
     sa.Column("expires_at", sa.DateTime(timezone=True)),
     sa.Column("client_order_id", sa.Text),
-    sa.Column("retry_of", sa.Uuid, comment="the dead letter that this order tries again"),
+    sa.Column("retry_of", sa.Uuid, comment="the dead letter that this order retries"),
     sa.Column("idempotency_key", sa.Text),
-    sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="of the normalised body"),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="hash of the normalised request body"),
     sa.Column("request_id", sa.Text, nullable=False),
-    # Where it stands; one guarded statement moves it.
+    # The progress; changed by one guarded statement.
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False, comment="number of its last event"),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0", comment="attempts begun"),
     sa.Column("error", sa.Text),
     sa.Column("code", sa.Text),
-    sa.Column("floor_out", BaseUnits, comment="fixed when first built, never loosened"),
+    sa.Column("floor_out", BaseUnits, comment="minimum amount out: fixed at the first build, never lowered"),
     sa.Column("swap", pg.JSON, comment="the signed swap: sent again as it is, never signed twice"),
     sa.Column("tx_hash", sa.Text),
     sa.Column("dex", sa.Text),
     sa.Column("executed_price", sa.Numeric),
     sa.Column("amount_out", BaseUnits),
-    # Who runs it, and when somebody must look.
-    sa.Column("claims", sa.Integer, nullable=False, server_default="0", comment="starts since progress"),
-    sa.Column("fence", sa.Integer, nullable=False, server_default="0", comment="raised by each new owner"),
+    # Which worker owns it, and when the sweeper checks it.
+    sa.Column("claims", sa.Integer, nullable=False, server_default="0", comment="starts since the last progress"),
+    sa.Column(
+        "fence",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="raised by each claim; older writes are refused",
+    ),
     sa.Column("lease_until", sa.DateTime(timezone=True)),
-    sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="place in line"),
-    sa.Column("look_at", sa.DateTime(timezone=True), nullable=False, comment="when the sweeper is due"),
+    sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="position in the queue"),
+    sa.Column("look_at", sa.DateTime(timezone=True), nullable=False, comment="when the sweeper checks it next"),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("acknowledged_at", sa.DateTime(timezone=True), comment="a dead letter somebody has seen"),
-    sa.CheckConstraint(f"status IN ({_quoted(frozenset(Status))})", name="status_known"),
+    sa.Column("acknowledged_at", sa.DateTime(timezone=True), comment="when an operator acknowledged the dead letter"),
+    sa.CheckConstraint(f"status IN ({sql_list(Status)})", name="status_known"),
     sa.CheckConstraint("amount_in BETWEEN 1 AND 18446744073709551615", name="amount_in_range"),
     sa.CheckConstraint("slippage_bps BETWEEN 0 AND 10000", name="slippage_range"),
     sa.CheckConstraint(
@@ -82,7 +84,7 @@ sa.Index(
     "orders_to_look_at",
     orders.c.look_at,
     orders.c.id,
-    postgresql_where=sa.text(f"status IN ({_quoted(ALIVE)})"),
+    postgresql_where=sa.text(f"status IN ({sql_list(UNDER_WAY)})"),
 )
 sa.Index(
     "orders_dead_letters",
@@ -99,9 +101,9 @@ order_events = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("details", pg.JSON, comment="the rest of the event, word for word as it was announced"),
+    sa.Column("details", pg.JSON, comment="all other fields of the event, exactly as published"),
 )
-# Events arrive in the order of time: a few pages of summary answer "the last minutes" at no cost per insert.
+# Events are inserted in time order, so a BRIN index of a few pages finds "the last minutes". It costs no insert time.
 sa.Index(
     "order_events_at",
     order_events.c.at,
@@ -114,12 +116,12 @@ api_keys = sa.Table(
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True, server_default=sa.text("gen_random_uuid()")),
     sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("prefix", sa.Text, nullable=False, comment="how people name a key; the rest is nowhere"),
-    sa.Column("hash", sa.LargeBinary, nullable=False, comment="sha256 of the whole key"),
+    sa.Column("prefix", sa.Text, nullable=False, comment="identifies the key to people; the rest is not stored"),
+    sa.Column("hash", sa.LargeBinary, nullable=False, comment="SHA-256 of the whole key"),
     sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
     sa.UniqueConstraint("prefix", name="api_keys_prefix_key"),
 )
 
-# The database itself refuses a move that the lifecycle does not know: a trigger, made by the first migration.
+# A trigger, created by the first migration, refuses a change of status that the lifecycle does not allow.

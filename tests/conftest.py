@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
 from app.settings import Settings
 from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
@@ -45,10 +46,10 @@ def databases(servers: Servers) -> Iterator[Databases]:
 
 @pytest.fixture
 async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
-    """The address of a freshly migrated database that is this test's alone."""
-    address = await databases.create()
+    """The address of a migrated, empty database that no other test uses meanwhile."""
+    address = await databases.borrow()
     yield address
-    await databases.drop(address)
+    await databases.give_back(address)
 
 
 @pytest.fixture
@@ -63,12 +64,12 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
 async def primed_queue(redis_dsn: str) -> AsyncIterator[None]:
     """A Redis that knows it has forgotten nothing: the first worker need not wait for starts granted before."""
     async with Redis.from_url(redis_dsn) as redis:
-        await OrderQueue(redis, starts_per_minute=100).prime([])
+        await OrderQueue(redis, StartLimit(100)).prime([])
         yield
 
 
 @pytest.fixture
-async def engine(postgres_dsn: str, redis_dsn: str) -> AsyncIterator[Engine]:
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
     """The API of a whole engine, without delays; a test starts the workers it wants."""
     async with running_engine(postgres_dsn, redis_dsn) as started:
         yield started

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from app.dex.chain import Chain
 from app.dex.venue import Venue
 from app.main import create_app
+from app.orders.queue.start_limit import StartLimit
 from app.server.server import server_config
 from app.settings import Settings, load
 from worker.arq_worker import ArqWorker
@@ -37,7 +38,7 @@ FAST = {
     "mock_execution_ms_max": 0,
     "api_max_orders_per_min": 0,
     "retry_base_seconds": 0.2,
-    }
+}
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,18 @@ class Engine:
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def start_worker(
-        self, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, **settings: Any
+        self,
+        *,
+        venues: Sequence[Venue] | None = None,
+        chain: Chain | None = None,
+        start_limit: StartLimit | None = None,
+        **settings: Any,
     ) -> ArqWorker:
         """One more worker, on this engine's servers."""
         changed = self.settings.model_copy(update=settings)
-        started = await self._stack.enter_async_context(worker(changed, venues=venues, chain=chain, signals=False))
+        started = await self._stack.enter_async_context(
+            worker(changed, venues=venues, chain=chain, start_limit=start_limit, signals=False)
+        )
         task = asyncio.create_task(started.work())
         self.workers.append((started, task))
         self._stack.push_async_callback(self.stop_worker, started)
@@ -133,6 +141,16 @@ def max_in_window(moments: Sequence[float], seconds: float) -> int:
 
 
 class _Server(uvicorn.Server):
+    """Stops at once: uvicorn itself looks every 0.1 s whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stop = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # prepares the default headers
+        await self.stop.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signal handlers of pytest in place."""
@@ -147,7 +165,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _Server(server_config(create_app(chosen), goodbye_seconds=2))
+        server = _Server(server_config(create_app(chosen), shutdown_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:
@@ -163,5 +181,5 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
                 workers = await stack.enter_async_context(contextlib.AsyncExitStack())
                 yield Engine(chosen, base_url, http, postgres, redis, _stack=workers)
         finally:
-            server.should_exit = True
+            server.stop.set()
             await serving

@@ -1,7 +1,12 @@
-"""An arq worker that is woken instead of polling, and takes all that is due, with its starts, in one trip.
+"""An arq worker with its own main loop: it is woken instead of polling, and takes everything that is due in one trip.
 
-It runs jobs in a `main` of its own, which arq 0.28 has public by name only:
-`tests/unit/test_arq_contract.py` fails if a release changes what is around them.
+arq 0.28 keeps the signals, the task bookkeeping and the shutdown. Overridden are `main`, which arq has public by name
+only (`tests/unit/test_arq_contract.py` fails if a release changes what is around it), and the running of a job:
+
+- arq's own `run_job` counts tries and finishes a job even if another worker holds its lock by now. Here attempts are
+  counted in Postgres, and `finish.lua` compares the lock's token.
+- A job ends for the queue with a `JobResult`. A job that failed unexpectedly is queued again; Postgres decides.
+- A slot is free when the order is done with, before its queue entry is removed.
 """
 
 import asyncio
@@ -16,23 +21,35 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from app.batching import Batcher
-from app.orders.queue.order_queue import JOB, STARTS, WAKEUP, Ending, Job, OrderQueue, Taken, deserialize, serialize
+from app.orders.queue.order_queue import (
+    JOB,
+    STARTS,
+    WAKEUP,
+    Job,
+    JobResult,
+    OrderQueue,
+    TakeResult,
+    deserialize,
+    serialize,
+)
 from app.redis_client import REDIS_UNAVAILABLE
 from app.tasks import cancel_and_wait, run_forever
 
-log = logging.getLogger("engine.pickup")
+log = logging.getLogger("engine.worker")
 
-IDLE_SECONDS = 1.0  # the longest nap: locks of dead workers expire without ringing
-CROWDED_SECONDS = 0.25  # between looks while no start is to be had; checks must not wait longer
-PULSE_SECONDS = 1.0
+MAX_IDLE_SECONDS = 1.0  # the locks of dead workers expire without a wake-up
+NO_START_SECONDS = 0.25  # between looks while the limit allows no start; checks must not wait longer
+PRIMING_SECONDS = 0.05  # between looks while Redis is being restored
+HEARTBEAT_SECONDS = 1.0
 REDIS_RETRY_SECONDS = 0.5
-LAST_WORDS_SECONDS = 1.0  # for jobs to leave the line once their orders are handed back
-LOCK_MARGIN = 0.25
+FINISH_SECONDS = 1.0  # at shutdown, for jobs to leave the queue once their orders are released
+REQUEUE_SECONDS = 1.0  # after a job that failed unexpectedly
+LOCK_MARGIN_SECONDS = 0.25
 
 
 class Execute(Protocol):
-    async def __call__(self, order: str, *, may_start: bool) -> Ending:
-        """Take the order as far as it goes now; the answer says what the line should do with it."""
+    async def __call__(self, order: str, *, may_start: bool) -> JobResult:
+        """Take the order as far as it goes now; the answer says what the queue does with it."""
 
 
 class ArqWorker(Worker):
@@ -45,7 +62,7 @@ class ArqWorker(Worker):
         concurrency: int,
         lease_seconds: float,
         grace_seconds: float,
-        unprimed: Callable[[], None],
+        redis_lost: Callable[[], None],
         signals: bool = True,
     ) -> None:
         super().__init__(
@@ -58,30 +75,29 @@ class ArqWorker(Worker):
             job_deserializer=deserialize,
             handle_signals=signals,
         )
-        self.token = secrets.token_hex(8)
-        self._run = execute
+        self.token = secrets.token_hex(8)  # this worker's, in the locks it takes
+        self._execute = execute
         self._queue = queue
-        self._unprimed = unprimed
+        self._redis_lost = redis_lost
         self._lease_seconds = lease_seconds
-        # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive it.
-        self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN
-        self._freed = asyncio.Event()
-        self._finish: Batcher[tuple[Job, Ending], None] = Batcher(self._finish_all)
-        self._helpers: list[asyncio.Task[None]] = []
+        # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive the lock.
+        self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN_SECONDS
+        self._slot_freed = asyncio.Event()
+        self._finish: Batcher[tuple[Job, JobResult], None] = Batcher(self._finish_all)
 
     async def work(self) -> None:
-        """Run until told to stop; then everything in hand is finished or handed back."""
-        self._helpers = [
-            run_forever("locks", self._keep_locks),
-            run_forever("pulse", self._pulse),
+        """Run until stopped by a signal; then every order in progress is finished or released."""
+        helpers = [
+            run_forever("locks", self._renew_locks),
+            run_forever("heartbeat", self._send_heartbeats),
         ]
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._run_for_ever()
+                await self._run()
         finally:
-            await cancel_and_wait(*self._helpers)
-            with contextlib.suppress(TimeoutError):  # with Redis away; the book has the orders back already
-                async with asyncio.timeout(LAST_WORDS_SECONDS):
+            await cancel_and_wait(*helpers)
+            with contextlib.suppress(TimeoutError):  # Redis is down; Postgres has the orders released already
+                async with asyncio.timeout(FINISH_SECONDS):
                     while self.tasks:
                         await asyncio.wait(list(self.tasks.values()))
                     await self._finish.settled()
@@ -89,8 +105,8 @@ class ArqWorker(Worker):
                 async with asyncio.timeout(1):
                     await self._queue.heartbeat(token=self.token, running=0, seconds=0)
 
-    async def _run_for_ever(self) -> None:
-        """Without Redis there is nothing to take; what is in hand goes on, and so does this when Redis is back."""
+    async def _run(self) -> None:
+        """arq's loop, again after each loss of Redis. Orders in progress continue meanwhile."""
         while True:
             try:
                 await self.async_run()
@@ -101,78 +117,76 @@ class ArqWorker(Worker):
                     return
 
     async def main(self) -> None:
-        """Instead of arq's, which looks at the line at intervals, and reads each job by itself."""
+        """In place of arq's, which polls the queue at intervals and reads each job by itself."""
         while self.allow_pick_jobs:
             if self.job_counter < self.max_jobs:
-                await self._rest(await self._take())
+                await self._wait_for_work(await self._take())
             else:
-                self._freed.clear()
-                await self._freed.wait()
+                self._slot_freed.clear()
+                await self._slot_freed.wait()
         while self.tasks:
             await asyncio.wait(list(self.tasks.values()))
-        raise asyncio.CancelledError  # all is finished or handed back; arq's own cancel can get lost
+        raise asyncio.CancelledError  # everything is finished or released; arq's own cancel can get lost
 
-    async def _take(self) -> Taken:
+    async def _take(self) -> TakeResult:
         taken = await self._queue.take(
             self.max_jobs - self.job_counter, token=self.token, lock_seconds=self.lock_seconds
         )
         for job in taken.jobs:
             self.job_counter += 1
             self.tasks[job.id] = task = self.loop.create_task(self._run_job(job))
-            task.add_done_callback(partial(self._gone, job.id))
+            task.add_done_callback(partial(self._remove_task, job.id))
         if not taken.primed:
-            self._unprimed()
+            self._redis_lost()
         return taken
 
-    async def _rest(self, taken: Taken) -> None:
-        """Until there is a reason to look again."""
+    async def _wait_for_work(self, taken: TakeResult) -> None:
         if taken.jobs:
             return
-        if not taken.primed or taken.room_in > 0:
-            await asyncio.sleep(min(taken.room_in or 0.05, CROWDED_SECONDS))
+        if not taken.primed or taken.next_start_in > 0:
+            await asyncio.sleep(min(taken.next_start_in or PRIMING_SECONDS, NO_START_SECONDS))
         else:
-            nap = IDLE_SECONDS if taken.due_in is None else min(taken.due_in, IDLE_SECONDS)
-            await self.pool.blpop([WAKEUP], timeout=cast("int", max(nap, 0.001)))  # type: ignore[misc]
+            idle = MAX_IDLE_SECONDS if taken.due_in is None else min(taken.due_in, MAX_IDLE_SECONDS)
+            await self.pool.blpop([WAKEUP], timeout=cast("int", max(idle, 0.001)))  # type: ignore[misc]
 
-    def _gone(self, job_id: str, task: asyncio.Task[None]) -> None:
+    def _remove_task(self, job_id: str, task: asyncio.Task[None]) -> None:
         if self.tasks.get(job_id) is task:
             del self.tasks[job_id]
 
     async def _run_job(self, job: Job) -> None:
-        """Instead of arq's `run_job`, which counts tries, and ends a job whoever holds it by now."""
-        # A job that failed says nothing of its ending: it goes back in line, and the book decides.
-        ending = Ending(again_in=1.0)
+        result = JobResult(requeue_in=REQUEUE_SECONDS)
         try:
-            # An id without a job: the book knows the order, if it is one.
-            ending = await self._run(job.order, may_start=not job.is_check) if job.order else Ending(started=False)
+            if job.order:
+                result = await self._execute(job.order, may_start=not job.is_check)
+            else:  # the job key is lost: if the id is an order's, the sweeper queues it again
+                result = JobResult(start_used=False)
         except asyncio.CancelledError:
-            pass  # told to stop while claiming
+            pass  # stopped while claiming
         except Exception:
             log.exception("a job failed", extra={"order": job.order})
         finally:
-            # The order is done with: the next one need not wait for this one to leave the line.
             self.job_counter -= 1
-            self._freed.set()
+            self._slot_freed.set()
         try:
-            await self._finish((job, ending))
+            await self._finish((job, result))
         except REDIS_UNAVAILABLE as error:  # the lock expires, or the sweeper finds the order
             log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
 
-    async def _finish_all(self, jobs: list[tuple[Job, Ending]]) -> list[None]:
+    async def _finish_all(self, jobs: list[tuple[Job, JobResult]]) -> list[None]:
         await self._queue.finish(jobs, token=self.token)
         return [None] * len(jobs)
 
-    async def _keep_locks(self) -> None:
+    async def _renew_locks(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             with contextlib.suppress(*REDIS_UNAVAILABLE):
                 if self.tasks:
                     await self._queue.renew(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
 
-    async def _pulse(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
             with contextlib.suppress(*REDIS_UNAVAILABLE):
                 await self._queue.heartbeat(
-                    token=self.token, running=min(len(self.tasks), self.max_jobs), seconds=3 * PULSE_SECONDS
+                    token=self.token, running=min(len(self.tasks), self.max_jobs), seconds=3 * HEARTBEAT_SECONDS
                 )
-            await asyncio.sleep(PULSE_SECONDS)
+            await asyncio.sleep(HEARTBEAT_SECONDS)

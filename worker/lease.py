@@ -1,4 +1,9 @@
-"""An order in the hands of this worker: every step is written, with patience, before it is told."""
+"""A worker's lease of an order: every step goes through it and is written before it is published.
+
+- A step carries the fence that the claim raised. If another worker has the order by now, it raises `LeaseLost`.
+- While Postgres is down a step waits and is repeated. It carries its event number, so it happens once.
+- Leases are renewed on the database's clock, whatever Redis does.
+"""
 
 import asyncio
 import contextlib
@@ -9,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from app.orders.events.publisher import EventMessage, EventPublisher
-from app.orders.lifecycle import TERMINAL, WORKER_LOST, Status
+from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
 from app.orders.model import LeaseLost, Move, Order, OrderEvent, Renewal
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -17,10 +22,11 @@ from worker import order_metrics
 
 log = logging.getLogger("engine.orders")
 
-DATABASE_RETRY_SECONDS = 0.25  # between tries of a write while Postgres is away
+DATABASE_RETRY_SECONDS = 0.25  # between tries of a write while Postgres is down
 RENEWALS_PER_LEASE = 3
-RENEWED_AT_ONCE = 100  # so that no step of theirs waits long for its row
-TOLD = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event's details, in the log
+RENEWAL_BATCH = 100  # in one statement, which must not lock rows for long: moves wait for them
+RELEASE_SECONDS = 2.0
+LOGGED_DETAILS = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event, in the log
 
 
 class Lease:
@@ -31,7 +37,7 @@ class Lease:
         self.status, self._seq, self._since, self._dex = order.status, order.seq, order.updated_at, order.dex
         self._store = store
         self._publisher = publisher
-        self._began: datetime | None = None  # the attempt, if it was in these hands
+        self._attempt_began: datetime | None = None  # None: another worker began it
 
     def labels(self, **more: Any) -> dict[str, Any]:
         """What every log line about this order carries."""
@@ -42,38 +48,12 @@ class Lease:
             **more,
         }
 
-    async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
-        """One step on. Waits for Postgres if need be; raises LeaseLost if the order is no longer ours."""
-        step = Move(
-            order=self.order.id,
-            fence=self.order.fence,
-            seq=self._seq + (after is not self.status),
-            before=self.status,
-            after=after,
-            details=details or {},
-            **columns,
-        )
-        event = await self._written(step)
-        if event is None:
-            return
-        order_metrics.moved(self.status, self._since, self._dex, event, self._began)
-        self.status, self._seq, self._since, self._dex = after, step.seq, event.at, step.dex or self._dex
-        # First comes the next step: while the database works on that, this one is told.
-        asyncio.get_running_loop().call_soon(self.tell, event)
-
-    def tell(self, event: OrderEvent) -> None:
-        """Announce what is committed, and log it."""
-        self._publisher.publish(EventMessage.of(self.order.owner, event))
-        told = {name: event.details[name] for name in TOLD if name in event.details}
-        level = logging.WARNING if event.status is Status.FAILED else logging.INFO
-        log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **told))
-
     def started(self) -> None:
-        """The claim was the move to routing: tell it."""
+        """The claim moved the order to routing: publish that event."""
         order = self.order
-        self._began = order.updated_at
+        self._attempt_began = order.updated_at
         order_metrics.started(order)
-        self.tell(
+        self.publish(
             OrderEvent(
                 order_id=order.id,
                 seq=order.seq,
@@ -83,13 +63,39 @@ class Lease:
             )
         )
 
-    async def hand_back(self) -> None:
-        """This worker is going: let the order go on elsewhere, at once."""
+    async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
+        """Make one move. Waits for Postgres if need be; raises LeaseLost if another worker has the order."""
+        move = Move(
+            order=self.order.id,
+            fence=self.order.fence,
+            seq=self._seq + (after is not self.status),
+            before=self.status,
+            after=after,
+            details=details or {},
+            **columns,
+        )
+        event = await self._write(move)
+        if event is None:
+            return
+        order_metrics.moved(self.status, self._since, self._dex, event, self._attempt_began)
+        self.status, self._seq, self._since, self._dex = after, move.seq, event.at, move.dex or self._dex
+        # The next step comes first: this event is published while the database works on that one.
+        asyncio.get_running_loop().call_soon(self.publish, event)
+
+    def publish(self, event: OrderEvent) -> None:
+        """Publish and log an event that is committed."""
+        self._publisher.publish(EventMessage.of(self.order.owner, event))
+        details = {name: event.details[name] for name in LOGGED_DETAILS if name in event.details}
+        level = logging.WARNING if event.status is Status.FAILED else logging.INFO
+        log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **details))
+
+    async def release(self) -> None:
+        """This worker stops: another one may take the order at once."""
         with contextlib.suppress(LeaseLost, TimeoutError):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(RELEASE_SECONDS):
                 if self.status is Status.SUBMITTED:
                     await self.move(Status.SUBMITTED, ready_in=0)
-                elif self.status not in TERMINAL and self.status is not Status.PENDING:
+                elif self.status in IN_ATTEMPT:
                     error = "the worker was stopped before it sent anything"
                     await self.move(
                         Status.PENDING,
@@ -99,17 +105,16 @@ class Lease:
                         details={"error": error, "code": WORKER_LOST, "retryInMs": 0},
                     )
 
-    async def _written(self, step: Move) -> OrderEvent | None:
+    async def _write(self, move: Move) -> OrderEvent | None:
         while True:
             try:
-                return await self._store.advance(step)
+                return await self._store.advance(move)
             except DatabaseUnavailable:
-                # It may have landed. The same step again is harmless: it carries the number of its event.
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
 class Leases:
-    """All that this worker holds. Leases are kept on the database's clock, whatever Redis does."""
+    """All leases of this worker."""
 
     def __init__(self, store: OrderStore, publisher: EventPublisher, *, lease_seconds: float) -> None:
         self._store = store
@@ -118,7 +123,8 @@ class Leases:
         self._held: dict[UUID, Lease] = {}
 
     @contextlib.contextmanager
-    def lease(self, order: Order) -> Iterator[Lease]:
+    def hold(self, order: Order) -> Iterator[Lease]:
+        """The lease of a claimed order, renewed for as long as the block runs."""
         lease = self._held[order.id] = Lease(order, self._store, self._publisher)
         try:
             yield lease
@@ -126,11 +132,10 @@ class Leases:
             if self._held.get(order.id) is lease:
                 del self._held[order.id]
 
-    async def keep(self) -> None:
-        """Renew for ever."""
+    async def renew_forever(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
-            held = [Renewal(lease.order.id, lease.order.fence) for lease in self._held.values()]
-            for start in range(0, len(held), RENEWED_AT_ONCE):
+            renewals = [Renewal(lease.order.id, lease.order.fence) for lease in self._held.values()]
+            for start in range(0, len(renewals), RENEWAL_BATCH):
                 with contextlib.suppress(DatabaseUnavailable):
-                    await self._store.renew(held[start : start + RENEWED_AT_ONCE])
+                    await self._store.renew(renewals[start : start + RENEWAL_BATCH])

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import uvloop
 from arq.connections import ArqRedis
@@ -18,6 +19,7 @@ from app.logs import configure
 from app.mockchain.ledger import MockChain
 from app.orders.events.publisher import EventPublisher
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
+from app.orders.queue.start_limit import StartLimit
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
@@ -61,9 +63,15 @@ async def run(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def worker(
-    settings: Settings, *, venues: Sequence[Venue] | None = None, chain: Chain | None = None, signals: bool = True
+    settings: Settings,
+    *,
+    venues: Sequence[Venue] | None = None,
+    chain: Chain | None = None,
+    start_limit: StartLimit | None = None,
+    signals: bool = True,
 ) -> AsyncIterator[ArqWorker]:
     """All parts of a worker, ready to `work()`; tests bring venues and a chain of their own."""
+    start_limit = start_limit or StartLimit(settings.queue_max_per_min)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
@@ -87,11 +95,13 @@ async def worker(
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
-        orphans=SweepStore(postgres.reading),
+        store=SweepStore(postgres.reading),
         redis=quick,
-        queue=OrderQueue(quick, starts_per_minute=0),  # it grants none, and has no use for when one will be
+        queue=OrderQueue(
+            quick, replace(start_limit, starts=0)
+        ),  # it grants none, and needs no estimate of when one is due
         publisher=publisher,
-        starts_per_minute=settings.queue_max_per_min,
+        start_limit=start_limit,
     )
     execution = Execution(
         store=store,
@@ -105,18 +115,18 @@ async def worker(
     pickup = ArqWorker(
         execution.run,
         redis=redis,
-        queue=OrderQueue(redis, starts_per_minute=settings.queue_max_per_min),
+        queue=OrderQueue(redis, start_limit),
         concurrency=settings.worker_concurrency,
         lease_seconds=settings.lease_seconds,
         grace_seconds=GRACE_SECONDS,
-        unprimed=sweeper.hurry,
+        redis_lost=sweeper.redis_lost,
         signals=signals,
     )
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     publisher.start()
     background = [
         run_forever("sweeper", sweeper.run),
-        run_forever("leases", leases.keep),
+        run_forever("leases", leases.renew_forever),
     ]
     try:
         yield pickup

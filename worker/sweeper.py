@@ -1,12 +1,14 @@
-"""Startup is recovery: what nobody runs is found in the book and put back in line, once a second, for ever.
+"""The sweeper finds the orders that no worker owns and queues them again: at the start, then once a second.
 
-Every worker sweeps; two do no harm. When Redis has lost its memory, the line and the window of starts are laid
-again from the book before a start is granted.
+- Every worker runs one. Two at once do no harm: a row that one examines is skipped by the other.
+- Postgres is swept whatever Redis does; the Redis client used here fails at once.
+- After Redis has lost its data, the queue and the start limit's window are rebuilt from Postgres before the next start.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,66 +17,66 @@ from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
-from app.orders.queue.order_queue import WINDOW_MS, OrderQueue
-from app.orders.store.sweep import SweepStore, Waiting
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
+from app.orders.store.sweep import QueueEntry, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import pipelined
 from worker import order_metrics
 
-log = logging.getLogger("engine.recovery")
+log = logging.getLogger("engine.sweeper")
 
 ROUND_SECONDS = 1.0
-PER_ROUND = 500
-PER_PAGE = 1_000
-GRANTS_LAND = 0.5  # seconds in which a start that was granted before Redis forgot it reaches the book
+MAX_PER_ROUND = 500
+PAGE_SIZE = 1_000
+GRANT_SECONDS = 0.5  # within which a start that was granted before Redis lost it is recorded in Postgres
 
 
 class Sweeper:
-    """`redis` is one that fails at once: the book is swept whatever Redis does."""
-
     def __init__(
-        self, *, orphans: SweepStore, redis: Redis, queue: OrderQueue, publisher: EventPublisher, starts_per_minute: int
+        self, *, store: SweepStore, redis: Redis, queue: OrderQueue, publisher: EventPublisher, start_limit: StartLimit
     ) -> None:
-        self._orphans = orphans
+        self._store = store
         self._redis = redis
         self._queue = queue
         self._publisher = publisher
-        self._limit = starts_per_minute
-        self._now = asyncio.Event()
-        self._complete = False  # whether the line holds all that waits in the book, as far as this sweeper knows
+        self._start_limit = start_limit
+        self._round_now = asyncio.Event()
+        self._complete = False  # whether the queue holds every order it should, as far as this sweeper knows
 
-    def hurry(self) -> None:
-        """Somebody noticed that Redis has forgotten: do not wait for the next round."""
+    def redis_lost(self) -> None:
+        """Redis has lost its data: start a round at once."""
         self._complete = False
-        self._now.set()
+        self._round_now.set()
 
     async def run(self) -> None:
         while True:
-            self._now.clear()
+            self._round_now.clear()
             try:
-                found = await self._round()
+                examined = await self.round()
             except DatabaseUnavailable as error:
                 log.warning("the sweeper waits for Postgres", extra={"error": str(error.__cause__)})
-                found = 0
+                examined = 0
             except Exception:
                 log.exception("a sweep failed")
-                found = 0
-            if found < PER_ROUND:
+                examined = 0
+            if examined < MAX_PER_ROUND:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(ROUND_SECONDS):
-                        await self._now.wait()
+                        await self._round_now.wait()
 
-    async def _round(self) -> int:
+    async def round(self) -> int:
+        """One round; how many orders it examined."""
         try:
             if not await self._queue.is_primed():
                 self._complete = False
                 await self._prime()
             if not self._complete:
-                await self._lay_line()
+                await self._rebuild_queue()
         except REDIS_UNAVAILABLE:
             self._complete = False
-        swept = await self._orphans.sweep(PER_ROUND)
+        swept = await self._store.sweep(MAX_PER_ROUND)
         order_metrics.swept(swept.events)
         for owner, request, event in swept.events:
             self._publisher.publish(EventMessage.of(owner, event))
@@ -84,54 +86,55 @@ class Sweeper:
                 extra={"order": str(event.order_id), "request": request, "code": event.details["code"]},
             )
         try:
-            await self._enqueue(swept.waiting)
-        except REDIS_UNAVAILABLE:  # the book believes them looked after: as soon as Redis is back, all are looked at
+            await self._enqueue(swept.to_queue)
+        except REDIS_UNAVAILABLE:  # Postgres has them down as examined: when Redis is back, all are checked
             self._complete = False
-        return swept.looked_at
+        return swept.examined
 
     async def _prime(self) -> None:
-        """Redis was lost, or is new: no start is granted before it knows those of the last minute."""
-        if self._limit and await self._orphans.any_pending():
-            await asyncio.sleep(GRANTS_LAND)
-        ages = await self._orphans.recent_starts(WINDOW_MS / 1000, self._limit) if self._limit else []
+        """Redis is new, or has lost its data: it learns the starts of the last window before it grants another."""
+        limit = self._start_limit
+        if limit.starts and await self._store.any_pending():
+            await asyncio.sleep(GRANT_SECONDS)
+        ages = await self._store.recent_starts(limit.window_ms / 1000, limit.starts) if limit.starts else []
         if await self._queue.prime(ages) and ages:
-            log.warning("Redis had forgotten the latest starts", extra={"starts": len(ages)})
+            log.warning("Redis has lost the latest starts, restored from Postgres", extra={"starts": len(ages)})
 
-    async def _lay_line(self) -> None:
-        """Queue everything that waits in the book: at the start, and whenever the line may have holes."""
-        below, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
+    async def _rebuild_queue(self) -> None:
+        """Queue every order that should be queued and is not."""
+        after, queued = (datetime.min.replace(tzinfo=UTC), UUID(int=0)), 0
         while True:
-            page, below = await self._orphans.waiting(below, PER_PAGE)
+            page, after = await self._store.all_queued(after, PAGE_SIZE)
             queued += await self._enqueue(await self._misplaced(page))
-            if len(page) < PER_PAGE:
+            if len(page) < PAGE_SIZE:
                 break
         self._complete = True
         if queued:
-            log.warning("orders were missing from the line", extra={"queued": queued})
+            log.warning("orders were missing from the queue", extra={"queued": queued})
 
-    async def _misplaced(self, waiting: list[Waiting]) -> list[Waiting]:
+    async def _misplaced(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
         found: set[str] = set()
-        for submitted, orders in _by_line(waiting):
+        for submitted, orders in _by_queue(entries):
             found |= await self._queue.misplaced(orders, submitted=submitted)
-        return [one for one in waiting if str(one.id) in found]
+        return [entry for entry in entries if str(entry.id) in found]
 
-    async def _enqueue(self, waiting: list[Waiting]) -> int:
-        """Queue those of them that are not; how many were not."""
+    async def _enqueue(self, entries: Sequence[QueueEntry]) -> int:
+        """How many of them were missing from the queue."""
 
         def fill(pipe: Pipeline) -> None:
-            for submitted, orders in _by_line(waiting):
+            for submitted, orders in _by_queue(entries):
                 self._queue.enqueue(pipe, orders, submitted=submitted)
 
-        answers = await pipelined(self._redis, fill) if waiting else []
+        answers = await pipelined(self._redis, fill) if entries else []
         missing = sum(added for answer in answers for added, _ in self._queue.parse_enqueued(answer))
         metrics.SWEPT.labels("not queued").inc(missing)
         return missing
 
 
-def _by_line(waiting: list[Waiting]) -> list[tuple[bool, dict[str, float]]]:
-    """Whether they are submitted, and those that are, with the seconds in which they are due; and so the others."""
-    lines = [
-        (submitted, {str(one.id): one.ready_in for one in waiting if one.submitted is submitted})
+def _by_queue(entries: Sequence[QueueEntry]) -> list[tuple[bool, dict[str, float]]]:
+    """Submitted orders and the others apart: (submitted, order → due in seconds)."""
+    groups = [
+        (submitted, {str(entry.id): entry.due_in for entry in entries if entry.submitted is submitted})
         for submitted in (True, False)
     ]
-    return [queue for queue in lines if queue[1]]
+    return [group for group in groups if group[1]]

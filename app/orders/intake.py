@@ -1,9 +1,8 @@
-"""Placing an order: written to the book first, then announced and queued; answered whatever Redis does."""
+"""Placing and cancelling orders: written to Postgres first, then published and queued. Redis may be down meanwhile."""
 
 import asyncio
 import logging
-import os
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from redis.asyncio.client import Pipeline
 from app import metrics
 from app.batching import Batcher
 from app.orders.events.publisher import EventMessage, EventPublisher
-from app.orders.model import Order, OrderEvent, Placed, PlaceOrder
+from app.orders.lifecycle import QUEUED
+from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -22,21 +22,12 @@ from app.redis_scripts import pipelined
 
 log = logging.getLogger("engine.intake")
 
-TRIES = 3  # of an insert whose answer was lost; by its own id, so it can be made only once
-PAUSE = 0.05
-
-
-def new_order_id() -> UUID:
-    """UUID version 7: orders that are neighbours in time are neighbours in every index."""
-    milliseconds, random = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random
-    return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0b10 << 62)
+MAX_TRIES = 3  # of an insert whose answer was lost; the id is the same each time, so one order is made
+RETRY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to whoever placed an order."""
-
     placed: Placed
     starts_in_ms: int | None  # None: not known now
 
@@ -50,49 +41,54 @@ class Intake:
         self._queue = queue
         self._publisher = publisher
         self._breaker = breaker
-        self._enqueue: Batcher[EventMessage, int | None] = Batcher(self._put)
+        self._enqueue: Batcher[EventMessage, int | None] = Batcher(self.enqueue)
 
     async def place(self, order: PlaceOrder) -> Accepted:
-        """Durable when this returns. Raises BookAway (it may have happened: repeat with the key) or KeyReused."""
+        """Durable when this returns. Raises KeyReused, or DatabaseUnavailable: then repeat with the same key."""
         placed = await self._write(order)
-        if placed.pending is None:
+        if placed.event is None:
             return Accepted(placed, None)
         metrics.ACCEPTED.inc()
-        return Accepted(placed, await self._enqueue(EventMessage.of(order.owner, placed.pending)))
+        message = EventMessage.of(order.owner, placed.event)
+        if placed.status not in QUEUED:
+            self._publisher.publish(message)
+            return Accepted(placed, None)
+        return Accepted(placed, await self._enqueue(message))
 
     async def cancel(self, order_id: UUID, owner: str) -> Order | None:
+        """The cancelled order; None: this owner has no such order. Raises IllegalCancel."""
         result = await self._store.cancel(order_id, owner)
         if result is None:
             return None
         order, event = result
         if event is not None:
             metrics.ENDED.labels(event.status, order.dex or "none").inc()
-            self._say(order.owner, event)
+            self._publisher.publish(EventMessage.of(order.owner, event))
         return order
 
-    async def _write(self, order: PlaceOrder) -> Placed:
-        for tried in range(1, TRIES + 1):
-            try:
-                return await self._store.place(order)
-            except DatabaseUnavailable:
-                if tried == TRIES:
-                    raise
-                await asyncio.sleep(PAUSE * tried)
-        raise AssertionError("unreachable")
+    async def enqueue(self, pending: Sequence[EventMessage]) -> list[int | None]:
+        """Publish and queue new orders in one round trip; in how many ms each can start.
 
-    def _say(self, owner: str, event: OrderEvent) -> None:
-        self._publisher.publish(EventMessage.of(owner, event))
-
-    async def _put(self, pending: list[EventMessage]) -> list[int | None]:
-        """One trip for all: they are announced, then queued. If Redis is away the sweeper queues them."""
+        If Redis is down the sweeper queues them.
+        """
 
         def fill(pipe: Pipeline) -> None:
             self._publisher.add_to(pipe, pending)
-            self._queue.enqueue(pipe, {item.order: 0 for item in pending})
+            self._queue.enqueue(pipe, {message.order: 0 for message in pending})
 
         try:
             _, queued = await self._breaker.call(pipelined(self._redis, fill))
         except RedisUnavailable:
-            log.warning("accepted without Redis, the sweeper will queue", extra={"orders": len(pending)})
+            log.warning("orders accepted while Redis is down, the sweeper queues them", extra={"orders": len(pending)})
             return [None] * len(pending)
         return [starts_in for _, starts_in in self._queue.parse_enqueued(queued)]
+
+    async def _write(self, order: PlaceOrder) -> Placed:
+        for tries in range(1, MAX_TRIES + 1):
+            try:
+                return await self._store.place(order)
+            except DatabaseUnavailable:
+                if tries == MAX_TRIES:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS * tries)
+        raise AssertionError("unreachable")

@@ -1,22 +1,22 @@
-"""What an order can be, and the only moves it can make. The database holds the same table (see `schema.py`).
+"""The statuses of an order and its legal moves, as data. The database enforces the same table (see `schema.py`).
 
 pending ─► routing ─► building ─► submitted ─► confirmed
    ▲          │           │           │
-   └──────────┴───────────┴───────────┘  back to pending: the attempt failed and tries are left,
+   └──────────┴───────────┴───────────┘  back to pending: the attempt failed and attempts are left,
                                          or the worker was lost before submitting
 any of the four ─► failed                pending | routing | building ─► cancelled
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
 
 class Status(StrEnum):
-    PENDING = "pending"  # accepted and durable; waits for its start
-    ROUTING = "routing"  # a worker owns it and asks the venues
-    BUILDING = "building"  # the venue is chosen, the swap is being made
-    SUBMITTED = "submitted"  # the signed swap is on record and may be on the chain
+    PENDING = "pending"  # accepted and durable; waits for its start. A worker takes it from the queue
+    ROUTING = "routing"  # a worker owns it and asks the venues. If the worker is lost, the sweeper takes it back
+    BUILDING = "building"  # the venue is chosen, the swap is being built. If the worker is lost, as above
+    SUBMITTED = "submitted"  # the signed swap is recorded and may be on the chain. The chain decides; any worker asks
     CONFIRMED = "confirmed"  # filled, exactly once
     FAILED = "failed"  # will never be filled
     CANCELLED = "cancelled"  # withdrawn before anything was sent
@@ -35,8 +35,18 @@ MOVES: Mapping[Status, frozenset[Status]] = MappingProxyType(
 )
 
 TERMINAL = frozenset(status for status, onward in MOVES.items() if not onward)
-ALIVE = frozenset(MOVES) - TERMINAL
+UNFINISHED = frozenset(MOVES) - TERMINAL
+# The queue and the workers are responsible for these: they count towards capacity, and the sweeper looks after them. An
+# order that waits for a condition would be unfinished and not under way.
+UNDER_WAY = frozenset({Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED})
+QUEUED = frozenset({Status.PENDING, Status.SUBMITTED})  # in the queue while no worker owns them
+IN_ATTEMPT = UNDER_WAY - QUEUED  # a worker must own them; nothing was sent yet
 CANCELLABLE = frozenset(status for status, onward in MOVES.items() if Status.CANCELLED in onward)
 
-WORKER_LOST = "worker_lost"  # code of a return to pending that ends no attempt: the worker died, not the trade
+WORKER_LOST = "worker_lost"  # code of a return to pending that ends no attempt: the worker died, the trade did not fail
 EXPIRED = "expired"  # code of an order that was not started in time
+
+
+def sql_list(statuses: Iterable[Status]) -> str:
+    """For `status IN (…)`: sorted, so that a statement's condition is that of the partial index, letter for letter."""
+    return ", ".join(f"'{status}'" for status in sorted(statuses))

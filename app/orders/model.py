@@ -1,5 +1,7 @@
-"""The values of this domain. All frozen: only the book changes an order, and it does so in the database."""
+"""The values of orders. All frozen: an order changes in the database, through `OrderStore`, and nowhere else."""
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,61 +14,68 @@ import orjson
 from app.orders.lifecycle import TERMINAL, Status
 
 
+def new_order_id() -> UUID:
+    """UUID version 7: orders that are close in time are close in every index."""
+    milliseconds, random = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0b10 << 62)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
-    """An order as it was asked for: checked, amounts in base units, its id already minted."""
+    """An order as the client requested it: validated, amounts in base units."""
 
-    id: UUID
+    id: UUID  # minted before the insert, so that repeating the insert makes no second order
     owner: str
-    type: str
-    token_in: str
-    token_out: str
-    amount_in: int
-    slippage_bps: int
-    min_amount_out: int | None = None
-    max_price_impact_bps: int | None = None
-    venues: tuple[str, ...] | None = None
+    type: str  # the order type: "market"
+    token_in: str  # symbol
+    token_out: str  # symbol
+    amount_in: int  # base units of token_in
+    slippage_bps: int  # how far below the quote the fill may be
+    min_amount_out: int | None = None  # base units of token_out; the higher of it and the slippage bound holds
+    max_price_impact_bps: int | None = None  # None: no limit
+    venues: tuple[str, ...] | None = None  # None: all
     expires_in_seconds: int = 0  # 0: never
-    client_order_id: str | None = None
-    retry_of: UUID | None = None
-    idempotency_key: str | None = None
-    fingerprint: bytes
-    request_id: str
+    client_order_id: str | None = None  # the client's own label, without effect
+    retry_of: UUID | None = None  # the dead letter that this order retries
+    idempotency_key: str | None = None  # one key makes one order, per owner
+    fingerprint: bytes  # of the request: the same key with another fingerprint is refused
+    request_id: str  # of the HTTP request, for the logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One row of the book."""
+    """One row of `orders`."""
 
     id: UUID
     owner: str
     type: str
     token_in: str
     token_out: str
-    amount_in: int
+    amount_in: int  # base units, as all amounts
     slippage_bps: int
     min_amount_out: int | None
     max_price_impact_bps: int | None
     venues: tuple[str, ...] | None
-    expires_at: datetime | None
+    expires_at: datetime | None  # not started by then: it fails as expired
     client_order_id: str | None
     retry_of: UUID | None
     request_id: str
     status: Status
-    seq: int
-    attempt: int
-    error: str | None
-    code: str | None
-    floor_out: int | None
-    swap: Mapping[str, Any] | None
-    tx_hash: str | None
-    dex: str | None
-    executed_price: Decimal | None
-    amount_out: int | None
-    fence: int
+    seq: int  # number of its last event
+    attempt: int  # attempts begun
+    error: str | None  # of the last attempt, as a sentence
+    code: str | None  # of the last attempt, for programs
+    floor_out: int | None  # the least the fill may bring: fixed when first built, never lowered
+    swap: Mapping[str, Any] | None  # the signed swap: sent again as it is, never signed twice
+    tx_hash: str | None  # its signature
+    dex: str | None  # the venue it was routed to
+    executed_price: Decimal | None  # token_out for one token_in
+    amount_out: int | None  # what the fill brought
+    fence: int  # raised by each new owner; a write with an older one is refused
     created_at: datetime
     updated_at: datetime
-    acknowledged_at: datetime | None
+    acknowledged_at: datetime | None  # when an operator acknowledged this dead letter
 
     @property
     def is_terminal(self) -> bool:
@@ -75,14 +84,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
-    """One line of an order's log: the same flat object in the book, on every stream and in every answer."""
+    """One event of an order's log: the same flat object in the database, on every stream and in every answer."""
 
     order_id: UUID
-    seq: int
-    status: Status
+    seq: int  # 1, 2, 3 … within the order
+    status: Status  # the status that the order has reached
     attempt: int
-    at: datetime
-    details: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime  # the database's clock
+    details: Mapping[str, Any] = field(default_factory=dict)  # the other fields, which depend on the status
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -106,15 +115,15 @@ class OrderEvent:
 class Move:
     """One step of an order that this process owns: from `before`, making event number `seq`.
 
-    `before == after` makes no event: the slot is given back and the order waits, owned by nobody.
+    `before == after` makes no event: the worker gives up the order, which waits without an owner.
     """
 
     order: UUID
-    fence: int
-    seq: int
+    fence: int  # this worker's; another one in the database means that the lease is lost
+    seq: int  # of the event that the move makes
     before: Status
     after: Status
-    ready_in: float | None = None  # seconds until it may run again; None: this process keeps it, or it has ended
+    ready_in: float | None = None  # seconds until a worker may take it; None: this worker keeps it, or it has ended
     details: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     code: str | None = None
@@ -128,7 +137,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The owner of this fence still works on the order."""
+    """The lease of one order, to be extended."""
 
     order: UUID
     fence: int
@@ -136,14 +145,14 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRefused:
-    """A claim that got nothing: look again after `seconds`, or never, because the order has ended."""
+    """The order cannot be claimed now."""
 
-    seconds: float | None
+    seconds: float | None  # try again after this; None: never, the order has ended
     status: Status | None = None  # None: there is no such order
 
 
 class LeaseLost(Exception):
-    """Somebody else owns the order now. Stop, silently: the new owner tells the story."""
+    """Another worker owns the order now. Stop without a word: the new owner publishes its events."""
 
 
 class KeyReused(Exception):
@@ -160,10 +169,10 @@ class IllegalCancel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of placing an order."""
+    """The result of placing an order."""
 
     order: UUID
     status: Status
     created_at: datetime
-    idempotent: bool = False  # this key had made the order before
-    pending: OrderEvent | None = field(default=None, compare=False)
+    idempotent: bool = False  # an earlier request with this key made the order
+    event: OrderEvent | None = field(default=None, compare=False)  # its first event; None if idempotent

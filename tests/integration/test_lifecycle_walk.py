@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.orders.intake import new_order_id
+from app.orders.model import new_order_id
 from app.orders.lifecycle import CANCELLABLE, MOVES, TERMINAL, Status
 from app.orders.model import ClaimRefused, IllegalCancel, LeaseLost, Move, Order, PlaceOrder
 from app.orders.store.sweep import POISON_CLAIMS, SweepStore

@@ -1,19 +1,25 @@
-"""The line in Redis: what is taken is out of the way, and whoever loses a worker does not lose a place."""
+"""The queue in Redis: entries that were taken cost nothing, and an order whose worker dies keeps its place."""
 
+import asyncio
+import signal
 from uuid import UUID
 
 import pytest
+from arq.connections import ArqRedis
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, Order
-from app.orders.queue.order_queue import CHECKS, STARTS, Ending, OrderQueue
+from app.orders.queue.order_queue import CHECKS, RENEW, STARTS, JobResult, OrderQueue, deserialize, serialize
+from app.orders.queue.start_limit import StartLimit
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
+from app.redis_client import reconnecting_pool
 from app.redis_scripts import pipelined
 from tests.engine import Engine, eventually
+from worker.arq_worker import ArqWorker
 from worker.sweeper import Sweeper
 
 FIRST, SECOND = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
@@ -21,10 +27,10 @@ FIRST, SECOND = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000
 
 @pytest.fixture
 def queue(engine: Engine) -> OrderQueue:
-    return OrderQueue(engine.redis, starts_per_minute=0)
+    return OrderQueue(engine.redis, StartLimit(0))
 
 
-async def put(redis: Redis, queue: OrderQueue, waited: dict[str, float]) -> None:
+async def enqueue(redis: Redis, queue: OrderQueue, waited: dict[str, float]) -> None:
     await pipelined(redis, lambda pipe: queue.enqueue(pipe, {order: -seconds for order, seconds in waited.items()}))
 
 
@@ -39,19 +45,21 @@ async def due_in(redis: Redis, order: str) -> float:
     return float(score / 1000 - seconds - microseconds / 1e6)
 
 
-async def test_what_is_taken_stays_in_line_but_nobody_has_to_look_past_it(engine: Engine, queue: OrderQueue) -> None:
-    await put(engine.redis, queue, {FIRST: 20, SECOND: 10})
+async def test_what_is_taken_stays_in_the_queue_and_is_not_due_before_its_lock_expires(
+    engine: Engine, queue: OrderQueue
+) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     assert await taken(queue) == [FIRST]
     assert 50 < await due_in(engine.redis, FIRST) <= 60
     await queue.renew([FIRST], token="worker", lock_seconds=120)
     assert 110 < await due_in(engine.redis, FIRST) <= 120
-    await queue.renew([FIRST], token="somebody else", lock_seconds=600)
+    await queue.renew([FIRST], token="another worker", lock_seconds=600)
     assert await due_in(engine.redis, FIRST) <= 120
     assert (await queue.depth()).oldest_seconds == pytest.approx(10, abs=5)  # the second has waited longest now
 
 
-async def test_an_order_whose_worker_died_is_due_when_its_lock_runs_out(engine: Engine, queue: OrderQueue) -> None:
-    await put(engine.redis, queue, {FIRST: 20})
+async def test_an_order_whose_worker_died_is_due_when_its_lock_expires(engine: Engine, queue: OrderQueue) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20})
     assert await taken(queue, lock_seconds=0.2) == [FIRST]
 
     async def taken_again() -> bool:
@@ -60,29 +68,31 @@ async def test_an_order_whose_worker_died_is_due_when_its_lock_runs_out(engine: 
     await eventually(taken_again)
 
 
-async def test_an_order_that_is_put_in_line_again_gets_back_the_place_it_had(engine: Engine, queue: OrderQueue) -> None:
-    await put(engine.redis, queue, {FIRST: 20, SECOND: 10})
+async def test_an_order_that_is_queued_again_gets_its_old_place_back(engine: Engine, queue: OrderQueue) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     assert await taken(queue) == [FIRST]
-    await put(engine.redis, queue, {FIRST: 20})
+    await enqueue(engine.redis, queue, {FIRST: 20})
     assert 15 < -await due_in(engine.redis, FIRST) < 25
-    assert await taken(queue) == [SECOND]  # of the first, the lock is still held
+    assert await taken(queue) == [SECOND]  # the lock of the first is still held
 
 
-async def test_what_stands_in_the_wrong_line_too_late_or_nowhere_is_misplaced(
+async def test_an_order_that_is_missing_due_too_late_or_in_the_wrong_queue_is_misplaced(
     engine: Engine, queue: OrderQueue
 ) -> None:
-    await put(engine.redis, queue, {FIRST: 20, SECOND: 10})
+    await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     waiting = {FIRST: -20.0, SECOND: -10.0, "nowhere": 0.0}
     assert await queue.misplaced(waiting) == {"nowhere"}
     assert await queue.misplaced(waiting, submitted=True) == set(waiting)
     assert await queue.misplaced({FIRST: -40.0, SECOND: -5.0}) == {FIRST}
-    assert await taken(queue) == [FIRST]  # whoever took it may have died before anybody knew
+    assert await taken(queue) == [FIRST]  # its worker may have died since
     assert await queue.misplaced(waiting) == {FIRST, "nowhere"}
     await engine.redis.zadd(CHECKS, {SECOND: 0})
     assert await queue.misplaced(waiting) == set(waiting)
 
 
-async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Engine, queue: OrderQueue) -> None:
+async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
+    engine: Engine, queue: OrderQueue
+) -> None:
     pending, submitted = [(await engine.place())["orderId"] for _ in range(2)]
     await engine.postgres.execute(
         "UPDATE orders SET status = 'routing'; UPDATE orders SET status = 'building'; "
@@ -91,39 +101,49 @@ async def test_a_start_brings_orders_back_to_the_line_they_belong_in(engine: Eng
     await engine.postgres.execute("UPDATE orders SET status = 'pending' WHERE id = $1", UUID(pending))
     score = await engine.redis.zscore(STARTS, pending)
     await engine.redis.zrem(STARTS, pending)
-    await engine.redis.zadd(CHECKS, {pending: score or 0})  # its worker died as it told that the swap had failed
+    await engine.redis.zadd(CHECKS, {pending: score or 0})  # its worker died while it recorded that the swap had failed
     sweeper = Sweeper(
-        orphans=SweepStore(engine.postgres),
+        store=SweepStore(engine.postgres),
         redis=engine.redis,
         queue=queue,
         publisher=EventPublisher(engine.redis, keep_seconds=60),
-        starts_per_minute=0,
+        start_limit=StartLimit(0),
     )
-    await sweeper._round()
+    await sweeper.round()
     assert await engine.redis.zrange(STARTS, 0, -1) == [pending.encode(), b"@primed"]
     assert await engine.redis.zrange(CHECKS, 0, -1) == [submitted.encode()]
 
 
-async def test_an_order_that_is_in_line_for_a_check_is_not_started(engine: Engine) -> None:
+async def test_an_order_that_was_queued_for_a_check_is_not_started(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    book = OrderStore(engine.postgres)
-    refused = await book.claim(UUID(order), may_start=False)
+    store = OrderStore(engine.postgres)
+    refused = await store.claim(UUID(order), may_start=False)
     assert isinstance(refused, ClaimRefused)
     assert refused.status is Status.PENDING
-    claimed = await book.claim(UUID(order), may_start=True)
+    claimed = await store.claim(UUID(order), may_start=True)
     assert isinstance(claimed, Order)
 
 
-async def test_only_what_was_in_line_for_a_start_may_start(
-    engine: Engine, queue: OrderQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: dict[str, bool] = {}
+async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue: OrderQueue) -> None:
+    allowed: dict[str, bool] = {}
 
-    async def note(order: str, *, may_start: bool) -> Ending:
-        told[order] = may_start
-        return Ending()
+    async def note(order: str, *, may_start: bool) -> JobResult:
+        allowed[order] = may_start
+        return JobResult()
 
-    monkeypatch.setattr(await engine.start_worker(), "_run", note)
+    started = ArqWorker(
+        note,
+        redis=ArqRedis(
+            reconnecting_pool(engine.settings.redis_dsn or ""), job_serializer=serialize, job_deserializer=deserialize
+        ),
+        queue=queue,
+        concurrency=2,
+        lease_seconds=5,
+        grace_seconds=1,
+        redis_lost=lambda: None,
+        signals=False,
+    )
+    working = asyncio.create_task(started.work())
 
     def fill(pipe: Pipeline) -> None:
         queue.enqueue(pipe, {FIRST: 0}, submitted=True)
@@ -131,43 +151,59 @@ async def test_only_what_was_in_line_for_a_start_may_start(
 
     await pipelined(engine.redis, fill)
 
-    async def both_told() -> bool:
-        return told == {FIRST: False, SECOND: True}
+    async def both_ran() -> bool:
+        return allowed == {FIRST: False, SECOND: True}
 
-    await eventually(both_told)
+    await eventually(both_ran)
+    started.handle_sig_wait_for_completion(signal.SIGTERM)
+    await working
+    await started.pool.aclose(close_connection_pool=True)
 
 
-async def test_a_job_that_somebody_else_holds_by_now_is_left_to_them(engine: Engine, queue: OrderQueue) -> None:
-    await put(engine.redis, queue, {FIRST: 20, SECOND: 10})
+async def test_a_job_whose_lock_another_worker_holds_is_left_alone(engine: Engine, queue: OrderQueue) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     jobs = [job for _ in range(2) for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs]
     assert [job.is_check for job in jobs] == [False, False]
-    await engine.redis.set(f"arq:in-progress:{FIRST}", "somebody else")
-    await queue.finish([(job, Ending()) for job in jobs], token="worker")
+    await engine.redis.set(f"arq:in-progress:{FIRST}", "another worker")
+    await queue.finish([(job, JobResult()) for job in jobs], token="worker")
     assert await engine.redis.zscore(STARTS, FIRST) is not None
     assert await engine.redis.zscore(STARTS, SECOND) is None
     assert await engine.redis.exists(f"arq:job:{FIRST}", f"arq:job:{SECOND}") == 1
 
 
-async def test_jobs_go_back_to_the_line_that_their_ending_names(engine: Engine, queue: OrderQueue) -> None:
-    await put(engine.redis, queue, {FIRST: 20, SECOND: 10})
+async def test_a_job_goes_back_to_the_queue_that_its_result_names(engine: Engine, queue: OrderQueue) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     jobs = (await queue.take(2, token="worker", lock_seconds=60)).jobs
-    endings = [Ending(again_in=30, submitted=True), Ending(again_in=40)]
-    await queue.finish(list(zip(jobs, endings, strict=True)), token="worker")
+    results = [JobResult(requeue_in=30, submitted=True), JobResult(requeue_in=40)]
+    await queue.finish(list(zip(jobs, results, strict=True)), token="worker")
     assert await engine.redis.zrange(CHECKS, 0, -1) == [FIRST.encode()]
     assert 35 < await due_in(engine.redis, SECOND) <= 40
     assert await engine.redis.exists(f"arq:in-progress:{FIRST}", f"arq:in-progress:{SECOND}") == 0
-    await put(engine.redis, queue, {FIRST: 0})  # and is due as one of those in line for a check
+    await enqueue(engine.redis, queue, {FIRST: 0})  # and is due for a check
     await engine.redis.zadd(CHECKS, {FIRST: 0})
     assert [job.is_check for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs] == [True]
 
 
-async def test_a_first_lost_worker_costs_an_order_no_place(engine: Engine) -> None:
+async def test_the_first_lost_worker_costs_an_order_no_place(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
     before = await engine.postgres.fetchval(
         """UPDATE orders SET status = 'routing', seq = 2, attempt = 1, claims = 1, fence = 1, look_at = now(),
                   lease_until = now() - interval '1 second', ready_at = now() - interval '1 hour' RETURNING ready_at"""
     )
     swept = await SweepStore(engine.postgres).sweep(10)
-    assert [one.id for one in swept.waiting] == [UUID(order)]
+    assert [entry.id for entry in swept.to_queue] == [UUID(order)]
     assert await engine.postgres.fetchval("SELECT ready_at FROM orders") == before
-    assert -3605 < swept.waiting[0].ready_in < -3595
+    assert -3605 < swept.to_queue[0].due_in < -3595
+
+
+async def test_after_redis_lost_its_scripts_every_pipeline_runs(engine: Engine, queue: OrderQueue) -> None:
+    await enqueue(engine.redis, queue, {FIRST: 20})
+    await engine.redis.script_flush()
+
+    def fill(pipe: Pipeline) -> None:
+        RENEW.add_to(pipe, [CHECKS, STARTS], ["worker", 1_000])
+        queue.enqueue(pipe, {SECOND: 10})
+
+    await pipelined(engine.redis, fill)
+    assert await taken(queue) == [FIRST]
+    assert await taken(queue) == [SECOND]

@@ -1,4 +1,4 @@
-"""Nothing that waits is forgotten, whatever Redis and Postgres did when it was to be looked after."""
+"""The sweeper finds every order that no worker owns, whatever Redis and Postgres were doing when it was lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,9 +10,12 @@ from redis.asyncio import Redis
 
 import worker.main
 from app.dex.errors import DexError
+from app.dex.markets import Markets
+from app.dex.router import Router
 from app.orders.events.publisher import EventPublisher
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue.order_queue import CHECKS, STARTS, OrderQueue
+from app.orders.queue.start_limit import StartLimit
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -21,11 +24,13 @@ from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from worker.execution import Execution
+from worker.lease import Leases
+from worker.retry import RetryPolicy
 from worker.sweeper import Sweeper
 
 
 @pytest.fixture
-async def to_redis(engine: Engine) -> AsyncIterator[Proxy]:
+async def redis_link(engine: Engine) -> AsyncIterator[Proxy]:
     proxy = Proxy(int((engine.settings.redis_dsn or "").rpartition(":")[2].split("/")[0]))
     await proxy.start()
     yield proxy
@@ -33,41 +38,41 @@ async def to_redis(engine: Engine) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-async def sweeper(engine: Engine, to_redis: Proxy) -> AsyncIterator[Sweeper]:
+async def sweeper(engine: Engine, redis_link: Proxy) -> AsyncIterator[Sweeper]:
     login = (engine.settings.redis_dsn or "").rpartition("@")[0]
-    redis = fail_fast_redis(f"{login}@127.0.0.1:{to_redis.port}/0")
+    redis = fail_fast_redis(f"{login}@127.0.0.1:{redis_link.port}/0")
     yield Sweeper(
-        orphans=SweepStore(engine.postgres),
+        store=SweepStore(engine.postgres),
         redis=redis,
-        queue=OrderQueue(redis, starts_per_minute=0),
+        queue=OrderQueue(redis, StartLimit(0)),
         publisher=EventPublisher(redis, keep_seconds=60),
-        starts_per_minute=100,
+        start_limit=StartLimit(100),
     )
     await redis.aclose()
 
 
-async def in_line(redis: Redis, order: str) -> bool:
+async def is_queued(redis: Redis, order: str) -> bool:
     return await redis.zscore(STARTS, order) is not None
 
 
-async def test_an_order_swept_while_redis_was_away_is_queued_as_soon_as_it_is_back(
-    engine: Engine, to_redis: Proxy, sweeper: Sweeper
+async def test_an_order_swept_while_redis_was_down_is_queued_as_soon_as_redis_is_back(
+    engine: Engine, redis_link: Proxy, sweeper: Sweeper
 ) -> None:
-    await sweeper._round()
+    await sweeper.round()
     order = (await engine.place())["orderId"]
     await engine.redis.zrem(STARTS, order)
     await engine.postgres.execute("UPDATE orders SET look_at = now(), updated_at = now() - interval '5 minutes'")
-    to_redis.set(LinkState.DOWN)
-    await sweeper._round()  # the book now believes that somebody has looked after it, for minutes
-    to_redis.set(LinkState.UP)
-    await sweeper._round()
-    assert await in_line(engine.redis, order)
+    redis_link.set(LinkState.DOWN)
+    await sweeper.round()  # in Postgres the order is now examined, and not due again for minutes
+    redis_link.set(LinkState.UP)
+    await sweeper.round()
+    assert await is_queued(engine.redis, order)
 
 
-async def test_a_line_whose_laying_was_interrupted_is_laid_in_the_next_round(
+async def test_a_rebuild_of_the_queue_that_was_interrupted_is_done_in_the_next_round(
     engine: Engine, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sweeper._round()
+    await sweeper.round()
     order = (await engine.place())["orderId"]
     await engine.redis.flushall()
 
@@ -75,55 +80,63 @@ async def test_a_line_whose_laying_was_interrupted_is_laid_in_the_next_round(
         raise DatabaseUnavailable
 
     with monkeypatch.context() as patched:
-        patched.setattr(sweeper._orphans, "waiting", no_page)
+        patched.setattr(SweepStore, "all_queued", no_page)
         with pytest.raises(DatabaseUnavailable):
-            await sweeper._round()
-    assert not await in_line(engine.redis, order)
-    await sweeper._round()
-    assert await in_line(engine.redis, order)
+            await sweeper.round()
+    assert not await is_queued(engine.redis, order)
+    await sweeper.round()
+    assert await is_queued(engine.redis, order)
 
 
-async def test_a_start_puts_in_line_what_is_missing_and_leaves_the_rest_alone(engine: Engine, sweeper: Sweeper) -> None:
-    there, missing = [(await engine.place())["orderId"] for _ in range(2)]
-    await engine.redis.set(f"arq:job:{there}", "as it was")
+async def test_at_its_start_a_sweeper_queues_what_is_missing_and_leaves_the_rest_alone(
+    engine: Engine, sweeper: Sweeper
+) -> None:
+    queued, missing = [(await engine.place())["orderId"] for _ in range(2)]
+    await engine.redis.set(f"arq:job:{queued}", "unchanged")
     await engine.redis.zrem(STARTS, missing)
-    await sweeper._round()
-    assert await in_line(engine.redis, missing)
-    assert await engine.redis.get(f"arq:job:{there}") == b"as it was"
+    await sweeper.round()
+    assert await is_queued(engine.redis, missing)
+    assert await engine.redis.get(f"arq:job:{queued}") == b"unchanged"
 
 
-class AnswerLost:
-    """A book whose first claim is made, and not answered."""
+class FirstAnswerLost(OrderStore):
+    """The first claim is made, and its answer lost."""
 
-    def __init__(self, book: OrderStore) -> None:
-        self._book = book
-        self._asked = 0
+    claims = 0
 
-    async def claim(self, order: UUID, *, may_start: bool) -> Order | ClaimRefused:
-        self._asked += 1
-        claimed: Order | ClaimRefused = await self._book.claim(order, may_start=may_start)
-        if self._asked == 1:
+    async def claim(self, order_id: UUID, *, may_start: bool) -> Order | ClaimRefused:
+        self.claims += 1
+        claimed = await super().claim(order_id, may_start=may_start)
+        if self.claims == 1:
             raise DatabaseUnavailable
         return claimed
 
 
-async def test_a_claim_that_was_made_but_not_answered_keeps_its_grant(engine: Engine, postgres_dsn: str) -> None:
+async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, postgres_dsn: str) -> None:
     order = (await engine.place())["orderId"]
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
-        execution = Execution.__new__(Execution)
-        execution._store = AnswerLost(OrderStore(pool))  # type: ignore[assignment]
-        ending = await execution.run(order, may_start=True)
-    assert ending.started
-    assert ending.again_in is not None
-    assert ending.again_in > 4  # until the lease that nobody knows of has run out
+        store, publisher = FirstAnswerLost(pool), EventPublisher(engine.redis, keep_seconds=60)
+        execution = Execution(
+            store=store,
+            leases=Leases(store, publisher, lease_seconds=5),
+            markets=Markets.load(),
+            router=Router([]),
+            chain=ScriptedChain(),
+            retry=RetryPolicy(max_attempts=3, base_seconds=2),
+            confirm_seconds=1,
+        )
+        result = await execution.run(order, may_start=True)
+    assert result.start_used
+    assert result.requeue_in is not None
+    assert result.requeue_in > 4  # until the lease of the lost claim expires
 
 
-async def test_a_swap_on_its_way_is_handed_back_first_in_line_and_needs_no_start(
+async def test_at_shutdown_a_submitted_order_is_released_for_a_check_that_needs_no_start(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker.main, "GRACE_SECONDS", 0.2)
     chain = ScriptedChain([None])
-    pickup = await engine.start_worker(
+    stopping = await engine.start_worker(
         venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, mock_execution_ms_max=60_000
     )
     order = (await engine.place())["orderId"]
@@ -132,29 +145,53 @@ async def test_a_swap_on_its_way_is_handed_back_first_in_line_and_needs_no_start
         return bool(chain.sends)
 
     await eventually(sent)
-    await engine.stop_worker(pickup)
+    await engine.stop_worker(stopping)
     assert await engine.redis.zscore(CHECKS, order) is not None
-    assert not await in_line(engine.redis, order)
+    assert not await is_queued(engine.redis, order)
     row = await engine.postgres.fetchrow("SELECT status, lease_until FROM orders")
     assert row is not None
     assert (row["status"], row["lease_until"]) == ("submitted", None)
 
 
-async def test_an_order_that_was_handed_back_before_it_was_sent_counts_no_crash(
+async def test_at_shutdown_an_order_that_was_not_sent_is_released_and_counts_no_crash(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker.main, "GRACE_SECONDS", 0.2)
     stuck = ScriptedVenue("raydium", [After(asyncio.Event(), DexError("venue_unavailable", "never"))])
-    pickup = await engine.start_worker(venues=[stuck], chain=ScriptedChain())
+    stopping = await engine.start_worker(venues=[stuck], chain=ScriptedChain())
     order = (await engine.place())["orderId"]
 
-    async def asked() -> bool:
+    async def quoting() -> bool:
         return bool(stuck.asked)
 
-    await eventually(asked)
-    await engine.stop_worker(pickup)
+    await eventually(quoting)
+    await engine.stop_worker(stopping)
     events = (await engine.order(order))["events"]
     assert [event["status"] for event in events] == ["pending", "routing", "pending"]
     assert events[-1]["code"] == "worker_lost"
     assert await engine.postgres.fetchval("SELECT claims FROM orders") == 0
-    assert await in_line(engine.redis, order)
+    assert await is_queued(engine.redis, order)
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "waits"),
+    [(1, "pending", False), (4, "pending", True), (5, "failed", False)],
+)
+async def test_an_order_whose_workers_die_waits_longer_each_time_and_fails_in_the_end(
+    engine: Engine, claims: int, status: str, waits: bool
+) -> None:
+    order = (await engine.place())["orderId"]
+    await engine.postgres.execute(
+        """UPDATE orders SET status = 'routing', seq = 2, attempt = 1, claims = $1, fence = 1, look_at = now(),
+                  lease_until = now() - interval '1 second'""",
+        claims,
+    )
+    swept = await SweepStore(engine.postgres).sweep(10)
+    [(_, _, event)] = swept.events
+    assert (event.status, event.details["code"]) == (status, "worker_lost")
+    if status == "failed":
+        assert "retryInMs" not in event.details
+        assert swept.to_queue == []
+    else:
+        assert (event.details["retryInMs"] > 0) == waits
+        assert [entry.id for entry in swept.to_queue] == [UUID(order)]

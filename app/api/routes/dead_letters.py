@@ -22,7 +22,7 @@ from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.orders.lifecycle import Status
 from app.orders.model import Order
-from app.orders.store.dead_letters import again
+from app.orders.store.dead_letters import as_new_order
 
 router = APIRouter(tags=["dead letters"])
 
@@ -172,7 +172,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     if letter.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {letter.status}; only a failed one can be retried.")
     await admit(request, caller, 1)
-    accepted = await ctx.intake.place(again(letter, request_id=request_id(request)))
+    accepted = await ctx.intake.place(as_new_order(letter, request_id=request_id(request)))
     return answer(accepted, socket_urls(request, caller, owner=letter.owner), {"retryOf": str(letter.id)})
 
 

@@ -1,5 +1,5 @@
--- Keep events for those who come late, and ring them out, all in one message, to those who listen.
--- KEYS: backlog of the order, for each  ARGV: channel, message, then for each: seq, event, owner, seconds to keep
+-- Keep events for replay, and publish them, all in one message, on the event channel.
+-- KEYS: backlog of each order  ARGV: channel, message, then for each: seq, event, owner, seconds to keep
 for i, backlog in ipairs(KEYS) do
   local at = 4 * i - 1
   redis.call('HSET', backlog, ARGV[at], ARGV[at + 1], 'owner', ARGV[at + 2])

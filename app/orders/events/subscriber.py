@@ -1,4 +1,7 @@
-"""One socket's ear: what was heard and not yet told, and what is known to exist but was not heard."""
+"""One socket's subscription: which events of each order it has been given, and which it still needs.
+
+No I/O here. `LogCursor` decides for one order; `Subscriber` adds a bounded buffer and wakes the task that waits.
+"""
 
 import asyncio
 import time
@@ -6,96 +9,166 @@ from collections.abc import Iterable, Mapping
 
 from app.orders.events.publisher import EventMessage
 
-MAX_ENDED = 5_000  # ended orders that a listener remembers
+MAX_ENDED = 5_000  # ended orders that a subscriber remembers, so that none is delivered a second time
 
 
 class SubscriberClosed(Exception):
-    """This listener is to hear no more."""
+    """The subscription was ended from outside: its API key was revoked."""
+
+
+class LogCursor:
+    """How far one order's log has been delivered to one subscriber. Events are delivered in order, each once.
+
+    `delivered`: the number of the last event delivered.
+    `needed`: an event that exists but was not received from the channel, so that the log has to be read; 0: none.
+    """
+
+    __slots__ = ("delivered", "needed")
+
+    def __init__(self, delivered: int = 0, needed: int = 0) -> None:
+        self.delivered = delivered
+        self.needed = needed
+
+    def receive(self, seq: int) -> bool:
+        """From the channel: whether to deliver it now. If it comes after a gap, the log has to be read."""
+        if seq <= self.delivered:
+            return False
+        if seq > self.delivered + 1 or self.needed:
+            self.exists(seq)
+            return False
+        self.delivered = seq
+        return True
+
+    def exists(self, seq: int) -> None:
+        """The log is at least this long."""
+        if seq > self.delivered:
+            self.needed = max(seq, self.needed)
+
+    def read(self, seq: int) -> bool:
+        """From the log: whether to deliver it."""
+        if seq != self.delivered + 1:
+            return False
+        self.delivered = seq
+        return True
+
+    def has_read(self, asked: int) -> None:
+        """The log was read for event `asked`. What was published during the read is needed still; an event that the
+        log did not have is not."""
+        if self.needed <= max(asked, self.delivered):
+            self.needed = 0
 
 
 class Subscriber:
-    """One socket's ear. It holds what was heard and not yet told, and how far the log of each order was heard."""
+    """The subscription of one socket to any number of orders."""
 
-    def __init__(self, *, owner: str | None, most: int) -> None:
-        self.owner = owner
-        self.heard: dict[str, int] = {}  # order → number of the last event handed over
-        self.behind: dict[str, int] = {}  # order → an event that exists and was not heard: the book has it
-        self.received_at = 0.0  # when the first of what was last taken had come in
+    def __init__(self, *, owner: str | None, max_buffered: int) -> None:
+        self.owner = owner  # None: may follow any order
+        self.received_at = 0.0  # when the first of the messages last taken was received
         self._first_at = 0.0
-        # No deque, and no asyncio.Event, which has one: empty, it takes as much memory as all the rest here, ten
-        # thousand times.
-        self._ready: list[EventMessage] = []
-        self._ended: dict[str, None] = {}
-        self._most = most
-        self._waking: asyncio.Future[None] | None = None  # of the one task that waits here
-        self._dismissed = False
+        # Not a deque, nor an asyncio.Event, which contains one: an empty deque takes as much memory as the rest of a
+        # subscriber, times ten thousand sockets.
+        self._buffer: list[EventMessage] = []
+        self._max_buffered = max_buffered
+        self._cursors: dict[str, LogCursor] = {}
+        self._behind: dict[str, LogCursor] = {}  # those that need the log
+        self._ended: dict[str, None] = {}  # oldest first
+        self._waiter: asyncio.Future[None] | None = None  # of the one task that waits
+        self._closed = False
 
-    def hear(self, item: EventMessage) -> None:
-        heard = self.heard.setdefault(item.order, 0)
-        if item.seq <= heard:
-            return
-        if item.seq > heard + 1 or item.order in self.behind or len(self._ready) >= self._most:
-            self.exists(item.order, item.seq)
-            return
-        self.heard[item.order] = item.seq
-        if not self._ready:
-            self._first_at = time.monotonic()
-        self._ready.append(item)
-        self._wake()
+    @property
+    def orders(self) -> Iterable[str]:
+        return self._cursors.keys()
+
+    @property
+    def followed_count(self) -> int:
+        return len(self._cursors)
+
+    def follows(self, order: str) -> bool:
+        return order in self._cursors
 
     def follow(self, order: str, after: int) -> None:
-        """Nothing of this order is handed over before its log was read."""
-        self.heard[order] = after
-        self.behind[order] = after + 1
+        """Deliver this order's events after number `after`, beginning with those in its log."""
+        self._cursors[order] = self._behind[order] = LogCursor(after, after + 1)
+
+    def start_at(self, order: str, seq: int) -> None:
+        """The log turned out to end with `seq`: what comes after it is delivered."""
+        self._cursors[order].delivered = seq
+
+    def receive(self, message: EventMessage) -> None:
+        """A message from the channel."""
+        cursor = self._cursor(message.order)
+        if len(self._buffer) >= self._max_buffered:
+            return self.exists(message.order, message.seq)
+        if cursor.receive(message.seq):
+            if not self._buffer:
+                self._first_at = time.monotonic()
+            self._buffer.append(message)
+            self._wake()
+        elif cursor.needed:
+            self._behind[message.order] = cursor
+            self._wake()
 
     def exists(self, order: str, seq: int) -> None:
         """The log of this order is at least this long."""
-        if seq > self.heard.setdefault(order, 0):
-            self.behind[order] = max(seq, self.behind.get(order, 0))
+        cursor = self._cursor(order)
+        cursor.exists(seq)
+        if cursor.needed:
+            self._behind[order] = cursor
             self._wake()
 
     def close(self) -> None:
-        """From now on, whoever waits for news gets `Dismissed` instead."""
-        self._dismissed = True
+        """From now on the task that waits gets `SubscriberClosed`."""
+        self._closed = True
         self._wake()
 
     async def wait(self) -> None:
-        while not self._dismissed and not self._ready and not self.behind:
-            self._waking = asyncio.get_running_loop().create_future()
+        """Until there are messages to take, or a log to read."""
+        while not self._closed and not self._buffer and not self._behind:
+            self._waiter = asyncio.get_running_loop().create_future()
             try:
-                await self._waking
+                await self._waiter
             finally:
-                self._waking = None
-        if self._dismissed:
+                self._waiter = None
+        if self._closed:
             raise SubscriberClosed
 
-    def _wake(self) -> None:
-        if self._waking is not None and not self._waking.done():
-            self._waking.set_result(None)
-
     def take(self) -> list[EventMessage]:
-        items, self._ready = self._ready, []
-        self.received_at = self._first_at if items else time.monotonic()
-        return items
+        messages, self._buffer = self._buffer, []
+        self.received_at = self._first_at if messages else time.monotonic()
+        return messages
 
-    def read(self, asked: Mapping[str, int], items: Iterable[EventMessage]) -> list[EventMessage]:
-        """What the book said of the orders `asked` for: as far as it goes on from what was heard, it is heard now."""
-        news = []
-        for item in items:
-            if item.seq == self.heard[item.order] + 1:
-                self.heard[item.order] = item.seq
-                news.append(item)
+    def needed(self) -> dict[str, int]:
+        """Orders whose log has to be read, and the event each needs."""
+        return {order: cursor.needed for order, cursor in self._behind.items()}
+
+    def delivered(self, orders: Iterable[str]) -> dict[str, int]:
+        """The last event delivered of each of these orders."""
+        return {order: self._cursors[order].delivered for order in orders}
+
+    def apply_log(self, asked: Mapping[str, int], messages: Iterable[EventMessage]) -> list[EventMessage]:
+        """What the logs of the orders `asked` for contain; those messages that are to be delivered now."""
+        news = [message for message in messages if self._cursors[message.order].read(message.seq)]
         for order, seq in asked.items():
-            # What was rung out while the book was read is asked for again; what it did not know of is not.
-            if self.behind.get(order, 0) <= max(seq, self.heard[order]):
-                self.behind.pop(order, None)
+            cursor = self._cursors[order]
+            cursor.has_read(seq)
+            if not cursor.needed:
+                self._behind.pop(order, None)
         return news
 
-    def ended(self, order: str) -> None:
-        """This order's story is told. It is remembered for a while, so that nobody begins it anew."""
-        self.behind.pop(order, None)
+    def finish(self, order: str) -> None:
+        """The order's whole log was delivered. It is remembered for a while, so that it does not begin again."""
+        self._behind.pop(order, None)
         self._ended[order] = None
         if len(self._ended) > MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
-            self.heard.pop(oldest, None)
+            self._cursors.pop(oldest, None)
+
+    def _cursor(self, order: str) -> LogCursor:
+        if (cursor := self._cursors.get(order)) is None:
+            cursor = self._cursors[order] = LogCursor()
+        return cursor
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,6 +1,8 @@
--- How the line stands.  KEYS: starts, checks, window, paused, workers, running  ARGV: window in ms
--- Returns: in line for a start, in line for a check, starts granted, 1 if paused, workers, orders running,
---          ms that the first in line has waited
+-- The depth of the queue.
+-- KEYS: starts, checks, window, paused, workers, running
+-- ARGV: window in ms
+-- Returns: waiting for a start, waiting for a check, starts granted, 1 if paused, workers, orders running,
+--          ms that the first entry has been due
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local running, workers = 0, redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. now, '+inf')

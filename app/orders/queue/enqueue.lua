@@ -1,8 +1,8 @@
--- Put orders in line, whatever job keys exist. Asking twice changes nothing, but that the earlier place is kept: so
--- an order whose worker has died gets back the one it had.
--- KEYS: their line, the other line, bell, window, then the job key of each
--- ARGV: most rings, starts per window, window in ms, then for each: order id, due in ms, job
--- Returns for each: 1 if it was not in line before, and in how many ms its start can be granted
+-- Queue orders, whatever job keys exist. Queueing twice changes nothing, except that the earlier due time wins: an
+-- order whose worker has died gets its old place back.
+-- KEYS: their queue, the other queue, wake-up list, window, then the job key of each
+-- ARGV: max wake-ups, starts per window, window in ms, then for each: order id, due in ms, job
+-- Returns for each: 1 if it was missing, and in how many ms its start can be granted
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -20,7 +20,7 @@ for _ = 1, math.min(put, tonumber(ARGV[1])) do redis.call('LPUSH', KEYS[3], '1')
 if put > 0 then redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[1])) end
 if limit == 0 then return out end
 
--- The start number `short` from now must wait for the one that many places back in the window to leave it.
+-- The order `short` places beyond the starts left waits until that many of the oldest grants have left the window.
 local left = limit - redis.call('ZCOUNT', KEYS[4], '(' .. (now - window), '+inf')
 for i = 1, #KEYS - 4 do
   local short = (redis.call('ZRANK', KEYS[1], ARGV[3 * i + 1]) or 0) + 1 - left

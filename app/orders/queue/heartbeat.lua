@@ -1,5 +1,5 @@
--- A worker says that it lives and how many orders it runs; the dead are forgotten.
--- KEYS: workers, running  ARGV: token, orders running, ms until it counts as dead (0: it leaves)
+-- A worker's heartbeat: how many orders it runs. Workers whose heartbeat has expired are removed.
+-- KEYS: workers, running  ARGV: token, orders running, ms until it expires (0: it has stopped)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])

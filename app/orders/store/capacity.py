@@ -1,4 +1,4 @@
-"""Whether the engine takes one more order: how many are under way, of everybody and of one owner."""
+"""Capacity: how many orders may be under way, in total (`QUEUE_MAX_DEPTH`) and of one owner (`QUEUE_MAX_PER_OWNER`)."""
 
 import asyncio
 import logging
@@ -9,65 +9,67 @@ from typing import Literal
 
 import asyncpg
 
-from app.orders.lifecycle import ALIVE
+from app.orders.lifecycle import UNDER_WAY, sql_list
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.intake")
 
-EVERY_SECONDS = 1.0
-SHARE_OF_TIME = 50  # a count that takes long is made that much less often: at most a fiftieth of one connection
+COUNT_SECONDS = 1.0
+REST_FACTOR = 50  # a slow count is followed by a rest of this many times its duration: a fiftieth of one connection
 
-_ALIVE = ", ".join(f"'{status}'" for status in sorted(ALIVE))
-HOW_MANY = f"SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ({_ALIVE}) LIMIT $1) under_way"
-WHOSE = f"SELECT owner, count(*) FROM orders WHERE status IN ({_ALIVE}) GROUP BY owner HAVING count(*) >= $1"
+_UNDER_WAY = sql_list(UNDER_WAY)
+COUNT_ALL = f"SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ({_UNDER_WAY}) LIMIT $1) under_way"
+COUNT_BY_OWNER = (
+    f"SELECT owner, count(*) FROM orders WHERE status IN ({_UNDER_WAY}) GROUP BY owner HAVING count(*) >= $1"
+)
 
 
 class Capacity:
-    """Counted in the book, so that it holds while Redis is away; what was admitted here since then is added."""
+    """Counted in Postgres, so that the limits hold while Redis is down; orders reserved since the count are added."""
 
-    def __init__(self, pool: asyncpg.Pool, *, most: int, most_per_owner: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_total: int, max_per_owner: int) -> None:
         self._pool = pool
-        self._most = most
-        self._most_per_owner = most_per_owner
+        self._max_total = max_total
+        self._max_per_owner = max_per_owner
         self._under_way = 0
-        self._crowded: Mapping[str, int] = {}  # owners who are near their share
-        self._since: Counter[str] = Counter()
+        self._heavy_owners: Mapping[str, int] = {}  # owners near their limit
+        self._reserved: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._keep(), name="room")
+        self._task = asyncio.create_task(self._count_repeatedly(), name="capacity")
 
     async def stop(self) -> None:
         if self._task is not None:
             await cancel_and_wait(self._task)
 
     def reserve(self, owner: str, count: int) -> Literal["total", "owner"] | None:
-        """For whom there is no room for so many more; None: there is, and they are counted."""
-        if self._under_way + count > self._most:
+        """The limit that so many more orders would exceed; None: they are reserved."""
+        if self._under_way + count > self._max_total:
             return "total"
-        if self._crowded.get(owner, 0) + self._since[owner] + count > self._most_per_owner:
+        if self._heavy_owners.get(owner, 0) + self._reserved[owner] + count > self._max_per_owner:
             return "owner"
         self._under_way += count
-        self._since[owner] += count
+        self._reserved[owner] += count
         return None
 
     async def count(self) -> None:
-        before = self._since.copy()
-        ((under_way,),) = await fetch(self._pool, HOW_MANY, self._most + 1)
-        crowded: Mapping[str, int] = {}
-        if under_way + sum(before.values()) >= self._most_per_owner // 2:  # or nobody can be near their share
-            crowded = {row[0]: row[1] for row in await fetch(self._pool, WHOSE, self._most_per_owner // 2)}
-        self._since -= before  # what came meanwhile may be counted twice, for a second
-        self._under_way, self._crowded = under_way + sum(self._since.values()), crowded
+        before = self._reserved.copy()
+        ((under_way,),) = await fetch(self._pool, COUNT_ALL, self._max_total + 1)
+        heavy: Mapping[str, int] = {}
+        if under_way + sum(before.values()) >= self._max_per_owner // 2:  # otherwise no owner can be near the limit
+            heavy = {row[0]: row[1] for row in await fetch(self._pool, COUNT_BY_OWNER, self._max_per_owner // 2)}
+        self._reserved -= before  # what was reserved during the query may be counted twice, for a second
+        self._under_way, self._heavy_owners = under_way + sum(self._reserved.values()), heavy
 
-    async def _keep(self) -> None:
+    async def _count_repeatedly(self) -> None:
         while True:
             began = time.monotonic()
             try:
                 await self.count()
             except DatabaseUnavailable:
-                pass  # and so no order is taken either
+                pass  # then no order is accepted either
             except Exception:
                 log.exception("orders under way cannot be counted")
-            await asyncio.sleep(max(EVERY_SECONDS, SHARE_OF_TIME * (time.monotonic() - began)))
+            await asyncio.sleep(max(COUNT_SECONDS, REST_FACTOR * (time.monotonic() - began)))

@@ -1,4 +1,4 @@
-"""Dead letters: the orders that failed. They are read, tried again as new orders, and ticked off; never destroyed."""
+"""Dead letters: orders that failed. They are listed, retried as new orders, and acknowledged; never deleted."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,15 +7,14 @@ from datetime import datetime
 
 import asyncpg
 
-from app.orders.intake import new_order_id
-from app.orders.model import Order, PlaceOrder
+from app.orders.model import Order, PlaceOrder, new_order_id
 from app.orders.store.reads import ORDER_COLUMNS, PageKey, order_from
 from app.postgres import fetch
 
-AT_ONCE = 5_000  # acknowledged by one statement
+ACKNOWLEDGE_BATCH = 5_000  # rows in one statement
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-# Each takes an owner first; NULL, which only an operator may say, means everybody's. Index: orders_dead_letters.
+# The first parameter is an owner; NULL, for operators only, means every owner. Index: orders_dead_letters.
 PAGE = f"""
 SELECT {ORDER_COLUMNS} FROM orders
  WHERE status = 'failed' AND acknowledged_at IS NULL AND ($1::text IS NULL OR owner = $1)
@@ -42,7 +41,7 @@ RETRY_KEY = "↻"  # no client can send it: its keys are ASCII
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The dead letters that nobody has acknowledged."""
+    """The dead letters that were not acknowledged yet."""
 
     by_code: Mapping[str, int]
     oldest: datetime | None
@@ -57,9 +56,9 @@ class DeadLetters:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def page(self, owner: str | None, below: PageKey | None, limit: int) -> list[Order]:
-        """Those not acknowledged, latest failure first."""
-        at, order_id = (below.created_at, below.id) if below else (None, None)
+    async def page(self, owner: str | None, after: PageKey | None, limit: int) -> list[Order]:
+        """Not acknowledged, latest failure first. `created_at` of the key is the time of the failure."""
+        at, order_id = (after.created_at, after.id) if after else (None, None)
         return [order_from(row) for row in await fetch(self._pool, PAGE, owner, at, order_id, limit)]
 
     async def summary(self, owner: str | None) -> Summary:
@@ -71,35 +70,35 @@ class DeadLetters:
         )
 
     async def acknowledge(self, owner: str | None, until: datetime) -> int:
-        """Ticks off all that failed until then, a bounded number at a time; how many that were."""
-        ticked = 0
-        while found := len(await fetch(self._pool, ACKNOWLEDGE, owner, until, AT_ONCE)):
-            ticked += found
-        return ticked
+        """Acknowledge all that failed until then, a bounded number at a time; how many they were."""
+        acknowledged = 0
+        while found := len(await fetch(self._pool, ACKNOWLEDGE, owner, until, ACKNOWLEDGE_BATCH)):
+            acknowledged += found
+        return acknowledged
 
 
-def again(letter: Order, *, request_id: str) -> PlaceOrder:
-    """The same order once more, its owner's, naming the one that failed.
+def as_new_order(failed: Order, *, request_id: str) -> PlaceOrder:
+    """The same order as a new one, of the same owner, that names the one that failed.
 
-    Its key is made of the letter's id: however often a letter is retried, it makes one new order. If that fails too,
-    it is a dead letter itself, to be retried as such.
+    Its idempotency key is derived from the failed order's id: however often an order is retried, one new order is made.
+    If that one fails too, it is a dead letter that can be retried in turn.
     """
-    lives = 0 if letter.expires_at is None else round((letter.expires_at - letter.created_at).total_seconds())
+    lifetime = 0 if failed.expires_at is None else round((failed.expires_at - failed.created_at).total_seconds())
     return PlaceOrder(
         id=new_order_id(),
-        owner=letter.owner,
-        type=letter.type,
-        token_in=letter.token_in,
-        token_out=letter.token_out,
-        amount_in=letter.amount_in,
-        slippage_bps=letter.slippage_bps,
-        min_amount_out=letter.min_amount_out,
-        max_price_impact_bps=letter.max_price_impact_bps,
-        venues=letter.venues,
-        expires_in_seconds=lives,
-        client_order_id=letter.client_order_id,
-        retry_of=letter.id,
-        idempotency_key=f"{RETRY_KEY}{letter.id}",
-        fingerprint=hashlib.sha256(letter.id.bytes).digest(),
+        owner=failed.owner,
+        type=failed.type,
+        token_in=failed.token_in,
+        token_out=failed.token_out,
+        amount_in=failed.amount_in,
+        slippage_bps=failed.slippage_bps,
+        min_amount_out=failed.min_amount_out,
+        max_price_impact_bps=failed.max_price_impact_bps,
+        venues=failed.venues,
+        expires_in_seconds=lifetime,
+        client_order_id=failed.client_order_id,
+        retry_of=failed.id,
+        idempotency_key=f"{RETRY_KEY}{failed.id}",
+        fingerprint=hashlib.sha256(failed.id.bytes).digest(),
         request_id=request_id,
     )

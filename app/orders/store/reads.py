@@ -1,4 +1,4 @@
-"""Reading the book: one order, its log, lists of orders. Who may read is part of every question."""
+"""Reading orders: one order, its event log, lists. The owner who may read is part of every query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.orders.lifecycle import Status
+from app.orders.lifecycle import UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent
 from app.postgres import fetch
 
@@ -20,15 +20,15 @@ LOG = (
 )
 LOGS = """
 SELECT e.order_id, e.seq, e.status, e.attempt, e.at, e.details
-  FROM unnest($1::uuid[], $2::int[]) AS wanted(id, after)
-  JOIN order_events e ON e.order_id = wanted.id AND e.seq > wanted.after
+  FROM unnest($1::uuid[], $2::int[]) AS w(id, after)
+  JOIN order_events e ON e.order_id = w.id AND e.seq > w.after
  ORDER BY e.order_id, e.seq
 """
 OWNED = "SELECT id, seq, status FROM orders WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR owner = $2)"
 HEADS = "SELECT id, seq FROM orders WHERE id = ANY($1::uuid[])"
-UNFINISHED_OF_OWNER = """
+UNFINISHED_OF_OWNER = f"""
 SELECT id, seq FROM orders
- WHERE owner = $1 AND status IN ('pending', 'routing', 'building', 'submitted') ORDER BY created_at, id LIMIT $2
+ WHERE owner = $1 AND status IN ({sql_list(UNFINISHED)}) ORDER BY created_at, id LIMIT $2
 """
 CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
 NOW = "SELECT now()"
@@ -36,7 +36,7 @@ NOW = "SELECT now()"
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """Where an order stands: the number of its last event, and its status."""
+    """The end of an order's log: the number of its last event, and its status."""
 
     seq: int
     status: Status
@@ -44,7 +44,7 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """Where a page of the list ends: the next one goes on below it."""
+    """The last order of a page of the list: the next page continues after it."""
 
     created_at: datetime
     id: UUID
@@ -83,7 +83,7 @@ def event_from(row: asyncpg.Record) -> OrderEvent:
 
 
 class OrderReader:
-    """Questions to the book. `owner=None` asks for anybody's order: only the engine itself may."""
+    """Queries about orders. `owner=None` means every owner: for the engine itself and for operators."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -96,12 +96,12 @@ class OrderReader:
         return [event_from(row) for row in await fetch(self._pool, LOG, order_id, after)]
 
     async def logs(self, after: Mapping[UUID, int]) -> list[OrderEvent]:
-        """What each of these orders has to tell beyond the number given for it, order by order."""
+        """The events of each of these orders after the number given for it, order by order."""
         rows = await fetch(self._pool, LOGS, list(after), list(after.values()))
         return [event_from(row) for row in rows]
 
     async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
-        """Those of these orders that this owner has, with where each one stands."""
+        """Those of these orders that this owner has."""
         rows = await fetch(self._pool, OWNED, list(ids), owner)
         return {row["id"]: LogHead(row["seq"], Status(row["status"])) for row in rows}
 
@@ -115,7 +115,7 @@ class OrderReader:
         return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, most)]
 
     async def revision(self) -> str | None:
-        """Which migration the database has reached; None: it has seen none."""
+        """The migration that the database has reached; None: it was never migrated."""
         try:
             return (await fetch(self._pool, "SELECT version_num FROM alembic_version"))[0]["version_num"]  # type: ignore[no-any-return]
         except (asyncpg.UndefinedTableError, IndexError):
@@ -125,15 +125,15 @@ class OrderReader:
         rows = await fetch(self._pool, NOW)
         return rows[0]["now"]  # type: ignore[no-any-return]
 
-    async def page(self, owner: str, where: Filter, below: PageKey | None, limit: int) -> list[Order]:
-        """Newest first. One order more than `limit` would have to exist for there to be a next page."""
+    async def page(self, owner: str, filter_by: Filter, after: PageKey | None, limit: int) -> list[Order]:
+        """Newest first. To see whether there is a next page, ask for one order more."""
         conditions, values = ["owner = $1"], [owner, limit]
         for column in ("status", "token_in", "token_out", "dex"):
-            if (wanted := getattr(where, column)) is not None:
-                values.append(wanted)
+            if (value := getattr(filter_by, column)) is not None:
+                values.append(value)
                 conditions.append(f"{column} = ${len(values)}")
-        if below is not None:
-            values += [below.created_at, below.id]
+        if after is not None:
+            values += [after.created_at, after.id]
             conditions.append(f"(created_at, id) < (${len(values) - 1}, ${len(values)})")
         rows = await fetch(
             self._pool,

@@ -1,18 +1,29 @@
-"""The SQL of the book: each statement updates the row and logs the event, or does neither.
+"""The SQL that writes orders: each statement updates the row and logs the event, or does neither.
 
-Multi-row statements lock rows in the order of their keys, so that no two of them can block each other. What is asked
-of a status or an owner is put as a CASE, which no index answers: rows are found by their key, whatever the planner
-thinks of it.
+Multi-row statements lock rows in the order of their keys, so that no two of them deadlock. Conditions on status or
+owner are written as CASE, which no index can answer: the planner has to find rows by key, whatever its statistics say.
 """
 
 from app.orders.lifecycle import WORKER_LOST
 from app.orders.store.reads import ORDER_COLUMNS
 
-LOOK_AGAIN = "interval '5 seconds'"  # how long the sweeper trusts that whoever wrote a row also queued it
+# For how long the sweeper trusts that the process that wrote a row also queued it.
+SWEEP_AFTER = "interval '5 seconds'"
+
+EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
+
+
+def logged(source: str, *, details: str = "NULL::json", where: str = "true", returning: str = "") -> str:
+    """The CTE that logs the event of each row of `source`, a CTE that returns the orders it has changed."""
+    return f"""logged AS (
+    INSERT INTO order_events ({EVENT_COLUMNS})
+    SELECT id, seq, status, attempt, updated_at, {details} FROM {source} WHERE {where}
+    {returning})"""
+
 
 PLACE = f"""
-WITH asked AS (
-    SELECT * FROM json_to_recordset($1) AS a(
+WITH requested AS (
+    SELECT * FROM json_to_recordset($1) AS r(
         id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
         min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
         client_order_id text, retry_of uuid, idempotency_key text, fingerprint text, request_id text)
@@ -24,27 +35,25 @@ WITH asked AS (
            max_price_impact_bps, venues, now() + nullif(expires_in_seconds, 0) * interval '1 second',
            client_order_id, retry_of, idempotency_key, decode(fingerprint, 'hex'), request_id,
            'pending', 1, now(),
-           least(now() + {LOOK_AGAIN}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
-      FROM asked ORDER BY owner, idempotency_key, id
+           least(now() + {SWEEP_AFTER}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
+      FROM requested ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
-    RETURNING id, created_at
-), logged AS (
-    INSERT INTO order_events (order_id, seq, status, attempt, at)
-    SELECT id, 1, 'pending', 0, created_at FROM placed
-)
-SELECT id, created_at FROM placed
+    RETURNING id, seq, status, attempt, created_at, updated_at
+), {logged("placed")}
+SELECT id, status AS first_status, created_at FROM placed
 """
 
-# What ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
+# The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
 PLACED_BEFORE = """
-SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at
-  FROM json_to_recordset($1) AS a(id uuid, owner text, idempotency_key text)
-  JOIN orders o ON o.id = a.id OR (o.owner = a.owner AND o.idempotency_key = a.idempotency_key)
+SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
+       (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) AS first_status
+  FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
+  JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
 """
 
 CLAIM = f"""
 WITH free AS (
-    SELECT id FROM orders JOIN unnest($1::uuid[], $3::bool[]) AS asked(id, may_start) USING (id)
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::bool[]) AS claim(id, may_start) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
                        WHEN 'pending' THEN may_start AND ready_at <= now()
@@ -63,27 +72,24 @@ WITH free AS (
      WHERE o.id = free.id AND (o.lease_until IS NULL OR o.lease_until <= now())
        AND CASE o.status WHEN 'pending' THEN true WHEN 'submitted' THEN true END
     RETURNING o.*
-), logged AS (
-    INSERT INTO order_events (order_id, seq, status, attempt, at)
-    SELECT id, seq, status, attempt, updated_at FROM claimed WHERE status = 'routing'
-)
+), {logged("claimed", where="status = 'routing'")}
 SELECT {ORDER_COLUMNS} FROM claimed
 """
 
-# An abandoned start is the sweeper's to take back; until it has, and for clocks that round, half a second.
+# An abandoned attempt is taken back by the sweeper. Until then, and because clocks round, the answer is half a second.
 UNCLAIMED = """
 SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds
   FROM orders WHERE id = ANY($1::uuid[])
 """
 
-# An attempt that ended by itself clears the count of starts that ended with a dead worker; an order that was handed
-# back takes its own start off it, because nobody died.
+# `claims` counts starts in a row that ended with a dead worker. An attempt that ended by itself clears it; an order
+# that a worker released takes its own start off it, because no worker died.
 MOVE = f"""
 WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
         id uuid, fence int, seq int, before text, after text, ready_in float8, details json, error text, code text,
         floor_out numeric, swap json, tx_hash text, dex text, executed_price numeric, amount_out numeric)
-), mine AS (
+), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
      WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int
      ORDER BY o.id FOR UPDATE OF o
@@ -100,17 +106,14 @@ WITH step AS (
            lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
            ready_at = coalesce(now() + s.ready_in * interval '1 second', o.ready_at),
-           look_at = coalesce(now() + s.ready_in * interval '1 second' + {LOOK_AGAIN},
+           look_at = coalesce(now() + s.ready_in * interval '1 second' + {SWEEP_AFTER},
                               now() + $2 * interval '1 second'),
            updated_at = now()
-      FROM step s JOIN mine USING (id)
+      FROM step s JOIN owned USING (id)
      WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before
        AND o.seq = s.seq - (s.after <> s.before)::int
     RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before, s.details
-), logged AS (
-    INSERT INTO order_events (order_id, seq, status, attempt, at, details)
-    SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
-)
+), {logged("moved", details="details", where="status <> before")}
 SELECT id, attempt, updated_at FROM moved
 """
 
@@ -123,8 +126,8 @@ UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = no
   FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
 """
 
-# Which of these writes did happen, though no answer said so?
-LANDED = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
+# Read after a write whose answer was lost, to see whether it happened.
+CURRENT = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
 CANCEL = f"""
 WITH cancelled AS (
@@ -132,9 +135,6 @@ WITH cancelled AS (
            error = NULL, code = NULL, updated_at = now()
      WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END
     RETURNING *
-), logged AS (
-    INSERT INTO order_events (order_id, seq, status, attempt, at)
-    SELECT id, seq, status, attempt, updated_at FROM cancelled
-)
+), {logged("cancelled")}
 SELECT {ORDER_COLUMNS} FROM cancelled
 """

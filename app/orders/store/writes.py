@@ -1,10 +1,11 @@
-"""The book: every write to an order. Each is one guarded statement that updates the row and logs the event.
+"""Every write to an order. Each is one guarded statement that updates the row and logs the event.
 
-Many callers share a statement (see `batching.py`); statements lock rows in key order, so two never deadlock.
+A move says which fence, status and event number it starts from; if the row differs, nothing is written. So a write
+whose answer was lost can be repeated: it happens once. Many callers share a statement (see `batching.py`); statements
+lock rows in key order, so two never deadlock.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import asyncpg
 import orjson
 
 from app.batching import Batcher
-from app.orders.lifecycle import ALIVE, CANCELLABLE, TERMINAL, Status
+from app.orders.lifecycle import CANCELLABLE, TERMINAL, UNDER_WAY, Status
 from app.orders.model import (
     ClaimRefused,
     IllegalCancel,
@@ -30,38 +31,40 @@ from app.orders.store.reads import ORDER_COLUMNS, order_from
 from app.postgres import BAD_ROW, DatabaseUnavailable, fetch
 
 MAX_MOVES = 100  # in one statement, which compares each with each
-AT_ONCE = 2  # statements of a kind
+CONCURRENT_STATEMENTS = 2  # of a kind
 
 
 class OrderStore:
-    """Every writer of orders in this process goes through one of these."""
+    """All writers of orders in one process share one of these."""
 
     def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        # One at a time: the first to come is the first in line.
+        # One statement at a time, so that orders are queued in the order in which they arrive.
         self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
         self._claims: Batcher[tuple[UUID, bool], Order | ClaimRefused] = Batcher(
-            self._claim, at_once=AT_ONCE, key=lambda claim: claim[0]
+            self._claim, at_once=CONCURRENT_STATEMENTS, key=lambda claim: claim[0]
         )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
             self._advance,
-            most=MAX_MOVES,
-            at_once=AT_ONCE,
+            max_batch=MAX_MOVES,
+            at_once=CONCURRENT_STATEMENTS,
             key=lambda move: move.order,
             bad_row=BAD_ROW,
         )
 
     async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
-        rows = await fetch(self._pool, statements.PLACE, _json([_asked(order) for order in orders]))
-        created = {row["id"]: row["created_at"] for row in rows}
-        met: list[asyncpg.Record] = []
+        rows = await fetch(self._pool, statements.PLACE, _json([_place_row(order) for order in orders]))
+        created = {row["id"]: row for row in rows}
+        existing: list[asyncpg.Record] = []
         if missing := [order for order in orders if order.id not in created]:
-            met = await fetch(self._pool, statements.PLACED_BEFORE, _json([_asked(order) for order in missing]))
-        return [_placed(order, created, met) for order in orders]
+            existing = await fetch(
+                self._pool, statements.PLACED_BEFORE, _json([_place_row(order) for order in missing])
+            )
+        return [_placed(order, created, existing) for order in orders]
 
     async def claim(self, order_id: UUID, *, may_start: bool) -> Order | ClaimRefused:
-        """`may_start`: whether a start was granted. Without one only an order that is submitted can be had."""
+        """`may_start`: whether a start was granted. Without one only a submitted order can be claimed."""
         return await self._claims((order_id, may_start))
 
     async def _claim(self, claims: list[tuple[UUID, bool]]) -> Sequence[Order | ClaimRefused | Exception]:
@@ -70,20 +73,19 @@ class OrderStore:
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
         if missing := [order_id for order_id in ids if order_id not in claimed]:
             for row in await fetch(self._pool, statements.UNCLAIMED, missing):
-                alive = row["status"] in ALIVE
-                seconds = max(row["seconds"], 0.5) if alive else None
+                seconds = max(row["seconds"], 0.5) if row["status"] in UNDER_WAY else None
                 claimed[row["id"]] = ClaimRefused(seconds=seconds, status=Status(row["status"]))
         return [claimed.get(order_id, ClaimRefused(seconds=None)) for order_id in ids]
 
     async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
-        """A move that makes no event answers None."""
+        """The event of each move; None for a move without an event."""
         rows = await fetch(
-            self._pool, statements.MOVE, _json([_step(move) for move in moves]), self._lease, list(TERMINAL)
+            self._pool, statements.MOVE, _json([_move_row(move) for move in moves]), self._lease, list(TERMINAL)
         )
         landed = {row["id"]: row for row in rows}
         if doubtful := [move.order for move in moves if move.order not in landed]:
-            # Nothing came back for these: a repeated write that had landed before, or a lease that is gone.
-            before = {row["id"]: row for row in await fetch(self._pool, statements.LANDED, doubtful)}
+            # Nothing was written for these: a repeated write that had happened before, or a lease that is lost.
+            before = {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, doubtful)}
             landed |= {
                 move.order: before[move.order]
                 for move in moves
@@ -93,12 +95,12 @@ class OrderStore:
         return [_event(move, landed[move.order]) if move.order in landed else LeaseLost() for move in moves]
 
     async def renew(self, renewals: Sequence[Renewal]) -> None:
-        """Apart from the moves, which do not wait for it. A lease that is lost is noticed by the next move."""
+        """Independent of moves, which do not wait for it. A lost lease is noticed by the next move."""
         rows = [{"id": renewal.order, "fence": renewal.fence} for renewal in renewals]
         await fetch(self._pool, statements.RENEW, _json(rows), self._lease)
 
     async def cancel(self, order_id: UUID, owner: str) -> tuple[Order, OrderEvent | None] | None:
-        """The cancelled order, with its event if this call made it; None: no such order of this owner."""
+        """The cancelled order, with its event if this call cancelled it; None: this owner has no such order."""
         if rows := await fetch(self._pool, statements.CANCEL, order_id, owner, list(CANCELLABLE)):
             order = order_from(rows[0])
             return order, OrderEvent(
@@ -122,10 +124,10 @@ class OrderStore:
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
-    return orjson.dumps(rows, default=str).decode()  # asyncpg has a UUID class of its own
+    return orjson.dumps(rows, default=str).decode()  # for asyncpg's own UUID class
 
 
-def _asked(order: PlaceOrder) -> dict[str, Any]:
+def _place_row(order: PlaceOrder) -> dict[str, Any]:
     return {
         "id": order.id,
         "owner": order.owner,
@@ -146,26 +148,29 @@ def _asked(order: PlaceOrder) -> dict[str, Any]:
     }
 
 
-def _placed(order: PlaceOrder, created: dict[UUID, datetime], met: list[asyncpg.Record]) -> Placed | Exception:
-    if at := created.get(order.id):
-        return _new(order, at)
-    for row in met:
-        if row["id"] == order.id:  # the insert of an earlier, doubtful try
-            return _new(order, row["created_at"])
-    for row in met:
+def _placed(
+    order: PlaceOrder, created: Mapping[UUID, asyncpg.Record], existing: Sequence[asyncpg.Record]
+) -> Placed | Exception:
+    if row := created.get(order.id):
+        return _new(row)
+    for row in existing:
+        if row["id"] == order.id:  # inserted by an earlier try whose answer was lost
+            return _new(row)
+    for row in existing:
         if (row["owner"], row["idempotency_key"]) == (order.owner, order.idempotency_key):
             if row["fingerprint"] != order.fingerprint:
                 return KeyReused()
             return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
-    return DatabaseUnavailable()  # met and gone again: cannot be, but if it is, ask the client to repeat
+    return DatabaseUnavailable()  # the conflicting row is gone: should not happen; the client can safely repeat
 
 
-def _new(order: PlaceOrder, at: datetime) -> Placed:
-    pending = OrderEvent(order_id=order.id, seq=1, status=Status.PENDING, attempt=0, at=at)
-    return Placed(order.id, Status.PENDING, at, pending=pending)
+def _new(row: asyncpg.Record) -> Placed:
+    status = Status(row["first_status"])
+    event = OrderEvent(order_id=row["id"], seq=1, status=status, attempt=0, at=row["created_at"])
+    return Placed(row["id"], status, row["created_at"], event=event)
 
 
-def _step(move: Move) -> dict[str, Any]:
+def _move_row(move: Move) -> dict[str, Any]:
     return {
         "id": move.order,
         "fence": move.fence,

@@ -1,10 +1,10 @@
--- Take up to `want` due orders in one trip: first those that wait for the truth about a swap, which need no start,
--- then those in line for one, as far as the window has starts left. What is taken stays in line, but is not due again
--- before its lock has run out: nobody who takes has to look past all that run.
+-- Take up to `want` due orders in one round trip: first those that wait for a check of the chain, which need no start,
+-- then those that wait for a start, as many as the window has left. What is taken stays in the queue, but is due again
+-- only when its lock expires: no later call has to skip all that are running.
 -- KEYS: checks, starts, window, paused
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
--- Returns: ms until starts are to be had again (0: they are), ms until something is due (-1: nothing known), 1 if primed,
---          then for each: its line (1: checks, 2: starts), id, job (empty: there is none), grant (empty: no limit)
+-- Returns: ms until the limit allows another start (0: now), ms until something is due (-1: nothing is), 1 if primed,
+--          then for each: its queue (1: checks, 2: starts), id, job (empty: missing), grant (empty: no limit)
 local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
@@ -12,16 +12,16 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local primed = redis.call('ZSCORE', KEYS[2], ARGV[7]) and 1 or 0
 local out, taken = {0, -1, primed}, 0
 
-local function take(n, most, grant)
-  local line = KEYS[n]
-  local offset, count, page = 0, 0, most + 10 -- and a few whose lock is still held
-  while count < most do
-    local ids = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', offset, page)
+local function take(n, max, grant)
+  local queue = KEYS[n]
+  local offset, count, page = 0, 0, max + 10 -- and a few whose lock is still held
+  while count < max do
+    local ids = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', offset, page)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
-      if count < most and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
+      if count < max and redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', lock_ms) then
         count = count + 1
-        redis.call('ZADD', line, now + lock_ms, id)
+        redis.call('ZADD', queue, now + lock_ms, id)
         out[#out + 1] = n
         out[#out + 1] = id
         out[#out + 1] = redis.call('GET', ARGV[8] .. id) or ''
@@ -50,8 +50,7 @@ elseif taken < want then
     redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - window)
     local left = limit - redis.call('ZCARD', KEYS[3])
     if left > 0 then
-      local most = math.min(left, want - taken)
-      local started = take(2, most, grant)
+      local started = take(2, math.min(left, want - taken), grant)
       if started > 0 then redis.call('PEXPIRE', KEYS[3], window) end
       taken = taken + started
       left = left - started
@@ -62,8 +61,8 @@ elseif taken < want then
     end
   end
 end
-for _, line in ipairs({KEYS[1], KEYS[2]}) do
-  local due = redis.call('ZRANGEBYSCORE', line, '(' .. now, '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+for _, queue in ipairs({KEYS[1], KEYS[2]}) do
+  local due = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if #due > 0 then
     local ms = math.max(1, tonumber(due[2]) - now)
     if out[2] < 0 or ms < out[2] then out[2] = ms end

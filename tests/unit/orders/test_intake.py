@@ -1,0 +1,71 @@
+"""What is queued when an order is placed: orders whose status waits in the queue, and no others."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from app.batching import Batcher
+from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.intake import Intake
+from app.orders.lifecycle import QUEUED, Status
+from app.orders.model import OrderEvent, Placed, PlaceOrder, new_order_id
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
+from app.orders.store.writes import OrderStore
+from app.redis_client import CircuitBreaker, fail_fast_redis
+
+ORDER = PlaceOrder(
+    id=new_order_id(),
+    owner="me",
+    type="market",
+    token_in="SOL",
+    token_out="USDC",
+    amount_in=1,
+    slippage_bps=0,
+    fingerprint=b"",
+    request_id="request",
+)
+
+
+class FirstStatus(OrderStore):
+    """A store whose orders begin with any status."""
+
+    def __init__(self, status: Status) -> None:
+        self.status = status
+        self.place = Batcher(self.insert)
+
+    async def insert(self, orders: list[PlaceOrder]) -> list[Placed]:
+        now = datetime.now(UTC)
+        events = [OrderEvent(order_id=order.id, seq=1, status=self.status, attempt=0, at=now) for order in orders]
+        return [Placed(event.order_id, self.status, now, event=event) for event in events]
+
+
+class RecordingIntake(Intake):
+    queued: list[UUID]
+
+    async def enqueue(self, pending: object) -> list[int | None]:
+        assert isinstance(pending, list)
+        self.queued = [UUID(message.order) for message in pending]
+        return [0 for _ in pending]
+
+
+class RecordingPublisher(EventPublisher):
+    def publish(self, message: EventMessage) -> None:
+        self.published = message
+
+
+@pytest.mark.parametrize("status", list(Status))
+async def test_only_an_order_that_waits_in_the_queue_is_queued(status: Status) -> None:
+    redis = fail_fast_redis("redis://127.0.0.1:1/0")
+    publisher = RecordingPublisher(redis, keep_seconds=1)
+    intake = RecordingIntake(FirstStatus(status), redis, OrderQueue(redis, StartLimit(0)), publisher, CircuitBreaker())
+    intake.queued = []
+    accepted = await intake.place(ORDER)
+    if status in QUEUED:
+        assert intake.queued == [ORDER.id]
+        assert accepted.starts_in_ms == 0
+    else:
+        assert intake.queued == []
+        assert accepted.starts_in_ms is None
+        assert publisher.published.order == str(ORDER.id)
