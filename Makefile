@@ -2,7 +2,7 @@
 # All paths are relative: the clone may lie in a path with a space in it.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-browser test-postman screenshots chaos bench check audit migration lock .venv clean help
+.PHONY: up dev test test-browser test-postman screenshots chaos bench check coverage audit migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -40,6 +40,11 @@ check: .venv  ## Style, strict types, who may import whom, and the unit tests
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/python -m pytest tests/unit
+
+coverage: .venv  ## Coverage of app and worker in the unit and integration tests; the report goes to htmlcov
+	@.venv/bin/coverage run -m pytest tests/unit tests/integration $(args)
+	@.venv/bin/coverage html --quiet
+	@.venv/bin/coverage report
 
 audit:  ## Known weaknesses of what is locked, as pypi.org knows them (needs pipx)
 	@pipx run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
