@@ -1,1 +1,1 @@
-"""The way of the schema, revision by revision; it travels in the wheel, so any installation can migrate."""
+"""The revisions of the schema. They are part of the wheel, so every installation can migrate."""

@@ -1,4 +1,4 @@
-"""Run by alembic: connects with the very driver and address the engine uses."""
+"""Run by Alembic: connects with the driver and the address that the engine uses."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def run() -> None:
         raise SettingsError(
             "DATABASE_URL is not set; `engine migrate` also finds the database of a running `engine up`."
         )
-    # asyncpg reads the address itself: SQLAlchemy would take options such as sslmode for something else.
+    # asyncpg parses the URL: SQLAlchemy would misread options such as sslmode.
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
     )

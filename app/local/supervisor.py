@@ -101,7 +101,7 @@ class Supervisor:
 
         for server in self._servers:
             asyncio.run(servers.wait_until_ready(server))
-        upgrade(postgres, patience=3)
+        upgrade(postgres, wait_seconds=3)
         if redis == self._settings.redis_dsn:
             _check_redis(redis)
         return postgres, redis
