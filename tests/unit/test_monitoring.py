@@ -1,4 +1,4 @@
-"""Every series that an alert or the dashboard asks for exists, and every alert has its page."""
+"""Every series that an alert or the dashboard queries exists, and every alert has a section in the runbook."""
 
 import json
 import re
@@ -22,33 +22,33 @@ def series() -> set[str]:
 
 
 @pytest.mark.parametrize("file", ["alerts.yml", "grafana/dashboard.json"])
-def test_it_asks_for_series_that_exist(file: str) -> None:
-    asked = set(re.findall(r"\bengine_\w+", (MONITORING / file).read_text()))
-    assert len(asked) >= 9
-    assert asked <= series()
+def test_a_queried_series_exists(file: str) -> None:
+    queried = set(re.findall(r"\bengine_\w+", (MONITORING / file).read_text()))
+    assert len(queried) >= 9
+    assert queried <= series()
 
 
-def test_each_alert_has_its_page_and_no_page_is_left_over() -> None:
+def test_each_alert_has_a_runbook_section_and_no_section_is_left_over() -> None:
     names = re.findall(r"- alert: (\w+)", ALERTS)
-    pages = re.findall(r"^### (\w+)$", (CLONE / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
-    assert names == pages
+    sections = re.findall(r"^### (\w+)$", (CLONE / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
+    assert names == sections
     assert [f"docs/operating.md#{name.lower()}" for name in names] == re.findall(r"runbook: (\S+)", ALERTS)
 
 
-def test_the_dashboard_shows_which_server_worker_or_venue_is_in_trouble() -> None:
+def test_the_dashboard_shows_which_server_worker_or_venue_has_failed() -> None:
     panels = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["panels"]
-    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
-    for one in ("engine_server_up", "engine_workers_alive", "engine_queue_oldest_seconds", "engine_retries_total"):
-        assert one in asked
+    queries = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    for name in ("engine_server_up", "engine_workers_alive", "engine_queue_oldest_seconds", "engine_retries_total"):
+        assert name in queries
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-def test_every_expression_is_one_that_the_tests_can_judge() -> None:
-    """`tests/chaos/test_alerts.py` holds them against faults; it must not overlook one."""
-    nothing = [Scrape.of(float(at), {"engine-api": ""}) for at in range(2)]
+def test_the_tests_can_evaluate_every_expression() -> None:
+    """`tests/chaos/test_alerts.py` evaluates them during faults, and must not miss one."""
+    empty = [Scrape.of(float(at), {"engine-api": ""}) for at in range(2)]
     panels = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["panels"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
     expressions += re.findall(r"^ +expr: '(.*)'$", ALERTS, flags=re.MULTILINE)
     assert len(expressions) > ALERTS.count("- alert:") == ALERTS.count("expr:")
     for expression in expressions:
-        evaluate(expression, nothing)
+        evaluate(expression, empty)
