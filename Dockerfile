@@ -1,14 +1,14 @@
-# One image for migrate, api and worker: what `requirements.lock` names, and the package itself.
+# One image for migrate, api and worker: the packages of `requirements.lock` and the engine.
 FROM python:3.14-slim AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# What it runs; pip itself stays behind.
+# Packages at run time; without pip.
 COPY requirements.lock ./
 RUN python -m venv --without-pip /opt/engine \
     && pip --python /opt/engine/bin/python install --require-hashes -r requirements.lock
 
-# What builds it.
+# Packages for the build.
 COPY requirements-build.lock ./
 RUN pip install --require-hashes -r requirements-build.lock
 
@@ -22,7 +22,7 @@ RUN pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
 FROM python:3.14-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin engine
 COPY --from=build /opt/engine /opt/engine
-# A container is its own machine: what it publishes is decided outside.
+# Listens on every address of the container; docker decides which ports are published.
 ENV PATH=/opt/engine/bin:$PATH HOST=0.0.0.0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 EXPOSE 3000

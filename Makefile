@@ -1,8 +1,8 @@
-# Needs make, a Python of 3.11 or newer and the package index; nothing else. uv is used when it is there.
-# All paths are relative: the clone may lie in a path with a space in it.
+# Needs make, Python 3.11 or newer and the package index; nothing else. Uses uv if it is installed.
+# All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-browser test-postman screenshots chaos bench check coverage audit migration lock .venv clean help
+.PHONY: up dev test test-browser test-postman screenshots chaos bench check fmt coverage audit migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -10,55 +10,59 @@ COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 up: .venv  ## Run everything: Postgres, Redis, migrations, API and worker (Ctrl-C stops it all)
 	@.venv/bin/engine up
 
-dev: .venv  ## As `up`, restarting API and worker when a source file changes
+dev: .venv  ## Like `up`, and restart API and worker when a source file changes
 	@.venv/bin/engine up --reload
 
-# Each process of the tests starts servers of its own; a Redis that is given can only serve one.
+# Each test process starts its own servers. A configured Redis can serve one process only.
 SHARED = $(REDIS_URL)$(REDIS_HOST)
-test: .venv  ## Every test but those of the page, against real servers; args="-k word" is handed to pytest
+test: .venv  ## Run all tests except the browser tests, against real servers; args="-k word" goes to pytest
 	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 3 --dist loadfile) $(args)
 
-test-browser: .venv/browser  ## The page at / in a headless Chromium; that, nothing else here needs
+test-browser: .venv/browser  ## Run the browser tests of the page; needs Chromium
 	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)
 
-screenshots: .venv/browser  ## Take the pictures of the page in docs/images anew
+screenshots: .venv/browser  ## Take the screenshots in docs/images again; needs Chromium
 	@.venv/bin/python -m pytest tests/browser/test_screenshots.py --screenshots
 
-test-postman: .venv  ## The Postman collection against a running engine; needs node and npm, nothing else here does
+test-postman: .venv  ## Run the Postman collection against a running engine; needs node and npm
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent
 	@.venv/bin/python -m tests.postman.run
 
-chaos: .venv  ## The whole battery of faults, about 12 minutes; its table goes into docs/reliability.md
+chaos: .venv  ## Run all faults (about 12 minutes) and write the table in docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)
 
-bench: .venv  ## The engine beside a peer, measured; the tables go into docs/performance.md; needs node and npm
+bench: .venv  ## Measure the engine and a peer, and write the tables in docs/performance.md; needs node and npm
 	@npm ci --prefix tests/bench/peer --no-audit --no-fund --silent
 	@.venv/bin/python -m tests.bench --write $(args)
 
-check: .venv  ## Style, strict types, who may import whom, and the unit tests
+check: .venv  ## Check style, strict types and import rules, and run the unit tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/python -m pytest tests/unit
 
-coverage: .venv  ## Coverage of app and worker in the unit and integration tests; the report goes to htmlcov
+coverage: .venv  ## Measure the coverage of app and worker by the unit and integration tests; report in htmlcov
 	@.venv/bin/coverage run -m pytest tests/unit tests/integration $(args)
 	@.venv/bin/coverage html --quiet
 	@.venv/bin/coverage report
 
-audit:  ## Known weaknesses of what is locked, as pypi.org knows them (needs pipx)
+fmt: .venv  ## Sort the imports and format the code
+	@.venv/bin/ruff check --quiet --fix --select I .
+	@.venv/bin/ruff format --quiet .
+
+audit:  ## Look up known vulnerabilities of the locked packages at pypi.org; needs pipx
 	@pipx run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
-migration: .venv  ## Write the revision that leads to app/schema.py: make migration m="what changes"
+migration: .venv  ## Write the migration to app/schema.py: make migration m="what changes"
 	@.venv/bin/python -m app.local.draft_migration "$${m:?say what changes: make migration m=...}"
 
-lock:  ## Pin the newest allowed versions anew (needs uv)
+lock:  ## Lock the newest allowed versions; needs uv
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra local --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
 	$(COMPILE) --group browser --constraints requirements-dev.lock -o requirements-browser.lock
 
-# The environment: made anew when the lock changed, told of it when only pyproject.toml did.
+# Created again when the lock file changes. When only pyproject.toml changes, only the clone is installed again.
 .venv: .venv/made
 
 .venv/made: requirements-dev.lock pyproject.toml
@@ -69,8 +73,8 @@ lock:  ## Pin the newest allowed versions anew (needs uv)
 	@deploy/make-venv requirements-browser.lock
 	@touch .venv/browser
 
-clean:  ## Remove the environment and the caches; the data in .engine stays
+clean:  ## Remove .venv and the caches; keeps the data in .engine
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-help:  ## This list
+help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
