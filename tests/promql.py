@@ -1,6 +1,6 @@
-"""As much of Prometheus's language as the alerts and the dashboard speak, over a few scrapes.
+"""The part of PromQL that the alerts and the dashboard use, evaluated over a few scrapes.
 
-Series are found in the last scrape, ranges in all of them: a test takes one before a fault and one during it.
+An instant selector reads the last scrape, a range selector all of them. A test takes one before a fault and one during it.
 """
 
 import itertools
@@ -23,7 +23,7 @@ COMPARE = {"==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator
 
 
 def _known(of: Callable[[Sequence[float]], float]) -> Callable[[Sequence[float]], float]:
-    """NaN is the least and the greatest of all only if there is nothing else."""
+    """As in Prometheus, `min` and `max` ignore NaN unless every value is NaN."""
     return lambda values: of([value for value in values if not math.isnan(value)] or values)
 
 
@@ -37,7 +37,7 @@ REDUCE: dict[str, Callable[[Sequence[float]], float]] = {
 
 @dataclass(frozen=True)
 class Scrape:
-    """What was read at one moment of all targets; `up` says which of them answered."""
+    """The samples of all targets at one moment; `up` is 1 for each target that answered."""
 
     at: float
     found: Vector
@@ -54,10 +54,10 @@ class Scrape:
 
 
 def evaluate(expression: str, scrapes: Sequence[Scrape]) -> Vector:
-    """The series that the expression gives now."""
+    """The result of the expression at the last scrape."""
     parser = _Parser(_tokens(expression), scrapes)
     value = parser.expression(0)
-    assert parser.next() == "", f"there is more than was understood: {expression}"
+    assert parser.next() == "", f"unexpected input after the expression: {expression}"
     return value if isinstance(value, dict) else {frozenset(): value}
 
 
@@ -65,7 +65,7 @@ def _tokens(text: str) -> list[str]:
     tokens, at = [], 0
     while rest := text[at:].strip():
         match = TOKEN.match(text, at)
-        assert match, f"not understood: {rest}"
+        assert match, f"unknown token: {rest}"
         tokens.append(match[1])
         at = match.end()
     return [*tokens, ""]
@@ -91,7 +91,7 @@ class _Parser:
 
     def take(self, *wanted: str) -> str:
         token = self.next()
-        assert not wanted or token in wanted, f"{token} instead of {wanted}"
+        assert not wanted or token in wanted, f"{token} where one of {wanted} was expected"
         self._at += 1
         return token
 
@@ -151,12 +151,12 @@ class _Parser:
                 assert isinstance(buckets, dict)
                 value = _quantiles(share, buckets)
             case _:
-                raise AssertionError(f"{name} is not known here")
+                raise AssertionError(f"unknown function: {name}")
         self.take(")")
         return value
 
     def risen(self, *, per_second: bool) -> Vector:
-        """Needs two samples, as Prometheus does: a series that has just appeared has not risen."""
+        """Needs two samples, as in Prometheus: a new series has no increase."""
         wanted = self.selected(self.take())
         self.take("[")
         since = self._scrapes[-1].at - _seconds(self.take())
@@ -225,7 +225,7 @@ def _combined(sign: str, left: Value, right: Value) -> Value:
 
 
 def _quantiles(share: float, buckets: Vector) -> Vector:
-    """The upper end of the bucket it falls into: near enough here."""
+    """The upper bound of the bucket that contains the quantile; Prometheus would interpolate."""
     by_rest: dict[Labels, list[tuple[float, float]]] = {}
     for labels, count in buckets.items():
         rest = frozenset(pair for pair in labels if pair[0] != "le")

@@ -1,4 +1,4 @@
-"""What deploy/kubernetes promises: nobody is root, nothing is written, no secret is in it, and everything exists."""
+"""deploy/kubernetes: no container runs as root or writes to its disk, no secret is included, every name exists."""
 
 import re
 from pathlib import Path
@@ -35,13 +35,13 @@ def container(name: str) -> dict[str, Any]:
     return dict(only)
 
 
-def test_every_file_is_applied_but_the_secret() -> None:
-    there = {path.name for path in FOLDER.glob("*.yaml")}
-    assert there == {*LISTED, "kustomization.yaml", "secret.example.yaml"}
+def test_every_file_except_the_secret_is_applied() -> None:
+    files = {path.name for path in FOLDER.glob("*.yaml")}
+    assert files == {*LISTED, "kustomization.yaml", "secret.example.yaml"}
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_a_process_runs_a_command_of_ours_as_nobody_on_a_disk_it_cannot_write(name: str) -> None:
+def test_a_process_runs_an_engine_command_unprivileged_on_a_read_only_disk(name: str) -> None:
     engine, command = container(name)["command"]
     assert engine == "engine"
     assert command in commands()
@@ -59,20 +59,20 @@ def test_a_process_runs_a_command_of_ours_as_nobody_on_a_disk_it_cannot_write(na
 
 
 @pytest.mark.parametrize("name", [name for name in RUNNING if name != "engine-migrate"])
-def test_a_process_is_asked_at_ports_and_paths_that_exist(name: str) -> None:
+def test_a_probe_uses_a_port_and_a_path_that_exist(name: str) -> None:
     ports = {port["name"]: port["containerPort"] for port in container(name)["ports"]}
     assert ports == {"http": Settings.model_fields["port"].default} or ports == {
         "metrics": int(SETTINGS["WORKER_METRICS_PORT"])
     }
-    asked = [probe["httpGet"] for key, probe in container(name).items() if key.endswith("Probe")]
-    assert len(asked) >= 2
-    for get in asked:
+    probes = [probe["httpGet"] for key, probe in container(name).items() if key.endswith("Probe")]
+    assert len(probes) >= 2
+    for get in probes:
         assert get["port"] in ports
         assert get["path"] in ("/health/live", "/health/ready", "/metrics")
 
 
 @pytest.mark.parametrize("kind", ["PodDisruptionBudget", "Service"])
-def test_what_selects_pods_selects_those_of_one_deployment(kind: str) -> None:
+def test_a_selector_matches_the_pods_of_one_deployment(kind: str) -> None:
     labels = [RUNNING[name]["template"]["metadata"]["labels"] for name in RUNNING]
     found = [one["spec"]["selector"] for one in ALL if one["kind"] == kind]
     assert found
@@ -80,7 +80,7 @@ def test_what_selects_pods_selects_those_of_one_deployment(kind: str) -> None:
         assert labels.count(selector.get("matchLabels", selector)) == 1
 
 
-def test_the_settings_exist_and_those_to_be_changed_are_refused_until_they_are() -> None:
+def test_the_settings_exist_and_the_sample_values_are_refused() -> None:
     [secret] = documents("secret.example.yaml")
     assert {*SETTINGS, *secret["stringData"]} <= {name.upper() for name in Settings.model_fields}
     assert set(secret["stringData"].values()) == {""}

