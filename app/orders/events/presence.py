@@ -1,4 +1,4 @@
-"""Which sockets watch which order: kept in Redis for the operator, because it is true for a moment only."""
+"""Which sockets watch which order: kept in Redis, for operators. It is out of date within seconds, so it has no table."""
 
 import asyncio
 import secrets
@@ -17,7 +17,7 @@ from app.tasks import cancel_and_wait, run_forever
 WATCHERS = "engine:watchers:"  # + order id: hash of socket → since when, in which process
 PROCESS = "engine:api:"  # + process: lives as long as the process does
 PROCESS_SECONDS = 15
-MAX_WAITING = 10_000
+MAX_PENDING = 10_000  # changes not yet written; the oldest are dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,21 @@ class Watcher:
 
 
 class Presence:
-    """Written in the background and never waited for: a stream does not depend on it."""
+    """Written in the background: no stream waits for it."""
 
     def __init__(self, redis: Redis, *, keep_seconds: int) -> None:
         self._redis = redis
-        self._keep = keep_seconds
+        self._keep_seconds = keep_seconds
         self._process = secrets.token_hex(6)
         self._count = 0
-        self._changes: deque[tuple[Watcher, bool]] = deque(maxlen=MAX_WAITING)
-        self._some = asyncio.Event()
+        self._changes: deque[tuple[Watcher, bool]] = deque(maxlen=MAX_PENDING)
+        self._not_empty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._tasks = [
             run_forever("presence", self._write),
-            run_forever("presence-process", self._live),
+            run_forever("presence-process", self._renew_process),
         ]
 
     async def stop(self) -> None:
@@ -52,7 +52,7 @@ class Presence:
 
     @contextmanager
     def watching(self, order: str) -> Iterator[Watcher]:
-        """A socket watches this order for as long as the block runs."""
+        """A socket watches this order while the block runs."""
         self._count += 1
         watcher = Watcher(f"{self._process}-{self._count}", order, datetime.now(UTC))
         self._change(watcher, True)
@@ -62,28 +62,28 @@ class Presence:
             self._change(watcher, False)
 
     async def watchers(self, order: str) -> list[Watcher]:
-        """The sockets that watch an order, in processes that live."""
+        """The sockets that watch an order, in API processes that are running."""
         entries = await self._redis.hgetall(WATCHERS + order)  # type: ignore[misc]
         found = [
             Watcher(name.decode(), order, datetime.fromisoformat(value.decode())) for name, value in entries.items()
         ]
-        alive = {
+        running = {
             process: await self._redis.exists(PROCESS + process)
             for process in {watcher.id.partition("-")[0] for watcher in found}
         }
         return sorted(
-            (watcher for watcher in found if alive[watcher.id.partition("-")[0]]),
+            (watcher for watcher in found if running[watcher.id.partition("-")[0]]),
             key=lambda watcher: watcher.connected_at,
         )
 
     def _change(self, watcher: Watcher, opened: bool) -> None:
         self._changes.append((watcher, opened))
-        self._some.set()
+        self._not_empty.set()
 
     async def _write(self) -> None:
         while True:
-            await self._some.wait()
-            self._some.clear()
+            await self._not_empty.wait()
+            self._not_empty.clear()
             changes = list(self._changes)
             self._changes.clear()
             pipe = self._redis.pipeline(transaction=False)
@@ -96,11 +96,11 @@ class Presence:
         key = WATCHERS + watcher.order
         if opened:
             pipe.hset(key, watcher.id, watcher.connected_at.isoformat())
-            pipe.expire(key, self._keep)
+            pipe.expire(key, self._keep_seconds)
         else:
             pipe.hdel(key, watcher.id)
 
-    async def _live(self) -> None:
+    async def _renew_process(self) -> None:
         while True:
             with suppress(*REDIS_UNAVAILABLE):
                 await self._redis.set(PROCESS + self._process, "1", ex=PROCESS_SECONDS)
