@@ -1,8 +1,10 @@
-// The engine's HTTP API, asked from a page that it has served.
+// Client of the engine's HTTP API, on the origin that served the page.
 
-import { setByAnswer } from "./clock.js";
+import { syncClock } from "./clock.js";
 
-/** The engine said no: its problem document. */
+const MAX_TRIES = 5;
+
+/** An error response of the engine: its problem document. */
 export class Problem extends Error {
   constructor(status, document) {
     super(document.detail ?? `The engine answered ${status}.`);
@@ -13,86 +15,86 @@ export class Problem extends Error {
     this.requestId = document.requestId;
   }
 
-  /** What it says of one field of the request, in its own words. */
-  about(field) {
+  /** The engine's message about one field of the request. */
+  fieldError(field) {
     return this.errors.find(({ pointer }) => pointer.endsWith(`/${field}`))?.message;
   }
 }
 
-/** Nothing was answered at all. */
-export class Away extends Error {
+/** There was no response. */
+export class Unreachable extends Error {
   constructor() {
     super("The engine does not answer.");
-    this.code = "away";
+    this.code = "unreachable";
     this.retryable = true;
     this.errors = [];
   }
 
-  about() {}
+  fieldError() {}
 }
 
-// Amounts that travel as numbers are read from their digits, where the browser shows them.
-const digits = (name, value, context) => (name === "amount" && typeof value === "number" ? (context?.source ?? value) : value);
+// Amounts sent as JSON numbers keep all their digits, in browsers that pass the source text to the reviver.
+const keepDigits = (name, value, context) => (name === "amount" && typeof value === "number" ? (context?.source ?? value) : value);
 
 export class Api {
-  /** `door.key` is sent if there is one; `door.refused()` hears of a key that does not fit. */
-  constructor(door) {
-    this.door = door;
+  /** Sends `signIn.key` if there is one, and calls `signIn.keyRejected()` on a 401. */
+  constructor(signIn) {
+    this.signIn = signIn;
   }
 
   get(path, query = {}, options = {}) {
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null);
-    return this.#ask("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path, options);
+    const params = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+    return this.#request("GET", params.length ? `${path}?${new URLSearchParams(params)}` : path, options);
   }
 
   post(path, body, headers = {}) {
     const json = body === undefined ? {} : { body: JSON.stringify(body), type: { "content-type": "application/json" } };
-    return this.#ask("POST", path, { body: json.body, headers: { ...json.type, ...headers } });
+    return this.#request("POST", path, { body: json.body, headers: { ...json.type, ...headers } });
   }
 
   delete(path) {
-    return this.#ask("DELETE", path, {});
+    return this.#request("DELETE", path, {});
   }
 
-  /** Placing is repeated with the same key until it is answered: one key makes one order, however often it is sent. */
-  async insist(path, body, headers) {
+  /** Repeats the same request until it is answered. The idempotency key prevents a second order. */
+  async postWithRetries(path, body, headers) {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.post(path, body, headers);
       } catch (error) {
-        const unknown = error.code === "away" || error.status >= 500;
-        if (!unknown || !error.retryable || tries === 5) throw error;
-        await new Promise((wait) => setTimeout(wait, 300 * 2 ** tries));
+        const outcomeUnknown = error.code === "unreachable" || error.status >= 500;
+        if (!outcomeUnknown || !error.retryable || tries === MAX_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** tries));
       }
     }
   }
 
-  async #ask(method, path, { headers = {}, body, signal }) {
-    if (!this.door.isOpen) throw new Problem(401, { detail: "An API key is needed." });
-    const { key } = this.door;
-    const sent = key ? { ...headers, authorization: `Bearer ${key}` } : headers;
+  async #request(method, path, { headers = {}, body, signal }) {
+    if (!this.signIn.hasAccess) throw new Problem(401, { detail: "An API key is needed." });
+    const { key } = this.signIn;
+    const allHeaders = key ? { ...headers, authorization: `Bearer ${key}` } : headers;
     let response, text;
     try {
-      response = await fetch(path, { method, headers: sent, body, signal, cache: "no-store", credentials: "omit" });
+      response = await fetch(path, { method, headers: allHeaders, body, signal, cache: "no-store", credentials: "omit" });
       text = await response.text();
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new Away();
+      throw new Unreachable();
     }
-    setByAnswer(response);
-    if (response.status === 401) this.door.refused(key);
+    syncClock(response);
+    if (response.status === 401) this.signIn.keyRejected(key);
     let document = {};
     try {
-      document = JSON.parse(text, digits);
+      document = JSON.parse(text, keepDigits);
     } catch {
-      // What stands in between may answer in words of its own.
+      // A proxy in between may answer with something other than JSON.
     }
     if (!response.ok) throw new Problem(response.status, document);
     return document;
   }
 }
 
-/** A key for one order: random, also where a page is not served securely and has no randomUUID. */
-export function newKey() {
+/** A random key. crypto.randomUUID is missing on pages served over plain HTTP; getRandomValues is not. */
+export function newIdempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,16 +1,16 @@
-// Time as the engine has it, and time in words.
+// The engine's time, and times as text.
 
-let ahead = 0; // ms by which the engine's clock is ahead of this one
+let offset = 0; // ms by which the engine's clock is ahead of the browser's
 
-/** Answers say when they were given, to the second: enough to notice a clock that is wrong by minutes. */
-export function setByAnswer(response) {
-  const there = Date.parse(response.headers.get("date") ?? "");
-  if (Number.isNaN(there)) return;
-  const off = there - Date.now();
-  ahead = Math.abs(off) > 2_000 ? off : 0;
+/** The Date header has a resolution of one second: enough to notice a clock that is wrong by minutes. */
+export function syncClock(response) {
+  const engineTime = Date.parse(response.headers.get("date") ?? "");
+  if (Number.isNaN(engineTime)) return;
+  const difference = engineTime - Date.now();
+  offset = Math.abs(difference) > 2_000 ? difference : 0;
 }
 
-export const now = () => Date.now() + ahead;
+export const now = () => Date.now() + offset;
 
 export function duration(ms) {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
@@ -30,12 +30,12 @@ export function ago(ms) {
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
-/** The time of day; with the day, when that is not today. */
-export function moment(at) {
-  const then = new Date(at);
-  const time = TIME.format(then);
-  return DAY.format(then) === DAY.format(new Date(now())) ? time : `${DAY.format(then)}, ${time}`;
+/** The time of day, after the date unless that is today. */
+export function dateTime(at) {
+  const date = new Date(at);
+  const time = TIME.format(date);
+  return DAY.format(date) === DAY.format(new Date(now())) ? time : `${DAY.format(date)}, ${time}`;
 }
 
-/** To the millisecond, for a log. */
-export const exact = (at) => `${TIME.format(new Date(at))}.${String(new Date(at).getMilliseconds()).padStart(3, "0")}`;
+/** The time of day with milliseconds. */
+export const preciseTime = (at) => `${TIME.format(new Date(at))}.${String(new Date(at).getMilliseconds()).padStart(3, "0")}`;

@@ -1,32 +1,32 @@
-// The venues side by side: in the ticket as it would be now, in an order as it was decided.
+// The quotes of all venues side by side: current ones in the ticket, and those of the routing decision in an order.
 
 import { amount } from "./amount.js";
-import { least, toPercent } from "./money.js";
-import { venueName, why } from "./messages.js";
+import { minAmountOut, toPercent } from "./money.js";
+import { explainChoice, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
-/** As it would be with this slippage; or, of an order, as it was: the least was `fixed` for the winner alone. */
-export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = null, fixed = null, caption }) {
-  const lowest = (quote) => {
+/** With `slippageBps` each venue's minimum is computed; an order has one `orderMinimum`, that of the winner. */
+export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = null, orderMinimum = null, caption }) {
+  const minimum = (quote) => {
     if (!quote.amountOut || quote.error) return nothing;
-    if (slippageBps === null) return quote.won ? amount(fixed) : nothing;
-    return amount(least(quote.amountOut, slippageBps, decimals));
+    if (slippageBps === null) return quote.won ? amount(orderMinimum) : nothing;
+    return amount(minAmountOut(quote.amountOut, slippageBps, decimals));
   };
   const rows = [
-    [`${slippageBps === null ? "Offered" : "You get"}, ${tokenOut}`, (quote) => amount(quote.amountOut), "strong"],
-    [`At least, ${tokenOut}`, lowest],
+    [`${slippageBps === null ? "Offered" : "You receive"}, ${tokenOut}`, (quote) => amount(quote.amountOut), "strong"],
+    [`Minimum, ${tokenOut}`, minimum],
     [`Fee, ${tokenIn}`, (quote) => amount(quote.fee)],
     ["Network fee, SOL", (quote) => amount(quote.networkFee)],
     ["Price impact", (quote) => (quote.priceImpactBps === undefined ? nothing : html`${toPercent(quote.priceImpactBps)} %`)],
-    ["Way", (quote) => quote.route?.join(" → ") ?? nothing],
-  ].filter(([name]) => name !== "Way" || quotes.some((quote) => quote.route?.length > 2));
+    ["Route", (quote) => quote.route?.join(" → ") ?? nothing],
+  ].filter(([name]) => name !== "Route" || quotes.some((quote) => quote.route?.length > 2));
   return html`
     <table class="comparison">
-      <caption class="unseen">${caption}</caption>
+      <caption class="visually-hidden">${caption}</caption>
       <thead>
         <tr>
           <td></td>
-          ${quotes.map((quote) => html`<th scope="col" class=${standing(quote)}>${mark(quote.venue)}${venueName(quote.venue)}${quote.won ? html`<span class="best" role="img" aria-label=" (best)">✓</span>` : nothing}</th>`)}
+          ${quotes.map((quote) => html`<th scope="col" class=${quoteClass(quote)}>${venueIcon(quote.venue)}${venueName(quote.venue)}${quote.won ? html`<span class="best" role="img" aria-label=" (best)">✓</span>` : nothing}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -34,17 +34,17 @@ export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = 
           ([name, cell, kind = ""]) => html`
             <tr class=${kind}>
               <th scope="row">${name}</th>
-              ${quotes.map((quote) => html`<td class=${standing(quote)}>${cell(quote) === nothing ? html`<span class="none" aria-label="none">–</span>` : cell(quote)}</td>`)}
+              ${quotes.map((quote) => html`<td class=${quoteClass(quote)}>${cell(quote) === nothing ? html`<span class="none" aria-label="none">–</span>` : cell(quote)}</td>`)}
             </tr>`,
         )}
       </tbody>
     </table>`;
 }
 
-const standing = (quote) => (quote.won ? "won" : quote.error ? "out" : "lost");
+const quoteClass = (quote) => (quote.won ? "won" : quote.error ? "excluded" : "lost");
 
-/** The winner and the reason, as sentences. */
-export const verdict = (quotes, tokenOut, past = false) => why(quotes, tokenOut, past).map((line) => html`<p class="why">${line}</p>`);
+/** The winner and the reasons, one paragraph per sentence. */
+export const explanation = (quotes, tokenOut, past = false) => explainChoice(quotes, tokenOut, past).map((text) => html`<p class="explanation">${text}</p>`);
 
-/** A venue's sign: told apart by its shape, not by its colour alone. */
-export const mark = (venue) => html`<span class="mark mark-${venue === "raydium" || venue === "meteora" ? venue : "other"}" aria-hidden="true"></span>`;
+/** Venues differ by shape, not by colour alone. */
+export const venueIcon = (venue) => html`<span class="venue-icon venue-icon-${venue === "raydium" || venue === "meteora" ? venue : "other"}" aria-hidden="true"></span>`;

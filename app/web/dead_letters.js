@@ -1,31 +1,32 @@
-// Dead letters, for operators: what failed for good, why, and once more.
+// Dead letters, for operators: the orders that failed for good, why, and a button to retry each.
 
 import { amount } from "./amount.js";
-import { moment } from "./clock.js";
-import { advice, explain, plain, sentence } from "./messages.js";
+import { dateTime } from "./clock.js";
+import { advice, explain, readable, sentence } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
-const EVERY = 30_000; // and at once when this caller's order fails
-const SHOWN = 20;
+const POLL_MS = 30_000; // besides a read at once when one of the caller's orders fails
+const RETRY_MS = 3_000; // after an error
+const MAX_SHOWN = 20;
 
 export class DeadLetters {
-  constructor(api, book, tell, changed) {
-    Object.assign(this, { api, book, tell, changed });
-    this.allowed = false; // until the engine answers as to an operator
+  constructor(api, orderStore, announce, onChange) {
+    Object.assign(this, { api, orderStore, announce, onChange });
+    this.allowed = false; // until the engine answers: only operators may read dead letters
     this.list = [];
     this.total = 0;
-    this.byReason = {};
-    this.sure = false; // asked once more before all are acknowledged
+    this.countByReason = {};
+    this.confirming = false; // "Acknowledge all" needs a second click
     this.busy = false;
     this.problem = null;
   }
 
   async start() {
     clearTimeout(this.timer);
-    if (!document.hidden) await this.ask();
+    if (!document.hidden) await this.#read();
     if (this.stopped) return;
-    if (this.allowed || this.problem) this.timer = setTimeout(() => this.start(), this.problem ? EVERY / 10 : EVERY);
+    if (this.allowed || this.problem) this.timer = setTimeout(() => this.start(), this.problem ? RETRY_MS : POLL_MS);
   }
 
   stop() {
@@ -33,70 +34,87 @@ export class DeadLetters {
     this.stopped = true;
   }
 
-  async ask() {
+  async #read() {
     try {
-      const [page, stats] = await Promise.all([this.api.get("api/dlq/failed-orders", { limit: SHOWN }), this.api.get("api/dlq/stats")]);
-      Object.assign(this, { allowed: true, list: page.failedOrders, total: stats.totalFailed, byReason: stats.byReason, problem: null });
+      const [page, stats] = await Promise.all([this.api.get("api/dlq/failed-orders", { limit: MAX_SHOWN }), this.api.get("api/dlq/stats")]);
+      Object.assign(this, { allowed: true, list: page.failedOrders, total: stats.totalFailed, countByReason: stats.byReason, problem: null });
     } catch (error) {
       if (error.status === 403) this.allowed = false;
       else this.problem = error;
     }
-    this.changed();
+    this.onChange();
   }
 
-  async #do(work, said) {
+  async #run(request, messageFor) {
     if (this.busy) return;
     this.busy = true;
-    this.changed();
+    this.onChange();
     try {
-      const answer = await work();
-      this.tell(said(answer));
-      if (answer.orderId) await this.book.log(answer.orderId).catch(() => {});
-      await this.ask();
+      const answer = await request();
+      this.announce(messageFor(answer));
+      if (answer.orderId) await this.orderStore.loadOrder(answer.orderId).catch(() => {});
+      await this.#read();
     } catch (error) {
       this.problem = error;
-      this.tell(explain(error));
+      this.announce(explain(error));
     }
-    this.busy = this.sure = false;
-    this.changed();
+    this.busy = this.confirming = false;
+    this.onChange();
+  }
+
+  #setConfirming(confirming) {
+    this.confirming = confirming;
+    this.onChange();
+  }
+
+  #runDrill() {
+    this.#run(() => this.api.post("test/dlq"), () => "An order that fails was placed. It is tried three times.");
+  }
+
+  #acknowledgeAll() {
+    this.#run(() => this.api.delete("api/dlq/clear"), (answer) => `${answer.clearedCount} acknowledged.`);
+  }
+
+  #retry(id) {
+    this.#run(() => this.api.post(`api/dlq/${id}/retry`), () => "The order is retried as a new order.");
   }
 
   view() {
     if (!this.allowed) return nothing;
-    const reasons = Object.entries(this.byReason).sort(([, a], [, b]) => b - a);
+    const reasons = Object.entries(this.countByReason).sort(([, a], [, b]) => b - a);
     return html`
-      <section class="card letters" aria-labelledby="letters-title">
-        <header class="head">
-          <h2 id="letters-title">Dead letters <span class="count">${this.total || nothing}</span></h2>
+      <section class="card dead-letters" aria-labelledby="dead-letters-title">
+        <header class="card-header">
+          <h2 id="dead-letters-title">Dead letters <span class="count">${this.total || nothing}</span></h2>
           <span class="actions">
-            <button class="plain" type="button" aria-disabled=${this.busy} title="It goes to a venue that is always down" @click=${() => this.#do(() => this.api.post("test/dlq"), () => "An order that fails is placed. It is tried three times.")}>Rehearse a failure</button>
+            <button class="link-button" type="button" aria-disabled=${this.busy} title="Places an order on a venue that is always down" @click=${() => this.#runDrill()}>Run a failure drill</button>
             ${this.total
-              ? this.sure
-                ? html`<button class="danger" type="button" aria-disabled=${this.busy} @click=${() => this.#do(() => this.api.delete("api/dlq/clear"), (answer) => `${answer.clearedCount} acknowledged.`)}>Acknowledge all ${this.total}</button>
-                    <button class="plain" type="button" @click=${() => { this.sure = false; this.changed(); }}>No</button>`
-                : html`<button class="plain" type="button" aria-disabled=${this.busy} @click=${() => { this.sure = true; this.changed(); }}>Acknowledge all …</button>`
+              ? this.confirming
+                ? html`<button class="danger" type="button" aria-disabled=${this.busy} @click=${() => this.#acknowledgeAll()}>Acknowledge all ${this.total}</button>
+                    <button class="link-button" type="button" @click=${() => this.#setConfirming(false)}>Keep them</button>`
+                : html`<button class="link-button" type="button" aria-disabled=${this.busy} @click=${() => this.#setConfirming(true)}>Acknowledge all …</button>`
               : nothing}
           </span>
         </header>
-        ${this.problem ? html`<p class="trouble" role="alert">${explain(this.problem)}</p>` : nothing}
-        ${this.sure ? html`<p class="quiet">They leave this list. Nothing is deleted: each order and its log can still be read.</p>` : nothing}
+        ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
+        ${this.confirming ? html`<p class="info-box">Acknowledged orders leave this list. Nothing is deleted: each order and its log stay available.</p>` : nothing}
         ${this.list.length
-          ? html`<p class="reasons">${reasons.map(([reason, count]) => html`<span class="chip">${plain(reason)} <b>${count}</b></span>`)}</p>
-              <ol class="rows">${repeat(this.list, (letter) => letter.id, (letter) => this.#letter(letter))}</ol>
+          ? html`<p class="reasons">${reasons.map(([reason, count]) => html`<span class="chip">${readable(reason)} <b>${count}</b></span>`)}</p>
+              <ol class="rows">${repeat(this.list, (letter) => letter.id, (letter) => this.#row(letter))}</ol>
               ${this.total > this.list.length ? html`<p class="hint">The latest ${this.list.length} of ${this.total}.</p>` : nothing}`
-          : html`<p class="nothing">No order has failed that nobody has looked at.</p>`}
+          : html`<p class="placeholder">No failed orders to acknowledge</p>`}
       </section>`;
   }
 
-  #letter(letter) {
-    const { tokenIn, tokenOut, amount: given } = letter.originalOrder;
+  #row(letter) {
+    const { tokenIn, tokenOut, amount: amountIn } = letter.originalOrder;
     return html`
-      <li class="letter" data-order=${letter.id}>
-        <span class="swap">${amount(given, tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenOut}</span></span>
-        <span class="reason"><b class="status failed">${plain(letter.failureReason)}</b> after ${letter.attemptsMade} ${letter.attemptsMade === 1 ? "try" : "tries"}, ${moment(letter.failedAt)}, ${letter.owner}
+      <li class="dead-letter" data-order=${letter.id}>
+        <span class="swap">${amount(amountIn, tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenOut}</span></span>
+        <span class="reason"><b class="status failed">${readable(letter.failureReason)}</b> after ${letter.attemptsMade} ${letter.attemptsMade === 1 ? "attempt" : "attempts"}, ${dateTime(letter.failedAt)}, ${letter.owner}
           <span class="hint">${sentence(letter.lastError ?? "")} ${advice(letter.failureReason)}</span></span>
-        <button class="secondary" type="button" aria-disabled=${this.busy} aria-label="Retry the order of ${given} ${tokenIn}"
-          @click=${() => this.#do(() => this.api.post(`api/dlq/${letter.id}/retry`), () => "It is tried again, as a new order.")}>Retry</button>
+        <button class="secondary" type="button" aria-disabled=${this.busy} aria-label="Retry the order of ${amountIn} ${tokenIn}"
+          @click=${() => this.#retry(letter.id)}>Retry</button>
       </li>`;
   }
 }

@@ -1,8 +1,8 @@
-// The page: its parts, wired together, and drawn anew whenever one of them has changed.
+// Creates the sections of the page, connects them, and renders the page when one of them changes.
 
 import { Api } from "./api.js";
 import { OrderStore } from "./order_store.js";
-import { moment } from "./clock.js";
+import { dateTime } from "./clock.js";
 import { SignIn } from "./sign_in.js";
 import { QueueStatus } from "./queue.js";
 import { DeadLetters } from "./dead_letters.js";
@@ -12,94 +12,95 @@ import { Stream } from "./stream.js";
 import { Ticket } from "./ticket.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
-const TICK = 250; // ages and countdowns
+const TICK_MS = 250; // for ages and countdowns
+const RETRY_MS = 2_000;
 
-let drawing = false;
-function changed() {
-  if (drawing) return;
-  drawing = true;
-  // A hidden page draws nothing; it is drawn when it is looked at again.
+let renderScheduled = false;
+function scheduleRender() {
+  if (renderScheduled) return;
+  renderScheduled = true;
+  // Browsers call this only while the page is visible: a hidden page renders nothing.
   requestAnimationFrame(() => {
-    drawing = false;
-    draw();
+    renderScheduled = false;
+    renderPage();
   });
 }
 
-/** Said aloud by screen readers. */
-function tell(sentence) {
-  document.getElementById("told").textContent = sentence;
+/** Screen readers read this text aloud. */
+function announce(text) {
+  document.getElementById("live-region").textContent = text;
 }
 
-const door = new SignIn(enter, leave, changed);
-const api = new Api(door);
-let book, stream, quotes, ticket, letters, engine, orders;
+const signIn = new SignIn(start, stop, scheduleRender);
+const api = new Api(signIn);
+let orderStore, stream, quotes, ticket, deadLetters, queueStatus, orders;
 
-function enter() {
-  book = new OrderStore(api, changed);
-  stream = new Stream(api, book, changed);
-  quotes ??= new Quotes(api, changed);
-  ticket = new Ticket(api, quotes, book, tell, changed);
-  letters = new DeadLetters(api, book, tell, changed);
-  book.failed = () => letters.allowed && letters.start();
-  engine = new QueueStatus(api, letters, tell, changed);
-  orders = new Orders(api, book, ticket, engine, tell, changed);
-  engine.start();
-  letters.start();
+function start() {
+  orderStore = new OrderStore(api, scheduleRender);
+  stream = new Stream(api, orderStore, scheduleRender);
+  quotes ??= new Quotes(api, scheduleRender);
+  ticket = new Ticket(api, quotes, orderStore, announce, scheduleRender);
+  deadLetters = new DeadLetters(api, orderStore, announce, scheduleRender);
+  orderStore.onFailed = () => deadLetters.allowed && deadLetters.start();
+  queueStatus = new QueueStatus(api, deadLetters, announce, scheduleRender);
+  orders = new Orders(api, orderStore, ticket, queueStatus, announce, scheduleRender);
+  queueStatus.start();
+  deadLetters.start();
   stream.start();
-  start();
+  loadOnce();
 }
 
-/** What is read once: tried again until it is there. */
-async function start() {
-  const mine = ticket;
+/** Reads the tokens and the list, and retries until it succeeds or the caller has signed out. */
+async function loadOnce() {
+  const session = ticket;
   try {
-    await Promise.all([ticket.open(), book.list()]);
-    const named = /^#([0-9a-f-]{36})$/.exec(location.hash);
-    if (named) book.show(named[1]);
+    await Promise.all([ticket.loadTokens(), orderStore.loadList()]);
+    const orderInUrl = /^#([0-9a-f-]{36})$/.exec(location.hash);
+    if (orderInUrl) orderStore.open(orderInUrl[1]);
   } catch (error) {
-    if (error.status === 401 || mine !== ticket) return;
-    book.problem = error.code === "away" ? null : error;
-    setTimeout(() => mine === ticket && door.isOpen && start(), 2_000);
+    if (error.status === 401 || session !== ticket) return;
+    orderStore.problem = error.code === "unreachable" ? null : error;
+    setTimeout(() => session === ticket && signIn.hasAccess && loadOnce(), RETRY_MS);
   }
-  changed();
+  scheduleRender();
 }
 
-function leave() {
-  for (const part of [stream, engine, letters]) part.stop();
-  quotes.ask(null);
+function stop() {
+  for (const section of [stream, queueStatus, deadLetters]) section.stop();
+  quotes.request(null);
 }
 
 function connection() {
-  const { state, retryAt, reason, since } = stream;
-  if (state === "following") return { kind: "live", word: "Live", text: null };
-  if (state === "connecting" && !stream.failures) return { kind: "", word: "Connecting", text: null };
-  if (state === "refused") return { kind: "off", word: "Not live", text: reason };
+  const { state, retryAt, reason, lastReceivedAt } = stream;
+  if (state === "live") return { kind: "live", label: "Live", text: null };
+  if (state === "connecting" && !stream.failures) return { kind: "", label: "Connecting", text: null };
+  if (state === "refused") return { kind: "offline", label: "Not live", text: reason };
   const seconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1_000));
-  const when = state === "waiting" && seconds ? `Trying again in ${seconds} s.` : "Trying again …";
-  const as = since ? ` What you see is from ${moment(since)}.` : "";
-  return { kind: "off", word: "Offline", text: `The engine cannot be reached.${as} Orders it has accepted go on without this page. ${when}` };
+  const retry = state === "waiting" && seconds ? `Reconnecting in ${seconds} s.` : "Reconnecting …";
+  const age = lastReceivedAt ? ` This page was last updated at ${dateTime(lastReceivedAt)}.` : "";
+  return { kind: "offline", label: "Offline", text: `The engine cannot be reached.${age} Accepted orders continue without this page. ${retry}` };
 }
 
-function draw() {
-  const { kind, word, text } = door.isOpen ? connection() : { kind: "", word: "", text: null };
+function renderPage() {
+  const { kind, label, text } = signIn.hasAccess ? connection() : { kind: "", label: "", text: null };
   render(
     html`
-      <header class="top">
+      <header class="page-header">
         <h1>Order Execution Engine</h1>
-        ${word ? html`<span class="connection ${kind}" role="status"><span class="dot" aria-hidden="true"></span>${word}</span>` : nothing}
+        ${label ? html`<span class="connection ${kind}" role="status"><span class="dot" aria-hidden="true"></span>${label}</span>` : nothing}
         <nav aria-label="More">
           <a href="docs">API documentation</a>
-          ${door.isOpen && door.key ? html`<button class="plain" type="button" @click=${() => door.leave()}>Forget my key</button>` : nothing}
+          ${signIn.hasAccess && signIn.key ? html`<button class="link-button" type="button" @click=${() => signIn.signOut()}>Sign out</button>` : nothing}
         </nav>
-        <p class="lead">Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step. Venues and chain are simulated: no money moves.</p>
+        <p class="intro">Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step. Venues and chain are simulated: no money moves.</p>
       </header>
-      ${text ? html`<p class="banner off">${text}</p>` : nothing}
-      ${door.isOpen
-        ? html`${engine.warning()}<div class="desk">${ticket.view()}${engine.view()}<div class="stack">${orders.view()}${letters.view()}</div></div>`
-        : door.view()}`,
+      ${text ? html`<p class="banner offline">${text}</p>` : nothing}
+      ${signIn.hasAccess
+        ? html`${queueStatus.warning()}<div class="layout">${ticket.view()}${queueStatus.view()}<div class="stack">${orders.view()}${deadLetters.view()}</div></div>`
+        : signIn.view()}`,
     document.getElementById("page"),
   );
 }
 
-enter();
-setInterval(changed, TICK);
+start();
+setInterval(scheduleRender, TICK_MS);

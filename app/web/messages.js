@@ -1,64 +1,65 @@
-// What the engine says in codes, said in words: what happened, and what to do.
+// The engine's codes and reasons as sentences: what happened, and what to do.
 
-import { minus, parts, toUnits } from "./money.js";
+import { groupDigits, subtract, toUnits } from "./money.js";
 
 const NAMES = { raydium: "Raydium", meteora: "Meteora" };
 
 export const venueName = (venue) => NAMES[venue] ?? venue;
 
-/** Why the winner wins, or won: one sentence about each venue that loses. */
-export function why(quotes, tokenOut, past) {
+/** Why the winner was chosen: one sentence per other venue. */
+export function explainChoice(quotes, tokenOut, past) {
   const winner = quotes.find((quote) => quote.won);
   if (!winner) return quotes.map((quote) => `${venueName(quote.venue)}: ${sentence(quote.reason)}`);
-  const [wins, offers, is] = past ? ["won", "offered", "was"] : ["wins", "offers", "is"];
+  const [has, offers, is] = past ? ["had", "offered", "was"] : ["has", "offers", "is"];
   const name = venueName(winner.venue);
   const others = quotes.filter((quote) => !quote.won);
-  if (!others.length) return [`${name} ${wins}: it ${is} the only venue that was asked.`];
+  if (!others.length) return [`${name} ${is} the only venue that was asked.`];
   return others.map((quote) => {
     const other = venueName(quote.venue);
-    if (quote.error) return `${name} ${wins}: ${other} ${is} out of the running. ${sentence(quote.reason)}`;
-    const less = minus(winner.amountOut, quote.amountOut);
-    const gap = toUnits(less, 18) > 0n ? `${other} ${offers} ${parts(less).join("")} ${tokenOut} less` : `${other} ${offers} less after network fees`;
-    return `${name} ${wins} with the ${winner.reason}: ${gap} (${quote.reason}).`;
+    if (quote.error) return `${name} ${has} the best price. ${other} ${is} excluded: ${sentence(quote.reason)}`;
+    const less = subtract(winner.amountOut, quote.amountOut);
+    const gap = toUnits(less, 18) > 0n ? `${other} ${offers} ${groupDigits(less).join("")} ${tokenOut} less` : `${other} ${offers} less after network fees`;
+    return `${name} ${has} the best price after network fees: ${gap} (${quote.reason}).`;
   });
 }
 
-export function sentence(said) {
-  return said === "" || said.endsWith(".") ? said : `${said}.`;
+/** The text with a full stop. */
+export function sentence(text) {
+  return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
 const ADVICE = {
-  slippage_exceeded: "The price moved against it by more than the slippage it allows. Allow more, or try again when the market is calmer.",
-  blockhash_expired: "The chain was too slow to take it. Nothing was swapped; place it again.",
-  tx_dropped: "The chain never took the swap, and no longer can. Nothing was swapped; place it again.",
-  tx_failed: "The chain refused the swap. Nothing was swapped; place it again.",
-  rpc_timeout: "A venue took too long to answer. Place it again in a moment.",
-  venue_unavailable: "No venue could be reached. Place it again when one is back.",
+  slippage_exceeded: "The price got worse by more than the slippage limit. Allow more slippage, or try again in a calmer market.",
+  blockhash_expired: "The chain did not include the swap in time. Nothing was swapped. Place the order again.",
+  tx_dropped: "The chain never included the swap, and no longer can. Nothing was swapped. Place the order again.",
+  tx_failed: "The chain rejected the swap. Nothing was swapped. Place the order again.",
+  rpc_timeout: "A venue took too long to answer. Place the order again in a moment.",
+  venue_unavailable: "No venue could be reached. Place the order again when a venue is available.",
   insufficient_liquidity: "The pools do not hold enough for this amount. Swap less.",
-  price_impact_too_high: "So large a swap would move the price too far. Swap less, or in several parts.",
-  insufficient_funds: "There is not enough of the token to give. Swap less.",
-  unsupported_pair: "No venue has a way from the one token to the other. Choose another pair.",
-  zero_output: "So little goes in that nothing would come out. Swap more.",
-  expired: "It was not started in time. Place it again.",
-  internal_error: "The engine made a mistake. Its log has the details; place the order again.",
-  worker_lost: "The worker that had it stopped. Another one takes over.",
+  price_impact_too_high: "A swap of this size would move the price too far. Swap less, or split it into several orders.",
+  insufficient_funds: "The wallet does not hold enough of the token to pay. Swap less.",
+  unsupported_pair: "No venue has a route for this pair. Choose another pair.",
+  zero_output: "The amount is too small to receive anything. Swap more.",
+  expired: "The order was not started in time. Place it again.",
+  internal_error: "The engine failed unexpectedly. Its log has the details. Place the order again.",
+  worker_lost: "The worker that ran the order stopped. Another worker takes over.",
 };
 
 export const advice = (code) => ADVICE[code] ?? "";
 
-/** "venue_unavailable" for the eye. */
-export const plain = (code) => code.replaceAll("_", " ");
+/** "venue_unavailable" becomes "venue unavailable". */
+export const readable = (code) => code.replaceAll("_", " ");
 
-const DO = {
-  away: "Your order may still have been taken: look at the list once the engine is back.",
+const NEXT_STEP = {
+  unreachable: "The order may have been accepted: check the list when the engine is back.",
   too_many_orders: "Wait a few seconds, then send it again.",
-  queue_share_full: "Wait until some of yours are done, then send it again.",
-  queue_full: "Wait a little, then send it again.",
-  database_unavailable: "Your order may have been taken: look at the list in a moment before you send another.",
+  queue_share_full: "Wait until some of your orders are done, then send it again.",
+  queue_full: "Wait a moment, then send it again.",
+  database_unavailable: "The order may have been accepted: check the list in a moment before you send another.",
 };
 
-/** An error of a request: the engine's own sentence, each field's, and what to do. */
+/** A failed request in words: the engine's message, or its message about each field, and what to do next. */
 export function explain(problem) {
   const fields = problem.errors.map(({ message }) => sentence(message[0].toUpperCase() + message.slice(1)));
-  return [...(fields.length ? fields : [problem.message]), DO[problem.code] ?? ""].filter(Boolean).join(" ");
+  return [...(fields.length ? fields : [problem.message]), NEXT_STEP[problem.code] ?? ""].filter(Boolean).join(" ");
 }

@@ -1,10 +1,10 @@
-// Exact decimals, as the API writes them: text and whole numbers, never a float.
+// Exact decimals, as the API writes them: strings and BigInt, never floats.
 
-const PLAIN = /^\d{1,20}(\.\d{1,18})?$/;
+const DECIMAL = /^\d{1,20}(\.\d{1,18})?$/;
 
-/** "1.5" with 9 decimals is 1500000000n; null for what is no plain decimal. */
+/** "1.5" with 9 decimals is 1500000000n; null for text that is not a plain decimal. */
 export function toUnits(text, decimals) {
-  if (!PLAIN.test(text)) return null;
+  if (!DECIMAL.test(text)) return null;
   const [whole, fraction = ""] = text.split(".");
   if (fraction.length > decimals) return null;
   return BigInt(whole + fraction.padEnd(decimals, "0"));
@@ -18,29 +18,29 @@ export function toDecimal(units, decimals) {
   return (units < 0n ? "-" : "") + whole + (fraction && `.${fraction}`);
 }
 
-/** `a − b`, whatever number of places each has. */
-export function minus(a, b) {
-  const places = Math.max(...[a, b].map((text) => (text.split(".")[1] ?? "").length));
-  return toDecimal(toUnits(a, places) - toUnits(b, places), places);
+/** `a − b`, with any number of decimals in each. */
+export function subtract(a, b) {
+  const decimals = Math.max(...[a, b].map((text) => (text.split(".")[1] ?? "").length));
+  return toDecimal(toUnits(a, decimals) - toUnits(b, decimals), decimals);
 }
 
-/** What a slippage of so many basis points guarantees: rounded down, as the engine does. */
-export function least(amount, bps, decimals) {
+/** The amount that a slippage limit guarantees: rounded down, as the engine does. */
+export function minAmountOut(amount, slippageBps, decimals) {
   const units = toUnits(amount, decimals);
-  return units === null ? null : toDecimal((units * BigInt(10_000 - bps)) / 10_000n, decimals);
+  return units === null ? null : toDecimal((units * BigInt(10_000 - slippageBps)) / 10_000n, decimals);
 }
 
-/** "0.5" per cent is 50 basis points; null for what is no such share. */
+/** "0.5" percent is 50 basis points; null for text that is not a percentage up to 100. */
 export function toBps(percent) {
   const units = /^\d{1,3}(\.\d{1,2})?$/.test(percent) ? Number(toUnits(percent, 2)) : null;
   return units === null || units > 10_000 ? null : units;
 }
 
-/** 50 basis points are "0.5" per cent. */
+/** 50 basis points are "0.5" percent. */
 export const toPercent = (bps) => toDecimal(BigInt(bps), 2);
 
-/** For the eye: the whole part in groups of three, and what follows the point. */
-export function parts(text) {
+/** The whole part in groups of three digits, and the fraction with its point. */
+export function groupDigits(text) {
   const [whole, fraction] = text.split(".");
   return [whole.replace(/\B(?=(\d{3})+$)/g, ","), fraction === undefined ? "" : `.${fraction}`];
 }

@@ -1,213 +1,213 @@
-// The orders this page knows. The socket tells what happens; what it could not tell is read.
+// The orders that this page knows. Events come from the socket; everything before the first event is read from the API.
 
-import { blank, hear, heardUpTo, isAlive, isWhole, read, standing, statusOf } from "./order_log.js";
+import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
 
-const PAGE = 15;
-const MOST_PER_PAGE = 200;
-const MOST_PAGES = 20; // read at once, to catch up
-const MOST_KEPT = 2_000;
-const KEPT = 400;
-const LOOK_BACK = 5_000; // ms: orders are told of in the order of their commits, which is not quite that of their making
+const PAGE_SIZE = 15;
+const MAX_PAGE_SIZE = 200;
+const MAX_CATCH_UP_PAGES = 20;
+const MAX_ORDERS = 2_000; // more are pruned
+const KEPT_ORDERS = 400; // by pruning, besides unfinished ones
+const PRUNE_INTERVAL_MS = 60_000;
+const CATCH_UP_OVERLAP_MS = 5_000; // events arrive in commit order, which can differ from the order of creation
+const MAX_SINGLE_READS = 20;
 
-/** Where an order stands in the list: newest first, as the engine sorts. */
-const place = ({ createdAt, orderId }) => `${createdAt.replace("Z", "")} ${orderId}`;
+/** Sorts as the engine does: by creation, then by id. */
+const sortKey = ({ createdAt, orderId }) => `${createdAt.replace("Z", "")} ${orderId}`;
+const newestFirst = (a, b) => (sortKey(a.snapshot) < sortKey(b.snapshot) ? 1 : -1);
 
 export class OrderStore {
-  constructor(api, changed) {
+  constructor(api, onChange) {
     this.api = api;
-    this.changed = changed;
-    this.failed = () => {}; // told of each order that fails
-    this.stories = new Map();
+    this.onChange = onChange;
+    this.onFailed = () => {}; // called for each order that fails
+    this.logs = new Map();
     this.filter = {};
-    this.open = null;
+    this.openId = null;
     this.problem = null;
-    this.reading = false;
-    this.#top();
-    this.newest = null; // when the newest order was made that is surely known, as the socket was lost
-    this.whole = false; // whether nothing is missing between the newest and the bottom
-    this.tidied = 0;
-    this.logs = new Set(); // ids whose log is being read
-    this.strangers = new Set(); // ids heard of and not read yet
+    this.loading = false;
+    this.#resetPaging();
+    this.caughtUp = false; // nothing is missing between the newest order and the last page loaded
+    this.catchUpFrom = null; // creation time of the newest known order, when the connection was lost
+    this.prunedAt = 0;
+    this.loadingIds = new Set(); // orders being read with their log
+    this.unreadIds = new Set(); // orders known from an event only
   }
 
-  // What the socket says.
+  // Called by the stream.
 
-  hear(event) {
-    const before = this.stories.get(event.orderId) ?? blank(event.orderId);
-    const after = hear(before, event);
+  applyEvent(event) {
+    const before = this.logs.get(event.orderId) ?? emptyLog(event.orderId);
+    const after = applyEvent(before, event);
     if (after === before) return;
-    this.stories.set(event.orderId, after);
-    if (event.status === "failed") this.failed();
-    if (!after.facts) this.#meet(event.orderId);
-    if (this.stories.size > MOST_KEPT && Date.now() > this.tidied + 60_000) this.#tidy();
-    this.changed();
+    this.logs.set(event.orderId, after);
+    if (event.status === "failed") this.onFailed();
+    if (!after.snapshot) this.#readLater(event.orderId);
+    if (this.logs.size > MAX_ORDERS && Date.now() > this.prunedAt + PRUNE_INTERVAL_MS) this.#prune();
+    this.onChange();
   }
 
-  /** From now on nothing is missed. What happened before is read. */
-  follows() {
-    this.following = true;
-    this.#settle((this.newest === null ? this.list() : this.#catchUp()).then(() => (this.whole = this.following)));
+  /** Every event arrives from now on. Earlier changes are read from the API. */
+  connected() {
+    this.isConnected = true;
+    this.#reportFailure((this.catchUpFrom === null ? this.loadList() : this.#catchUp()).then(() => (this.caughtUp = this.isConnected)));
   }
 
-  lost() {
-    this.following = false;
-    if (!this.whole) return; // it was still catching up: there is still the same to catch up with
-    this.whole = false;
-    this.newest = Math.max(0, ...[...this.stories.values()].map(({ facts }) => Date.parse(facts?.createdAt ?? 0)));
+  disconnected() {
+    this.isConnected = false;
+    if (!this.caughtUp) return; // the connection was lost while catching up: start from the same point again
+    this.caughtUp = false;
+    this.catchUpFrom = Math.max(0, ...[...this.logs.values()].map(({ snapshot }) => Date.parse(snapshot?.createdAt ?? 0)));
   }
 
-  underWay() {
-    return [...this.stories.values()].filter(isAlive).map((story) => [story.id, heardUpTo(story)]);
+  unfinished() {
+    return [...this.logs.values()].filter(isUnfinished).map((log) => [log.id, lastSeqWithoutGap(log)]);
   }
 
-  forget(id) {
-    this.stories.delete(id);
-    this.changed();
+  remove(id) {
+    this.logs.delete(id);
+    this.onChange();
   }
 
-  // What the person at the page wants to see.
+  // Called by the views.
 
-  /** The list begins anew, with this filter. */
-  async list(filter = this.filter) {
+  /** Starts the list again from the top, with this filter. */
+  async loadList(filter = this.filter) {
     this.filter = filter;
-    this.#top();
-    await this.#down(null);
+    this.#resetPaging();
+    await this.#loadPage(null);
   }
 
-  async older() {
-    this.limit += PAGE;
-    if (this.#matching().length < this.limit && this.bottom !== null) await this.#down(this.bottom ?? null);
-    this.changed();
+  async loadOlder() {
+    this.limit += PAGE_SIZE;
+    if (this.#matching().length < this.limit && this.nextCursor !== null) await this.#loadPage(this.nextCursor ?? null);
+    this.onChange();
   }
 
-  /** Those to be shown, newest first. */
-  shown() {
+  /** The orders to show, newest first. */
+  visible() {
     const rows = this.#matching().slice(0, this.limit);
-    const open = this.stories.get(this.open);
-    if (open?.facts && !rows.includes(open)) rows.push(open);
+    const open = this.logs.get(this.openId);
+    if (open?.snapshot && !rows.includes(open)) rows.push(open);
     return rows;
   }
 
   get hasOlder() {
-    return this.bottom !== null || this.#matching().length > this.limit;
+    return this.nextCursor !== null || this.#matching().length > this.limit;
   }
 
-  get aliveCount() {
-    return [...this.stories.values()].filter((story) => story.facts && isAlive(story)).length;
+  get underWayCount() {
+    return [...this.logs.values()].filter((log) => log.snapshot && isUnfinished(log)).length;
   }
 
-  show(id) {
-    this.open = id;
-    const story = this.stories.get(id);
-    if (id && (!story?.facts || !isWhole(story))) this.#settle(this.log(id));
-    this.changed();
+  open(id) {
+    this.openId = id;
+    const log = this.logs.get(id);
+    if (id && (!log?.snapshot || !isComplete(log))) this.#reportFailure(this.loadOrder(id));
+    this.onChange();
   }
 
-  /** One order with its whole log. */
-  async log(id) {
-    if (this.logs.has(id)) return;
-    this.logs.add(id);
+  /** Reads one order with its whole log. */
+  async loadOrder(id) {
+    if (this.loadingIds.has(id)) return;
+    this.loadingIds.add(id);
     try {
-      this.#learn(await this.api.get(`api/orders/${id}`));
+      this.#apply(await this.api.get(`api/orders/${id}`));
     } catch (error) {
       if (error.status !== 404) throw error;
-      this.forget(id);
-      if (this.open === id) this.open = null;
+      this.remove(id);
+      if (this.openId === id) this.openId = null;
     } finally {
-      this.logs.delete(id);
-      this.changed();
+      this.loadingIds.delete(id);
+      this.onChange();
     }
   }
 
-  #top() {
-    this.limit = PAGE;
-    this.bottom = undefined; // the cursor below what was read; null: there is nothing below
-    this.edge = "";
+  #resetPaging() {
+    this.limit = PAGE_SIZE;
+    this.nextCursor = undefined; // undefined: no page was read; null: the last page was read
+    this.oldestKey = "";
   }
 
+  /** Orders below the last page are left out: between them, others may not have been read. */
   #matching() {
     const wanted = Object.entries(this.filter).filter(([, value]) => value);
-    return [...this.stories.values()]
-      .filter((story) => story.facts && place(story.facts) >= this.edge && fits(story, wanted))
-      .sort((a, b) => (place(a.facts) < place(b.facts) ? 1 : -1));
+    return [...this.logs.values()].filter((log) => log.snapshot && sortKey(log.snapshot) >= this.oldestKey && matches(log, wanted)).sort(newestFirst);
   }
 
-  #learn(order) {
-    this.stories.set(order.orderId, read(this.stories.get(order.orderId) ?? blank(order.orderId), order));
-    this.strangers.delete(order.orderId);
-    this.changed();
+  #apply(order) {
+    this.logs.set(order.orderId, applyResponse(this.logs.get(order.orderId) ?? emptyLog(order.orderId), order));
+    this.unreadIds.delete(order.orderId);
+    this.onChange();
   }
 
-  /** The next page of the list. */
-  async #down(cursor) {
+  async #loadPage(cursor) {
     const filter = this.filter;
-    this.reading = true;
-    this.changed();
+    this.loading = true;
+    this.onChange();
     try {
-      const page = await this.api.get("api/orders", { ...filter, limit: PAGE * 2, cursor });
-      page.orders.forEach((order) => this.#learn(order));
+      const page = await this.api.get("api/orders", { ...filter, limit: PAGE_SIZE * 2, cursor });
+      page.orders.forEach((order) => this.#apply(order));
       if (filter !== this.filter) return;
-      this.bottom = page.nextCursor;
-      this.edge = page.nextCursor === null ? "" : place(page.orders.at(-1));
+      this.nextCursor = page.nextCursor;
+      this.oldestKey = page.nextCursor === null ? "" : sortKey(page.orders.at(-1));
       this.problem = null;
     } finally {
-      this.reading = false;
-      this.changed();
+      this.loading = false;
+      this.onChange();
     }
   }
 
-  /** Everything that was made while nobody listened; orders that were under way then, the socket goes on with. */
+  /** Reads the orders placed while the page was offline. The socket continues those that it already knew. */
   async #catchUp() {
-    const until = this.newest - LOOK_BACK;
+    const until = this.catchUpFrom - CATCH_UP_OVERLAP_MS;
     let cursor = null;
-    for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-      const page = await this.api.get("api/orders", { limit: MOST_PER_PAGE, cursor });
-      page.orders.forEach((order) => this.#learn(order));
+    for (let pages = 0; pages < MAX_CATCH_UP_PAGES; pages += 1) {
+      const page = await this.api.get("api/orders", { limit: MAX_PAGE_SIZE, cursor });
+      page.orders.forEach((order) => this.#apply(order));
       cursor = page.nextCursor;
       if (cursor === null || Date.parse(page.orders.at(-1).createdAt) < until) {
-        if (this.open) this.show(this.open);
+        if (this.openId) this.open(this.openId);
         return;
       }
     }
-    await this.list(); // too much to catch up with: begin at the top
+    await this.loadList(); // too many: start from the top
   }
 
-  /** An order that was placed elsewhere: what it is about has to be read. Many at once are read as a list. */
-  #meet(id) {
-    this.strangers.add(id);
-    this.meeting ??= setTimeout(async () => {
-      this.meeting = null;
-      const few = [...this.strangers];
-      if (few.length > 3) {
-        const page = await this.api.get("api/orders", { limit: MOST_PER_PAGE }).catch(() => ({ orders: [] }));
-        page.orders.forEach((order) => this.strangers.has(order.orderId) && this.#learn(order));
+  /** An order placed elsewhere: its event has no amounts, so it is read. More than three are first read as a list. */
+  #readLater(id) {
+    this.unreadIds.add(id);
+    this.readTimer ??= setTimeout(async () => {
+      this.readTimer = null;
+      if (this.unreadIds.size > 3) {
+        const page = await this.api.get("api/orders", { limit: MAX_PAGE_SIZE }).catch(() => ({ orders: [] }));
+        page.orders.forEach((order) => this.unreadIds.has(order.orderId) && this.#apply(order));
       }
-      for (const one of [...this.strangers].slice(0, 20)) await this.log(one).catch(() => {});
-      const left = [...this.strangers].find((one) => this.stories.has(one));
-      if (left && this.following) this.#meet(left);
+      for (const unread of [...this.unreadIds].slice(0, MAX_SINGLE_READS)) await this.loadOrder(unread).catch(() => {});
+      const left = [...this.unreadIds].find((unread) => this.logs.has(unread));
+      if (left && this.isConnected) this.#readLater(left);
     }, 30);
   }
 
-  /** A page that stays open all day keeps what is alive and what is new; the rest can be read again. */
-  #tidy() {
-    this.tidied = Date.now();
-    const kept = [...this.stories.values()].filter((story) => story.facts).sort((a, b) => (place(a.facts) < place(b.facts) ? 1 : -1));
-    for (const story of kept.slice(KEPT)) {
-      if (!isAlive(story) && story.id !== this.open) this.stories.delete(story.id);
+  /** Bounds the memory of a page that stays open all day. Pruned orders can be read again. */
+  #prune() {
+    this.prunedAt = Date.now();
+    const sorted = [...this.logs.values()].filter((log) => log.snapshot).sort(newestFirst);
+    for (const log of sorted.slice(KEPT_ORDERS)) {
+      if (!isUnfinished(log) && log.id !== this.openId) this.logs.delete(log.id);
     }
-    this.list().catch(() => {});
+    this.loadList().catch(() => {});
   }
 
-  #settle(work) {
+  #reportFailure(work) {
     work.catch((error) => {
       this.problem = error;
-      this.changed();
+      this.onChange();
     });
   }
 }
 
-function fits(story, wanted) {
+function matches(log, wanted) {
   if (!wanted.length) return true;
-  const order = { ...standing(story), venue: standing(story).dex, status: statusOf(story) };
+  const order = { ...currentState(log), venue: currentState(log).dex, status: statusOf(log) };
   return wanted.every(([name, value]) => order[name] === value);
 }

@@ -1,59 +1,61 @@
-// The list of orders: each a row that moves as its order does, and opens to tell all of it.
+// The list of orders: one row each, updated live, with details below the row that is open.
 
 import { amount } from "./amount.js";
-import { moment } from "./clock.js";
-import { mark } from "./comparison.js";
-import { parts } from "./money.js";
-import { remember, remembered } from "./storage.js";
-import { details, inShort } from "./order_details.js";
-import { decision, isAlive, isCancellable, standing, STATUSES, statusOf } from "./order_log.js";
-import { track } from "./progress.js";
+import { dateTime } from "./clock.js";
+import { venueIcon } from "./comparison.js";
+import { groupDigits } from "./money.js";
+import { load, save } from "./storage.js";
+import { details, summary } from "./order_details.js";
+import { currentState, isCancellable, isUnfinished, routingDecision, STATUSES, statusOf } from "./order_log.js";
+import { progressBar } from "./progress.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 
+const NO_FILTER = { status: "", tokenIn: "", tokenOut: "", venue: "" };
+
 export class Orders {
-  constructor(api, book, ticket, engine, tell, changed) {
-    Object.assign(this, { api, book, ticket, engine, tell, changed });
-    this.book.filter = remembered("filter", { status: "", tokenIn: "", tokenOut: "", venue: "" });
+  constructor(api, orderStore, ticket, queueStatus, announce, onChange) {
+    Object.assign(this, { api, orderStore, ticket, queueStatus, announce, onChange });
+    this.orderStore.filter = load("filter", NO_FILTER);
     this.cancelling = new Set();
-    this.notes = new Map(); // what a cancel that came too late was answered
+    this.cancelErrors = new Map(); // order id: why it could not be cancelled
     this.problem = null;
   }
 
-  get #filtered() {
-    return Object.values(this.book.filter).some(Boolean);
+  get #isFiltered() {
+    return Object.values(this.orderStore.filter).some(Boolean);
   }
 
-  #filter(change) {
-    const filter = { ...this.book.filter, ...change };
-    remember("filter", filter);
-    this.#try(this.book.list(filter));
+  #setFilter(change) {
+    const filter = { ...this.orderStore.filter, ...change };
+    save("filter", filter);
+    this.#try(this.orderStore.loadList(filter));
   }
 
-  #open(id) {
-    this.book.show(this.book.open === id ? null : id);
-    history.replaceState(null, "", this.book.open ? `#${id}` : location.pathname + location.search);
+  #toggle(id) {
+    this.orderStore.open(this.orderStore.openId === id ? null : id);
+    history.replaceState(null, "", this.orderStore.openId ? `#${id}` : location.pathname + location.search);
   }
 
   async #cancel(id, button) {
     if (this.cancelling.has(id)) return;
     this.cancelling.add(id);
-    this.changed();
+    this.onChange();
     try {
       await this.api.post(`api/orders/${id}/cancel`);
-      this.notes.delete(id);
-      this.tell("The order is cancelled. Nothing was swapped.");
-      // The button goes; who stands on it is put on the order's row.
+      this.cancelErrors.delete(id);
+      this.announce("The order is cancelled. Nothing was swapped.");
+      // The button is about to be removed: its focus moves to the order's row.
       if (document.activeElement === button) button.previousElementSibling.focus();
-      await this.book.log(id);
+      await this.orderStore.loadOrder(id);
     } catch (error) {
-      this.notes.set(id, error.code === "not_cancellable" ? error.message : explain(error));
-      this.tell(this.notes.get(id));
+      this.cancelErrors.set(id, error.code === "not_cancellable" ? error.message : explain(error));
+      this.announce(this.cancelErrors.get(id));
     }
     this.cancelling.delete(id);
-    this.changed();
+    this.onChange();
   }
 
   async #try(work) {
@@ -63,67 +65,68 @@ export class Orders {
     } catch (error) {
       this.problem = error;
     }
-    this.changed();
+    this.onChange();
   }
 
   view() {
-    const shown = this.book.shown();
-    const problem = this.problem ?? this.book.problem;
+    const { orderStore } = this;
+    const logs = orderStore.visible();
+    const problem = this.problem ?? orderStore.problem;
     return html`
-      <section class="card orders" aria-labelledby="orders-title" aria-busy=${this.book.reading}>
-        <header class="head">
-          <h2 id="orders-title">Orders <span class="count">${this.book.aliveCount ? `${this.book.aliveCount} under way` : nothing}</span></h2>
+      <section class="card orders" aria-labelledby="orders-title" aria-busy=${orderStore.loading}>
+        <header class="card-header">
+          <h2 id="orders-title">Orders <span class="count">${orderStore.underWayCount ? `${orderStore.underWayCount} under way` : nothing}</span></h2>
           ${this.#filters()}
         </header>
-        ${problem ? html`<p class="trouble" role="alert">${explain(problem)}</p>` : nothing}
-        ${shown.length
-          ? html`<ol class="rows">${repeat(shown, (story) => story.id, (story) => this.#row(story))}</ol>`
-          : html`<p class="nothing">${this.book.reading ? "Reading …" : this.#filtered ? "No order is like that." : "No orders yet. Send one with the ticket, and watch it go through its five steps: pending, routing, building, submitted, confirmed."}</p>`}
-        ${this.book.hasOlder && shown.length ? html`<button class="secondary older" type="button" ?disabled=${this.book.reading} @click=${() => this.#try(this.book.older())}>Show older orders</button>` : nothing}
+        ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
+        ${logs.length
+          ? html`<ol class="rows">${repeat(logs, (log) => log.id, (log) => this.#row(log))}</ol>`
+          : html`<p class="placeholder">${orderStore.loading ? "Loading …" : this.#isFiltered ? "No matching orders" : "No orders yet. Place one to watch its five steps: pending, routing, building, submitted, confirmed."}</p>`}
+        ${orderStore.hasOlder && logs.length ? html`<button class="secondary load-more" type="button" ?disabled=${orderStore.loading} @click=${() => this.#try(orderStore.loadOlder())}>Show older orders</button>` : nothing}
       </section>`;
   }
 
   #filters() {
-    const { filter } = this.book;
+    const { filter } = this.orderStore;
     const symbols = this.ticket.tokens.map(({ symbol }) => [symbol, symbol]);
     const select = (name, label, all, options) => html`
-      <select aria-label=${label} class=${filter[name] ? "set" : ""} @change=${(event) => this.#filter({ [name]: event.target.value })}>
+      <select aria-label=${label} class=${filter[name] ? "active" : ""} @change=${(event) => this.#setFilter({ [name]: event.target.value })}>
         ${[["", all], ...options].map(([value, text]) => html`<option value=${value} .selected=${live(value === (filter[name] ?? ""))}>${text}</option>`)}
       </select>`;
     return html`
-      <div class="filters" role="group" aria-label="Show only">
+      <div class="filters" role="group" aria-label="Filter orders">
         ${select("status", "Status", "any status", STATUSES.map((status) => [status, status]))}
-        ${select("tokenIn", "Token given", "any in", symbols)}
-        ${select("tokenOut", "Token got", "any out", symbols)}
+        ${select("tokenIn", "Token paid", "any in", symbols)}
+        ${select("tokenOut", "Token received", "any out", symbols)}
         ${select("venue", "Venue", "any venue", ["raydium", "meteora"].map((venue) => [venue, venueName(venue)]))}
-        ${this.#filtered ? html`<button class="plain" type="button" @click=${() => this.#filter({ status: "", tokenIn: "", tokenOut: "", venue: "" })}>Clear</button>` : nothing}
+        ${this.#isFiltered ? html`<button class="link-button" type="button" @click=${() => this.#setFilter(NO_FILTER)}>Clear</button>` : nothing}
       </div>`;
   }
 
-  #row(story) {
-    const order = standing(story);
-    const status = statusOf(story);
-    const open = this.book.open === story.id;
-    const routed = isAlive(story) && status !== "pending" && decision(story);
-    const got =
+  #row(log) {
+    const order = currentState(log);
+    const status = statusOf(log);
+    const open = this.orderStore.openId === log.id;
+    const decision = isUnfinished(log) && status !== "pending" && routingDecision(log);
+    const received =
       status === "confirmed" ? amount(order.amountOut, order.tokenOut)
-      : routed ? html`<span class="token amount">≈ ${parts(routed.amountOut).join("")} ${order.tokenOut}</span>`
+      : decision ? html`<span class="token amount">≈ ${groupDigits(decision.amountOut).join("")} ${order.tokenOut}</span>`
       : html`<span class="token">${order.tokenOut}</span>`;
     return html`
-      <li class="order ${status} ${open ? "open" : ""}" data-order=${story.id} data-status=${status}>
+      <li class="order ${status} ${open ? "open" : ""}" data-order=${log.id} data-status=${status}>
         <div class="row">
-          <button class="opener" type="button" aria-expanded=${open} @click=${() => this.#open(story.id)}>
-            <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> ${got}</span>
-            ${track(story)}
-            <span class="state"><b class="status ${status}">${status}</b> <span class="short">${order.dex ? mark(order.dex) : nothing}${inShort(story, this.engine)}</span></span>
-            <time datetime=${order.createdAt}>${moment(order.createdAt)}</time>
+          <button class="toggle" type="button" aria-expanded=${open} @click=${() => this.#toggle(log.id)}>
+            <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> ${received}</span>
+            ${progressBar(log)}
+            <span class="state"><b class="status ${status}">${status}</b> <span class="summary">${order.dex ? venueIcon(order.dex) : nothing}${summary(log, this.queueStatus)}</span></span>
+            <time datetime=${order.createdAt}>${dateTime(order.createdAt)}</time>
           </button>
-          ${isCancellable(story)
-            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(story.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${(event) => this.#cancel(story.id, event.currentTarget)}>Cancel</button>`
+          ${isCancellable(log)
+            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(log.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${(event) => this.#cancel(log.id, event.currentTarget)}>Cancel</button>`
             : nothing}
         </div>
-        ${this.notes.has(story.id) ? html`<p class="note">${this.notes.get(story.id)}</p>` : nothing}
-        ${open ? html`<div class="details">${details(story, this.ticket.decimals(order.tokenOut))}</div>` : nothing}
+        ${this.cancelErrors.has(log.id) ? html`<p class="note">${this.cancelErrors.get(log.id)}</p>` : nothing}
+        ${open ? html`<div class="details">${details(log, this.ticket.decimals(order.tokenOut))}</div>` : nothing}
       </li>`;
   }
 }

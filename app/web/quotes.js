@@ -1,58 +1,58 @@
-// What the venues would give now, asked as one types. An answer that comes after a newer question is dropped.
+// Current quotes of all venues, requested while the user types. A newer request cancels the one before it.
 
-const TYPING = 180; // ms without a key
-const EVERY = 5_000; // asked again, while somebody uses the page
-const IDLE = 90_000;
+const DEBOUNCE_MS = 180;
+const REFRESH_MS = 5_000; // only while the page is in use
+const IDLE_MS = 90_000;
 
 export class Quotes {
-  constructor(api, changed) {
+  constructor(api, onChange) {
     this.api = api;
-    this.changed = changed;
-    this.asked = null; // {tokenIn, tokenOut, amount}
-    this.answer = null; // and what was answered to it, or the problem
+    this.onChange = onChange;
+    this.swap = null; // {tokenIn, tokenOut, amount}
+    this.answer = null; // the quotes for it
     this.problem = null;
-    this.at = 0;
+    this.answeredAt = 0;
     this.pending = false;
-    this.used = Date.now();
-    for (const sign of ["pointerdown", "keydown", "pointermove"]) addEventListener(sign, () => (this.used = Date.now()), { passive: true });
-    setInterval(() => this.#again(), 1_000);
+    this.lastActivity = Date.now();
+    for (const type of ["pointerdown", "keydown", "pointermove"]) addEventListener(type, () => (this.lastActivity = Date.now()), { passive: true });
+    setInterval(() => this.#refresh(), 1_000);
   }
 
-  /** Null: there is nothing to ask yet. */
-  ask(swap) {
+  /** Null: there is nothing to quote. */
+  request(swap) {
     clearTimeout(this.timer);
     this.running?.abort();
-    if (swap?.tokenIn !== this.asked?.tokenIn || swap?.tokenOut !== this.asked?.tokenOut || !swap) this.answer = null;
+    if (swap?.tokenIn !== this.swap?.tokenIn || swap?.tokenOut !== this.swap?.tokenOut || !swap) this.answer = null;
     this.problem = null;
-    this.asked = swap;
+    this.swap = swap;
     this.pending = swap !== null;
-    if (swap) this.timer = setTimeout(() => this.#fetch(), TYPING);
-    this.changed();
+    if (swap) this.timer = setTimeout(() => this.#fetch(), DEBOUNCE_MS);
+    this.onChange();
   }
 
   get age() {
-    return Date.now() - this.at;
+    return Date.now() - this.answeredAt;
   }
 
   async #fetch() {
     const running = new AbortController();
     this.running = running;
-    const swap = this.asked;
+    const swap = this.swap;
     try {
       const answer = await this.api.get("api/quotes", swap, { signal: running.signal });
       if (running.signal.aborted) return;
-      [this.answer, this.problem, this.at] = [{ ...answer, ...swap }, null, Date.now()];
+      [this.answer, this.problem, this.answeredAt] = [{ ...answer, ...swap }, null, Date.now()];
     } catch (error) {
       if (running.signal.aborted) return;
-      [this.answer, this.problem, this.at] = [error.code === "away" ? this.answer : null, error, Date.now()];
+      [this.answer, this.problem, this.answeredAt] = [error.code === "unreachable" ? this.answer : null, error, Date.now()];
     }
     this.pending = false;
-    this.changed();
+    this.onChange();
   }
 
-  #again() {
-    const hidden = document.hidden || Date.now() - this.used > IDLE;
-    if (!this.asked || this.pending || hidden || this.age < EVERY) return;
+  #refresh() {
+    const unused = document.hidden || Date.now() - this.lastActivity > IDLE_MS;
+    if (!this.swap || this.pending || unused || this.age < REFRESH_MS) return;
     if (this.problem && !this.problem.retryable) return;
     this.pending = true;
     this.#fetch();

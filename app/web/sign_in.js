@@ -1,66 +1,66 @@
-// In production mode the engine asks who is there. The key stays in this tab, and goes when it is closed.
+// In production mode the engine wants an API key. It stays in this tab and is deleted when the tab is closed.
 
-import { remember, remembered } from "./storage.js";
+import { load, save } from "./storage.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 export class SignIn {
-  constructor(opened, closed, changed) {
-    Object.assign(this, { opened, closed, changed });
-    this.key = remembered("key", { key: "" }).key;
-    this.isOpen = true; // until somebody says otherwise: on one's own machine there is no lock
+  constructor(onSignIn, onSignOut, onChange) {
+    Object.assign(this, { onSignIn, onSignOut, onChange });
+    this.key = load("key", { key: "" }).key;
+    this.hasAccess = true; // until the first 401: in local mode the engine needs no key
     this.problem = "";
   }
 
-  /** The engine did not take this key (or wants one). An answer to a key given up since says nothing. */
-  refused(key) {
-    if (key !== this.key || !this.isOpen) return;
-    this.problem = key ? "This key is wrong, or was revoked." : "";
-    this.#keep("");
-    this.isOpen = false;
-    this.closed();
-    this.changed();
+  /** The engine answered 401 to this key, or to no key. A late answer to an earlier key is ignored. */
+  keyRejected(key) {
+    if (key !== this.key || !this.hasAccess) return;
+    this.#end(key ? "This key is wrong, or was revoked." : "");
   }
 
-  leave() {
-    this.problem = "";
-    this.#keep("");
-    this.isOpen = false;
-    this.closed();
-    this.changed();
+  signOut() {
+    this.#end("");
   }
 
-  #keep(key) {
+  #end(problem) {
+    this.problem = problem;
+    this.#store("");
+    this.hasAccess = false;
+    this.onSignOut();
+    this.onChange();
+  }
+
+  #store(key) {
     this.key = key;
-    remember("key", { key });
+    save("key", { key });
   }
 
-  #enter(form) {
+  #submit(form) {
     const key = new FormData(form).get("key").trim();
     form.reset();
     if (!/^[\x21-\x7e]+$/.test(key)) {
-      this.problem = "That is no key: a key has letters and digits, and no spaces.";
-      return this.changed();
+      this.problem = "This is not an API key: a key has letters and digits, and no spaces.";
+      return this.onChange();
     }
-    this.#keep(key);
-    this.isOpen = true;
+    this.#store(key);
+    this.hasAccess = true;
     this.problem = "";
-    this.opened();
-    this.changed();
+    this.onSignIn();
+    this.onChange();
   }
 
   view() {
     return html`
-      <section class="card door" aria-labelledby="door-title">
-        <h2 id="door-title">Your API key</h2>
-        <p>This engine trades only for callers it knows. The key stays in this tab and is forgotten when you close it.</p>
-        <form autocomplete="off" @submit=${(event) => { event.preventDefault(); this.#enter(event.target); }}>
-          <label for="key">Key</label>
+      <section class="card sign-in" aria-labelledby="sign-in-title">
+        <h2 id="sign-in-title">Sign in</h2>
+        <p>This engine needs an API key. The key stays in this tab and is deleted when you close it.</p>
+        <form autocomplete="off" @submit=${(event) => { event.preventDefault(); this.#submit(event.target); }}>
+          <label for="key">API key</label>
           <input id="key" name="key" type="password" autocomplete="off" spellcheck="false" required
             aria-invalid=${Boolean(this.problem)} aria-describedby="key-error">
-          <p class="wrong" id="key-error" role="alert">${this.problem || nothing}</p>
-          <button class="primary">Open</button>
+          <p class="field-error" id="key-error" role="alert">${this.problem || nothing}</p>
+          <button class="primary">Sign in</button>
         </form>
-        <p class="hint">You have none? Whoever runs this engine makes one: <code>engine keys create --owner NAME</code></p>
+        <p class="hint">No key? The operator of this engine creates one: <code>engine keys create --owner NAME</code></p>
       </section>`;
   }
 }

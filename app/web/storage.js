@@ -1,17 +1,17 @@
-// What a tab remembers over a reload; another tab, or this one closed, knows nothing of it.
+// Values that survive a reload of this tab. Other tabs do not see them, and closing the tab deletes them.
 
-export function remembered(name, otherwise) {
+export function load(name, defaults) {
   try {
-    return { ...otherwise, ...JSON.parse(sessionStorage.getItem(name)) };
+    return { ...defaults, ...JSON.parse(sessionStorage.getItem(name)) };
   } catch {
-    return otherwise;
+    return defaults;
   }
 }
 
-export function remember(name, value) {
+export function save(name, value) {
   try {
     sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // A browser that keeps nothing: the page works, and begins anew each time.
+    // Storage is disabled or full: the page works, and starts with defaults after a reload.
   }
 }

@@ -1,27 +1,28 @@
-// All orders of this caller on one socket. It comes back by itself, and goes on where it was.
+// One WebSocket with the events of all orders of this caller. It reconnects, and continues after the last event received.
 
-const PER_FRAME = 40; // orders named in one frame: it stays below 4 KiB
-const MOST_NAMED = 960;
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 10_000;
-const NOT_ALLOWED = 4401;
+const ORDERS_PER_FRAME = 40; // keeps a frame below 4 KiB
+const MAX_ORDERS = 960;
+const MIN_RETRY_MS = 500;
+const MAX_RETRY_MS = 10_000;
+const CLOSE_NOT_ALLOWED = 4401;
 
 export class Stream {
   /**
-   * `known()` gives the orders under way, each with the last event heard of it. Told are `event`, `follows` (from now on
-   * nothing is missed), `lost` (no longer), `unknown` (an order that the engine does not have) and `changed`.
+   * `orderStore.unfinished()` gives the orders to continue, each with its last event received. The stream calls
+   * `applyEvent`, `connected` (every event arrives from now on), `disconnected` and `remove` (the engine does not have
+   * that order).
    */
-  constructor(api, book, changed) {
+  constructor(api, orderStore, onChange) {
     this.api = api;
-    this.book = book;
-    this.changed = changed;
-    this.state = "connecting"; // or following, waiting, refused
-    this.since = null; // when it was last heard
+    this.orderStore = orderStore;
+    this.onChange = onChange;
+    this.state = "connecting"; // or live, waiting, refused
+    this.lastReceivedAt = null;
     this.retryAt = null;
     this.reason = "";
     this.failures = 0;
-    addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#reconnectNow());
   }
 
   start() {
@@ -37,78 +38,78 @@ export class Stream {
 
   async #connect() {
     clearTimeout(this.timer);
-    this.#become("connecting");
+    this.#setState("connecting");
     try {
-      const address = new URL("api/stream", document.baseURI);
-      address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-      if (this.api.door.key) {
-        address.searchParams.set("ticket", (await this.api.post("api/tickets", { scope: "stream" })).ticket);
+      const url = new URL("api/stream", document.baseURI);
+      url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+      if (this.api.signIn.key) {
+        url.searchParams.set("ticket", (await this.api.post("api/tickets", { scope: "stream" })).ticket);
       }
       if (this.stopped) return;
-      const socket = new WebSocket(address);
+      const socket = new WebSocket(url);
       this.socket = socket;
-      socket.onopen = () => frames(this.book.underWay()).forEach((frame) => socket.send(JSON.stringify(frame)));
-      socket.onmessage = ({ data }) => this.#told(JSON.parse(data));
-      socket.onclose = (closed) => this.socket === socket && this.#closed(closed);
+      socket.onopen = () => subscribeFrames(this.orderStore.unfinished()).forEach((frame) => socket.send(JSON.stringify(frame)));
+      socket.onmessage = ({ data }) => this.#onFrame(JSON.parse(data));
+      socket.onclose = (event) => this.socket === socket && this.#onClose(event);
     } catch (error) {
-      if (error.status !== 401) this.#later(error.message);
+      if (error.status !== 401) this.#reconnectLater(error.message);
     }
   }
 
-  #told(frame) {
-    this.since = Date.now();
+  #onFrame(frame) {
+    this.lastReceivedAt = Date.now();
     if (frame.type === "event") {
       const { type, ...event } = frame;
-      this.book.hear(event);
+      this.orderStore.applyEvent(event);
     } else if (frame.type === "subscribed" && frame.orders === "all") {
       this.failures = 0;
-      this.#become("following");
-      this.book.follows();
+      this.#setState("live");
+      this.orderStore.connected();
     } else if (frame.code === "unknown_order") {
-      this.book.forget(frame.orderId);
+      this.orderStore.remove(frame.orderId);
     } else if (frame.type === "error") {
       this.reason = frame.detail;
       this.socket.close();
     }
   }
 
-  #closed({ code, reason }) {
+  #onClose({ code, reason }) {
     if (this.stopped) return;
-    if (this.state === "following") this.book.lost();
-    if (code === NOT_ALLOWED && reason.includes("origin")) {
-      this.reason = `The engine opens no sockets for pages from ${location.origin}: its operator can add that to ALLOWED_ORIGINS.`;
-      this.#become("refused");
+    if (this.state === "live") this.orderStore.disconnected();
+    if (code === CLOSE_NOT_ALLOWED && reason.includes("origin")) {
+      this.reason = `The engine refuses live updates for pages from ${location.origin}. Its operator can add this origin to ALLOWED_ORIGINS.`;
+      this.#setState("refused");
       return;
     }
-    this.#later(reason || this.reason);
+    this.#reconnectLater(reason || this.reason);
   }
 
-  #later(reason) {
-    const wait = Math.min(FIRST_WAIT * 2 ** this.failures, LONGEST_WAIT) * (0.8 + 0.4 * Math.random());
+  #reconnectLater(reason) {
+    const wait = Math.min(MIN_RETRY_MS * 2 ** this.failures, MAX_RETRY_MS) * (0.8 + 0.4 * Math.random());
     this.failures += 1;
     this.reason = reason;
     this.retryAt = Date.now() + wait;
     this.timer = setTimeout(() => this.#connect(), wait);
-    this.#become("waiting");
+    this.#setState("waiting");
   }
 
-  #hurry() {
+  #reconnectNow() {
     if (this.state === "waiting" && !this.stopped) this.#connect();
   }
 
-  #become(state) {
+  #setState(state) {
     this.state = state;
-    this.changed();
+    this.onChange();
   }
 }
 
-/** What a fresh socket is asked: to go on with each order under way, and then to tell of all others. */
-export function frames(underWay) {
-  const asked = [];
-  const named = [...underWay].slice(0, MOST_NAMED);
-  for (let first = 0; first < named.length; first += PER_FRAME) {
-    const some = named.slice(first, first + PER_FRAME);
-    asked.push({ op: "subscribe", orders: some.map(([id]) => id), after: Object.fromEntries(some) });
+/** The frames that a new socket sends: continue each unfinished order, then subscribe to all others. */
+export function subscribeFrames(unfinished) {
+  const frames = [];
+  const orders = [...unfinished].slice(0, MAX_ORDERS);
+  for (let first = 0; first < orders.length; first += ORDERS_PER_FRAME) {
+    const some = orders.slice(first, first + ORDERS_PER_FRAME);
+    frames.push({ op: "subscribe", orders: some.map(([id]) => id), after: Object.fromEntries(some) });
   }
-  return [...asked, { op: "subscribe", orders: "all" }];
+  return [...frames, { op: "subscribe", orders: "all" }];
 }

@@ -1,4 +1,4 @@
-"""The API as a process of its own, to be killed and started again at the same address."""
+"""The API in its own process: tests kill it and start it again at the same address."""
 
 import contextlib
 import signal
@@ -16,7 +16,7 @@ class ApiProcess:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._environment = environment(home, DATABASE_URL=postgres_dsn, REDIS_URL=redis_dsn, PORT=str(port))
-        self._guard = Watchdog()  # a killed test run leaves no API behind
+        self._watchdog = Watchdog()  # stops the API if the test run is killed
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -28,17 +28,17 @@ class ApiProcess:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._guard.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
+        self._watchdog.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
         eventually(self._answers)
 
     def kill(self) -> None:
         assert self._process
         self._process.kill()
         self._process.wait()
-        self._guard.forget(self._process)
+        self._watchdog.forget(self._process)
 
     def close(self) -> None:
-        self._guard.end()
+        self._watchdog.end()
         if self._process:
             self._process.wait()
 

@@ -1,4 +1,4 @@
-"""The browser of these tests: the machine's own Chromium, headless, that talks to nobody but the engine."""
+"""Starts the installed Chromium, headless and without its own network traffic."""
 
 import os
 import shutil
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ON_A_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MAC_APPLICATION = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 MISSING = "These tests need Chromium: apt-get install chromium, or CHROMIUM=/path/to/a/chromium or Chrome."
-QUIET = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,16 +23,16 @@ QUIET = (
 
 
 def executable() -> str | None:
-    if given := os.environ.get("CHROMIUM"):
-        return shutil.which(given)
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return found or (str(ON_A_MAC) if ON_A_MAC.exists() else None)
+    if configured := os.environ.get("CHROMIUM"):
+        return shutil.which(configured)
+    found = next(filter(None, map(shutil.which, EXECUTABLES)), None)
+    return found or (str(MAC_APPLICATION) if MAC_APPLICATION.exists() else None)
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable(), args=list(QUIET))
+        browser = await playwright.chromium.launch(executable_path=executable(), args=list(ARGUMENTS))
         try:
             yield browser
         finally:

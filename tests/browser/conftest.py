@@ -1,4 +1,4 @@
-"""A real engine with a real worker, and somebody at its page in a real Chromium."""
+"""A real engine with a real worker, and its page in a real Chromium."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,21 +10,21 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium, executable
-from tests.browser.desk import Desk, sit_down
+from tests.browser.trading_page import TradingPage, new_trading_page
 from tests.engine import Engine, running_engine
 
 HERE = Path(__file__).parent
 
-# Long enough to be seen, short enough to be waited for.
+# Long enough to see each step, short enough not to slow the tests down.
 DELAYS: dict[str, Any] = {"mock_quote_ms": 30, "mock_execution_ms_min": 150, "mock_execution_ms_max": 250}
 
-SitDown = Callable[..., AbstractAsyncContextManager[Desk]]
+OpenPage = Callable[..., AbstractAsyncContextManager[TradingPage]]
 
 expect.set_options(timeout=10_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", action="store_true", help="write docs/images anew")
+    parser.addoption("--screenshots", action="store_true", help="take the screenshots in docs/images again")
 
 
 def pytest_configure() -> None:
@@ -34,7 +34,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("screenshots"):
-        items[:] = [item for item in items if item.path.name != "test_pictures.py"]
+        items[:] = [item for item in items if item.path.name != "test_screenshots.py"]
     for item in items:
         if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
-    """A whole engine, with its worker."""
+    """An engine with one worker."""
     async with running_engine(postgres_dsn, redis_dsn, **DELAYS) as started:
         await started.start_worker()
         yield started
@@ -50,33 +50,34 @@ async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> Async
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One for all tests of a process; each of them has a profile of its own."""
+    """One browser for all tests of a process. Each test gets its own profile."""
     async with chromium() as started:
         yield started
 
 
 @pytest.fixture
-def sits_down(browser: Browser) -> SitDown:
-    """At any engine, with any eyes. Whatever a test is about: nothing goes wrong unseen, and nobody else is asked."""
+def open_page(browser: Browser) -> OpenPage:
+    """Opens a tab at any URL, with any browser options. Each test also checks that the page logs no error or warning,
+    and sends no request to another host."""
 
     @asynccontextmanager
-    async def at(url: str, **eyes: Any) -> AsyncIterator[Desk]:
-        context = await browser.new_context(**{"viewport": {"width": 1440, "height": 1000}} | eyes)
+    async def open_at(url: str, **options: Any) -> AsyncIterator[TradingPage]:
+        context = await browser.new_context(**{"viewport": {"width": 1440, "height": 1000}} | options)
         try:
-            desk = await sit_down(context, url)
-            yield desk
-            assert desk.said == []
-            assert desk.elsewhere == []
+            page = await new_trading_page(context, url)
+            yield page
+            assert page.console_errors == []
+            assert page.foreign_requests == []
         finally:
             await context.close()
 
-    return at
+    return open_at
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(engine: Engine, sits_down: SitDown) -> AsyncIterator[Desk]:
-    """The page, open and live."""
-    async with sits_down(engine.base_url) as somebody:
-        await somebody.open()
-        await somebody.live()
-        yield somebody
+async def page(engine: Engine, open_page: OpenPage) -> AsyncIterator[TradingPage]:
+    """The page, loaded and connected."""
+    async with open_page(engine.base_url) as opened:
+        await opened.open()
+        await opened.wait_until_live()
+        yield opened

@@ -1,4 +1,4 @@
-"""Nothing that is shown is ever run, nothing comes from elsewhere, and nobody is kept out."""
+"""Data is never executed, nothing is loaded from other hosts, and the page is accessible."""
 
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,18 @@ import pytest
 from playwright.async_api import expect
 
 from app.dex.markets import Markets
-from tests.browser.conftest import DELAYS, SitDown
-from tests.browser.desk import Desk
+from tests.browser.conftest import DELAYS, OpenPage
+from tests.browser.trading_page import TradingPage
 from tests.engine import Engine, running_engine
 
 CLONE = Path(__file__).resolve().parents[2]
 EVIL = "<img src=x onerror=alert(1)>"
-# Names of files and addresses are not sentences: what is vendored names its makers.
-OURS = sorted(path for path in (CLONE / "app" / "web").rglob("*.*") if "vendor" not in path.parts)
+# Without the vendored files: they contain the addresses of their authors.
+OWN_FILES = sorted(path for path in (CLONE / "app" / "web").rglob("*.*") if "vendor" not in path.parts)
 
 
 async def test_a_hostile_label_and_a_hostile_token_are_shown_as_text(
-    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch, sits_down: SitDown
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage
 ) -> None:
     text = (
         (CLONE / "app" / "dex" / "markets.toml")
@@ -29,24 +29,24 @@ async def test_a_hostile_label_and_a_hostile_token_are_shown_as_text(
     )
     markets = Markets.parse(text)
     monkeypatch.setattr(Markets, "load", staticmethod(lambda: markets))
-    async with running_engine(postgres_dsn, redis_dsn, **DELAYS) as engine, sits_down(engine.base_url) as desk:
+    async with running_engine(postgres_dsn, redis_dsn, **DELAYS) as engine, open_page(engine.base_url) as page:
         await engine.start_worker()
-        await desk.open()
-        await desk.live()
-        await desk.page.get_by_label("Token to get").select_option(EVIL)
-        await expect(desk.page.locator(".why")).to_contain_text(EVIL)
-        await desk.page.get_by_role("button", name=f"Swap SOL for {EVIL}").click()
+        await page.open()
+        await page.wait_until_live()
+        await page.tab.get_by_label("Token to receive").select_option(EVIL)
+        await expect(page.tab.locator(".explanation")).to_contain_text(EVIL)
+        await page.tab.get_by_role("button", name=f"Swap SOL for {EVIL}").click()
         await engine.place(clientOrderId=EVIL, tokenOut=EVIL)
-        await expect(desk.page.locator(".order.confirmed")).to_have_count(2)
-        opened = await desk.unfold(desk.orders.first)
-        await expect(opened.locator("dd", has_text=EVIL).last).to_have_text(EVIL)
-        assert await desk.page.locator("img").count() == 0
-        assert desk.said == []
+        await expect(page.tab.locator(".order.confirmed")).to_have_count(2)
+        details = await page.open_details(page.orders.first)
+        await expect(details.locator("dd", has_text=EVIL).last).to_have_text(EVIL)
+        assert await page.tab.locator("img").count() == 0
+        assert page.console_errors == []
 
 
-async def test_what_is_loaded_comes_from_here_under_a_strict_policy(engine: Engine) -> None:
-    served = ["/", *(f"/web/{path.relative_to(CLONE / 'app' / 'web')}" for path in OURS)]
-    for path in served:
+async def test_every_file_is_served_locally_under_a_strict_policy(engine: Engine) -> None:
+    paths = ["/", *(f"/web/{path.relative_to(CLONE / 'app' / 'web')}" for path in OWN_FILES)]
+    for path in paths:
         answer = await engine.http.get(path)
         assert answer.status_code == 200, path
         policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
@@ -75,8 +75,8 @@ async def test_what_is_loaded_comes_from_here_under_a_strict_policy(engine: Engi
     assert script.headers["content-type"].startswith("text/javascript")
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_no_file_is_long_and_none_writes_markup_from_data(path: Path) -> None:
+@pytest.mark.parametrize("path", OWN_FILES, ids=lambda path: path.name)
+def test_no_file_is_long_and_none_turns_data_into_markup(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") <= 250
     if path.suffix == ".js":
@@ -96,63 +96,63 @@ def test_no_file_is_long_and_none_writes_markup_from_data(path: Path) -> None:
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace('"https:"', "")
 
 
-async def test_the_policy_stops_what_is_not_ours(desk: Desk) -> None:
-    """Chromium holds the page to it: an inline script and a foreign host get nowhere."""
-    stopped: list[str] = await desk.page.evaluate(
+async def test_the_policy_blocks_inline_scripts_and_foreign_hosts(page: TradingPage) -> None:
+    """Chromium enforces it."""
+    blocked: list[str] = await page.tab.evaluate(
         """async () => {
-            const stopped = [];
-            addEventListener('securitypolicyviolation', (event) => stopped.push(event.effectiveDirective));
+            const blocked = [];
+            addEventListener('securitypolicyviolation', (event) => blocked.push(event.effectiveDirective));
             const script = document.createElement('script');
             script.textContent = 'window.ran = true';
             document.body.append(script);
             await fetch('http://127.0.0.2:9/').catch(() => {});
             await new Promise((done) => setTimeout(done, 50));
-            return [...stopped, String(window.ran)];
+            return [...blocked, String(window.ran)];
         }"""
     )
-    assert sorted(stopped) == ["connect-src", "script-src-elem", "undefined"]
-    desk.said.clear()  # the two complaints were asked for
-    desk.elsewhere.clear()
+    assert sorted(blocked) == ["connect-src", "script-src-elem", "undefined"]
+    page.console_errors.clear()  # both violations were caused on purpose
+    page.foreign_requests.clear()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-async def test_nobody_is_kept_out(engine: Engine, sits_down: SitDown, scheme: str, width: int) -> None:
-    eyes: dict[str, Any] = {
+async def test_the_page_is_accessible(engine: Engine, open_page: OpenPage, scheme: str, width: int) -> None:
+    options: dict[str, Any] = {
         "color_scheme": scheme,
         "viewport": {"width": width, "height": 900},
         "reduced_motion": "reduce",
     }
-    async with sits_down(engine.base_url, **eyes) as desk:
-        await desk.open()
-        await desk.live()
-        await expect(desk.page.locator(".comparison")).to_be_visible()
-        assert await desk.barriers() == []
+    async with open_page(engine.base_url, **options) as page:
+        await page.open()
+        await page.wait_until_live()
+        await expect(page.tab.locator(".comparison")).to_be_visible()
+        assert await page.accessibility_violations() == []
         await engine.http.post("/api/queue/pause")
-        await desk.send()
-        await expect(desk.page.locator(".banner")).to_be_visible()
-        assert await desk.barriers() == []
+        await page.place()
+        await expect(page.tab.locator(".banner")).to_be_visible()
+        assert await page.accessibility_violations() == []
         await engine.http.post("/api/queue/resume")
         await engine.http.post("/test/dlq")
-        await expect(desk.page.locator(".order.confirmed")).to_have_count(1)
-        await expect(desk.page.locator(".order.failed")).to_have_count(1)
-        await expect(desk.page.locator(".letter")).to_have_count(1)
+        await expect(page.tab.locator(".order.confirmed")).to_have_count(1)
+        await expect(page.tab.locator(".order.failed")).to_have_count(1)
+        await expect(page.tab.locator(".dead-letter")).to_have_count(1)
         for status in ("failed", "confirmed"):
-            await desk.unfold(desk.page.locator(f".order.{status}"))
-            await expect(desk.page.locator(".log li").first).to_be_visible()
-            assert await desk.barriers() == []
-        await desk.page.get_by_label("You give").fill("x")
-        await expect(desk.page.locator("#amount-error")).to_be_visible()
-        assert await desk.barriers() == []
-        across: int = await desk.page.evaluate("document.documentElement.scrollWidth")
-        assert across <= width
+            await page.open_details(page.tab.locator(f".order.{status}"))
+            await expect(page.tab.locator(".log li").first).to_be_visible()
+            assert await page.accessibility_violations() == []
+        await page.tab.get_by_label("You pay").fill("x")
+        await expect(page.tab.locator("#amount-error")).to_be_visible()
+        assert await page.accessibility_violations() == []
+        scroll_width: int = await page.tab.evaluate("document.documentElement.scrollWidth")
+        assert scroll_width <= width
 
 
-async def test_who_wants_no_motion_gets_none(engine: Engine, sits_down: SitDown) -> None:
-    async with sits_down(engine.base_url, reduced_motion="reduce") as desk:
-        await desk.open()
-        await desk.live()
+async def test_reduced_motion_stops_all_animations(engine: Engine, open_page: OpenPage) -> None:
+    async with open_page(engine.base_url, reduced_motion="reduce") as page:
+        await page.open()
+        await page.wait_until_live()
         await engine.http.post("/api/queue/pause")
-        await desk.send()
-        running: int = await desk.page.evaluate("document.getAnimations().length")
-        assert running == 0
+        await page.place()
+        animations: int = await page.tab.evaluate("document.getAnimations().length")
+        assert animations == 0

@@ -1,4 +1,4 @@
-"""The page at `/`: its files, and what a browser may do with them."""
+"""Serves the page at `/` and its static files, with the security headers that restrict them."""
 
 import mimetypes
 import os
@@ -11,7 +11,8 @@ from starlette.staticfiles import StaticFiles
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 HEADERS = {
-    # Everything from here, nothing inline, nobody's frame; `'self'` is also this host's sockets.
+    # Everything comes from this origin, nothing is inline, and no site may frame the page. In `connect-src`, `'self'`
+    # includes WebSockets to this host.
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'none'",
@@ -26,28 +27,28 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Asked again each time, answered with 304: a page is never of two versions.
+    # Browsers revalidate every file and get a 304: a page never mixes files of two versions.
     "Cache-Control": "no-cache",
 }
 
 
-class _Files(StaticFiles):
-    def file_response(self, full_path: str | os.PathLike[str], *args: object, **named: object) -> Response:
-        response = super().file_response(full_path, *args, **named)  # type: ignore[arg-type]
+class _PageFiles(StaticFiles):
+    def file_response(self, full_path: str | os.PathLike[str], *args: object, **kwargs: object) -> Response:
+        response = super().file_response(full_path, *args, **kwargs)  # type: ignore[arg-type]
         response.headers.update(HEADERS)
         return response
 
 
 def install(app: FastAPI) -> None:
-    # A machine may have other ideas of what a script is, and `nosniff` would then stop it.
+    # A system's MIME table may map `.js` to something else, and `nosniff` would then block the scripts.
     mimetypes.add_type("text/javascript", ".js")
-    files = _Files(directory=WEB)
+    files = _PageFiles(directory=WEB)
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
 
-    # A route, not a mount: the log and the metrics know it by its name.
+    # A route, not a mount: the request log and the metrics label requests by route.
     @app.get("/web/{path:path}", include_in_schema=False)
     async def file(request: Request, path: str) -> Response:
         return await files.get_response(path, request.scope)
