@@ -1,6 +1,7 @@
 """The part of PromQL that the alerts and the dashboard use, evaluated over a few scrapes.
 
-An instant selector reads the last scrape, a range selector all of them. A test takes one before a fault and one during it.
+An instant selector reads the last scrape, a range selector all of them. A test takes one scrape before a fault and one
+during it.
 """
 
 import itertools

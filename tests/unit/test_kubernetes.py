@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from app.preflight import refuse_unsafe
 from app.settings import Settings, SettingsError, load
