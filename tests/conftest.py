@@ -53,6 +53,14 @@ async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def new_postgres_dsn(databases: Databases) -> AsyncIterator[str]:
+    """The address of a migrated database that no test has used: plans depend on what a table has held."""
+    address = await databases.create()
+    yield address
+    await databases.drop(address)
+
+
+@pytest.fixture
 def redis_dsn(servers: Servers) -> Iterator[str]:
     """The address of an empty Redis; one server serves the whole run, one test after the other."""
     flush(servers.redis)

@@ -27,13 +27,13 @@ class Servers:
 
 @contextmanager
 def running() -> Iterator[Servers]:
-    """Servers for this run. What is embedded ends with it, even if the run is killed."""
+    """Servers for this run. Embedded ones end with the run, even if the run is killed."""
     given = load(_env_file=None)
     postgres, valkey = given.postgres_dsn, given.redis_dsn
     if valkey:
         _refuse_data(valkey)
     home = Path(tempfile.mkdtemp(prefix="engine-test-"))
-    home.chmod(0o711)  # as root, Postgres runs as somebody else
+    home.chmod(0o711)  # started by root, Postgres runs under another account and has to get in
     guard = Watchdog(removes=home)
     try:
         premises = prepare(home, durable=False)
@@ -45,24 +45,51 @@ def running() -> Iterator[Servers]:
             started.append(servers.start_valkey(premises, guard))
             valkey = started[-1].url
         for server in started:
-            asyncio.run(servers.answers(server))
+            asyncio.run(servers.wait_until_ready(server))
         yield Servers(postgres, valkey)
     finally:
         guard.end()
 
 
+# What a test may not leave changed if its database is to serve the next one.
+TABLES = """
+SELECT array_agg(item ORDER BY item) FROM (
+    SELECT attrelid::regclass || ' ' || attname AS item FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+     WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT tgname || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT proname || prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT version_num FROM alembic_version
+) AS everything
+"""
+DISCONNECT_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
 class Databases:
-    """Fresh, migrated databases: copies of one template."""
+    """Empty, migrated databases: copies of one template, used again after they were emptied.
+
+    A copy takes 0.1 to 0.3 s when the machine is busy, emptying takes 0.02 s.
+    """
 
     def __init__(self, admin: str) -> None:
         self._admin = admin
         self._prefix = f"engine_test_{secrets.token_hex(6)}"
         self._template = f"{self._prefix}_template"
         self._made = 0
+        self._free: list[str] = []
+        self._tables: list[str] = []
 
     def prepare(self) -> None:
         asyncio.run(self._execute(f'CREATE DATABASE "{self._template}"'))
         upgrade(self._address(self._template))
+        self._tables = asyncio.run(self._tables_of(self._address(self._template)))
 
     async def create(self) -> str:
         self._made += 1
@@ -74,12 +101,40 @@ class Databases:
         name = urlsplit(address).path.lstrip("/")
         await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    async def borrow(self) -> str:
+        return self._free.pop() if self._free else await self.create()
+
+    async def give_back(self, address: str) -> None:
+        """Empty it for the next test. A test that changed the tables has used it up."""
+        try:
+            connection = await asyncpg.connect(address)
+            try:
+                await connection.execute(DISCONNECT_OTHERS)
+                await connection.execute("DROP SCHEMA IF EXISTS chain CASCADE")
+                await connection.execute("TRUNCATE orders, order_events, api_keys")
+            finally:
+                await connection.close()
+            unchanged = await self._tables_of(address) == self._tables
+        except asyncpg.PostgresError:
+            unchanged = False
+        if unchanged:
+            self._free.append(address)
+        else:
+            await self.drop(address)
+
     def drop_all(self) -> None:
         for name in (self._template, *(f"{self._prefix}_{n + 1}" for n in range(self._made))):
             asyncio.run(self.drop(self._address(name)))
 
     def _address(self, database: str) -> str:
         return urlunsplit(urlsplit(self._admin)._replace(path=f"/{database}"))
+
+    async def _tables_of(self, address: str) -> list[str]:
+        connection = await asyncpg.connect(address)
+        try:
+            return list(await connection.fetchval(TABLES))
+        finally:
+            await connection.close()
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self._admin)

@@ -23,8 +23,8 @@ WRITES = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_a_write_finds_its_rows_by_key(postgres_dsn: str, name: str) -> None:
-    connection = await asyncpg.connect(postgres_dsn, server_settings=WRITE_PLANS)
+async def test_a_write_finds_its_rows_by_key(new_postgres_dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(new_postgres_dsn, server_settings=WRITE_PLANS)
     try:
         assert await connection.fetchval("SELECT count(*) FROM orders") == 0
         await connection.execute(f"PREPARE statement AS {getattr(statements, name)}")

@@ -17,13 +17,13 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def test_a_migrated_database_is_what_the_schema_describes(postgres_dsn: str) -> None:
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(postgres_dsn))
+async def test_a_migrated_database_is_what_the_schema_describes(new_postgres_dsn: str) -> None:
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(new_postgres_dsn))
     async with engine.connect() as connection:
         differences = await connection.run_sync(_differences)
     await engine.dispose()
     assert differences == []
 
 
-async def test_two_migrations_at_once_do_no_harm(postgres_dsn: str) -> None:
-    await asyncio.gather(*(asyncio.to_thread(upgrade, postgres_dsn) for _ in range(2)))
+async def test_two_migrations_at_once_do_no_harm(new_postgres_dsn: str) -> None:
+    await asyncio.gather(*(asyncio.to_thread(upgrade, new_postgres_dsn) for _ in range(2)))
