@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from app.dex import base58
 from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
+from app.dex.errors import DexError
+from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
+
+TRADED = frozenset(Markets.load().tokens)
 
 
 @dataclass
@@ -34,6 +38,8 @@ class ScriptedVenue:
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         answer = self._script[min(len(self.asked), len(self._script) - 1)]
         self.asked.append((request, slot))
+        if request.token_in == request.token_out or not {request.token_in, request.token_out} <= TRADED:
+            raise DexError("unsupported_pair", "scripted")
         if isinstance(answer, After):
             if isinstance(answer.wait, asyncio.Event):
                 await answer.wait.wait()
@@ -104,6 +110,8 @@ class ScriptedChain:
         return SignedSwap(signature, payload, blockhash.last_valid_height, swap.venue)
 
     async def send(self, signed: SignedSwap) -> None:
+        if signed.payload not in self.signed:
+            raise DexError("outcome_unknown", "signed elsewhere")
         swap, _ = self.signed[signed.payload]
         self.sends.append(signed)
         if signed.signature in self.outcomes or self.slot > signed.last_valid_height:

@@ -95,14 +95,6 @@ async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) ->
     await chain.close()
 
 
-async def test_the_same_signature_lands_once_however_often_it_is_sent(chain: MockChain, ledger: Any) -> None:
-    swap = await signed(await chain.blockhash())
-    await chain.send(swap)
-    [first] = await rows(ledger)
-    await asyncio.gather(*(chain.send(swap) for _ in range(20)))
-    assert await rows(ledger) == [first]
-
-
 async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, execution_ms_min=2_000, execution_ms_max=3_000)
     swap = await signed(await chain.blockhash())
@@ -141,24 +133,6 @@ async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChai
     assert ended[landed.signature] == (await chain.ask(landed.signature)).outcome
     assert (await slow.ended([under_way.signature]))[1] == {}
     await slow.close()
-
-
-async def test_a_price_below_the_minimum_is_refused_at_the_fill(chain: MockChain) -> None:
-    blockhash = await chain.blockhash()
-    swap = await signed(blockhash, swap=dataclasses.replace(SWAP, min_amount_out=blockhash.slot * 2))
-    await chain.send(swap)
-    snapshot = await chain.ask(swap.signature)
-    assert snapshot.outcome is not None
-    assert (snapshot.outcome.status, snapshot.outcome.code) == ("failed", "slippage_exceeded")
-    assert snapshot.outcome.amount_out is None
-
-
-async def test_after_its_last_valid_height_a_swap_never_lands(chain: MockChain, ledger: Any) -> None:
-    now = await chain.blockhash()
-    swap = await signed(dataclasses.replace(now, last_valid_height=now.slot - 1))
-    await chain.send(swap)
-    assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
-    assert await rows(ledger) == []
 
 
 async def test_a_clock_read_long_ago_does_not_let_a_late_swap_in(chain: MockChain, ledger: Any) -> None:

@@ -1,0 +1,238 @@
+"""What every chain has to do. A new adapter joins with one line in `NETWORKS`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from app.dex import base58
+from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, verdict
+from app.dex.errors import NEVER, RETRY, DexError
+from app.dex.quotes import BuiltSwap
+from app.mockchain.ledger import MockChain
+from tests.engine import eventually
+from tests.fakes import ScriptedChain
+
+SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True, unwrap_sol=False)
+ABSURD = replace(SWAP, min_amount_out=2**63)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with two connections, as two processes have, and what the tests need to arrange on it."""
+
+    chain: Chain
+    other: Chain
+    fills: Callable[[str], Awaitable[int]]  # how many transactions landed with this memo
+    expired_blockhash: Callable[[], Awaitable[Blockhash]]  # nothing signed with it can land any more
+    refused_swap: Callable[[], BuiltSwap]  # the next swap sent is this one, and fails on chain
+    unknown_swap: Callable[[], Awaitable[SignedSwap]]  # signed, never sent
+
+
+class Market:
+    """A venue whose swaps bring 7, or fail if that is not enough."""
+
+    name = "raydium"
+
+    def fill(self, swap: BuiltSwap, slot: int) -> int:
+        if swap.min_amount_out > 7:
+            raise DexError("slippage_exceeded", "below the minimum")
+        return 7
+
+
+@asynccontextmanager
+async def mock_network(dsn: str) -> AsyncIterator[Network]:
+    chain, other = [
+        await MockChain.open(dsn, venues=[Market()], execution_ms_min=0, execution_ms_max=0) for _ in range(2)
+    ]
+
+    async def fills(memo: str) -> int:
+        sql = "SELECT count(*) FROM chain.transactions WHERE memo = $1 AND status = 'landed'"
+        return int(await chain._pool.fetchval(sql, memo))
+
+    async def expired_blockhash() -> Blockhash:
+        now = await chain.blockhash()
+        return replace(now, last_valid_height=now.slot - 1)
+
+    async def unknown_swap() -> SignedSwap:
+        return await chain.sign(SWAP, memo="unsent", attempt=1, blockhash=await chain.blockhash())
+
+    yield Network(chain, other, fills, expired_blockhash, lambda: ABSURD, unknown_swap)
+    await asyncio.gather(chain.close(), other.close())
+
+
+@asynccontextmanager
+async def scripted_network(_: str) -> AsyncIterator[Network]:
+    chain = ScriptedChain([7])
+
+    async def fills(memo: str) -> int:
+        return len(chain.fills(memo))
+
+    async def expired_blockhash() -> Blockhash:
+        now = await chain.blockhash()
+        return replace(now, last_valid_height=now.slot - 1)
+
+    def refused_swap() -> BuiltSwap:
+        chain.fates[:] = ["slippage_exceeded"]
+        return ABSURD
+
+    async def unknown_swap() -> SignedSwap:
+        return await chain.sign(SWAP, memo="unsent", attempt=1, blockhash=await chain.blockhash())
+
+    yield Network(chain, chain, fills, expired_blockhash, refused_swap, unknown_swap)
+
+
+NETWORKS: dict[str, Callable[[str], AbstractAsyncContextManager[Network]]] = {
+    "mock": mock_network,
+    "scripted": scripted_network,
+}
+
+
+@pytest.fixture(params=NETWORKS)
+async def network(request: pytest.FixtureRequest, postgres_dsn: str) -> AsyncIterator[Network]:
+    async with NETWORKS[request.param](postgres_dsn) as opened:
+        yield opened
+
+
+async def signed(
+    chain: Chain, *, swap: BuiltSwap = SWAP, memo: str = "order", attempt: int = 1, blockhash: Blockhash | None = None
+) -> SignedSwap:
+    return await chain.sign(swap, memo=memo, attempt=attempt, blockhash=blockhash or await chain.blockhash())
+
+
+async def outcome_of(chain: Chain, swap: SignedSwap) -> Outcome:
+    """Wait for the end of a swap that was sent."""
+
+    async def ended() -> Outcome | None:
+        return (await chain.ask(swap.signature)).outcome
+
+    outcome = await eventually(ended)
+    assert outcome is not None
+    return outcome
+
+
+async def test_a_new_blockhash_has_time_left(network: Network) -> None:
+    blockhash = await network.chain.blockhash()
+    assert blockhash.last_valid_height > (await network.chain.ended([]))[0]
+    assert blockhash.slot > 0
+
+
+async def test_signing_is_deterministic_on_every_connection(network: Network) -> None:
+    blockhash = await network.chain.blockhash()
+    first, again, elsewhere = [
+        await signed(chain, blockhash=blockhash) for chain in (network.chain, network.chain, network.other)
+    ]
+    assert first == again == elsewhere
+    assert len(base58.decode(first.signature)) == 64
+    assert (first.venue, first.last_valid_height) == (SWAP.venue, blockhash.last_valid_height)
+
+
+async def test_order_attempt_blockhash_and_swap_each_change_the_signature(network: Network) -> None:
+    one = await network.chain.blockhash()
+    blockhashes = one, replace(one, hash=base58.encode(bytes(range(32))))
+    signatures = [
+        (await signed(network.chain, swap=swap, memo=memo, attempt=attempt, blockhash=blockhash)).signature
+        for swap in (SWAP, replace(SWAP, min_amount_out=2))
+        for memo in ("order", "another")
+        for attempt in (1, 2)
+        for blockhash in blockhashes
+    ]
+    assert len(set(signatures)) == len(signatures) == 16
+
+
+async def test_a_stored_swap_is_sent_by_another_process_as_it_was_signed(network: Network) -> None:
+    swap = await signed(network.chain)
+    stored = SignedSwap.from_json(json.loads(json.dumps(swap.to_json())))
+    assert stored == swap
+    await network.other.send(stored)
+    assert (await outcome_of(network.chain, swap)).status == "landed"
+
+
+async def test_a_swap_that_was_sent_lands_with_at_least_its_floor(network: Network) -> None:
+    swap = await signed(network.chain, swap=replace(SWAP, min_amount_out=7))
+    await network.chain.send(swap)
+    outcome = await outcome_of(network.chain, swap)
+    assert (outcome.status, outcome.amount_out, outcome.code) == ("landed", 7, None)
+    assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "landed"
+
+
+async def test_the_same_swap_lands_once_however_often_it_is_sent(network: Network) -> None:
+    swap = await signed(network.chain)
+    await asyncio.gather(*(chain.send(swap) for chain in [network.chain, network.other] * 10))
+    await outcome_of(network.chain, swap)
+    assert await network.fills("order") == 1
+
+
+async def test_two_attempts_that_are_both_sent_land_twice(network: Network) -> None:
+    """The chain does not protect from signing twice; only the engine does."""
+    blockhash = await network.chain.blockhash()
+    for attempt in (1, 2):
+        swap = await signed(network.chain, attempt=attempt, blockhash=blockhash)
+        await network.chain.send(swap)
+        await outcome_of(network.chain, swap)
+    assert await network.fills("order") == 2
+
+
+async def test_a_swap_that_its_venue_refuses_fails_on_chain(network: Network) -> None:
+    swap = await signed(network.chain, swap=network.refused_swap())
+    await network.chain.send(swap)
+    outcome = await outcome_of(network.chain, swap)
+    assert (outcome.status, outcome.amount_out) == ("failed", None)
+    assert outcome.code in RETRY | NEVER
+    assert verdict(await network.other.ask(swap.signature), swap.last_valid_height) == "failed"
+    assert await network.fills("order") == 0
+
+
+async def test_an_outcome_never_changes(network: Network) -> None:
+    swap = await signed(network.chain)
+    await network.chain.send(swap)
+    outcome = await outcome_of(network.chain, swap)
+    for chain in (network.chain, network.other) * 2:
+        answer = await chain.send(swap)
+        assert answer is None or answer.outcome in (None, outcome)
+        assert (await chain.ask(swap.signature)).outcome == outcome
+        assert (await chain.ended([swap.signature]))[1] == {swap.signature: outcome}
+
+
+async def test_an_unsent_swap_is_unknown_while_it_can_still_land(network: Network) -> None:
+    swap = await network.unknown_swap()
+    assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "unknown"
+    assert (await network.chain.ended([swap.signature]))[1] == {}
+
+
+async def test_absent_above_its_last_valid_height_is_absent_forever(network: Network) -> None:
+    swap = await signed(network.chain, blockhash=await network.expired_blockhash())
+    for chain in (network.chain, network.other) * 2:
+        assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
+        answer = await chain.send(swap)  # a late send of a slow process
+        assert answer is None or answer.outcome is None
+    assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "expired"
+    assert await network.fills("order") == 0
+
+
+async def test_one_question_covers_many_swaps(network: Network) -> None:
+    blockhash = await network.chain.blockhash()
+    swaps = [await signed(network.chain, memo=str(n), blockhash=blockhash) for n in range(20)]
+    for swap in swaps[:-1]:
+        await network.chain.send(swap)
+        await outcome_of(network.chain, swap)
+    _, ended = await network.other.ended([swap.signature for swap in swaps])
+    assert set(ended) == {swap.signature for swap in swaps[:-1]}
+    assert {outcome.amount_out for outcome in ended.values()} == {7}
+
+
+async def test_the_height_never_falls(network: Network) -> None:
+    swap = await network.unknown_swap()
+    heights = [(await chain.ask(swap.signature)).height for chain in (network.chain, network.other) * 5]
+    assert heights == sorted(heights)
+    assert (await network.chain.ended([]))[0] >= heights[-1]
+
+
+async def test_a_payload_of_another_chain_is_a_dex_error(network: Network) -> None:
+    swap = replace(await signed(network.chain), payload=b"\x00of another chain\xff")
+    with pytest.raises(DexError):
+        await network.chain.send(swap)
+    assert await network.fills("order") == 0
