@@ -1,4 +1,4 @@
-"""The story of one order as it happens: over a WebSocket, or as Server-Sent Events."""
+"""The event log of one order, live: over a WebSocket, or as Server-Sent Events."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,15 @@ from uuid import UUID
 
 from fastapi import Header, Query, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
-from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from app.access.authentication import Caller, ForeignOrigin, NotAllowed
+from app.access.authentication import Caller
 from app.access.connection_limit import TooManyConnections
+from app.api import sockets
 from app.api.context import ApiContext, authenticate, context
 from app.api.fast_routes import SocketRouter
 from app.api.problems import Problem, needs_upgrade, unknown_order
 from app.api.schemas import Event
+from app.api.sockets import Close
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid, sequence_number
 from app.api.views import as_json
@@ -29,211 +30,175 @@ log = logging.getLogger("engine.streams")
 
 router = SocketRouter(prefix="/api/orders", tags=["streams"])
 
-DONE, GOING_AWAY, OVERLOADED = 1000, 1001, 1013
-BAD_REQUEST, NOT_ALLOWED, UNKNOWN, TOO_SLOW, TOO_MANY = 4400, 4401, 4404, 4408, 4429
-REVOKED = "the API key was revoked"
-SEND_SECONDS = 10.0  # a reader that takes longer for one frame is too slow; it may come back with `after`
-GOODBYE_SECONDS = 30.0  # for such a reader to hear why it was closed
 KEEPALIVE_SECONDS = 15.0
 
 Frames = Callable[[Iterable[EventMessage]], list[str]]
 
 
-def plain(items: Iterable[EventMessage]) -> list[str]:
-    return [item.body.decode() for item in items]
+def plain_frames(messages: Iterable[EventMessage]) -> list[str]:
+    return [message.body.decode() for message in messages]
 
 
 @router.websocket("/execute")
-async def watch(socket: WebSocket) -> None:
-    """Everything that has happened to `orderId` after event number `after`, then all that happens; then 1000."""
+async def execute_socket(socket: WebSocket) -> None:
+    """All events of `orderId` after number `after`: first those so far, then each new one. Ends with 1000."""
     await stream_order(socket, socket.query_params.get("orderId", ""))
 
 
-async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain) -> None:
-    """One order's story on a socket, in whatever frames a client expects."""
+async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain_frames) -> None:
+    """The event log of one order on a socket, in the frames that the client's dialect expects."""
     await socket.accept()
-    ctx = context(socket)
     try:
         order, after = order_uuid(order_id), sequence_number(socket.query_params.get("after"))
-        caller = ctx.authenticator.authenticate_socket(socket, str(order))
-        ctx.connections.check(caller.owner)
-    except ForeignOrigin:
-        return await socket.close(NOT_ALLOWED, "sockets are not opened from this origin")
-    except DatabaseUnavailable:
-        return await socket.close(OVERLOADED, "the database does not answer; come back with after=")
-    except NotAllowed:
-        return await socket.close(NOT_ALLOWED, "an API key or a ticket is needed")
     except Problem as problem:
-        code = UNKNOWN if problem.status == 404 else BAD_REQUEST
-        return await socket.close(code, problem.detail)
-    except TooManyConnections as error:
-        return await socket.close(*too_many(error))
-    began, telling = time.monotonic(), _Telling(socket, frames)
+        return await socket.close(*sockets.close_for(problem))
+    caller = await sockets.authenticate_or_close(socket, scope=str(order))
+    if caller is None:
+        return
+    ctx = context(socket)
+    began, stream = time.monotonic(), _OrderStream(socket, ctx, order, frames)
     with (
-        ctx.connections.taken(caller.owner),
+        ctx.connections.slot(caller.owner),
         ctx.feed.subscriber(owner=caller.owner) as subscriber,
-        ctx.authenticator.while_allowed(caller, subscriber.close),
+        ctx.authenticator.end_when_revoked(caller, subscriber.close),
         ctx.presence.watching(str(order)) as watcher,
     ):
         log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
-        code, reason = await _tell(telling, subscriber, ctx, order, after)
+        close = await sockets.close_reason(stream.run(subscriber, after))
     log.info(
         "socket closed",
         extra={
             "order": str(order),
             "socket": watcher.id,
-            "code": code,
-            "sent": telling.sent,
-            "lag_ms": round(telling.lag * 1000, 2),
+            "code": close.code,
+            "sent": stream.sent,
+            "lag_ms": round(stream.lag * 1000, 2),
             "seconds": round(time.monotonic() - began, 3),
         },
     )
-    await say_goodbye(socket, code, reason)
+    await sockets.close_politely(socket, close)
 
 
-def too_many(error: TooManyConnections) -> tuple[int, str]:
-    """The close code, and the reason."""
-    return (TOO_MANY, "too many sockets of yours") if error.of_owner else (OVERLOADED, "too many sockets")
+class _OrderStream:
+    """Sends the event log of one order to one socket."""
 
-
-async def say_goodbye(socket: WebSocket, code: int, reason: str) -> None:
-    """The close code follows what was sent before: one who does not read will not see it, nor hold anything here."""
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-        if socket.client_state is WebSocketState.CONNECTED:
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await socket.close(code, reason)
-
-
-class _Telling:
-    """The way to one client, and how much went down it."""
-
-    def __init__(self, socket: WebSocket, frames: Frames) -> None:
-        self.socket = socket
-        self.sent = 0
-        self.lag = 0.0  # the longest that something heard waited until it was sent, in seconds
+    def __init__(self, socket: WebSocket, ctx: ApiContext, order: UUID, frames: Frames) -> None:
+        self.sent = 0  # frames
+        self.lag = 0.0  # seconds: the longest time between receiving a live event and having sent it
+        self._socket = socket
+        self._ctx = ctx
+        self._order = order
         self._frames = frames
 
-    async def tell(self, items: Iterable[EventMessage]) -> None:
-        for frame in self._frames(items):
-            async with asyncio.timeout(SEND_SECONDS):
-                await self.socket.send_text(frame)
+    async def run(self, subscriber: Subscriber, after: int) -> Close:
+        """Until the order has ended or the client has left."""
+        receiving = asyncio.ensure_future(self._until_client_leaves())
+        sending = asyncio.ensure_future(self._send_log(subscriber, after))
+        try:
+            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
+            return sending.result() if sending.done() else receiving.result()
+        finally:
+            for task in (receiving, sending):
+                task.cancel()
+            await asyncio.gather(receiving, sending, return_exceptions=True)
+
+    async def _send_log(self, subscriber: Subscriber, after: int) -> Close:
+        replay = await self._ctx.feed.replay(subscriber, self._order, after)
+        if replay is None:
+            return sockets.UNKNOWN_ORDER
+        await self._send(replay.log)
+        ended = replay.ended
+        while not ended:
+            messages = await self._ctx.feed.next_events(subscriber)
+            await self._send(messages)
+            self.lag = max(self.lag, time.monotonic() - subscriber.received_at)
+            ended = messages[-1].terminal
+        return sockets.ORDER_ENDED
+
+    async def _send(self, messages: Iterable[EventMessage]) -> None:
+        for frame in self._frames(messages):
+            await sockets.send(self._socket, frame)
             self.sent += 1
 
-
-async def _tell(telling: _Telling, subscriber: Subscriber, ctx: ApiContext, order: UUID, after: int) -> tuple[int, str]:
-    """Tell the story to its end; the close code and the reason."""
-    leaving = asyncio.ensure_future(_left(telling.socket))
-    story = asyncio.ensure_future(_story(telling, subscriber, ctx, order, after))
-    try:
-        await asyncio.wait({leaving, story}, return_when=asyncio.FIRST_COMPLETED)
-        return story.result() if story.done() else leaving.result()
-    except (WebSocketDisconnect, RuntimeError):  # it went away while we spoke
-        return GOING_AWAY, "gone"
-    except TimeoutError:
-        return TOO_SLOW, "too slow; come back with after="
-    except SubscriberClosed:
-        return NOT_ALLOWED, REVOKED
-    except DatabaseUnavailable:
-        return OVERLOADED, "the database does not answer; come back with after="
-    finally:
-        for task in (leaving, story):
-            task.cancel()
-        await asyncio.gather(leaving, story, return_exceptions=True)
-
-
-async def _story(
-    telling: _Telling, subscriber: Subscriber, ctx: ApiContext, order: UUID, after: int
-) -> tuple[int, str]:
-    admitted = await ctx.feed.replay(subscriber, order, after)
-    if admitted is None:
-        return UNKNOWN, "there is no such order"
-    await telling.tell(admitted.log)
-    if not admitted.ended:
-        ended = False
-        while not ended:
-            items = await ctx.feed.next_events(subscriber)
-            await telling.tell(items)
-            telling.lag = max(telling.lag, time.monotonic() - subscriber.received_at)
-            ended = items[-1].terminal
-    return DONE, "the order has ended"
-
-
-async def _left(socket: WebSocket) -> tuple[int, str]:
-    """Until the client goes. What it says meanwhile means nothing here."""
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return message.get("code") or GOING_AWAY, "gone"
+    async def _until_client_leaves(self) -> Close:
+        """Messages from the client are read and ignored: this socket takes none."""
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return sockets.CLIENT_LEFT._replace(code=message.get("code") or sockets.CLIENT_LEFT.code)
 
 
 @router.get(
     "/{order_id}/events",
-    summary="The log of an order",
+    summary="The event log of an order",
     responses={
         200: {
             "model": list[Event],
             "description": "All events so far; with `Accept: text/event-stream` a stream that ends with the order",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        204: {"description": "As a stream only: the order has ended, and you have seen it all"},
+        204: {"description": "Only for a stream: the order has ended, and you have received all of its events"},
         **problems(401, 404, 422, 429, 503),
     },
 )
 async def events(
     request: Request,
     order_id: OrderId,
-    after: Annotated[str | None, Query(description="Only what comes after this `seq`")] = None,
-    last_event_id: Annotated[str | None, Header(description="As `after`, which it outdoes")] = None,
+    after: Annotated[str | None, Query(description="Return only the events after this `seq`")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same as `after`; used instead of it if both are set")
+    ] = None,
 ) -> Response:
-    """Only what comes after event number `after` (or `Last-Event-ID`, for a stream that is taken up again)."""
-    ctx, caller, wanted = context(request), authenticate(request), order_uuid(order_id)
-    seen = sequence_number(last_event_id or after)
-    order = await ctx.reader.order(wanted, caller.owner)
+    """The events after number `after`. To resume a stream, send its last event id as `Last-Event-ID`."""
+    ctx, caller, order_uid = context(request), authenticate(request), order_uuid(order_id)
+    last_seen = sequence_number(last_event_id or after)
+    order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:
         raise unknown_order()
     if "text/event-stream" not in request.headers.get("accept", ""):
-        return as_json([event.as_dict() for event in await ctx.reader.log(wanted, seen)])
-    if order.is_terminal and seen >= order.seq:
-        return Response(status_code=204)  # tells an EventSource, which comes back after every end, to stay away
+        return as_json([event.as_dict() for event in await ctx.reader.log(order_uid, last_seen)])
+    if order.is_terminal and last_seen >= order.seq:
+        return Response(status_code=204)  # an EventSource reconnects after every end; 204 makes it stop
     try:
         ctx.connections.check(caller.owner)
     except TooManyConnections as error:
         status = 429 if error.of_owner else 503
         headers = {"Retry-After": "10"}
-        raise Problem(status, "too_many_streams", "Too many streams.", retryable=True, headers=headers) from None
+        raise Problem(status, "too_many_streams", "Too many open streams.", retryable=True, headers=headers) from None
     return StreamingResponse(
-        _event_source(ctx, caller, wanted, seen),
+        _event_source(ctx, caller, order_uid, last_seen),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _event_source(ctx: ApiContext, caller: Caller, order: UUID, after: int) -> AsyncIterator[bytes]:
-    # Cut off without its database or with its key: whoever listens comes back with the last id, and is told.
+    # An event stream has no close code. If the database goes down or the key is revoked, it just ends: the client
+    # reconnects with the last id, and gets the problem as the answer to that request.
     with (
         contextlib.suppress(DatabaseUnavailable, SubscriberClosed, TooManyConnections),
-        ctx.connections.taken(caller.owner),
+        ctx.connections.slot(caller.owner),
         ctx.feed.subscriber(owner=caller.owner) as subscriber,
-        ctx.authenticator.while_allowed(caller, subscriber.close),
+        ctx.authenticator.end_when_revoked(caller, subscriber.close),
     ):
-        admitted = await ctx.feed.replay(subscriber, order, after)
-        if admitted is None:
+        replay = await ctx.feed.replay(subscriber, order, after)
+        if replay is None:
             return
-        yield _as_source(admitted.log)
-        ended = admitted.ended
+        yield _as_source(replay.log)
+        ended = replay.ended
         while not ended:
             try:
                 async with asyncio.timeout(KEEPALIVE_SECONDS):
-                    items = await ctx.feed.next_events(subscriber)
+                    messages = await ctx.feed.next_events(subscriber)
             except TimeoutError:
-                yield b": still here\n\n"
+                yield b": keepalive\n\n"
                 continue
-            yield _as_source(items)
-            ended = items[-1].terminal
+            yield _as_source(messages)
+            ended = messages[-1].terminal
 
 
-def _as_source(items: Iterable[EventMessage]) -> bytes:
-    return b"".join(b"id: %d\ndata: %s\n\n" % (item.seq, item.body) for item in items)
+def _as_source(messages: Iterable[EventMessage]) -> bytes:
+    return b"".join(b"id: %d\ndata: %s\n\n" % (message.seq, message.body) for message in messages)
 
 
 @router.get("/{order_id}/ws", include_in_schema=False)

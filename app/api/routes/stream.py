@@ -132,7 +132,9 @@ class _StreamSession:
         """
         await self._ctx.feed.follow_owner(self._subscriber, self._owner)
         unfinished = await self._ctx.reader.unfinished(self._owner, MAX_ORDERS)
-        new = {order: after.get(order, 0) for order in [*unfinished, *after] if not self._subscriber.follows(str(order))}
+        new = {
+            order: after.get(order, 0) for order in [*unfinished, *after] if not self._subscriber.follows(str(order))
+        }
         log = await self._ctx.feed.replay_many(self._subscriber, new)
         await self._send({"type": "subscribed", "orders": "all"})
         await self._send_events(log)

@@ -1,0 +1,93 @@
+"""What all WebSocket routes share: who may open one, what each close code means, and how long a send may take."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
+
+from fastapi import WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from app.access.authentication import Caller, ForeignOrigin, NotAllowed
+from app.access.connection_limit import TooManyConnections
+from app.api.context import context
+from app.api.problems import Problem
+from app.orders.events.subscriber import SubscriberClosed
+from app.postgres import DatabaseUnavailable
+
+SEND_SECONDS = 10.0  # for one frame; a client that takes longer is closed with 4408, and can resume with `after`
+CLOSE_SECONDS = 30.0  # for the close frame, which waits behind everything that was sent before
+
+
+class Close(NamedTuple):
+    """Why a socket is closed."""
+
+    code: int
+    reason: str
+
+
+ORDER_ENDED = Close(1000, "the order has ended")
+CLIENT_LEFT = Close(1001, "the client left")
+DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect with after=<last seq>")
+SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
+FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # the page looks for the word "origin"
+NO_KEY = Close(4401, "an API key or a ticket is needed")
+KEY_REVOKED = Close(4401, "the API key was revoked")
+UNKNOWN_ORDER = Close(4404, "there is no such order")
+TOO_SLOW = Close(4408, "the client reads too slowly; reconnect with after=<last seq>")
+TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
+
+
+def close_for(problem: Problem) -> Close:
+    """4404 for an order that does not exist, 4400 for any other bad request."""
+    return Close(4404 if problem.status == 404 else 4400, problem.detail)
+
+
+async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
+    """The caller of an accepted socket; None if it was refused, and is closed.
+
+    Another task may take the last free slot at the next `await`: enter `connections.slot` before that.
+    """
+    ctx = context(socket)
+    try:
+        caller = ctx.authenticator.authenticate_socket(socket, scope)
+        ctx.connections.check(caller.owner)
+        return caller
+    except ForeignOrigin:
+        refusal = FOREIGN_ORIGIN
+    except DatabaseUnavailable:
+        refusal = DATABASE_DOWN
+    except NotAllowed:
+        refusal = NO_KEY
+    except TooManyConnections as error:
+        refusal = TOO_MANY_OF_OWNER if error.of_owner else SERVER_FULL
+    await socket.close(*refusal)
+    return None
+
+
+async def close_reason(conversation: Coroutine[Any, Any, Close]) -> Close:
+    """Run it, and turn the ways in which it can break off into a close code."""
+    try:
+        return await conversation
+    except (WebSocketDisconnect, RuntimeError):  # Starlette raises either when the client leaves during a send
+        return CLIENT_LEFT
+    except TimeoutError:
+        return TOO_SLOW
+    except SubscriberClosed:
+        return KEY_REVOKED
+    except DatabaseUnavailable:
+        return DATABASE_DOWN
+
+
+async def send(socket: WebSocket, text: str) -> None:
+    """Send one frame; `TimeoutError` if the client does not read."""
+    async with asyncio.timeout(SEND_SECONDS):
+        await socket.send_text(text)
+
+
+async def close_politely(socket: WebSocket, close: Close) -> None:
+    """Close it, unless the client has left. A client that does not read is given up after `CLOSE_SECONDS`."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        if socket.client_state is WebSocketState.CONNECTED:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await socket.close(*close)
