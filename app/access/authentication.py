@@ -1,4 +1,4 @@
-"""Who is calling, and so whose orders they may see."""
+"""Who is calling, and therefore whose orders they may see."""
 
 import contextlib
 import re
@@ -17,21 +17,24 @@ LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    owner: str
+    owner: str  # of the orders that this caller places and sees
     operator: bool
-    key: str = ""  # the prefix of theirs, which is no secret
+    key: str = ""  # the prefix of the API key, which is not secret; "" in local mode
 
 
 class NotAllowed(Exception):
-    """No key, or not the right one."""
+    """No API key, or an unknown or revoked one."""
 
 
 class ForeignOrigin(NotAllowed):
-    """A page from somewhere else wants a socket in the name of whoever looks at it."""
+    """A page from another origin tries to open a socket with the rights of the user who has it open."""
 
 
 class Authenticator:
-    """Local mode knows one caller, who may do everything: it listens on loopback only. Else a key says who it is."""
+    """Tells callers apart by their API keys.
+
+    Local mode listens on loopback only. It has one caller, who needs no key and may do everything.
+    """
 
     def __init__(self, settings: Settings, keyring: Keyring | None, tickets: Tickets) -> None:
         self._keyring = keyring
@@ -43,7 +46,7 @@ class Authenticator:
         return self._keyring is None
 
     def authenticate(self, connection: HTTPConnection) -> Caller:
-        """Raises NotAllowed, or BookAway while no key could be read yet."""
+        """Raises NotAllowed, or DatabaseUnavailable until the keys were read for the first time."""
         if self._keyring is None:
             return Caller(LOCAL_OWNER, operator=True, key="")
         key = _key_in(connection)
@@ -53,25 +56,25 @@ class Authenticator:
         return Caller(found.owner, found.operator, found.prefix)
 
     def authenticate_socket(self, socket: HTTPConnection, scope: str) -> Caller:
-        """As `caller`, for a socket: from an origin that may, and a ticket for `scope` is as good as a key."""
+        """The same for a WebSocket: its origin must be allowed, and a ticket for `scope` replaces the key."""
         self._check_origin(socket.headers.get("origin"))
         ticket = socket.scope.get("state", {}).get("ticket")
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
-        shown = self._tickets.read(ticket, scope)
-        if shown is None or self._keyring.named(shown.key) is None:
+        valid = self._tickets.read(ticket, scope)
+        if valid is None or self._keyring.live_key(valid.key) is None:
             raise NotAllowed
-        return Caller(shown.owner, operator=False, key=shown.key)
+        return Caller(valid.owner, operator=False, key=valid.key)
 
-    def while_allowed(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
-        """For what outlasts a request: while the block runs, `end` is called if this caller's key is revoked."""
-        return contextlib.nullcontext() if self._keyring is None else self._keyring.opened_with(caller.key, end)
+    def end_when_revoked(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
+        """For streams, which outlast the check of the key: `end` is called if it is revoked while the block runs."""
+        return contextlib.nullcontext() if self._keyring is None else self._keyring.end_when_revoked(caller.key, end)
 
-    def ticket(self, caller: Caller, scope: str, *, owner: str | None = None) -> str:
+    def issue_ticket(self, caller: Caller, scope: str, *, owner: str | None = None) -> str:
         return self._tickets.issue(scope, owner=owner or caller.owner, key=caller.key)
 
     def _check_origin(self, origin: str | None) -> None:
-        """Only browsers send one; whoever is no browser shows a key or a ticket of its own accord."""
+        """Only browsers send an origin. Any other client sends its key or ticket deliberately, so it needs no check."""
         if origin is None or origin in self._origins:
             return
         if self._keyring is not None or not LOOPBACK.fullmatch(origin):

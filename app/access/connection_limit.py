@@ -1,4 +1,4 @@
-"""How many sockets there may be: in this process, and of one owner in it."""
+"""Limits on open streams (WebSockets and event streams): in this process, and per owner in this process."""
 
 import contextlib
 from collections import Counter
@@ -6,37 +6,37 @@ from collections.abc import Iterator
 
 
 class TooManyConnections(Exception):
-    """`of_owner`: theirs are too many; otherwise everybody's together."""
+    """`of_owner`: the owner has reached their limit. Otherwise the process has reached its own."""
 
     def __init__(self, *, of_owner: bool) -> None:
-        super().__init__("too many sockets")
+        super().__init__("too many connections")
         self.of_owner = of_owner
 
 
 class ConnectionLimit:
-    def __init__(self, *, most: int, most_per_owner: int) -> None:
-        self._most = most
-        self._most_per_owner = most_per_owner
-        self._taken: Counter[str] = Counter()
-        self._all = 0
+    def __init__(self, *, max_total: int, max_per_owner: int) -> None:
+        self._max_total = max_total
+        self._max_per_owner = max_per_owner
+        self._of_owner: Counter[str] = Counter()
+        self._total = 0
 
     def check(self, owner: str) -> None:
-        """Raises TooManySockets if there is no room for one more."""
-        if self._all >= self._most:
+        """Raises TooManyConnections if one more would exceed a limit."""
+        if self._total >= self._max_total:
             raise TooManyConnections(of_owner=False)
-        if self._taken[owner] >= self._most_per_owner:
+        if self._of_owner[owner] >= self._max_per_owner:
             raise TooManyConnections(of_owner=True)
 
     @contextlib.contextmanager
-    def taken(self, owner: str) -> Iterator[None]:
-        """One slot for as long as the block runs."""
+    def slot(self, owner: str) -> Iterator[None]:
+        """Count one connection of this owner while the block runs."""
         self.check(owner)
-        self._taken[owner] += 1
-        self._all += 1
+        self._of_owner[owner] += 1
+        self._total += 1
         try:
             yield
         finally:
-            self._all -= 1
-            self._taken[owner] -= 1
-            if not self._taken[owner]:
-                del self._taken[owner]  # owners come and go
+            self._total -= 1
+            self._of_owner[owner] -= 1
+            if not self._of_owner[owner]:
+                del self._of_owner[owner]  # or the counter would keep every owner forever

@@ -1,4 +1,4 @@
-"""`engine keys`: making, listing and ending the keys that callers hold."""
+"""`engine keys`: create, list and revoke API keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,20 +9,20 @@ import asyncpg
 from app.access import keys
 from app.settings import SettingsError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def create(dsn: str, owner: str, *, operator: bool) -> str:
-    """The new key: nobody can ever read it again."""
+    """The new key. Only its hash is stored, so it cannot be shown again."""
     if not keys.OWNER.fullmatch(owner):
         raise SettingsError("--owner: letters, digits and . _ @ - only, at most 64.")
-    return _asked(dsn, lambda connection: keys.create(connection, owner, operator=operator))
+    return _run(dsn, lambda connection: keys.create(connection, owner, operator=operator))
 
 
-def listed(dsn: str) -> list[str]:
-    """A line for every key there is or was; none tells a secret."""
+def list_keys(dsn: str) -> list[str]:
+    """One line for each key, live or revoked, without its secret."""
     lines = []
-    for key in _asked(dsn, keys.known):
+    for key in _run(dsn, keys.list_keys):
         role = "operator" if key.operator else "caller"
         ended = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
         lines.append(f"{key.prefix}  {role:8}  {key.created_at:%Y-%m-%d %H:%M}  {ended:24}  {key.owner}")
@@ -30,25 +30,25 @@ def listed(dsn: str) -> list[str]:
 
 
 def revoke(dsn: str, prefix: str) -> str:
-    """Whose key it was that ends now."""
-    owner = _asked(dsn, lambda connection: keys.revoke(connection, prefix))
+    """The owner of the key that was revoked."""
+    owner = _run(dsn, lambda connection: keys.revoke(connection, prefix))
     if owner is None:
         raise SettingsError("no live key has this prefix; `engine keys list` shows them.")
     return owner
 
 
-def _asked(dsn: str, question: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
-    """One question to the database, in a connection of its own."""
+def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+    """Run one command on a connection of its own."""
 
-    async def ask() -> Answer:
+    async def connect_and_run() -> Result:
         connection = await asyncpg.connect(dsn, timeout=5)
         try:
-            return await question(connection)
+            return await command(connection)
         finally:
             await connection.close()
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(connect_and_run())
     except asyncpg.UndefinedTableError:
         raise SettingsError("the database has no table of API keys: run `engine migrate` first.") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""API keys: minted here, shown once, kept as a hash; and the live ones as this process knows them."""
+"""API keys: created and shown once, stored as a hash, and cached by each API process."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.access")
 
-REFRESH_SECONDS = 2.0  # how long a revoked key may go on, and how long a new one must wait
-OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # travels in announcements: no blanks, no line ends
+REFRESH_SECONDS = 2.0  # the longest that a revoked key still works, and that a new one does not work yet
+OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # it stands in event messages: no blanks, no line breaks
 PREFIX_LENGTH = len("oe_") + 8
 
 CREATE = "INSERT INTO api_keys (owner, prefix, hash, operator) VALUES ($1, $2, $3, $4)"
@@ -31,65 +31,68 @@ _NO_HASH = bytes(32)
 
 
 def digest(key: str) -> bytes:
-    """One round of sha256: a slow hash protects what can be guessed, and 256 random bits cannot."""
+    """One round of sha256. A slow hash protects secrets that can be guessed; 256 random bits cannot be."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def new_key() -> str:
-    """`oe_` marks it for secret scanners, eight digits name it, 256 random bits are the secret."""
+    """`oe_` for secret scanners, eight hex digits as the public prefix, and 256 random bits as the secret."""
     return f"oe_{secrets.token_hex(4)}_{secrets.token_hex(32)}"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownKey:
-    """What may be said about a key to anybody who keeps the book."""
+class KeyInfo:
+    """A key without its hash, as `engine keys list` shows it."""
 
-    prefix: str
+    prefix: str  # `oe_` and eight digits: it names the key, and is not secret
     owner: str
     operator: bool
     created_at: datetime
-    revoked_at: datetime | None
+    revoked_at: datetime | None  # None: live
 
 
 async def create(connection: asyncpg.Connection, owner: str, *, operator: bool) -> str:
-    """The new key: nobody can ever read it again."""
+    """The new key. Only its hash is stored, so it cannot be shown again."""
     key = new_key()
     await connection.execute(CREATE, owner, key[:PREFIX_LENGTH], digest(key), operator)
     return key
 
 
 async def revoke(connection: asyncpg.Connection, prefix: str) -> str | None:
-    """The owner of the key that ends now; None if no live key has this prefix."""
+    """The owner of the key; None if no live key has this prefix."""
     owner: str | None = await connection.fetchval(REVOKE, prefix)
     return owner
 
 
-async def known(connection: asyncpg.Connection) -> list[KnownKey]:
-    return [KnownKey(**dict(row)) for row in await connection.fetch(ALL)]
+async def list_keys(connection: asyncpg.Connection) -> list[KeyInfo]:
+    return [KeyInfo(**dict(row)) for row in await connection.fetch(ALL)]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveKey:
+    """A key that was not revoked."""
+
     prefix: str
     owner: str
     operator: bool
-    hash: bytes
+    hash: bytes  # sha256 of the whole key
 
 
 class Keyring:
-    """All live keys, read again every two seconds: no request asks Postgres, and guessing keys costs it nothing.
+    """All live keys in memory, read again every two seconds.
 
-    While Postgres is away those last known stay good: nobody can revoke one there either.
+    So no request reads keys from Postgres, and guessing keys does not load it. While Postgres is down the keys last
+    read stay valid: without Postgres none can be revoked either.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._live: Mapping[str, LiveKey] | None = None
-        self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream opened with that key
+        self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream of that key
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> int | None:
-        """How many keys there are; None if Postgres does not say."""
+        """The number of live keys; None if Postgres is unavailable."""
         await self._try_to_read()
         self._task = asyncio.create_task(self._refresh(), name="keyring")
         return None if self._live is None else len(self._live)
@@ -99,19 +102,19 @@ class Keyring:
             await cancel_and_wait(self._task)
 
     def find(self, key: str) -> LiveKey | None:
-        """The live key that this is; raises BookAway while none could be read yet."""
-        found = self.named(key[:PREFIX_LENGTH])
+        """The live key with this text. Raises DatabaseUnavailable until keys were read for the first time."""
+        found = self.live_key(key[:PREFIX_LENGTH])
         same = hmac.compare_digest(digest(key), found.hash if found else _NO_HASH)
         return found if same else None
 
-    def named(self, prefix: str) -> LiveKey | None:
+    def live_key(self, prefix: str) -> LiveKey | None:
         if self._live is None:
             raise DatabaseUnavailable
         return self._live.get(prefix)
 
     @contextlib.contextmanager
-    def opened_with(self, prefix: str, end: Callable[[], None]) -> Iterator[None]:
-        """While this block runs, `end` is called if the key is found to be live no more."""
+    def end_when_revoked(self, prefix: str, end: Callable[[], None]) -> Iterator[None]:
+        """While this block runs, `end` is called if the key is found to be revoked."""
         streams = self._open.setdefault(prefix, set())
         streams.add(end)
         try:
@@ -131,7 +134,7 @@ class Keyring:
         try:
             await self.read()
         except DatabaseUnavailable:
-            log.warning("keys cannot be read, the database is away")
+            log.warning("cannot read the API keys: the database is unavailable")
 
     async def _refresh(self) -> None:
         while True:
@@ -139,4 +142,4 @@ class Keyring:
             try:
                 await self._try_to_read()
             except Exception:
-                log.exception("keys cannot be read")  # and those known stay, until they can
+                log.exception("cannot read the API keys")  # the keys last read stay valid until a read succeeds

@@ -1,5 +1,5 @@
--- Takes from several buckets at once, by Redis's clock. Each is one number: the moment at which it will be full again.
--- ARGV, for each key: how much, the quota, the period in ms. Answers for each: granted, left, full in ms, enough in ms.
+-- Takes from several buckets at once, by the clock of Redis. A bucket is one number: the time at which it will be full.
+-- ARGV for each key: cost, quota, period in ms. Returns for each: granted, left, ms until full, ms until enough.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers = {}

@@ -1,7 +1,7 @@
-"""How much a caller may ask of the engine in a minute: shared by all API processes through Redis.
+"""Requests per minute and caller, counted in Redis for all API processes together.
 
-Each bucket refills evenly (GCRA): a quota of 120 allows 120 at once, then one each half second. What many requests
-ask for while one trip to Redis is under way goes with the next: under load a request costs a fraction of a trip.
+Each bucket refills evenly (GCRA): a quota of 120 allows 120 at once, then one each half second. Requests that arrive
+during one round trip to Redis share the next one, so under load a request costs a fraction of a round trip.
 """
 
 import math
@@ -18,7 +18,7 @@ from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import Script
 
 PERIOD_SECONDS = 60
-MAX_BUCKETS = 100_000  # known to a process while Redis is away
+MAX_BUCKETS = 100_000  # kept by one process while Redis is down
 BUCKET = "engine:limit:"
 
 TAKE = Script(Path(__file__).parent / "rate_limit.lua")
@@ -27,59 +27,62 @@ TAKE = Script(Path(__file__).parent / "rate_limit.lua")
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
     granted: bool
-    left: int
-    full_in: float  # seconds until nothing is missing from the bucket
-    enough_in: float  # seconds until as much as was asked for can be granted; 0: now
+    left: int  # requests that may still be made now
+    full_in: float  # seconds until the bucket is full again
+    enough_in: float  # seconds until this cost can be granted; 0: it was
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    bucket: str
-    cost: int
-    quota: int
+class _Take:
+    bucket: str  # the key in Redis
+    cost: int  # how many requests this one counts as
+    quota: int  # per minute
 
 
 class RateLimiter:
-    """Redis away: a bucket in each process, so a caller may have as many times the quota as there are processes."""
+    """Takes from buckets in Redis.
+
+    While Redis is down each process has its own buckets, so a caller's quota is multiplied by the number of processes.
+    """
 
     def __init__(self, redis: Redis, breaker: CircuitBreaker, *, now: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
         self._breaker = breaker
         self._now = now
-        self._own: dict[str, float] = {}
-        self._trip: Batcher[_Ask, RateLimitResult] = Batcher(self._take)
+        self._local: dict[str, float] = {}
+        self._batcher: Batcher[_Take, RateLimitResult] = Batcher(self._take)
 
-    async def take(self, kind: str, who: str, cost: int, quota: int) -> RateLimitResult:
-        return await self._trip(_Ask(f"{BUCKET}{kind}:{who}", cost, quota))
+    async def take(self, kind: str, caller: str, cost: int, quota: int) -> RateLimitResult:
+        return await self._batcher(_Take(f"{BUCKET}{kind}:{caller}", cost, quota))
 
-    async def _take(self, asks: list[_Ask]) -> Sequence[RateLimitResult]:
-        keys = [ask.bucket for ask in asks]
-        numbers = [number for ask in asks for number in (ask.cost, ask.quota, PERIOD_SECONDS * 1000)]
+    async def _take(self, takes: list[_Take]) -> Sequence[RateLimitResult]:
+        keys = [take.bucket for take in takes]
+        numbers = [number for take in takes for number in (take.cost, take.quota, PERIOD_SECONDS * 1000)]
         try:
             answers = await self._breaker.call(TAKE.call(self._redis, keys, numbers))
-            verdicts = [
+            results = [
                 RateLimitResult(bool(granted), left, full / 1e3, enough / 1e3)
                 for granted, left, full, enough in answers
             ]
         except RedisUnavailable:
-            verdicts = [self._from_own(ask) for ask in asks]
-        metrics.QUOTA_LEFT.observe(min(verdict.left / ask.quota for verdict, ask in zip(verdicts, asks, strict=True)))
-        return verdicts
+            results = [self._take_locally(take) for take in takes]
+        metrics.QUOTA_LEFT.observe(min(result.left / take.quota for result, take in zip(results, takes, strict=True)))
+        return results
 
-    def _from_own(self, ask: _Ask) -> RateLimitResult:
+    def _take_locally(self, take: _Take) -> RateLimitResult:
         now = self._now()
-        if len(self._own) >= MAX_BUCKETS:
-            self._own = {bucket: full_at for bucket, full_at in self._own.items() if full_at > now}
-        verdict, full_at = taken(self._own.get(ask.bucket, now), now, ask.cost, ask.quota)
-        if len(self._own) < MAX_BUCKETS:
-            self._own[ask.bucket] = full_at
-        return verdict
+        if len(self._local) >= MAX_BUCKETS:
+            self._local = {bucket: full_at for bucket, full_at in self._local.items() if full_at > now}
+        result, full_at = take_from_bucket(self._local.get(take.bucket, now), now, take.cost, take.quota)
+        if len(self._local) < MAX_BUCKETS:
+            self._local[take.bucket] = full_at
+        return result
 
 
-def taken(
+def take_from_bucket(
     full_at: float, now: float, cost: int, quota: int, period: float = PERIOD_SECONDS
 ) -> tuple[RateLimitResult, float]:
-    """The arithmetic of one bucket, as in `limit.lua`: the verdict, and when the bucket will be full."""
+    """The arithmetic of one bucket, the same as in `rate_limit.lua`: the result, and when the bucket will be full."""
     step = period / quota
     full_at = min(max(full_at, now), now + period)
     after = full_at + cost * step
@@ -91,10 +94,10 @@ def taken(
     return RateLimitResult(granted, left, full_at - now, enough_in), full_at
 
 
-def headers(kind: str, quota: int, verdict: RateLimitResult) -> Mapping[str, str]:
-    """As in the IETF's draft on RateLimit header fields."""
-    told = {
+def headers(kind: str, quota: int, result: RateLimitResult) -> Mapping[str, str]:
+    """The fields of the IETF draft on RateLimit headers, and `Retry-After` on a refusal."""
+    fields = {
         "ratelimit-policy": f'"{kind}";q={quota};w={PERIOD_SECONDS}',
-        "ratelimit": f'"{kind}";r={verdict.left};t={math.ceil(verdict.full_in)}',
+        "ratelimit": f'"{kind}";r={result.left};t={math.ceil(result.full_in)}',
     }
-    return told if verdict.granted else told | {"retry-after": str(max(1, math.ceil(verdict.enough_in)))}
+    return fields if result.granted else fields | {"retry-after": str(max(1, math.ceil(result.enough_in)))}

@@ -1,4 +1,13 @@
-"""How requests come in: a head that takes for ever is given up, and what is no HTTP is told so like any other fault."""
+"""Header timeout; invalid HTTP gets a 400.
+
+`HttpProtocol` changes two things in uvicorn's HttpToolsProtocol:
+
+- uvicorn waits without limit for the headers of a request. Here the connection is closed `HEADER_SECONDS` after it was
+  opened, or after the first byte of a later request, unless the headers are complete. A timer runs exactly while
+  headers are awaited. Idle connections and request bodies have their own limits (uvicorn's keep-alive timeout,
+  `json_body.BODY_SECONDS`).
+- uvicorn answers invalid HTTP in plain text. Here the answer is a problem document, like every other error.
+"""
 
 import asyncio
 import secrets
@@ -11,10 +20,11 @@ from websockets.http11 import Response
 
 from app.api.problems import Problem
 
-HEAD_SECONDS = 10.0
+HEADER_SECONDS = 10.0
 
 
 def refusal(status: int, detail: str) -> Response:
+    """A problem document as a whole HTTP response, for requests that never reach the app."""
     problem = Problem(status, "bad_request", detail).as_dict(secrets.token_hex(8))
     body = orjson.dumps(problem)
     headers = {"Content-Type": "application/problem+json", "Content-Length": str(len(body)), "Connection": "close"}
@@ -22,38 +32,33 @@ def refusal(status: int, detail: str) -> Response:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's own waits for ever for a head, and answers in plain text what it cannot read.
-
-    Idle connections, and bodies, have limits of their own.
-    """
-
-    _late: asyncio.TimerHandle | None = None
+    _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._late is None:
-            self._wait()
+        if self._header_timer is None:  # the timer of the first request runs since the connection was opened
+            self._start_timer()
 
     def on_headers_complete(self) -> None:
-        self._arrived()
+        self._stop_timer()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._arrived()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        self.transport.write(refusal(400, "This is no HTTP request.").serialize())
+        self.transport.write(refusal(400, "This is not a valid HTTP request.").serialize())
         self.transport.close()
 
-    def _wait(self) -> None:
-        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _start_timer(self) -> None:
+        self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
-    def _arrived(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None

@@ -1,17 +1,17 @@
-"""The socket that the API listens on. Imports nothing heavy: the supervisor needs this and no more of the server."""
+"""The socket that the API listens on. Imports nothing heavy, because the supervisor needs only this of the server."""
 
 import socket
 
 from app.settings import SettingsError
 
-# Set by `engine up`, which owns the listening socket: while a dead API is replaced, connections wait in the socket's
-# backlog instead of being refused.
+# Set by `engine up`, which owns the listening socket. While it replaces an API that died, connections wait in the
+# socket's backlog instead of being refused.
 LISTEN_FD_VARIABLE = "ENGINE_LISTEN_FD"
-UNREAD_MS = 30_000  # a client that has acknowledged nothing for this long is disconnected, whatever it pings
+UNREAD_MS = 30_000  # a client that acknowledges no data for this long is disconnected, even if it answers pings
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket for this address; one sentence if it cannot be had."""
+    """A listening socket for this address; SettingsError if there is no such address or the port cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -1,4 +1,13 @@
-"""How WebSocket connections come in."""
+"""Invalid handshakes get a problem document; invalid UTF-8 closes the socket with 1007, without a traceback in the log.
+
+`WebSocketProtocol` changes three things in uvicorn's WebSocketsSansIOProtocol:
+
+- A refused handshake is answered by `_Handshake.reject` with a fixed text: the stock answer repeats parts of the
+  request.
+- Some invalid requests make the stock protocol fail before it has begun a handshake, and are never answered. They are
+  answered with a 400, and the connection is closed.
+- Text that is not UTF-8 is checked before uvicorn decodes it: uvicorn would log the client's mistake as an exception.
+"""
 
 import contextlib
 from typing import Any
@@ -10,13 +19,11 @@ from websockets.server import ServerProtocol
 
 from app.server.http_protocol import refusal
 
-BAD_HANDSHAKE = "This is not a WebSocket handshake that this engine supports."
-NOT_UTF8 = 1007  # the close code
+BAD_HANDSHAKE = "This WebSocket handshake is invalid or not supported."
+NOT_UTF8 = 1007  # a close code
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own repeats what was wrong with a handshake, leaves some unanswered, and logs what is not UTF-8."""
-
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
@@ -32,7 +39,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
-                with contextlib.suppress(InvalidState):  # it has said goodbye in the same breath
+                with contextlib.suppress(InvalidState):  # the client closed the socket in the same packet
                     self.conn.send_close(NOT_UTF8)
                 return self.handle_parser_exception()
         super().send_receive_event_to_app()
@@ -40,5 +47,5 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 class _Handshake(ServerProtocol):
     def reject(self, status: Any, text: str) -> Response:
-        """Whatever was wrong, it was the client's request."""
+        """Always a 4xx: an invalid handshake is the client's error, never the server's."""
         return refusal(status if status < 500 else 400, BAD_HANDSHAKE)
