@@ -1,4 +1,4 @@
-"""Whether orders are taken now: the caller's quota, their share of the line, and the line itself."""
+"""Whether an order may be placed now: the caller's quota, the caller's share of the queue, the depth of the queue."""
 
 from fastapi import Request
 
@@ -8,25 +8,25 @@ from app.access.rate_limit import headers
 from app.api.context import context
 from app.api.problems import Problem
 
-FULL_SECONDS = "10"  # when to come back to a line that is full: it moves by then
+FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some orders have left it
 
 
 async def admit(request: Request, caller: Caller, orders: int) -> None:
-    """A `Problem` unless the caller may place so many orders now. They count even if the book is away afterwards."""
+    """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails."""
     await _within_quota(request, caller, "orders", orders)
     match context(request).capacity.reserve(caller.owner, orders):
         case "owner":
             metrics.REFUSED.labels("queue_share_full").inc()
-            detail = "Too many of your orders are under way."
-            raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
+            detail = "You have too many orders under way."
+            raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
         case "total":
             metrics.REFUSED.labels("queue_full").inc()
-            detail = "The line is full: more orders are under way than this engine takes."
-            raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_SECONDS})
+            detail = "The queue is full: too many orders are under way."
+            raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
 
 
 async def admit_cancel(request: Request, caller: Caller) -> None:
-    """A bucket of its own: whoever has placed all they may can still withdraw it."""
+    """Cancels have their own bucket, so a caller without quota for orders can still cancel."""
     await _within_quota(request, caller, "cancels", 1)
 
 
@@ -35,10 +35,10 @@ async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) 
     quota = ctx.settings.api_max_orders_per_min
     if not quota:
         return
-    whom = caller.key or (request.client.host if request.client else "unknown")
-    verdict = await ctx.rate_limiter.take(kind, whom, cost, quota)
-    told = request.scope["state"]["rate_limit"] = headers(kind, quota, verdict)  # on the answer, whatever it will be
-    if not verdict.granted:
+    who = caller.key or (request.client.host if request.client else "unknown")
+    result = await ctx.rate_limiter.take(kind, who, cost, quota)
+    fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
+    if not result.granted:
         metrics.REFUSED.labels("too_many_orders").inc()
-        detail = f"At most {quota} {kind} a minute."
-        raise Problem(429, "too_many_orders", detail, retryable=True, headers={"Retry-After": told["retry-after"]})
+        detail = f"You may send at most {quota} {kind} per minute."
+        raise Problem(429, "too_many_orders", detail, retryable=True, headers={"Retry-After": fields["retry-after"]})

@@ -1,4 +1,4 @@
-"""In production mode nothing is read of a request whose key does not fit; what is public is named here."""
+"""In production mode a request without a valid API key is refused before its body is read. Public paths are listed."""
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +18,7 @@ PUBLIC_BELOW = ("/web/", "/docs/files/")
 
 
 class AuthMiddleware:
-    """A route that is new is closed until it is named here. Sockets ask for themselves: a ticket is for one order."""
+    """A new route is closed until `PUBLIC` lists it. Sockets authenticate in their routes: a ticket has a scope."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,9 +26,9 @@ class AuthMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _is_public(scope["path"]):
             ctx: ApiContext = scope["app"].state.context
-            if not ctx.authenticator.local and (problem := _stopped(scope, ctx)):
-                name = str(scope.get("state", {}).get("request_id", "-"))
-                return await problem.answer(name)(scope, receive, send)
+            if not ctx.authenticator.local and (problem := _refusal(scope, ctx)):
+                request_id = str(scope.get("state", {}).get("request_id", "-"))
+                return await problem.answer(request_id)(scope, receive, send)
         await self._app(scope, receive, send)
 
 
@@ -36,7 +36,7 @@ def _is_public(path: str) -> bool:
     return path in PUBLIC or path.startswith(PUBLIC_BELOW)
 
 
-def _stopped(scope: Scope, ctx: ApiContext) -> Problem | None:
+def _refusal(scope: Scope, ctx: ApiContext) -> Problem | None:
     try:
         scope["state"]["caller"] = ctx.authenticator.authenticate(HTTPConnection(scope))
     except NotAllowed:

@@ -1,4 +1,4 @@
-"""The parts the routes work with, wired together in `app.main`."""
+"""The dependencies of the routes. `app.main` creates them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,33 +31,33 @@ from app.settings import Settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
     settings: Settings
-    authenticator: Authenticator
-    markets: Markets
-    router: Router
-    reader: OrderReader
-    throughput: ThroughputMeter
-    dead_letters: DeadLetters
-    intake: Intake
-    queue: OrderQueue
-    feed: Feed
-    presence: Presence
-    rate_limiter: RateLimiter
-    connections: ConnectionLimit
-    capacity: Capacity
+    authenticator: Authenticator  # who is calling
+    markets: Markets  # tokens and pools
+    router: Router  # quotes all venues and picks the best
+    reader: OrderReader  # reads orders and their logs
+    throughput: ThroughputMeter  # how fast orders were confirmed lately
+    dead_letters: DeadLetters  # failed orders
+    intake: Intake  # places and cancels orders
+    queue: OrderQueue  # its depth; pauses and resumes it
+    feed: Feed  # live events for streams
+    presence: Presence  # which sockets watch which order
+    rate_limiter: RateLimiter  # requests per minute and caller
+    connections: ConnectionLimit  # open streams
+    capacity: Capacity  # orders under way, in total and per owner
     newest_revision: str | None  # the migration this code was written for
-    breaker: CircuitBreaker  # one judgement of Redis for the whole process
+    breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment
 
 
 def context(connection: HTTPConnection) -> ApiContext:
-    found: ApiContext = connection.app.state.context
-    return found
+    ctx: ApiContext = connection.app.state.context
+    return ctx
 
 
 def authenticate(request: Request) -> Caller:
-    """Who calls; a problem document for those who may not."""
-    known: Caller | None = request.scope["state"].get("caller")
-    if known is not None:  # the gate has asked already
-        return known
+    """The caller of a request; a 401 problem if there is no valid key."""
+    caller: Caller | None = request.scope["state"].get("caller")
+    if caller is not None:  # AuthMiddleware has set it
+        return caller
     try:
         return context(request).authenticator.authenticate(request)
     except NotAllowed:
@@ -66,39 +66,39 @@ def authenticate(request: Request) -> Caller:
 
 def operators_only(caller: Caller) -> None:
     if not caller.operator:
-        raise Problem(403, "operators_only", "This needs an operator's key.")
+        raise Problem(403, "operators_only", "This needs the API key of an operator.")
 
 
 def socket_urls(request: Request, caller: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
-    """Where an order's socket is; with a ticket for `owner`'s order (default: the caller's) where one is needed."""
+    """Makes the URL of an order's socket. In production mode it has a ticket for `owner` (default: the caller)."""
     base, authenticator = sockets_base(request), context(request).authenticator
 
     def url(order: UUID) -> str:
         plain = f"{base}/api/orders/execute?orderId={order}"
-        return (
-            plain if authenticator.local else f"{plain}&ticket={authenticator.ticket(caller, str(order), owner=owner)}"
-        )
+        if authenticator.local:
+            return plain
+        return f"{plain}&ticket={authenticator.issue_ticket(caller, str(order), owner=owner)}"
 
     return url
 
 
 def sockets_base(connection: HTTPConnection) -> str:
-    """Where clients reach this engine's sockets: PUBLIC_URL, or else the way this caller came."""
+    """The URL under which clients reach the sockets: PUBLIC_URL, or the address that this request was sent to."""
     if public := context(connection).settings.public_url:
-        return _sockets_at(public.rstrip("/"))
+        return _socket_url(public.rstrip("/"))
     scope = connection.scope
     host = next((value for name, value in scope["headers"] if name == b"host"), None)
-    return _came_by(scope["scheme"], host, scope.get("server"))
+    return _address_of_request(scope["scheme"], host, scope.get("server"))
 
 
-@lru_cache(maxsize=64)  # callers come by few names
-def _came_by(scheme: str, host: bytes | None, server: tuple[str, int] | None) -> str:
+@lru_cache(maxsize=64)  # callers use few host names
+def _address_of_request(scheme: str, host: bytes | None, server: tuple[str, int] | None) -> str:
     headers = [] if host is None else [(b"host", host)]
     url = URL(scope={"scheme": scheme, "server": server, "path": "", "headers": headers})
-    return _sockets_at(str(url))
+    return _socket_url(str(url))
 
 
-def _sockets_at(url: str) -> str:
+def _socket_url(url: str) -> str:
     split = urlsplit(url)
     scheme = "wss" if split.scheme in ("https", "wss") else "ws"
     return f"{scheme}://{split.netloc}{split.path}"

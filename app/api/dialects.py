@@ -1,6 +1,7 @@
-"""What older clients say and hear, translated to and from the one real API. Nothing is decided here.
+"""The request and frame formats of legacy clients, translated to and from the native API.
 
-Each speaks as the README of its own engine taught it; `docs/legacy-clients.md` has them side by side.
+No rule of the engine is decided here. Each dialect follows the README of the engine it comes from;
+`docs/legacy-clients.md` compares them.
 """
 
 import re
@@ -17,115 +18,115 @@ from app.api.schemas import ExecuteOrder
 from app.orders.events.publisher import EventMessage
 
 SIDES = ("buy", "sell")
-INPUT_TOKEN_WORDS = {"tokenIn": "inputToken", "tokenOut": "outputToken"}
-SLIPPAGE_WORDS = {"slippageBps": "slippage"}
+SIDE_NAMES = {"tokenIn": "inputToken", "tokenOut": "outputToken"}
+SLIPPAGE_NAMES = {"slippageBps": "slippage"}
 
 FRACTION = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 BPS_IN_ONE = 10_000
 
-SIDE_SCHEMA = {"enum": list(SIDES), "description": "Echoed. `amount` is what you give of inputToken, either way"}
+SIDE_SCHEMA = {"enum": list(SIDES), "description": "Echoed. `amount` is always the amount of inputToken you pay"}
 SLIPPAGE_SCHEMA = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": f"^{FRACTION.pattern}$"}],
-    "description": "A fraction: 0.01 is one percent, 1.0 takes any price. Rounded to whole basis points (4 places)",
+    "description": "A fraction: 0.01 is one percent, 1.0 accepts any price. Rounded to whole basis points (4 places)",
     "examples": [0.01],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TranslatedBody:
-    """A body in the words of the real API, and what is needed to answer in the client's own."""
+    """A body with the field names of the native API, and what is needed to answer in the client's dialect."""
 
     fields: dict[str, Any]
-    echo: Mapping[str, Any] = field(default_factory=dict)  # what the answer repeats
-    words: Mapping[str, str] = field(default_factory=dict)  # field of the real API → the client's word for it
+    echo: Mapping[str, Any] = field(default_factory=dict)  # fields that the answer repeats
+    names: Mapping[str, str] = field(default_factory=dict)  # native field name → the client's name for it
 
-    def pointing(self, problem: Problem) -> Problem:
-        """The problem, pointing at the fields that the client wrote."""
-        own = {f"/{name}": f"/{word}" for name, word in self.words.items()}
-        problem.errors = [(own.get(at, at), message) for at, message in problem.errors]
+    def with_client_names(self, problem: Problem) -> Problem:
+        """The problem, with pointers to the field names that the client used."""
+        pointers = {f"/{native}": f"/{name}" for native, name in self.names.items()}
+        problem.errors = [(pointers.get(at, at), message) for at, message in problem.errors]
         return problem
 
 
 def execute_body(fields: dict[str, Any]) -> TranslatedBody:
-    """A body of POST /api/orders/execute: one that has `inputToken` is of a client that says side, in and out."""
+    """The body of POST /api/orders/execute. With `inputToken` it is in the dialect of side, inputToken, outputToken."""
     if "inputToken" not in fields:
         return TranslatedBody(fields)
-    own = _without_other_words(fields, INPUT_TOKEN_WORDS)
-    side = own.pop("side", None)
+    native = _native_names(fields, SIDE_NAMES)
+    side = native.pop("side", None)
     if side not in SIDES:
         raise invalid([("/side", f"must be one of: {', '.join(SIDES)}")])
-    return TranslatedBody(own, {"side": side}, INPUT_TOKEN_WORDS)
+    return TranslatedBody(native, {"side": side}, SIDE_NAMES)
 
 
 def order_body(fields: dict[str, Any]) -> TranslatedBody:
-    """A body of POST /order: `slippage` is a fraction."""
-    own = _without_other_words(fields, SLIPPAGE_WORDS)
-    if "slippageBps" in own:
-        own["slippageBps"] = _bps(own["slippageBps"])
-    return TranslatedBody(own, {}, SLIPPAGE_WORDS)
+    """The body of POST /order: `slippage` is a fraction."""
+    native = _native_names(fields, SLIPPAGE_NAMES)
+    if "slippageBps" in native:
+        native["slippageBps"] = _bps(native["slippageBps"])
+    return TranslatedBody(native, {}, SLIPPAGE_NAMES)
 
 
-def body_schema(words: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The shape of an older body: that of the real one, in other words. It cannot differ in anything else."""
+def body_schema(names: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a body in a dialect: made from the native one, so that only names and `overrides` differ."""
     schema = ExecuteOrder.model_json_schema(ref_template="#/components/schemas/{model}")
-    properties = {words.get(name, name): shape for name, shape in schema["properties"].items()}
-    required = [words.get(name, name) for name in schema["required"]]
-    added = [name for name in others if name not in properties]
-    return schema | {"properties": properties | dict(others), "required": required + added}
+    properties = {names.get(name, name): shape for name, shape in schema["properties"].items()}
+    required = [names.get(name, name) for name in schema["required"]]
+    added = [name for name in overrides if name not in properties]
+    return schema | {"properties": properties | dict(overrides), "required": required + added}
 
 
-def venue_frames(items: Iterable[EventMessage]) -> list[str]:
-    """Each event with `venue` "Raydium" or "Meteora", and prices and amounts as numbers, to their last digit."""
-    return [orjson.dumps(_with_venue(orjson.loads(item.body))).decode() for item in items]
+def venue_frames(messages: Iterable[EventMessage]) -> list[str]:
+    """Each event with `venue` "Raydium" or "Meteora", and with prices and amounts as exact numbers."""
+    return [orjson.dumps(_with_venue(orjson.loads(message.body))).decode() for message in messages]
 
 
 def history_then_updates() -> Callable[[Iterable[EventMessage]], list[str]]:
-    """For one socket: first all that has happened in one frame, then a frame for each event.
+    """For one socket: one frame with all events so far, then one frame for each later event.
 
-    An order that has ended is one frame of history; there is nothing to update.
+    An order that has ended is a single frame of history, without updates.
     """
-    told = False
+    history_sent = False
 
-    def frames(items: Iterable[EventMessage]) -> list[str]:
-        nonlocal told
-        bodies = [item.body.decode() for item in items]
-        if told:
+    def frames(messages: Iterable[EventMessage]) -> list[str]:
+        nonlocal history_sent
+        bodies = [message.body.decode() for message in messages]
+        if history_sent:
             return [f'{{"type":"update","data":{body}}}' for body in bodies]
-        told = True
+        history_sent = True
         return [f'{{"type":"history","data":[{",".join(bodies)}]}}']
 
     return frames
 
 
-def _without_other_words(fields: dict[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
-    """The fields in the words of the real API; those words themselves must not stand beside the client's."""
-    mixed = [f"/{name}" for name in words if name in fields]
+def _native_names(fields: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The fields under their native names. A body must not mix those with the names of the dialect."""
+    mixed = [f"/{native}" for native in names if native in fields]
     if mixed:
-        said = ", ".join(words.values())
-        raise invalid([(name, f"cannot be used in a body that says {said}") for name in mixed])
-    meant = {word: name for name, word in words.items()}
-    return {meant.get(name, name): value for name, value in fields.items()}
+        dialect = ", ".join(names.values())
+        raise invalid([(pointer, f"cannot be used in a body with {dialect}") for pointer in mixed])
+    native_of = {name: native for native, name in names.items()}
+    return {native_of.get(name, name): value for name, value in fields.items()}
 
 
 def _bps(slippage: Any) -> int:
-    """A fraction in basis points, read from its literal text and kept to four places as its engine's table did."""
+    """A fraction in basis points, read from its literal text. Rounded to four places, as the older engine stored it."""
     text = slippage.text if isinstance(slippage, NumberText) else slippage
     if isinstance(text, (int, str)) and not isinstance(text, bool) and FRACTION.fullmatch(str(text)):
         fraction = Decimal(text)
         if fraction <= 1:
             return int((fraction * BPS_IN_ONE).quantize(Decimal(1), ROUND_HALF_UP))
-    raise invalid([("/slippage", "must be a decimal fraction from 0 to 1, as 0.01 for one percent")])
+    raise invalid([("/slippage", "must be a decimal fraction from 0 to 1, such as 0.01 for one percent")])
 
 
 _DECIMALS = ("price", "executedPrice", "amountOut", "minAmountOut")
-_LEFT_OUT = ("dex", "quotes", "route")
+_OMITTED = ("dex", "quotes", "route")
 
 
 def _with_venue(event: dict[str, Any]) -> dict[str, Any]:
-    frame = {name: value for name, value in event.items() if name not in _LEFT_OUT}
+    frame = {name: value for name, value in event.items() if name not in _OMITTED}
     for name in _DECIMALS:
         if name in frame:
-            frame[name] = orjson.Fragment(frame[name])  # a number, digit for digit; a float would round it
+            frame[name] = orjson.Fragment(frame[name])  # a JSON number with the same digits; a float would round it
     if "executedPrice" in frame:
         frame["price"] = frame["executedPrice"]
     if "dex" in event:

@@ -1,4 +1,4 @@
-"""Routes without the layers that FastAPI puts around an endpoint; it documents them like any other."""
+"""Routes without the layers that FastAPI puts around an endpoint. The OpenAPI document has them like any other."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 
 class FastRoute(APIRoute):
-    """Hands the endpoint the request and nothing else, and sends its answer. Placing an order costs a third less so."""
+    """Passes only the request to the endpoint, and sends its answer. This makes placing an order a third cheaper."""
 
-    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **about: Any) -> None:
-        super().__init__(path, endpoint, **about)
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             answer = await endpoint(Request(scope, receive, send))
@@ -23,10 +23,10 @@ class FastRoute(APIRoute):
 
 
 class SocketRouter(APIRouter):
-    """Hands sockets to their endpoints as they are: layers around one would be there for as long as it is open."""
+    """Passes sockets directly to their endpoints: a layer around one takes memory for as long as it is open."""
 
-    def add_api_websocket_route(self, path: str, endpoint: Callable[..., Any], *about: Any, **named: Any) -> None:
-        super().add_api_websocket_route(path, endpoint, *about, **named)
+    def add_api_websocket_route(self, path: str, endpoint: Callable[..., Any], *args: Any, **options: Any) -> None:
+        super().add_api_websocket_route(path, endpoint, *args, **options)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await endpoint(WebSocket(scope, receive, send), **scope["path_params"])

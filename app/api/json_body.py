@@ -1,4 +1,4 @@
-"""Reading JSON bodies: strictly, and numbers as they were written. A float would round them."""
+"""Reads JSON bodies strictly, and keeps numbers as text: a float would round them."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.problems import Problem, body_too_large
 
 MAX_BODY = 64 * 1024
-BODY_SECONDS = 10.0  # for all of it: a byte a second must not hold anything for long
-MAX_INTEGER_DIGITS = 40  # digits; more is no amount, and costs time to convert
+BODY_SECONDS = 10.0  # for the whole body, so that a byte per second cannot hold a request open
+MAX_INTEGER_DIGITS = 40  # a longer number is no valid amount, and slow to convert
 
 
 class NumberText:
-    """A JSON number with a fraction or an exponent, word for word."""
+    """A JSON number with a fraction or an exponent, as its literal text."""
 
     __slots__ = ("text",)
 
@@ -33,12 +33,12 @@ def _constant(_: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field stands twice")
+        raise ValueError("a field is repeated")
     return fields
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The one object a body holds; a `Problem` says what is wrong with it, without repeating it."""
+    """The object in a body. Raises a `Problem` that says what is wrong and does not repeat the body."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -54,9 +54,9 @@ def parse(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise malformed("It is nested too deeply.") from None
     except ValueError:
-        raise malformed("It is not JSON, or a field stands twice in it.") from None
+        raise malformed("It is not valid JSON, or it repeats a field.") from None
     if not isinstance(value, dict):
-        raise malformed("It is not an object.")
+        raise malformed("It is not a JSON object.")
     return value
 
 
@@ -64,11 +64,11 @@ async def read_object(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise Problem(415, "not_json", "The body must be application/json.")
-    return parse(await _all_of(request))
+    return parse(await _read_body(request))
 
 
-async def _all_of(request: Request) -> bytes:
-    """The body, if it is not too large; one that says it is, is not read."""
+async def _read_body(request: Request) -> bytes:
+    """The body, up to `MAX_BODY`. If `Content-Length` is larger, nothing is read."""
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
         raise body_too_large()
     body = bytearray()
@@ -82,7 +82,7 @@ async def _all_of(request: Request) -> bytes:
         detail = "The body took too long to arrive."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
     except ClientDisconnect:
-        raise malformed("It ended too soon.") from None
+        raise malformed("It ended before it was complete.") from None
     return bytes(body)
 
 

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. They say what to do, and never repeat what was sent."""
+"""Errors as RFC 9457 problem documents. They say what to do, and never repeat the request."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ log = logging.getLogger("engine.api")
 
 class FieldError(BaseModel):
     pointer: str = Field(description="JSON pointer to the field", examples=["/amount"])
-    message: str = Field(examples=["must be a decimal number, at most 9 places"])
+    message: str = Field(examples=["must be a decimal number with at most 9 decimal places"])
 
 
 class ProblemDocument(BaseModel):
@@ -30,15 +30,15 @@ class ProblemDocument(BaseModel):
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["The order cannot be accepted as it is."])
-    code: str = Field(description="For programs to decide by", examples=["invalid_order"])
-    retryable: bool = Field(description="Whether the same request can succeed later")
-    requestId: str = Field(description="Name this when you ask about it; it is in the log")
+    detail: str = Field(examples=["The order is not valid."])
+    code: str = Field(description="Stable; for programs to act on", examples=["invalid_order"])
+    retryable: bool = Field(description="Whether the same request may succeed later")
+    requestId: str = Field(description="The id of this request in the engine's log")
     errors: list[FieldError] | None = None
 
 
 class Problem(Exception):
-    """Raised anywhere below a route; answered as a problem document."""
+    """Raised anywhere below a route; the answer is a problem document."""
 
     def __init__(
         self,
@@ -82,26 +82,26 @@ class Problem(Exception):
 
 
 def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
-    return Problem(422, "invalid_order", "The order cannot be accepted as it is.", errors=errors)
+    return Problem(422, "invalid_order", "The order is not valid.", errors=errors)
 
 
 def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
-    return Problem(422, "invalid_request", "A parameter is not usable.", errors=errors)
+    return Problem(422, "invalid_request", "A query parameter is not valid.", errors=errors)
 
 
 def key_reused() -> Problem:
-    return Problem(422, "key_reused", "This Idempotency-Key was used for a different order.")
+    return Problem(422, "key_reused", "This Idempotency-Key was already used for a different order.")
 
 
 def body_too_large() -> Problem:
-    return Problem(413, "body_too_large", "The body is larger than this engine reads.")
+    return Problem(413, "body_too_large", "The body is larger than 64 KiB.")
 
 
 def needs_upgrade() -> Problem:
     return Problem(
         426,
         "upgrade_required",
-        "This address speaks WebSocket. For plain HTTP there is GET /api/orders/{id} and …/events.",
+        "This path is a WebSocket. Over plain HTTP use GET /api/orders/{id} or GET /api/orders/{id}/events.",
         headers={"Upgrade": "websocket", "Connection": "Upgrade"},
     )
 
@@ -114,7 +114,7 @@ def database_unavailable() -> Problem:
     return Problem(
         503,
         "database_unavailable",
-        "The database does not answer. An order may have been made: repeat with the same Idempotency-Key.",
+        "The database is unavailable. The order may have been placed: repeat it with the same Idempotency-Key.",
         retryable=True,
         headers={"Retry-After": "2"},
     )
@@ -128,7 +128,7 @@ def redis_unavailable() -> Problem:
     return Problem(
         503,
         "redis_unavailable",
-        "Redis, which keeps this, does not answer.",
+        "Redis, which holds this information, is unavailable.",
         retryable=True,
         headers={"Retry-After": "2"},
     )
@@ -136,8 +136,8 @@ def redis_unavailable() -> Problem:
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not know that method.",
+    404: "There is nothing at this path.",
+    405: "This path does not support that method.",
 }
 
 
@@ -146,14 +146,14 @@ def request_id(request: Request) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Whatever goes wrong below, the answer is a problem document."""
+    """Answer every error with a problem document."""
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
         return error.answer(request_id(request))
 
     @app.exception_handler(DatabaseUnavailable)
-    async def away(request: Request, _: DatabaseUnavailable) -> Response:
+    async def unavailable(request: Request, _: DatabaseUnavailable) -> Response:
         return database_unavailable().answer(request_id(request))
 
     @app.exception_handler(HTTPException)
@@ -172,10 +172,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        name = request_id(request)
-        # Counted by its type in `metrics.ERRORS`, as all that is logged with a traceback.
-        log.error("unhandled error", extra={"request": name, "type": type(error).__name__}, exc_info=error)
-        detail = "The engine made a mistake; it is in the log. An order may have been made: repeat with your key."
-        # This answer does not pass through `Requests`, which names all others.
-        headers = {"x-request-id": name}
-        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(name)
+        identifier = request_id(request)
+        # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
+        log.error("unhandled error", extra={"request": identifier, "type": type(error).__name__}, exc_info=error)
+        detail = "Internal error; see the log. The order may have been placed: repeat it with the same Idempotency-Key."
+        # This answer does not pass through `RequestLog`, which sets the id on all others.
+        headers = {"x-request-id": identifier}
+        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(identifier)

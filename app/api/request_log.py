@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the log, its count."""
+"""Gives every request an id, logs it, and counts it."""
 
 import contextlib
 import logging
@@ -10,24 +10,24 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.access.tickets import taken_out
+from app.access.tickets import split_ticket
 
 log = logging.getLogger("engine.http")
 
-MISTAKE = 1011  # the close code
+INTERNAL_ERROR = 1011  # a close code
 
 _USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestLog:
-    """Pure ASGI: a request pays for this with a few microseconds."""
+    """Pure ASGI, which costs a request a few microseconds."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            scope["query_string"], ticket = taken_out(scope["query_string"])
+            scope["query_string"], ticket = split_ticket(scope["query_string"])
             scope.setdefault("state", {})["ticket"] = ticket
             with metrics.SOCKETS.track_inprogress():
                 return await self._socket(scope, receive, send)
@@ -51,11 +51,11 @@ class RequestLog:
             await self._app(scope, receive, with_id)
         finally:
             seconds = time.perf_counter() - began
-            # The route's template, never the path: a client must not be able to make up label values.
+            # The template of the route, never the path: clients must not be able to invent label values.
             route = getattr(scope.get("route"), "path", "none")
             metrics.REQUESTS.labels(scope["method"] if route != "none" else "-", route, status).inc()
             metrics.SECONDS.labels(route).observe(seconds)
-            if route not in _QUIET:
+            if route not in _NOT_LOGGED:
                 log.info(
                     "%s %s",
                     scope["method"],
@@ -67,14 +67,14 @@ class RequestLog:
         try:
             await self._app(scope, receive, send)
         except Exception:
-            # Counted by its type in `metrics.ERRORS`, as all that is logged with a traceback.
+            # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
             log.exception("unhandled error on a socket", extra={"request": _given_id(scope) or secrets.token_hex(8)})
-            with contextlib.suppress(RuntimeError):  # it is closed already
-                await send({"type": "websocket.close", "code": MISTAKE, "reason": "the engine made a mistake"})
+            with contextlib.suppress(RuntimeError):  # it is already closed
+                await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": "internal error"})
 
 
-# Asked all the time, by monitoring and by open pages.
-_QUIET = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/web/{path:path}", "/api/queue"})
+# Monitoring and open pages request these all the time.
+_NOT_LOGGED = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/web/{path:path}", "/api/queue"})
 
 
 def _given_id(scope: Scope) -> str | None:

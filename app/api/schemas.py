@@ -1,4 +1,4 @@
-"""The shapes on the wire: what a client may ask, and what it is told."""
+"""The request bodies and answers of the API."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,17 +11,17 @@ from app.api.json_body import NumberText
 from app.api.problems import ProblemDocument
 from app.orders.lifecycle import Status
 
-A_YEAR = 31_536_000
+YEAR_SECONDS = 31_536_000
 MAX_KEY_LENGTH = 255
 MAX_IN_BATCH = 50
 
 
 def _literal(value: Any) -> str:
-    """A decimal as it was written, whether as a JSON number or as a string."""
+    """The literal text of a decimal, from a JSON number or a string."""
     if isinstance(value, NumberText):
         return value.text
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise PydanticCustomError("decimal", "must be a decimal number or a string that holds one")
+        raise PydanticCustomError("decimal", "must be a decimal number, or a string with one")
     return str(value)
 
 
@@ -56,40 +56,43 @@ class RequestBody(BaseModel):
 class ExecuteOrder(RequestBody):
     """A market order."""
 
-    token_in: Label = Field(description="Symbol or mint address of the token you give", examples=["SOL"])
-    token_out: Label = Field(description="Symbol or mint address of the token you want", examples=["USDC"])
+    token_in: Label = Field(description="Symbol or mint address of the token you pay with", examples=["SOL"])
+    token_out: Label = Field(description="Symbol or mint address of the token you receive", examples=["USDC"])
     amount: DecimalText = Field(
-        description="How much of tokenIn; read from its literal text, never through a float", examples=[1.5]
+        description="The amount of tokenIn. It is read from its literal text, never as a float", examples=[1.5]
     )
-    order_type: Literal["market"] = Field("market", description="Market orders are what this engine executes")
+    order_type: Literal["market"] = Field("market", description="This engine executes market orders only")
     slippage_bps: Bps | None = Field(
-        None, description="How far below the quote the fill may be, in basis points; 50 unless configured otherwise"
+        None, description="How far the fill may be below the quote, in basis points; 50 unless configured otherwise"
     )
     min_amount_out: DecimalText | None = Field(
-        None, description="The least you take, in tokenOut; the higher of this and the slippage bound holds"
+        None, description="The least you accept, in tokenOut; the higher of this and the slippage limit applies"
     )
     max_price_impact_bps: Bps | None = Field(
-        None, description="Refuse a venue whose price the order would move further"
+        None, description="Do not use a venue whose price the order would move by more than this"
     )
     venues: list[Label] | None = Field(
-        None, min_length=1, max_length=10, description="Only these venues; all unless given", examples=[["raydium"]]
+        None, min_length=1, max_length=10, description="Use only these venues; default: all", examples=[["raydium"]]
     )
     expires_in_seconds: int = Field(
-        300, ge=0, le=A_YEAR, description="If it has not been started by then, it fails as `expired`; 0: never"
+        300,
+        ge=0,
+        le=YEAR_SECONDS,
+        description="An order that has not started by then fails with the code `expired`; 0: it never expires",
     )
-    client_order_id: Label | None = Field(None, description="A label of yours; it has no effect")
+    client_order_id: Label | None = Field(None, description="A label of your own; it has no effect")
 
 
 class BatchItem(ExecuteOrder):
-    """An order with a key of its own."""
+    """An order with its own idempotency key."""
 
     idempotency_key: Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)] | None = Field(
-        None, description="As the header does for a single order: the same key never makes a second one"
+        None, description="Like the header of a single order: the same key never places a second order"
     )
 
 
 class Batch(RequestBody):
-    """Orders that stand alone: one that is refused does not hinder its neighbours."""
+    """Independent orders: if one is refused, the others are still placed."""
 
     orders: list[BatchItem] = Field(min_length=1, max_length=MAX_IN_BATCH)
 
@@ -99,31 +102,31 @@ class Answer(BaseModel):
 
 
 class Accepted(Answer):
-    """The order is durable. Open `wsUrl` to hear every step."""
+    """The order is durable. Open `wsUrl` to receive every step."""
 
     order_id: str = Field(examples=["01a1fcdd-4c14-773b-8d77-909b122b0037"])
     status: Status
     ws_url: str = Field(examples=["ws://127.0.0.1:3000/api/orders/execute?orderId=…"])
     status_endpoint: str = Field(examples=["/api/orders/01a1fcdd-4c14-773b-8d77-909b122b0037/status"])
     created_at: datetime
-    idempotent: bool = Field(description="true: this key had made the order before")
+    idempotent: bool = Field(description="true: an earlier request with this key placed the order")
     success: Literal[True] = True
     message: str = Field("Order queued successfully")
     starts_in_ms: int | None = Field(
-        None, description="When the limit of starts per minute lets it start; null: not known now"
+        None, description="How soon the limit of starts per minute lets it start; null: not known now"
     )
-    side: Literal["buy", "sell"] | None = Field(None, description="Only for clients that say it: echoed")
-    retry_of: str | None = Field(None, description="Only of a retry: the dead letter that it tries again")
+    side: Literal["buy", "sell"] | None = Field(None, description="Only if the request had it: echoed")
+    retry_of: str | None = Field(None, description="Only for a retry: the dead letter that it retries")
 
 
 class BatchAnswer(Answer):
-    """In the order asked: an accepted order, or a problem document, for each."""
+    """For each order, in the order of the request: an accepted order or a problem document."""
 
     results: list[Accepted | ProblemDocument]
 
 
 class Event(Answer):
-    """One line of an order's log; the same object on every stream."""
+    """One event of an order's log; the same object on every stream."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="allow")
 
@@ -135,7 +138,7 @@ class Event(Answer):
 
 
 class OrderView(Answer):
-    """An order as it stands."""
+    """The current state of an order."""
 
     order_id: str
     status: Status
@@ -146,7 +149,7 @@ class OrderView(Answer):
     token_out: str
     amount: str
     slippage_bps: int
-    min_amount_out: str | None = Field(description="From the first build on: what was fixed then")
+    min_amount_out: str | None = Field(description="Once a route was built: the limit that was fixed then")
     max_price_impact_bps: int | None
     venues: list[str] | None
     expires_at: datetime | None
@@ -163,7 +166,7 @@ class OrderView(Answer):
 
 
 class OrderSnapshot(OrderView):
-    """An order with its log and a way to hear the rest."""
+    """An order with its log, and the URLs for its further events."""
 
     events: list[Event]
     ws_url: str

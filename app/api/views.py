@@ -1,4 +1,4 @@
-"""From the book to the wire: amounts as exact decimals of their token."""
+"""Orders as JSON: amounts are exact decimals of their token."""
 
 import base64
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = No
 
 def order_view(order: Order, markets: Markets) -> dict[str, Any]:
     token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
-    least = order.min_amount_out if order.floor_out is None else order.floor_out
+    min_out = order.min_amount_out if order.floor_out is None else order.floor_out
 
     def out(units: int | None) -> str | None:
         return None if units is None else to_decimal(units, token_out.decimals)
@@ -39,7 +39,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
         "tokenOut": order.token_out,
         "amount": to_decimal(order.amount_in, token_in.decimals),
         "slippageBps": order.slippage_bps,
-        "minAmountOut": out(least),
+        "minAmountOut": out(min_out),
         "maxPriceImpactBps": order.max_price_impact_bps,
         "venues": order.venues,
         "expiresAt": order.expires_at,
@@ -57,7 +57,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
 
 
 def links(order: UUID, socket_url: Callable[[UUID], str]) -> dict[str, str]:
-    """How to hear the rest of an order's story."""
+    """The URLs for the further events of an order."""
     return {
         "wsUrl": socket_url(order),
         "statusEndpoint": f"/api/orders/{order}/status",
@@ -65,19 +65,21 @@ def links(order: UUID, socket_url: Callable[[UUID], str]) -> dict[str, str]:
 
 
 def cursor(order: Order) -> str:
-    """Where the next page goes on; opaque to clients."""
+    """The position after this order in a list; opaque to clients."""
     return base64.urlsafe_b64encode(f"{order.created_at.isoformat()} {order.id}".encode()).decode().rstrip("=")
 
 
-def place(text: str) -> PageKey:
+def page_key(text: str) -> PageKey:
     try:
         at, _, order = (
             base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode().partition(" ")
         )
         created_at = datetime.fromisoformat(at)
         if created_at.tzinfo is None:
-            raise ValueError("a moment without a zone")
-        # In UTC, which some moments at the ends of time cannot be written in.
+            raise ValueError("a time without a zone")
+        # Times near the years 1 and 9999 overflow when they are converted to UTC.
         return PageKey(created_at.astimezone(UTC), UUID(order))
     except (ValueError, OverflowError):
-        raise Problem(422, "invalid_cursor", "The cursor is not one that this engine gave out.") from None
+        raise Problem(
+            422, "invalid_cursor", "The cursor is not valid. Use the `nextCursor` of an earlier page."
+        ) from None

@@ -1,4 +1,4 @@
-"""Dead letters: what failed, why, and once more."""
+"""Dead letters: failed orders, to list, retry and acknowledge."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from app.api.routes.place import answer
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json, cursor, place
+from app.api.views import as_json, cursor, page_key
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.orders.lifecycle import Status
@@ -27,17 +27,18 @@ from app.orders.store.dead_letters import as_new_order
 router = APIRouter(tags=["dead letters"])
 
 Owner = Annotated[
-    str | None, Query(pattern=f"^{OWNER.pattern}$", description="Only this owner's; everybody's unless given")
+    str | None,
+    Query(pattern=f"^{OWNER.pattern}$", description="Only those of this owner; default: those of all owners"),
 ]
 
 
 class OriginalOrder(BaseModel):
-    """What was asked for."""
+    """The order as it was requested."""
 
     id: str
     tokenIn: str = Field(examples=["SOL"])
     tokenOut: str = Field(examples=["USDC"])
-    amount: float = Field(description="Exact, in as many digits as it has", examples=[1.5])
+    amount: float = Field(description="Exact, with all its digits", examples=[1.5])
     type: str = Field(examples=["market"])
     slippage: float = Field(description="A fraction", examples=[0.005])
     slippageBps: int
@@ -47,29 +48,29 @@ class OriginalOrder(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """An order that failed. Each of its facts has two names: one for programs, one as a table would have it."""
+    """A failed order. Most fields stand under two names, camelCase and snake_case, for different legacy clients."""
 
-    id: str = Field(description="The order's own id: an order fails once")
+    id: str = Field(description="The id of the order")
     orderId: str
     order_id: str
     owner: str
     originalOrder: OriginalOrder
     original_order: OriginalOrder
-    failureReason: str = Field(description="The code", examples=["venue_unavailable"])
+    failureReason: str = Field(description="The error code", examples=["venue_unavailable"])
     failure_reason: str
     attemptsMade: int = Field(examples=[3])
     attempts_made: int
     failedAt: datetime
     failed_at: datetime
-    lastError: str | None = Field(description="The last attempt's error, as a sentence")
+    lastError: str | None = Field(description="The error of the last attempt, as a sentence")
     last_error: str | None
-    retryOf: str | None = Field(description="The dead letter that this order was to try again")
+    retryOf: str | None = Field(description="The dead letter that this order was a retry of")
 
 
 class DeadLetters(BaseModel):
-    count: int = Field(description="On this page")
+    count: int = Field(description="Number of dead letters on this page")
     failedOrders: list[DeadLetter]
-    nextCursor: str | None = Field(description="Pass it as `cursor` for the next page; null: this was the last")
+    nextCursor: str | None = Field(description="Pass it as `cursor` to get the next page; null: this is the last page")
 
 
 class DeadLetterStats(BaseModel):
@@ -87,7 +88,7 @@ class Cleared(BaseModel):
 
 @router.get(
     "/api/dlq/failed-orders",
-    summary="Failed orders that nobody has acknowledged",
+    summary="Failed orders that are not acknowledged",
     responses={200: {"model": DeadLetters}, **problems(401, 403, 422, 503)},
 )
 async def failed_orders(
@@ -96,13 +97,13 @@ async def failed_orders(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(alias="cursor", max_length=200, description="From `nextCursor`")] = None,
 ) -> Response:
-    """The latest failure first."""
+    """The latest failure comes first."""
     ctx = context(request)
     operators_only(authenticate(request))
-    found = await ctx.dead_letters.page(owner, place(after) if after else None, limit + 1)
-    letters = [_letter(order, ctx.markets) for order in found[:limit]]
-    # The list is in the order of failing, so that moment is where the next page begins.
-    more = cursor(replace(found[limit - 1], created_at=found[limit - 1].updated_at)) if len(found) > limit else None
+    orders = await ctx.dead_letters.page(owner, page_key(after) if after else None, limit + 1)
+    letters = [_dead_letter(order, ctx.markets) for order in orders[:limit]]
+    # The list is sorted by the time of failure, so that time is the cursor of the next page.
+    more = cursor(replace(orders[limit - 1], created_at=orders[limit - 1].updated_at)) if len(orders) > limit else None
     return as_json({"count": len(letters), "failedOrders": letters, "nextCursor": more})
 
 
@@ -112,15 +113,15 @@ async def failed_orders(
     responses={200: {"model": DeadLetterStats}, **problems(401, 403, 422, 503)},
 )
 async def stats(request: Request, owner: Owner = None) -> Response:
-    """Of those that nobody has acknowledged."""
+    """Counts failed orders that are not acknowledged."""
     operators_only(authenticate(request))
-    found = await context(request).dead_letters.summary(owner)
+    summary = await context(request).dead_letters.summary(owner)
     return as_json(
         {
-            "totalFailed": found.total,
-            "byReason": dict(found.by_code),
-            "oldestFailedAt": found.oldest,
-            "newestFailedAt": found.newest,
+            "totalFailed": summary.total,
+            "byReason": dict(summary.by_code),
+            "oldestFailedAt": summary.oldest,
+            "newestFailedAt": summary.newest,
         }
     )
 
@@ -131,10 +132,10 @@ async def stats(request: Request, owner: Owner = None) -> Response:
     responses={200: {"model": Cleared}, **problems(401, 403, 422, 503)},
 )
 async def clear(request: Request, owner: Owner = None) -> Response:
-    """They leave the list and the statistics. Nothing is deleted: each order and its log can be read for ever."""
+    """Removes them from the list and the statistics. Nothing is deleted: the orders and their logs stay readable."""
     ctx = context(request)
     operators_only(authenticate(request))
-    # What fails while this runs has not been seen by anybody.
+    # Orders that fail from now on have not been listed yet, so they are not acknowledged.
     count = await ctx.dead_letters.acknowledge(owner, await ctx.reader.now())
     message = f"{count} acknowledged; their history is kept"
     return as_json({"success": True, "message": message, "clearedCount": count})
@@ -146,37 +147,37 @@ async def clear(request: Request, owner: Owner = None) -> Response:
     responses={200: {"model": Cleared}, **problems(401, 403, 422, 503)},
 )
 async def clear_failed(request: Request, owner: Owner = None) -> Response:
-    """The same as `/api/dlq/clear`: there are no dead letters here but failed orders."""
+    """The same as `/api/dlq/clear`: all dead letters here are failed orders."""
     return await clear(request, owner)
 
 
 @router.post(
     "/api/dlq/{order_id}/retry",
     status_code=202,
-    summary="Try a failed order again, as a new one",
+    summary="Retry a failed order as a new order",
     responses={
-        202: {"model": Accepted, "description": "A new order, its owner's, that names the old one in `retryOf`"},
-        200: {"model": Accepted, "description": "It was retried before: the order that was made then"},
+        202: {"model": Accepted, "description": "A new order of the same owner, with the failed one in `retryOf`"},
+        200: {"model": Accepted, "description": "It was retried before: the order that was placed then"},
         **problems(401, 403, 404, 409, 422, 429, 503),
     },
 )
 async def retry(request: Request, order_id: OrderId) -> Response:
-    """The failed order stays as it is. It is retried once, however often this is called: if the new order fails too,
-    that one is a dead letter, to be retried in its turn. 409 unless the order is `failed`.
+    """The failed order does not change. Repeated calls place only one new order. If that fails too, it is a dead letter
+    itself, and can be retried. 409 unless the order is `failed`.
     """
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
-    letter = await ctx.reader.order(order_uuid(order_id), None)
-    if letter is None:
+    failed = await ctx.reader.order(order_uuid(order_id), None)
+    if failed is None:
         raise unknown_order()
-    if letter.status is not Status.FAILED:
-        raise Problem(409, "not_failed", f"The order is {letter.status}; only a failed one can be retried.")
+    if failed.status is not Status.FAILED:
+        raise Problem(409, "not_failed", f"The order is {failed.status}. Only a failed order can be retried.")
     await admit(request, caller, 1)
-    accepted = await ctx.intake.place(as_new_order(letter, request_id=request_id(request)))
-    return answer(accepted, socket_urls(request, caller, owner=letter.owner), {"retryOf": str(letter.id)})
+    accepted = await ctx.intake.place(as_new_order(failed, request_id=request_id(request)))
+    return answer(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 
 
-def _letter(order: Order, markets: Markets) -> dict[str, Any]:
+def _dead_letter(order: Order, markets: Markets) -> dict[str, Any]:
     original = {
         "id": str(order.id),
         "tokenIn": order.token_in,

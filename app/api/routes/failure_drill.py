@@ -1,4 +1,4 @@
-"""Orders that fail, to rehearse what becomes of them: for operators."""
+"""The failure drill: orders that fail on purpose, so that operators can practise with dead letters."""
 
 import asyncio
 from dataclasses import replace
@@ -19,12 +19,12 @@ from app.dex.venue import UnavailableVenue
 from app.orders import intake
 
 BULK = 5
-FAILING = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "clientOrderId": "dead-letter-test"}
+FAILING_ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "clientOrderId": "dead-letter-test"}
 
 router = APIRouter(prefix="/test", tags=["dead letters"])
 
 
-class Rehearsal(BaseModel):
+class FailureDrill(BaseModel):
     success: bool
     message: str
     count: int
@@ -39,8 +39,8 @@ class Rehearsal(BaseModel):
     responses={202: {"model": Accepted}, **problems(401, 403, 429, 503)},
 )
 async def one_failure(request: Request) -> Response:
-    """It goes to a venue that is always down, is tried three times, and becomes a dead letter."""
-    (accepted,) = await _doomed(request, 1)
+    """Its venue is always unavailable. After three attempts the order fails and is a dead letter."""
+    (accepted,) = await _place_failing(request, 1)
     return answer(accepted, socket_urls(request, authenticate(request)), {})
 
 
@@ -48,15 +48,15 @@ async def one_failure(request: Request) -> Response:
     "/dlq/bulk",
     status_code=202,
     summary=f"Place {BULK} orders that fail",
-    responses={202: {"model": Rehearsal}, **problems(401, 403, 429, 503)},
+    responses={202: {"model": FailureDrill}, **problems(401, 403, 429, 503)},
 )
 async def many_failures(request: Request) -> Response:
     sockets = socket_urls(request, authenticate(request))
-    orders = [accepted_view(accepted, sockets) for accepted in await _doomed(request, BULK)]
+    orders = [accepted_view(accepted, sockets) for accepted in await _place_failing(request, BULK)]
     return as_json(
         {
             "success": True,
-            "message": f"{len(orders)} orders queued that will fail",
+            "message": f"{len(orders)} failing orders queued",
             "count": len(orders),
             "orderIds": [order["orderId"] for order in orders],
             "orders": orders,
@@ -65,15 +65,15 @@ async def many_failures(request: Request) -> Response:
     )
 
 
-async def _doomed(request: Request, count: int) -> list[intake.Accepted]:
+async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
     await admit(request, caller, count)
-    asked, name = read(ExecuteOrder, FAILING), request_id(request)
+    body, identifier = read(ExecuteOrder, FAILING_ORDER), request_id(request)
     orders = [
-        # That venue is in no list and no client can name it; only the worker knows it.
+        # This venue is in no list, and no client can name it. Only the worker has it.
         replace(
-            to_order(asked, ctx, owner=caller.owner, idempotency_key=None, request_id=name),
+            to_order(body, ctx, owner=caller.owner, idempotency_key=None, request_id=identifier),
             venues=(UnavailableVenue.name,),
         )
         for _ in range(count)

@@ -1,4 +1,4 @@
-"""Whether the engine runs, and whether it can take orders; and if not, why not."""
+"""Health: is this process up, are orders accepted and executed, and if not, why."""
 
 import asyncio
 import math
@@ -18,17 +18,17 @@ from app.redis_client import RedisUnavailable
 
 router = APIRouter(tags=["health"])
 
-ANSWER_SECONDS = 2.0
+DATABASE_SECONDS = 2.0  # Postgres counts as down if it takes longer to answer
 
 
 class Readiness(Answer):
-    """Whether orders are taken and executed."""
+    """Whether orders are accepted and executed."""
 
     ready: bool
-    reasons: list[str] = Field(description="Why it is not ready", examples=[["no worker is alive"]])
+    reasons: list[str] = Field(description="Why it is not ready", examples=[["no worker is running"]])
     postgres: Literal["up", "not migrated", "down"]
     redis: Literal["up", "down"]
-    workers: int | None = Field(description="Workers that are alive; null: only Redis would know")
+    workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
 
 
 class Health(Readiness):
@@ -39,52 +39,52 @@ class Liveness(Answer):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/health", summary="How the engine is", responses={200: {"model": Health}})
+@router.get("/health", summary="State of the engine and its servers", responses={200: {"model": Health}})
 async def health(request: Request) -> Response:
-    """200 as long as this process answers; the body says how its servers are."""
-    state = await _state(context(request))
-    return as_json({"status": "ok" if state["ready"] else "degraded", **state})
+    """200 as long as this process answers. The body has the state of Postgres, Redis and the workers."""
+    readiness = await _readiness(context(request))
+    return as_json({"status": "ok" if readiness["ready"] else "degraded", **readiness})
 
 
-@router.get("/health/live", summary="Whether this process runs", responses={200: {"model": Liveness}})
+@router.get("/health/live", summary="Whether this process is up", responses={200: {"model": Liveness}})
 async def live() -> Response:
     return as_json({"status": "ok"})
 
 
 @router.get(
     "/health/ready",
-    summary="Whether orders are taken and executed",
-    responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "They are not; `reasons` says why"}},
+    summary="Whether orders are accepted and executed",
+    responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "Not ready; see `reasons`"}},
 )
 async def ready(request: Request) -> Response:
-    """503 with the reason when they are not. Redis away is no reason: orders are taken, and executed later."""
-    state = await _state(context(request))
-    return as_json(state, 200 if state["ready"] else 503)
+    """503 if they are not. With Redis down the engine is still ready: orders are accepted, and executed later."""
+    readiness = await _readiness(context(request))
+    return as_json(readiness, 200 if readiness["ready"] else 503)
 
 
-@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 async def prometheus(request: Request) -> Response:
-    """What this process counts, and how the line and the servers are now."""
+    """The counters of this process, and the current state of the queue and the servers."""
     ctx = context(request)
     if ctx.settings.metrics_need_key:
         operators_only(authenticate(request))
-    await _look(ctx)
+    await _set_gauges(ctx)
     text, kind = metrics.exposition()
     return Response(text, media_type=kind)
 
 
-_OF_THE_LINE = (
+_QUEUE_GAUGES = (
     *(metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM),
     *(metrics.PAUSED, metrics.WORKERS),
 )
 
 
-async def _look(ctx: ApiContext) -> None:
+async def _set_gauges(ctx: ApiContext) -> None:
     postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
     metrics.UP.labels("postgres").set(postgres != "down")
     metrics.UP.labels("redis").set(depth is not None)
-    if depth is None:  # what is not known is not shown as nothing
-        for gauge in _OF_THE_LINE:
+    if depth is None:  # unknown is NaN, not 0
+        for gauge in _QUEUE_GAUGES:
             gauge.set(math.nan)
         return
     metrics.WAITING.set(depth.waiting)
@@ -95,11 +95,11 @@ async def _look(ctx: ApiContext) -> None:
     metrics.WORKERS.set(depth.workers)
 
 
-async def _state(ctx: ApiContext) -> dict[str, Any]:
+async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     postgres, (redis, workers) = await asyncio.gather(_postgres(ctx), _redis(ctx))
     reasons = [] if postgres == "up" else [f"postgres is {postgres}"]
     if redis == "up" and not workers:
-        reasons.append("no worker is alive")
+        reasons.append("no worker is running")
     return {
         "ready": not reasons,
         "reasons": reasons,
@@ -111,7 +111,7 @@ async def _state(ctx: ApiContext) -> dict[str, Any]:
 
 async def _postgres(ctx: ApiContext) -> str:
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(DATABASE_SECONDS):
             return "up" if await ctx.reader.revision() == ctx.newest_revision else "not migrated"
     except (DatabaseUnavailable, TimeoutError):
         return "down"

@@ -1,4 +1,4 @@
-"""Addresses that older clients know. Each hands on to the one real API, in the words of `dialects.py`."""
+"""The paths of legacy clients. Each one calls the native API through `dialects.py`."""
 
 from fastapi import Request, WebSocket
 from starlette.responses import Response
@@ -24,8 +24,8 @@ router = SocketRouter()
     summary="Place a market order, slippage as a fraction",
     tags=[ORDER_CLIENTS],
     responses={
-        202: {"model": Accepted, "description": "Durable and on its way; open /order/{orderId} as a WebSocket"},
-        200: {"model": Accepted, "description": "This key had made the order before"},
+        202: {"model": Accepted, "description": "Durable and queued; open /order/{orderId} as a WebSocket"},
+        200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
         **problems(400, 401, 413, 415, 422, 429, 503),
     },
     openapi_extra={
@@ -46,42 +46,42 @@ router = SocketRouter()
     },
 )
 async def order(request: Request) -> Response:
-    """As `POST /api/orders/execute`. Work begins now, not when a socket connects; the socket tells what it missed."""
+    """Like `POST /api/orders/execute`. Work starts now, not when a socket connects; the socket replays older events."""
     return await place_one(request, dialects.order_body(await read_object(request)))
 
 
 @router.get("/order/{order_id}", include_in_schema=False)
-async def order_is_a_socket() -> Response:
+async def order_needs_upgrade() -> Response:
     raise needs_upgrade()
 
 
 @router.websocket("/order/{order_id}")
-async def watch_order(socket: WebSocket, order_id: str) -> None:
-    """The events of an order, as on `/api/orders/execute`."""
+async def order_socket(socket: WebSocket, order_id: str) -> None:
+    """The events of an order, the same as on `/api/orders/execute`."""
     await stream_order(socket, order_id)
 
 
 @router.websocket("/api/orders/{order_id}/ws")
-async def watch_venue(socket: WebSocket, order_id: str) -> None:
-    """The events of an order, with `venue`, and prices as numbers."""
+async def venue_socket(socket: WebSocket, order_id: str) -> None:
+    """The events of an order, with `venue`, and with prices and amounts as numbers."""
     await stream_order(socket, order_id, dialects.venue_frames)
 
 
 @router.websocket("/api/orders/{order_id}/status")
-async def watch_status(socket: WebSocket, order_id: str) -> None:
-    """What has happened to an order in one `history` frame, then an `update` for each event."""
+async def status_socket(socket: WebSocket, order_id: str) -> None:
+    """All events so far in one `history` frame, then an `update` frame for each later event."""
     await stream_order(socket, order_id, dialects.history_then_updates())
 
 
 @router.get(
     "/api/orders/{order_id}/history",
-    summary="The log of an order, as a bare list",
+    summary="The event log of an order, as a plain list",
     tags=[HISTORY_CLIENTS],
     responses={200: {"model": list[Event]}, **problems(401, 404, 503)},
 )
 async def history(request: Request, order_id: OrderId) -> Response:
-    """The same events, in the same order, as every stream tells."""
-    ctx, wanted = context(request), order_uuid(order_id)
-    if await ctx.reader.order(wanted, authenticate(request).owner) is None:
+    """The same events in the same order as on every stream."""
+    ctx, order_uid = context(request), order_uuid(order_id)
+    if await ctx.reader.order(order_uid, authenticate(request).owner) is None:
         raise unknown_order()
-    return as_json([event.as_dict() for event in await ctx.reader.log(wanted)])
+    return as_json([event.as_dict() for event in await ctx.reader.log(order_uid)])

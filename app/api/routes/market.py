@@ -1,4 +1,4 @@
-"""What can be traded, and what the venues would give for it now."""
+"""Tokens, pools and current quotes."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ class TradedPool(Answer):
     id: str
     venue: str
     tokens: list[str]
-    depth_usd: int = Field(description="What it holds, both sides together")
+    depth_usd: int = Field(description="Value of its reserves, both tokens together")
 
 
 class Pools(Answer):
@@ -42,12 +42,12 @@ class Pools(Answer):
 
 
 class VenueQuote(Answer):
-    """What one venue would give, and what became of it."""
+    """The quote of one venue, and whether the router would choose it."""
 
     venue: str
     won: bool
     reason: str = Field(description="Why it won or lost", examples=["12 bps less out"])
-    error: str | None = Field(None, description="The code of a venue that is out of the running")
+    error: str | None = Field(None, description="The error code, if this venue cannot take the order")
     amount_out: str | None = None
     fee: str | None = Field(None, description="In tokenIn")
     network_fee: str | None = Field(None, description="In SOL")
@@ -57,21 +57,21 @@ class VenueQuote(Answer):
 
 
 class Preview(Answer):
-    """The routing decision as it would be made now. Without `dex` there is none: `error` says why."""
+    """The routing decision the engine would make now. Without `dex` there is no route: `error` says why."""
 
-    slot: int = Field(description="The moment of the market this is true for")
+    slot: int = Field(description="The slot of the market that the quotes are for")
     dex: str | None = None
     price: str | None = Field(None, description="tokenOut for one tokenIn")
     amount_out: str | None = None
-    min_amount_out: str | None = Field(None, description="What the default slippage would guarantee")
+    min_amount_out: str | None = Field(None, description="The least amount with the default slippage")
     route: list[str] | None = None
     quotes: list[VenueQuote]
     error: str | None = None
 
 
-@router.get("/tokens", summary="The tokens that are traded here", responses={200: {"model": Tokens}})
+@router.get("/tokens", summary="The tokens that can be traded", responses={200: {"model": Tokens}})
 async def tokens(request: Request) -> Response:
-    """Name one by its symbol or by its mint, wherever a token is asked for."""
+    """Every request takes the symbol or the mint of a token."""
     return as_json(
         {
             "tokens": [
@@ -96,7 +96,7 @@ async def pools(request: Request) -> Response:
 
 @router.get(
     "/quotes",
-    summary="What every venue would give now, which would win, and why",
+    summary="The current quote of every venue, the best one, and why",
     responses={200: {"model": Preview}, **problems(401, 422, 503)},
 )
 async def quotes(

@@ -11,7 +11,7 @@ from app.api.problems import Problem, invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot, OrderView
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json, cursor, links, order_view, place
+from app.api.views import as_json, cursor, links, order_view, page_key
 from app.dex.errors import DexError
 from app.orders.lifecycle import Status
 from app.orders.model import IllegalCancel
@@ -27,14 +27,14 @@ router = APIRouter(prefix="/api/orders", tags=["orders"])
 )
 async def list_orders(
     request: Request,
-    status: Annotated[Status | None, Query(description="Only those that stand so")] = None,
+    status: Annotated[Status | None, Query(description="Only orders with this status")] = None,
     token_in: Annotated[str | None, Query(alias="tokenIn", max_length=64, description="Symbol or mint")] = None,
     token_out: Annotated[str | None, Query(alias="tokenOut", max_length=64, description="Symbol or mint")] = None,
-    venue: Annotated[str | None, Query(max_length=64, description="Where they were routed to")] = None,
+    venue: Annotated[str | None, Query(max_length=64, description="Only orders that were routed to this venue")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(alias="cursor", max_length=200, description="From `nextCursor`")] = None,
 ) -> Response:
-    """Pages stay where they are while new orders come in: nothing is shown twice, nothing is left out."""
+    """Pages do not shift while new orders arrive: no order is repeated or skipped."""
     ctx = context(request)
     where = Filter(
         status=status,
@@ -42,38 +42,40 @@ async def list_orders(
         token_out=_symbol(ctx, token_out, "/query/tokenOut"),
         dex=_known_venue(ctx, venue),
     )
-    below = None if after is None else place(after)
-    found = await ctx.reader.page(authenticate(request).owner, where, below, limit + 1)
+    before = None if after is None else page_key(after)
+    orders = await ctx.reader.page(authenticate(request).owner, where, before, limit + 1)
     return as_json(
         {
-            "orders": [order_view(order, ctx.markets) for order in found[:limit]],
-            "nextCursor": cursor(found[limit - 1]) if len(found) > limit else None,
+            "orders": [order_view(order, ctx.markets) for order in orders[:limit]],
+            "nextCursor": cursor(orders[limit - 1]) if len(orders) > limit else None,
         }
     )
 
 
 @router.get(
     "/{order_id}",
-    summary="One order, with its log",
+    summary="One order with its event log",
     responses={200: {"model": OrderSnapshot}, **problems(401, 404, 503)},
 )
 async def one_order(request: Request, order_id: OrderId) -> Response:
-    ctx, wanted, caller = context(request), order_uuid(order_id), authenticate(request)
-    order = await ctx.reader.order(wanted, caller.owner)
+    ctx, order_uid, caller = context(request), order_uuid(order_id), authenticate(request)
+    order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:
         raise unknown_order()
-    # The log is read after the row: it is then at least as long as the row says, and is cut to it.
-    events = [event.as_dict() for event in await ctx.reader.log(wanted) if event.seq <= order.seq]
-    return as_json({**order_view(order, ctx.markets), "events": events, **links(wanted, socket_urls(request, caller))})
+    # The log is read after the row, so it may be longer than the row's `seq`. It is cut there, to show one state.
+    events = [event.as_dict() for event in await ctx.reader.log(order_uid) if event.seq <= order.seq]
+    return as_json(
+        {**order_view(order, ctx.markets), "events": events, **links(order_uid, socket_urls(request, caller))}
+    )
 
 
 @router.post(
     "/{order_id}/cancel",
-    summary="Withdraw an order that has not been sent",
+    summary="Cancel an order whose swap was not sent",
     responses={200: {"model": OrderView}, **problems(401, 404, 409, 429, 503)},
 )
 async def cancel(request: Request, order_id: OrderId) -> Response:
-    """200 if it is cancelled, now or before; 409 once it was sent or has ended otherwise."""
+    """200 if it is cancelled, now or before. 409 once its swap was sent, or if it ended in another way."""
     ctx, caller = context(request), authenticate(request)
     await admit_cancel(request, caller)
     try:

@@ -1,4 +1,4 @@
-"""Placing orders: one, or up to fifty at once."""
+"""Place one order, or up to fifty in one request."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -50,8 +50,8 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
     summary="Place a market order",
     tags=[SIDE_CLIENTS],
     responses={
-        202: {"model": Accepted, "description": "Durable and on its way"},
-        200: {"model": Accepted, "description": "This key had made the order before"},
+        202: {"model": Accepted, "description": "Durable and queued"},
+        200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
         **problems(400, 401, 413, 415, 422, 429, 503),
     },
     openapi_extra={
@@ -61,40 +61,40 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
             {
                 "plain": {"summary": "Sell 1.5 SOL for USDC", "value": SELL_SOL},
                 "venue": {"summary": "Buy BONK for 20 USDC, on Meteora only", "value": BUY_BONK},
-                "protected": {"summary": "With every protection there is", "value": PROTECTED},
-                "side": {"summary": "In the words of an older client", "value": SIDED},
+                "protected": {"summary": "With all optional limits", "value": PROTECTED},
+                "side": {"summary": "In the format of a legacy client", "value": SIDED},
             },
         ),
     },
 )
 async def execute(request: Request) -> Response:
-    """The answer comes once the order is on disk. Then open `wsUrl` to hear every step.
+    """The answer is sent once the order is on disk. Then open `wsUrl` to receive every step.
 
     Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
-    upgraded. Nothing is missed in between: the socket begins with all that has happened.
+    upgraded. Events in between are not lost: the socket starts with all events so far.
     """
     return await place_one(request, execute_body(await read_object(request)))
 
 
-async def place_one(request: Request, said: TranslatedBody) -> Response:
-    """One order, whatever words it came in."""
+async def place_one(request: Request, translated: TranslatedBody) -> Response:
+    """Place one order, from a body in any dialect."""
     key = idempotency_key_in(request.headers)
     ctx, caller = context(request), authenticate(request)
     try:
-        asked = read(ExecuteOrder, said.fields)
-        order = to_order(asked, ctx, owner=caller.owner, idempotency_key=key, request_id=request_id(request))
+        body = read(ExecuteOrder, translated.fields)
+        order = to_order(body, ctx, owner=caller.owner, idempotency_key=key, request_id=request_id(request))
     except Problem as problem:
-        raise said.pointing(problem) from None
+        raise translated.with_client_names(problem) from None
     await admit(request, caller, 1)
     try:
         accepted = await ctx.intake.place(order)
     except KeyReused:
         raise key_reused() from None
-    return answer(accepted, socket_urls(request, caller), said.echo)
+    return answer(accepted, socket_urls(request, caller), translated.echo)
 
 
 @router.get("/execute", include_in_schema=False)
-async def execute_is_a_socket(_: Request) -> Response:
+async def execute_needs_upgrade(_: Request) -> Response:
     raise needs_upgrade()
 
 
@@ -106,7 +106,7 @@ async def execute_is_a_socket(_: Request) -> Response:
         "Batch",
         {
             "two": {
-                "summary": "Two orders, each with a key of its own",
+                "summary": "Two orders, each with its own key",
                 "value": {
                     "orders": [
                         {**SELL_SOL, "idempotencyKey": "morning-1"},
@@ -118,34 +118,34 @@ async def execute_is_a_socket(_: Request) -> Response:
     ),
 )
 async def batch(request: Request) -> Response:
-    """Each order stands alone: `results` has, in the same places, an accepted order or a problem for each.
+    """The orders are independent. `results` has an accepted order or a problem for each, in the order of the request.
 
-    The request itself is refused only when it is not a list of 1 to 50.
+    The whole request is refused only if it is not a list of 1 to 50 orders.
     """
     fields = await read_object(request)
     items = fields.get("orders")
     if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MAX_IN_BATCH:
         raise invalid([("/orders", f"must be the only field: a list of 1 to {MAX_IN_BATCH} orders")])
     if idempotency_key_in(request.headers) is not None:
-        raise Problem(422, "invalid_key", "In a batch each order has an idempotencyKey of its own, not the request.")
+        raise Problem(422, "invalid_key", "In a batch, set `idempotencyKey` on each order instead of the header.")
     ctx, caller = context(request), authenticate(request)
     await admit(request, caller, len(items))
     sockets = socket_urls(request, caller)
     results = await asyncio.gather(
-        *(_one_of_many(item, f"/orders/{n}", ctx, caller, sockets, request_id(request)) for n, item in enumerate(items))
+        *(_place_item(item, f"/orders/{n}", ctx, caller, sockets, request_id(request)) for n, item in enumerate(items))
     )
     return as_json({"results": results})
 
 
-async def _one_of_many(
+async def _place_item(
     item: Any, at: str, ctx: ApiContext, caller: Caller, sockets: SocketUrl, request: str
 ) -> dict[str, Any]:
     try:
         if not isinstance(item, dict):
             raise invalid([(at, "must be an object")])
-        asked = read(BatchItem, item, at)
-        key = check_key(asked.idempotency_key)
-        order = to_order(asked, ctx, owner=caller.owner, idempotency_key=key, request_id=request, at=at)
+        body = read(BatchItem, item, at)
+        key = check_key(body.idempotency_key)
+        order = to_order(body, ctx, owner=caller.owner, idempotency_key=key, request_id=request, at=at)
         return accepted_view(await ctx.intake.place(order), sockets)
     except KeyReused:
         return key_reused().as_dict(request)
@@ -156,7 +156,7 @@ async def _one_of_many(
 
 
 def answer(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
-    """To whoever placed one order; `echo` is what this client expects to hear again."""
+    """The answer to one placed order. `echo`: fields that the client's dialect repeats."""
     view = {**accepted_view(accepted, sockets), **echo}
     return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
 

@@ -1,4 +1,4 @@
-"""How the queue stands, who watches an order, and the operator's hand on it all."""
+"""The state of the queue, pause and resume, and the sockets that watch an order."""
 
 from datetime import datetime
 from typing import Literal
@@ -19,24 +19,24 @@ router = APIRouter(prefix="/api", tags=["operator"])
 
 
 class TimeToConfirm(Answer):
-    """Milliseconds from being accepted to being confirmed; null: none was."""
+    """Milliseconds from accepted to confirmed; null: no order was confirmed."""
 
     p50: float | None
     p99: float | None
 
 
 class Queue(Answer):
-    """How the queue stands."""
+    """The state of the queue."""
 
-    waiting: int = Field(description="Accepted, and not in a worker's hands")
+    waiting: int = Field(description="Accepted, and not yet taken by a worker")
     running: int
-    workers: int = Field(description="Workers that are alive")
-    concurrency: int = Field(description="How many orders they can run at once")
-    starts_per_minute: int | None = Field(description="How many orders may be started in any minute; null: no limit")
-    starts_left: int | None = Field(description="How many of these are left now")
-    oldest_seconds: float = Field(description="For how long the first in line has been due")
+    workers: int = Field(description="Running workers")
+    concurrency: int = Field(description="How many orders the workers can run at once")
+    starts_per_minute: int | None = Field(description="How many orders may start in any minute; null: no limit")
+    starts_left: int | None = Field(description="How many may start right now")
+    oldest_seconds: float = Field(description="How long the first waiting order has been due")
     paused: bool
-    orders_per_minute: float = Field(description="Confirmed, over the last five minutes")
+    orders_per_minute: float = Field(description="Confirmed orders per minute, over the last five minutes")
     confirmed_ms: TimeToConfirm
 
 
@@ -59,14 +59,14 @@ class Connections(Answer):
 
 @router.get(
     "/queue",
-    summary="How the queue stands",
+    summary="The state of the queue",
     responses={200: {"model": Queue}, **problems(401, 503)},
 )
 async def queue(request: Request) -> Response:
-    """Depth, running, starts left this minute, and how fast orders were confirmed in the last five minutes."""
+    """Waiting and running orders, starts left, and how fast orders were confirmed in the last five minutes."""
     ctx = context(request)
     authenticate(request)
-    pace = await ctx.throughput.measure()
+    throughput = await ctx.throughput.measure()
     try:
         depth = await ctx.breaker.call(ctx.queue.depth())
     except RedisUnavailable:
@@ -81,30 +81,30 @@ async def queue(request: Request) -> Response:
             "startsLeft": depth.starts_left,
             "oldestSeconds": round(depth.oldest_seconds, 3),
             "paused": depth.paused,
-            "ordersPerMinute": round(pace.per_minute, 2),
-            "confirmedMs": {"p50": pace.p50_ms, "p99": pace.p99_ms},
+            "ordersPerMinute": round(throughput.per_minute, 2),
+            "confirmedMs": {"p50": throughput.p50_ms, "p99": throughput.p99_ms},
         }
     )
 
 
 @router.post(
     "/queue/pause",
-    summary="Start no more orders",
+    summary="Pause: start no more orders",
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def pause(request: Request) -> Response:
-    """Orders in hand go on; what was sent is followed to its end; new orders are still accepted."""
-    await _set(request, paused=True)
+    """Running orders continue, sent swaps are still confirmed, and new orders are still accepted."""
+    await _set_paused(request, paused=True)
     return as_json({"paused": True})
 
 
 @router.post(
     "/queue/resume",
-    summary="Start orders again",
+    summary="Resume: start orders again",
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def resume(request: Request) -> Response:
-    await _set(request, paused=False)
+    await _set_paused(request, paused=False)
     return as_json({"paused": False})
 
 
@@ -114,12 +114,12 @@ async def resume(request: Request) -> Response:
     responses={200: {"model": Connections}, **problems(401, 403, 404, 503)},
 )
 async def connections(request: Request, order_id: OrderId) -> Response:
-    ctx, wanted = context(request), order_uuid(order_id)
+    ctx, order_uid = context(request), order_uuid(order_id)
     operators_only(authenticate(request))
-    if await ctx.reader.order(wanted, None) is None:
+    if await ctx.reader.order(order_uid, None) is None:
         raise unknown_order()
     try:
-        watchers = await ctx.breaker.call(ctx.presence.watchers(str(wanted)))
+        watchers = await ctx.breaker.call(ctx.presence.watchers(str(order_uid)))
     except RedisUnavailable:
         raise redis_unavailable() from None
     return as_json(
@@ -132,7 +132,7 @@ async def connections(request: Request, order_id: OrderId) -> Response:
     )
 
 
-async def _set(request: Request, *, paused: bool) -> None:
+async def _set_paused(request: Request, *, paused: bool) -> None:
     ctx = context(request)
     operators_only(authenticate(request))
     try:

@@ -1,4 +1,4 @@
-"""Tickets for sockets: a browser cannot set headers on one, and a key never stands in an address."""
+"""Tickets for sockets: a browser cannot set headers on a socket, and an API key must never be in a URL."""
 
 import time
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from app.access.tickets import SECONDS, STREAM
+from app.access.tickets import STREAM, VALID_SECONDS
 from app.api.context import authenticate, context, sockets_base
 from app.api.json_body import read_object
 from app.api.problems import Problem, unknown_order
@@ -20,38 +20,39 @@ router = APIRouter(prefix="/api", tags=["streams"])
 
 
 class Ticket(Answer):
-    """For one socket, soon."""
+    """A ticket for opening one socket."""
 
-    ticket: str = Field(description="The parameter `ticket` of the socket's address; for this one thing only")
-    expires_at: datetime = Field(description="To connect until; a socket that is open stays open")
-    ws_url: str = Field(description="The socket's address, with the ticket in it")
+    ticket: str = Field(description="The query parameter `ticket` of the socket's URL; valid for this scope only")
+    expires_at: datetime = Field(description="Connect before this time; an open socket stays open")
+    ws_url: str = Field(description="The URL of the socket, with the ticket")
 
 
 @router.post(
     "/tickets",
-    summary="A ticket for a socket",
+    summary="Issue a ticket for a socket",
     responses={200: {"model": Ticket}, **problems(400, 401, 404, 413, 415, 422, 503)},
     openapi_extra=body(
-        "TicketWanted", {"stream": {"summary": "For the stream of many orders", "value": {"scope": STREAM}}}
+        "TicketRequest", {"stream": {"summary": "For the stream of many orders", "value": {"scope": STREAM}}}
     ),
 )
 async def ticket(request: Request) -> Response:
-    """`{"orderId": …}` for the sockets of that order, `{"scope": "stream"}` for `/api/stream`; good for a minute."""
-    ctx, caller, wanted = context(request), authenticate(request), await read_object(request)
+    """`{"orderId": …}` for the sockets of that order, `{"scope": "stream"}` for `/api/stream`. Valid for one minute."""
+    ctx, caller, fields = context(request), authenticate(request), await read_object(request)
     sockets = sockets_base(request)
-    match wanted:
-        case {"scope": "stream"} if len(wanted) == 1:
+    match fields:
+        case {"scope": "stream"} if len(fields) == 1:
             scope, url = STREAM, f"{sockets}/api/stream?"
-        case {"orderId": str(order)} if len(wanted) == 1:
+        case {"orderId": str(order)} if len(fields) == 1:
             scope = str(order_uuid(order))
             if await ctx.reader.order(order_uuid(order), caller.owner) is None:
                 raise unknown_order()
             url = f"{sockets}/api/orders/execute?orderId={scope}&"
         case _:
-            error = ("/orderId", 'name one order, or say {"scope": "stream"}')
-            raise Problem(422, "invalid_request", "The ticket cannot be given.", errors=[error])
-    issued = ctx.authenticator.ticket(caller, scope)
-    ends = datetime.fromtimestamp(int(time.time()) + SECONDS, UTC)
+            error = ("/orderId", 'must be an order id, or send {"scope": "stream"} instead')
+            raise Problem(422, "invalid_request", "The ticket request is not valid.", errors=[error])
+    issued = ctx.authenticator.issue_ticket(caller, scope)
+    expires_at = datetime.fromtimestamp(int(time.time()) + VALID_SECONDS, UTC)
     return as_json(
-        {"ticket": issued, "expiresAt": ends, "wsUrl": f"{url}ticket={issued}"}, headers={"Cache-Control": "no-store"}
+        {"ticket": issued, "expiresAt": expires_at, "wsUrl": f"{url}ticket={issued}"},
+        headers={"Cache-Control": "no-store"},
     )

@@ -1,4 +1,4 @@
-"""The streams, described for programs: AsyncAPI 3.0 at /asyncapi.json, as OpenAPI describes the rest."""
+"""The AsyncAPI 3.0 document of the streams, at /asyncapi.json."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,27 +15,33 @@ router = APIRouter()
 Schema = dict[str, Any]
 
 CLOSE_CODES = (
-    "Closes with 1000 once the order has ended. 4400: the request makes no sense, 4401: not allowed, 4404: no such "
-    "order, 4408: you read too slowly, 4429: too many sockets of yours, 1009: you said more than 4 KiB at once, "
-    "1013: the database is away. 4401 also ends a socket whose API key is revoked. "
-    "After 4408, 1013, or a connection that broke: come "
-    "back with `after=` the last `seq` you saw."
+    "Closes with 1000 once the order has ended. 4400: bad request, 4401: not allowed, 4404: no such order, "
+    "4408: you read too slowly, 4429: you have too many open sockets, 1009: you sent a message of more than 4 KiB, "
+    "1013: the engine has too many open sockets, or the database is unavailable. 4401 also closes a socket whose API "
+    "key is revoked. After 4408, 1013 or a broken connection, reconnect with `after=` the last `seq` you received."
 )
 TEXT: Schema = {"type": "string"}
-MOMENT: Schema = {"type": "string", "format": "date-time"}
+TIME: Schema = {"type": "string", "format": "date-time"}
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "An exact decimal"}
 NUMBER: Schema = {"type": "number"}
 VENUE: Schema = {"enum": [kind.name for kind in KINDS]}
 TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
-QUOTES: Schema = {"type": "array", "items": {"type": "object"}, "description": "Each venue's answer, and why it lost"}
-TICKET: Schema = {
-    "ticket": {"type": "string", "description": "Where no header can be set: from `wsUrl` or `POST /api/tickets`"}
+QUOTES: Schema = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": "The quote of each venue, and why it won or lost",
 }
-WHY: Schema = {"error": TEXT, "code": TEXT}
+TICKET: Schema = {
+    "ticket": {
+        "type": "string",
+        "description": "Replaces the API key where no header can be set; from `wsUrl` or `POST /api/tickets`",
+    }
+}
+ERROR: Schema = {"error": TEXT, "code": TEXT}
 
-# status → what its event says besides orderId, seq, status, attempt and at; (always, sometimes)
+# status → fields of its event besides orderId, seq, status, attempt and at: (required, optional)
 DETAILS: dict[str, tuple[Schema, Schema]] = {
-    "pending": ({}, {**WHY, "retryInMs": {"type": "integer", "description": "A new attempt begins after this"}}),
+    "pending": ({}, {**ERROR, "retryInMs": {"type": "integer", "description": "Delay before the next attempt"}}),
     "routing": ({}, {}),
     "building": (
         {"dex": VENUE, "price": DECIMAL, "minAmountOut": DECIMAL, "quotes": QUOTES},
@@ -43,33 +49,33 @@ DETAILS: dict[str, tuple[Schema, Schema]] = {
     ),
     "submitted": ({"txHash": TX_HASH}, {}),
     "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": DECIMAL, "amountOut": DECIMAL}, {}),
-    "failed": (WHY, {}),
+    "failed": (ERROR, {}),
     "cancelled": ({}, {}),
 }
-ALL_OF: Schema = {
+COMMON_FIELDS: Schema = {
     "orderId": {"type": "string", "format": "uuid"},
-    "seq": {"type": "integer", "minimum": 1, "description": "1, 2, 3 … without a gap; the place in the order's log"},
-    "attempt": {"type": "integer", "minimum": 0, "description": "Attempts begun; 0 before the first"},
-    "at": MOMENT,
+    "seq": {"type": "integer", "minimum": 1, "description": "1, 2, 3 … without a gap: the position in the order's log"},
+    "attempt": {"type": "integer", "minimum": 0, "description": "Attempts started; 0 before the first"},
+    "at": TIME,
 }
 
 
-def _object(always: Schema, sometimes: Schema | None = None) -> Schema:
-    return {"type": "object", "required": list(always), "properties": always | (sometimes or {})}
+def _object(required: Schema, optional: Schema | None = None) -> Schema:
+    return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
 
 def _event(status: str, kind: str | None = None) -> Schema:
-    always, sometimes = DETAILS[status]
-    marked = {"type": {"const": kind}} if kind else {}
-    return _object(marked | ALL_OF | {"status": {"const": status}} | always, sometimes)
+    required, optional = DETAILS[status]
+    marker = {"type": {"const": kind}} if kind else {}
+    return _object(marker | COMMON_FIELDS | {"status": {"const": status}} | required, optional)
 
 
 def _with_venue(status: str) -> Schema:
-    """As `dialects.venue_frames` tells it."""
+    """The event as `dialects.venue_frames` sends it."""
     event = _event(status)
     properties = {name: NUMBER if shape is DECIMAL else shape for name, shape in event["properties"].items()}
-    for left_out in ("dex", "quotes", "route"):
-        properties.pop(left_out, None)
+    for omitted in ("dex", "quotes", "route"):
+        properties.pop(omitted, None)
     if status in ("building", "confirmed"):
         properties |= {"venue": {"enum": [kind.name.capitalize() for kind in KINDS]}, "price": NUMBER}
     required = [name for name in event["required"] if name in properties]
@@ -83,11 +89,11 @@ def _any_event(kind: str | None = None) -> Schema:
 MESSAGES: dict[str, tuple[str, Schema]] = {
     "event": ("One step of an order", _any_event()),
     "venueEvent": (
-        "One step of an order, with `venue`, and prices as numbers",
+        "One step of an order, with `venue`, and with prices and amounts as numbers",
         {"oneOf": [_with_venue(status) for status in DETAILS]},
     ),
     "history": (
-        "All that had happened when the socket opened",
+        "All events up to the opening of the socket",
         _object(
             {
                 "type": {"const": "history"},
@@ -100,8 +106,8 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
         _object({"type": {"const": "update"}, "data": {"$ref": "#/components/messages/event/payload"}}),
     ),
     "subscribe": (
-        "Say which orders: by id, or all that are mine and have not ended, and every later one. A frame is at most "
-        "4 KiB, some 100 ids; each further one adds to those before, up to 1,000 orders named",
+        "Follow orders: those named by id, or all your unfinished orders and every later one. A frame may have up to "
+        "4 KiB, about 100 ids. Each further frame adds orders, up to 1,000 named ones",
         _object(
             {
                 "op": {"const": "subscribe"},
@@ -111,7 +117,7 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
         ),
     ),
     "subscribed": (
-        "What is followed from now on; the log of each order comes next",
+        "The orders that are now followed; the log of each one comes next",
         _object(
             {
                 "type": {"const": "subscribed"},
@@ -119,52 +125,58 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
             }
         ),
     ),
-    "anyEvent": ("One step of any order followed", _any_event("event")),
+    "anyEvent": ("One event of a followed order", _any_event("event")),
     "refused": (
-        "What was said is no operation, or an order does not exist; the stream goes on",
+        "The message was not a valid operation, or an order does not exist; the stream stays open",
         _object({"type": {"const": "error"}, "code": TEXT}, {"detail": TEXT, "orderId": TEXT}),
     ),
 }
-AFTER: Schema = {"after": {"type": "integer", "minimum": 0, "description": "Only what comes after this event"}}
-ORDER_ID: Schema = {"orderId": {"description": "From the answer to placing the order"}}
+AFTER: Schema = {"after": {"type": "integer", "minimum": 0, "description": "Send only the events after this number"}}
+ORDER_ID: Schema = {"orderId": {"description": "The `orderId` from the answer to placing the order"}}
 OF_ORDER: Schema = {"orderId": {"type": "string", "description": "Which order"}} | AFTER
 
-# name → (address, what it is, messages sent, messages received, query)
+# name → (path, description, messages sent by the engine, messages received by it, query parameters)
 CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] = {
     "order": (
         "/api/orders/execute",
-        f"One order's whole log: what has happened, then what happens. {CLOSE_CODES}",
+        f"The event log of one order: first all events so far, then each new one. {CLOSE_CODES}",
         ("event",),
         (),
         OF_ORDER,
     ),
     "many": (
         "/api/stream",
-        "Many orders on one socket. Only the client closes it; 1009: it said more than 4 KiB at once, 4401: its key "
-        "was revoked.",
+        "The events of many orders on one socket. It stays open until the client closes it. 1009: the client sent a "
+        "message of more than 4 KiB, 4401: its API key was revoked.",
         ("subscribed", "anyEvent", "refused"),
         ("subscribe",),
         {},
     ),
     "venue": (
         "/api/orders/{orderId}/ws",
-        f"For older clients: venue names and numbers. {CLOSE_CODES}",
+        f"For legacy clients: with `venue`, and with amounts as numbers. {CLOSE_CODES}",
         ("venueEvent",),
         (),
         AFTER,
     ),
     "status": (
         "/api/orders/{orderId}/status",
-        f"For older clients: one frame of history, then updates. {CLOSE_CODES}",
+        f"For legacy clients: one frame of history, then updates. {CLOSE_CODES}",
         ("history", "update"),
         (),
         AFTER,
     ),
-    "plain": ("/order/{orderId}", f"For older clients: as /api/orders/execute. {CLOSE_CODES}", ("event",), (), AFTER),
+    "plain": (
+        "/order/{orderId}",
+        f"For legacy clients: the same as /api/orders/execute. {CLOSE_CODES}",
+        ("event",),
+        (),
+        AFTER,
+    ),
     "source": (
         "/api/orders/{orderId}/events",
-        "One order's whole log as Server-Sent Events (`Accept: text/event-stream`); each event's `id` is its `seq`, "
-        "and `Last-Event-ID` resumes.",
+        "The event log of one order as Server-Sent Events (`Accept: text/event-stream`). The `id` of each event is its "
+        "`seq`; `Last-Event-ID` resumes.",
         ("event",),
         (),
         AFTER,
@@ -173,7 +185,7 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
 
 
 def document(sockets: str, version: str) -> dict[str, Any]:
-    """The whole document for an engine whose sockets are at this address."""
+    """The document for an engine with this base URL of its sockets."""
     split = urlsplit(sockets)
     secure = split.scheme == "wss"
     servers = {
@@ -195,8 +207,8 @@ def document(sockets: str, version: str) -> dict[str, Any]:
         "info": {
             "title": "Order Execution Engine",
             "version": version,
-            "description": "Place an order by HTTP (see /openapi.json), then hear every step of it here. Two requests, "
-            "because a WebSocket handshake is a GET (RFC 6455). Nothing is missed in between.",
+            "description": "Place an order over HTTP (see /openapi.json), then receive its events here. These are two "
+            "requests, because a WebSocket handshake is a GET (RFC 6455). Events in between are not lost.",
         },
         "defaultContentType": "application/json",
         "servers": servers,

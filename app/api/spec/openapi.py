@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI finds in the routes, and what it cannot know."""
+"""The OpenAPI document: FastAPI's own, completed with what FastAPI cannot find in the routes."""
 
 from typing import Annotated, Any
 
@@ -15,8 +15,8 @@ SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key; local mode needs none"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, for older clients"},
 }
-TICKET_WANTED = {
-    "description": "One order, or the stream of many",
+TICKET_REQUEST = {
+    "description": "Either one order, or the stream of many orders",
     "oneOf": [
         {
             "type": "object",
@@ -30,15 +30,16 @@ TICKET_WANTED = {
         )
     ],
 }
-READ_BY_HAND: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch)  # bodies; numbers are taken from their literal text
+# Bodies that routes parse themselves, because FastAPI would read numbers as floats.
+PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch)
 
-# The bodies of older clients: those of the real API, in their words.
-OLDER = {
-    "TicketWanted": TICKET_WANTED,
-    "OrderWithSide": dialects.body_schema(dialects.INPUT_TOKEN_WORDS, {"side": dialects.SIDE_SCHEMA}),
-    "OrderWithSlippage": dialects.body_schema(dialects.SLIPPAGE_WORDS, {"slippage": dialects.SLIPPAGE_SCHEMA}),
+# Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
+OTHER_BODIES = {
+    "TicketRequest": TICKET_REQUEST,
+    "OrderWithSide": dialects.body_schema(dialects.SIDE_NAMES, {"side": dialects.SIDE_SCHEMA}),
+    "OrderWithSlippage": dialects.body_schema(dialects.SLIPPAGE_NAMES, {"slippage": dialects.SLIPPAGE_SCHEMA}),
     "AnyOrder": {
-        "description": "With `inputToken` it is an order with a side; the two must not be mixed",
+        "description": "With `inputToken` it is an OrderWithSide. The field names of the two must not be mixed",
         "oneOf": [{"$ref": REFERENCE.format(model=shape)} for shape in ("ExecuteOrder", "OrderWithSide")],
     },
 }
@@ -52,46 +53,48 @@ TAGS = [
         "name": "streams",
         "description": (
             "Submitting and streaming are two requests: a WebSocket handshake is a GET (RFC 6455), so the POST that "
-            "places an order cannot be upgraded. Its answer has a `wsUrl`; nothing is missed before it is opened.\n\n"
-            "Every stream tells an order's whole log: `seq` 1, 2, 3 … without a gap, then it closes with 1000.\n\n"
-            "- `GET /api/orders/execute?orderId=…&after=seq` (WebSocket): one order, from `after` on\n"
-            '- `GET /api/stream` (WebSocket): many orders; say `{"op":"subscribe","orders":"all"}` or name them: '
+            "places an order cannot be upgraded. Its answer has a `wsUrl`. Events before you open it are not lost.\n\n"
+            "Every stream sends the whole event log of an order: `seq` 1, 2, 3 … without a gap. Then it closes with "
+            "1000.\n\n"
+            "- `GET /api/orders/execute?orderId=…&after=seq` (WebSocket): one order, the events after number `after`\n"
+            '- `GET /api/stream` (WebSocket): many orders; send `{"op":"subscribe","orders":"all"}` or name them: '
             '`{"op":"subscribe","orders":["…"],"after":{"…":seq}}`; it stays open until you close it\n'
             "- `GET /api/orders/{id}/events` with `Accept: text/event-stream`: the same as Server-Sent Events\n\n"
-            "In production mode a socket takes the key in `Authorization`, or, from a browser, the ticket that `wsUrl` "
-            "carries: for that order, to connect within a minute. `POST /api/tickets` gives fresh ones.\n\n"
+            "In production mode a socket needs the API key in `Authorization`. A browser cannot set that header, so "
+            "`wsUrl` carries a ticket instead: it is valid for that order, and for one minute. `POST /api/tickets` "
+            "issues new ones.\n\n"
             "Close codes: 1000 the order has ended, 4400 bad request, 4401 not allowed, 4404 no such order, "
-            "4408 you read too slowly, 4429 too many sockets of yours, 1013 the database is away. "
-            "After any but 1000, 4400, 4401 and 4404: "
-            "come back with `after=` the last `seq` you saw. `/asyncapi.json` describes every frame."
+            "4408 you read too slowly, 4429 you have too many open sockets, 1013 the engine has too many open sockets, "
+            "or the database is unavailable. After any code but 1000, 4400, 4401 and 4404 reconnect with `after=` the "
+            "last `seq` you received. `/asyncapi.json` describes every frame."
         ),
     },
     {
         "name": SIDE_CLIENTS,
         "description": (
             "For clients that place orders with `side`, `inputToken` and `outputToken`. `side` is echoed; `amount` is "
-            "always of inputToken. `/api/orders/{id}/ws` (WebSocket) tells them each event with `venue` (`Raydium`, "
-            "`Meteora`), `price` as a number, and `txHash`."
+            "always the amount of inputToken. `/api/orders/{id}/ws` (WebSocket) sends each event with `venue` "
+            "(`Raydium`, `Meteora`), `price` as a number, and `txHash`."
         ),
     },
     {
         "name": ORDER_CLIENTS,
         "description": (
-            "For clients that place orders with `slippage` as a fraction and listen on `/order/{id}` (WebSocket), "
-            "which tells the same events as every stream. Their dead letters are under *dead letters*."
+            "For clients that place orders with `slippage` as a fraction and open `/order/{id}` (WebSocket), "
+            "which sends the same events as every stream. Dead letters are under *dead letters*."
         ),
     },
     {
         "name": HISTORY_CLIENTS,
         "description": (
-            "For clients that listen on `statusEndpoint`, `/api/orders/{id}/status` (WebSocket): first "
-            '`{"type":"history","data":[…]}` with all that has happened, then `{"type":"update","data":{…}}` for each '
-            "event; of an order that has ended, the history is all."
+            "For clients that open `statusEndpoint`, `/api/orders/{id}/status`, as a WebSocket: first "
+            '`{"type":"history","data":[…]}` with all events so far, then `{"type":"update","data":{…}}` for each '
+            "later event. For an order that has ended there is only the history."
         ),
     },
-    {"name": "dead letters", "description": "Orders that failed: read, try again, acknowledge. For operators."},
-    {"name": "market", "description": "What can be traded, and what it would bring now."},
-    {"name": "operator", "description": "How the engine stands, and a hand on it."},
+    {"name": "dead letters", "description": "Failed orders: list, retry, acknowledge. For operators."},
+    {"name": "market", "description": "Tokens, pools and current quotes."},
+    {"name": "operator", "description": "The state of the queue, and its controls."},
     {"name": "health", "description": "For probes and for Prometheus."},
 ]
 KEY_PARAMETER = {
@@ -99,37 +102,37 @@ KEY_PARAMETER = {
     "in": "header",
     "required": False,
     "description": (
-        "The same key never makes a second order. Repeat with it whenever an answer was lost. "
+        "The same key never places a second order: if an answer is lost, repeat the request with the same key. "
         "`x-idempotency-key` means the same."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
-OrderId = Annotated[str, Path(description="The `orderId` that placing it was answered with")]
+OrderId = Annotated[str, Path(description="The `orderId` from the answer to placing the order")]
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
-_WHEN = {
+_PROBLEM_TEXTS = {
     400: "The body cannot be read",
-    401: "No key, or not the right one",
+    401: "No API key, or an invalid one",
     403: "For operators only",
-    404: "There is no such order, or it is not yours",
+    404: "There is no such order, or it belongs to someone else",
     408: "The body took too long to arrive",
-    409: "The order was sent, or has ended",
+    409: "The state of the order does not allow this",
     413: "The body is over 64 KiB",
     415: "The body is not application/json",
-    422: "Understood, and not acceptable; `errors` points at each fault",
-    429: "Too many orders for now; see `Retry-After`",
-    503: "A server that this needs is away; see `Retry-After`",
+    422: "The request is not valid; `errors` points to each invalid field",
+    429: "Too many requests, orders under way or open streams; see `Retry-After`",
+    503: "Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After`",
 }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Which problems a route may answer with."""
-    return {status: {"model": ProblemDocument, "description": _WHEN[status]} for status in statuses}
+    """The problems that a route may answer with."""
+    return {status: {"model": ProblemDocument, "description": _PROBLEM_TEXTS[status]} for status in statuses}
 
 
-def body(shape: str, examples: dict[str, Any]) -> dict[str, Any]:
-    """The body of a route that reads it by hand; `shape` is one of `READ_BY_HAND` or of `OLDER`."""
-    content = {"schema": {"$ref": REFERENCE.format(model=shape)}, "examples": examples}
+def body(schema: str, examples: dict[str, Any]) -> dict[str, Any]:
+    """The body of a route that parses it itself; `schema` is in `PARSED_BODIES` or `OTHER_BODIES`."""
+    content = {"schema": {"$ref": REFERENCE.format(model=schema)}, "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
@@ -143,24 +146,24 @@ def install(app: FastAPI) -> None:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS)
-    _, read_by_hand = models_json_schema([(shape, "validation") for shape in READ_BY_HAND], ref_template=REFERENCE)
-    schemas = found["components"]["schemas"]
-    schemas |= read_by_hand["$defs"] | OLDER
-    for operations in found["paths"].values():
+    spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS)
+    _, parsed = models_json_schema([(shape, "validation") for shape in PARSED_BODIES], ref_template=REFERENCE)
+    schemas = spec["components"]["schemas"]
+    schemas |= parsed["$defs"] | OTHER_BODIES
+    for operations in spec["paths"].values():
         for operation in operations.values():
             if "requestBody" in operation:
-                operation["responses"]["408"] = {"description": _WHEN[408], "content": PROBLEM}
+                operation["responses"]["408"] = {"description": _PROBLEM_TEXTS[408], "content": PROBLEM}
             operation["responses"] = dict(_answers(operation["responses"]))
-    found["components"]["securitySchemes"] = SECURITY
-    found["security"] = [{}, *({name: []} for name in SECURITY)]
-    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; here a problem says what is wrong
+    spec["components"]["securitySchemes"] = SECURITY
+    spec["security"] = [{}, *({name: []} for name in SECURITY)]
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; a problem document replaces them
         schemas.pop(unused, None)
-    return found
+    return spec
 
 
 def _answers(responses: dict[str, Any]) -> Any:
-    """Errors are problem documents, and nothing else."""
+    """Every error is a problem document: replaces its media type, and drops FastAPI's own 422."""
     for status, response in responses.items():
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
         if schema.get("$ref", "").endswith("/HTTPValidationError"):

@@ -1,4 +1,4 @@
-"""Swagger UI at /docs, from files of its own: it works without the internet."""
+"""Swagger UI at /docs, served from local files: it works without internet access."""
 
 from pathlib import Path
 
