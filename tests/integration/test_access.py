@@ -62,7 +62,7 @@ class Guarded:
 
 @pytest.fixture
 async def guarded(postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
-    monkeypatch.setattr(preflight, "SAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
+    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
     held = {name: await new_key(postgres_dsn, name, operator=name == "op") for name in ("a", "b", "op")}
     async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
         yield Guarded(engine, postgres_dsn, held)
@@ -156,7 +156,7 @@ async def test_a_revoked_key_ends_within_seconds_and_its_tickets_with_it(
     try:
         assert await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH]) == "a"
         assert await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH]) is None
-        assert all(guarded.held[key.owner].startswith(key.prefix) for key in await keys.known(connection))
+        assert all(guarded.held[key.owner].startswith(key.prefix) for key in await keys.list_keys(connection))
         stored = await connection.fetch("SELECT api_keys::text FROM api_keys")
     finally:
         await connection.close()
@@ -224,7 +224,7 @@ async def test_neither_keys_nor_tickets_are_logged(guarded: Guarded, caplog: pyt
 async def test_production_does_not_start_without_a_key(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "SAMPLE_PASSWORDS", frozenset())
+    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())
     settings = load(database_url=postgres_dsn, redis_url=redis_dsn, **PRODUCTION)
     with pytest.raises(SettingsError, match="engine keys create"):
         async with open_context(settings):

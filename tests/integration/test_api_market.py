@@ -102,7 +102,7 @@ async def test_ready_needs_a_worker_and_says_so(engine: Engine) -> None:
     waiting = await engine.http.get("/health/ready")
     assert waiting.status_code == 503
     told = checked(waiting, Readiness)
-    assert (told["ready"], told["reasons"], told["postgres"]) == (False, ["no worker is alive"], "up")
+    assert (told["ready"], told["reasons"], told["postgres"]) == (False, ["no worker is running"], "up")
     assert checked(await engine.http.get("/health"), Health)["status"] == "degraded"
     pickup = await engine.start_worker()
 

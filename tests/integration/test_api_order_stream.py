@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection
 
-from app.api.routes import order_stream
+from app.api import sockets
 from app.server import server
 from app.server.listener import LISTEN_FD_VARIABLE
 from app.settings import load
@@ -77,7 +77,7 @@ async def heard(ws: ClientConnection) -> list[int]:
 async def test_a_slow_reader_is_closed_with_4408_and_can_take_the_story_up_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(sockets, "SEND_SECONDS", 0.3)
     caplog.set_level("INFO", "engine.streams")
     order = await long_event_log(engine, 4_000)
 
@@ -97,8 +97,8 @@ async def test_a_slow_reader_is_closed_with_4408_and_can_take_the_story_up_again
 async def test_who_never_reads_is_forgotten(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.1)
-    monkeypatch.setattr(order_stream, "GOODBYE_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "CLOSE_SECONDS", 0.1)
     order = await long_event_log(engine, 4_000)
 
     async def watchers() -> list[Any]:

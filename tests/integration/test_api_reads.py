@@ -134,7 +134,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(engine: Engine, monkeypatch:
     url = f"/api/orders/{order}/events"
     async with asyncio.timeout(10), engine.http.stream("GET", url, params={"after": 99}, headers=AS_STREAM) as live:
         heard = sources(live)
-        assert [await anext(heard) for _ in range(3)] == [("", ": still here")] * 3
+        assert [await anext(heard) for _ in range(3)] == [("", ": keepalive")] * 3
         await engine.http.post(f"/api/orders/{order}/cancel")
         told = [event["status"] async for _, event in heard if isinstance(event, dict)]
     assert told == ["cancelled"]

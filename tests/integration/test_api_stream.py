@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from app.api.routes import order_stream
+from app.api import sockets
 from tests.engine import HAPPY, Engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.slow_reading import given_up, long_event_log, small_mouthed
@@ -268,7 +268,7 @@ async def test_a_frame_of_a_hundred_ids_is_heard_and_a_longer_one_than_4_kib_clo
 async def test_a_slow_reader_of_all_is_told_so_and_takes_it_up_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(order_stream, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(sockets, "SEND_SECONDS", 0.3)
     caplog.set_level("INFO", "engine.streams")
     order = await long_event_log(engine, 4_000)
     async with small_mouthed(engine, "/api/stream") as ws:

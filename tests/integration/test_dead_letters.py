@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.access.authentication import Authenticator, Caller
 from app.api.routes.dead_letters import Cleared, DeadLetters, DeadLetterStats
-from app.api.routes.failure_drill import Rehearsal
+from app.api.routes.failure_drill import FailureDrill
 from tests.engine import Engine, eventually
 
 
@@ -59,7 +59,7 @@ async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings_and_as_d
         ("GET", "/api/dlq/failed-orders", DeadLetters),
         ("GET", "/api/dlq/stats", DeadLetterStats),
         ("DELETE", "/api/dlq/clear", Cleared),
-        ("POST", "/test/dlq/bulk", Rehearsal),
+        ("POST", "/test/dlq/bulk", FailureDrill),
     ]
     for method, path, shape in shapes:
         answer = (await engine.http.request(method, path)).json()

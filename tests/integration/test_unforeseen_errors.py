@@ -37,7 +37,7 @@ async def test_an_error_that_nobody_had_foreseen_is_counted_by_its_type_and_logg
         hit = {"request": answer.headers["x-request-id"]}
         assert answer.json()["requestId"] == hit["request"]
     elif where == "socket":
-        monkeypatch.setattr(Feed, "admit", stumbling)
+        monkeypatch.setattr(Feed, "replay", stumbling)
         ws = connect(
             f"{engine.base_url.replace('http', 'ws')}/api/orders/execute?orderId={order}",
             additional_headers={"X-Request-Id": "mine"},

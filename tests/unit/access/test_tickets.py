@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.access.tickets import SECONDS, Ticket, Tickets, taken_out
+from app.access.tickets import VALID_SECONDS, Ticket, Tickets, split_ticket
 
 ORDER = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
@@ -19,7 +19,7 @@ class Clock:
 def test_it_says_whose_order_and_by_whose_key_for_a_minute() -> None:
     clock = Clock()
     ticket = Tickets("s" * 32, now=clock).issue(ORDER, owner="a b", key="oe_1")
-    clock.now += SECONDS
+    clock.now += VALID_SECONDS
     assert Tickets("s" * 32, now=clock).read(ticket, ORDER) == Ticket("a b", "oe_1")  # in any process
     clock.now += 1
     assert Tickets("s" * 32, now=clock).read(ticket, ORDER) is None
@@ -55,4 +55,4 @@ def test_no_other_string_is_a_ticket_and_none_is_an_error(text: str, position: i
     ],
 )
 def test_it_is_taken_out_of_an_address(query: bytes, rest: bytes, ticket: str | None) -> None:
-    assert taken_out(query) == (rest, ticket)
+    assert split_ticket(query) == (rest, ticket)

@@ -20,11 +20,11 @@ def without(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {other: value for other, value in fields.items() if other != name}
 
 
-def understood(said: TranslatedBody) -> ExecuteOrder:
+def understood(translated: TranslatedBody) -> ExecuteOrder:
     try:
-        return read(ExecuteOrder, said.fields)
+        return read(ExecuteOrder, translated.fields)
     except Problem as problem:
-        raise said.pointing(problem) from None
+        raise translated.with_client_names(problem) from None
 
 
 def announced(**event: Any) -> EventMessage:
