@@ -1,4 +1,4 @@
-"""A whole engine as a user runs it: `engine up` in a process of its own."""
+"""A whole engine as a user runs it: `engine up` in its own process."""
 
 import contextlib
 import os
@@ -21,8 +21,8 @@ ENGINE = (sys.executable, "-P", "-m", "app.cli")
 
 CLONE = Path(__file__).resolve().parents[2]
 
-# What a developer may have set must not reach the engine under test; nor must a .env, so it runs elsewhere.
-FOREIGN = (
+# Settings of the developer must not reach the engine under test. It runs in another directory, so no .env is read.
+SETTINGS = (
     "DATABASE_URL",
     "DB_",
     "REDIS_",
@@ -36,21 +36,21 @@ FOREIGN = (
 )
 
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def steps(document: str) -> list[str]:
-    """The commands that a document of the clone tells its reader to type."""
+def commands(document: str) -> list[str]:
+    """The shell blocks of a document of the repository."""
     return re.findall(r"^```sh\n(.*?)^```$", (CLONE / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
-def eventually(ask: Callable[[], Answer], *, within: float = 20) -> Answer:
-    """The first truthy answer."""
+def eventually(check: Callable[[], Result], *, within: float = 20) -> Result:
+    """The first truthy result."""
     deadline = time.monotonic() + within
-    while not (answer := ask()):
+    while not (result := check()):
         assert time.monotonic() < deadline, f"not within {within} s"
         time.sleep(0.02)
-    return answer
+    return result
 
 
 def free_port() -> int:
@@ -60,13 +60,13 @@ def free_port() -> int:
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """Ours, with these settings of the engine and no others."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return ours | {"ENGINE_HOME": str(home)} | settings
+    """Our environment with these settings of the engine and no others."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    return inherited | {"ENGINE_HOME": str(home)} | settings
 
 
 def engine(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command that ends by itself."""
+    """Runs a command that ends without a signal."""
     return subprocess.run(
         [*ENGINE, *arguments],
         cwd="/",
@@ -79,7 +79,7 @@ def engine(home: Path, *arguments: str, **settings: str) -> subprocess.Completed
 
 
 class Stack:
-    """`engine up` in this home; started again, it is the same engine with the same data."""
+    """`engine up` in this home. A second `up` is the same engine with the same data."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
@@ -87,17 +87,17 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.settings['PORT']}"
         self._output = home.parent / f"{home.name}.out"
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard = Watchdog()  # a killed test run leaves no engine behind
+        self._watchdog = Watchdog()  # stops the engine even if the test run is killed
 
     @property
     def output(self) -> str:
         return self._output.read_text()
 
     def up(self) -> None:
-        """Returns when it says that it is ready."""
+        """Returns when the engine has printed that it is ready."""
         if self._process:
             self._process.wait()
-            self._guard.forget(self._process)
+            self._watchdog.forget(self._process)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [*ENGINE, "up"],
@@ -107,8 +107,8 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
-        eventually(lambda: "Ctrl-C stops everything" in self.output or self._ended())
+        self._watchdog.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
+        eventually(lambda: "The engine is ready" in self.output or self._ended(), within=60)
         assert not self._ended(), self.output
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -119,10 +119,10 @@ class Stack:
             return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
         return False
 
-    def shown(self, step: str) -> str:
-        """What somebody sees who types a step of a document in the clone, this engine running."""
-        ran = subprocess.run(
-            ["bash", "-euc", step.replace("http://localhost:3000", self.url)],
+    def run(self, command: str) -> str:
+        """Runs a command of a document in the repository against this engine and returns its output."""
+        done = subprocess.run(
+            ["bash", "-euc", command.replace("http://localhost:3000", self.url)],
             cwd=CLONE,
             env=environment(self.home, **self.settings),
             capture_output=True,
@@ -130,11 +130,11 @@ class Stack:
             check=False,
             timeout=60,
         )
-        assert ran.returncode == 0, f"{step}\n{ran.stdout}\n{ran.stderr}"
-        return ran.stdout
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     def tree(self) -> set[int]:
-        """The supervisor and everything below it."""
+        """The pids of the supervisor and of all its descendants."""
         assert self._process
         listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
@@ -149,7 +149,7 @@ class Stack:
         self._process.send_signal(number)
 
     def gone(self, tree: set[int]) -> bool:
-        """Whether nothing of what ran is left."""
+        """Whether none of these processes runs any more."""
         self._ended()
         return not any(map(alive, tree))
 
@@ -158,9 +158,9 @@ class Stack:
         return self._process.wait(within)
 
     def close(self) -> None:
-        self._guard.end()
+        self._watchdog.end()
         if self._process:
-            self._process.wait(30)  # it is gone; Python wants to have seen that
+            self._process.wait(30)  # reap it
 
     def _ended(self) -> bool:
         return self._process is None or self._process.poll() is not None

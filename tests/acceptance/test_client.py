@@ -1,4 +1,4 @@
-"""What `engine submit`, `watch` and `simulate` promise, against a running engine or something that is none."""
+"""`engine submit`, `watch` and `simulate`, against a running engine or another server."""
 
 import json
 import os
@@ -13,15 +13,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.acceptance.stack import ENGINE, Stack, engine, environment, free_port, running
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
 SELL_SOL = ("--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5")
-QUICK = {
+FAST = {
     "MOCK_QUOTE_MS": "0",
-    "MOCK_EXECUTION_MS_MIN": "300",  # long enough to be interrupted
+    "MOCK_EXECUTION_MS_MIN": "300",
     "MOCK_EXECUTION_MS_MAX": "300",
     "RETRY_BASE_SECONDS": "0.05",
 }
@@ -32,20 +33,20 @@ EVENT = re.compile(r"^ +\d+\.\d{3} s  (\w+)", re.MULTILINE)
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="engine client ") as directory:
         Path(directory).chmod(0o711)
-        with running(Path(directory) / "home", **QUICK) as started:
+        with running(Path(directory) / "home", **FAST) as started:
             yield started
 
 
 @pytest.fixture(scope="module")
-def told(stack: Stack) -> subprocess.CompletedProcess[str]:
-    """What a person sees who submits an order and watches it, which names its key."""
+def submitted(stack: Stack) -> subprocess.CompletedProcess[str]:
+    """One order with an idempotency key, submitted and watched to its end."""
     return client(stack, "submit", *SELL_SOL, "--idempotency-key", "the first", "--watch")
 
 
 @pytest.fixture(scope="module")
-def order(told: subprocess.CompletedProcess[str]) -> str:
-    """The order's id, as it was printed."""
-    return told.stdout.split()[1]
+def order(submitted: subprocess.CompletedProcess[str]) -> str:
+    """The printed id of that order."""
+    return submitted.stdout.split()[1]
 
 
 def client(stack: Stack, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -68,29 +69,29 @@ def read_until(process: subprocess.Popen[str], word: str) -> str:
     read = ""
     while word not in read:
         line = process.stdout.readline()
-        assert line, f"it ended without {word}: {read}"
+        assert line, f"ended without {word}: {read}"
         read += line
     return read
 
 
-def sentence(failed: subprocess.CompletedProcess[str]) -> str:
-    """What a command that fails says: one line, on stderr."""
+def error_of(failed: subprocess.CompletedProcess[str]) -> str:
+    """The error of a command that failed: one line on stderr."""
     assert failed.returncode == 1, failed
     assert failed.stdout == ""
     assert failed.stderr.count("\n") == 1, failed.stderr
     return failed.stderr
 
 
-def test_submit_watch_prints_the_five_statuses_in_order(told: subprocess.CompletedProcess[str]) -> None:
-    assert EVENT.findall(told.stdout) == HAPPY
-    assert told.returncode == 0
-    assert told.stderr == ""
+def test_submit_watch_prints_the_five_statuses_in_order(submitted: subprocess.CompletedProcess[str]) -> None:
+    assert EVENT.findall(submitted.stdout) == HAPPY
+    assert submitted.returncode == 0
+    assert submitted.stderr == ""
 
 
 def test_submit_prints_the_order_its_status_and_its_socket(
-    stack: Stack, told: subprocess.CompletedProcess[str], order: str
+    stack: Stack, submitted: subprocess.CompletedProcess[str], order: str
 ) -> None:
-    assert told.stdout.splitlines()[1:3] == [
+    assert submitted.stdout.splitlines()[1:3] == [
         "status  pending",
         f"socket  ws://{stack.url.removeprefix('http://')}/api/orders/execute?orderId={order}",
     ]
@@ -98,10 +99,10 @@ def test_submit_prints_the_order_its_status_and_its_socket(
 
 def test_one_idempotency_key_is_one_order(stack: Stack, order: str) -> None:
     again = client(stack, "submit", *SELL_SOL, "--idempotency-key", "the first")
-    assert again.stdout.startswith(f"order   {order}  (this key had made it before)\nstatus  confirmed\n")
+    assert again.stdout.startswith(f"order   {order}  (already placed with this idempotency key)\nstatus  confirmed\n")
 
 
-def test_watch_after_an_event_begins_with_the_next(stack: Stack, order: str) -> None:
+def test_watch_after_an_event_starts_with_the_next(stack: Stack, order: str) -> None:
     assert EVENT.findall(client(stack, "watch", order, "--after", "3").stdout) == HAPPY[3:]
 
 
@@ -111,32 +112,32 @@ def test_watch_after_the_last_event_says_how_the_order_ended(stack: Stack, order
     assert "the order is confirmed" in beyond.stderr
 
 
-def test_watch_goes_on_where_it_was_when_the_api_dies(stack: Stack) -> None:
+def test_watch_resumes_after_the_last_event_when_the_api_dies(stack: Stack) -> None:
     watching = started(stack, "submit", *SELL_SOL, "--watch")
-    told = read_until(watching, "submitted")
+    before = read_until(watching, "submitted")
     os.kill(stack.status()["api"]["pid"], signal.SIGKILL)
-    rest, broken = watching.communicate(timeout=20)
-    assert EVENT.findall(told + rest) == HAPPY
-    assert "going on after event 4" in broken
+    rest, errors = watching.communicate(timeout=20)
+    assert EVENT.findall(before + rest) == HAPPY
+    assert "resuming after event 4" in errors
     assert watching.returncode == 0
 
 
-def test_an_order_that_fails_tells_its_attempts_and_ends_with_1(stack: Stack) -> None:
+def test_a_failed_order_shows_its_attempts_and_exits_with_1(stack: Stack) -> None:
     failed = client(stack, "submit", *SELL_SOL, "--min-amount-out", "99999", "--watch")
     assert EVENT.findall(failed.stdout) == ["pending", "routing"] * 3 + ["failed"]
     assert "attempt 1: " in failed.stdout
-    assert "(slippage_exceeded)  again in 0.050 s" in failed.stdout
+    assert "(slippage_exceeded)  retry in 0.050 s" in failed.stdout
     assert failed.returncode == 1
 
 
 def test_watching_an_unknown_order_is_one_sentence(stack: Stack) -> None:
     order = str(uuid4())
-    assert sentence(client(stack, "watch", order)) == f"engine: There is no order {order} at {stack.url}.\n"
+    assert error_of(client(stack, "watch", order)) == f"engine: There is no order {order} at {stack.url}.\n"
 
 
-def test_a_simulation_that_is_refused_says_what_is_wrong(stack: Stack) -> None:
+def test_a_refused_simulation_names_the_wrong_field(stack: Stack) -> None:
     refused = client(stack, "simulate", "--token-in", "SOL", "--token-out", "DOGE", "--amount", "1")
-    assert "tokenOut: This token is not traded here" in sentence(refused)
+    assert "tokenOut: This token is not traded here" in error_of(refused)
 
 
 def test_simulate_confirms_five_in_plain_lines(stack: Stack) -> None:
@@ -149,21 +150,21 @@ def test_simulate_confirms_five_in_plain_lines(stack: Stack) -> None:
     assert done.stdout.replace("\n", "").isprintable()
 
 
-def test_simulate_draws_on_a_terminal_and_leaves_the_cursor(stack: Stack) -> None:
-    ours, theirs = pty.openpty()
+def test_simulate_draws_a_table_on_a_terminal_and_restores_the_cursor(stack: Stack) -> None:
+    ours, terminal = pty.openpty()
     drawing = subprocess.Popen(
         [*ENGINE, "simulate", "--count", "2"],
         cwd="/",
         env=environment(stack.home, TERM="xterm"),
-        stdout=theirs,
-        stderr=theirs,
+        stdout=terminal,
+        stderr=terminal,
     )
-    os.close(theirs)
+    os.close(terminal)
     drawn = b""
     try:
         while piece := os.read(ours, 65536):
             drawn += piece
-    except OSError:  # how Linux says that the other end is closed
+    except OSError:  # on Linux: the other end is closed
         pass
     os.close(ours)
     assert drawing.wait(10) == 0
@@ -172,27 +173,36 @@ def test_simulate_draws_on_a_terminal_and_leaves_the_cursor(stack: Stack) -> Non
     assert "●●●●● confirmed".encode() in re.sub(rb"\x1b\[[0-9;]*m", b"", drawn)
 
 
-def test_ctrl_c_is_130_and_silence(stack: Stack) -> None:
+@pytest.fixture
+def paused_queue(stack: Stack) -> Iterator[None]:
+    """No order starts, so a watched order stays pending."""
+    httpx.post(f"{stack.url}/api/queue/pause").raise_for_status()
+    yield
+    httpx.post(f"{stack.url}/api/queue/resume").raise_for_status()
+
+
+@pytest.mark.usefixtures("paused_queue")
+def test_ctrl_c_exits_with_130_and_prints_nothing(stack: Stack) -> None:
     watching = started(stack, "submit", *SELL_SOL, "--watch")
-    read_until(watching, "pending\n   0")
+    read_until(watching, "s  pending")
     watching.send_signal(signal.SIGINT)
-    assert watching.communicate(timeout=10)[1] == ""
+    assert watching.communicate(timeout=10) == ("", "")
     assert watching.returncode == 130
 
 
 def test_no_engine_is_one_sentence(tmp_path: Path) -> None:
     port = str(free_port())
-    said = sentence(engine(tmp_path / "home", "simulate", PORT=port))
-    assert said == f"engine: The engine at http://127.0.0.1:{port} cannot be reached; `engine up` starts one.\n"
+    error = error_of(engine(tmp_path / "home", "simulate", PORT=port))
+    assert error == f"engine: The engine at http://127.0.0.1:{port} cannot be reached; `engine up` starts one.\n"
 
 
 class Hostile(BaseHTTPRequestHandler):
-    """Says, to whatever it is asked, things that a terminal would obey."""
+    """Answers every request with terminal control sequences."""
 
-    heard: list[str | None]
+    keys: list[str | None]  # of the requests it received
 
     def do_POST(self) -> None:
-        self.heard.append(self.headers["Authorization"])
+        self.keys.append(self.headers["Authorization"])
         self.rfile.read(int(self.headers["Content-Length"]))
         body = json.dumps({"detail": "\x1b]0;owned\x07\x1b[2J\u202eevil", "errors": [{"pointer": 7}]}).encode()
         self.send_response(422)
@@ -204,13 +214,13 @@ class Hostile(BaseHTTPRequestHandler):
         pass
 
 
-def test_what_a_server_says_cannot_steer_the_terminal_and_it_hears_the_key(tmp_path: Path) -> None:
-    Hostile.heard = []
+def test_a_server_cannot_control_the_terminal_and_receives_the_key(tmp_path: Path) -> None:
+    Hostile.keys = []
     with HTTPServer(("127.0.0.1", 0), Hostile) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        said = sentence(engine(tmp_path, "submit", *SELL_SOL, "--base-url", address, ENGINE_API_KEY="secret"))
+        error = error_of(engine(tmp_path, "submit", *SELL_SOL, "--base-url", address, ENGINE_API_KEY="secret"))
         server.shutdown()
-    assert said.rstrip("\n").isprintable()
-    assert "owned" in said
-    assert Hostile.heard == ["Bearer secret"]
+    assert error.rstrip("\n").isprintable()
+    assert "owned" in error
+    assert Hostile.keys == ["Bearer secret"]

@@ -1,4 +1,4 @@
-"""The commands that containers run, each a process of its own, given its servers by the environment."""
+"""The commands that containers run, each as its own process with the servers from the environment."""
 
 import contextlib
 import signal
@@ -21,12 +21,10 @@ def process(home: Path, command: str, **settings: str) -> Iterator[subprocess.Po
         running.wait()
 
 
-def test_migrate_api_and_worker_run_on_servers_that_are_given(
-    tmp_path: Path, postgres_dsn: str, redis_dsn: str
-) -> None:
-    home = tmp_path / "never made"
+def test_migrate_api_and_worker_run_on_configured_servers(tmp_path: Path, postgres_dsn: str, redis_dsn: str) -> None:
+    home = tmp_path / "not created"
     port = free_port()
-    given = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_dsn, "PORT": str(port)}
+    settings = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_dsn, "PORT": str(port)}
 
     migrated = engine(home, "migrate", DATABASE_URL=postgres_dsn)
     assert migrated.returncode == 0, migrated.stderr
@@ -36,7 +34,7 @@ def test_migrate_api_and_worker_run_on_servers_that_are_given(
             return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
         return False
 
-    with process(home, "api", **given) as api, process(home, "worker", **given) as worker:
+    with process(home, "api", **settings) as api, process(home, "worker", **settings) as worker:
         eventually(healthy)
         assert worker.poll() is None
         for running in (api, worker):

@@ -1,4 +1,4 @@
-"""What `engine up` promises: it comes up, stays up, and leaves nothing behind."""
+"""`engine up` starts, restarts what dies, keeps its data, and leaves no process behind."""
 
 import json
 import os
@@ -12,28 +12,36 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.settings import SettingsError
+from migrations.upgrade import upgrade
 from tests.acceptance.stack import Stack, engine, eventually, free_port, running
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home in a path with a space in it, where whoever runs Postgres can get to."""
+@pytest.fixture(scope="module")
+def data_home() -> Iterator[Path]:
+    """One home for all stacks, so that Postgres is set up once. Its path has a space."""
     with tempfile.TemporaryDirectory(prefix="engine test ") as directory:
-        Path(directory).chmod(0o711)
+        Path(directory).chmod(0o711)  # the account that runs Postgres must be able to enter
         yield Path(directory) / "home"
 
 
-def restarted(stack: Stack, name: str) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """For commands that start nothing."""
+    return tmp_path / "home"
+
+
+def kill_and_await_restart(stack: Stack, name: str) -> None:
     old = stack.status()[name]["pid"]
     os.kill(old, signal.SIGKILL)
     eventually(lambda: stack.status()[name]["pid"] not in (None, old), within=3)
 
 
-def replace_guard(stack: Stack) -> None:
-    """Kills the guard and returns when another keeps its watch."""
-    guard = next(pid for pid in stack.tree() if "watchdog.py" in command(pid))
-    os.kill(guard, signal.SIGKILL)
-    eventually(lambda: any(pid != guard and "watchdog.py" in command(pid) for pid in stack.tree()), within=3)
+def kill_watchdog(stack: Stack) -> None:
+    """Kills the watchdog and returns when it has been replaced."""
+    watchdog = next(pid for pid in stack.tree() if "watchdog.py" in command(pid))
+    os.kill(watchdog, signal.SIGKILL)
+    eventually(lambda: any(pid != watchdog and "watchdog.py" in command(pid) for pid in stack.tree()), within=3)
 
 
 def command(pid: int) -> str:
@@ -42,15 +50,15 @@ def command(pid: int) -> str:
     ).stdout.strip()
 
 
-async def test_the_stack_heals_keeps_its_data_and_leaves_no_process(home: Path) -> None:
-    with running(home) as stack:
+async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process(data_home: Path) -> None:
+    with running(data_home) as stack:
         assert stack.healthy()
-        assert json.loads(engine(home, "status", "--json").stdout) == stack.status()
-        restarted(stack, "api")
+        assert json.loads(engine(data_home, "status", "--json").stdout) == stack.status()
+        kill_and_await_restart(stack, "api")
         eventually(stack.healthy)
-        restarted(stack, "worker")
+        kill_and_await_restart(stack, "worker")
 
-        second = engine(home, "up", **stack.settings)
+        second = engine(data_home, "up", **stack.settings)
         assert second.returncode == 1
         assert f"already running at {stack.url}" in second.stderr
 
@@ -70,10 +78,10 @@ async def test_the_stack_heals_keeps_its_data_and_leaves_no_process(home: Path) 
         assert await database.fetchval("SELECT answer FROM kept") == 42
         await database.close()
 
-        replace_guard(stack)
+        kill_watchdog(stack)
         tree = stack.tree()
         stack.signal(signal.SIGKILL)
-        stack.up()  # at once: it waits until the guard has ended what was left
+        stack.up()  # waits until the watchdog has stopped the processes that were left
         assert stack.gone(tree)
 
         tree = stack.tree()
@@ -83,8 +91,8 @@ async def test_the_stack_heals_keeps_its_data_and_leaves_no_process(home: Path) 
         assert "Traceback" not in stack.output
 
 
-def test_a_server_that_dies_stops_the_stack_and_says_why(home: Path) -> None:
-    with running(home) as stack:
+def test_a_server_that_dies_stops_the_stack_and_says_why(data_home: Path) -> None:
+    with running(data_home) as stack:
         tree = stack.tree()
         valkey = next(pid for pid in tree if "valkey-server" in command(pid))
         os.kill(valkey, signal.SIGKILL)
@@ -95,13 +103,13 @@ def test_a_server_that_dies_stops_the_stack_and_says_why(home: Path) -> None:
         assert "Traceback" not in stack.output
 
 
-def _sentence(home: Path, *arguments: str, **settings: str) -> str:
-    """What a command that must fail says: exactly one sentence."""
+def error_of(home: Path, *arguments: str, **settings: str) -> str:
+    """The error of a command that must fail: exactly one line."""
     failed = engine(home, *arguments, **settings)
     assert failed.returncode == 1
-    complaint = failed.stderr.strip()
-    assert complaint.count("\n") == 0, complaint
-    return complaint
+    error = failed.stderr.strip()
+    assert error.count("\n") == 0, error
+    return error
 
 
 def test_a_taken_port_is_one_sentence(home: Path) -> None:
@@ -109,33 +117,40 @@ def test_a_taken_port_is_one_sentence(home: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"cannot listen on 127.0.0.1:{port}" in _sentence(home, "up", PORT=port)
+        assert f"cannot listen on 127.0.0.1:{port}" in error_of(home, "up", PORT=port)
 
 
 @pytest.mark.parametrize(
-    ("address", "complaint"),
+    ("address", "message"),
     [
         ("postgresql://me:hunter2@127.0.0.1:1/orders", "cannot reach the database 'orders' at 127.0.0.1:1"),
-        ("postgresql://me:hunter2@127.0.0.1:many/orders", "not an address"),
+        ("postgresql://me:hunter2@127.0.0.1:many/orders", "not a valid Postgres address"),
         ("nonsense", "a Postgres address looks like"),
     ],
 )
-def test_a_broken_database_url_is_one_sentence(home: Path, address: str, complaint: str) -> None:
-    said = _sentence(home, "up", PORT=str(free_port()), DATABASE_URL=address, REDIS_URL="redis://127.0.0.1:1")
-    assert complaint in said
-    assert "hunter2" not in said
+def test_a_broken_database_url_is_refused_without_showing_its_password(address: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        upgrade(address, wait_seconds=0)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_broken_database_url_is_one_sentence(home: Path) -> None:
+    address = "postgresql://me:hunter2@127.0.0.1:many/orders"
+    error = error_of(home, "up", PORT=str(free_port()), DATABASE_URL=address, REDIS_URL="redis://127.0.0.1:1")
+    assert "DATABASE_URL: not a valid Postgres address." in error
+    assert "hunter2" not in error
 
 
 def test_a_broken_redis_url_is_one_sentence(home: Path, postgres_dsn: str) -> None:
-    said = _sentence(home, "up", PORT=str(free_port()), DATABASE_URL=postgres_dsn, REDIS_URL="redis://127.0.0.1:1")
-    assert "no Redis answers at 127.0.0.1:1" in said
+    error = error_of(home, "up", PORT=str(free_port()), DATABASE_URL=postgres_dsn, REDIS_URL="redis://127.0.0.1:1")
+    assert "no Redis answers at 127.0.0.1:1" in error
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(home: Path) -> None:
-    home.parent.joinpath("file").touch()
-    assert "Not a directory" in _sentence(home.parent / "file" / "home", "up", PORT=str(free_port()))
+    home.touch()
+    assert "Not a directory" in error_of(home / "home", "up", PORT=str(free_port()))
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
 def test_a_process_without_servers_says_what_to_do(home: Path, command: str) -> None:
-    assert "`engine up`" in _sentence(home, command)
+    assert "`engine up`" in error_of(home, command)

@@ -1,4 +1,4 @@
-"""Five older clients, each knowing nothing but the README of its own engine: its paths, its bodies, its frames."""
+"""Clients of five older engines. Each uses only what the README of its engine documents: paths, bodies, frames."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ async def post(engine: Engine, path: str, body: dict[str, Any], **headers: str) 
     return answer.json()  # type: ignore[no-any-return]
 
 
-async def listen(engine: Engine, path: str) -> StreamResult:
+async def receive(engine: Engine, path: str) -> StreamResult:
     async with asyncio.timeout(10), engine.socket(path) as socket:
         return await read_to_end(socket)
 
@@ -28,12 +28,12 @@ async def listen(engine: Engine, path: str) -> StreamResult:
 # 000: {tokenIn, tokenOut, amount, slippageBps}; the answer's wsUrl; OrderEvent frames
 
 
-async def test_the_first_client_opens_the_url_it_was_given_and_runs_five_orders_at_once(engine: Engine) -> None:
+async def test_the_first_client_opens_the_returned_url_and_runs_five_orders_at_once(engine: Engine) -> None:
     body = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10, "slippageBps": 50}
     answer = await post(engine, "/api/orders/execute", body)
     address = engine.base_url.replace("http", "ws")
     assert answer["wsUrl"] == f"{address}/api/orders/execute?orderId={answer['orderId']}"
-    stream = await listen(engine, answer["wsUrl"].removeprefix(address))
+    stream = await receive(engine, answer["wsUrl"].removeprefix(address))
     assert stream.statuses == ["pending", "routing", "building", "submitted", "confirmed"]
     last = stream.events[-1]
     assert last["txHash"]
@@ -42,7 +42,7 @@ async def test_the_first_client_opens_the_url_it_was_given_and_runs_five_orders_
 
     answers = await asyncio.gather(*(post(engine, "/api/orders/execute", body) for _ in range(5)))
     streams = await asyncio.gather(
-        *(listen(engine, f"/api/orders/execute?orderId={answer['orderId']}") for answer in answers)
+        *(receive(engine, f"/api/orders/execute?orderId={answer['orderId']}") for answer in answers)
     )
     assert [stream.statuses for stream in streams] == [HAPPY] * 5
 
@@ -50,7 +50,7 @@ async def test_the_first_client_opens_the_url_it_was_given_and_runs_five_orders_
 # 001: {side, amount, inputToken, outputToken}; /api/orders/:orderId/ws with venue, price, txHash
 
 
-async def test_the_second_client_says_side_input_and_output(engine: Engine) -> None:
+async def test_the_second_client_sends_side_input_token_and_output_token(engine: Engine) -> None:
     body = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
     sold = await post(engine, "/api/orders/execute", body | {"side": "sell"})
     assert sold["side"] == "sell"
@@ -61,7 +61,7 @@ async def test_the_second_client_says_side_input_and_output(engine: Engine) -> N
     order = await engine.order(answer["orderId"])
     assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "10")
 
-    stream = await listen(engine, f"/api/orders/{answer['orderId']}/ws")
+    stream = await receive(engine, f"/api/orders/{answer['orderId']}/ws")
     assert stream.statuses == HAPPY
     assert stream.code == 1000
     assert {frame["orderId"] for frame in stream.events} == {answer["orderId"]}
@@ -77,7 +77,7 @@ async def test_the_second_client_says_side_input_and_output(engine: Engine) -> N
 # 002: POST /order with a fraction; WS /order/:orderId; dead letters
 
 
-async def test_the_third_client_says_slippage_as_a_fraction(engine: Engine) -> None:
+async def test_the_third_client_sends_slippage_as_a_fraction(engine: Engine) -> None:
     for amount, slippage, bps in ((1.5, "0.01", 100), (1.0, "1.0", 10_000)):
         answer = await engine.http.post(
             "/order",
@@ -88,18 +88,18 @@ async def test_the_third_client_says_slippage_as_a_fraction(engine: Engine) -> N
         assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
         order_id = answer.json()["orderId"]
         assert (await engine.order(order_id))["slippageBps"] == bps
-        stream = await listen(engine, f"/order/{order_id}")
+        stream = await receive(engine, f"/order/{order_id}")
         assert stream.statuses == HAPPY
         assert stream.events[-1]["txHash"]
     assert (await engine.http.get("/health")).json()["status"] == "ok"
 
 
-async def test_the_third_client_makes_dead_letters_looks_at_them_and_clears_them(engine: Engine) -> None:
+async def test_the_third_client_creates_reads_and_clears_dead_letters(engine: Engine) -> None:
     one = await engine.http.post("/test/dlq")
     bulk = await engine.http.post("/test/dlq/bulk")
     assert one.is_success
     assert bulk.is_success
-    stream = await listen(engine, f"/order/{one.json()['orderId']}")
+    stream = await receive(engine, f"/order/{one.json()['orderId']}")
     assert stream.statuses[-1] == "failed"
     assert stream.statuses.count("routing") == 3
     assert stream.events[-1]["error"]
@@ -131,7 +131,7 @@ async def test_the_fourth_client_gets_history_then_updates(engine: Engine) -> No
     assert answer["statusEndpoint"] == f"/api/orders/{answer['orderId']}/status"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", answer["createdAt"])
 
-    stream = await listen(engine, answer["statusEndpoint"])
+    stream = await receive(engine, answer["statusEndpoint"])
     first, *rest = stream.events
     assert first["type"] == "history"
     assert {frame["type"] for frame in rest} <= {"update"}
@@ -153,8 +153,8 @@ async def test_the_fourth_client_gets_updates_while_it_waits(engine: Engine) -> 
     assert [event["status"] for event in first["data"]] == ["pending"]
     assert [(frame["type"], frame["data"]["status"]) for frame in rest] == [("update", step) for step in HAPPY[1:]]
 
-    # Once an order has ended, there is nothing to update.
-    stream = await listen(engine, answer["statusEndpoint"])
+    # After the end of an order there are no updates.
+    stream = await receive(engine, answer["statusEndpoint"])
     assert [frame["type"] for frame in stream.events] == ["history"]
     assert [event["status"] for event in stream.events[0]["data"]] == HAPPY
 
@@ -162,17 +162,17 @@ async def test_the_fourth_client_gets_updates_while_it_waits(engine: Engine) -> 
 # 004: orderType and x-idempotency-key; the snapshot with its events; /health, /docs
 
 
-async def test_the_fifth_client_repeats_with_its_key_and_reads_the_snapshot(engine: Engine) -> None:
+async def test_the_fifth_client_retries_with_its_key_and_reads_the_snapshot(engine: Engine) -> None:
     body = {"orderType": "market", "tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
     key = {"x-idempotency-key": "demo-run-123"}
     first = await post(engine, "/api/orders/execute", body, **key)
     assert first["idempotent"] is False
-    stream = await listen(engine, f"/api/orders/execute?orderId={first['orderId']}")
+    stream = await receive(engine, f"/api/orders/execute?orderId={first['orderId']}")
     assert stream.statuses == HAPPY
 
     again = await post(engine, "/api/orders/execute", body, **key)
     assert (again["orderId"], again["idempotent"]) == (first["orderId"], True)
-    replayed = await listen(engine, f"/api/orders/execute?orderId={again['orderId']}")
+    replayed = await receive(engine, f"/api/orders/execute?orderId={again['orderId']}")
     assert replayed == stream
 
     snapshot = (await engine.http.get(f"/api/orders/{first['orderId']}")).json()
