@@ -92,16 +92,18 @@ async def sends_unanswered(env: Environment) -> None:
         await asyncio.sleep(0.3)
 
 
-async def under_load(fault: ServerFault, env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """The fault falls in the middle of a load; the figure is what became of it."""
+async def under_load(
+    fault: ServerFault, env: Environment, rng: random.Random, *, orders: int, seconds: float = LOAD_SECONDS
+) -> tuple[str, bool]:
+    """The fault happens while orders are being placed."""
     await env.clear()
     env.start("api")
     for _ in range(2):
         env.start("worker", PACE)
     clients = Clients(env.base_url, rng)
     await clients.place(2)
-    loading = asyncio.create_task(clients.place(orders, at_once=8, pause=LOAD_SECONDS * 8 * 2 / orders))
-    await asyncio.sleep(LOAD_SECONDS / 4)
+    loading = asyncio.create_task(clients.place(orders, at_once=8, pause=seconds * 8 * 2 / orders))
+    await asyncio.sleep(seconds / 4)
     await fault(env)
     await loading
     verdict = await verdict_of(env, clients, within=60)

@@ -143,6 +143,7 @@ def none_of(shares: Mapping[str, float]) -> bool:
     return all(math.isnan(share) or share == 0 for share in shares.values())  # NaN: nothing was asked of it
 
 
+@pytest.mark.slow
 async def test_postgres_frozen(on_call: OnCall) -> None:
     on_call.start_worker()
     await on_call.all_is_well()
@@ -174,7 +175,7 @@ async def test_redis_killed(on_call: OnCall) -> None:
     await on_call.all_is_well()
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 async def test_the_worker_killed_or_frozen(on_call: OnCall, fault: signal.Signals) -> None:
     worker = on_call.start_worker()
     await on_call.all_is_well()
@@ -204,6 +205,7 @@ def assert_all_up(shown: Mapping[str, Any]) -> None:
     assert shown[PROCESSES] == ALL_UP
 
 
+@pytest.mark.slow
 async def test_a_venue_whose_swaps_fail(on_call: OnCall) -> None:
     on_call.start_worker({"swaps_fail": "meteora"})
     await on_call.until("SwapsDoNotLand", venue="meteora", also=["NewDeadLetters"])
@@ -215,6 +217,7 @@ async def test_a_venue_whose_swaps_fail(on_call: OnCall) -> None:
     assert_all_up(shown)
 
 
+@pytest.mark.slow
 async def test_a_chain_that_does_not_answer(on_call: OnCall) -> None:
     on_call.start_worker()
     await on_call.all_is_well()

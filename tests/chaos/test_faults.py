@@ -1,4 +1,4 @@
-"""A short slice of the battery, for every run of the tests; `make chaos` is the whole of it."""
+"""A sample of the battery that is quick enough for every run of the tests; `make chaos` is the whole of it."""
 
 import random
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from tests.chaos.environment import Environment, chaos_environment
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def env() -> AsyncIterator[Environment]:
-    async with chaos_environment() as made:
-        yield made
+    async with chaos_environment() as started:
+        yield started
 
 
 @pytest.fixture
@@ -29,63 +29,43 @@ def rng() -> random.Random:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_worker_killed_after_it_committed_to_a_swap_or_sent_it_loses_and_doubles_nothing(
+async def test_a_worker_killed_right_after_a_send_loses_and_doubles_nothing(
     env: Environment, rng: random.Random
 ) -> None:
-    points = [("before", "commit", 3), ("after", "commit", 3), ("after", "send", 1)]
-    figure, clean = await processes.killed_at_every_point(env, rng, repeats=1, points=points)
+    figure, clean = await processes.killed_at_every_point(env, rng, repeats=1, points=[("after", "send", 1)])
     assert clean, figure
 
 
-async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing_stale(
-    env: Environment, rng: random.Random
-) -> None:
-    figure, clean = await processes.frozen_and_thawed(env, rng, orders=8)
-    assert clean, figure
-
-
-async def test_an_order_that_was_committed_but_never_queued_is_executed_once(
-    env: Environment, rng: random.Random
-) -> None:
-    figure, clean = await processes.api_killed_before_queueing(env, rng, repeats=1)
-    assert clean, figure
-
-
-@pytest.mark.parametrize("fault", [servers.redis_flushed, servers.commits_unanswered, servers.postgres_killed])
+@pytest.mark.parametrize("fault", [servers.redis_flushed, servers.commits_unanswered])
 async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault
 ) -> None:
-    figure, clean = await servers.under_load(fault, env, rng, orders=100)
+    figure, clean = await servers.under_load(fault, env, rng, orders=60, seconds=1.5)
     assert clean, figure
 
 
-async def test_a_rolling_restart_shows_no_client_an_error(env: Environment, rng: random.Random) -> None:
-    figure, clean = await processes.rolling_restart(env, rng, orders=100)
-    assert clean, figure
-
-
-@pytest.mark.parametrize("bug", [bug_detection.sign_again_on_resend, bug_detection.publish_before_commit])
-async def test_the_oracle_notices(env: Environment, rng: random.Random, bug: bug_detection.Bug) -> None:
+async def test_the_oracle_notices_a_swap_that_is_signed_again(env: Environment, rng: random.Random) -> None:
     await env.clear()
     env.start("api")
-    verdict = await bug(env, Clients(env.base_url, rng))
-    assert not verdict.clean
+    verdict = await bug_detection.sign_again_on_resend(env, Clients(env.base_url, rng))
+    assert verdict.twice
 
 
-async def test_an_order_whose_worker_was_killed_goes_on_within_ten_seconds(
+@pytest.mark.slow
+async def test_an_order_whose_worker_was_killed_continues_within_ten_seconds(
     env: Environment, rng: random.Random
 ) -> None:
-    """With the lease that the engine has unless configured otherwise."""
+    """With the default lease of the engine; the battery uses a shorter one."""
     await env.clear()
-    usual = {"LEASE_SECONDS": "5"}
+    default = {"LEASE_SECONDS": "5"}
     env.start("api")
-    doomed = env.start("worker", usual, sabotage={"kill_at": {"when": "after", "what": "commit", "n": 2}})
+    doomed = env.start("worker", default, sabotage={"kill_at": {"when": "after", "what": "commit", "n": 2}})
     clients = Clients(env.base_url, rng)
     await clients.place(1)
     await doomed.exited()
-    env.start("worker", usual)
+    env.start("worker", default)
     verdict = await processes.verdict_of(env, clients)
     assert verdict.clean, verdict
-    # Its third event is the last of the dead worker, its fifth the next start.
+    # The third event is the last of the dead worker, the fifth is the next start.
     span = "SELECT max(at) FILTER (WHERE seq = 5) - max(at) FILTER (WHERE seq = 3) FROM order_events"
     assert (await env.db.fetchval(span)).total_seconds() < 10
