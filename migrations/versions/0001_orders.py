@@ -9,7 +9,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-ALIVE = "status IN ('building', 'pending', 'routing', 'submitted')"
+UNDER_WAY = "status IN ('building', 'pending', 'routing', 'submitted')"
 KNOWN = "status IN ('building', 'cancelled', 'confirmed', 'failed', 'pending', 'routing', 'submitted')"
 
 
@@ -28,29 +28,39 @@ def upgrade() -> None:
         sa.Column("venues", postgresql.ARRAY(sa.Text())),
         sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.Column("client_order_id", sa.Text()),
-        sa.Column("retry_of", sa.Uuid(), comment="the dead letter that this order tries again"),
+        sa.Column("retry_of", sa.Uuid(), comment="the dead letter that this order retries"),
         sa.Column("idempotency_key", sa.Text()),
-        sa.Column("fingerprint", sa.LargeBinary(), nullable=False, comment="of the normalised body"),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False, comment="hash of the normalised request body"),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False, comment="number of its last event"),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False, comment="attempts begun"),
         sa.Column("error", sa.Text()),
         sa.Column("code", sa.Text()),
-        sa.Column("floor_out", sa.Numeric(20, 0), comment="fixed when first built, never loosened"),
+        sa.Column(
+            "floor_out", sa.Numeric(20, 0), comment="minimum amount out: fixed at the first build, never lowered"
+        ),
         sa.Column("swap", postgresql.JSON(), comment="the signed swap: sent again as it is, never signed twice"),
         sa.Column("tx_hash", sa.Text()),
         sa.Column("dex", sa.Text()),
         sa.Column("executed_price", sa.Numeric()),
         sa.Column("amount_out", sa.Numeric(20, 0)),
-        sa.Column("claims", sa.Integer(), server_default="0", nullable=False, comment="starts since progress"),
-        sa.Column("fence", sa.Integer(), server_default="0", nullable=False, comment="raised by each new owner"),
+        sa.Column("claims", sa.Integer(), server_default="0", nullable=False, comment="starts since the last progress"),
+        sa.Column(
+            "fence",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="raised by each claim; older writes are refused",
+        ),
         sa.Column("lease_until", sa.DateTime(timezone=True)),
-        sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="place in line"),
-        sa.Column("look_at", sa.DateTime(timezone=True), nullable=False, comment="when the sweeper is due"),
+        sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="position in the queue"),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=False, comment="when the sweeper checks it next"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("acknowledged_at", sa.DateTime(timezone=True), comment="a dead letter somebody has seen"),
+        sa.Column(
+            "acknowledged_at", sa.DateTime(timezone=True), comment="when an operator acknowledged the dead letter"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("orders_pkey")),
         sa.CheckConstraint(KNOWN, name=op.f("orders_status_known")),
         sa.CheckConstraint("amount_in BETWEEN 1 AND 18446744073709551615", name=op.f("orders_amount_in_range")),
@@ -69,7 +79,7 @@ def upgrade() -> None:
     )
     op.create_index("orders_by_owner", "orders", ["owner", "created_at", "id"])
     op.create_index("orders_by_owner_status", "orders", ["owner", "status", "created_at", "id"])
-    op.create_index("orders_to_look_at", "orders", ["look_at", "id"], postgresql_where=sa.text(ALIVE))
+    op.create_index("orders_to_look_at", "orders", ["look_at", "id"], postgresql_where=sa.text(UNDER_WAY))
     op.create_index(
         "orders_dead_letters",
         "orders",
@@ -83,7 +93,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("details", postgresql.JSON(), comment="the rest of the event, word for word as it was announced"),
+        sa.Column("details", postgresql.JSON(), comment="all other fields of the event, exactly as published"),
         sa.PrimaryKeyConstraint("order_id", "seq", name=op.f("order_events_pkey")),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("order_events_order_id_fkey"), ondelete="CASCADE"

@@ -1,4 +1,4 @@
-"""The keys that callers hold."""
+"""API keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,8 +14,8 @@ def upgrade() -> None:
         "api_keys",
         sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("prefix", sa.Text(), nullable=False, comment="how people name a key; the rest is nowhere"),
-        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="sha256 of the whole key"),
+        sa.Column("prefix", sa.Text(), nullable=False, comment="identifies the key to people; the rest is not stored"),
+        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the whole key"),
         sa.Column("operator", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
