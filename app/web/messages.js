@@ -16,10 +16,10 @@ export function explainChoice(quotes, tokenOut, past) {
   if (!others.length) return [`${name} ${is} the only venue that was asked.`];
   return others.map((quote) => {
     const other = venueName(quote.venue);
-    if (quote.error) return `${name} ${has} the best price. ${other} ${is} excluded: ${sentence(quote.reason)}`;
+    if (quote.error) return `${name} ${has} the best net price. ${other} ${is} excluded: ${sentence(quote.reason)}`;
     const less = subtract(winner.amountOut, quote.amountOut);
     const gap = toUnits(less, 18) > 0n ? `${other} ${offers} ${groupDigits(less).join("")} ${tokenOut} less` : `${other} ${offers} less after network fees`;
-    return `${name} ${has} the best price after network fees: ${gap} (${quote.reason}).`;
+    return `${name} ${has} the best net price: ${gap} (${quote.reason}).`;
   });
 }
 

@@ -27,7 +27,7 @@ async def test_an_order_is_shown_from_the_ticket_to_its_confirmation(page: Tradi
     await expect(details).to_contain_text(order["txHash"])
     await expect(details).to_contain_text(f"{order['executedPrice']} USDC for 1 SOL")
     (loser,) = (quote for quote in order["events"][2]["quotes"] if not quote["won"])
-    await expect(details.locator(".explanation")).to_contain_text(f"{venue} had the best price")
+    await expect(details.locator(".explanation")).to_contain_text(f"{venue} had the best net price")
     await expect(details.locator(".explanation")).to_contain_text(f"({loser['reason']})")
     await expect(details.locator(".comparison")).to_contain_text(loser["amountOut"])
     assert await details.locator(".timings tbody th").all_inner_texts() == HAPPY[:-1]
@@ -95,7 +95,7 @@ async def test_the_comparison_follows_the_typed_amount(page: TradingPage) -> Non
     await page.tab.get_by_label("You pay").press_sequentially("2000", delay=10)
     await expect(quotes.locator(".comparison caption")).to_have_text("Quotes for 2000 SOL")
     await expect(quotes.locator(".explanation")).to_contain_text(
-        re.compile("(Raydium|Meteora) has the best price.*: (Meteora|Raydium) offers .+ less")
+        re.compile("(Raydium|Meteora) has the best net price: (Meteora|Raydium) offers .+ less")
     )
     await expect(quotes).to_contain_text("quoted")
     assert len(requests) == 1  # not one per keystroke
