@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import worker.order_metrics  # noqa: F401  (both processes share one registry)
 from app import metrics
@@ -33,6 +34,23 @@ def test_each_alert_has_a_runbook_section_and_no_section_is_left_over() -> None:
     sections = re.findall(r"^### (\w+)$", (CLONE / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
     assert names == sections
     assert [f"docs/operating.md#{name.lower()}" for name in names] == re.findall(r"runbook: (\S+)", ALERTS)
+
+
+def test_promtool_expects_the_annotations_of_the_rules() -> None:
+    """Only CI runs promtool: a changed summary must not wait for it."""
+    rules = {rule["alert"]: rule for group in yaml.safe_load(ALERTS)["groups"] for rule in group["rules"]}
+    tests = yaml.safe_load((MONITORING / "alerts.test.yml").read_text())["tests"]
+    expected = [
+        (rules[one["alertname"]], alert)
+        for test in tests
+        for one in test["alert_rule_test"]
+        for alert in one["exp_alerts"]
+    ]
+    assert expected
+    for rule, alert in expected:
+        venue = alert["exp_labels"].get("venue", "")
+        summary = rule["annotations"]["summary"].replace("{{ $labels.venue }}", venue)
+        assert alert["exp_annotations"] == rule["annotations"] | {"summary": summary}
 
 
 def test_the_dashboard_shows_which_server_worker_or_venue_has_failed() -> None:
