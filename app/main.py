@@ -31,10 +31,8 @@ from app.api.routes import (
     tickets,
 )
 from app.api.spec import asyncapi, openapi, swagger
-from app.dex.markets import Markets
-from app.dex.router import Router, quote_timeout
-from app.dex.simulated.venues import open_venues
 from app.logs import configure
+from app.market import open_market
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
@@ -50,7 +48,7 @@ from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
-from migrations.upgrade import newest_revision
+from migrations.revisions import newest_revision
 
 log = logging.getLogger("engine.api")
 
@@ -118,10 +116,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
-    markets = Markets.load()
-    venues = open_venues(
-        markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
-    )
+    traded = open_market(settings)
     reader = OrderReader(postgres.reading)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
@@ -135,8 +130,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
-        markets=markets,
-        router=Router(venues, timeout=quote_timeout(settings.mock_quote_ms)),
+        market=traded,
+        router=traded.router(),
         reader=reader,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),

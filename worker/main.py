@@ -11,12 +11,9 @@ from arq.connections import ArqRedis
 
 from app import metrics, preflight
 from app.dex.chain import Chain
-from app.dex.markets import Markets
-from app.dex.router import Router, quote_timeout
-from app.dex.simulated.venues import open_venues
 from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
-from app.mockchain.ledger import MockChain
+from app.market import open_chain, open_market
 from app.orders.events.publisher import EventPublisher
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
@@ -78,19 +75,10 @@ async def worker(
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = ArqRedis(reconnecting_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
     quick = fail_fast_redis(redis_url)
-    markets = Markets.load()
-    pools = open_venues(
-        markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=settings.mock_block_ms
-    )
-    ledger = await MockChain.open(
-        dsn,
-        venues=pools,
-        block_ms=settings.mock_block_ms,
-        execution_ms_min=settings.mock_execution_ms_min,
-        execution_ms_max=settings.mock_execution_ms_max,
-        failure_rate=settings.mock_failure_rate,
-        seed=settings.mock_seed,
-    )
+    market = open_market(settings)
+    stack = contextlib.AsyncExitStack()
+    if chain is None:
+        chain = await stack.enter_async_context(open_chain(settings, market))
     publisher = EventPublisher(quick, keep_seconds=settings.active_order_ttl_seconds)
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
@@ -106,11 +94,11 @@ async def worker(
     execution = Execution(
         store=store,
         leases=leases,
-        markets=markets,
-        router=Router(venues or pools, timeout=quote_timeout(settings.mock_quote_ms), unlisted=[UnavailableVenue()]),
-        chain=order_metrics.MeasuredChain(chain or ledger),
+        markets=market.markets,
+        router=replace(market, venues=venues or market.venues).router(unlisted=[UnavailableVenue()]),
+        chain=order_metrics.MeasuredChain(chain),
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
-        confirm_seconds=settings.mock_execution_ms_max / 1000 + 1,
+        confirm_seconds=market.confirm_timeout,
     )
     pickup = ArqWorker(
         execution.run,
@@ -133,7 +121,7 @@ async def worker(
     finally:
         await cancel_and_wait(*background)
         await publisher.stop()
-        await ledger.close()
+        await stack.aclose()
         await quick.aclose()
         await redis.aclose(close_connection_pool=True)
         await postgres.close()

@@ -16,6 +16,7 @@ from app.access.rate_limit import RateLimiter
 from app.api.problems import Problem, not_allowed
 from app.dex.markets import Markets
 from app.dex.router import Router
+from app.market import Market
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
@@ -32,7 +33,7 @@ from app.settings import Settings
 class ApiContext:
     settings: Settings
     authenticator: Authenticator  # who is calling
-    markets: Markets  # tokens and pools
+    market: Market  # tokens, pools, venues, and market time
     router: Router  # quotes all venues and picks the best
     reader: OrderReader  # reads orders and their logs
     throughput: ThroughputMeter  # how fast orders were confirmed lately
@@ -46,6 +47,11 @@ class ApiContext:
     capacity: Capacity  # orders under way, in total and per owner
     newest_revision: str | None  # the migration this code was written for
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment
+
+    @property
+    def markets(self) -> Markets:
+        """Tokens and pools."""
+        return self.market.markets
 
 
 def context(connection: HTTPConnection) -> ApiContext:

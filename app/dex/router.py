@@ -62,11 +62,6 @@ class Route:
         }
 
 
-def quote_timeout(usual_ms: int) -> float:
-    """How many seconds a venue that usually takes so long may take: a slow market is not a dead one."""
-    return max(2.0, 3 * usual_ms / 1000)
-
-
 class NoRoute(DexError):
     """No venue can serve the request now; `considered` says what each of them answered."""
 

@@ -121,7 +121,7 @@ async def quotes(
     order = to_order(asked, ctx, owner=caller.owner, idempotency_key=None, request_id=request_id(request))
     wanted = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)
     # Market time is the database's, as it is for the worker.
-    slot = int((await ctx.reader.now()).timestamp() * 1000) // ctx.settings.mock_block_ms
+    slot = ctx.market.slot_at(await ctx.reader.now())
     try:
         route = await ctx.router.route(wanted, slot)
     except NoRoute as error:

@@ -1,0 +1,67 @@
+"""Opens the market: tokens and pools, venues, time-outs, and the chain. The only place that knows they are simulated.
+
+A real market replaces this wiring. It brings its own time-outs, so nothing else depends on how fast the simulation is.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.dex.chain import Chain
+from app.dex.markets import Markets
+from app.dex.router import Router
+from app.dex.simulated.venues import PoolVenue, open_venues
+from app.dex.venue import Venue
+from app.mockchain.ledger import MockChain
+from app.settings import Settings, SettingsError
+
+MIN_QUOTE_TIMEOUT = 2.0  # seconds
+CONFIRM_MARGIN = 1.0  # seconds beyond the longest execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """What can be traded, where, and how long it takes."""
+
+    markets: Markets  # tokens and pools
+    venues: Sequence[Venue]
+    quote_timeout: float  # seconds a venue may take to quote or to build
+    confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
+    slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
+
+    def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
+        return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
+
+
+def open_market(settings: Settings) -> Market:
+    markets = Markets.load()
+    block_ms = settings.mock_block_ms
+    return Market(
+        markets=markets,
+        venues=open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms),
+        # Three times the usual time: a slow venue is not a dead one.
+        quote_timeout=max(MIN_QUOTE_TIMEOUT, 3 * settings.mock_quote_ms / 1000),
+        confirm_timeout=settings.mock_execution_ms_max / 1000 + CONFIRM_MARGIN,
+        slot_at=lambda moment: int(moment.timestamp() * 1000) // block_ms,
+    )
+
+
+@asynccontextmanager
+async def open_chain(settings: Settings, market: Market) -> AsyncIterator[Chain]:
+    """The chain that executes the swaps of this market's venues."""
+    if settings.postgres_dsn is None:
+        raise SettingsError("DATABASE_URL is not set; the simulated chain keeps its ledger there")
+    chain = await MockChain.open(
+        settings.postgres_dsn,
+        venues=[venue for venue in market.venues if isinstance(venue, PoolVenue)],
+        block_ms=settings.mock_block_ms,
+        execution_ms_min=settings.mock_execution_ms_min,
+        execution_ms_max=settings.mock_execution_ms_max,
+        failure_rate=settings.mock_failure_rate,
+        seed=settings.mock_seed,
+    )
+    try:
+        yield chain
+    finally:
+        await chain.close()
