@@ -30,7 +30,7 @@ ORDER_ENDED = Close(1000, "the order has ended")
 CLIENT_LEFT = Close(1001, "the client left")
 DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect with after=<last seq>")
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
-FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # the page looks for the word "origin"
+FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
 NO_KEY = Close(4401, "an API key or a ticket is needed")
 KEY_REVOKED = Close(4401, "the API key was revoked")
 UNKNOWN_ORDER = Close(4404, "there is no such order")

@@ -48,7 +48,7 @@ class OriginalOrder(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """A failed order. Most fields stand under two names, camelCase and snake_case, for different legacy clients."""
+    """A failed order. Most fields have two names with the same value: one in camelCase, one in snake_case."""
 
     id: str = Field(description="The id of the order")
     orderId: str

@@ -13,7 +13,7 @@ from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody
 REFERENCE = "#/components/schemas/{model}"
 SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key; local mode needs none"},
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, for older clients"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, for legacy clients"},
 }
 TICKET_REQUEST = {
     "description": "Either one order, or the stream of many orders",
