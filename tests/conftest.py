@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import FrameType
 
 import pytest
+from hypothesis import settings as examples
 from redis.asyncio import Redis
 
 from app.orders.queue.order_queue import OrderQueue
@@ -16,15 +17,20 @@ from app.settings import Settings
 from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
 
+# `make chaos` uses `--hypothesis-profile=thorough`.
+examples.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
+examples.register_profile("thorough", max_examples=300, deadline=None, derandomize=False)
+examples.load_profile("quick")
+
 
 def pytest_configure() -> None:
-    # A developer's .env is for the developer's engine.
+    # A developer's .env must not reach the tests.
     Settings.model_config["env_file"] = None
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    # Ended politely, a run tidies up just as after Ctrl-C.
+    # After SIGTERM a run cleans up as it does after Ctrl-C.
     signal.signal(signal.SIGTERM, interrupt)
 
 
@@ -62,7 +68,7 @@ async def new_postgres_dsn(databases: Databases) -> AsyncIterator[str]:
 
 @pytest.fixture
 def redis_dsn(servers: Servers) -> Iterator[str]:
-    """The address of an empty Redis; one server serves the whole run, one test after the other."""
+    """The address of an empty Redis. All tests of a process share one server, one after the other."""
     flush(servers.redis)
     yield servers.redis
     flush(servers.redis)
@@ -70,7 +76,7 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 async def primed_queue(redis_dsn: str) -> AsyncIterator[None]:
-    """A Redis that knows it has forgotten nothing: the first worker need not wait for starts granted before."""
+    """A Redis whose queue is complete: the first worker does not have to restore it from Postgres."""
     async with Redis.from_url(redis_dsn) as redis:
         await OrderQueue(redis, StartLimit(100)).prime([])
         yield

@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.chaos import bug_detection
+from tests.chaos import bug_detection, slow_tests
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos.environment import Environment
@@ -48,4 +48,6 @@ FAULTS: dict[str, Fault] = {
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
     "a worker stopped (SIGTERM) while Redis is away": partial(servers.stopped_while_redis_is_down, orders=8),
     "the oracle itself: five planted bugs": bug_detection.all_caught,
+    "tests too slow for `make test`": slow_tests.marked_slow,
+    "tests with random examples, six times as many": slow_tests.many_examples,
 }

@@ -1,12 +1,11 @@
 """P6 by the thousand: whatever a client says, it works or is refused with a problem document; never a 5xx, no echo.
 
-A hundred and fifty cases of each by default; `HYPOTHESIS_EXAMPLES=10000` for the long run. The server is the engine's
-own process, once with each format of its log.
+The number of cases comes from the hypothesis profile (tests/conftest.py). The server is the engine's own process, once
+with each format of its log.
 """
 
 import asyncio
 import json
-import os
 import re
 import signal
 import subprocess
@@ -25,12 +24,7 @@ from tests.integration.hostile import MARKER, UNKNOWN
 from tests.integration.hostile_client import HANDSHAKE, Answer, answer, ask
 from tests.servers import Databases
 
-COLD = settings(
-    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "150")),
-    derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+COLD = settings(suppress_health_check=list(HealthCheck))
 GETS = [
     b"/api/orders",
     b"/api/quotes",

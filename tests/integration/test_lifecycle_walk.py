@@ -15,9 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.orders.model import new_order_id
 from app.orders.lifecycle import CANCELLABLE, MOVES, TERMINAL, Status
-from app.orders.model import ClaimRefused, IllegalCancel, LeaseLost, Move, Order, PlaceOrder
+from app.orders.model import ClaimRefused, IllegalCancel, LeaseLost, Move, Order, PlaceOrder, new_order_id
 from app.orders.store.sweep import POISON_CLAIMS, SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
@@ -156,9 +155,7 @@ class Walk:
         assert log[-1]["status"] == model.status
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=False
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=False)
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=5, max_size=40))
 def test_whatever_happens_to_an_order_the_book_and_the_model_agree(steps: list[str], walking: "Walking") -> None:
     walking.run(steps)

@@ -6,10 +6,9 @@
 - there and back never profits
 - amounts are spent whole, outcomes bounded by what the pool holds
 
-Several hundred cases each by default; `HYPOTHESIS_EXAMPLES=10000` for the long run.
+The number of examples comes from the hypothesis profile (tests/conftest.py).
 """
 
-import os
 from fractions import Fraction
 
 from hypothesis import HealthCheck, assume, given, settings
@@ -22,13 +21,7 @@ from app.dex.errors import DexError
 U64 = 2**64 - 1
 NOW = 1_700_000_000
 
-many = settings(
-    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "300")),
-    deadline=None,
-    derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
+many = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def sized(most: int) -> st.SearchStrategy[int]:
