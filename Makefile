@@ -16,7 +16,7 @@ dev: .venv  ## Like `up`, and restart API and worker when a source file changes
 # Each test process starts its own servers. A configured Redis can serve one process only.
 SHARED = $(REDIS_URL)$(REDIS_HOST)
 test: .venv  ## Run all tests except the browser tests, against real servers; args="-k word" goes to pytest
-	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 3 --dist loadfile) $(args)
+	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 4 --dist loadfile --no-loadscope-reorder) $(args)
 
 test-browser: .venv/browser  ## Run the browser tests of the page; needs Chromium
 	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)
