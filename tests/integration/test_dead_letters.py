@@ -1,4 +1,4 @@
-"""A failed order is listed with its reason, can be tried again once, and is acknowledged, never destroyed."""
+"""A failed order is listed with its reason, can be retried once, and is acknowledged but never deleted."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from tests.engine import Engine, eventually
 
 
 async def letters(engine: Engine, count: int, **query: Any) -> list[dict[str, Any]]:
-    """The dead letters, once there are so many."""
+    """The dead letters, once there are `count` of them."""
 
     async def there() -> dict[str, Any] | None:
         page = (await engine.http.get("/api/dlq/failed-orders", params=query)).json()
@@ -22,8 +22,8 @@ async def letters(engine: Engine, count: int, **query: Any) -> list[dict[str, An
     return (await eventually(there))["failedOrders"]  # type: ignore[no-any-return, index]
 
 
-async def rehearse(engine: Engine, count: int = 5) -> list[str]:
-    """So many orders that have failed."""
+async def fail_orders(engine: Engine, count: int = 5) -> list[str]:
+    """The ids of `count` orders that failed."""
     await engine.start_worker(retry_base_seconds=0.01)
     for _ in range(count // 5):
         assert (await engine.http.post("/test/dlq/bulk")).status_code == 202
@@ -32,8 +32,8 @@ async def rehearse(engine: Engine, count: int = 5) -> list[str]:
     return [letter["orderId"] for letter in await letters(engine, count)]
 
 
-async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings_and_as_documented(engine: Engine) -> None:
-    await rehearse(engine, 1)
+async def test_a_dead_letter_has_the_order_and_the_reason_under_both_names(engine: Engine) -> None:
+    await fail_orders(engine, 1)
     (letter,) = await letters(engine, 1)
     order = await engine.order(letter["id"])
     assert letter["orderId"] == letter["order_id"] == order["orderId"]
@@ -71,8 +71,8 @@ async def test_a_dead_letter_says_what_failed_and_why_in_both_spellings_and_as_d
             assert letter["originalOrder"].keys() == type(read.failedOrders[0].originalOrder).model_fields.keys()
 
 
-async def test_only_failures_are_dead_letters_and_pages_show_each_once(engine: Engine) -> None:
-    failed = await rehearse(engine, 7)
+async def test_only_failed_orders_are_dead_letters_and_pages_list_each_once(engine: Engine) -> None:
+    failed = await fail_orders(engine, 7)
     confirmed = await engine.place()
     await engine.read_stream(confirmed["orderId"])
     seen, cursor = [], None
@@ -90,7 +90,7 @@ async def test_only_failures_are_dead_letters_and_pages_show_each_once(engine: E
 
 
 async def test_clearing_acknowledges_and_keeps_the_history(engine: Engine) -> None:
-    failed = await rehearse(engine)
+    failed = await fail_orders(engine)
     logs = [(await engine.order(order))["events"] for order in failed]
     for path in ("/api/dlq/clear", "/api/dlq/clear/failed"):
         assert (await engine.http.delete(path)).json()["clearedCount"] == (5 if path.endswith("clear") else 0)
@@ -100,11 +100,11 @@ async def test_clearing_acknowledges_and_keeps_the_history(engine: Engine) -> No
     listed = (await engine.http.get("/api/orders?status=failed")).json()["orders"]
     assert {order["orderId"] for order in listed} == set(failed)
     new = (await engine.http.post("/test/dlq")).json()["orderId"]
-    assert [letter["orderId"] for letter in await letters(engine, 1)] == [new]  # nobody has seen this one
+    assert [letter["orderId"] for letter in await letters(engine, 1)] == [new]  # it failed after the acknowledgement
 
 
-async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> None:
-    # No venue can give that much for it now, so it fails; the same order, once more.
+async def test_a_retry_is_a_new_order_that_refers_to_the_old_one(engine: Engine) -> None:
+    # No venue can pay that much, so the order fails. Its retry has the same fields.
     await engine.start_worker(retry_base_seconds=0.01)
     body: dict[str, Any] = {
         "minAmountOut": "1000000",
@@ -121,8 +121,8 @@ async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> 
     assert answer.json()["orderId"] != old["orderId"]
     await engine.read_stream(answer.json()["orderId"])
     before, after = await engine.order(old["orderId"]), await engine.order(answer.json()["orderId"])
-    asked = ("orderType", "tokenIn", "tokenOut", "amount", *body)
-    assert [before[name] for name in asked] == [after[name] for name in asked]
+    fields = ("orderType", "tokenIn", "tokenOut", "amount", *body)
+    assert [before[name] for name in fields] == [after[name] for name in fields]
     assert (before["retryOf"], after["retryOf"]) == (None, old["orderId"])
     assert after["expiresAt"] > before["expiresAt"]
     assert before["status"] == "failed"
@@ -130,20 +130,20 @@ async def test_a_retry_is_a_new_order_that_names_the_old_one(engine: Engine) -> 
     assert [row["owner"] for row in owners] == ["local"]
 
 
-async def test_a_dead_letter_is_retried_once_however_often_it_is_asked_for(engine: Engine) -> None:
-    (failed,) = await rehearse(engine, 1)
+async def test_repeated_retries_of_a_dead_letter_place_one_order(engine: Engine) -> None:
+    (failed,) = await fail_orders(engine, 1)
     answers = await asyncio.gather(*(engine.http.post(f"/api/dlq/{failed}/retry") for _ in range(10)))
     assert len({answer.json()["orderId"] for answer in answers}) == 1
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [202]
     second = answers[0].json()["orderId"]
     await engine.read_stream(second)
-    # The retry failed too: it is a dead letter, and retried as such.
+    # The retry failed too, so it is a dead letter itself and can be retried.
     third = await engine.http.post(f"/api/dlq/{second}/retry")
     assert third.status_code == 202
     assert third.json()["retryOf"] == second
 
 
-async def test_only_what_failed_is_retried(engine: Engine) -> None:
+async def test_only_failed_orders_are_retried(engine: Engine) -> None:
     waiting = (await engine.place())["orderId"]
     assert await retried(engine, waiting) == (409, "not_failed")
     await engine.http.post(f"/api/orders/{waiting}/cancel")
@@ -161,7 +161,7 @@ async def retried(engine: Engine, order: str) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-async def test_the_venue_that_is_always_down_is_for_rehearsals_only(engine: Engine) -> None:
+async def test_only_the_failure_drill_can_use_the_venue_that_is_always_down(engine: Engine) -> None:
     answer = await engine.http.post(
         "/api/orders/execute", json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1, "venues": ["unavailable"]}
     )
@@ -170,8 +170,8 @@ async def test_the_venue_that_is_always_down_is_for_rehearsals_only(engine: Engi
     assert "unavailable" not in (await engine.http.get("/api/quotes?tokenIn=SOL&tokenOut=USDC&amount=1")).text
 
 
-async def test_dead_letters_and_rehearsals_are_for_operators(engine: Engine, monkeypatch: Any) -> None:
-    (failed,) = await rehearse(engine, 1)
+async def test_dead_letters_and_failure_drills_are_for_operators(engine: Engine, monkeypatch: Any) -> None:
+    (failed,) = await fail_orders(engine, 1)
 
     async def answers() -> list[httpx.Response]:
         return [
@@ -192,7 +192,7 @@ async def test_dead_letters_and_rehearsals_are_for_operators(engine: Engine, mon
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "operators_only")] * 7
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NULL") == 1
 
-    # An operator retries for the owner, and may look at one owner's letters only.
+    # A retry by an operator belongs to the owner of the order. Lists can be limited to one owner.
     monkeypatch.setattr(Authenticator, "authenticate", lambda *_: Caller("ops", operator=True))
     assert await letters(engine, 0, owner="ops") == []
     assert len(await letters(engine, 1, owner="local")) == 1

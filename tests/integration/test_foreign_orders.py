@@ -1,4 +1,4 @@
-"""No caller sees, streams, cancels or retries another's order (P7): asked of every route there is."""
+"""No caller can see, stream, cancel or retry an order of another owner (P7), on any route."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ OPERATORS = {"/api/orders/{order_id}/connections", "/api/dlq/{order_id}/retry"} 
 
 
 def calls() -> list[tuple[str, str]]:
-    """Every call there is, by walking the routes."""
+    """Every method and path, from the routes of the app."""
     found = set()
     for route in iter_route_contexts(create_app(load()).routes):
         found |= {(method, route.path) for method in getattr(route, "methods", None) or () if route.path}
@@ -32,68 +32,68 @@ def sockets() -> list[str]:
     return sorted({one.path for one in found if type(one.route).__name__ == "APIWebSocketRoute" and one.path})
 
 
-async def test_without_a_key_or_with_a_wrong_one_no_route_but_the_public_ones_answers(guarded: Guarded) -> None:
+async def test_without_a_valid_key_only_public_routes_answer(guarded: Guarded) -> None:
     wrong = guarded.held["a"][:-1] + ("0" if guarded.held["a"][-1] != "0" else "1")
-    asked = 0
+    checked = 0
     for method, path in calls():
         if path in PUBLIC or path.startswith(PUBLIC_BELOW) or method == "HEAD":
             continue
-        there = path.replace("{order_id}", "01a1fcdd-4c14-773b-8d77-909b122b0037")
+        url = path.replace("{order_id}", "01a1fcdd-4c14-773b-8d77-909b122b0037")
         for headers in ({}, {"Authorization": f"Bearer {wrong}"}, {"X-API-Key": wrong[:11]}, {"X-API-Key": "\u00ff"}):
             raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
-            answer = await guarded.engine.http.request(method, there, headers=raw)
+            answer = await guarded.engine.http.request(method, url, headers=raw)
             assert answer.status_code == 401, (method, path)
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["www-authenticate"] == "Bearer"
-        asked += 1
-    assert asked > 20
+        checked += 1
+    assert checked > 20
     for path in PUBLIC:
         assert (await guarded.ask(None, "GET", path)).status_code in (200, 503), path
     page = await guarded.ask(None, "POST", "/api/orders/execute", headers={"Origin": ORIGIN})
-    assert page.headers["access-control-allow-origin"] == ORIGIN  # or no page could read why
+    assert page.headers["access-control-allow-origin"] == ORIGIN  # otherwise a page could not read the error
 
 
-def test_an_address_names_an_order_in_one_way_only() -> None:
-    """Or the tests below would ask a route for an order that is none, and find nothing to complain of."""
+def test_order_id_is_the_only_path_parameter_that_names_an_order() -> None:
+    """The tests below fill in `{order_id}` only. They would miss a route that takes the id in another way."""
     paths = {path for _, path in calls()} | set(sockets())
     assert {path for path in paths if "{" in path.replace("{order_id}", "")} == {"/web/{path:path}"}
     documented = create_app(load()).openapi()
     elsewhere = re.findall(r'"name": ?"(\w*order_?id\w*)"', json.dumps(documented), flags=re.IGNORECASE)
-    assert set(elsewhere) == {"order_id"}  # the one in the path, and none in a query or a header
+    assert set(elsewhere) == {"order_id"}  # in the path, never in a query or a header
     bodies = {path for path, calls in documented["paths"].items() if '"requestBody"' in json.dumps(calls)}
-    orders = {"/api/orders/execute", "/api/orders/batch", "/order"}  # which have no id yet
+    orders = {"/api/orders/execute", "/api/orders/batch", "/order"}  # they create the id
     assert bodies == orders | {"/api/tickets"}
 
 
-async def test_no_route_shows_or_changes_the_order_of_another(guarded: Guarded) -> None:
+async def test_no_route_shows_or_changes_an_order_of_another_owner(guarded: Guarded) -> None:
     mine = (await guarded.place("b"))["orderId"]
-    asked = 0
+    checked = 0
     for method, path in calls():
         if method == "HEAD" or path in PUBLIC or path.startswith(("/test", "/openapi")):
             continue
         body = {"json": {"orderId": mine}} if path == "/api/tickets" else {}
-        there = path.replace("{order_id}", mine)
-        answer = await guarded.ask("a", method, there, **body)
+        url = path.replace("{order_id}", mine)
+        answer = await guarded.ask("a", method, url, **body)
         assert mine not in answer.text.replace(f"/api/orders/{mine}", ""), (method, path)
         if "{order_id}" in path or path == "/api/tickets":
-            wanted = 426 if path in sockets() and method == "GET" else 403 if path in OPERATORS else 404
-            assert answer.status_code == wanted, (method, path, answer.text)
-            asked += 1
+            expected = 426 if path in sockets() and method == "GET" else 403 if path in OPERATORS else 404
+            assert answer.status_code == expected, (method, path, answer.text)
+            checked += 1
         if path.endswith("/events"):
-            source = await guarded.ask("a", method, there, headers={"Accept": "text/event-stream"})
+            source = await guarded.ask("a", method, url, headers={"Accept": "text/event-stream"})
             assert source.status_code == 404
-    assert asked >= 9
+    assert checked >= 9
     for path in sockets():
-        there = path.replace("{order_id}", mine) + (f"?orderId={mine}" if path.endswith("execute") else "")
+        url = path.replace("{order_id}", mine) + (f"?orderId={mine}" if path.endswith("execute") else "")
         if path != "/api/stream":
-            assert await guarded.closed(there, additional_headers=guarded.headers("a")) == 4404, path
+            assert await guarded.closed(url, additional_headers=guarded.headers("a")) == 4404, path
     assert (await guarded.ask("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
 
 
-async def test_neither_a_key_for_repeating_nor_a_cursor_leads_to_the_order_of_another(guarded: Guarded) -> None:
-    repeated = {"Idempotency-Key": "the same"}
+async def test_idempotency_keys_and_cursors_do_not_cross_owners(guarded: Guarded) -> None:
+    same_key = {"Idempotency-Key": "the same"}
     theirs, again, mine = [
-        (await guarded.ask(who, "POST", "/api/orders/execute", json=SELL_SOL, headers=repeated)).json()
+        (await guarded.ask(who, "POST", "/api/orders/execute", json=SELL_SOL, headers=same_key)).json()
         for who in ("b", "b", "a")
     ]
     assert theirs["orderId"] == again["orderId"] != mine["orderId"]
@@ -107,7 +107,7 @@ async def test_neither_a_key_for_repeating_nor_a_cursor_leads_to_the_order_of_an
     assert [order["orderId"] for order in listed] == [mine["orderId"]]
 
 
-async def test_a_stream_of_all_tells_only_mine(guarded: Guarded) -> None:
+async def test_a_stream_of_all_orders_has_only_those_of_its_owner(guarded: Guarded) -> None:
     before = (await guarded.place("b"))["orderId"]
     url = guarded.engine.base_url.replace("http", "ws") + "/api/stream"
     async with asyncio.timeout(10), connect(url, additional_headers=guarded.headers("a")) as ws:

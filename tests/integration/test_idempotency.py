@@ -1,11 +1,11 @@
-"""One key makes one order, however many requests race."""
+"""One idempotency key places one order, even if many requests race."""
 
 import asyncio
 
 from tests.engine import SELL_SOL, Engine
 
 
-async def test_fifty_racing_posts_with_one_key_make_one_order(engine: Engine) -> None:
+async def test_fifty_racing_posts_with_one_key_place_one_order(engine: Engine) -> None:
     answers = await asyncio.gather(*(engine.place(key="race") for _ in range(50)))
     assert len({answer["orderId"] for answer in answers}) == 1
     assert [answer["idempotent"] for answer in answers].count(False) == 1
@@ -13,7 +13,7 @@ async def test_fifty_racing_posts_with_one_key_make_one_order(engine: Engine) ->
     assert await engine.postgres.fetchval("SELECT count(*) FROM order_events") == 1
 
 
-async def test_the_same_key_and_body_answers_with_the_order_as_it_is_now(engine: Engine) -> None:
+async def test_the_same_key_and_body_return_the_current_order(engine: Engine) -> None:
     await engine.start_worker()
     first = await engine.place(key="again")
     await engine.read_stream(first["orderId"])
@@ -25,7 +25,7 @@ async def test_the_same_key_and_body_answers_with_the_order_as_it_is_now(engine:
     assert answer.json()["createdAt"] == first["createdAt"]
 
 
-async def test_the_same_body_written_differently_is_the_same_body(engine: Engine) -> None:
+async def test_a_body_with_the_same_meaning_counts_as_the_same(engine: Engine) -> None:
     first = await engine.place(key="written", amount=1.5)
     second = await engine.place(key="written", amount="1.50", slippageBps=50, orderType="market")
     assert second["orderId"] == first["orderId"]
@@ -40,12 +40,12 @@ async def test_the_same_key_for_another_body_is_refused(engine: Engine) -> None:
     assert answer.json()["code"] == "key_reused"
 
 
-async def test_without_a_key_each_request_makes_an_order(engine: Engine) -> None:
+async def test_without_a_key_each_request_places_an_order(engine: Engine) -> None:
     answers = await asyncio.gather(*(engine.place() for _ in range(20)))
     assert len({answer["orderId"] for answer in answers}) == 20
 
 
-async def test_a_batch_with_one_key_twice_makes_one_order(engine: Engine) -> None:
+async def test_a_batch_with_a_repeated_key_places_one_order(engine: Engine) -> None:
     item = SELL_SOL | {"idempotencyKey": "twice"}
     answer = await engine.http.post("/api/orders/batch", json={"orders": [item, item]})
     first, second = answer.json()["results"]

@@ -1,4 +1,4 @@
-"""What older clients meet between their calls: refusals in their own words, plain GETs, browsers, keys."""
+"""Legacy clients: errors with their own field names, idempotency keys, socket paths, and CORS."""
 
 import httpx
 
@@ -6,15 +6,15 @@ from app.main import create_app
 from app.settings import load
 from tests.engine import SELL_SOL, Engine, read_to_end
 
-SIDED = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1.5}
+SIDE_BODY = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1.5}
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
-async def test_a_refusal_points_at_the_words_the_client_used(engine: Engine) -> None:
+async def test_an_error_points_to_the_field_names_of_the_client(engine: Engine) -> None:
     for path, body, pointer in [
-        ("/api/orders/execute", SIDED | {"inputToken": "XXX"}, "/inputToken"),
-        ("/api/orders/execute", SIDED | {"outputToken": "SOL"}, "/outputToken"),
-        ("/api/orders/execute", SIDED | {"tokenIn": "SOL"}, "/tokenIn"),
+        ("/api/orders/execute", SIDE_BODY | {"inputToken": "XXX"}, "/inputToken"),
+        ("/api/orders/execute", SIDE_BODY | {"outputToken": "SOL"}, "/outputToken"),
+        ("/api/orders/execute", SIDE_BODY | {"tokenIn": "SOL"}, "/tokenIn"),
         ("/order", SELL_SOL | {"slippage": 1.5}, "/slippage"),
         ("/order", SELL_SOL | {"amount": 0}, "/amount"),
         ("/order", SELL_SOL | {"venues": ["unavailable"]}, "/venues"),
@@ -25,10 +25,10 @@ async def test_a_refusal_points_at_the_words_the_client_used(engine: Engine) -> 
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-async def test_one_order_may_be_said_in_any_words_under_one_key(engine: Engine) -> None:
+async def test_the_same_order_in_any_dialect_has_the_same_key(engine: Engine) -> None:
     native = await engine.place(key="k1", slippageBps=100)
     for path, body in [
-        ("/api/orders/execute", SIDED | {"slippageBps": 100}),
+        ("/api/orders/execute", SIDE_BODY | {"slippageBps": 100}),
         ("/order", SELL_SOL | {"slippage": 0.01}),
     ]:
         again = await engine.http.post(path, json=body, headers={"x-idempotency-key": "k1"})
@@ -39,7 +39,7 @@ async def test_one_order_may_be_said_in_any_words_under_one_key(engine: Engine) 
     assert other.json()["code"] == "key_reused"
 
 
-async def test_a_socket_path_asked_plainly_wants_an_upgrade(engine: Engine) -> None:
+async def test_a_plain_get_of_a_socket_path_gets_426(engine: Engine) -> None:
     for path in (
         f"/order/{UNKNOWN}",
         f"/api/orders/{UNKNOWN}/ws",
@@ -52,12 +52,12 @@ async def test_a_socket_path_asked_plainly_wants_an_upgrade(engine: Engine) -> N
         assert answer.headers["upgrade"] == "websocket"
 
 
-async def test_the_log_of_an_order_that_is_not_there(engine: Engine) -> None:
+async def test_the_history_of_an_unknown_order_is_404(engine: Engine) -> None:
     for path in (f"/api/orders/{UNKNOWN}/history", "/api/orders/none/history"):
         assert (await engine.http.get(path)).status_code == 404
 
 
-async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine: Engine) -> None:
+async def test_a_legacy_socket_resumes_and_closes_like_the_native_one(engine: Engine) -> None:
     await engine.start_worker()
     order_id = (await engine.place())["orderId"]
     await engine.read_stream(order_id)
@@ -73,7 +73,7 @@ async def test_an_older_socket_resumes_and_closes_as_the_native_one_does(engine:
             assert (len(stream.events), stream.code) == (frames, code), address
 
 
-async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Engine) -> None:
+async def test_in_local_mode_browsers_may_call_from_loopback_only(engine: Engine) -> None:
     for origin, allowed in [
         ("http://localhost:5173", True),
         ("http://127.0.0.1:8080", True),
@@ -97,7 +97,7 @@ async def test_browsers_may_call_from_loopback_and_from_nowhere_else(engine: Eng
         assert ("access-control-allow-origin" in refused.headers) is allowed, origin
 
 
-async def test_in_production_only_the_origins_named_may_call() -> None:
+async def test_in_production_only_the_configured_origins_may_call() -> None:
     app = create_app(load(engine_mode="production", allowed_origins="https://app.example.com"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         for origin, allowed in [("https://app.example.com", True), ("http://localhost:5173", False)]:

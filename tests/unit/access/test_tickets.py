@@ -1,4 +1,4 @@
-"""A ticket is good for one thing, for a minute, for whom it was made; no other string is one."""
+"""A ticket is valid for one scope and one minute, and nothing else passes as a ticket."""
 
 import pytest
 from hypothesis import given
@@ -16,16 +16,18 @@ class Clock:
         return self.now
 
 
-def test_it_says_whose_order_and_by_whose_key_for_a_minute() -> None:
+def test_a_ticket_holds_owner_and_key_and_is_valid_for_a_minute() -> None:
     clock = Clock()
     ticket = Tickets("s" * 32, now=clock).issue(ORDER, owner="a b", key="oe_1")
     clock.now += VALID_SECONDS
-    assert Tickets("s" * 32, now=clock).read(ticket, ORDER) == Ticket("a b", "oe_1")  # in any process
+    assert Tickets("s" * 32, now=clock).read(ticket, ORDER) == Ticket(
+        "a b", "oe_1"
+    )  # another process with the same secret
     clock.now += 1
     assert Tickets("s" * 32, now=clock).read(ticket, ORDER) is None
 
 
-def test_it_is_for_nothing_else_and_signed_by_nobody_else() -> None:
+def test_another_scope_or_another_secret_makes_a_ticket_invalid() -> None:
     tickets = Tickets("s" * 32)
     ticket = tickets.issue(ORDER, owner="a", key="oe_1")
     assert tickets.read(ticket, "stream") is None
@@ -35,7 +37,7 @@ def test_it_is_for_nothing_else_and_signed_by_nobody_else() -> None:
 
 
 @given(text=st.text(max_size=200), position=st.integers(0, 100), bit=st.integers(0, 7))
-def test_no_other_string_is_a_ticket_and_none_is_an_error(text: str, position: int, bit: int) -> None:
+def test_any_other_string_is_refused_and_none_raises(text: str, position: int, bit: int) -> None:
     tickets = Tickets("s" * 32)
     assert tickets.read(text, ORDER) is None
     issued = tickets.issue(ORDER, owner="a", key="oe_1").encode()
@@ -54,5 +56,5 @@ def test_no_other_string_is_a_ticket_and_none_is_an_error(text: str, position: i
         (b"ticket=", b"", ""),
     ],
 )
-def test_it_is_taken_out_of_an_address(query: bytes, rest: bytes, ticket: str | None) -> None:
+def test_the_ticket_is_removed_from_a_query_string(query: bytes, rest: bytes, ticket: str | None) -> None:
     assert split_ticket(query) == (rest, ticket)

@@ -1,4 +1,4 @@
-"""Every answer has a shape, a mistake shows nothing of the inside, and /docs needs no foreign host."""
+"""Every answer has a schema, internal errors reveal nothing, and /docs loads nothing from other hosts."""
 
 import re
 from collections.abc import Iterator
@@ -39,21 +39,21 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield f"{method.upper()} {path}", operation
 
 
-def test_every_reference_leads_somewhere_and_every_shape_is_used(document: dict[str, Any]) -> None:
+def test_every_reference_resolves_and_every_schema_is_used(document: dict[str, Any]) -> None:
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     referred = {node["$ref"] for node in walk(document) if isinstance(node.get("$ref"), str)}
     assert referred == schemas
 
 
-def test_every_answer_has_a_shape(document: dict[str, Any]) -> None:
+def test_every_answer_has_a_schema(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, response in operation["responses"].items():
             if int(status) < 400 and status != "204":
                 assert all(media["schema"] for media in response["content"].values()), (name, status)
 
 
-async def test_the_page_of_the_document_loads_no_foreign_host(app: Any) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+async def test_the_docs_page_loads_nothing_from_other_hosts(app: Any) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as http:
         page = await http.get("/docs")
         assert page.status_code == 200
         loaded = re.findall(r"""(?:src|href|url)\s*[=:(]\s*["']?([^"')\s>]+)""", page.text)
@@ -65,19 +65,19 @@ async def test_the_page_of_the_document_loads_no_foreign_host(app: Any) -> None:
         assert not re.search(r"url\([\"']?(?!data:)[a-z]+:", style)
 
 
-async def test_a_mistake_of_the_engine_says_nothing_of_its_inside(app: Any) -> None:
+async def test_an_internal_error_reveals_nothing(app: Any) -> None:
     broken = create_app(load(database_url="postgresql://127.0.0.1:1/none", redis_url="redis://127.0.0.1:1"))
-    transport = httpx.ASGITransport(broken, raise_app_exceptions=False)  # its parts were never started
-    async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+    transport = httpx.ASGITransport(broken, raise_app_exceptions=False)  # without its lifespan there is no ApiContext
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
         answer = await http.get("/api/orders/01a1fcdd-4c14-773b-8d77-909b122b0037", headers={"x-request-id": "mine"})
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["requestId"] == "mine"
     assert answer.json()["code"] == "internal_error"
-    assert "parts" not in answer.text
+    assert "context" not in answer.text
 
 
-def test_wire_shapes_are_camel_case() -> None:
+def test_answer_fields_are_camel_case() -> None:
     def shapes(parent: type[Answer]) -> Iterator[type[Answer]]:
         for shape in parent.__subclasses__():
             yield shape

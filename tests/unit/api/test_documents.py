@@ -1,4 +1,4 @@
-"""No route without its description, its Postman request and, if it is a stream, its channel; and no leftovers."""
+"""Every route is in the OpenAPI document and the Postman collection, and every socket in the AsyncAPI document."""
 
 import json
 import re
@@ -17,8 +17,15 @@ from app.settings import load
 
 CLONE = Path(__file__).resolve().parents[3]
 
-PAGES = {"/", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # described by what they are
-NO_PROBLEM = {"/health", "/health/live", "/health/ready", "/metrics", "/api/tokens", "/api/pools"}  # nothing to refuse
+PAGES = {"/", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # not API operations
+NO_PROBLEM = {
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/api/tokens",
+    "/api/pools",
+}  # always answered with 200 or their own 503
 
 Call = tuple[str, str]
 
@@ -35,7 +42,7 @@ def openapi() -> dict[str, Any]:
 
 @cache
 def routes() -> tuple[frozenset[Call], frozenset[str]]:
-    """Every call that is answered, and every address that takes a socket."""
+    """Every call, as method and path, and every path of a socket."""
     calls, sockets = set(), set()
     for found in iter_route_contexts(app().routes):
         if type(found.route).__name__ == "APIWebSocketRoute":
@@ -54,7 +61,7 @@ def operations() -> dict[Call, dict[str, Any]]:
 
 
 def requests(items: list[dict[str, Any]] | None = None) -> Iterator[dict[str, Any]]:
-    """Every request of the Postman collection, in its order."""
+    """All requests of the Postman collection, in order."""
     if items is None:
         items = json.loads((CLONE / "postman_collection.json").read_text())["item"]
     for item in items:
@@ -68,24 +75,24 @@ def script_of(item: dict[str, Any]) -> str:
     return "\n".join(line for event in item["event"] if event["listen"] == "test" for line in event["script"]["exec"])
 
 
-def reaches(template: str, path: str) -> bool:
+def matches(template: str, path: str) -> bool:
     return re.fullmatch(re.sub(r"\{\w+\}", r"(?:\\{\\{\\w+\\}\\}|[0-9a-f-]{36})", template), path) is not None
 
 
 def called(item: dict[str, Any], calls: frozenset[Call]) -> list[Call]:
     path = item["request"]["url"]["raw"].removeprefix("{{baseUrl}}").partition("?")[0]
-    return [call for call in calls if call[0] == item["request"]["method"] and reaches(call[1], path)]
+    return [call for call in calls if call[0] == item["request"]["method"] and matches(call[1], path)]
 
 
-def test_every_route_is_an_operation_or_a_page_or_a_socket_asked_plainly() -> None:
+def test_every_route_is_an_operation_a_page_or_a_socket_path() -> None:
     calls, sockets = routes()
-    unexplained = calls - operations().keys() - {("GET", path) for path in PAGES | sockets}
-    assert unexplained == set()
+    undocumented = calls - operations().keys() - {("GET", path) for path in PAGES | sockets}
+    assert undocumented == set()
     assert operations().keys() <= calls
 
 
 @pytest.mark.parametrize("call", sorted(operations()), ids=" ".join)
-def test_an_operation_has_a_summary_a_tag_and_its_problems(call: Call) -> None:
+def test_an_operation_has_a_summary_tags_and_its_problems(call: Call) -> None:
     operation = operations()[call]
     assert operation["summary"]
     assert operation["tags"]
@@ -102,7 +109,7 @@ def test_an_operation_has_a_summary_a_tag_and_its_problems(call: Call) -> None:
         assert {"400", "413", "415", "422"} <= problems.keys()
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     names = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi()))
     assert set(names) <= openapi()["components"]["schemas"].keys()
 
@@ -113,7 +120,7 @@ def test_an_operation_has_a_postman_request(call: Call) -> None:
 
 
 @pytest.mark.parametrize("item", list(requests()), ids=lambda item: item["name"])
-def test_a_postman_request_calls_a_route_asserts_and_shows_an_answer(item: dict[str, Any]) -> None:
+def test_a_postman_request_calls_a_route_and_has_assertions_and_an_example(item: dict[str, Any]) -> None:
     assert called(item, routes()[0])
     assert "pm.test(" in script_of(item)
     assert item["response"]
@@ -127,7 +134,7 @@ def test_the_first_postman_request_creates_an_order_and_captures_its_id() -> Non
     assert first["name"] == "Create Market Order"
     assert 'set("orderId", body.orderId)' in script_of(first)
     names = [item["name"] for item in requests()]
-    assert len(set(names)) == len(names)  # a script names the request to go on with
+    assert len(set(names)) == len(names)  # a script selects the next request by name
 
 
 def test_variables_are_captured_before_they_are_used() -> None:
@@ -140,7 +147,7 @@ def test_variables_are_captured_before_they_are_used() -> None:
         known |= set(re.findall(r'set\(\\"(\w+)\\"', scripts))
 
 
-def test_insomnia_has_every_socket_as_a_request() -> None:
+def test_insomnia_has_a_request_for_every_socket() -> None:
     export = json.loads((CLONE / "docs" / "insomnia_collection.json").read_text())
     assert (export["_type"], export["__export_format"]) == ("export", 4)
     resources = export["resources"]
@@ -163,7 +170,7 @@ def test_every_socket_has_a_channel_and_every_channel_a_route() -> None:
 
 def test_the_asyncapi_document_is_valid() -> None:
     schema = json.loads((CLONE / "tests" / "vectors" / "asyncapi-3.0.0.json").read_text())
-    validate = fastjsonschema.compile(schema, use_default=False)  # or it would write defaults into the product's own
+    validate = fastjsonschema.compile(schema, use_default=False)  # with defaults, validation would change the document
     described = document("wss://engine.example.com/base", "1")
     validate(described)
     assert described["servers"]["http"]["protocol"] == "https"
@@ -175,13 +182,13 @@ def test_the_asyncapi_document_is_valid() -> None:
         validate(described | {"channels": {"order": {"adress": "/"}}})
 
 
-def test_every_setting_is_explained() -> None:
-    """Those of this engine, and the names that older engines used for them."""
-    explained = set(re.findall(r"^#?([A-Z_]+)=", (CLONE / ".env.example").read_text(), flags=re.MULTILINE))
+def test_every_setting_is_in_the_env_example() -> None:
+    """This engine's settings, and the names that older engines use for them."""
+    documented = set(re.findall(r"^#?([A-Z_]+)=", (CLONE / ".env.example").read_text(), flags=re.MULTILINE))
     settings = {name.upper() for name in type(load()).model_fields}
     older = (
         "PORT DATABASE_URL DB_HOST DB_PORT DB_USERNAME DB_PASSWORD DB_NAME REDIS_URL REDIS_HOST REDIS_PORT "
         "ACTIVE_ORDER_TTL_SECONDS DEFAULT_SLIPPAGE_BPS API_MAX_ORDERS_PER_MIN QUEUE_MAX_PER_MIN"
     )
     assert set(older.split()) <= settings
-    assert settings <= explained
+    assert settings <= documented
