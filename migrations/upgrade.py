@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from app.settings import SettingsError
 
@@ -21,11 +20,6 @@ def configuration(dsn: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["dsn"] = dsn  # not an option: options are interpolated, and may be printed
     return config
-
-
-def newest_revision() -> str | None:
-    """The revision that this code needs."""
-    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
 
 
 def upgrade(dsn: str, *, wait_seconds: float = 30.0) -> None:
