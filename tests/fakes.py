@@ -86,6 +86,7 @@ class ScriptedChain:
 
     fates: list[int | str | Exception | None] = field(default_factory=list)
     slot: int = 1_000
+    poll_seconds: float = 0.05
     sends: list[SignedSwap] = field(default_factory=list)
     """Every send, repeated ones included."""
     outcomes: dict[str, Outcome | None] = field(default_factory=dict)

@@ -1,4 +1,9 @@
-"""Swaps on their way: one look at the chain for all of them, however many there are."""
+"""Follows submitted swaps until they end, with one query for all of them.
+
+- At most one query is in flight, however many swaps are pending. None is made while none is pending.
+- An error of the chain proves nothing: the next query asks again.
+- A snapshot without an outcome, above the last valid height, is a hint only. Its receiver asks the chain for proof.
+"""
 
 import asyncio
 import logging
@@ -8,50 +13,46 @@ from app.dex.errors import DexError
 
 log = logging.getLogger("engine.execution")
 
-LOOK_EVERY = 0.05  # seconds, while any swap is awaited
-LOOKED_AT_ONCE = 256  # as many as a Solana node answers for in one call
+MAX_PER_QUERY = 256  # signatures: as many as a Solana node accepts in one call
 
 
 class Confirmations:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._awaited: dict[str, tuple[SignedSwap, asyncio.Future[Snapshot]]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._pending: dict[str, tuple[SignedSwap, asyncio.Future[Snapshot]]] = {}
+        self._polling: asyncio.Task[None] | None = None
 
-    async def of(self, signed: SignedSwap, *, within: float) -> Snapshot | None:
-        """How it ended, as soon as it has; None: nothing was seen in so many seconds.
-
-        Or a snapshot without an outcome, above its last valid height: then it is worth asking for proof.
-        """
-        seen: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
-        self._awaited[signed.signature] = signed, seen
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+    async def wait(self, signed: SignedSwap, *, within: float) -> Snapshot | None:
+        """The first snapshot in which the swap has ended or seems to have expired; None after `within` seconds."""
+        result: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        self._pending[signed.signature] = signed, result
+        if self._polling is None:
+            self._polling = asyncio.create_task(self._poll())
         try:
             async with asyncio.timeout(within):
-                return await seen
+                return await result
         except TimeoutError:
             return None
         finally:
-            del self._awaited[signed.signature]
+            del self._pending[signed.signature]
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
-            while self._awaited:
-                await asyncio.sleep(LOOK_EVERY)
-                awaited = list(self._awaited.values())
-                for start in range(0, len(awaited), LOOKED_AT_ONCE):
-                    await self._look_at(awaited[start : start + LOOKED_AT_ONCE])
+            while self._pending:
+                await asyncio.sleep(self._chain.poll_seconds)
+                pending = list(self._pending.values())
+                for start in range(0, len(pending), MAX_PER_QUERY):
+                    await self._query(pending[start : start + MAX_PER_QUERY])
         finally:
-            self._looking = None
+            self._polling = None
 
-    async def _look_at(self, awaited: list[tuple[SignedSwap, asyncio.Future[Snapshot]]]) -> None:
+    async def _query(self, pending: list[tuple[SignedSwap, asyncio.Future[Snapshot]]]) -> None:
         try:
-            height, ended = await self._chain.ended([signed.signature for signed, _ in awaited])
+            height, ended = await self._chain.ended([signed.signature for signed, _ in pending])
         except DexError as error:
-            log.warning("the chain did not answer", extra={"code": error.code, "awaited": len(awaited)})
+            log.warning("the chain did not answer", extra={"code": error.code, "pending": len(pending)})
             return
-        for signed, seen in awaited:
+        for signed, result in pending:
             snapshot = Snapshot(height, ended.get(signed.signature))
-            if verdict(snapshot, signed.last_valid_height) != "unknown" and not seen.done():
-                seen.set_result(snapshot)
+            if verdict(snapshot, signed.last_valid_height) != "unknown" and not result.done():
+                result.set_result(snapshot)

@@ -1,4 +1,13 @@
-"""One order, from its claim to its end. The book is told before anything is done that cannot be undone."""
+"""Executes one order, from its claim to its end or to its next wait.
+
+- Intent before act: the signed swap is committed with `submitted` before it is sent for the first time.
+- The same bytes are sent again, by this worker or another one. A new swap is signed only after proof that the last one
+  failed on chain or can no longer land.
+- Only one snapshot of the chain is proof, of an outcome or of absence above the last valid height. A time-out or an
+  unanswered send proves nothing: without proof the order stays `submitted`.
+- A slot is held for `confirm_seconds` at most. After that the order waits in the queue, and any worker checks it.
+- The floor is fixed when the order is first built.
+"""
 
 import asyncio
 import logging
@@ -7,7 +16,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.dex import amounts
-from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, verdict
+from app.dex.chain import Chain, SignedSwap, Snapshot, verdict
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
@@ -24,8 +33,8 @@ from worker.retry import RetryPolicy
 
 log = logging.getLogger("engine.execution")
 
-SEND_AGAIN = 0.1  # seconds until a send that was not answered is made again
-LOOK_AGAIN = 1.0  # seconds until a swap that is still on its way is asked for again
+RESEND_SECONDS = 0.1  # after a send that was not answered
+CHECK_SECONDS = 1.0  # between checks of a submitted swap that no slot is held for
 
 
 class Execution:
@@ -45,12 +54,12 @@ class Execution:
         self._markets = markets
         self._router = router
         self._chain = chain
-        self._landings = Confirmations(chain)
+        self._confirmations = Confirmations(chain)
         self._retry = retry
-        self._confirm_seconds = confirm_seconds  # how long a slot is held for a swap that is on its way
+        self._confirm_seconds = confirm_seconds
 
     async def run(self, order: str, *, may_start: bool) -> JobResult:
-        """Take the order as far as it goes now; the answer says what the line should do with it."""
+        """Execute the order as far as possible now. The result says what the queue does with it next."""
         claimed, started = await self._claim(UUID(order), may_start)
         if isinstance(claimed, ClaimRefused):
             submitted = claimed.status is Status.SUBMITTED
@@ -58,38 +67,38 @@ class Execution:
         with self._leases.hold(claimed) as lease:
             try:
                 if claimed.status is Status.SUBMITTED:
-                    # Somebody has waited for this swap before: ask once, and let others have the slot.
-                    return await self._settle(lease, SignedSwap.from_json(claimed.swap or {}), patience=0)
+                    # A slot was held for this swap before: check once, and let other orders have it.
+                    return await self._follow(lease, SignedSwap.from_json(claimed.swap or {}), seconds=0)
                 lease.started()
                 return await self._attempt(lease)
             except LeaseLost:
-                log.info("somebody else has the order now", extra=lease.labels())
-                return JobResult(requeue_in=LOOK_AGAIN / 2, submitted=lease.status is Status.SUBMITTED)
+                log.info("another worker has the order", extra=lease.labels())
+                return JobResult(requeue_in=CHECK_SECONDS / 2, submitted=lease.status is Status.SUBMITTED)
             except asyncio.CancelledError:
-                # The last thing this job does: it ends here, and says where in the line the order goes on.
+                # The worker stops. The job still ends with a result, so that the queue has the order at once.
                 await lease.release()
                 return JobResult(requeue_in=0, submitted=lease.status is Status.SUBMITTED)
             except Exception:
-                # Nothing may be concluded: the lease runs out, and the next owner looks again.
+                # Nothing is known, so nothing is concluded: the lease runs out, and the next worker checks again.
                 log.exception("executing an order failed unexpectedly", extra=lease.labels())
-                return JobResult(requeue_in=LOOK_AGAIN, submitted=lease.status is Status.SUBMITTED)
+                return JobResult(requeue_in=CHECK_SECONDS, submitted=lease.status is Status.SUBMITTED)
 
     async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | ClaimRefused, bool]:
-        """The order, or why not; and whether a start was made of the grant.
+        """The order or the refusal, and whether the granted start was used.
 
-        A claim whose answer was lost may have been made. It is asked for again under the same grant until the book
-        answers; if the order is then in hand, it is ours that nobody told us of, and the grant is spent.
+        A claim whose answer was lost may have been committed. It is repeated under the same grant until Postgres
+        answers. If the order is under way by then, that lost claim did it, and the grant is used.
         """
-        doubtful = False
+        answer_lost = False
         while True:
             try:
                 claimed = await self._store.claim(order_id, may_start=may_start)
             except DatabaseUnavailable:
-                doubtful = True
+                answer_lost = True
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
             if isinstance(claimed, ClaimRefused):
-                return claimed, doubtful and claimed.status in (Status.ROUTING, Status.BUILDING)
+                return claimed, answer_lost and claimed.status in (Status.ROUTING, Status.BUILDING)
             return claimed, True
 
     async def _attempt(self, lease: Lease) -> JobResult:
@@ -108,7 +117,7 @@ class Execution:
             tx_hash=signed.signature,
             swap=signed.to_json(),
         )
-        return await self._settle(lease, signed, patience=self._confirm_seconds)
+        return await self._follow(lease, signed, seconds=self._confirm_seconds)
 
     async def _build(self, lease: Lease) -> SignedSwap:
         order = lease.order
@@ -124,51 +133,56 @@ class Execution:
         order_metrics.quoted(route.considered)
         best, floor = route.best, floor_of(order, route.best.amount_out)
         if best.amount_out < floor:
-            raise DexError("slippage_exceeded", "the best quote is below the least amount that was agreed to")
+            raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
         built = await self._router.build(best, min_amount_out=floor)
         return await self._chain.sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
 
-    async def _settle(self, lease: Lease, signed: SignedSwap, *, patience: float) -> JobResult:
-        """Send the swap that is on record, again if it was sent before, and wait for the truth about it."""
-        give_up = time.monotonic() + patience
-        known = await self._sent(lease, signed, give_up)
-        if patience and not _proven(known, signed):
-            known = await self._landings.of(signed, within=give_up - time.monotonic())
+    async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:
+        return await self._conclude(lease, signed, await self._observe(lease, signed, seconds=seconds))
+
+    async def _observe(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> Snapshot | None:
+        """Send the stored swap and watch it for this long; with 0, send once and look once. None: no answer."""
+        deadline = time.monotonic() + seconds
+        snapshot = await self._send(lease, signed, deadline)
+        if seconds and not _has_ended(snapshot, signed):
+            snapshot = await self._confirmations.wait(signed, within=deadline - time.monotonic())
+        if _has_ended(snapshot, signed):
+            return snapshot
         try:
-            if known is None or not _proven(known, signed):  # also if it has expired: only this answer proves that
-                known = await self._chain.ask(signed.signature)
+            return await self._chain.ask(signed.signature)  # only this answer can prove absence
         except DexError as error:
             log.warning("the chain did not answer", extra=lease.labels(code=error.code))
-        else:
-            match verdict(known, signed.last_valid_height):
-                case "landed":
-                    return await self._confirmed(lease, signed, known)
-                case "failed":
-                    code = known.outcome.code if known.outcome else None
-                    return await self._attempt_ended(lease, code or "tx_failed", "the chain refused the swap")
-                case "expired":
-                    return await self._attempt_ended(lease, "tx_dropped", "the swap never landed, and no longer can")
-        # The truth will come; somebody else may use the slot meanwhile.
-        await lease.move(Status.SUBMITTED, ready_in=LOOK_AGAIN)
-        return JobResult(requeue_in=LOOK_AGAIN, submitted=True)
+            return None
 
-    async def _sent(self, lease: Lease, signed: SignedSwap, give_up: float) -> Snapshot | None:
-        """What is known of it by then. A send that was not answered is made again: it lands once at most."""
+    async def _send(self, lease: Lease, signed: SignedSwap, deadline: float) -> Snapshot | None:
+        """Send until the chain answers: a swap that is sent twice lands at most once."""
         while True:
             try:
                 return await self._chain.send(signed)
             except DexError as error:
                 log.warning("the chain did not answer", extra=lease.labels(code=error.code))
-            if time.monotonic() + SEND_AGAIN > give_up:
+            if time.monotonic() + RESEND_SECONDS > deadline:
                 return None
-            await asyncio.sleep(SEND_AGAIN)
+            await asyncio.sleep(RESEND_SECONDS)
 
-    async def _confirmed(self, lease: Lease, signed: SignedSwap, snapshot: Snapshot) -> JobResult:
-        order, outcome = lease.order, snapshot.outcome
-        amount_out = _filled(outcome)
-        request = self._request(order)
+    async def _conclude(self, lease: Lease, signed: SignedSwap, snapshot: Snapshot | None) -> JobResult:
+        """Do what the snapshot proves; without proof, give the slot to another order and check again later."""
+        if snapshot is not None:
+            outcome = snapshot.outcome
+            match verdict(snapshot, signed.last_valid_height):
+                case "landed" if outcome is not None and outcome.amount_out is not None:
+                    return await self._confirmed(lease, signed, outcome.amount_out)
+                case "failed" if outcome is not None:
+                    return await self._attempt_ended(lease, outcome.code or "tx_failed", "the chain refused the swap")
+                case "expired":
+                    return await self._attempt_ended(lease, "tx_dropped", "the swap never landed, and no longer can")
+        await lease.move(Status.SUBMITTED, ready_in=CHECK_SECONDS)
+        return JobResult(requeue_in=CHECK_SECONDS, submitted=True)
+
+    async def _confirmed(self, lease: Lease, signed: SignedSwap, amount_out: int) -> JobResult:
+        order, request = lease.order, self._request(lease.order)
         price = amounts.price(order.amount_in, request.token_in.decimals, amount_out, request.token_out.decimals)
         await lease.move(
             Status.CONFIRMED,
@@ -211,12 +225,5 @@ def floor_of(order: Order, quoted: int) -> int:
     return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
 
 
-def _proven(snapshot: Snapshot | None, signed: SignedSwap) -> bool:
-    """Whether the swap is known to have landed or failed."""
+def _has_ended(snapshot: Snapshot | None, signed: SignedSwap) -> bool:
     return snapshot is not None and verdict(snapshot, signed.last_valid_height) in ("landed", "failed")
-
-
-def _filled(outcome: Outcome | None) -> int:
-    if outcome is None or outcome.amount_out is None:
-        raise ValueError("the chain says landed, but not with what amount")
-    return outcome.amount_out

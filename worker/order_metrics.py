@@ -66,6 +66,7 @@ class MeasuredChain:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
+        self.poll_seconds = chain.poll_seconds
 
     async def blockhash(self) -> Blockhash:
         with _unanswered():

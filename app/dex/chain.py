@@ -78,6 +78,10 @@ class Signer(Protocol):
 class Chain(Protocol):
     """A connection to the network. Every method answers in bounded time and raises `DexError` only."""
 
+    @property
+    def poll_seconds(self) -> float:
+        """How long to wait between two calls of `ended`."""
+
     async def blockhash(self) -> Blockhash: ...
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:

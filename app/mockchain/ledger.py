@@ -47,6 +47,8 @@ class Fills(Protocol):
 class MockChain:
     """A `Chain` on a table. Every answer is given in bounded time; trouble is a `DexError`."""
 
+    poll_seconds = 0.05
+
     def __init__(
         self, pool: "asyncpg.Pool[Any]", venues: Sequence[Fills], conditions: Conditions, *, patience: float
     ) -> None:

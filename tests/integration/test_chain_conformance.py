@@ -114,6 +114,10 @@ async def outcome_of(chain: Chain, swap: SignedSwap) -> Outcome:
     return outcome
 
 
+def test_it_says_how_often_it_may_be_asked(network: Network) -> None:
+    assert 0 < network.chain.poll_seconds <= 10
+
+
 async def test_a_new_blockhash_has_time_left(network: Network) -> None:
     blockhash = await network.chain.blockhash()
     assert blockhash.last_valid_height > (await network.chain.ended([]))[0]
