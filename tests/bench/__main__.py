@@ -1,4 +1,4 @@
-"""`make bench`: the engine and its peer, in turns, on the servers and the machine that are here."""
+"""`make bench`: measures the engine and its peer in turns on this machine."""
 
 import argparse
 import asyncio
@@ -7,25 +7,25 @@ import sys
 import time
 from types import FrameType
 
-from tests.bench import page
+from tests.bench import report
 from tests.bench.client import ClientFailed
 from tests.bench.rows import (
-    Found,
-    NotSo,
+    InvalidRun,
     Plan,
+    Result,
     Row,
-    deep,
+    data_volume,
     flow,
     idle,
+    idle_cpu,
     limits,
     live,
     post,
-    quiet,
     scaling,
-    second,
+    second_worker,
     sockets,
 )
-from tests.bench.stacks import peer_is_installed
+from tests.bench.systems import peer_is_installed
 
 ROWS: dict[str, Row] = {
     "limits": limits.run,
@@ -34,37 +34,39 @@ ROWS: dict[str, Row] = {
     "idle": idle.run,
     "live": live.run,
     "sockets": sockets.run,
-    "quiet": quiet.run,
-    "second": second.run,
+    "idle-cpu": idle_cpu.run,
+    "second-worker": second_worker.run,
     "scaling": scaling.run,
-    "deep": deep.run,
+    "volume": data_volume.run,
 }
 
 
 QUICK = ("post", "flow", "idle")
 
 
-async def run(names: list[str], plan: Plan) -> dict[str, Found]:
-    found = {}
+async def run(names: list[str], plan: Plan) -> dict[str, Result]:
+    results = {}
     for name in names:
         began = time.monotonic()
         print(f"{name} …", flush=True)
         try:
-            found[name] = await ROWS[name](plan)
-        except (NotSo, ClientFailed, RuntimeError) as error:
-            found[name] = Found([], notes=[f"**`{name}` was not measured**: {error}"])
+            results[name] = await ROWS[name](plan)
+        except (InvalidRun, ClientFailed, RuntimeError) as error:
+            results[name] = Result([], notes=[f"**`{name}` was not measured**: {error}"])
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
-    return found
+    return results
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench")
-    arguments.add_argument("--only", default="", help=f"rows, with commas between them: {', '.join(ROWS)}")
-    arguments.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
+    arguments.add_argument("--only", default="", help=f"rows to run, separated by commas: {', '.join(ROWS)}")
+    arguments.add_argument("--rounds", type=int, default=5, help="rounds; engine and peer take turns in each")
     arguments.add_argument(
-        "--quick", action="store_true", help=f"a minute: a tenth of the orders, two rounds, {', '.join(QUICK)}"
+        "--quick",
+        action="store_true",
+        help=f"takes a minute: a tenth of the orders, two rounds, only {', '.join(QUICK)}",
     )
-    arguments.add_argument("--write", action="store_true", help="the tables, into docs/performance.md")
+    arguments.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
     chosen = arguments.parse_args()
     names = chosen.only.split(",") if chosen.only else list(QUICK if chosen.quick else ROWS)
     if unknown := set(names) - set(ROWS):
@@ -75,14 +77,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, interrupted)
     began = time.monotonic()
     try:
-        found = asyncio.run(run(names, plan))
+        results = asyncio.run(run(names, plan))
     except KeyboardInterrupt:
         sys.exit(130)
-    told = page.told(found, plan, time.monotonic() - began)
-    print(f"\n{told}")
+    text = report.render(results, plan, time.monotonic() - began)
+    print(f"\n{text}")
     if chosen.write:
-        page.write(told)
-    sys.exit(0 if all(row.lines for row in found.values()) else 1)
+        report.write(text)
+    sys.exit(0 if all(result.rows for result in results.values()) else 1)
 
 
 def interrupted(_signal: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
-"""The clients, in a process of their own: told what to do line by line, answering line by line.
+"""The client process: reads one JSON command a line and answers each with one line of JSON.
 
-`Client` is how the benchmark holds such a process; run as a module, this is the process.
+`Client` is the benchmark's end of the pipe; run as a module, this is the process.
 """
 
 import asyncio
@@ -21,31 +21,31 @@ FAILED = "failed"
 
 
 class ClientFailed(Exception):
-    """What went wrong over there."""
+    """The client process reported an error."""
 
 
 class Client:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def ask(self, what: str, **told: Any) -> dict[str, Any]:
+    async def call(self, command: str, **arguments: Any) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin
         assert stdout
-        stdin.write(json.dumps({"what": what, **told}).encode() + b"\n")
+        stdin.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
         await stdin.drain()
         line = await stdout.readline()
         if not line:
-            raise ClientFailed(f"the client process ended during {what}")
+            raise ClientFailed(f"the client process ended during {command}")
         answer: dict[str, Any] = json.loads(line)
         if FAILED in answer:
-            raise ClientFailed(f"{what}: {answer[FAILED]}")
+            raise ClientFailed(f"{command}: {answer[FAILED]}")
         return answer
 
 
 @contextlib.asynccontextmanager
 async def client() -> AsyncIterator[Client]:
-    """It ends when its stdin does, so also when we are killed."""
+    """The process ends when its stdin is closed, so it also ends when the benchmark is killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -65,26 +65,26 @@ async def client() -> AsyncIterator[Client]:
         await process.wait()
 
 
-async def answer_lines() -> None:
-    from tests.bench import crowd, listening, load, setting
+async def serve_commands() -> None:
+    from tests.bench import latency, load, redis_load, socket_clients
 
-    can: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+    commands: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
         "post": load.post,
         "get": load.get,
-        "idle": listening.idle,
-        "live": listening.live,
-        "set": setting.set_all,
-        "place": crowd.place,
-        "open": crowd.open_all,
-        "hear": crowd.hear,
+        "idle": latency.idle,
+        "live": latency.live,
+        "set": redis_load.set_all,
+        "place": socket_clients.place,
+        "open": socket_clients.open_all,
+        "wait": socket_clients.wait,
     }
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
-        told = json.loads(line)
+        arguments = json.loads(line)
         try:
-            answer = await can[told.pop("what")](**told)
+            answer = await commands[arguments.pop("command")](**arguments)
         except Exception as error:
             answer = {FAILED: f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
@@ -93,11 +93,11 @@ async def answer_lines() -> None:
 def main() -> None:
     import uvloop
 
-    gc.disable()  # or thousands of sockets would now and then stand still here, and it would look like theirs
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.disable()  # a collection would stop thousands of sockets, and count as delay of the system that is measured
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):
-        runner.run(answer_lines())
+        runner.run(serve_commands())
 
 
 if __name__ == "__main__":

@@ -1,49 +1,51 @@
-"""What a run cost each process of a side, and whether its book holds what it should."""
+"""Processor time of each process of a system, and a check of the orders that a run left in its database."""
 
 from collections.abc import Iterable
 
 from tests.bench.processes import cpu
-from tests.bench.rows import must
-from tests.bench.stacks import Side
+from tests.bench.rows import require
+from tests.bench.systems import System
 from tests.bench.table import TableRow
 
-STORY = "pending routing building submitted confirmed"
+STATUSES = "pending routing building submitted confirmed"
 
-PARTS = ("API", "worker", "Postgres", "Redis")
+PROCESSES = ("API", "worker", "Postgres", "Redis")
 
 
 class Costs:
     """CPU per order, by process."""
 
     def __init__(self, when: str) -> None:
-        self.lines = {part: TableRow(f"{when}: {part}", "µs") for part in (*PARTS, "all")}
+        self._rows = {process: TableRow(f"{when}: {process}", "µs") for process in (*PROCESSES, "all")}
 
-    def before(self, side: Side) -> dict[str, float]:
+    def before(self, system: System) -> dict[str, float]:
         pids = {
-            "API": [side.api.pid] if side.api else [],
-            "worker": [process.pid for process in side.workers],
-            "Postgres": [side.servers[0]],
-            "Redis": [side.servers[1]],
+            "API": [system.api.pid] if system.api else [],
+            "worker": [process.pid for process in system.workers],
+            "Postgres": [system.servers[0]],
+            "Redis": [system.servers[1]],
         }
-        return {part: cpu(*pids[part]) for part in PARTS}
+        return {process: cpu(*pids[process]) for process in PROCESSES}
 
-    def after(self, side: Side, before: dict[str, float], orders: int) -> None:
-        spent = {part: (now - before[part]) / orders * 1e6 for part, now in self.before(side).items()}
-        for part, figure in (spent | {"all": sum(spent.values())}).items():
-            self.lines[part].add(side.name, figure)
+    def after(self, system: System, before: dict[str, float], orders: int) -> None:
+        spent = {process: (now - before[process]) / orders * 1e6 for process, now in self.before(system).items()}
+        for process, figure in (spent | {"all": sum(spent.values())}).items():
+            self._rows[process].add(system.name, figure)
 
-    def told(self, parts: Iterable[str] = (*PARTS, "all")) -> list[TableRow]:
-        return [self.lines[part] for part in parts]
+    def rows(self, processes: Iterable[str] = (*PROCESSES, "all")) -> list[TableRow]:
+        return [self._rows[process] for process in processes]
 
 
-async def holds(side: Side, orders: int, story: str = STORY) -> None:
-    """So many orders, each with this story and no other."""
-    rows = await side.db.fetch(
+async def check_orders(system: System, orders: int, statuses: str = STATUSES) -> None:
+    """The database must hold this many orders, each with exactly these statuses."""
+    rows = await system.db.fetch(
         """
-        SELECT story, count(*) FROM (
-            SELECT string_agg(e.status, ' ' ORDER BY e.seq) AS story
-              FROM orders o LEFT JOIN order_events e ON e.order_id = o.id GROUP BY o.id) told GROUP BY 1
+        SELECT statuses, count(*) FROM (
+            SELECT string_agg(e.status, ' ' ORDER BY e.seq) AS statuses
+              FROM orders o LEFT JOIN order_events e ON e.order_id = o.id GROUP BY o.id) AS logs GROUP BY 1
         """
     )
-    found = {row["story"]: row["count"] for row in rows}
-    must(found == {story: orders}, f"the {side.name} was to hold {orders} orders told as {story!r}, and has {found}")
+    found = {row["statuses"]: row["count"] for row in rows}
+    require(
+        found == {statuses: orders}, f"the {system.name} should hold {orders} orders with {statuses!r}, but has {found}"
+    )

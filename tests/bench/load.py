@@ -1,6 +1,7 @@
-"""The load: so many requests at once on connections that stay open, each an exact number of bytes made beforehand.
+"""The load tool: keeps a number of requests in flight on open connections. Each request is bytes prepared beforehand.
 
-It has to be cheaper than anything it measures, so it speaks HTTP by hand and reads of an answer only what it must.
+It has to cost less than the systems it measures. So it speaks just enough HTTP, and parses only what it needs of an
+answer.
 """
 
 import asyncio
@@ -9,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-PATIENCE = 120.0  # seconds without the end of a run
+TIMEOUT_SECONDS = 120.0  # for a whole run
 
 
 class TooSlow(Exception):
-    """A run did not end in its time."""
+    """A run did not end in time."""
 
 
 def request(port: int, path: str, body: str) -> bytes:
@@ -22,7 +23,7 @@ def request(port: int, path: str, body: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One request in flight at a time; told are the status and the body."""
+    """One request in flight at a time. `answered` gets the status and the body."""
 
     def __init__(self, answered: "Callable[[Connection, bytes, bytes], None]", lost: Callable[[], None]) -> None:
         self._answered = answered
@@ -32,7 +33,7 @@ class Connection(asyncio.Protocol):
         self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport does not inherit from it
 
     def send(self, request: bytes) -> None:
         assert self._transport
@@ -56,7 +57,7 @@ class Connection(asyncio.Protocol):
 
 
 def length(answer: bytes, head: int) -> int:
-    """The length of the body, from whatever spelling the server has."""
+    """The length of the body, in either spelling of the header."""
     for name in (b"content-length: ", b"Content-Length: "):
         begins = answer.find(name, 0, head)
         if begins >= 0:
@@ -66,7 +67,7 @@ def length(answer: bytes, head: int) -> int:
 
 
 class Run:
-    """`count` requests, each sent when an answer made room for it."""
+    """`count` requests. Each answer makes room for the next one."""
 
     def __init__(self, request: bytes, count: int) -> None:
         self._request = request
@@ -98,7 +99,7 @@ class Run:
 
 
 async def perform(run: Run, port: int, in_flight: int) -> float:
-    """Runs it to its end; how long that took."""
+    """Run it to its end and return the seconds it took."""
     loop = asyncio.get_running_loop()
     opened = []
     for _ in range(in_flight):
@@ -108,10 +109,10 @@ async def perform(run: Run, port: int, in_flight: int) -> float:
     for connection in opened:
         run.next(connection)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await run.done
     except TimeoutError:
-        raise TooSlow(f"{run.waiting} requests were not answered in {PATIENCE:.0f} s") from None
+        raise TooSlow(f"{run.waiting} requests were not answered in {TIMEOUT_SECONDS:.0f} s") from None
     took = time.perf_counter() - began
     for connection in opened:
         connection.close()
@@ -119,7 +120,7 @@ async def perform(run: Run, port: int, in_flight: int) -> float:
 
 
 async def post(port: int, path: str, body: str, count: int, in_flight: int) -> dict[str, Any]:
-    """What the answers were, how fast they came, and what this cost here."""
+    """Statuses, rate and latency of the answers, and the processor time of the load tool."""
     run = Run(request(port, path, body), count)
     cpu, began_at = time.process_time(), time.time()
     seconds = await perform(run, port, in_flight)
@@ -134,7 +135,7 @@ async def post(port: int, path: str, body: str, count: int, in_flight: int) -> d
 
 
 async def get(port: int, path: str, count: int) -> dict[str, Any]:
-    """One after the other."""
+    """One request at a time."""
     run = Run(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode(), count)
     run.bodies = []
     await perform(run, port, 1)
@@ -143,6 +144,6 @@ async def get(port: int, path: str, count: int) -> dict[str, Any]:
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Exact: the smallest sample that is not below so many percent of them."""
+    """Exact: the smallest sample that is at least as large as this share of all samples."""
     ranked = sorted(samples)
     return ranked[max(0, -(-len(ranked) * int(percent * 100) // 10_000) - 1)]

@@ -1,4 +1,4 @@
-"""The figures, and how they are told: medians, from the least to the most seen, beside the targets."""
+"""The figures as tables: the median, in brackets the smallest and the largest, beside the targets."""
 
 import statistics
 from collections.abc import Iterable
@@ -14,37 +14,37 @@ class Target:
     ratio: float | None = None  # engine to peer, at least
 
     def __str__(self) -> str:
-        said = [f"≥ {shown(self.at_least)}"] if self.at_least is not None else []
-        said += [f"≤ {shown(self.at_most)}"] if self.at_most is not None else []
-        said += [f"≥ {self.ratio:g} times the peer"] if self.ratio is not None else []
-        return ", ".join(said)
+        limits = [f"≥ {number(self.at_least)}"] if self.at_least is not None else []
+        limits += [f"≤ {number(self.at_most)}"] if self.at_most is not None else []
+        limits += [f"≥ {self.ratio:g} times the peer"] if self.ratio is not None else []
+        return ", ".join(limits)
 
 
 @dataclass
 class TableRow:
-    """One thing that was measured, a figure per round and side."""
+    """One measured quantity, with a figure per round and system."""
 
     what: str
     unit: str
     target: Target | None = None
     seen: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, side: str, figure: float) -> None:
-        self.seen.setdefault(side, []).append(figure)
+    def add(self, system: str, figure: float) -> None:
+        self.seen.setdefault(system, []).append(figure)
 
-    def median(self, side: str) -> float | None:
-        return statistics.median(self.seen[side]) if side in self.seen else None
+    def median(self, system: str) -> float | None:
+        return statistics.median(self.seen[system]) if system in self.seen else None
 
     @property
     def ratio(self) -> float | None:
-        """Of each round, for its two sides ran one after the other; then the median."""
+        """The median of each round's ratio: the two systems of a round ran one after the other."""
         pairs = zip(self.seen.get(ENGINE, ()), self.seen.get(PEER, ()), strict=False)
         ratios = [engine / peer for engine, peer in pairs if peer]
         return statistics.median(ratios) if ratios else None
 
     @property
     def met(self) -> bool | None:
-        """None: there was no target, or nothing to hold against it."""
+        """None without a target, or without a figure to compare with it."""
         median = self.median(ENGINE)
         if self.target is None or median is None:
             return None
@@ -59,41 +59,41 @@ class TableRow:
             verdicts.append(self.ratio >= self.target.ratio)
         return all(verdicts)
 
-    def told(self, side: str) -> str:
-        figures = self.seen.get(side)
+    def cell(self, system: str) -> str:
+        figures = self.seen.get(system)
         if not figures:
             return "-"
-        middle = shown(statistics.median(figures))
-        return middle if len(figures) == 1 else f"{middle} ({shown(min(figures))} to {shown(max(figures))})"
+        middle = number(statistics.median(figures))
+        return middle if len(figures) == 1 else f"{middle} ({number(min(figures))} to {number(max(figures))})"
 
 
-def shown(figure: float) -> str:
+def number(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
-def markdown(lines: Iterable[TableRow]) -> str:
-    """Beside the targets."""
-    rows = ["| | engine | peer | engine / peer | target | met |", "|---|---|---|---|---|---|"]
-    for line in lines:
-        met = {True: "yes", False: "**no**", None: "-"}[line.met]
-        rows.append(f"| {compared(line)} | {line.target or '-'} | {met} |")
-    return "\n".join(rows)
+def markdown(rows: Iterable[TableRow]) -> str:
+    """Engine, peer and targets."""
+    lines = ["| | engine | peer | engine / peer | target | met |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        met = {True: "yes", False: "**no**", None: "-"}[row.met]
+        lines.append(f"| {comparison(row)} | {row.target or '-'} | {met} |")
+    return "\n".join(lines)
 
 
-def without_targets(lines: Iterable[TableRow]) -> str:
-    rows = ["| | engine | peer | engine / peer |", "|---|---|---|---|"]
-    return "\n".join([*rows, *(f"| {compared(line)} |" for line in lines)])
+def without_targets(rows: Iterable[TableRow]) -> str:
+    lines = ["| | engine | peer | engine / peer |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {comparison(row)} |" for row in rows)])
 
 
-def of_one(lines: Iterable[TableRow], side: str) -> str:
-    rows = ["| | seen |", "|---|---|"]
-    return "\n".join([*rows, *(f"| {named(line)} | {line.told(side)} |" for line in lines)])
+def single_column(rows: Iterable[TableRow], system: str) -> str:
+    lines = ["| | measured |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {label(row)} | {row.cell(system)} |" for row in rows)])
 
 
-def compared(line: TableRow) -> str:
-    ratio = "-" if line.ratio is None else f"{line.ratio:.2f}"
-    return " | ".join([named(line), line.told(ENGINE), line.told(PEER), ratio])
+def comparison(row: TableRow) -> str:
+    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+    return " | ".join([label(row), row.cell(ENGINE), row.cell(PEER), ratio])
 
 
-def named(line: TableRow) -> str:
-    return f"{line.what}, {line.unit}" if line.unit else line.what
+def label(row: TableRow) -> str:
+    return f"{row.what}, {row.unit}" if row.unit else row.what

@@ -1,17 +1,17 @@
-"""What the benchmark does with what it sees."""
+"""How the benchmark turns samples into figures."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from tests.bench import page
-from tests.bench.ears import next_frame
+from tests.bench import report
 from tests.bench.load import Connection, Run, length, percentile, request
 from tests.bench.table import ENGINE, PEER, TableRow, Target, markdown
+from tests.bench.websocket import next_frame
 
 
-def line(target: Target | None, engine: list[float], peer: list[float] | None = None) -> TableRow:
+def row(target: Target | None, engine: list[float], peer: list[float] | None = None) -> TableRow:
     return TableRow("a thing", "per second", target, {ENGINE: engine} | ({PEER: peer} if peer else {}))
 
 
@@ -25,7 +25,7 @@ def test_a_percentile_is_one_of_the_samples() -> None:
 
 def test_a_ratio_is_taken_round_by_round() -> None:
     # A slow round is slow for both: it must not look like a difference.
-    assert line(None, [100, 10, 100], [50, 5, 50]).ratio == 2
+    assert row(None, [100, 10, 100], [50, 5, 50]).ratio == 2
 
 
 @pytest.mark.parametrize(
@@ -40,19 +40,19 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     ],
 )
 def test_a_target_is_met_only_as_a_whole(target: Target | None, met: bool | None) -> None:
-    assert line(target, [90, 100, 300], [50, 50, 50]).met is met
+    assert row(target, [90, 100, 300], [50, 50, 50]).met is met
 
 
-def test_what_was_not_seen_meets_nothing() -> None:
+def test_a_target_without_a_figure_is_neither_met_nor_missed() -> None:
     assert TableRow("a thing", "", Target(at_least=1)).met is None
     assert "| a thing | - | - | - | ≥ 1 | - |" in markdown([TableRow("a thing", "", Target(at_least=1))])
 
 
-def test_without_a_peer_nothing_is_said_of_beating_it() -> None:
-    assert line(Target(at_least=1, ratio=2), [5]).met is None
+def test_a_ratio_target_without_a_peer_is_neither_met_nor_missed() -> None:
+    assert row(Target(at_least=1, ratio=2), [5]).met is None
 
 
-def test_frames_are_read_whole_however_they_come() -> None:
+def test_a_frame_is_read_when_it_is_complete() -> None:
     short, long = b"\x81\x02hi", b"\x81\x7e\x01\x00" + b"x" * 256
     assert next_frame(short + b"rest") == (1, b"hi", b"rest")
     assert next_frame(long) == (1, b"x" * 256, b"")
@@ -65,8 +65,8 @@ def test_the_length_of_an_answer_is_found_in_either_spelling(name: str) -> None:
     assert length(answer, answer.index(b"\r\n\r\n")) == 12
 
 
-class RequestBody(asyncio.Transport):
-    """Keeps what was written."""
+class RecordingTransport(asyncio.Transport):
+    """Keeps all written data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,23 +76,23 @@ class RequestBody(asyncio.Transport):
         self.written.append(data)
 
 
-async def test_each_request_is_sent_when_the_one_before_is_answered_whole() -> None:
-    run, wire = Run(request(80, "/", "{}"), 2), RequestBody()
+async def test_a_request_is_sent_when_the_answer_to_the_previous_one_is_complete() -> None:
+    run, transport = Run(request(80, "/", "{}"), 2), RecordingTransport()
     run.bodies = []
     connection = Connection(run.answered, run.lost)
-    connection.connection_made(wire)
+    connection.connection_made(transport)
     run.next(connection)
     for piece in (b"HTTP/1.1 202 Acc", b"epted\r\ncontent-length: 2\r\n\r\n", b"o"):
         connection.data_received(piece)
-        assert len(wire.written) == 1
+        assert len(transport.written) == 1
     connection.data_received(b"k")
-    assert len(wire.written) == 2
+    assert len(transport.written) == 2
     connection.data_received(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
     assert run.done.done()
     assert run.statuses == {b"202": 1, b"503": 1}
     assert run.bodies == [b"ok", b""]
-    assert len(wire.written) == 2
+    assert len(transport.written) == 2
 
 
 def test_the_page_has_a_place_for_the_tables() -> None:
-    assert page.PAGE.read_text().index(page.BEGIN) < page.PAGE.read_text().index(page.END)
+    assert report.PAGE.read_text().index(report.BEGIN) < report.PAGE.read_text().index(report.END)

@@ -1,4 +1,4 @@
-"""`make chaos`: the whole battery, its table printed and written into docs/reliability.md."""
+"""`make chaos`: runs the whole battery, prints its table and writes it into docs/reliability.md."""
 
 import argparse
 import asyncio
@@ -34,7 +34,7 @@ def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
     lines = [
         f"ObservedStream on {date.today()} on {machine}; seed {seed}; `make chaos`.",
         "",
-        "| fault | seen |",
+        "| fault | result |",
         "|---|---|",
     ]
     for title, figure, clean, _ in rows:
@@ -45,8 +45,8 @@ def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos")
     arguments.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    arguments.add_argument("--only", default="", help="faults whose name contains this")
-    arguments.add_argument("--write", action="store_true", help="the table, into docs/reliability.md")
+    arguments.add_argument("--only", default="", help="run only the faults whose title contains this")
+    arguments.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
     chosen = arguments.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     rows = asyncio.run(run(chosen.seed, chosen.only))

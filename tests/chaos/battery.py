@@ -1,4 +1,4 @@
-"""The battery: every fault, what it is called in the table, and how much of it a full run does."""
+"""The battery: every fault with its title in the table and its extent in a full run."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -15,10 +15,10 @@ SERVER_FAULTS: dict[str, servers.ServerFault] = {
     "Redis killed and started again": servers.redis_killed,
     "Redis flushed": servers.redis_flushed,
     "Redis: the queue's key alone deleted": servers.queue_key_deleted,
-    "Redis away for 10 s": servers.redis_down,
+    "Redis down for 10 s": servers.redis_down,
     "Redis stalled for 3 s": servers.redis_stalled,
     "Postgres killed and started again": servers.postgres_killed,
-    "Postgres away for 3 s": servers.postgres_down,
+    "Postgres down for 3 s": servers.postgres_down,
     "Postgres slow": servers.postgres_slow,
     "answers of Postgres cut short": servers.answers_cut_short,
     "connection cut after COMMIT was sent": servers.commits_unanswered,
@@ -46,7 +46,7 @@ FAULTS: dict[str, Fault] = {
     "an order that kills every worker that starts it": partial(processes.poison_order, others=20),
     "clocks of the processes an hour apart": partial(processes.clocks_apart, orders=100),
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
-    "a worker stopped (SIGTERM) while Redis is away": partial(servers.stopped_while_redis_is_down, orders=8),
+    "a worker stopped (SIGTERM) while Redis is down": partial(servers.stopped_while_redis_is_down, orders=8),
     "the oracle itself: five planted bugs": bug_detection.all_caught,
     "tests too slow for `make test`": slow_tests.marked_slow,
     "tests with random examples, six times as many": slow_tests.many_examples,

@@ -2,10 +2,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { Queue } from 'bullmq'
 import Fastify from 'fastify'
-import { CHANNEL, PREFIX, QUEUE, connect } from './bell.js'
-import { byKey, openPool, place, told } from './book.js'
-import { listen } from './listeners.js'
-import { baseUnits, known } from './markets.js'
+import { CHANNEL, PREFIX, QUEUE, connect } from './pubsub.js'
+import { byKey, openPool, place, eventText } from './store.js'
+import { listen } from './sockets.js'
+import { baseUnits, known } from './venues.js'
 
 // 16 or 32 connections: 250 to 310 µs of processor per order in all, either way. ioredis's auto-pipelining costs this
 // process some 10 µs an order and gains Redis as much: this process is what is scarce.
@@ -46,7 +46,7 @@ const answer = {
   }
 }
 
-function said(request, id, status, createdAt, idempotent) {
+function acceptedBody(request, id, status, createdAt, idempotent) {
   return {
     success: true,
     orderId: id,
@@ -74,13 +74,13 @@ app.post('/api/orders/execute', { schema: { body, response: { 200: answer, 202: 
     const before = await byKey(pool, order.owner, key)
     if (before.fingerprint !== fingerprint) return refuse(reply, 422, 'this key has another order')
     reply.code(200)
-    return said(request, before.id, before.status, before.created_at, true)
+    return acceptedBody(request, before.id, before.status, before.created_at, true)
   }
-  // On one connection: whoever listens hears of it before a worker can have it.
-  redis.publish(CHANNEL, told(id, 1, 'pending', 0, at)).catch(() => {})
+  // Both on one connection: subscribers receive the event before a worker can take the order.
+  redis.publish(CHANNEL, eventText(id, 1, 'pending', 0, at)).catch(() => {})
   await queue.add('execute', { tokenIn, tokenOut, amountIn: order.amountIn, slippageBps }, { jobId: id })
   reply.code(202)
-  return said(request, id, 'pending', at, false)
+  return acceptedBody(request, id, 'pending', at, false)
 })
 
 app.get('/health/live', async () => ({ status: 'ok' }))

@@ -1,4 +1,4 @@
--- The peer's book: an order with where it stands, and every step it took.
+-- The peer's tables: orders with their status, and every event.
 CREATE TABLE orders (
     id uuid PRIMARY KEY,
     owner text NOT NULL,

@@ -1,19 +1,19 @@
-// The peer's worker: each step is in Postgres before it is told.
+// The peer's worker: each step is committed to Postgres before it is published.
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
-import { CHANNEL, PREFIX, QUEUE, connect } from './bell.js'
-import { move, openPool } from './book.js'
-import { price, quotes } from './markets.js'
+import { CHANNEL, PREFIX, QUEUE, connect } from './pubsub.js'
+import { move, openPool } from './store.js'
+import { price, quotes } from './venues.js'
 
 const concurrency = Number(process.env.WORKER_CONCURRENCY ?? 10)
 const quoteMs = Number(process.env.MOCK_QUOTE_MS ?? 0)
-const [leastMs, mostMs] = [Number(process.env.MOCK_EXECUTION_MS_MIN ?? 0), Number(process.env.MOCK_EXECUTION_MS_MAX ?? 0)]
+const [minMs, maxMs] = [Number(process.env.MOCK_EXECUTION_MS_MIN ?? 0), Number(process.env.MOCK_EXECUTION_MS_MAX ?? 0)]
 
 // A connection for each order that runs; twice as many made no difference. With auto-pipelining all processes together
 // need a little less of the processor per order, and they share it.
 const pool = openPool(Math.min(concurrency, 20))
-const bell = connect({ enableAutoPipelining: true })
+const redis = connect({ enableAutoPipelining: true })
 
 async function execute(job) {
   const order = { ...job.data, amountIn: BigInt(job.data.amountIn) }
@@ -23,7 +23,7 @@ async function execute(job) {
     const event = await move(pool, job.id, status, next, attempt, details)
     if (event === undefined) throw new Error(`the order is not ${status}`)
     status = next
-    bell.publish(CHANNEL, event).catch(() => {})
+    redis.publish(CHANNEL, event).catch(() => {})
   }
 
   await go('routing')
@@ -39,7 +39,7 @@ async function execute(job) {
   })
   const txHash = randomBytes(32).toString('hex')
   await go('submitted', { txHash })
-  if (mostMs) await sleep(leastMs + Math.random() * (mostMs - leastMs))
+  if (maxMs) await sleep(minMs + Math.random() * (maxMs - minMs))
   await go('confirmed', {
     txHash,
     dex: best.dex,

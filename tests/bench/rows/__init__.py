@@ -1,4 +1,4 @@
-"""What is measured: one file per row of the table."""
+"""The measurements: one file per group of rows of the table."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -13,29 +13,29 @@ IN_FLIGHT = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much of everything."""
+    """The extent of a run."""
 
     rounds: int = 5
     orders: int = 10_000
-    quick: bool = False  # a tenth of it, to see that it works
+    quick: bool = False  # a tenth of the work, to see that the benchmark runs
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one row has to tell."""
+class Result:
+    """The figures of one measurement."""
 
-    lines: list[TableRow]
-    processor: list[TableRow] = field(default_factory=list)  # where the time went
+    rows: list[TableRow]
+    cpu: list[TableRow] = field(default_factory=list)  # processor time per order
     notes: list[str] = field(default_factory=list)
 
 
-Row = Callable[[Plan], Coroutine[Any, Any, Found]]
+Row = Callable[[Plan], Coroutine[Any, Any, Result]]
 
 
-class NotSo(Exception):
-    """What was measured is not what should have happened: there is no figure."""
+class InvalidRun(Exception):
+    """The run did not do what it should have done, so its figures do not count."""
 
 
-def must(true: bool, otherwise: str) -> None:
-    if not true:
-        raise NotSo(otherwise)
+def require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise InvalidRun(problem)

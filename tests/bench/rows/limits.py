@@ -1,4 +1,4 @@
-"""What this machine can do at most, with nothing of ours in the way."""
+"""The limits of this machine, without any code of the engine."""
 
 import asyncio
 import contextlib
@@ -13,58 +13,58 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from app.local.watchdog import Stage
-from tests.bench import bare
+from tests.bench import baseline_servers
 from tests.bench.client import CLONE, client
-from tests.bench.rows import IN_FLIGHT, ORDER, Found, Plan, must
-from tests.bench.stacks import Machine, free_port, machine
+from tests.bench.rows import IN_FLIGHT, ORDER, Plan, Result, require
+from tests.bench.systems import Environment, bench_environment, free_port
 from tests.bench.table import ENGINE, TableRow
 
 CLIENTS = (1, 10, 32)
 SECONDS = 3
 REQUESTS = 20_000
-PIPELINED = 16  # commands of one connection on their way
-BARE = {"empty": "load tool against an empty server", "uvicorn": "bare uvicorn", "node": "bare node:http"}
+PIPELINED = 16  # commands in flight per connection
+BASELINES = {"empty": "load tool against an empty server", "uvicorn": "bare uvicorn", "node": "bare node:http"}
 
 
-async def run(plan: Plan) -> Found:
+async def run(plan: Plan) -> Result:
     rounds = min(plan.rounds, 3)
     inserts = {n: TableRow(f"INSERT commits, {n} client{'s' * (n > 1)}", "per second") for n in CLIENTS}
     syncs = TableRow("fdatasync after 8 KiB", "per second")
     sets = {
         n: TableRow(f"Redis SET, {n} connection{'s' * (n > 1)}, {PIPELINED} pipelined", "per second") for n in (1, 10)
     }
-    kinds = [kind for kind in BARE if kind != "node" or shutil.which("node")]
-    https = {kind: TableRow(f"{BARE[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
-    cost = TableRow("… which costs the load tool", "µs per request")
-    async with machine(with_peer=False) as here, client() as clients:
-        await here.engine.db.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
+    kinds = [kind for kind in BASELINES if kind != "node" or shutil.which("node")]
+    https = {kind: TableRow(f"{BASELINES[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
+    cost = TableRow("… cost of the load tool", "µs per request")
+    async with bench_environment(with_peer=False) as env, client() as clients:
+        await env.engine.db.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
         for _ in range(rounds):
-            for number, line in inserts.items():
-                line.add(ENGINE, await asyncio.to_thread(insert_commits, here, number))
+            for number, row in inserts.items():
+                row.add(ENGINE, await asyncio.to_thread(insert_commits, env, number))
             syncs.add(ENGINE, await asyncio.to_thread(fdatasyncs))
-            for number, line in sets.items():
-                seen = await clients.ask("set", url=here.redis.url, connections=number, pipelined=PIPELINED)
-                line.add(ENGINE, seen["per_second"])
-            for kind, line in https.items():
-                async with serving(here, kind) as port:
-                    seen = await clients.ask(
+            for number, row in sets.items():
+                seen = await clients.call("set", url=env.redis.url, connections=number, pipelined=PIPELINED)
+                row.add(ENGINE, seen["per_second"])
+            for kind, row in https.items():
+                async with serving(env, kind) as port:
+                    seen = await clients.call(
                         "post", port=port, path="/", body=ORDER, count=REQUESTS, in_flight=IN_FLIGHT
                     )
-                line.add(ENGINE, seen["per_second"])
+                row.add(ENGINE, seen["per_second"])
                 if kind == "empty":
                     cost.add(ENGINE, seen["cpu_us"])
-    return Found([*inserts.values(), syncs, *sets.values(), *https.values(), cost])
+    return Result([*inserts.values(), syncs, *sets.values(), *https.values(), cost])
 
 
-def insert_commits(here: Machine, clients: int) -> float:
-    """By pgbench, prepared; the row is as long as an order's event."""
-    at = urlsplit(here.postgres.url)
+def insert_commits(env: Environment, clients: int) -> float:
+    """Measured by pgbench with a prepared statement; a row is as long as an event of an order."""
+    at = urlsplit(env.postgres.url)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(f"INSERT INTO commits (what) VALUES ('{'x' * 200}');\n")
         script.flush()
         done = subprocess.run(
             [
-                here.programs / "pgbench",
+                env.programs / "pgbench",
                 *("--no-vacuum", "--protocol", "prepared", "--file", script.name, "--time", str(SECONDS)),
                 *(
                     "--client",
@@ -84,7 +84,7 @@ def insert_commits(here: Machine, clients: int) -> float:
             check=False,
         )
     found = re.search(r"tps = ([0-9.]+) \(without", done.stdout)
-    must(found is not None, f"pgbench: {done.stderr.strip()[-200:]}")
+    require(found is not None, f"pgbench: {done.stderr.strip()[-200:]}")
     assert found
     return float(found[1])
 
@@ -100,23 +100,23 @@ def fdatasyncs() -> float:
 
 
 @contextlib.asynccontextmanager
-async def serving(here: Machine, kind: str) -> AsyncIterator[int]:
+async def serving(env: Environment, kind: str) -> AsyncIterator[int]:
     port = free_port()
-    process = start(here, bare.command(kind, port))
+    process = start(env, baseline_servers.command(kind, port))
     try:
         while not await answers(port):
-            must(process.poll() is None, f"{BARE[kind]} did not start")
+            require(process.poll() is None, f"{BASELINES[kind]} did not start")
             await asyncio.sleep(0.02)
         yield port
     finally:
         process.kill()
         process.wait()
-        here.guard.forget(process)
+        env.guard.forget(process)
 
 
-def start(here: Machine, command: list[str]) -> "subprocess.Popen[bytes]":
+def start(env: Environment, command: list[str]) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(command, cwd=CLONE, start_new_session=True)
-    here.guard.watch(process, signal.SIGKILL, Stage.PROCESSES)
+    env.guard.watch(process, signal.SIGKILL, Stage.PROCESSES)
     return process
 
 

@@ -1,25 +1,25 @@
-"""A thousand orders alive, a socket on each: how long after its commit is an event heard?
+"""A thousand live orders with a socket each: the time from the commit of an event until a client receives it.
 
-Postgres itself notes when a transaction was committed (`track_commit_timestamp`, here only): the moment before its
-record goes to the disk. From there to the client it is one clock, so the figure holds the flush, the answer to the
-worker, Redis, the API, and the client's own reading. What a socket is told of the past when it opens is left out.
+Postgres records the commit time itself (`track_commit_timestamp`, only in this row), just before the commit is flushed
+to disk. Both times are of one clock, so the figure holds the flush, the answer to the worker, Redis, the API, and the
+client's own reading. Events replayed when a socket opens are left out.
 """
 
 from uuid import UUID
 
 from tests.bench.client import client
 from tests.bench.load import percentile
-from tests.bench.rows import EXECUTE, ORDER, Found, Plan, must
-from tests.bench.stacks import Side, machine
+from tests.bench.rows import EXECUTE, ORDER, Plan, Result, require
+from tests.bench.systems import System, bench_environment
 from tests.bench.table import TableRow, Target
 
-ALIVE = 1_000
+LIVE_ORDERS = 1_000
 SECONDS = 15.0
-LIVELY = {
+SETTINGS = {
     "MOCK_QUOTE_MS": "200",
     "MOCK_EXECUTION_MS_MIN": "5000",
     "MOCK_EXECUTION_MS_MAX": "10000",
-    "WORKER_CONCURRENCY": str(ALIVE),
+    "WORKER_CONCURRENCY": str(LIVE_ORDERS),
 }
 COMMITTED = """
 SELECT order_id, seq, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
@@ -27,31 +27,37 @@ SELECT order_id, seq, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8
 """
 
 
-async def run(plan: Plan) -> Found:
+async def run(plan: Plan) -> Result:
     slowest = TableRow("event committed → received by a socket, 1,000 orders live, p99", "ms", Target(at_most=5))
     middle = TableRow("… p50", "ms")
-    pace = TableRow("… events heard meanwhile", "per second")
+    pace = TableRow("… events received meanwhile", "per second")
     rounds = 1 if plan.quick else min(plan.rounds, 2)
-    async with machine(commit_times=True) as here, client() as clients:
+    async with bench_environment(commit_times=True) as env, client() as clients:
         for _ in range(rounds):
-            for side in here.sides:
-                await side.empty()
-                await side.start_api(**LIVELY)
-                side.start_worker(**LIVELY)
-                seen = await clients.ask("live", port=side.port, path=EXECUTE, body=ORDER, alive=ALIVE, seconds=SECONDS)
-                must(seen["cut"] == 0, f"the {side.name} refused or cut {seen['cut']} callers")
-                must(seen["least_alive"] > ALIVE * 0.8, f"the {side.name} had only {seen['least_alive']} orders live")
-                delays = await delays_of(side, seen["heard"])
-                slowest.add(side.name, percentile(delays, 99) * 1000)
-                middle.add(side.name, percentile(delays, 50) * 1000)
-                pace.add(side.name, len(delays) / SECONDS)
-                print(f"    {side.name}: {len(delays)} events, p99 {slowest.seen[side.name][-1]:.1f} ms", flush=True)
-                await side.stop()
-    return Found([slowest, middle, pace])
+            for system in env.systems:
+                await system.empty()
+                await system.start_api(**SETTINGS)
+                system.start_worker(**SETTINGS)
+                seen = await clients.call(
+                    "live", port=system.port, path=EXECUTE, body=ORDER, orders=LIVE_ORDERS, seconds=SECONDS
+                )
+                require(seen["cut"] == 0, f"the {system.name} refused or cut {seen['cut']} callers")
+                require(
+                    seen["min_live"] > LIVE_ORDERS * 0.8, f"the {system.name} had only {seen['min_live']} orders live"
+                )
+                delays = await delays_of(system, seen["received"])
+                slowest.add(system.name, percentile(delays, 99) * 1000)
+                middle.add(system.name, percentile(delays, 50) * 1000)
+                pace.add(system.name, len(delays) / SECONDS)
+                print(
+                    f"    {system.name}: {len(delays)} events, p99 {slowest.seen[system.name][-1]:.1f} ms", flush=True
+                )
+                await system.stop()
+    return Result([slowest, middle, pace])
 
 
-async def delays_of(side: Side, heard: list[tuple[str, int, float]]) -> list[float]:
-    must(len(heard) > 0, f"nothing was heard of the {side.name}")
-    rows = await side.db.fetch(COMMITTED, list({UUID(order) for order, _, _ in heard}))
+async def delays_of(system: System, received: list[tuple[str, int, float]]) -> list[float]:
+    require(len(received) > 0, f"no event was received from the {system.name}")
+    rows = await system.db.fetch(COMMITTED, list({UUID(order) for order, _, _ in received}))
     committed = {(str(row["order_id"]), row["seq"]): row["at"] for row in rows}
-    return [at - committed[order, seq] for order, seq, at in heard]
+    return [at - committed[order, seq] for order, seq, at in received]

@@ -1,4 +1,4 @@
-"""As many API processes as workers, on one Postgres and one Redis: what do 1, 2 and 4 of each bring?"""
+"""Throughput with 1, 2 and 4 API processes and as many workers, on one Postgres and one Redis."""
 
 import asyncio
 import signal
@@ -6,10 +6,10 @@ import subprocess
 import time
 
 from tests.bench.client import client
-from tests.bench.costs import holds
-from tests.bench.rows import Found, NotSo, Plan
+from tests.bench.costs import check_orders
+from tests.bench.rows import InvalidRun, Plan, Result
 from tests.bench.rows.flow import LAST_END, ended, place
-from tests.bench.stacks import Side, machine
+from tests.bench.systems import System, bench_environment
 from tests.bench.table import ENGINE, TableRow
 
 PROCESSES = (1, 2, 4)
@@ -17,38 +17,38 @@ START_SECONDS = 30.0
 WARM_UP = 500
 
 
-async def run(plan: Plan) -> Found:
+async def run(plan: Plan) -> Result:
     rates = {n: TableRow(f"POST → confirmed, {n} API and {n} worker", "orders/s") for n in PROCESSES}
-    async with machine(with_peer=False) as here, client() as clients:
-        side = here.engine
+    async with bench_environment(with_peer=False) as env, client() as clients:
+        system = env.engine
         for _ in range(plan.rounds):
             for n, rate in rates.items():
-                await side.empty()
-                apis = await start(side, n)
-                await place(clients, side, WARM_UP)
-                await ended(side, WARM_UP)
-                began_at = await place(clients, side, plan.orders)
-                await ended(side, WARM_UP + plan.orders)
-                await holds(side, WARM_UP + plan.orders)
-                rate.add(ENGINE, plan.orders / (await side.db.fetchval(LAST_END) - began_at))
-                await side.stop()
+                await system.empty()
+                apis = await start(system, n)
+                await place(clients, system, WARM_UP)
+                await ended(system, WARM_UP)
+                began_at = await place(clients, system, plan.orders)
+                await ended(system, WARM_UP + plan.orders)
+                await check_orders(system, WARM_UP + plan.orders)
+                rate.add(ENGINE, plan.orders / (await system.db.fetchval(LAST_END) - began_at))
+                await system.stop()
                 for api in apis:
-                    await side.end(api, signal.SIGTERM)
+                    await system.end(api, signal.SIGTERM)
             print("    " + ", ".join(f"{rate.seen[ENGINE][-1]:,.0f}" for rate in rates.values()), flush=True)
-    return Found(list(rates.values()))
+    return Result(list(rates.values()))
 
 
-async def start(side: Side, n: int) -> list[subprocess.Popen[bytes]]:
-    """So many of each, all on the one listening socket; the APIs beyond the one that `side` ends."""
+async def start(system: System, n: int) -> list[subprocess.Popen[bytes]]:
+    """Start this many of each, all on one listening socket. Return the APIs that `system.stop()` does not end."""
     apis = []
     for _ in range(n):
-        await side.start_api()
-        assert side.api
-        apis.append(side.api)
-        side.start_worker()
+        await system.start_api()
+        assert system.api
+        apis.append(system.api)
+        system.start_worker()
     deadline = time.monotonic() + START_SECONDS
-    while [len(await side.redis.keys("engine:api:*")), await side.redis.zcard("engine:workers")] != [n, n]:
+    while [len(await system.redis.keys("engine:api:*")), await system.redis.zcard("engine:workers")] != [n, n]:
         if time.monotonic() > deadline:
-            raise NotSo(f"not all of {n} processes of each kind have started")
+            raise InvalidRun(f"not all of {n} processes of each kind have started")
         await asyncio.sleep(0.05)
     return apis[:-1]

@@ -1,4 +1,4 @@
-"""A WebSocket client that costs next to nothing: ten thousand of them must not be what is measured."""
+"""A minimal WebSocket client: with ten thousand of them, the clients must not be what is measured."""
 
 import asyncio
 import base64
@@ -8,23 +8,25 @@ from typing import Any, cast
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 KEY = base64.b64encode(b"a client's nonce").decode()
-NO_MASK = bytes(4)  # a mask of zeros changes nothing, and is one
+NO_MASK = bytes(4)  # a valid mask that changes nothing
 
 
-class NotOpened(Exception):
-    """The server did not answer the handshake with a socket."""
+class HandshakeFailed(Exception):
+    """The server did not answer the handshake with status 101."""
 
 
-class Ear(asyncio.Protocol):
-    """One socket; `hear` is given each text, `gone` the code it was closed with (None: cut)."""
+class WebSocket(asyncio.Protocol):
+    """One socket. `on_text` gets each message, `on_close` the close code (None if the connection was cut)."""
 
-    def __init__(self, port: int, path: str, hear: Callable[[bytes], None], gone: Callable[[int | None], None]) -> None:
+    def __init__(
+        self, port: int, path: str, on_text: Callable[[bytes], None], on_close: Callable[[int | None], None]
+    ) -> None:
         self._handshake = (
             f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             f"sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
         ).encode()
-        self._hear = hear
-        self._gone = gone
+        self._on_text = on_text
+        self._on_close = on_close
         self._transport: asyncio.Transport | None = None
         self._read = b""
         self._code: int | None = None
@@ -34,7 +36,7 @@ class Ear(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(self._handshake)
 
-    def say(self, text: bytes, kind: int = TEXT) -> None:
+    def send(self, text: bytes, kind: int = TEXT) -> None:
         assert self._transport
         assert len(text) < 126
         self._transport.write(bytes((0x80 | kind, 0x80 | len(text))) + NO_MASK + text)
@@ -46,24 +48,24 @@ class Ear(asyncio.Protocol):
             if head < 0:
                 return
             if b" 101 " not in self._read[:head]:
-                self.opened.set_exception(NotOpened(self._read[:60].decode(errors="replace")))
+                self.opened.set_exception(HandshakeFailed(self._read[:60].decode(errors="replace")))
                 return
             self._read = self._read[head + 4 :]
             self.opened.set_result(None)
         while frame := next_frame(self._read):
             kind, text, self._read = frame
             if kind == TEXT:
-                self._hear(text)
+                self._on_text(text)
             elif kind == PING:
-                self.say(text, PONG)
+                self.send(text, PONG)
             elif kind == CLOSE:
                 self._code = struct.unpack("!H", text[:2])[0] if text else 1005
-                self.say(text[:2], CLOSE)
+                self.send(text[:2], CLOSE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.opened.done():
-            self.opened.set_exception(NotOpened("the connection was closed"))
-        self._gone(self._code)
+            self.opened.set_exception(HandshakeFailed("the connection was closed"))
+        self._on_close(self._code)
 
     def close(self) -> None:
         if self._transport:
@@ -71,7 +73,7 @@ class Ear(asyncio.Protocol):
 
 
 def next_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
-    """Kind, text and the rest; None if there is no whole frame."""
+    """Kind, text and the remaining bytes; None without a complete frame."""
     if len(data) < 2:
         return None
     size, begins = data[1], 2
@@ -86,12 +88,14 @@ def next_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
     return data[0] & 15, data[begins : begins + size], data[begins + size :]
 
 
-async def listen(port: int, path: str, hear: Callable[[bytes], None], gone: Callable[[int | None], None]) -> Ear:
+async def open_socket(
+    port: int, path: str, on_text: Callable[[bytes], None], on_close: Callable[[int | None], None]
+) -> WebSocket:
     loop = asyncio.get_running_loop()
-    _, ear = await loop.create_connection(lambda: Ear(port, path, hear, gone), "127.0.0.1", port)
-    await ear.opened
-    return ear
+    _, socket = await loop.create_connection(lambda: WebSocket(port, path, on_text, on_close), "127.0.0.1", port)
+    await socket.opened
+    return socket
 
 
-def ignore(_: Any) -> None:
-    """For those who do not care when a socket is closed."""
+def ignore_close(_: Any) -> None:
+    """An `on_close` that does nothing."""

@@ -1,8 +1,8 @@
-// Everything that is written to Postgres: one statement per step, which moves the row and logs the event.
+// All writes to Postgres: one statement per step changes the row and logs the event.
 import pg from 'pg'
 
 const TIMESTAMPTZ = 1184
-pg.types.setTypeParser(TIMESTAMPTZ, (text) => text) // nobody here computes with them
+pg.types.setTypeParser(TIMESTAMPTZ, (text) => text) // as text: no code here computes with them
 
 export const openPool = (max) => new pg.Pool({ connectionString: process.env.DATABASE_URL, max, idleTimeoutMillis: 0 })
 
@@ -42,12 +42,12 @@ const LOG = {
   text: 'SELECT seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq'
 }
 
-const with_ = (statement, values) => ({ name: statement.name, text: statement.text, values })
+const query = (statement, values) => ({ name: statement.name, text: statement.text, values })
 
-// When it was placed; undefined if the key had been used before.
+// Returns the time of the order; undefined if the key has been used before.
 export async function place(pool, order) {
   const { rows } = await pool.query(
-    with_(PLACE, [
+    query(PLACE, [
       order.id, order.owner, order.tokenIn, order.tokenOut, order.amountIn, order.slippageBps, order.key,
       order.fingerprint
     ])
@@ -56,28 +56,28 @@ export async function place(pool, order) {
 }
 
 export async function byKey(pool, owner, key) {
-  return (await pool.query(with_(BY_KEY, [owner, key]))).rows[0]
+  return (await pool.query(query(BY_KEY, [owner, key]))).rows[0]
 }
 
-// The event, as it will be told; undefined if the order does not stand where it should.
+// Returns the event as it will be published; undefined if the order does not have the expected status.
 export async function move(pool, id, before, after, attempt, fields = {}) {
   const { dex = null, txHash = null, executedPrice = null, amountOut = null } = fields
   const details = JSON.stringify(fields)
   const { rows } = await pool.query(
-    with_(MOVE, [id, before, after, attempt, details, dex, txHash, executedPrice, amountOut])
+    query(MOVE, [id, before, after, attempt, details, dex, txHash, executedPrice, amountOut])
   )
-  return rows.length ? told(id, rows[0].seq, after, attempt, rows[0].at, details) : undefined
+  return rows.length ? eventText(id, rows[0].seq, after, attempt, rows[0].at, details) : undefined
 }
 
 export async function log(pool, id, after) {
-  const { rows } = await pool.query(with_(LOG, [id, after]))
+  const { rows } = await pool.query(query(LOG, [id, after]))
   return rows.map((row) => ({
     seq: row.seq,
-    text: told(id, row.seq, row.status, row.attempt, row.at, row.details && JSON.stringify(row.details))
+    text: eventText(id, row.seq, row.status, row.attempt, row.at, row.details && JSON.stringify(row.details))
   }))
 }
 
-export function told(id, seq, status, attempt, at, details) {
+export function eventText(id, seq, status, attempt, at, details) {
   const rest = details && details !== '{}' ? `,${details.slice(1)}` : '}'
   return `{"orderId":"${id}","seq":${seq},"status":"${status}","attempt":${attempt},"at":"${at.replace(' ', 'T')}"${rest}`
 }

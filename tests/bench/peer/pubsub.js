@@ -1,4 +1,4 @@
-// What goes through Redis: the queue, and one channel on which every committed event is told.
+// Names in Redis: the queue, and the channel on which each committed event is published.
 import { Redis } from 'ioredis'
 
 export const QUEUE = 'orders'

@@ -1,4 +1,4 @@
-"""Redis as fast as it goes: SETs, written and counted by hand."""
+"""The rate of SETs that Redis reaches here: written and counted without a client library."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 SECONDS = 1.0
 
 
-class Setter(asyncio.Protocol):
-    """One connection with so many commands on their way."""
+class SetConnection(asyncio.Protocol):
+    """One connection that keeps a fixed number of commands in flight."""
 
     def __init__(self, password: str, number: int, pipelined: int) -> None:
         self._auth = f"AUTH {password}\r\n".encode()
         key, value = f"bench:{number}", "x" * 64
         self._command = f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n".encode()
         self._pipelined = pipelined
-        self.done = -1  # the answer to AUTH is none to SET
+        self.done = -1  # the answer to AUTH does not count
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -32,19 +32,19 @@ class Setter(asyncio.Protocol):
         self._transport.abort()
 
 
-def _itself(setter: Setter) -> Setter:
+def _identity(setter: SetConnection) -> SetConnection:
     return setter
 
 
 async def set_all(url: str, connections: int, pipelined: int) -> dict[str, Any]:
     at, loop = urlsplit(url), asyncio.get_running_loop()
-    setters = [Setter(at.password or "", number, pipelined) for number in range(connections)]
-    for setter in setters:
-        await loop.create_connection(partial(_itself, setter), "127.0.0.1", at.port or 6379)
-    began, before = time.perf_counter(), sum(setter.done for setter in setters)
+    protocols = [SetConnection(at.password or "", number, pipelined) for number in range(connections)]
+    for setter in protocols:
+        await loop.create_connection(partial(_identity, setter), "127.0.0.1", at.port or 6379)
+    began, before = time.perf_counter(), sum(setter.done for setter in protocols)
     await asyncio.sleep(SECONDS)
-    done = sum(setter.done for setter in setters) - before
+    done = sum(setter.done for setter in protocols) - before
     took = time.perf_counter() - began
-    for setter in setters:
+    for setter in protocols:
         setter.close()
     return {"per_second": done / took}

@@ -1,11 +1,11 @@
-"""Servers that do nothing: what the load tool, and HTTP in Python and in node, can do at most here."""
+"""Servers that do nothing: the most that the load tool, and HTTP in Python and in node, reach on this machine."""
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-# As long as an answer of the engine.
+# As long as the answer of the engine.
 BODY = b'{"success":true,"orderId":"00000000-0000-4000-8000-000000000000","message":"' + b"x" * 320 + b'"}'
 HEAD = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY)
 
@@ -18,8 +18,8 @@ require('node:http').createServer((request, response) => {
 """
 
 
-class Empty(asyncio.Protocol):
-    """The same answer to whatever came."""
+class FixedAnswer(asyncio.Protocol):
+    """Sends the same answer to every request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -29,7 +29,7 @@ class Empty(asyncio.Protocol):
 
 
 async def empty(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Empty, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(FixedAnswer, "127.0.0.1", port)
     await server.serve_forever()
 
 
@@ -49,7 +49,7 @@ async def asgi(
 def command(kind: str, port: int) -> list[str]:
     if kind == "node":
         return ["node", "-e", NODE, str(port), BODY.decode()]
-    return [sys.executable, "-m", "tests.bench.bare", kind, str(port)]
+    return [sys.executable, "-m", "tests.bench.baseline_servers", kind, str(port)]
 
 
 def main() -> None:

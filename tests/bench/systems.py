@@ -1,4 +1,4 @@
-"""The servers, and on them the engine and its peer: each an API process and workers, told apart by data only."""
+"""The servers, the engine and its peer. Engine and peer are two values of one class: an API process and workers."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from tests.bench.client import CLONE
 PEER = Path(__file__).parent / "peer"
 START_SECONDS = 30.0
 
-# Nothing simulated takes time, nothing is limited; everything else is as it comes.
+# No simulated delays and no limits; everything else has its default.
 FREE = {
     "API_MAX_ORDERS_PER_MIN": "0",
     "QUEUE_MAX_PER_MIN": "0",
@@ -44,8 +44,8 @@ FREE = {
 
 
 @dataclass
-class Side:
-    """One of the two: what it runs, and where it keeps its orders."""
+class System:
+    """Engine or peer: its processes and its database."""
 
     name: str
     commands: Mapping[str, list[str]]  # of "api" and of "worker"
@@ -63,9 +63,9 @@ class Side:
     async def start_api(self, **settings: str) -> None:
         self.api = self._start("api", settings)
         deadline = time.monotonic() + START_SECONDS
-        while not await self._lives():
+        while not await self._is_live():
             if self.api.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the API of the {self.name} did not start:\n{self.last_words('api')}")
+                raise RuntimeError(f"the API of the {self.name} did not start:\n{self.log_tail('api')}")
             await asyncio.sleep(0.02)
 
     def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
@@ -85,7 +85,7 @@ class Side:
 
     async def end(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         process.send_signal(how)
-        process.send_signal(signal.SIGCONT)  # it may have been standing still
+        process.send_signal(signal.SIGCONT)  # it may be frozen
         deadline = time.monotonic() + 15
         while process.poll() is None:
             if time.monotonic() > deadline:
@@ -94,15 +94,15 @@ class Side:
         self.guard.forget(process)
 
     async def empty(self) -> None:
-        """No orders, and nothing left over for the database to do while somebody measures."""
+        """Delete all orders, and leave the database no work to do during the next measurement."""
         await self.db.execute("TRUNCATE orders CASCADE")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
             await self.db.execute("TRUNCATE chain.transactions")
-        if not self.workers:  # under a running worker that would be a disaster to recover from, not a fresh start
+        if not self.workers:  # a running worker would have to recover from that
             await self.redis.flushdb()
         await self.db.execute("CHECKPOINT")
 
-    def last_words(self, role: str) -> str:
+    def log_tail(self, role: str) -> str:
         return "\n".join((self.home / f"{self.name}-{role}.log").read_text(errors="replace").splitlines()[-15:])
 
     def _start(self, role: str, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -120,7 +120,7 @@ class Side:
         self.guard.watch(process, signal.SIGTERM, Stage.PROCESSES)
         return process
 
-    async def _lives(self) -> bool:
+    async def _is_live(self) -> bool:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             writer.write(b"GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
@@ -133,57 +133,57 @@ class Side:
 
 
 @dataclass
-class Machine:
-    """Durable servers as `engine up` has them, and whoever is measured on them."""
+class Environment:
+    """Durable servers as `engine up` starts them, and the systems measured on them."""
 
     home: Path
     guard: Watchdog
-    premises: DataHome
+    data_home: DataHome
     postgres: Server
     redis: Server
-    engine: Side
-    peer: Side | None
+    engine: System
+    peer: System | None
 
     @property
-    def sides(self) -> list[Side]:
+    def systems(self) -> list[System]:
         return [self.engine, self.peer] if self.peer else [self.engine]
 
     @property
     def programs(self) -> Path:
-        """Where pgbench is."""
-        return binaries.postgres(self.premises.account)
+        """The directory of pgbench."""
+        return binaries.postgres(self.data_home.account)
 
 
 @contextlib.asynccontextmanager
-async def machine(*, with_peer: bool = True, commit_times: bool = False) -> AsyncIterator[Machine]:
-    """`commit_times`: Postgres notes of each transaction when it was committed."""
+async def bench_environment(*, with_peer: bool = True, commit_times: bool = False) -> AsyncIterator[Environment]:
+    """`commit_times`: Postgres records the commit time of each transaction."""
     home = _home()
     guard = Watchdog(removes=home)
     async with contextlib.AsyncExitStack() as closing:
         closing.callback(guard.end)
-        premises = prepare(home, durable=True)
-        postgres = servers.start_postgres(premises, guard)
-        redis = servers.start_valkey(premises, guard)
+        data_home = prepare(home, durable=True)
+        postgres = servers.start_postgres(data_home, guard)
+        redis = servers.start_valkey(data_home, guard)
         await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(redis))
         if commit_times:
-            postgres = await _noting_commits(postgres, premises, guard)
+            postgres = await _with_commit_times(postgres, data_home, guard)
         listener = closing.enter_context(listen("127.0.0.1", 0))
         await asyncio.to_thread(upgrade, postgres.url)
         shared = home, guard, (postgres.process.pid, redis.process.pid)
-        engine = await _side(closing, "engine", postgres.url, redis.url, *shared, port=listener.getsockname()[1])
+        engine = await _system(closing, "engine", postgres.url, redis.url, *shared, port=listener.getsockname()[1])
         engine.commands = {role: [sys.executable, "-P", "-m", "app.cli", role] for role in ("api", "worker")}
         engine.environment |= {LISTEN_FD_VARIABLE: str(listener.fileno()), "ENGINE_HOME": str(home / "engine")}
         engine.inherits = (listener.fileno(),)
         peer = None
         if with_peer and peer_is_installed():
             await engine.db.execute("CREATE DATABASE peer")
-            peer = await _side(
+            peer = await _system(
                 closing, "peer", _path(postgres.url, "peer"), _path(redis.url, "1"), *shared, port=free_port()
             )
             peer.commands = {role: ["node", str(PEER / f"{role}.js")] for role in ("api", "worker")}
             peer.environment |= {"PORT": str(peer.port), "NODE_ENV": "production"}
             await peer.db.execute(await asyncio.to_thread((PEER / "schema.sql").read_text))
-        made = Machine(home, guard, premises, postgres, redis, engine, peer)
+        made = Environment(home, guard, data_home, postgres, redis, engine, peer)
         yield made
 
 
@@ -191,7 +191,7 @@ def peer_is_installed() -> bool:
     return shutil.which("node") is not None and (PEER / "node_modules").is_dir()
 
 
-async def _side(
+async def _system(
     closing: contextlib.AsyncExitStack,
     name: str,
     postgres: str,
@@ -201,42 +201,42 @@ async def _side(
     servers: tuple[int, int],
     *,
     port: int,
-) -> Side:
-    book = await asyncpg.create_pool(postgres, min_size=0, max_size=4)
-    closing.callback(book.terminate)
-    bell = Redis.from_url(redis)
-    closing.push_async_callback(bell.aclose)
+) -> System:
+    db = await asyncpg.create_pool(postgres, min_size=0, max_size=4)
+    closing.callback(db.terminate)
+    client = Redis.from_url(redis)
+    closing.push_async_callback(client.aclose)
     environment = FREE | {"DATABASE_URL": postgres, "REDIS_URL": redis}
-    return Side(name, {}, book, bell, environment, home, guard, servers, port)
+    return System(name, {}, db, client, environment, home, guard, servers, port)
 
 
-async def _noting_commits(postgres: Server, premises: DataHome, guard: Watchdog) -> Server:
+async def _with_commit_times(postgres: Server, data_home: DataHome, guard: Watchdog) -> Server:
     connection = await asyncpg.connect(postgres.url)
     await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     await connection.close()
     postgres.process.send_signal(signal.SIGINT)
     await asyncio.to_thread(postgres.process.wait)
     guard.forget(postgres.process)
-    again = servers.start_postgres(premises, guard)
+    again = servers.start_postgres(data_home, guard)
     await servers.wait_until_ready(again)
     return again
 
 
 def _home() -> Path:
     home = Path(tempfile.mkdtemp(prefix="engine-bench-"))
-    home.chmod(0o711)  # as root, Postgres runs as somebody else
+    home.chmod(0o711)  # started by root, Postgres runs under another account
     return home
 
 
 def _clean() -> dict[str, str]:
-    """Ours, without what a developer may have set for an engine; a .env is not read, the processes run elsewhere."""
+    """Our environment without a developer's settings. No .env is read: the processes run in another directory."""
     foreign = ("DATABASE_", "DB_", "REDIS_", "MOCK_", "QUEUE_", "API_", "ENGINE_", "WORKER_", "LOG_", "MAX_", "PG")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"PYTHONPATH": str(CLONE)}
 
 
 def _path(url: str, name: str) -> str:
-    """The same server, another of its databases."""
+    """Another database of the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 

@@ -1,27 +1,27 @@
-// WebSockets: one subscription per process, handed on to whoever watches the order; replay first, then live.
+// WebSockets: one subscription per process serves all sockets; replay first, then live events.
 import { WebSocketServer } from 'ws'
-import { CHANNEL, connect } from './bell.js'
-import { log } from './book.js'
+import { CHANNEL, connect } from './pubsub.js'
+import { log } from './store.js'
 
 const TERMINAL = new Set(['confirmed', 'failed'])
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const ID_AT = '{"orderId":"'.length
 
-const ofOrder = new Map() // order → its listeners
+const ofOrder = new Map() // order → its subscribers
 const ofAll = new Set()
 
-class Listener {
+class Subscriber {
   constructor(socket, order, after) {
     Object.assign(this, { socket, order, last: after, held: [] })
   }
 
-  // Before the replay is told, what is live waits; after it, what was told is dropped.
-  hear(event) {
+  // Live events wait until the replay has been sent; events that were part of it are dropped then.
+  receive(event) {
     if (this.held) this.held.push(event)
-    else this.tell(event)
+    else this.send(event)
   }
 
-  tell({ seq, status, text }) {
+  send({ seq, status, text }) {
     if (seq <= this.last) return
     this.last = seq
     this.socket.send(text)
@@ -31,36 +31,36 @@ class Listener {
   caughtUp() {
     const held = this.held
     this.held = null
-    held.forEach((event) => this.tell(event))
+    held.forEach((event) => this.send(event))
   }
 }
 
-function handOut(text) {
+function deliver(text) {
   for (const socket of ofAll) socket.send(text)
-  const listeners = ofOrder.get(text.slice(ID_AT, ID_AT + 36))
-  if (!listeners) return
+  const subscribers = ofOrder.get(text.slice(ID_AT, ID_AT + 36))
+  if (!subscribers) return
   const { seq, status } = JSON.parse(text)
-  for (const listener of listeners) listener.hear({ seq, status, text })
+  for (const subscriber of subscribers) subscriber.receive({ seq, status, text })
 }
 
 async function watch(pool, socket, order, after) {
-  const listener = new Listener(socket, order, after)
+  const subscriber = new Subscriber(socket, order, after)
   if (!ofOrder.has(order)) ofOrder.set(order, new Set())
-  const listeners = ofOrder.get(order).add(listener)
+  const subscribers = ofOrder.get(order).add(subscriber)
   socket.on('close', () => {
-    listeners.delete(listener)
-    if (!listeners.size && ofOrder.get(order) === listeners) ofOrder.delete(order)
+    subscribers.delete(subscriber)
+    if (!subscribers.size && ofOrder.get(order) === subscribers) ofOrder.delete(order)
   })
   const events = await log(pool, order, after)
   if (!events.length && after === 0) return socket.close(4404, 'there is no such order')
-  for (const { seq, text } of events) listener.tell({ seq, status: JSON.parse(text).status, text })
-  listener.caughtUp()
+  for (const { seq, text } of events) subscriber.send({ seq, status: JSON.parse(text).status, text })
+  subscriber.caughtUp()
 }
 
 export async function listen(server, pool) {
   const subscription = connect()
   await subscription.subscribe(CHANNEL)
-  subscription.on('message', (_, text) => handOut(text))
+  subscription.on('message', (_, text) => deliver(text))
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false })
   server.on('upgrade', (request, socket, head) => {
     const url = new URL(request.url, 'http://peer')
