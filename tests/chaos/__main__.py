@@ -32,7 +32,7 @@ async def run(seed: int, only: str) -> list[tuple[str, str, bool, float]]:
 def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     lines = [
-        f"ObservedStream on {date.today()} on {machine}; seed {seed}; `make chaos`.",
+        f"Measured on {date.today()} on {machine}; seed {seed}; `make chaos`.",
         "",
         "| fault | result |",
         "|---|---|",
@@ -44,7 +44,7 @@ def table(seed: int, rows: list[tuple[str, str, bool, float]]) -> str:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos")
-    arguments.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    arguments.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="repeats a run that was red")
     arguments.add_argument("--only", default="", help="run only the faults whose title contains this")
     arguments.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
     chosen = arguments.parse_args()
