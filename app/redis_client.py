@@ -1,6 +1,6 @@
 """Redis: its clients, how long each waits for it, and what happens when it is down.
 
-The worker's client waits for Redis without end. The API's and the publisher's fail at once, behind a circuit breaker:
+The worker's client retries without limit. The API's and the publisher's fail at once, behind a circuit breaker:
 Postgres holds every order, so a Redis that is down costs delay, never an order.
 """
 

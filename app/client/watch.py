@@ -67,7 +67,7 @@ async def follow(
             reason = str(error).rstrip(".")
         if clock() - opened > STABLE_AFTER:
             delays = iter(RECONNECT_DELAYS)
-        # The URL is read anew: the old one may hold a ticket that has expired.
+        # The URL is read again: the old one may hold a ticket that has expired.
         state = await _reconnect(engine, state, delays, reason, last, on_break)
 
 
