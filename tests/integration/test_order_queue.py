@@ -202,7 +202,7 @@ async def test_after_redis_lost_its_scripts_every_pipeline_runs(engine: Engine, 
 
     def fill(pipe: Pipeline) -> None:
         RENEW.add_to(pipe, [CHECKS, STARTS], ["worker", 1_000])
-        queue.enqueue(pipe, {SECOND: 10})
+        queue.enqueue(pipe, {SECOND: -10})
 
     await pipelined(engine.redis, fill)
     assert await taken(queue) == [FIRST]
