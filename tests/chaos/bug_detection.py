@@ -1,4 +1,4 @@
-"""Is the oracle awake? Each planted bug meets the fault in which it hurts, and has to turn the verdict red."""
+"""Checks the oracle itself: each planted bug meets the fault in which it does harm, and must turn the verdict red."""
 
 import asyncio
 import random
@@ -16,8 +16,8 @@ Sabotage = Mapping[str, Any]
 
 
 async def no_fence(env: Environment, clients: Clients) -> Verdict:
-    """Frozen while it asks for quotes, thawed when another worker has filled the order."""
-    # The database's own guard of the lifecycle would refuse what this bug writes: it is taken away as well.
+    """A worker is frozen while it asks for quotes, and thawed when another worker has filled the order."""
+    # The trigger that checks the lifecycle would refuse the writes of this bug, so it is disabled as well.
     await env.db.execute("ALTER TABLE orders DISABLE TRIGGER orders_legal_moves")
     try:
         frozen = env.start("worker", {"MOCK_QUOTE_MS": "600"}, sabotage={"bug": "no fence"})
@@ -38,13 +38,13 @@ async def no_fence(env: Environment, clients: Clients) -> Verdict:
 
 
 async def publish_before_commit(env: Environment, clients: Clients) -> Verdict:
-    """Killed between saying that it builds and writing it."""
+    """A worker is killed after it published `building` and before it committed it."""
     sabotage = {"bug": "publish before commit", "kill_at": {"when": "before", "what": "commit", "n": 2}}
     return await _killed_then_healthy(env, clients, sabotage)
 
 
 async def no_sweeper(env: Environment, clients: Clients) -> Verdict:
-    """The API is killed before it queues; nobody ever looks."""
+    """The API is killed before it queues an order, and no sweeper finds the order."""
     env.start("worker", sabotage={"bug": "no sweeper"})
     for process in env.processes:
         if "api" in process.log.name:
@@ -58,13 +58,13 @@ async def no_sweeper(env: Environment, clients: Clients) -> Verdict:
 
 
 async def sign_again_on_resend(env: Environment, clients: Clients) -> Verdict:
-    """Killed after sending; whoever takes over signs anew."""
+    """A worker is killed after a send, and the next worker signs the swap again."""
     sabotage = {"kill_at": {"when": "after", "what": "send", "n": 1}}
     return await _killed_then_healthy(env, clients, sabotage, {"bug": "sign again on resend"})
 
 
 async def failed_published_early(env: Environment, clients: Clients) -> Verdict:
-    """Attempts fail, and are tried again."""
+    """Attempts fail and are retried."""
     env.start("worker", {"MOCK_FAILURE_RATE": "0.5"}, sabotage={"bug": "failed published early"})
     await clients.place(12)
     return await verdict_of(env, clients, within=15)
@@ -89,7 +89,7 @@ PLANTED: tuple[Bug, ...] = (no_fence, publish_before_commit, no_sweeper, sign_ag
 
 
 async def all_caught(env: Environment, rng: random.Random) -> tuple[str, bool]:
-    """Every planted bug turns the oracle red."""
+    """Run all planted bugs; the oracle has to catch each one."""
     missed = []
     for bug in PLANTED:
         await env.clear()

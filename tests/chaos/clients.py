@@ -1,4 +1,4 @@
-"""Clients that do what careful clients do: repeat with their key, and come back for what they have not seen."""
+"""Careful clients: they retry with their key, and reconnect for the events that they have not received."""
 
 import asyncio
 import random
@@ -22,13 +22,13 @@ class Clients:
         self.base_url = base_url
         self.accepted: dict[str, str | None] = {}  # order → its key
         self.seen: list[ObservedStream] = []
-        self.errors = 0  # answers that were not 2xx, and connections that failed
+        self.errors = 0  # answers other than 2xx, and failed connections
         self._rng = rng
         self._watching: list[asyncio.Task[None]] = []
         self._http = httpx.AsyncClient(base_url=base_url, timeout=5, limits=httpx.Limits(max_connections=64))
 
     async def place(self, count: int, *, watch: bool = True, at_once: int = 16, pause: float = 0.0) -> None:
-        """Place so many orders, each until it is accepted, and watch each one."""
+        """Place orders, retry each until it is accepted, and watch each one."""
         gate = asyncio.Semaphore(at_once)
 
         async def one() -> None:
@@ -66,7 +66,7 @@ class Clients:
         self._watching.append(asyncio.create_task(self._watch(seen)))
 
     async def finish(self, within: float) -> None:
-        """Until every stream has come to its end, or time is up."""
+        """Wait until all streams have ended, or time is up."""
         if self._watching:
             _, late = await asyncio.wait(self._watching, timeout=within)
             for task in late:

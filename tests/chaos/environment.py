@@ -1,4 +1,4 @@
-"""The env of a fault: real servers behind proxies, and the engine's processes, each of which can be ended."""
+"""The environment of a fault: real servers behind proxies, and the processes of the engine, which can be killed."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from app.local.servers import Server
 from app.local.watchdog import Stage, Watchdog
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from migrations.upgrade import upgrade
-from tests.chaos.proxy import Proxy
+from tests.chaos.proxy import LinkState, Proxy
 
 CLONE = Path(__file__).resolve().parents[2]
 
@@ -52,7 +52,7 @@ class Process:
     async def exited(self, within: float = 20) -> int:
         deadline = time.monotonic() + within
         while self.running:
-            assert time.monotonic() < deadline, f"still there after {within} s:\n{self.log_tail()}"
+            assert time.monotonic() < deadline, f"still running after {within} s:\n{self.log_tail()}"
             await asyncio.sleep(0.02)
         return int(self.popen.returncode)
 
@@ -66,7 +66,7 @@ class Process:
 
 @dataclass
 class Environment:
-    """One database and one Redis of its own; everything it starts ends with it."""
+    """A database and a Redis of its own. All processes end with it."""
 
     home: Path
     guard: Watchdog
@@ -92,15 +92,15 @@ class Environment:
         *,
         sabotage: Mapping[str, Any] | None = None,
     ) -> Process:
-        """An `api` or a `worker`, with a sabotage of its own."""
-        chosen = {"chain_url": _through(self.postgres.url, self.to_chain.port)} | dict(sabotage or {})
+        """Start an `api` or a `worker`, sabotaged or not."""
+        chosen = {"chain_url": _via_proxy(self.postgres.url, self.to_chain.port)} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MOCK_", "API_", "QUEUE_"))},
             **self.settings,
             **settings,
-            "DATABASE_URL": _through(self.postgres.url, self.to_postgres.port),
-            "REDIS_URL": _through(self.redis_server.url, self.to_redis.port),
+            "DATABASE_URL": _via_proxy(self.postgres.url, self.to_postgres.port),
+            "REDIS_URL": _via_proxy(self.redis_server.url, self.to_redis.port),
             LISTEN_FD_VARIABLE: str(self.listener.fileno()),
             "PYTHONPATH": str(CLONE),
         }
@@ -127,9 +127,7 @@ class Environment:
         self.processes.clear()
 
     async def clear(self) -> None:
-        """As new: no process, no order, an empty Redis, clear state."""
-        from tests.chaos.proxy import LinkState
-
+        """Back to the start: no processes, no orders, an empty Redis, undisturbed connections."""
         await self.end_processes()
         for proxy in (self.to_postgres, self.to_chain, self.to_redis):
             proxy.set(LinkState.UP)
@@ -146,39 +144,39 @@ class Environment:
         self.guard.forget(self.redis_server.process)
 
     async def start_redis(self) -> None:
-        self.redis_server = servers.start_valkey(self._premises(), self.guard)
+        self.redis_server = servers.start_valkey(self._data_home(), self.guard)
         await servers.wait_until_ready(self.redis_server)
         self.to_redis.target = self.redis_server.port
         await self.redis.aclose()
         self.redis = Redis.from_url(self.redis_server.url)
 
     async def restart_postgres(self) -> None:
-        """SIGKILL to the whole server, then recovery from its log."""
+        """Kill all processes of the server, then start it again; it recovers from its log."""
         process = self.postgres.process
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self.guard.forget(process)
-        self.postgres = servers.start_postgres(self._premises(), self.guard)
+        self.postgres = servers.start_postgres(self._data_home(), self.guard)
         await servers.wait_until_ready(self.postgres)
         self.to_postgres.target = self.to_chain.target = self.postgres.port
         self.db.terminate()
         self.db = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
 
-    def _premises(self) -> Any:
+    def _data_home(self) -> Any:
         return prepare(self.home, durable=True)
 
 
 @contextlib.asynccontextmanager
 async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
-    """Durable servers, as `make up` has them; the engine without delays unless told otherwise."""
+    """Durable servers like those of `make up`. The engine has no simulated delays unless a setting says so."""
     home = Path(tempfile.mkdtemp(prefix="engine-chaos-"))
     home.chmod(0o711)
     guard = Watchdog(removes=home)
     listener = listen("127.0.0.1", 0)
     try:
-        premises = prepare(home, durable=True)
-        postgres = servers.start_postgres(premises, guard)
-        valkey = servers.start_valkey(premises, guard)
+        data_home = prepare(home, durable=True)
+        postgres = servers.start_postgres(data_home, guard)
+        valkey = servers.start_valkey(data_home, guard)
         await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(valkey))
         await asyncio.to_thread(upgrade, postgres.url)
         proxies = [Proxy(postgres.port), Proxy(postgres.port), Proxy(valkey.port)]
@@ -222,8 +220,8 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
         guard.end()
 
 
-def _through(url: str, port: int) -> str:
-    """The same server, by way of a proxy."""
+def _via_proxy(url: str, port: int) -> str:
+    """The address of the same server through a proxy."""
     parts = urlsplit(url)
     login = parts.netloc.rpartition("@")[0]
     return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))

@@ -1,4 +1,4 @@
-"""The judge: joins what clients saw, what the book says and what the chain did, and checks the promises."""
+"""Checks the promises: compares what clients received with the database and with the transactions on the chain."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from tests.engine import max_in_window
 
 @dataclass
 class ObservedStream:
-    """What one client saw of one order, over all its reconnects."""
+    """The events of one order that one client received, over all its reconnects."""
 
     order: str
     events: list[dict[str, Any]] = field(default_factory=list)
-    code: int | None = None  # how the last socket was closed
+    code: int | None = None  # close code of the last socket
 
 
 @dataclass
 class Verdict:
     orders: int = 0
-    lost: int = 0  # P1: accepted, and not ended
+    lost: int = 0  # P1: accepted but not ended
     twice: int = 0  # P2: more than one fill
     wrong: int = 0  # P2: confirmed without a fill, or filled and not confirmed
-    gaps: int = 0  # P3: a log or a stream that is not 1..n, legal, and the same for everybody
+    gaps: int = 0  # P3: a log or stream that is not 1..n, not legal, or differs between clients
     duplicates: int = 0  # P4: a key with more than one order
     max_starts: int = 0  # P5: in any 60 s
     violations: list[str] = field(default_factory=list)
@@ -38,36 +38,36 @@ class Verdict:
 
     def __str__(self) -> str:
         counts = f"{self.orders} orders: {self.lost} lost, {self.twice} twice, {self.wrong} wrong, {self.gaps} gaps, "
-        told = "".join(f"\n    {violation}" for violation in self.violations[:10])
-        return f"{counts}{self.duplicates} duplicates, at most {self.max_starts} starts in 60 s{told}"
+        details = "".join(f"\n    {violation}" for violation in self.violations[:10])
+        return f"{counts}{self.duplicates} duplicates, at most {self.max_starts} starts in 60 s{details}"
 
 
 async def judge(
-    book: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[ObservedStream] = (), chain: bool = True
+    db: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[ObservedStream] = (), chain: bool = True
 ) -> Verdict:
-    """`accepted`: every order id that was answered with 2xx, with its key."""
+    """`accepted`: the id of each order that was answered with 2xx, with its key."""
     verdict = Verdict(orders=len(accepted))
-    orders = {str(row["id"]): row for row in await book.fetch("SELECT * FROM orders")}
+    orders = {str(row["id"]): row for row in await db.fetch("SELECT * FROM orders")}
     logs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in await book.fetch("SELECT * FROM order_events ORDER BY order_id, seq"):
+    for row in await db.fetch("SELECT * FROM order_events ORDER BY order_id, seq"):
         details = orjson.loads(row["details"]) if row["details"] else {}
         logs[str(row["order_id"])].append(
             {"seq": row["seq"], "status": row["status"], "attempt": row["attempt"], **details}
         )
     fills = Counter[str]()
     if chain:
-        rows = await book.fetch("SELECT memo FROM chain.transactions WHERE status = 'landed'")
+        rows = await db.fetch("SELECT memo FROM chain.transactions WHERE status = 'landed'")
         fills.update(row["memo"] for row in rows)
 
-    def violation(order: str, what: str) -> int:
-        verdict.violations.append(f"{order}: {what}")
+    def violation(order: str, problem: str) -> int:
+        verdict.violations.append(f"{order}: {problem}")
         return 1
 
     for order in accepted:
         placed = orders.get(order)
         if placed is None or placed["status"] not in TERMINAL:
-            status = "not in the book" if placed is None else placed["status"]
-            verdict.lost += violation(order, f"accepted, and {status}")
+            status = "not in the database" if placed is None else placed["status"]
+            verdict.lost += violation(order, f"accepted, but {status}")
     for order, row in orders.items():
         if chain:
             if fills[order] > 1:
@@ -77,24 +77,28 @@ async def judge(
         if flaw := _flaw(row["status"], row["seq"], logs[order]):
             verdict.gaps += violation(order, flaw)
     for one in seen:
-        told = [{name: value for name, value in event.items() if name not in ("orderId", "at")} for event in one.events]
-        if told != logs[one.order]:
-            verdict.gaps += violation(one.order, f"a client saw {_short(told)}, the book has {_short(logs[one.order])}")
+        received = [
+            {name: value for name, value in event.items() if name not in ("orderId", "at")} for event in one.events
+        ]
+        if received != logs[one.order]:
+            verdict.gaps += violation(
+                one.order, f"a client received {_short(received)}, the log is {_short(logs[one.order])}"
+            )
         elif one.code != 1000:
             verdict.gaps += violation(one.order, f"a stream ended with {one.code}")
     keys = Counter(row["idempotency_key"] for row in orders.values() if row["idempotency_key"])
     verdict.duplicates = sum(violation(key, f"made {count} orders") for key, count in keys.items() if count > 1)
-    starts = await book.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
+    starts = await db.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
     verdict.max_starts = max_in_window([row["at"].timestamp() for row in starts], 60)
     return verdict
 
 
 def _flaw(status: str, seq: int, log: list[dict[str, Any]]) -> str | None:
-    """What is wrong with a log, if anything is."""
+    """The first thing that is wrong with a log, or None."""
     if [event["seq"] for event in log] != list(range(1, seq + 1)):
         return f"the log is {_short(log)}, the row says {seq}"
     if not log or log[-1]["status"] != status:
-        return f"the log ends otherwise than the row: {_short(log)}, {status}"
+        return f"log and row end differently: {_short(log)}, {status}"
     before: Status | None = None
     for event in log:
         after = Status(event["status"])

@@ -1,4 +1,4 @@
-"""Five bugs that engines of this kind have had, planted into ours to see whether the oracle notices."""
+"""Five bugs that engines of this kind have had, planted to see whether the oracle notices them."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def no_fence() -> None:
-    """Whoever comes last writes: by id, without looking at who owns the order or where it stands."""
+    """The last writer wins: writes go by id, without a check of the owner and the status."""
     from app.orders.store import statements
 
     guard = "o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int"
@@ -19,15 +19,15 @@ def no_fence() -> None:
 
 
 def publish_before_commit() -> None:
-    """The event is announced, then written."""
+    """Events are published before they are committed."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
     from worker.lease import Lease
 
     written = Lease.move
 
-    async def move(hold: Lease, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
-        order = hold.order
+    async def move(lease: Lease, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
+        order = lease.order
         if after is not order.status:
             early = OrderEvent(
                 order_id=order.id,
@@ -37,15 +37,15 @@ def publish_before_commit() -> None:
                 at=datetime.now(UTC),
                 details=details or {},
             )
-            hold.publish(early)
+            lease.publish(early)
             await asyncio.sleep(0.05)
-        await written(hold, after, details=details, **columns)
+        await written(lease, after, details=details, **columns)
 
     setattr(Lease, "move", move)
 
 
 def no_sweeper() -> None:
-    """Nobody looks for orders that nobody runs."""
+    """Abandoned orders are never found."""
     from app.orders.store.sweep import SweepResult, SweepStore
 
     async def nothing(_: SweepStore, __: int) -> SweepResult:
@@ -59,20 +59,20 @@ def no_sweeper() -> None:
 
 
 def sign_again_on_resend() -> None:
-    """A swap that may have been sent is signed anew instead of sent again."""
+    """A swap that may have been sent is signed again instead of sent again."""
     from app.dex.chain import SignedSwap
 
     recorded = SignedSwap.from_json
 
-    def signed_anew(data: Mapping[str, Any]) -> SignedSwap:
+    def signed_again(data: Mapping[str, Any]) -> SignedSwap:
         signed = recorded(data)
         return replace(signed, signature=signed.signature[::-1])  # for the chain this is another transaction
 
-    setattr(SignedSwap, "from_json", staticmethod(signed_anew))
+    setattr(SignedSwap, "from_json", staticmethod(signed_again))
 
 
 def failed_published_early() -> None:
-    """Every attempt that fails is announced as the end, and taken back."""
+    """Each failed attempt is published as the end of the order, and retried."""
     from app.orders.lifecycle import Status
     from app.orders.model import OrderEvent
     from app.orders.queue.order_queue import JobResult
@@ -81,8 +81,8 @@ def failed_published_early() -> None:
 
     ended = Execution._attempt_ended
 
-    async def said_early(execution: Execution, hold: Lease, code: str, error: str) -> JobResult:
-        order = hold.order
+    async def published_early(execution: Execution, lease: Lease, code: str, error: str) -> JobResult:
+        order = lease.order
         early = OrderEvent(
             order_id=order.id,
             seq=order.seq + 1,
@@ -91,10 +91,10 @@ def failed_published_early() -> None:
             at=datetime.now(UTC),
             details={"error": error, "code": code},
         )
-        hold.publish(early)
-        return await ended(execution, hold, code, error)
+        lease.publish(early)
+        return await ended(execution, lease, code, error)
 
-    setattr(Execution, "_attempt_ended", said_early)
+    setattr(Execution, "_attempt_ended", published_early)
 
 
 BUGS: dict[str, Callable[[], None]] = {

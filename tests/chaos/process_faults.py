@@ -1,4 +1,4 @@
-"""What can happen to the engine's own processes."""
+"""Faults of the engine's own processes."""
 
 import asyncio
 import random
@@ -11,8 +11,9 @@ from tests.chaos.environment import Environment, Process
 from tests.chaos.oracle import Verdict, judge
 from tests.engine import eventually
 
-LEASE = 1.0  # as the env sets it
-COMMITS = 4  # of a worker for an order that goes well: claim, building, submitted, confirmed
+LEASE = 1.0  # as chaos_environment() sets it
+LEASE_LOST_LOG = b"another worker has the order"
+COMMITS = 4  # of a worker for an order without failures: claim, building, submitted, confirmed
 
 Point = tuple[str, str, int]
 EVERY_POINT: tuple[Point, ...] = (
@@ -31,7 +32,7 @@ async def verdict_of(env: Environment, clients: Clients, within: float = 30) -> 
 async def killed_at_every_point(
     env: Environment, rng: random.Random, *, repeats: int, points: Sequence[Point] = EVERY_POINT
 ) -> tuple[str, bool]:
-    """A worker is killed before and after every commit and every send; another one goes on."""
+    """A worker is killed before and after every commit and every send; another one continues."""
     total = Verdict()
     for _ in range(repeats):
         for when, what, n in points:
@@ -71,7 +72,7 @@ async def killed_at_random(env: Environment, rng: random.Random, *, orders: int,
 
 
 async def frozen_and_thawed(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """A worker is frozen past its lease, its orders are taken over, then it goes on where it was."""
+    """A worker is frozen past its lease, its orders are taken over, then it continues."""
     await env.clear()
     env.start("api")
     slow = {"MOCK_QUOTE_MS": "600", "MOCK_EXECUTION_MS_MIN": "300", "MOCK_EXECUTION_MS_MAX": "600"}
@@ -79,11 +80,11 @@ async def frozen_and_thawed(env: Environment, rng: random.Random, *, orders: int
     clients = Clients(env.base_url, rng)
     await clients.place(orders)
 
-    async def several_in_hand() -> bool:
+    async def holds_several_leases() -> bool:
         held = "SELECT count(*) FROM orders WHERE lease_until > now() AND status IN ('routing', 'submitted')"
         return int(await env.db.fetchval(held)) >= min(orders, 8)
 
-    await eventually(several_in_hand)
+    await eventually(holds_several_leases)
     frozen.send(signal.SIGSTOP)
     env.start("worker")
 
@@ -95,14 +96,14 @@ async def frozen_and_thawed(env: Environment, rng: random.Random, *, orders: int
     frozen.send(signal.SIGCONT)
 
     async def noticed() -> bool:
-        return b"somebody else has the order now" in frozen.log.read_bytes()
+        return LEASE_LOST_LOG in frozen.log.read_bytes()
 
     await eventually(noticed)
     frozen.send(signal.SIGTERM)
     code = await frozen.exited()
     after = await env.db.fetch("SELECT id, seq, fence, updated_at FROM orders ORDER BY id")
     stale = sum(one != other for one, other in zip(before, after, strict=True))
-    refused = frozen.log.read_bytes().count(b"somebody else has the order now")
+    refused = frozen.log.read_bytes().count(LEASE_LOST_LOG)
     verdict = await verdict_of(env, clients)
     return (
         f"{orders} orders: {stale} stale writes ({refused} refused), {verdict.twice} twice, exit code {code}",
@@ -111,7 +112,7 @@ async def frozen_and_thawed(env: Environment, rng: random.Random, *, orders: int
 
 
 async def api_killed_before_queueing(env: Environment, rng: random.Random, *, repeats: int) -> tuple[str, bool]:
-    """The order is on disk, Redis has not heard of it, and nobody has been answered."""
+    """The order is in Postgres but not in Redis, and the client has no answer."""
     await env.clear()
     env.start("worker")
     clients = Clients(env.base_url, rng)
@@ -133,7 +134,7 @@ async def api_killed_before_queueing(env: Environment, rng: random.Random, *, re
 
 
 async def delivered_ten_times(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """The line holds ten jobs, under ten ids, for one order."""
+    """The queue holds ten jobs under ten ids for each order."""
     from arq.constants import job_key_prefix
     from arq.jobs import serialize_job
 
@@ -164,12 +165,12 @@ async def poison_order(env: Environment, rng: random.Random, *, others: int) -> 
     clients.watch(poison)
     await clients.place(others)
     sabotage = {"kill_at": {"when": "before", "what": "commit", "n": 1, "order": poison}}
-    deaths, worker = 0, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
+    kills, worker = 0, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
 
     async def ended() -> bool:
-        nonlocal deaths, worker
+        nonlocal kills, worker
         if not worker.running:
-            deaths, worker = deaths + 1, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
+            kills, worker = kills + 1, env.start("worker", {"MOCK_QUOTE_MS": "200"}, sabotage=sabotage)
         return await _all_ended(env)
 
     await eventually(ended, within=180)
@@ -177,7 +178,7 @@ async def poison_order(env: Environment, rng: random.Random, *, others: int) -> 
     status = {str(row["id"]): row["status"] for row in await env.db.fetch("SELECT id, status FROM orders")}
     harmed = sum(state != "confirmed" for order, state in status.items() if order != poison)
     return (
-        f"{status[poison]} after {deaths} dead workers; {harmed} of {others} others harmed",
+        f"{status[poison]} after {kills} dead workers; {harmed} of {others} others harmed",
         verdict.clean and status[poison] == "failed" and harmed == 0,
     )
 
@@ -216,18 +217,18 @@ async def rolling_restart(env: Environment, rng: random.Random, *, orders: int) 
     codes = []
     for _ in range(2):
         old, api = api, env.start("api")
-        await _says(api, b"local mode")
+        await _logs(api, b"local mode")
         codes.append(await _stopped(old))
         for n in range(2):
             replacement = env.start("worker", pace)
-            await _says(replacement, b"worker ready")
+            await _logs(replacement, b"worker ready")
             codes.append(await _stopped(workers[n]))
             workers[n] = replacement
     await loading
     verdict = await verdict_of(env, clients)
     lost_workers = await env.db.fetchval("SELECT count(*) FROM order_events WHERE details->>'code' = 'worker_lost'")
     return (
-        f"{orders} orders, {len(codes)} restarts: {clients.errors - errors} client errors, {lost_workers} handed back, "
+        f"{orders} orders, {len(codes)} restarts: {clients.errors - errors} client errors, {lost_workers} released, "
         f"{verdict.lost} lost, exit codes {sorted(set(codes))}",
         verdict.clean and clients.errors == errors and set(codes) == {0},
     )
@@ -238,16 +239,16 @@ async def _stopped(process: Process) -> int:
     return await process.exited()
 
 
-async def _says(process: Process, words: bytes) -> None:
-    async def said() -> bool:
-        return words in process.log.read_bytes()
+async def _logs(process: Process, text: bytes) -> None:
+    async def logged() -> bool:
+        return text in process.log.read_bytes()
 
-    await eventually(said, within=20)
+    await eventually(logged, within=20)
 
 
 async def _all_ended(env: Environment) -> bool:
-    running = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
-    return int(await env.db.fetchval(running)) == 0
+    unfinished = "SELECT count(*) FROM orders WHERE status NOT IN ('confirmed', 'failed', 'cancelled')"
+    return int(await env.db.fetchval(unfinished)) == 0
 
 
 async def _recovery_p99(env: Environment) -> float:

@@ -1,4 +1,4 @@
-"""A TCP proxy between the engine and a server, that can do to a connection what networks do."""
+"""A TCP proxy between the engine and a server that can reset, stall, slow or cut connections."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ CHUNK = 64 * 1024
 
 class LinkState(Enum):
     UP = auto()
-    STALLED = auto()  # nothing gets through, nothing is closed
-    DOWN = auto()  # connections are reset, and refused
+    STALLED = auto()  # connections stay open, no data passes
+    DOWN = auto()  # connections are reset and refused
 
 
 class Proxy:
@@ -49,20 +49,20 @@ class Proxy:
             self.reset()
 
     def reset(self) -> None:
-        """Every open connection dies without a word."""
+        """Abort all open connections."""
         for writer in list(self._open):
             writer.transport.abort()
 
     def cut_after(self, count: int) -> None:
-        """From now on, the connection that carries the next so many bytes from the server is reset."""
+        """Reset the connection on which the server has sent this many more bytes."""
         self._bytes_left = count
 
     def throttle(self, seconds_per_chunk: float) -> None:
         self._seconds_per_chunk = seconds_per_chunk
 
-    def cut_before_answer_to(self, asks: Callable[[bytes], bool]) -> None:
-        """The next request that `asks` recognises reaches the server; its answer does not come back."""
-        self._swallow = asks
+    def cut_before_answer_to(self, is_request: Callable[[bytes], bool]) -> None:
+        """The next request that `is_request` recognises reaches the server, but its answer is lost."""
+        self._swallow = is_request
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._state is LinkState.DOWN:
@@ -102,7 +102,7 @@ class Proxy:
                     raise ConnectionResetError
                 writer.write(chunk)
                 await writer.drain()
-        raise ConnectionResetError  # one side is done: so is the other
+        raise ConnectionResetError  # one side has closed: close the other
 
     async def _request(self, chunk: bytes, doomed: asyncio.Event) -> bool:
         if self._swallow is not None and self._swallow(chunk):
@@ -112,7 +112,7 @@ class Proxy:
 
     async def _answer(self, chunk: bytes, doomed: asyncio.Event) -> bool:
         if doomed.is_set():
-            await asyncio.sleep(0.05)  # the server has answered, so it has done it
+            await asyncio.sleep(0.05)  # the server has executed the request, as it answered
             return False
         if self._bytes_left is not None:
             self._bytes_left -= len(chunk)

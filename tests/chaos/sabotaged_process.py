@@ -2,7 +2,7 @@
 
     python -m tests.chaos.sabotaged_process worker '{"kill_at": {"when": "before", "what": "commit", "n": 2}}'
 
-Everything is wrapped from outside: the product has no hooks for this.
+Everything is patched from outside: the product has no hooks for this.
 """
 
 import json
@@ -44,26 +44,26 @@ def main() -> None:
 
 
 def shift_clock(seconds: float) -> None:
-    """This process believes it is another time of day."""
+    """Move the clock of this process."""
     real, real_ns = time.time, time.time_ns
     time.time = lambda: real() + seconds
     time.time_ns = lambda: real_ns() + int(seconds * 1e9)
 
 
 def redirect_chain(url: str) -> None:
-    """The chain's connections go their own way, so that they can fail alone."""
+    """Give the chain connections of its own, so that they can fail alone."""
     from app.mockchain.ledger import MockChain
 
-    opened = MockChain.open
+    original = MockChain.open
 
-    async def elsewhere(_: str, **options: Any) -> MockChain:
-        return await opened(url, **options)
+    async def open_via_proxy(_: str, **options: Any) -> MockChain:
+        return await original(url, **options)
 
-    setattr(MockChain, "open", staticmethod(elsewhere))
+    setattr(MockChain, "open", staticmethod(open_via_proxy))
 
 
 def venue_down(name: str) -> None:
-    """This venue gives no quotes."""
+    """Make this venue refuse all quotes."""
     from app.dex.errors import DexError
     from app.dex.quotes import Quote, QuoteRequest
     from app.dex.simulated.venues import PoolVenue
@@ -79,7 +79,7 @@ def venue_down(name: str) -> None:
 
 
 def swaps_fail(name: str) -> None:
-    """Swaps sent to this venue fail on chain."""
+    """Make all swaps of this venue fail on the chain."""
     from app.mockchain import ledger
     from app.mockchain.outcome import PlannedOutcome, plan_outcome
 
@@ -93,15 +93,15 @@ def swaps_fail(name: str) -> None:
 
 
 def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
-    """SIGKILL this process before or after its n-th commit or send; of one order only, if one is named."""
+    """Kill this process before or after its n-th commit or send; `order` limits the count to one order."""
     left = n
 
-    def doomed(call: Call, counts: Callable[..., bool]) -> Call:
+    def killing(call: Call, counts: Callable[..., bool]) -> Call:
         async def wrapped(*arguments: Any, **options: Any) -> Any:
             nonlocal left
-            mine = counts(*arguments)
-            left -= mine
-            last = mine and left == 0  # decided now: others may come while this one is under way
+            counted = counts(*arguments)
+            left -= counted
+            last = counted and left == 0  # decided now: other calls may start before this one ends
             if last and when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             result = await call(*arguments, **options)
@@ -114,22 +114,22 @@ def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     if what == "send":
         from app.mockchain.ledger import MockChain
 
-        setattr(MockChain, "send", doomed(MockChain.send, lambda *_: True))
+        setattr(MockChain, "send", killing(MockChain.send, lambda *_: True))
     elif what == "queue":
         from app.orders.intake import Intake
 
-        setattr(Intake, "enqueue", doomed(Intake.enqueue, lambda *_: True))
+        setattr(Intake, "enqueue", killing(Intake.enqueue, lambda *_: True))
     else:
         import asyncpg.pool
 
         from app.orders.store.statements import CLAIM, MOVE, PLACE
 
         def counts(_: Any, sql: str, *arguments: Any) -> bool:
-            if order is not None:  # an order that has ended may be looked at; it is executing it that kills
+            if order is not None:  # reading the order is harmless; only executing it kills
                 return sql == MOVE and order in str(arguments)
             return sql in (CLAIM, MOVE, PLACE)
 
-        setattr(asyncpg.pool.Pool, "fetch", doomed(asyncpg.pool.Pool.fetch, counts))
+        setattr(asyncpg.pool.Pool, "fetch", killing(asyncpg.pool.Pool.fetch, counts))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can happen to Postgres, to Redis, and on the way to them."""
+"""Faults of Postgres, of Redis, and of the connections to them."""
 
 import asyncio
 import random
@@ -68,7 +68,7 @@ async def answers_cut_short(env: Environment) -> None:
 
 
 async def commits_unanswered(env: Environment) -> None:
-    """Of each kind of write: it reaches the server and is committed there, and the answer never comes back."""
+    """For each kind of write: the server commits it, but its answer is lost."""
     for mark in (b'"after":"building"', b'"after":"submitted"', b'"after":"confirmed"', b'"idempotency_key"') * 2:
         env.to_postgres.cut_before_answer_to(lambda chunk, mark=mark: mark in chunk)  # type: ignore[misc]
         await asyncio.sleep(0.3)
@@ -112,7 +112,7 @@ async def under_load(
 
 
 async def flushed_during_back_off(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """Orders wait for their next attempt when Redis forgets them: they wait as long as they were to."""
+    """Redis loses orders that wait for their next attempt. They must still wait for their full time."""
     await env.clear()
     env.start("api")
     env.start("worker", {"MOCK_FAILURE_RATE": "0.5", "RETRY_BASE_SECONDS": "1.5"})
@@ -133,7 +133,7 @@ async def flushed_during_back_off(env: Environment, rng: random.Random, *, order
 
 
 async def redis_faults_with_start_limit(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """One Redis fault after the other while more orders wait than may start in a minute."""
+    """One Redis fault after another, while more orders wait than may start in a minute."""
     await env.clear()
     env.start("api", {"QUEUE_MAX_PER_MIN": "100"})
     for _ in range(2):
@@ -152,7 +152,7 @@ async def redis_faults_with_start_limit(env: Environment, rng: random.Random, *,
 
 
 async def stopped_while_redis_is_down(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """SIGTERM with orders in hand, while nothing can be said to Redis."""
+    """A worker with orders gets SIGTERM while Redis is down."""
     await env.clear()
     env.start("api")
     worker = env.start("worker", {"MOCK_EXECUTION_MS_MIN": "20000", "MOCK_EXECUTION_MS_MAX": "20000"})
@@ -171,12 +171,12 @@ async def stopped_while_redis_is_down(env: Environment, rng: random.Random, *, o
     env.to_redis.set(LinkState.UP)
     env.start("worker")
     verdict = await verdict_of(env, clients, within=40)
-    figure = f"{orders} in hand: gone after {took:.1f} s, exit code {code}; {verdict.lost} lost"
+    figure = f"{orders} under way: stopped after {took:.1f} s, exit code {code}; {verdict.lost} lost"
     return figure, verdict.clean and code == 0
 
 
 async def answer_lost_before_the_client(env: Environment, rng: random.Random, *, orders: int) -> tuple[str, bool]:
-    """The order is committed, the connection is cut before the answer; the client repeats with its key."""
+    """The order is committed, but the connection is cut before the answer; the client retries with its key."""
     await env.clear()
     env.start("api")
     env.start("worker")
