@@ -1,7 +1,7 @@
-"""Which of Postgres, Redis, the worker or a venue is in trouble can be told from the numbers alone.
+"""The metrics alone show whether Postgres, Redis, the worker or a venue is in trouble.
 
-Both processes are scraped before a fault and during it; what is judged are the alerts' and the dashboard's own
-expressions. How long a condition must hold before it alarms (`for`) is Prometheus's business, and left out.
+Both processes are scraped before and during a fault, and the expressions of the alerts and of the dashboard are
+evaluated on that. The time for which a condition must hold (`for`) is up to Prometheus and left out.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ PANELS = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["pa
 TOP_ROW = [panel for panel in PANELS if panel["gridPos"]["y"] == 0]
 
 
-class OnCall:
-    """Somebody who sees nothing of the engine but its numbers, while orders come in."""
+class Monitoring:
+    """Sees only the metrics of the engine, while orders come in."""
 
     def __init__(self, env: Environment, http: httpx.AsyncClient) -> None:
         self.env = env
@@ -47,8 +47,8 @@ class OnCall:
             self._worker_port = probe.getsockname()[1]
         return self.env.start("worker", {"WORKER_METRICS_PORT": str(self._worker_port)}, sabotage=sabotage)
 
-    async def look(self) -> list[Scrape]:
-        """One more scrape of both."""
+    async def scrape(self) -> list[Scrape]:
+        """Scrape both processes once more."""
         worker = f"http://127.0.0.1:{self._worker_port}"
         api, other = await asyncio.gather(self._read(self.env.base_url, 4), self._read(worker, 1))
         self.seen.append(Scrape.of(time.monotonic(), {"engine-api": api, "engine-worker": other}))
@@ -60,35 +60,35 @@ class OnCall:
         return None
 
     async def firing(self) -> dict[str, list[dict[str, str]]]:
-        """Which alerts' conditions hold, and for what."""
-        seen = await self.look()
+        """The alerts whose condition holds, with the labels."""
+        seen = await self.scrape()
         found = {name: evaluate(expression, seen) for name, expression in ALERTS.items()}
         return {name: [dict(labels) for labels in vector] for name, vector in found.items() if vector}
 
     async def until(self, alert: str, *, also: Collection[str] = (), **labels: str) -> None:
-        """Wait until this one's condition holds, and no other's but `also`."""
+        """Wait until the condition of this alert holds, and of no other alert except `also`."""
 
-        async def named() -> bool:
+        async def firing_alone() -> bool:
             found = await self.firing()
             return labels in found.get(alert, []) and found.keys() <= {alert, *also}
 
-        await eventually(named, within=20)
+        await eventually(firing_alone, within=20)
 
-    async def all_is_well(self) -> None:
-        """Orders are executed, and nothing fires; what was seen before is forgotten."""
+    async def healthy(self) -> None:
+        """Wait until orders are executed and no alert fires. Forgets all earlier scrapes."""
 
         async def executed() -> bool:
-            now = await self.look()
+            now = await self.scrape()
             landed = evaluate('sum(increase(engine_sends_total{outcome="landed"}[1m]))', now[-2:])
             return bool(landed) and min(landed.values()) > 0 and not await self.firing()
 
         self.seen.clear()
-        await self.look()
+        await self.scrape()
         await eventually(executed, within=20)
         self.seen[:] = self.seen[-1:]
 
-    def shown(self) -> dict[str, dict[str, float]]:
-        """The top row of the dashboard: panel → line → value."""
+    def dashboard(self) -> dict[str, dict[str, float]]:
+        """The top row of the dashboard: panel → legend → value."""
         return {
             panel["title"]: {
                 _legend(target["legendFormat"], labels): value
@@ -104,7 +104,7 @@ def _legend(pattern: str, labels: Any) -> str:
 
 
 async def _orders(url: str) -> None:
-    """Twenty a second, for each venue in turn, whatever becomes of them."""
+    """Place twenty orders a second, for each venue in turn, whether or not they are accepted."""
     async with httpx.AsyncClient(base_url=url, timeout=1) as http:
         for venue in itertools.cycle(("raydium", "meteora")):
             with contextlib.suppress(httpx.HTTPError):
@@ -114,21 +114,21 @@ async def _orders(url: str) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def env() -> AsyncIterator[Environment]:
-    async with chaos_environment() as made:
-        yield made
+    async with chaos_environment() as started:
+        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def on_call(env: Environment) -> AsyncIterator[OnCall]:
+async def monitoring(env: Environment) -> AsyncIterator[Monitoring]:
     await env.clear()
     env.start("api")
-    coming = asyncio.create_task(_orders(env.base_url))
+    placing = asyncio.create_task(_orders(env.base_url))
     async with httpx.AsyncClient() as http:
         try:
-            yield OnCall(env, http)
+            yield Monitoring(env, http)
         finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+            placing.cancel()
+            await asyncio.gather(placing, return_exceptions=True)
     await env.clear()
 
 
@@ -139,64 +139,64 @@ BOTH_UP = {"postgres": 1.0, "redis": 1.0}
 ALL_UP = {"engine-api": 1.0, "engine-worker": 1.0, "workers alive": 1.0}
 
 
-def none_of(shares: Mapping[str, float]) -> bool:
-    return all(math.isnan(share) or share == 0 for share in shares.values())  # NaN: nothing was asked of it
+def all_zero(shares: Mapping[str, float]) -> bool:
+    return all(math.isnan(share) or share == 0 for share in shares.values())  # NaN: no request
 
 
 @pytest.mark.slow
-async def test_postgres_frozen(on_call: OnCall) -> None:
-    on_call.start_worker()
-    await on_call.all_is_well()
-    on_call.env.to_postgres.set(LinkState.STALLED)
-    await on_call.until("PostgresDown")
-    shown = on_call.shown()
+async def test_postgres_frozen(monitoring: Monitoring) -> None:
+    monitoring.start_worker()
+    await monitoring.healthy()
+    monitoring.env.to_postgres.set(LinkState.STALLED)
+    await monitoring.until("PostgresDown")
+    shown = monitoring.dashboard()
     print(shown)
     assert shown[SERVERS] == BOTH_UP | {"postgres": 0}
     assert shown[PROCESSES] == ALL_UP
-    assert none_of(shown[QUOTES])
-    assert none_of(shown[SWAPS])
-    on_call.env.to_postgres.set(LinkState.UP)
-    await on_call.all_is_well()
+    assert all_zero(shown[QUOTES])
+    assert all_zero(shown[SWAPS])
+    monitoring.env.to_postgres.set(LinkState.UP)
+    await monitoring.healthy()
 
 
-async def test_redis_killed(on_call: OnCall) -> None:
-    on_call.start_worker()
-    await on_call.all_is_well()
-    await on_call.env.kill_redis()
-    await on_call.until("RedisDown")
-    shown = on_call.shown()
+async def test_redis_killed(monitoring: Monitoring) -> None:
+    monitoring.start_worker()
+    await monitoring.healthy()
+    await monitoring.env.kill_redis()
+    await monitoring.until("RedisDown")
+    shown = monitoring.dashboard()
     print(shown)
     assert shown[SERVERS] == BOTH_UP | {"redis": 0}
-    assert math.isnan(shown[PROCESSES].pop("workers alive"))  # only Redis would know
+    assert math.isnan(shown[PROCESSES].pop("workers alive"))  # the heartbeats are in Redis
     assert shown[PROCESSES] == {"engine-api": 1, "engine-worker": 1}
-    assert none_of(shown[QUOTES])
-    assert none_of(shown[SWAPS])
-    await on_call.env.start_redis()
-    await on_call.all_is_well()
+    assert all_zero(shown[QUOTES])
+    assert all_zero(shown[SWAPS])
+    await monitoring.env.start_redis()
+    await monitoring.healthy()
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
-async def test_the_worker_killed_or_frozen(on_call: OnCall, fault: signal.Signals) -> None:
-    worker = on_call.start_worker()
-    await on_call.all_is_well()
+async def test_the_worker_killed_or_frozen(monitoring: Monitoring, fault: signal.Signals) -> None:
+    worker = monitoring.start_worker()
+    await monitoring.healthy()
     worker.send(fault)
-    await on_call.until("NoWorker")
-    shown = on_call.shown()
-    print(shown, evaluate("max(engine_queue_oldest_seconds)", on_call.seen))
+    await monitoring.until("NoWorker")
+    shown = monitoring.dashboard()
+    print(shown, evaluate("max(engine_queue_oldest_seconds)", monitoring.seen))
     assert shown[SERVERS] == BOTH_UP
     assert shown[PROCESSES] == {"engine-api": 1, "engine-worker": 0, "workers alive": 0}
-    assert none_of(shown[QUOTES])
-    assert none_of(shown[SWAPS])
+    assert all_zero(shown[QUOTES])
+    assert all_zero(shown[SWAPS])
 
 
-async def test_a_venue_that_gives_no_quotes(on_call: OnCall) -> None:
-    on_call.start_worker({"venue_down": "raydium"})
-    await on_call.until("VenueDoesNotQuote", venue="raydium", also=["NewDeadLetters"])
-    shown = on_call.shown()
+async def test_a_venue_without_quotes(monitoring: Monitoring) -> None:
+    monitoring.start_worker({"venue_down": "raydium"})
+    await monitoring.until("VenueDoesNotQuote", venue="raydium", also=["NewDeadLetters"])
+    shown = monitoring.dashboard()
     print(shown)
     assert shown[QUOTES]["raydium"] == 1
-    assert none_of({"meteora": shown[QUOTES].get("meteora", 0)})
-    assert none_of(shown[SWAPS])
+    assert all_zero({"meteora": shown[QUOTES].get("meteora", 0)})
+    assert all_zero(shown[SWAPS])
     assert_all_up(shown)
 
 
@@ -206,25 +206,25 @@ def assert_all_up(shown: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.slow
-async def test_a_venue_whose_swaps_fail(on_call: OnCall) -> None:
-    on_call.start_worker({"swaps_fail": "meteora"})
-    await on_call.until("SwapsDoNotLand", venue="meteora", also=["NewDeadLetters"])
-    shown = on_call.shown()
+async def test_a_venue_whose_swaps_fail(monitoring: Monitoring) -> None:
+    monitoring.start_worker({"swaps_fail": "meteora"})
+    await monitoring.until("SwapsDoNotLand", venue="meteora", also=["NewDeadLetters"])
+    shown = monitoring.dashboard()
     print(shown)
     assert shown[SWAPS]["meteora"] == 1
-    assert none_of({"raydium": shown[SWAPS].get("raydium", 0)})
-    assert none_of(shown[QUOTES])
+    assert all_zero({"raydium": shown[SWAPS].get("raydium", 0)})
+    assert all_zero(shown[QUOTES])
     assert_all_up(shown)
 
 
 @pytest.mark.slow
-async def test_a_chain_that_does_not_answer(on_call: OnCall) -> None:
-    on_call.start_worker()
-    await on_call.all_is_well()
-    on_call.env.to_chain.set(LinkState.DOWN)
-    await on_call.until("ChainDoesNotAnswer")
-    shown = on_call.shown()
+async def test_a_chain_that_does_not_answer(monitoring: Monitoring) -> None:
+    monitoring.start_worker()
+    await monitoring.healthy()
+    monitoring.env.to_chain.set(LinkState.DOWN)
+    await monitoring.until("ChainDoesNotAnswer")
+    shown = monitoring.dashboard()
     print(shown)
-    assert max(rate for line, rate in shown[SWAPS].items() if line.startswith("chain: ")) > 0
-    assert none_of(shown[QUOTES])
+    assert max(rate for legend, rate in shown[SWAPS].items() if legend.startswith("chain: ")) > 0
+    assert all_zero(shown[QUOTES])
     assert_all_up(shown)

@@ -1,6 +1,6 @@
-"""Runs postman_collection.json with newman, from an empty database, against an engine as `make up` runs it.
+"""Runs postman_collection.json with newman against `engine up` with an empty database.
 
-Not part of `make test`: that needs Python only, and this needs node. `make test-postman` installs newman from its lock.
+Not part of `make test`, which needs only Python: newman needs node. `make test-postman` installs it from its lock file.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ NEWMAN = Path(__file__).parent / "node_modules" / ".bin" / "newman"
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="engine-postman-") as made:
-        # Started by root, the servers run as somebody else, who must get there.
+        # Started by root, the servers run under another account, which has to get in.
         Path(made).chmod(0o711)
         home = Path(made) / "home"
         home.mkdir(mode=0o711)
@@ -24,8 +24,8 @@ def main() -> int:
         try:
             stack.up()
             eventually(stack.healthy)
-            where = f"baseUrl={stack.url}"
-            return subprocess.run([NEWMAN, "run", CLONE / "postman_collection.json", "--env-var", where]).returncode
+            base_url = f"baseUrl={stack.url}"
+            return subprocess.run([NEWMAN, "run", CLONE / "postman_collection.json", "--env-var", base_url]).returncode
         finally:
             stack.close()
 
