@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from app.orders.queue.order_queue import OrderQueue
-from app.orders.queue.start_limit import WINDOW_MS, StartLimit
+from app.orders.queue.start_limit import StartLimit
 from tests.engine import Engine, eventually, max_in_window
 from worker.main import worker
 
@@ -23,27 +23,25 @@ def max_at_once(intervals: list[tuple[datetime, datetime]]) -> int:
 
 # The window is longer than what it guarantees, because a start is recorded some time after its grant.
 @pytest.mark.parametrize(
-    ("window_ms", "guaranteed_seconds"),
+    ("orders", "limit", "guaranteed_seconds"),
     [
-        pytest.param(4_000, 2.0, id="a short window"),
-        pytest.param(WINDOW_MS, 60.0, marks=pytest.mark.slow, id="the real window"),
+        pytest.param(26, StartLimit(20, window_ms=4_000), 2.0, id="a short window"),
+        pytest.param(130, StartLimit(100), 60.0, marks=pytest.mark.slow, id="the real window"),
     ],
 )
-async def test_of_130_orders_at_most_100_start_in_any_window_at_most_10_run_at_once_and_all_end(
-    engine: Engine, window_ms: int, guaranteed_seconds: float
+async def test_no_window_has_more_starts_than_the_limit_at_most_10_run_at_once_and_all_end(
+    engine: Engine, orders: int, limit: StartLimit, guaranteed_seconds: float
 ) -> None:
-    limit = StartLimit(100, window_ms)
     await engine.start_worker(start_limit=limit, mock_quote_ms=10, mock_execution_ms_min=20, mock_execution_ms_max=40)
-    await asyncio.gather(*(engine.place() for _ in range(130)))
+    await asyncio.gather(*(engine.place() for _ in range(orders)))
 
     async def all_ended() -> bool:
-        return bool(await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == 130)
+        return bool(await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'") == orders)
 
-    await eventually(all_ended, within=30 + window_ms / 1000)
+    await eventually(all_ended, within=30 + limit.window_ms / 1000)
     starts = await engine.starts()
-    assert len(starts) == 130
-    assert max_in_window(starts, guaranteed_seconds) <= 100
-    assert starts[100] - starts[0] >= guaranteed_seconds
+    assert len(starts) == orders
+    assert max_in_window(starts, guaranteed_seconds) == limit.starts
     ran = await engine.postgres.fetch(
         """SELECT s.at AS began, e.at AS ended FROM order_events s JOIN order_events e USING (order_id)
             WHERE s.status = 'routing' AND e.status = 'confirmed'"""
@@ -53,12 +51,13 @@ async def test_of_130_orders_at_most_100_start_in_any_window_at_most_10_run_at_o
     assert await engine.postgres.fetchval("SELECT max(attempt) FROM orders") == 1
     late = await engine.postgres.fetch(
         """SELECT o.created_at FROM order_events e JOIN orders o ON o.id = e.order_id
-            WHERE e.status = 'routing' ORDER BY e.at, o.created_at OFFSET 100"""
+            WHERE e.status = 'routing' ORDER BY e.at, o.created_at OFFSET $1""",
+        limit.starts,
     )
     waited = [row["created_at"] for row in late]
     assert waited == sorted(waited)
     assert waited[0] >= await engine.postgres.fetchval(
-        "SELECT created_at FROM orders ORDER BY created_at OFFSET 99 LIMIT 1"
+        "SELECT created_at FROM orders ORDER BY created_at OFFSET $1 LIMIT 1", limit.starts - 1
     )
 
 
