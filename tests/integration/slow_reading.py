@@ -1,4 +1,4 @@
-"""A client that reads too slowly, and an event log long enough to fill all buffers between it and the engine."""
+"""A client that reads too slowly, and an event log long enough to fill every buffer between it and the engine."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from tests.engine import Engine, eventually
 
 
 @contextlib.asynccontextmanager
-async def small_mouthed(engine: Engine, path: str) -> AsyncIterator[ClientConnection]:
-    """A client whose system takes next to nothing that it has not read."""
+async def slow_client(engine: Engine, path: str) -> AsyncIterator[ClientConnection]:
+    """A client with a tiny receive buffer: what it does not read fills the buffers of the engine."""
     sock = socket.socket(proto=socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
@@ -25,7 +25,7 @@ async def small_mouthed(engine: Engine, path: str) -> AsyncIterator[ClientConnec
 
 
 async def long_event_log(engine: Engine, events: int) -> str:
-    """An order that has had much trouble."""
+    """An order with that many events in its log."""
     order: str = (await engine.place())["orderId"]
     await engine.postgres.execute(
         """INSERT INTO order_events (order_id, seq, status, attempt, at, details)
@@ -39,10 +39,10 @@ async def long_event_log(engine: Engine, events: int) -> str:
     return order
 
 
-async def given_up(caplog: pytest.LogCaptureFixture) -> None:
-    """Wait until the engine has lost its patience with a slow reader; `caplog` hears engine.streams."""
+async def closed_as_too_slow(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the engine logs that it closes a slow reader. `caplog` must capture engine.streams."""
 
-    async def said() -> bool:
+    async def logged() -> bool:
         return any(getattr(record, "code", 0) == 4408 for record in caplog.records)
 
-    await eventually(said)
+    await eventually(logged)

@@ -1,4 +1,4 @@
-"""Many orders in one request: each stands alone."""
+"""Batches: many independent orders in one request."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ async def count(engine: Engine) -> int:
     return int(await engine.postgres.fetchval("SELECT count(*) FROM orders"))
 
 
-async def test_bad_orders_are_refused_in_their_places_and_good_ones_placed(engine: Engine) -> None:
+async def test_invalid_orders_are_refused_in_place_and_valid_ones_placed(engine: Engine) -> None:
     await engine.start_worker()
     results = await batch(
         engine,
@@ -51,7 +51,7 @@ async def test_bad_orders_are_refused_in_their_places_and_good_ones_placed(engin
     assert (await engine.order(results[4]["orderId"]))["clientOrderId"] == "last"
 
 
-async def test_each_order_of_a_batch_has_a_key_of_its_own(engine: Engine) -> None:
+async def test_each_order_of_a_batch_has_its_own_key(engine: Engine) -> None:
     single = await engine.place(key="shared")
     orders = [SELL_SOL | {"idempotencyKey": key} for key in ("a", "b", "shared", "a")] + [SELL_SOL]
     first = await batch(engine, *orders)
@@ -75,7 +75,7 @@ async def test_a_batch_of_fifty_is_placed_and_one_more_is_refused(engine: Engine
     assert await count(engine) == 50
 
 
-async def test_what_is_no_batch_is_refused_as_a_whole(engine: Engine) -> None:
+async def test_an_invalid_batch_is_refused_as_a_whole(engine: Engine) -> None:
     bodies: list[dict[str, Any]] = [
         {},
         {"orders": []},
@@ -90,7 +90,7 @@ async def test_what_is_no_batch_is_refused_as_a_whole(engine: Engine) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     answer = await engine.http.post("/api/orders/batch", json=[SELL_SOL])
     assert answer.json()["code"] == "malformed_body"
-    # The sender believes to be protected by it, and would not be.
+    # The header would protect no order of a batch from repeats, so it is refused.
     keyed = await engine.http.post("/api/orders/batch", json={"orders": [SELL_SOL]}, headers={"Idempotency-Key": "k"})
     assert keyed.json()["code"] == "invalid_key"
     assert await count(engine) == 0

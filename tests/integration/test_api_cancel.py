@@ -1,4 +1,4 @@
-"""What has not been sent can be withdrawn; what was sent cannot."""
+"""An order can be cancelled until its swap is sent."""
 
 import asyncio
 
@@ -14,20 +14,20 @@ UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
 async def cancel(engine: Engine, order: str) -> tuple[int, str]:
-    """The status, and what became of the order or why not."""
+    """The HTTP status, and the order's status or the problem code."""
     answer = await engine.http.post(f"/api/orders/{order}/cancel")
-    told = answer.json()
-    return answer.status_code, told["status"] if answer.status_code == 200 else told["code"]
+    body = answer.json()
+    return answer.status_code, body["status"] if answer.status_code == 200 else body["code"]
 
 
-async def stands(engine: Engine, order: str, status: str) -> None:
-    async def so() -> bool:
+async def has_status(engine: Engine, order: str, status: str) -> None:
+    async def reached() -> bool:
         return bool((await engine.order(order))["status"] == status)
 
-    await eventually(so)
+    await eventually(reached)
 
 
-async def test_a_pending_order_is_cancelled_its_stream_says_so_and_it_is_never_run(engine: Engine) -> None:
+async def test_a_cancelled_pending_order_ends_its_stream_and_is_never_run(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [200_000_000])
     order = (await engine.place())["orderId"]
     async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
@@ -40,45 +40,45 @@ async def test_a_pending_order_is_cancelled_its_stream_says_so_and_it_is_never_r
     await engine.start_worker(venues=[venue], chain=ScriptedChain())
     later = await engine.place()
     assert (await engine.read_stream(later["orderId"])).statuses[-1] == "confirmed"
-    assert len(venue.asked) == 1  # for the later one
+    assert len(venue.asked) == 1  # of the later order
     assert (await engine.order(order))["seq"] == 2
 
-    async def given_back() -> bool:
+    async def start_given_back() -> bool:
         queue = (await engine.http.get("/api/queue")).json()
         return bool(queue["startsLeft"] == 99 and queue["waiting"] == 0)
 
-    await eventually(given_back)
+    await eventually(start_given_back)
 
 
-async def test_an_order_that_is_being_routed_is_cancelled_and_nothing_is_sent(engine: Engine) -> None:
+async def test_an_order_cancelled_while_routing_sends_no_swap(engine: Engine) -> None:
     answered, chain = asyncio.Event(), ScriptedChain()
     venue = ScriptedVenue("raydium", [After(answered, 200_000_000), 200_000_000])
     await engine.start_worker(venues=[venue], chain=chain)
     order = (await engine.place())["orderId"]
     async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
         reading = asyncio.create_task(read_to_end(ws))
-        await stands(engine, order, "routing")
+        await has_status(engine, order, "routing")
         assert await cancel(engine, order) == (200, "cancelled")
         stream = await asyncio.wait_for(reading, 5)
     assert (stream.statuses, stream.code) == (["pending", "routing", "cancelled"], 1000)
     answered.set()
-    later = await engine.place()  # by its end the worker has long done with the first
+    later = await engine.place()  # by its end the worker has finished with the first
     await engine.read_stream(later["orderId"])
 
-    async def out_of_line() -> bool:
+    async def left_the_queue() -> bool:
         queue = (await engine.http.get("/api/queue")).json()
         return bool(queue["waiting"] == 0 and queue["running"] == 0)
 
-    await eventually(out_of_line)
+    await eventually(left_the_queue)
     assert [chain.signed[sent.payload][1] for sent in chain.sends] == [later["orderId"]]
     assert (await engine.order(order))["status"] == "cancelled"
 
 
-async def test_an_order_that_waits_for_another_attempt_is_cancelled(engine: Engine) -> None:
+async def test_an_order_that_waits_for_a_retry_can_be_cancelled(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [DexError("venue_unavailable", "scripted"), 200_000_000])
     await engine.start_worker(venues=[venue], chain=ScriptedChain(), retry_base_seconds=0.5)
     order = (await engine.place())["orderId"]
-    await stands(engine, order, "pending")
+    await has_status(engine, order, "pending")
 
     async def waits() -> bool:
         return bool((await engine.order(order))["seq"] == 3)
@@ -87,22 +87,22 @@ async def test_an_order_that_waits_for_another_attempt_is_cancelled(engine: Engi
     assert await cancel(engine, order) == (200, "cancelled")
     assert (await engine.read_stream(order)).statuses == ["pending", "routing", "pending", "cancelled"]
 
-    async def out_of_line() -> bool:
+    async def left_the_queue() -> bool:
         return await engine.redis.zscore("engine:starts", order) is None
 
-    await eventually(out_of_line)
+    await eventually(left_the_queue)
     assert len(venue.asked) == 1
 
 
-async def test_what_was_sent_or_has_ended_cannot_be_cancelled(engine: Engine) -> None:
-    chain = ScriptedChain([None])  # it is on its way, and nobody knows more
+async def test_a_sent_or_ended_order_cannot_be_cancelled(engine: Engine) -> None:
+    chain = ScriptedChain([None])  # no outcome yet
     venue = ScriptedVenue("raydium", [200_000_000, DexError("insufficient_liquidity", "scripted")])
     await engine.start_worker(venues=[venue], chain=chain)
     sent = (await engine.place())["orderId"]
-    await stands(engine, sent, "submitted")
+    await has_status(engine, sent, "submitted")
     assert await cancel(engine, sent) == (409, "not_cancellable")
     failed = (await engine.place())["orderId"]
-    await stands(engine, failed, "failed")
+    await has_status(engine, failed, "failed")
     assert await cancel(engine, failed) == (409, "not_cancellable")
     assert await cancel(engine, UNKNOWN) == (404, "unknown_order")
     assert (await engine.order(sent))["status"] == "submitted"
@@ -116,7 +116,7 @@ async def test_a_confirmed_order_cannot_be_cancelled(engine: Engine) -> None:
     assert (await engine.order(order))["seq"] == 5
 
 
-async def test_whoever_cancels_and_whoever_executes_agree_in_the_end(engine: Engine) -> None:
+async def test_racing_cancels_and_executions_end_in_one_outcome(engine: Engine) -> None:
     await engine.start_worker()
     orders = [(await engine.place())["orderId"] for _ in range(30)]
     answers = await asyncio.gather(*(cancel(engine, order) for order in reversed(orders)))

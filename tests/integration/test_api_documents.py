@@ -1,4 +1,4 @@
-"""What the documents say is so: the Postman requests answer as shown, the examples work, frames are as described."""
+"""The documents are true: Postman examples, OpenAPI examples, and the frames in the AsyncAPI document."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ async def sent(engine: Engine, item: dict[str, Any], variables: dict[str, str]) 
     return await engine.http.request(request["method"], url, content=body, headers=headers)
 
 
-async def test_the_postman_requests_answer_in_order_as_their_examples_show(engine: Engine) -> None:
-    """Newman judges the assertions (`make test-postman`); this needs no node, and holds the examples to the truth."""
+async def test_postman_requests_in_order_get_the_answers_of_their_examples(engine: Engine) -> None:
+    """Checks the examples, and needs no Node.js. Newman checks the assertions (`make test-postman`)."""
     await engine.start_worker(retry_base_seconds=0.01)
     variables = {"baseUrl": engine.base_url, "idempotencyKey": "a-key-of-this-run"}
     for item in requests():
@@ -48,33 +48,33 @@ async def test_the_postman_requests_answer_in_order_as_their_examples_show(engin
         kind = answer.headers["content-type"].partition(";")[0]
         assert kind == example["header"][0]["value"], item["name"]
         if kind.endswith("json") and isinstance(answer.json(), dict):
-            shown, told = json.loads(example["body"]).keys(), answer.json().keys()
-            assert shown == told or (item["name"] in ("OpenAPI", "AsyncAPI") and shown <= told), item["name"]
+            shown, received = json.loads(example["body"]).keys(), answer.json().keys()
+            assert shown == received or (item["name"] in ("OpenAPI", "AsyncAPI") and shown <= received), item["name"]
         for name, value in CAPTURE.findall(script_of(item)):
             variables[name] = answer.json()[value]
 
 
-async def test_every_example_of_a_body_works_when_pressed(engine: Engine) -> None:
-    pressed = 0
+async def test_every_example_of_a_body_works(engine: Engine) -> None:
+    tried = 0
     for path, methods in openapi()["paths"].items():
         for method, operation in methods.items():
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             for name, example in content.get("examples", {}).items():
                 answer = await engine.http.request(method, path, json=example["value"])
                 assert answer.status_code in (200, 202), (path, name, answer.text)
-                pressed += 1
-    assert pressed >= 6
+                tried += 1
+    assert tried >= 6
     streams = (await engine.http.get("/asyncapi.json")).json()
     assert streams["servers"]["sockets"]["host"] == urlsplit(engine.base_url).netloc
 
 
-class Described:
-    """The channels of /asyncapi.json, each with a judge of its messages."""
+class AsyncApi:
+    """Validators for the messages of /asyncapi.json."""
 
     def __init__(self) -> None:
         self._document = document("ws://localhost", "1")
 
-    def judge(self, message: str) -> Any:
+    def validator(self, message: str) -> Any:
         payload = self._document["components"]["messages"][message]["payload"]
         return fastjsonschema.compile(
             {"$schema": "http://json-schema.org/draft-07/schema", **payload, "components": self._document["components"]}
@@ -86,9 +86,9 @@ async def frames(engine: Engine, path: str) -> list[dict[str, Any]]:
         return (await read_to_end(socket)).events
 
 
-async def test_frames_are_as_the_asyncapi_document_describes_them(engine: Engine) -> None:
-    described = Described()
-    event, venue, update, history = map(described.judge, ("event", "venueEvent", "update", "history"))
+async def test_frames_match_the_asyncapi_document(engine: Engine) -> None:
+    asyncapi = AsyncApi()
+    event, venue, update, history = map(asyncapi.validator, ("event", "venueEvent", "update", "history"))
     await engine.start_worker(retry_base_seconds=0.05)
     fails = (await engine.http.post("/test/dlq")).json()["orderId"]
     watching = asyncio.create_task(frames(engine, f"/api/orders/{fails}/status"))
@@ -98,44 +98,46 @@ async def test_frames_are_as_the_asyncapi_document_describes_them(engine: Engine
                 event(frame)
         for frame in await frames(engine, f"/api/orders/{order}/ws"):
             venue(frame)
-        (told,) = await frames(engine, f"/api/orders/{order}/status")
-        history(told)
+        (only,) = await frames(engine, f"/api/orders/{order}/status")
+        history(only)
     first, *rest = await watching
     history(first)
     assert rest
     for frame in rest:
         update(frame)
     with pytest.raises(fastjsonschema.JsonSchemaException):
-        event({**told["data"][-1], "seq": 0})
+        event({**only["data"][-1], "seq": 0})
 
 
-async def test_an_event_says_nothing_that_is_not_described(engine: Engine) -> None:
+async def test_an_event_has_only_documented_fields(engine: Engine) -> None:
     await engine.start_worker(retry_base_seconds=0.05)
     fails = (await engine.http.post("/test/dlq")).json()["orderId"]
     seen = set()
     for order in ((await engine.place())["orderId"], fails):
         for event in (await engine.read_stream(order)).events:
-            always, sometimes = DETAILS[event["status"]]
-            assert event.keys() <= {"status", *COMMON_FIELDS, *always, *sometimes}, event
+            required, optional = DETAILS[event["status"]]
+            assert event.keys() <= {"status", *COMMON_FIELDS, *required, *optional}, event
             seen.add(event["status"])
     assert seen == DETAILS.keys() - {"cancelled"}
 
 
-async def test_the_stream_of_many_orders_is_as_described(engine: Engine) -> None:
-    described = Described()
-    subscribe, subscribed, any_event, refused = map(described.judge, ("subscribe", "subscribed", "anyEvent", "refused"))
+async def test_the_stream_of_many_orders_matches_the_asyncapi_document(engine: Engine) -> None:
+    asyncapi = AsyncApi()
+    subscribe, subscribed, any_event, refused = map(
+        asyncapi.validator, ("subscribe", "subscribed", "anyEvent", "refused")
+    )
     async with asyncio.timeout(10), engine.socket("/api/stream") as socket:
-        for said in ({"op": "subscribe", "orders": "all"}, {"op": "subscribe", "orders": [], "after": {}}):
-            subscribe(said)
-            subscribed(await said_and_heard(socket, orjson.dumps(said).decode()))
-        refused(await said_and_heard(socket, "?"))
+        for message in ({"op": "subscribe", "orders": "all"}, {"op": "subscribe", "orders": [], "after": {}}):
+            subscribe(message)
+            subscribed(await answer_to(socket, orjson.dumps(message).decode()))
+        refused(await answer_to(socket, "?"))
         unknown = ["01a1fcdd-4c14-773b-8d77-909b122b0037"]
-        refused(await said_and_heard(socket, json.dumps({"op": "subscribe", "orders": unknown})))
+        refused(await answer_to(socket, json.dumps({"op": "subscribe", "orders": unknown})))
         subscribed(orjson.loads(await socket.recv()))
         await engine.http.post("/api/orders/execute", json=SELL_SOL)
         any_event(orjson.loads(await socket.recv()))
 
 
-async def said_and_heard(socket: ClientConnection, text: str) -> Any:
+async def answer_to(socket: ClientConnection, text: str) -> Any:
     await socket.send(text)
     return orjson.loads(await socket.recv())

@@ -1,4 +1,4 @@
-"""No content of a request makes a 5xx, none is repeated in the answer, and every refusal is a problem document."""
+"""No request content causes a 5xx or is repeated in the answer, and every error is a problem document."""
 
 import asyncio
 import base64
@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine import SELL_SOL, Engine, eventually
 
-MARKER = "Xyzzy0451"  # stands in every hostile request, and in no answer
+MARKER = "Xyzzy0451"  # part of every hostile request, and of no answer
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
@@ -20,12 +20,12 @@ def body(**fields: Any) -> bytes:
 
 
 def literal(amount: str, field: str = "amount") -> bytes:
-    """A body with this very text as the value of a field."""
+    """A body with this literal text as the value of a field."""
     plain = {name: value for name, value in SELL_SOL.items() if name != field}
     return orjson.dumps(plain)[:-1] + f',"{field}":{amount}'.encode() + b"}"
 
 
-# (what is wrong, the body, the answer, the pointer)
+# (what is wrong, body, status of the answer, pointer)
 REFUSED: list[tuple[str, bytes, int, str | None]] = [
     ("unknown token", body(tokenIn=MARKER), 422, "/tokenIn"),
     ("unknown other token", body(tokenOut=MARKER), 422, "/tokenOut"),
@@ -85,7 +85,7 @@ REFUSED: list[tuple[str, bytes, int, str | None]] = [
     ("slippage of ten thousand digits", literal("9" * 10_000, "slippageBps"), 422, "/slippageBps"),
     ("slippage 1e400", literal("1e400", "slippageBps"), 422, "/slippageBps"),
     ("an impact over all", body(maxPriceImpactBps=10_001), 422, "/maxPriceImpactBps"),
-    ("an order type that is none", body(orderType=MARKER), 422, "/orderType"),
+    ("an unknown order type", body(orderType=MARKER), 422, "/orderType"),
     ("a limit order", body(orderType="limit"), 422, "/orderType"),
     ("an unknown venue", body(venues=[MARKER]), 422, "/venues"),
     ("no venue at all", body(venues=[]), 422, "/venues"),
@@ -135,43 +135,43 @@ REFUSED: list[tuple[str, bytes, int, str | None]] = [
 def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = answer.json()
-    assert set(told) - {"errors"} == {"type", "title", "status", "detail", "code", "retryable", "requestId"}
-    assert told["status"] == status
-    assert told["requestId"] == answer.headers["x-request-id"]
-    assert told["retryable"] is (status >= 429)
+    problem: dict[str, Any] = answer.json()
+    assert set(problem) - {"errors"} == {"type", "title", "status", "detail", "code", "retryable", "requestId"}
+    assert problem["status"] == status
+    assert problem["requestId"] == answer.headers["x-request-id"]
+    assert problem["retryable"] is (status >= 429)
     assert MARKER.lower() not in (answer.text + str(answer.headers)).lower()
-    return told
+    return problem
 
 
-async def test_every_body_that_is_no_order_is_refused_and_makes_none(engine: Engine) -> None:
+async def test_every_invalid_body_is_refused_and_places_no_order(engine: Engine) -> None:
     for what, content, status, pointer in REFUSED:
         answer = await engine.http.post(
             "/api/orders/execute", content=content, headers={"Content-Type": "application/json"}
         )
-        told = assert_problem(answer, status)
+        problem = assert_problem(answer, status)
         if pointer is None:
-            assert told["code"] == "malformed_body", what
+            assert problem["code"] == "malformed_body", what
         else:
-            assert [error["pointer"] for error in told["errors"]] == [pointer], what
+            assert [error["pointer"] for error in problem["errors"]] == [pointer], what
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
 
-async def test_each_fault_of_a_body_is_pointed_at(engine: Engine) -> None:
+async def test_every_invalid_field_has_a_pointer(engine: Engine) -> None:
     answer = await engine.http.post("/api/orders/execute", json={"tokenIn": 1, "amount": -1, MARKER: 1})
-    told = assert_problem(answer, 422)
-    assert [error["pointer"] for error in told["errors"]] == ["/tokenIn", "/tokenOut", ""]
+    problem = assert_problem(answer, 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/tokenIn", "/tokenOut", ""]
     answer = await engine.http.post("/api/orders/execute", json=SELL_SOL | {"amount": -1, "minAmountOut": "x"})
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/amount", "/minAmountOut"]
 
 
-async def test_what_is_not_called_json_is_not_read(engine: Engine) -> None:
+async def test_a_body_of_another_content_type_is_refused(engine: Engine) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json"):
         answer = await engine.http.post("/api/orders/execute", content=body(), headers={"Content-Type": kind})
         assert assert_problem(answer, 415)["code"] == "not_json"
 
 
-async def test_a_body_of_more_than_64_kib_is_refused_however_it_comes(engine: Engine) -> None:
+async def test_a_body_over_64_kib_is_refused_also_in_chunks(engine: Engine) -> None:
     json = {"Content-Type": "application/json"}
     just_right = body() + b" " * (64 * 1024 - len(body()))
     too_large = just_right + b" "
@@ -230,12 +230,12 @@ HOSTILE_PATHS = [
 ]
 
 
-async def test_no_address_makes_the_engine_stumble(engine: Engine) -> None:
+async def test_no_path_or_query_causes_an_internal_error(engine: Engine) -> None:
     for method, path, status in HOSTILE_PATHS:
         assert_problem(await engine.http.request(method, path), status)
 
 
-MADE_UP = [
+FORGED_CURSORS = [
     f"0001-01-01T00:00:00+23:59 {UNKNOWN}",
     f"9999-12-31T23:59:59-23:59 {UNKNOWN}",
     f"2026-01-01T00:00:00 {UNKNOWN}",
@@ -246,14 +246,14 @@ MADE_UP = [
 ]
 
 
-async def test_a_cursor_that_was_made_up_is_refused(engine: Engine) -> None:
-    for place in MADE_UP:
-        cursor = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+async def test_a_forged_cursor_is_refused(engine: Engine) -> None:
+    for text in FORGED_CURSORS:
+        cursor = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
         answer = await engine.http.get("/api/orders", params={"cursor": cursor})
         assert assert_problem(answer, 422)["code"] == "invalid_cursor"
 
 
-async def test_a_key_that_is_none_is_refused(engine: Engine) -> None:
+async def test_an_invalid_idempotency_key_is_refused(engine: Engine) -> None:
     for header in ("Idempotency-Key", "x-idempotency-key"):
         for key in ("", "x" * 256, "a\tb", "ä"):
             headers = [(header.encode(), key.encode())]
@@ -261,7 +261,7 @@ async def test_a_key_that_is_none_is_refused(engine: Engine) -> None:
             assert assert_problem(answer, 422)["code"] == "invalid_key", (header, key)
 
 
-async def test_two_keys_that_differ_are_refused(engine: Engine) -> None:
+async def test_two_different_idempotency_keys_are_refused(engine: Engine) -> None:
     headers = {"Idempotency-Key": "one", "x-idempotency-key": MARKER}
     answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers=headers)
     assert assert_problem(answer, 422)["code"] == "invalid_key"
@@ -272,7 +272,7 @@ async def test_two_keys_that_differ_are_refused(engine: Engine) -> None:
 
 
 async def raw(engine: Engine, request: bytes) -> bytes:
-    """What is answered to these very bytes."""
+    """The answer to exactly these bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(engine.base_url.rpartition(":")[2]))
     writer.write(request)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
@@ -283,17 +283,17 @@ async def raw(engine: Engine, request: bytes) -> bytes:
     return answer
 
 
-async def test_a_host_that_is_none_does_not_get_into_the_address_of_the_socket(engine: Engine) -> None:
+async def test_an_invalid_host_header_is_not_used_in_the_socket_url(engine: Engine) -> None:
     content = body()
     for host in ("[", "[::1", "a b", "evil.example/x?", "user@evil.example", "[::1]:x", ""):
         head = f"POST /api/orders/execute HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(content)}\r\n\r\n"
         answer = await raw(engine, head.encode() + content)
         assert answer.startswith(b"HTTP/1.1 202"), (host, answer)
-        told = orjson.loads(answer.partition(b"\r\n\r\n")[2])
-        assert told["wsUrl"].startswith(engine.base_url.replace("http", "ws") + "/api/")
+        accepted = orjson.loads(answer.partition(b"\r\n\r\n")[2])
+        assert accepted["wsUrl"].startswith(engine.base_url.replace("http", "ws") + "/api/")
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_error_behind(
+async def test_a_client_that_disconnects_during_its_body_causes_no_error_log(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", int(engine.base_url.rpartition(":")[2]))

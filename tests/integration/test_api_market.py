@@ -1,4 +1,4 @@
-"""What can be traded, what it would bring, how the engine stands, and what probes are told."""
+"""Tokens, pools, quotes, the state of the queue, health checks and metrics."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ pytestmark = pytest.mark.usefixtures("primed_queue")
 
 
 def checked(answer: httpx.Response, shape: type[Answer]) -> dict[str, Any]:
-    """The answer, in the shape that the document promises and with no field besides."""
+    """The body of the answer, checked against its schema, without other fields."""
     assert answer.status_code in (200, 503), answer.text
-    told: dict[str, Any] = answer.json()
-    assert set(told) <= {field.alias for field in shape.model_fields.values()}
+    body: dict[str, Any] = answer.json()
+    assert set(body) <= {field.alias for field in shape.model_fields.values()}
     shape.model_validate_json(answer.text)
-    return told
+    return body
 
 
-async def test_tokens_and_pools_are_what_orders_may_name(engine: Engine) -> None:
+async def test_orders_can_use_the_listed_tokens_and_pools(engine: Engine) -> None:
     tokens = checked(await engine.http.get("/api/tokens"), Tokens)["tokens"]
     pools = checked(await engine.http.get("/api/pools"), Pools)["pools"]
     assert {
@@ -40,10 +40,8 @@ async def test_tokens_and_pools_are_what_orders_may_name(engine: Engine) -> None
         assert (await engine.place(**ends, amount="1", venues=[pool["venue"]]))["status"] == "pending"
 
 
-async def test_a_preview_says_what_building_says_at_the_same_moment_of_the_market(
-    postgres_dsn: str, redis_dsn: str
-) -> None:
-    # The market stands still for a minute: two moments are the same one, unless a minute passes just then.
+async def test_a_preview_equals_the_building_event_of_the_same_slot(postgres_dsn: str, redis_dsn: str) -> None:
+    # A slot lasts a minute, so the market does not move, unless a minute passes in between.
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=60_000) as engine:
         await engine.start_worker()
         query = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
@@ -60,7 +58,7 @@ async def test_a_preview_says_what_building_says_at_the_same_moment_of_the_marke
         assert sum(quote["won"] for quote in before["quotes"]) == 1
 
 
-async def test_a_preview_without_a_route_says_why(engine: Engine) -> None:
+async def test_a_preview_without_a_route_has_an_error(engine: Engine) -> None:
     query = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1000000000"}
     told = checked(await engine.http.get("/api/quotes", params=query), Preview)
     assert "dex" not in told
@@ -69,7 +67,7 @@ async def test_a_preview_without_a_route_says_why(engine: Engine) -> None:
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
 
-async def test_the_queue_says_how_it_stands(engine: Engine) -> None:
+async def test_the_queue_reports_its_state(engine: Engine) -> None:
     async def queue() -> dict[str, Any]:
         return checked(await engine.http.get("/api/queue"), Queue)
 
@@ -98,7 +96,7 @@ async def test_the_queue_says_how_it_stands(engine: Engine) -> None:
     assert 0 < full["confirmedMs"]["p50"] <= full["confirmedMs"]["p99"]
 
 
-async def test_ready_needs_a_worker_and_says_so(engine: Engine) -> None:
+async def test_the_engine_is_ready_only_with_a_worker(engine: Engine) -> None:
     waiting = await engine.http.get("/health/ready")
     assert waiting.status_code == 503
     told = checked(waiting, Readiness)
@@ -117,7 +115,7 @@ async def test_ready_needs_a_worker_and_says_so(engine: Engine) -> None:
     assert (await engine.http.get("/health/ready")).status_code == 503
 
 
-async def test_a_database_that_was_not_migrated_is_not_ready(engine: Engine) -> None:
+async def test_the_engine_is_not_ready_on_a_database_of_another_version(engine: Engine) -> None:
     await engine.postgres.execute("UPDATE alembic_version SET version_num = 'older'")
     told = checked(await engine.http.get("/health/ready"), Readiness)
     assert told["postgres"] == "not migrated"
@@ -126,7 +124,7 @@ async def test_a_database_that_was_not_migrated_is_not_ready(engine: Engine) -> 
     assert checked(await engine.http.get("/health/ready"), Readiness)["postgres"] == "not migrated"
 
 
-async def test_metrics_count_by_route_and_never_by_what_a_client_made_up(engine: Engine) -> None:
+async def test_metrics_are_labelled_by_route_never_by_client_input(engine: Engine) -> None:
     await engine.place()
     await engine.http.get("/Xyzzy0451")
     await engine.http.get("/api/orders/Xyzzy0451")
@@ -138,9 +136,9 @@ async def test_metrics_count_by_route_and_never_by_what_a_client_made_up(engine:
     assert "xyzzy" not in answer.text.lower()
 
 
-async def test_every_example_of_the_document_works_when_it_is_pressed(engine: Engine) -> None:
+async def test_every_example_in_the_openapi_document_works(engine: Engine) -> None:
     document = (await engine.http.get("/openapi.json")).json()
-    pressed = 0
+    tried = 0
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
@@ -151,7 +149,7 @@ async def test_every_example_of_the_document_works_when_it_is_pressed(engine: En
                     assert answer.status_code in (200, 202), (path, body, answer.text)
                     for result in answer.json().get("results", []):
                         assert result["status"] == "pending", result
-                    pressed += 1
+                    tried += 1
             elif method == "get" and "{" not in path:
                 query = {
                     one["name"]: next(iter(one["examples"].values()))["value"]
@@ -160,8 +158,8 @@ async def test_every_example_of_the_document_works_when_it_is_pressed(engine: En
                 }
                 answer = await engine.http.get(path, params=query)
                 assert answer.status_code == (503 if path == "/health/ready" else 200), (path, answer.text)
-                pressed += 1
-    assert pressed >= 12
+                tried += 1
+    assert tried >= 12
     assert SELL_SOL in [
         one["value"]
         for one in document["paths"]["/api/orders/execute"]["post"]["requestBody"]["content"]["application/json"][

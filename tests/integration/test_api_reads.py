@@ -1,4 +1,4 @@
-"""What can be read of orders: one, its log, its log as it happens, and the list of all."""
+"""Reading orders: one order, its event log, its event stream, and the list."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,15 +24,15 @@ MINT = {
 AS_STREAM = {"Accept": "text/event-stream"}
 
 
-def is_as_documented(answer: dict[str, Any], shape: type[Answer]) -> bool:
-    """Every field that the document promises, and none that it does not name."""
+def matches_schema(answer: dict[str, Any], shape: type[Answer]) -> bool:
+    """It has every required field of the schema, and no other fields."""
     fields = shape.model_fields.values()
-    promised = {field.alias for field in fields if field.is_required()}
-    return promised <= set(answer) <= {field.alias for field in fields}
+    required = {field.alias for field in fields if field.is_required()}
+    return required <= set(answer) <= {field.alias for field in fields}
 
 
-async def sources(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
-    """The events of a stream, as an EventSource hears them; a comment comes as ("", its text)."""
+async def server_sent_events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    """The id and data of each event of an event stream. A comment comes as ("", its text)."""
     name = ""
     async for line in response.aiter_lines():
         if line.startswith("id: "):
@@ -48,10 +48,10 @@ async def test_an_order_is_one_flat_object_with_its_log(engine: Engine) -> None:
     placed = await engine.place(
         tokenIn=MINT["SOL"], amount="1.500", slippageBps=100, clientOrderId="mine", expiresInSeconds=0
     )
-    assert is_as_documented(placed, Accepted)
+    assert matches_schema(placed, Accepted)
     await engine.read_stream(placed["orderId"])
     order = await engine.order(placed["orderId"])
-    assert is_as_documented(order, OrderSnapshot)
+    assert matches_schema(order, OrderSnapshot)
     assert (order["tokenIn"], order["tokenOut"], order["amount"]) == ("SOL", "USDC", "1.5")
     assert (order["status"], order["seq"], order["attempt"]) == ("confirmed", 5, 1)
     assert (order["slippageBps"], order["clientOrderId"], order["expiresAt"]) == (100, "mine", None)
@@ -59,11 +59,11 @@ async def test_an_order_is_one_flat_object_with_its_log(engine: Engine) -> None:
     assert order["statusEndpoint"] == placed["statusEndpoint"]
     assert order["createdAt"] == placed["createdAt"] == order["events"][0]["at"]
     assert [event["status"] for event in order["events"]] == HAPPY
-    assert is_as_documented(order["events"][0], Event)
+    assert matches_schema(order["events"][0], Event)
     assert (await engine.http.get(f"/api/orders/{placed['orderId'].upper()}")).json() == order
 
 
-async def test_an_amount_is_exact_to_the_last_digit_it_was_written_with(engine: Engine) -> None:
+async def test_amounts_keep_all_their_digits(engine: Engine) -> None:
     for text in ("123456789.123456789", '"123456789.123456789"'):
         body = f'{{"tokenIn":"SOL","tokenOut":"USDC","amount":{text}}}'
         placed = await engine.http.post("/api/orders/execute", content=body)
@@ -79,7 +79,7 @@ async def test_an_unknown_order_is_a_404(engine: Engine) -> None:
             assert answer.json()["code"] == "unknown_order"
 
 
-async def test_a_request_keeps_the_id_it_came_with_if_that_is_one(engine: Engine) -> None:
+async def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(engine: Engine) -> None:
     given = await engine.http.get(f"/api/orders/{UNKNOWN}", headers={"x-request-id": "trace-1.a_B"})
     assert given.headers["x-request-id"] == given.json()["requestId"] == "trace-1.a_B"
     for unusable in ("a b", "x" * 65, "<script>", ""):
@@ -87,32 +87,32 @@ async def test_a_request_keeps_the_id_it_came_with_if_that_is_one(engine: Engine
         assert made.headers["x-request-id"] not in (unusable, "")
 
 
-async def test_the_log_of_an_order_can_be_read_from_any_event_on(engine: Engine) -> None:
+async def test_the_log_of_an_order_can_be_read_from_any_event(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    told = (await engine.read_stream(order)).events
+    expected = (await engine.read_stream(order)).events
     for after in range(7):
         answer = await engine.http.get(f"/api/orders/{order}/events", params={"after": after})
-        assert answer.json() == told[after:]
+        assert answer.json() == expected[after:]
 
 
-async def test_server_sent_events_come_as_they_happen_and_end_with_the_order(engine: Engine) -> None:
+async def test_server_sent_events_arrive_live_and_end_with_the_order(engine: Engine) -> None:
     go = asyncio.Event()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], chain=ScriptedChain())
     order = (await engine.place())["orderId"]
-    heard: list[tuple[str, Any]] = []
+    received: list[tuple[str, Any]] = []
     async with asyncio.timeout(10), engine.http.stream("GET", f"/api/orders/{order}/events", headers=AS_STREAM) as live:
         assert live.headers["content-type"].startswith("text/event-stream")
-        async for name, event in sources(live):
-            heard.append((name, event))
+        async for name, event in server_sent_events(live):
+            received.append((name, event))
             if event["status"] == "routing":
-                go.set()  # nothing more would come, had this one not come before the end
-    assert [event["status"] for _, event in heard] == HAPPY
-    assert [name for name, _ in heard] == ["1", "2", "3", "4", "5"]
-    assert [event for _, event in heard] == (await engine.order(order))["events"]
+                go.set()  # the order only goes on because this event arrived before its end
+    assert [event["status"] for _, event in received] == HAPPY
+    assert [name for name, _ in received] == ["1", "2", "3", "4", "5"]
+    assert [event for _, event in received] == (await engine.order(order))["events"]
 
 
-async def test_server_sent_events_go_on_after_the_last_id_that_was_seen(engine: Engine) -> None:
+async def test_server_sent_events_resume_after_the_last_event_id(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
     await engine.read_stream(order)
@@ -122,25 +122,25 @@ async def test_server_sent_events_go_on_after_the_last_id_that_was_seen(engine: 
         assert [line for line in resumed.text.splitlines() if line.startswith("id:")] == [
             f"id: {seq}" for seq in range(seen + 1, 6)
         ]
-    # An EventSource that came back after the end would do so for ever; this is how it is told not to.
+    # An EventSource reconnects after every end. 204 makes it stop.
     for seen in (5, 99):
         over = await engine.http.get(url, params={"after": seen}, headers=AS_STREAM)
         assert (over.status_code, over.content) == (204, b"")
 
 
-async def test_a_quiet_stream_says_that_it_is_alive(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_event_stream_sends_keepalives(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_stream, "KEEPALIVE_SECONDS", 0.05)
     order = (await engine.place())["orderId"]
     url = f"/api/orders/{order}/events"
     async with asyncio.timeout(10), engine.http.stream("GET", url, params={"after": 99}, headers=AS_STREAM) as live:
-        heard = sources(live)
-        assert [await anext(heard) for _ in range(3)] == [("", ": keepalive")] * 3
+        stream = server_sent_events(live)
+        assert [await anext(stream) for _ in range(3)] == [("", ": keepalive")] * 3
         await engine.http.post(f"/api/orders/{order}/cancel")
-        told = [event["status"] async for _, event in heard if isinstance(event, dict)]
-    assert told == ["cancelled"]
+        statuses = [event["status"] async for _, event in stream if isinstance(event, dict)]
+    assert statuses == ["cancelled"]
 
 
-async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine: Engine) -> None:
+async def test_the_list_is_newest_first_and_filtered(engine: Engine) -> None:
     await engine.start_worker(
         venues=[ScriptedVenue("raydium", [200_000_000]), ScriptedVenue("meteora", [200_000_000])], chain=ScriptedChain()
     )
@@ -154,7 +154,7 @@ async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine:
     async def listed(**query: Any) -> list[str]:
         answer = await engine.http.get("/api/orders", params=query)
         assert answer.status_code == 200, answer.text
-        assert is_as_documented(answer.json(), OrderPage)
+        assert matches_schema(answer.json(), OrderPage)
         return [order["orderId"] for order in answer.json()["orders"]]
 
     newest, middle, oldest = waiting["orderId"], buy["orderId"], sell["orderId"]
@@ -172,9 +172,9 @@ async def test_the_list_has_the_newest_first_and_only_what_was_asked_for(engine:
     assert shown == {name: value for name, value in snapshot.items() if name in shown}
 
 
-async def test_pages_have_neither_gaps_nor_repetitions_while_orders_are_added(engine: Engine) -> None:
+async def test_pages_neither_skip_nor_repeat_orders_while_new_ones_arrive(engine: Engine) -> None:
     first = [(await engine.place())["orderId"] for _ in range(20)]
-    # Some of them placed at the very same moment: the id decides.
+    # Some orders have the same time; then the id decides.
     await engine.postgres.execute(
         "UPDATE orders SET created_at = (SELECT max(created_at) FROM orders) WHERE id = ANY($1::uuid[])", first[10:]
     )
@@ -191,7 +191,7 @@ async def test_pages_have_neither_gaps_nor_repetitions_while_orders_are_added(en
     assert all(newer > older for newer, older in pairwise(seen))
 
 
-async def test_a_page_that_is_exactly_full_is_the_last(engine: Engine) -> None:
+async def test_an_exactly_full_last_page_has_no_next_cursor(engine: Engine) -> None:
     for _ in range(3):
         await engine.place()
     page = (await engine.http.get("/api/orders", params={"limit": 3})).json()
@@ -199,7 +199,7 @@ async def test_a_page_that_is_exactly_full_is_the_last(engine: Engine) -> None:
     assert page["nextCursor"] is None
 
 
-async def test_an_order_read_while_it_moves_is_never_of_two_moments(engine: Engine) -> None:
+async def test_an_order_and_its_log_are_consistent_while_it_runs(engine: Engine) -> None:
     await engine.start_worker()
     orders = [(await engine.place())["orderId"] for _ in range(5)]
 

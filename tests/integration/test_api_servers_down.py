@@ -1,4 +1,4 @@
-"""What callers are told while a server is away: without Redis everything goes on, without Postgres they may repeat."""
+"""With Redis down everything continues. With Postgres down callers are told to repeat their requests later."""
 
 import asyncio
 import socket
@@ -18,15 +18,15 @@ UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address where nobody listens, and nobody else will."""
+def unused_address() -> Iterator[str]:
+    """An address on which no server listens, and none can start to."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-async def test_without_postgres_every_call_is_a_503_that_says_when_to_come_back(nobody: str, redis_dsn: str) -> None:
-    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+async def test_without_postgres_every_call_is_a_503_with_retry_after(unused_address: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{unused_address}/engine", redis_dsn) as engine:
         calls = [
             engine.http.post("/api/orders/execute", json=SELL_SOL),
             engine.http.get("/api/orders"),
@@ -48,19 +48,19 @@ async def test_without_postgres_every_call_is_a_503_that_says_when_to_come_back(
         assert (item["status"], item["code"], item["retryable"]) == (503, "database_unavailable", True)
 
 
-async def test_without_postgres_probes_say_so_and_what_needs_none_works(nobody: str, redis_dsn: str) -> None:
-    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+async def test_without_postgres_probes_report_it_and_the_rest_works(unused_address: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{unused_address}/engine", redis_dsn) as engine:
         ready = await engine.http.get("/health/ready")
         assert ready.status_code == 503
         assert (ready.json()["postgres"], ready.json()["reasons"][0]) == ("down", "postgres is down")
         for path in ("/health", "/health/live", "/metrics", "/docs", "/openapi.json", "/api/tokens", "/api/pools"):
             assert (await engine.http.get(path)).status_code == 200, path
-        # What is wrong with an order is known without a database.
+        # An invalid order is refused without a database.
         assert (await engine.http.post("/api/orders/execute", json={})).status_code == 422
 
 
-async def test_without_postgres_sockets_say_that_they_may_come_back(nobody: str, redis_dsn: str) -> None:
-    async with running_engine(f"postgresql://postgres@{nobody}/engine", redis_dsn) as engine:
+async def test_without_postgres_sockets_are_closed_with_1013(unused_address: str, redis_dsn: str) -> None:
+    async with running_engine(f"postgresql://postgres@{unused_address}/engine", redis_dsn) as engine:
         async with engine.socket(f"/api/orders/execute?orderId={UNKNOWN}") as ws:
             assert (await read_to_end(ws)).code == 1013
         async with engine.socket("/api/stream") as ws:
@@ -70,15 +70,15 @@ async def test_without_postgres_sockets_say_that_they_may_come_back(nobody: str,
                 assert (frame["type"], frame["code"]) == ("error", "database_unavailable")
 
 
-async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_down(postgres_dsn: str, redis_dsn: str) -> None:
+async def test_a_database_that_does_not_exist_is_down(postgres_dsn: str, redis_dsn: str) -> None:
     async with running_engine(postgres_dsn.rpartition("/")[0] + "/there_is_none", redis_dsn) as engine:
         ready = await engine.http.get("/health/ready")
         assert (ready.status_code, ready.json()["postgres"]) == (503, "down")
         assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 503
 
 
-async def test_without_redis_orders_are_accepted_at_once_and_are_on_disk(postgres_dsn: str, nobody: str) -> None:
-    async with running_engine(postgres_dsn, f"redis://{nobody}") as engine:
+async def test_without_redis_orders_are_accepted_at_once_and_stored(postgres_dsn: str, unused_address: str) -> None:
+    async with running_engine(postgres_dsn, f"redis://{unused_address}") as engine:
         began = time.monotonic()
         placed = [await engine.place(key="once") for _ in range(3)] + [await engine.place() for _ in range(3)]
         assert time.monotonic() - began < 2
@@ -95,8 +95,8 @@ async def test_without_redis_orders_are_accepted_at_once_and_are_on_disk(postgre
         assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
 
 
-async def test_a_redis_that_hangs_holds_nobody_up(postgres_dsn: str) -> None:
-    """It takes connections, and says nothing."""
+async def test_a_redis_that_hangs_does_not_delay_orders(postgres_dsn: str) -> None:
+    """It accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with running_engine(postgres_dsn, f"redis://127.0.0.1:{silent.getsockname()[1]}") as engine:
             began = time.monotonic()
@@ -105,65 +105,67 @@ async def test_a_redis_that_hangs_holds_nobody_up(postgres_dsn: str) -> None:
             assert (await engine.order(order["orderId"]))["status"] == "pending"
 
 
-async def test_without_redis_streams_go_on_from_the_book(postgres_dsn: str, redis_dsn: str, nobody: str) -> None:
+async def test_without_redis_streams_read_from_postgres(postgres_dsn: str, redis_dsn: str, unused_address: str) -> None:
     async with (
         running_engine(postgres_dsn, redis_dsn) as engine,
-        running_engine(postgres_dsn, f"redis://{nobody}") as deaf,
+        running_engine(postgres_dsn, f"redis://{unused_address}") as without_redis,
     ):
-        order = (await deaf.place())["orderId"]
+        order = (await without_redis.place())["orderId"]
 
         async def events() -> list[str]:
-            text = (await deaf.http.get(f"/api/orders/{order}/events", headers={"Accept": "text/event-stream"})).text
+            text = (
+                await without_redis.http.get(f"/api/orders/{order}/events", headers={"Accept": "text/event-stream"})
+            ).text
             return [orjson.loads(line[6:])["status"] for line in text.splitlines() if line.startswith("data: ")]
 
-        async with deaf.socket("/api/stream") as ws:
+        async with without_redis.socket("/api/stream") as ws:
             await ws.send('{"op":"subscribe","orders":"all"}')
             assert orjson.loads(await ws.recv())["type"] == "subscribed"
-            listeners = asyncio.gather(deaf.read_stream(order), events())
+            streams = asyncio.gather(without_redis.read_stream(order), events())
             later = await engine.place()
             await engine.start_worker()
-            stream, sourced = await asyncio.wait_for(listeners, 12)
-            heard: list[tuple[str, int]] = []
-            while len(heard) < 10:
+            stream, event_source = await asyncio.wait_for(streams, 12)
+            received: list[tuple[str, int]] = []
+            while len(received) < 10:
                 event = orjson.loads(await asyncio.wait_for(ws.recv(), 5))
-                heard.append((event["orderId"], event["seq"]))
-        assert stream.statuses == sourced == HAPPY
+                received.append((event["orderId"], event["seq"]))
+        assert stream.statuses == event_source == HAPPY
         assert stream.code == 1000
         for one in (order, later["orderId"]):
-            assert [seq for name, seq in heard if name == one] == [1, 2, 3, 4, 5]
+            assert [seq for name, seq in received if name == one] == [1, 2, 3, 4, 5]
 
 
-async def test_a_subscription_that_failed_leaves_the_streams_of_all_others_alive(
-    postgres_dsn: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_subscription_does_not_affect_other_streams(
+    postgres_dsn: str, unused_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_engine(postgres_dsn, f"redis://{nobody}") as engine:
+    async with running_engine(postgres_dsn, f"redis://{unused_address}") as engine:
         order = (await engine.place())["orderId"]
 
-        async def away(_: OrderReader) -> datetime:
+        async def unavailable(_: OrderReader) -> datetime:
             await asyncio.sleep(HEAL_SECONDS * 1.2)  # a round of healing passes meanwhile
             raise DatabaseUnavailable
 
-        async with engine.socket("/api/stream") as unlucky:
+        async with engine.socket("/api/stream") as failing:
             with monkeypatch.context() as patched:
-                patched.setattr(OrderReader, "now", away)
-                await unlucky.send('{"op":"subscribe","orders":"all"}')
-                assert orjson.loads(await unlucky.recv())["code"] == "database_unavailable"
+                patched.setattr(OrderReader, "now", unavailable)
+                await failing.send('{"op":"subscribe","orders":"all"}')
+                assert orjson.loads(await failing.recv())["code"] == "database_unavailable"
             stream = asyncio.create_task(engine.read_stream(order, within=5))
             await engine.http.post(f"/api/orders/{order}/cancel")
             assert (await stream).statuses == ["pending", "cancelled"]
             await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
-            await unlucky.send('{"op":"subscribe","orders":"all"}')
-            assert orjson.loads(await unlucky.recv())["type"] == "subscribed"
+            await failing.send('{"op":"subscribe","orders":"all"}')
+            assert orjson.loads(await failing.recv())["type"] == "subscribed"
             later = (await engine.place())["orderId"]
-            assert orjson.loads(await asyncio.wait_for(unlucky.recv(), 5))["orderId"] == later
+            assert orjson.loads(await asyncio.wait_for(failing.recv(), 5))["orderId"] == later
 
 
-async def test_a_socket_outlives_a_redis_that_comes_back(engine: Engine) -> None:
+async def test_a_socket_survives_lost_redis_connections(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
     async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
         await ws.recv()
         reading = asyncio.create_task(read_to_end(ws))
-        for _ in range(3):  # it subscribes anew at once
+        for _ in range(3):  # the feed subscribes again at once
             await engine.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
         await engine.http.post(f"/api/orders/{order}/cancel")
         stream = await asyncio.wait_for(reading, 5)

@@ -1,4 +1,4 @@
-"""Many orders on one socket: each one's events once and in order, for as long as the client wants."""
+"""Many orders on one socket: the events of each order arrive once and in order, until the client closes it."""
 
 import asyncio
 import contextlib
@@ -14,140 +14,140 @@ from websockets.exceptions import ConnectionClosed
 from app.api import sockets
 from tests.engine import HAPPY, Engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
-from tests.integration.slow_reading import given_up, long_event_log, small_mouthed
+from tests.integration.slow_reading import closed_as_too_slow, long_event_log, slow_client
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
-class Conversation:
-    """What one client says on /api/stream, and what it hears."""
+class StreamClient:
+    """One client of /api/stream, and the events it has received."""
 
     def __init__(self, ws: ClientConnection) -> None:
         self.ws = ws
-        self.told: dict[str, list[int]] = {}  # order → its events, in the order in which they came
+        self.received: dict[str, list[int]] = {}  # order → numbers of its events, in the order of arrival
 
-    async def say(self, **frame: Any) -> None:
+    async def send(self, **frame: Any) -> None:
         await self.ws.send(orjson.dumps(frame).decode())
 
     async def subscribe(self, orders: Any, **frame: Any) -> None:
-        await self.say(op="subscribe", orders=orders, **frame)
+        await self.send(op="subscribe", orders=orders, **frame)
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         frame: dict[str, Any] = orjson.loads(await asyncio.wait_for(self.ws.recv(), 5))
         if frame["type"] == "event":
-            self.told.setdefault(frame["orderId"], []).append(frame["seq"])
+            self.received.setdefault(frame["orderId"], []).append(frame["seq"])
         return frame
 
-    async def hear_ends(self, count: int) -> None:
-        """Until so many more orders have ended."""
+    async def receive_ends(self, count: int) -> None:
+        """Receive until that many more orders have ended."""
         while count:
-            count -= (await self.hear()).get("status") in ("confirmed", "failed", "cancelled")
+            count -= (await self.receive()).get("status") in ("confirmed", "failed", "cancelled")
 
-    async def hears_nothing(self) -> None:
-        """No event, that is. What was on its way has come by the time a nonsense is answered."""
-        await self.say(op="nonsense")
-        while (frame := await self.hear())["type"] != "error":
+    async def receives_no_more(self) -> None:
+        """No more events arrive. Any event on its way would come before the answer to an invalid message."""
+        await self.send(op="nonsense")
+        while (frame := await self.receive())["type"] != "error":
             assert frame["type"] == "subscribed"
 
 
 @contextlib.asynccontextmanager
-async def talking(engine: Engine) -> AsyncIterator[Conversation]:
+async def open_stream(engine: Engine) -> AsyncIterator[StreamClient]:
     async with engine.socket("/api/stream") as ws:
-        yield Conversation(ws)
+        yield StreamClient(ws)
 
 
-async def test_named_orders_are_told_from_their_beginning_while_they_run(engine: Engine) -> None:
+async def test_named_orders_are_streamed_from_their_first_event(engine: Engine) -> None:
     orders = [(await engine.place())["orderId"] for _ in range(10)]
     other = (await engine.place())["orderId"]
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe(orders)
-        assert await client.hear() == {"type": "subscribed", "orders": orders}
+        assert await client.receive() == {"type": "subscribed", "orders": orders}
         await engine.start_worker()
-        await client.hear_ends(10)
+        await client.receive_ends(10)
         await engine.read_stream(other)
-        await client.hears_nothing()
-    assert client.told == {order: [1, 2, 3, 4, 5] for order in orders}
+        await client.receives_no_more()
+    assert client.received == {order: [1, 2, 3, 4, 5] for order in orders}
 
 
-async def test_an_event_is_the_same_here_as_everywhere(engine: Engine) -> None:
+async def test_an_event_is_the_same_as_on_other_streams(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
     events = (await engine.read_stream(order)).events
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe([order])
-        await client.hear()
-        assert [await client.hear() for _ in range(5)] == [{"type": "event", **event} for event in events]
+        await client.receive()
+        assert [await client.receive() for _ in range(5)] == [{"type": "event", **event} for event in events]
 
 
-async def test_all_means_what_lives_now_and_whatever_comes_later(engine: Engine) -> None:
+async def test_all_follows_unfinished_orders_and_every_later_one(engine: Engine) -> None:
     await engine.start_worker()
     ended = (await engine.place())["orderId"]
     await engine.read_stream(ended)
-    # Of the last two seconds also what has ended may be told.
+    # An order that ended within the last two seconds may be sent too.
     await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
     await engine.http.post("/api/queue/pause")
-    living = [(await engine.place())["orderId"] for _ in range(3)]
-    async with talking(engine) as client:
+    unfinished = [(await engine.place())["orderId"] for _ in range(3)]
+    async with open_stream(engine) as client:
         await client.subscribe("all")
-        assert await client.hear() == {"type": "subscribed", "orders": "all"}
+        assert await client.receive() == {"type": "subscribed", "orders": "all"}
         later = [(await engine.place())["orderId"] for _ in range(3)]
         await engine.http.post("/api/queue/resume")
-        await client.hear_ends(6)
+        await client.receive_ends(6)
         last = (await engine.place())["orderId"]
-        await client.hear_ends(1)
-        await client.hears_nothing()
-    assert client.told == {order: [1, 2, 3, 4, 5] for order in [*living, *later, last]}
+        await client.receive_ends(1)
+        await client.receives_no_more()
+    assert client.received == {order: [1, 2, 3, 4, 5] for order in [*unfinished, *later, last]}
 
 
-async def test_what_was_seen_before_is_not_told_again(engine: Engine) -> None:
+async def test_events_before_after_are_not_sent_again(engine: Engine) -> None:
     await engine.start_worker()
     done, half = [(await engine.place())["orderId"] for _ in range(2)]
     for order in (done, half):
         await engine.read_stream(order)
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe([done, half], after={done: 5, half: 3})
-        await client.hear()
-        await client.hear_ends(1)
-        await client.hears_nothing()
-        assert client.told == {half: [4, 5]}
-        # A second time, what it knows already: nothing is told twice.
+        await client.receive()
+        await client.receive_ends(1)
+        await client.receives_no_more()
+        assert client.received == {half: [4, 5]}
+        # Subscribing again to the same orders sends nothing twice.
         await client.subscribe([done, half])
-        assert (await client.hear())["type"] == "subscribed"
-        await client.hears_nothing()
-    assert client.told == {half: [4, 5]}
+        assert (await client.receive())["type"] == "subscribed"
+        await client.receives_no_more()
+    assert client.received == {half: [4, 5]}
 
 
-async def test_after_a_break_all_goes_on_where_it_stopped_also_for_what_ended_meanwhile(engine: Engine) -> None:
+async def test_after_a_reconnect_all_resumes_also_for_orders_that_ended_meanwhile(engine: Engine) -> None:
     go = asyncio.Event()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], chain=ScriptedChain())
     order = (await engine.place())["orderId"]
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe("all")
-        while (await client.hear()).get("status") != "routing":
+        while (await client.receive()).get("status") != "routing":
             pass
     go.set()
     await engine.read_stream(order)
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe("all", after={order: 2})
-        assert (await client.hear())["type"] == "subscribed"
-        await client.hear_ends(1)
-    assert client.told == {order: [3, 4, 5]}
+        assert (await client.receive())["type"] == "subscribed"
+        await client.receive_ends(1)
+    assert client.received == {order: [3, 4, 5]}
 
 
-async def test_unknown_orders_are_named_and_the_known_ones_told(engine: Engine) -> None:
+async def test_unknown_orders_are_reported_and_known_ones_streamed(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         await client.subscribe([UNKNOWN, order])
-        assert await client.hear() == {"type": "error", "code": "unknown_order", "orderId": UNKNOWN}
-        assert await client.hear() == {"type": "subscribed", "orders": [order]}
+        assert await client.receive() == {"type": "error", "code": "unknown_order", "orderId": UNKNOWN}
+        assert await client.receive() == {"type": "subscribed", "orders": [order]}
         await engine.start_worker()
-        await client.hear_ends(1)
-    assert client.told == {order: [1, 2, 3, 4, 5]}
+        await client.receive_ends(1)
+    assert client.received == {order: [1, 2, 3, 4, 5]}
 
 
-GARBAGE: list[str | bytes] = [
+INVALID_MESSAGES: list[str | bytes] = [
     "",
     "hello",
     b"\0\xff",
@@ -180,122 +180,122 @@ GARBAGE: list[str | bytes] = [
 ]
 
 
-async def test_garbage_is_answered_and_the_socket_stays_open(engine: Engine) -> None:
+async def test_an_invalid_message_gets_an_error_and_the_socket_stays_open(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    async with talking(engine) as client:
-        for garbage in GARBAGE:
-            await client.ws.send(garbage)
-            frame = await client.hear()
-            assert (frame["type"], frame["code"]) == ("error", "bad_request"), garbage
+    async with open_stream(engine) as client:
+        for message in INVALID_MESSAGES:
+            await client.ws.send(message)
+            frame = await client.receive()
+            assert (frame["type"], frame["code"]) == ("error", "bad_request"), message
         await client.subscribe([order])
-        assert (await client.hear())["orders"] == [order]
+        assert (await client.receive())["orders"] == [order]
         await engine.start_worker()
-        await client.hear_ends(1)
-    assert client.told == {order: [1, 2, 3, 4, 5]}
+        await client.receive_ends(1)
+    assert client.received == {order: [1, 2, 3, 4, 5]}
 
 
 async def test_many_subscriptions_on_one_socket_while_orders_run(engine: Engine) -> None:
     await engine.start_worker()
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         orders = []
         for _ in range(20):
             orders.append((await engine.place())["orderId"])
             await client.subscribe(orders[-5:])
         await client.subscribe("all")
-        heard: set[str] = set()
-        while len(heard) < 20:
-            frame = await client.hear()
+        confirmed: set[str] = set()
+        while len(confirmed) < 20:
+            frame = await client.receive()
             if frame.get("status") == "confirmed":
-                heard.add(frame["orderId"])
-        await client.hears_nothing()
-    assert client.told == {order: [1, 2, 3, 4, 5] for order in orders}
+                confirmed.add(frame["orderId"])
+        await client.receives_no_more()
+    assert client.received == {order: [1, 2, 3, 4, 5] for order in orders}
 
 
-async def test_a_socket_follows_a_thousand_named_orders_at_most(engine: Engine) -> None:
+async def test_a_socket_follows_at_most_a_thousand_named_orders(engine: Engine) -> None:
     await engine.place()
     await engine.postgres.execute(
         """INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid()))).*
              FROM orders o, generate_series(1, 1000)"""
     )
     ids = [str(row["id"]) for row in await engine.postgres.fetch("SELECT id FROM orders")]
-    async with talking(engine) as client:
+    async with open_stream(engine) as client:
         for start in range(0, 1_000, 100):
             await client.subscribe(ids[start : start + 100])
-        # Each frame adds to those before.
+        # Each subscription adds to the earlier ones.
         followed: list[str] = []
         while len(followed) < 1_000:
-            if (frame := await client.hear())["type"] != "event":
+            if (frame := await client.receive())["type"] != "event":
                 assert frame["type"] == "subscribed"
                 followed += frame["orders"]
         assert followed == ids[:1_000]
         await client.subscribe(ids[1_000:])
-        while (frame := await client.hear())["type"] != "error":
+        while (frame := await client.receive())["type"] != "error":
             pass
         assert frame["code"] == "bad_request"
 
 
-async def test_a_frame_of_a_hundred_ids_is_heard_and_a_longer_one_than_4_kib_closes_the_socket(
+async def test_a_message_of_a_hundred_ids_is_accepted_and_one_over_4_kib_closes_the_socket(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", "engine")
-    async with talking(engine) as client:
-        frame = json.dumps({"op": "subscribe", "orders": [UNKNOWN] * 100})  # with blanks, as many clients write it
+    async with open_stream(engine) as client:
+        frame = json.dumps({"op": "subscribe", "orders": [UNKNOWN] * 100})  # with spaces, as many clients write JSON
         await client.ws.send(frame + " " * (4_096 - len(frame)))
-        assert [(await client.hear())["code"] for _ in range(100)] == ["unknown_order"] * 100
-        assert (await client.hear())["type"] == "subscribed"
+        assert [(await client.receive())["code"] for _ in range(100)] == ["unknown_order"] * 100
+        assert (await client.receive())["type"] == "subscribed"
         for marked in ("Xyzzy" * 1_000, b"Xyzzy" * 1_000):
-            async with talking(engine) as other:
+            async with open_stream(engine) as other:
                 await other.ws.send(marked)
                 with pytest.raises(ConnectionClosed) as closed:
-                    await other.hear()
+                    await other.receive()
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == 1009
                 assert "Xyzzy" not in closed.value.rcvd.reason
-        async with talking(engine) as other:  # in pieces it is as long
+        async with open_stream(engine) as other:  # in fragments it is just as long
             with contextlib.suppress(ConnectionClosed):
                 await other.ws.send(["x" * 1_000] * 5)
             with pytest.raises(ConnectionClosed) as closed:
-                await other.hear()
+                await other.receive()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1009
-        await client.subscribe([])  # and the others notice nothing
-        assert (await client.hear())["type"] == "subscribed"
-    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
-    assert not [line for line in told if "Xyzzy" in line]
+        await client.subscribe([])  # other sockets are not affected
+        assert (await client.receive())["type"] == "subscribed"
+    logged = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+    assert not [line for line in logged if "Xyzzy" in line]
     assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
 
-async def test_a_slow_reader_of_all_is_told_so_and_takes_it_up_again(
+async def test_a_slow_reader_is_closed_with_4408_and_can_resume(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sockets, "SEND_SECONDS", 0.3)
     caplog.set_level("INFO", "engine.streams")
     order = await long_event_log(engine, 4_000)
-    async with small_mouthed(engine, "/api/stream") as ws:
-        slow = Conversation(ws)
+    async with slow_client(engine, "/api/stream") as ws:
+        slow = StreamClient(ws)
         await slow.subscribe([order])
-        await given_up(caplog)
+        await closed_as_too_slow(caplog)
         with contextlib.suppress(ConnectionClosed):
             while True:
-                await slow.hear()
+                await slow.receive()
         assert ws.close_code == 4408
-    seen = slow.told[order][-1]
-    assert slow.told[order] == list(range(1, seen + 1))
-    async with talking(engine) as client:
+    seen = slow.received[order][-1]
+    assert slow.received[order] == list(range(1, seen + 1))
+    async with open_stream(engine) as client:
         await client.subscribe([order], after={order: seen})
-        while client.told.get(order, [0])[-1] < 4_000:
-            await client.hear()
-    assert client.told[order] == list(range(seen + 1, 4_001))
+        while client.received.get(order, [0])[-1] < 4_000:
+            await client.receive()
+    assert client.received[order] == list(range(seen + 1, 4_001))
 
 
-async def test_who_hangs_up_is_forgotten_and_nobody_else_notices(engine: Engine) -> None:
+async def test_a_client_that_disconnects_does_not_affect_others(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
-    async with talking(engine) as gone, talking(engine) as stays:
+    async with open_stream(engine) as gone, open_stream(engine) as stays:
         for client in (gone, stays):
             await client.subscribe("all")
-            await client.hear()
+            await client.receive()
         gone.ws.transport.abort()
         await engine.start_worker()
-        await stays.hear_ends(1)
-    assert stays.told == {order: [1, 2, 3, 4, 5]}
+        await stays.receive_ends(1)
+    assert stays.received == {order: [1, 2, 3, 4, 5]}
     assert (await engine.read_stream(order)).statuses == HAPPY

@@ -1,4 +1,4 @@
-"""An order goes from POST to confirmed, and everybody hears all of it."""
+"""An order goes from POST to confirmed, and every stream gets all of its events."""
 
 import asyncio
 from unittest.mock import AsyncMock, patch
@@ -12,7 +12,7 @@ from app.mockchain.transaction import decode
 from tests.engine import HAPPY, Engine, eventually, read_to_end
 
 
-async def test_a_socket_opened_before_execution_hears_exactly_five_events(engine: Engine) -> None:
+async def test_a_socket_opened_before_execution_gets_exactly_five_events(engine: Engine) -> None:
     order = await engine.place()
     async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as ws:
         reading = asyncio.create_task(read_to_end(ws))
@@ -23,7 +23,7 @@ async def test_a_socket_opened_before_execution_hears_exactly_five_events(engine
     assert stream.code == 1000
 
 
-async def test_a_socket_opened_during_execution_hears_exactly_five_events(engine: Engine) -> None:
+async def test_a_socket_opened_during_execution_gets_exactly_five_events(engine: Engine) -> None:
     await engine.start_worker(mock_execution_ms_min=300, mock_execution_ms_max=300)
     order = await engine.place()
 
@@ -36,7 +36,7 @@ async def test_a_socket_opened_during_execution_hears_exactly_five_events(engine
     assert stream.code == 1000
 
 
-async def test_a_socket_opened_after_execution_hears_exactly_five_events(engine: Engine) -> None:
+async def test_a_socket_opened_after_execution_gets_exactly_five_events(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place()
     first = await engine.read_stream(order["orderId"])
@@ -46,7 +46,7 @@ async def test_a_socket_opened_after_execution_hears_exactly_five_events(engine:
 
 
 @pytest.mark.parametrize("after", range(7))
-async def test_a_client_that_comes_back_gets_exactly_what_it_has_not_seen(engine: Engine, after: int) -> None:
+async def test_a_client_that_reconnects_gets_exactly_the_events_it_missed(engine: Engine, after: int) -> None:
     await engine.start_worker()
     order = await engine.place()
     await engine.read_stream(order["orderId"])
@@ -55,7 +55,7 @@ async def test_a_client_that_comes_back_gets_exactly_what_it_has_not_seen(engine
     assert stream.code == 1000
 
 
-async def test_the_story_says_where_why_and_for_how_much(engine: Engine) -> None:
+async def test_the_events_have_venue_quotes_and_amounts(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place(slippageBps=100)
     _, _, building, submitted, confirmed = (await engine.read_stream(order["orderId"])).events
@@ -71,7 +71,7 @@ async def test_the_story_says_where_why_and_for_how_much(engine: Engine) -> None
     assert snapshot["events"][2] == building
 
 
-async def test_the_answer_to_a_post_says_all_a_client_needs(engine: Engine) -> None:
+async def test_the_answer_to_a_post_has_all_a_client_needs(engine: Engine) -> None:
     order = await engine.place()
     assert order["status"] == "pending"
     assert order["success"] is True
@@ -82,7 +82,7 @@ async def test_the_answer_to_a_post_says_all_a_client_needs(engine: Engine) -> N
     assert order["startsInMs"] == 0
 
 
-async def test_the_redis_job_carries_the_order_id_and_nothing_else(engine: Engine) -> None:
+async def test_the_redis_job_has_the_order_id_and_nothing_else(engine: Engine) -> None:
     order = await engine.place()
     job = await engine.redis.get(f"arq:job:{order['orderId']}")
     assert job is not None
@@ -90,7 +90,7 @@ async def test_the_redis_job_carries_the_order_id_and_nothing_else(engine: Engin
     assert b"SOL" not in job
 
 
-async def test_a_swap_that_landed_as_it_was_sent_is_not_asked_for(engine: Engine) -> None:
+async def test_a_swap_that_landed_at_once_needs_no_status_query(engine: Engine) -> None:
     asked = AsyncMock(side_effect=AssertionError("the answer to sending it said so"))
     with patch.object(MockChain, "ask", asked):
         await engine.start_worker()
@@ -115,9 +115,9 @@ async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(
     }
 
 
-async def test_two_hundred_listeners_hear_the_whole_story(engine: Engine) -> None:
+async def test_two_hundred_sockets_get_all_events(engine: Engine) -> None:
     order = await engine.place()
-    listeners = [asyncio.create_task(engine.read_stream(order["orderId"], within=30)) for _ in range(200)]
+    sockets = [asyncio.create_task(engine.read_stream(order["orderId"], within=30)) for _ in range(200)]
     await engine.start_worker()
-    streams = await asyncio.gather(*listeners)
+    streams = await asyncio.gather(*sockets)
     assert all(stream.statuses == HAPPY and stream.code == 1000 for stream in streams)
