@@ -74,7 +74,7 @@ lock:  ## Lock the newest allowed versions; needs uv
 	@touch .venv/browser
 
 clean:  ## Remove .venv and the caches; keeps the data in .engine
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
