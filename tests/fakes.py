@@ -1,4 +1,4 @@
-"""A venue and a chain that do what a test tells them, call by call."""
+"""A venue and a chain that follow the script of a test, call by call."""
 
 import asyncio
 import hashlib
@@ -16,18 +16,21 @@ TRADED = frozenset(Markets.load().tokens)
 
 @dataclass
 class After:
-    """What a call brings after a wait: seconds, or an event that the test sets."""
+    """An answer after a delay: seconds, or an event that the test sets."""
 
     wait: float | asyncio.Event
     then: "int | Quote | Exception"
 
 
 Answer = int | Quote | Exception | After
-"""An amount out, a whole quote, or what is raised."""
+"""An amount out, a whole quote, or an exception to raise."""
 
 
 class ScriptedVenue:
-    """Gives the next answer of its script to each quote; the last one for ever after."""
+    """Answers each quote request with the next entry of its script, and repeats the last one.
+
+    It trades every configured pair. `asked` has every request with its slot.
+    """
 
     def __init__(self, name: str, script: Iterable[Answer], *, network_cost: int = 0) -> None:
         self.name = name
@@ -69,7 +72,7 @@ def simple_quote(
     price_impact_bps: int = 0,
     at_mid: int | None = None,
 ) -> Quote:
-    """A quote through one pool, without fees; at its own mid unless told otherwise."""
+    """A quote through one pool without fees, at the pool's mid by default."""
     mid = amount_out if at_mid is None else at_mid
     sold, bought = request.token_in.symbol, request.token_out.symbol
     leg = QuoteLeg(f"{venue}-pool", sold, bought, request.amount_in, amount_out, 0, price_impact_bps, mid)
@@ -78,26 +81,26 @@ def simple_quote(
 
 @dataclass
 class ScriptedChain:
-    """A chain in memory. The n-th swap it is first sent meets the n-th fate of the script, and the last for ever after.
+    """A chain in memory. The n-th new swap gets the n-th entry of the script, and later ones the last entry.
 
-    A fate is an amount out (it lands), a code (it fails on chain), `None` (it is dropped), or an exception that
+    An entry is an amount out (it lands), a code (it fails on chain), `None` (it is dropped), or an exception that
     `send` raises after noting the swap as dropped. `slot` is the clock; a test moves it.
     """
 
-    fates: list[int | str | Exception | None] = field(default_factory=list)
+    script: list[int | str | Exception | None] = field(default_factory=list)
     slot: int = 1_000
     poll_seconds: float = 0.05
     sends: list[SignedSwap] = field(default_factory=list)
-    """Every send, repeated ones included."""
+    """Every send, including repeated ones."""
     outcomes: dict[str, Outcome | None] = field(default_factory=dict)
     blockhash_errors: list[Exception] = field(default_factory=list)
     """Raised by the next calls of `blockhash`, one each."""
     ask_errors: list[Exception] = field(default_factory=list)
-    """Raised by the next questions, one each."""
+    """Raised by the next queries, one each."""
     signed: dict[bytes, tuple[BuiltSwap, str]] = field(default_factory=dict)
     """Swap and memo of each payload. The payload itself is a digest, so nothing can rely on its content."""
     on_ask: Callable[["ScriptedChain"], None] = lambda chain: None
-    """Called before each answer, to move the clock for instance."""
+    """Called before each answer, for instance to move the clock."""
 
     async def blockhash(self) -> Blockhash:
         if self.blockhash_errors:
@@ -117,15 +120,15 @@ class ScriptedChain:
         self.sends.append(signed)
         if signed.signature in self.outcomes or self.slot > signed.last_valid_height:
             return
-        fate = self.fates[min(len(self.outcomes), len(self.fates) - 1)] if self.fates else swap.min_amount_out
+        step = self.script[min(len(self.outcomes), len(self.script) - 1)] if self.script else swap.min_amount_out
         self.outcomes[signed.signature] = None
-        match fate:
+        match step:
             case int():
-                self.outcomes[signed.signature] = Outcome("landed", self.slot, amount_out=fate)
+                self.outcomes[signed.signature] = Outcome("landed", self.slot, amount_out=step)
             case str():
-                self.outcomes[signed.signature] = Outcome("failed", self.slot, code=fate)
+                self.outcomes[signed.signature] = Outcome("failed", self.slot, code=step)
             case Exception():
-                raise fate
+                raise step
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
         self._asked()
@@ -141,7 +144,7 @@ class ScriptedChain:
         self.on_ask(self)
 
     def fills(self, memo: str) -> list[Outcome]:
-        """What landed for one order: more than one is the worst that can happen."""
+        """The swaps that landed for one order. More than one is a double fill."""
         signatures = {signed.signature for signed in self.sends if self.signed[signed.payload][1] == memo}
         outcomes = [self.outcomes.get(signature) for signature in signatures]
         return [outcome for outcome in outcomes if outcome is not None and outcome.status == "landed"]

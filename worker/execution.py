@@ -128,9 +128,9 @@ class Execution:
                 request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
             )
         except NoRoute as error:
-            order_metrics.quoted(error.considered)
+            order_metrics.quoted(error.answers)
             raise
-        order_metrics.quoted(route.considered)
+        order_metrics.quoted(route.answers)
         best, floor = route.best, floor_of(order, route.best.amount_out)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")

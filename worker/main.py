@@ -1,4 +1,4 @@
-"""The worker process, `engine worker`: wired together here, started, and stopped without losing an order."""
+"""The worker process, `engine worker`: wiring, start and stop."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from worker.sweeper import Sweeper
 
 log = logging.getLogger("engine.worker")
 
-GRACE_SECONDS = 5  # for orders in hand when told to stop; what is not done by then is handed back
+GRACE_SECONDS = 5  # after a stop signal, for orders that run; the others are released for another worker
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
 
 async def run(settings: Settings) -> None:
     order_metrics.expose(settings)
-    async with worker(settings) as pickup:
+    async with worker(settings) as arq_worker:
         freeze_gc()
         log.info(
             "worker ready",
@@ -54,7 +54,7 @@ async def run(settings: Settings) -> None:
                 "starts_per_minute": settings.queue_max_per_min,
             },
         )
-        await pickup.work()
+        await arq_worker.work()
     log.info("worker stopped")
 
 
@@ -67,7 +67,7 @@ async def worker(
     start_limit: StartLimit | None = None,
     signals: bool = True,
 ) -> AsyncIterator[ArqWorker]:
-    """All parts of a worker, ready to `work()`; tests bring venues and a chain of their own."""
+    """A worker, ready to `work()`. Tests pass their own venues and chain."""
     start_limit = start_limit or StartLimit(settings.queue_max_per_min)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
@@ -85,9 +85,7 @@ async def worker(
     sweeper = Sweeper(
         store=SweepStore(postgres.reading),
         redis=quick,
-        queue=OrderQueue(
-            quick, replace(start_limit, starts=0)
-        ),  # it grants none, and needs no estimate of when one is due
+        queue=OrderQueue(quick, replace(start_limit, starts=0)),  # it starts no orders, so it needs no limit
         publisher=publisher,
         start_limit=start_limit,
     )
@@ -100,7 +98,7 @@ async def worker(
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=market.confirm_timeout,
     )
-    pickup = ArqWorker(
+    arq_worker = ArqWorker(
         execution.run,
         redis=redis,
         queue=OrderQueue(redis, start_limit),
@@ -117,7 +115,7 @@ async def worker(
         run_forever("leases", leases.renew_forever),
     ]
     try:
-        yield pickup
+        yield arq_worker
     finally:
         await cancel_and_wait(*background)
         await publisher.stop()

@@ -1,4 +1,4 @@
-"""What becomes of orders, counted as it is told: a few microseconds a step."""
+"""Counts and times the steps of orders: a few microseconds per step."""
 
 import contextlib
 import logging
@@ -12,37 +12,37 @@ from app import metrics
 from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
-from app.dex.router import Considered
+from app.dex.router import VenueAnswer
 from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
 from app.settings import Settings
 
 log = logging.getLogger("engine.worker")
 
-SENT = (Status.BUILDING, Status.SUBMITTED)  # from here on an attempt has one venue
+HAS_VENUE = (Status.BUILDING, Status.SUBMITTED)  # the venue of the attempt is chosen
 
-# Prometheus sees a counter rise only from a value it has seen before: those that alarm somebody begin at 0.
+# Prometheus sees an increase only from a value it has seen before, so counters that alerts use start at 0.
 for _code in (*RETRY, *NEVER, WORKER_LOST, "internal_error", "tx_failed", "unknown"):
     metrics.FAILED.labels(_code)
     metrics.RETRIES.labels(_code)
 for _code in ("rpc_timeout", "outcome_unknown"):
     metrics.CHAIN.labels(_code)
-for _found in (WORKER_LOST, EXPIRED, "not queued"):
-    metrics.SWEPT.labels(_found)
+for _cause in (WORKER_LOST, EXPIRED, "not queued"):
+    metrics.SWEPT.labels(_cause)
 
 
 def started(order: Order) -> None:
-    """The claim was the move to routing."""
+    """The claim moved the order to routing."""
     if order.attempt == 1:
         metrics.TO_START.observe((order.updated_at - order.created_at).total_seconds())
 
 
 def moved(before: Status, since: datetime, dex: str | None, event: OrderEvent, began: datetime | None) -> None:
-    """`since`: when it came to be what it was before; `began`: when this worker started the attempt, if it did."""
+    """`since`: when the order reached `before`. `began`: when this worker began the attempt; None: another one did."""
     metrics.STEP.labels(before).observe((event.at - since).total_seconds())
     if event.status is Status.PENDING:
         metrics.RETRIES.labels(event.details.get("code", "unknown")).inc()
-    venue = event.details.get("dex") or (before in SENT and dex) or "none"
+    venue = event.details.get("dex") or (before in HAS_VENUE and dex) or "none"
     if before is Status.SUBMITTED and event.status is not Status.SUBMITTED:
         landed = event.status is Status.CONFIRMED
         metrics.SENDS.labels(venue, "landed" if landed else event.details.get("code", "unknown")).inc()
@@ -55,42 +55,42 @@ def moved(before: Status, since: datetime, dex: str | None, event: OrderEvent, b
         metrics.FAILED.labels(event.details.get("code", "unknown")).inc()
 
 
-def quoted(considered: Iterable[Considered]) -> None:
-    """What each venue answered an order that was to be routed."""
-    for answer in considered:
+def quoted(answers: Iterable[VenueAnswer]) -> None:
+    """Count each venue's answer to one quote request."""
+    for answer in answers:
         metrics.QUOTES.labels(answer.venue, "won" if answer.won else answer.code or "lost").inc()
 
 
 class MeasuredChain:
-    """A chain whose silence is counted."""
+    """A chain whose errors are counted."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self.poll_seconds = chain.poll_seconds
 
     async def blockhash(self) -> Blockhash:
-        with _unanswered():
+        with _count_errors():
             return await self._chain.blockhash()
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
-        with _unanswered():
+        with _count_errors():
             return await self._chain.sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
 
     async def send(self, signed: SignedSwap) -> Snapshot | None:
-        with _unanswered():
+        with _count_errors():
             return await self._chain.send(signed)
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, Mapping[str, Outcome]]:
-        with _unanswered():
+        with _count_errors():
             return await self._chain.ended(signatures)
 
     async def ask(self, signature: str) -> Snapshot:
-        with _unanswered():
+        with _count_errors():
             return await self._chain.ask(signature)
 
 
 @contextlib.contextmanager
-def _unanswered() -> Iterator[None]:
+def _count_errors() -> Iterator[None]:
     try:
         yield
     except DexError as error:
@@ -108,15 +108,15 @@ def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:
 
 
 def expose(settings: Settings) -> WSGIServer | None:
-    """Serves this worker's numbers. A port that is taken costs the numbers, never the worker."""
+    """Serve this worker's metrics. If the port is taken, the worker runs without them."""
     if not settings.worker_metrics_port:
         return None
     host, port = settings.worker_metrics_host, settings.worker_metrics_port
     try:
-        # In a daemon's thread: it ends with the worker.
+        # In a daemon thread, which ends with the worker.
         server, _ = start_http_server(port, addr=host, registry=metrics.REGISTRY)
     except OSError as error:
-        log.warning("no metrics of this worker", extra={"port": port, "error": error.strerror})
+        log.warning("the metrics port of this worker is not available", extra={"port": port, "error": error.strerror})
         return None
-    log.info("metrics", extra={"host": host, "port": port})
+    log.info("metrics are served", extra={"host": host, "port": port})
     return server

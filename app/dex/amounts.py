@@ -1,15 +1,15 @@
-"""The only place where decimals turn into integers and back: inside, amounts are integers in base units.
+"""The only place that converts decimals to integers and back. Everywhere else amounts are integers in base units.
 
-No float and no context-dependent `Decimal` touches an amount: text is cut and padded, integers are divided.
+No float and no context-dependent `Decimal` touches an amount: text is sliced and padded, integers are divided.
 """
 
 import re
 
 MAX_UNITS = 2**64 - 1
-"""What an SPL token account can hold."""
+"""The most that an SPL token account can hold."""
 
 SIGNIFICANT_DIGITS = 12
-"""How many digits of a price are kept (rounded down); amounts are always exact."""
+"""Digits of a price that are kept, rounded down. Amounts are always exact."""
 
 _BPS = 10_000
 
@@ -17,14 +17,13 @@ _GRAMMAR = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?")
 
 
 class AmountError(ValueError):
-    """The message is a sentence for the client; it never repeats what the client sent."""
+    """The message is a sentence for the client. It never repeats the client's input."""
 
 
 def to_base_units(text: str, decimals: int) -> int:
     """The base units in a decimal text, 1 … 2**64 - 1.
 
-    Finer than the token is refused as written, also when the surplus digits are zeros: an amount with seven
-    decimals for a token that has six was meant for another token, and guessing is not ours to do.
+    More decimals than the token has are refused, even if they are zeros: such an amount was meant for another token.
     """
     match = _GRAMMAR.fullmatch(text)
     if match is None:
@@ -49,13 +48,13 @@ def to_decimal(units: int, decimals: int) -> str:
 
 
 def price(amount_in: int, decimals_in: int, amount_out: int, decimals_out: int) -> str:
-    """How much comes out for one in, rounded down to `SIGNIFICANT_DIGITS`; whole digits are never rounded."""
+    """Tokens out for one token in, rounded down to `SIGNIFICANT_DIGITS`. Digits before the point are never rounded."""
     if amount_in <= 0 or amount_out < 0:
         raise ValueError("a price needs a positive amount in and an amount out")
     numerator, denominator = amount_out * 10**decimals_in, amount_in * 10**decimals_out
     if numerator == 0:
         return "0"
-    # The exponent of the leading digit, found exactly: guess by length, correct by one.
+    # The exponent of the leading digit: estimated by length, then corrected by one.
     lead = len(str(numerator)) - len(str(denominator))
     if numerator * 10 ** max(-lead, 0) < denominator * 10 ** max(lead, 0):
         lead -= 1
@@ -66,3 +65,8 @@ def price(amount_in: int, decimals_in: int, amount_out: int, decimals_out: int) 
 def minimum_out(quoted: int, slippage_bps: int) -> int:
     """The least amount that a quote and a slippage tolerance allow, rounded down."""
     return quoted * (_BPS - slippage_bps) // _BPS
+
+
+def percent(bps: int) -> str:
+    """Basis points as people write them: `"0.06 %"`, `"12 %"`."""
+    return f"{to_decimal(bps, 2)} %"

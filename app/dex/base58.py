@@ -1,12 +1,12 @@
-"""Bytes in the alphabet Solana writes addresses and signatures in."""
+"""Base58, the encoding of Solana addresses and signatures."""
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_FIVE_PAIRS = 58**10  # as much as fits a machine word: each division of a large number costs its whole length
+_FIVE_PAIRS = 58**10  # fits a machine word; each division of a long number costs time in proportion to its length
 
 
 def encode(data: bytes) -> str:
-    """Base58 without a checksum; leading zero bytes become leading ones."""
+    """Without a checksum. Each leading zero byte becomes a leading `1`."""
     number, pairs = int.from_bytes(data, "big"), []
     while number:
         number, rest = divmod(number, _FIVE_PAIRS)
@@ -18,7 +18,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """The bytes a text stands for; `ValueError` for a character outside the alphabet."""
+    """Raises `ValueError` for a character outside the alphabet."""
     number = 0
     for character in text:
         number = number * 58 + _ALPHABET.index(character)

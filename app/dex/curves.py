@@ -1,7 +1,7 @@
-"""Pool mathematics as the venues' programs do it: integers, rounding where they round, no I/O and no clock.
+"""Pool mathematics as the venues' programs do it: integers, rounded where they round, no I/O and no clock.
 
-Raydium's constant product and Meteora's DLMM bins give the same digits as the venues' own SDKs. A swap the
-pool cannot serve whole is refused, never filled in part. Pools are values: a swap returns the one it leaves.
+Raydium's constant product and Meteora's DLMM bins give the same digits as the venues' own SDKs. A swap that the pool
+cannot fill completely is refused. Pools are values: a swap returns the pool after it.
 """
 
 from bisect import bisect_left
@@ -31,21 +31,21 @@ class Swap(Generic[PoolT_co]):
     amount_in: int
     amount_out: int
     fee: int
-    """The whole fee in units of what goes in, the shares of liquidity providers and protocol together."""
+    """The whole fee in units of the token in: the shares of liquidity providers and protocol together."""
     price_impact_bps: int
-    """How far its own size moved the price from the pool's mid, fee apart. Rounded up: never understated."""
+    """How far the swap moved the price from the pool's mid, without the fee. Rounded up, so never understated."""
     pool: PoolT_co
-    """The pool as it is afterwards."""
+    """The pool after the swap."""
 
 
 class Pool(Protocol):
-    """What a venue quotes from."""
+    """A pool that a venue quotes from."""
 
     def swap(self, amount_in: int, x_to_y: bool, now: int) -> "Swap[Pool]":
         """Sell `amount_in` of X (or of Y) at `now`, in Unix seconds."""
 
     def at_mid(self, amount_in: int, x_to_y: bool) -> int:
-        """What the amount would bring at the pool's mid: no fee, no impact."""
+        """The amount out at the pool's mid price, without fee and impact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ class ConstantProductPool:
 def constant_product(
     amount_in: int, reserve_in: int, reserve_out: int, fee_millionths: int
 ) -> Swap[ConstantProductPool]:
-    """x·y = k on what is left after the fee; the pool afterwards (X is what went in) keeps the whole fee."""
+    """x·y = k on the amount less the fee. The pool after it, with the token in as X, keeps the whole fee."""
     _positive(amount_in)
     if not 0 <= fee_millionths <= MILLION:
-        raise ValueError("a fee is a share between nothing and everything")
+        raise ValueError("a fee is between 0 and a million millionths")
     if reserve_in <= 0 or reserve_out <= 0:
         raise _too_little()
     fee = -(-amount_in * fee_millionths // MILLION)
@@ -84,7 +84,7 @@ def constant_product(
 
 
 def bin_price(bin_id: int, bin_step: int) -> int:
-    """The price of a bin, Y per X in Q64.64: (1 + step/10⁴)^id, or 0 where 128 bits cannot say it."""
+    """The price of a bin, Y per X in Q64.64: (1 + step/10⁴)^id, or 0 if 128 bits cannot express it."""
     if bin_id == 0:
         return ONE_Q64
     exponent, inverted = abs(bin_id), bin_id < 0
@@ -92,7 +92,7 @@ def bin_price(bin_id: int, bin_step: int) -> int:
         return 0
     square, price = ONE_Q64 + (bin_step << 64) // BPS, ONE_Q64
     if square >= price:
-        # Powers of something below one cannot overflow; the result is turned round at the end instead.
+        # Powers of a number below one cannot overflow. The result is inverted at the end.
         square, inverted = MAX_U128 // square, not inverted
     for bit in range(19):
         if exponent >> bit & 1:
@@ -113,7 +113,7 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DlmmFees:
-    """The fee parameters of a pool, under the program's own names."""
+    """The fee parameters of a pool, under the names that the program uses."""
 
     bin_step: int
     base_factor: int
@@ -140,20 +140,20 @@ class DlmmPool:
     index_reference: int
     last_update_timestamp: int
     bins: tuple[Bin, ...]
-    """By id, each id once; ids that are missing hold nothing."""
+    """Sorted by id, each id once. A missing id holds nothing."""
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "DlmmPool":
-        """The pool in the shape the program's accounts have; a bin is `[amount_x, amount_y, price_q64]`."""
+        """Read a pool in the form of the program's accounts; a bin is `[amount_x, amount_y, price_q64]`."""
         if int(data.get("collect_fee_mode", 0)) != 0:
-            raise ValueError("only pools that take their fee from what goes in are known here")
+            raise ValueError("only pools that take their fee from the token in are supported")
         fees = DlmmFees(**{name: int(data[name]) for name in DlmmFees.__dataclass_fields__})
         bins = []
         for key, (amount_x, amount_y, *stored) in data["bins"].items():
-            # A bin nobody has touched yet stores no price; the program fills it in on first use.
+            # An unused bin stores no price. The program computes it on first use.
             price = (int(stored[0]) if stored else 0) or bin_price(int(key), fees.bin_step)
             if price <= 0:
-                raise ValueError("a bin's price is beyond what the program can say")
+                raise ValueError("the price of a bin is outside the program's range")
             bins.append(Bin(int(key), int(amount_x), int(amount_y), price))
         return DlmmPool(
             fees,
@@ -170,7 +170,7 @@ class DlmmPool:
         return amount_in * price >> 64 if x_to_y else (amount_in << 64) // price
 
     def swap(self, amount_in: int, x_to_y: bool, now: int) -> "Swap[DlmmPool]":
-        """X for Y walks down from the active bin, Y for X walks up, bin by bin until the amount is spent."""
+        """Takes bin by bin from the active one until the amount is spent: X for Y downwards, Y for X upwards."""
         _positive(amount_in)
         index, reference, volatility = self._references(now)
         bins, mid = list(self.bins), self._active_price()
@@ -189,7 +189,7 @@ class DlmmPool:
                 net = taken - charged
                 left, out, fee = left - taken, out + gave, fee + charged
                 paid += net
-                # `paid` measured at mid as if it had been exchanged at these prices: impact free of rounding.
+                # The value of `paid` at these prices, measured at mid: the impact without rounding.
                 worth += (net * bin_.price << 64) // mid if x_to_y else (net * mid << 64) // bin_.price
                 bins[place] = bin_._replace(
                     amount_x=bin_.amount_x + net if x_to_y else bin_.amount_x - gave,
@@ -201,7 +201,7 @@ class DlmmPool:
         return Swap(amount_in, out, fee, max(impact, 0), after)
 
     def _references(self, now: int) -> tuple[int, int, int]:
-        """Index reference, volatility reference and accumulator as a swap at `now` finds them."""
+        """Index reference, volatility reference and accumulator at the start of a swap at `now`."""
         elapsed = now - self.last_update_timestamp
         if elapsed < self.fees.filter_period:
             return self.index_reference, self.volatility_reference, self.volatility_accumulator
@@ -218,24 +218,24 @@ class DlmmPool:
 
 
 def _swap_in_bin(bin_: Bin, left: int, x_to_y: bool, rate: int) -> tuple[int, int, int]:
-    """What one bin takes of `left` (with its fee), gives, and charges."""
+    """What one bin takes of `left` (fee included), what it pays out, and its fee."""
     price = bin_.price
     if x_to_y:
-        most_out, most_net = bin_.amount_y, -((-bin_.amount_y << 64) // price)
+        max_out, max_net = bin_.amount_y, -((-bin_.amount_y << 64) // price)
     else:
-        most_out, most_net = bin_.amount_x, -(-bin_.amount_x * price >> 64)
+        max_out, max_net = bin_.amount_x, -(-bin_.amount_x * price >> 64)
     fee = -(-left * rate // FEE_PRECISION)
     net = left - fee
-    if net > most_net:
-        drain_fee = -(-most_net * rate // (FEE_PRECISION - rate))
-        return most_net + drain_fee, most_out, drain_fee
+    if net > max_net:
+        drain_fee = -(-max_net * rate // (FEE_PRECISION - rate))
+        return max_net + drain_fee, max_out, drain_fee
     given = net * price >> 64 if x_to_y else (net << 64) // price
-    return left, min(given, most_out), fee
+    return left, min(given, max_out), fee
 
 
 def _positive(amount_in: int) -> None:
     if amount_in <= 0:
-        raise ValueError("an amount to swap is at least one unit")
+        raise ValueError("the amount to swap has to be at least one unit")
 
 
 def _too_little() -> DexError:

@@ -1,13 +1,13 @@
-"""What can go wrong between a request and a fill, and which of it a fresh attempt can cure.
+"""The errors between a request and a fill, and which of them a new attempt can cure.
 
-The classes are data: a code is in at most one of the three sets. One that is in none, for instance a mistake of the
-engine's own, is tried again.
+The classes are data: a code is in at most one of the three sets. A code in none of them, such as a bug of the engine,
+is retried.
 """
 
 RETRY: frozenset[str] = frozenset(
     {"slippage_exceeded", "blockhash_expired", "tx_dropped", "rpc_timeout", "venue_unavailable"}
 )
-"""A fresh quote and a new signature may do better."""
+"""A fresh quote and a new signature may succeed."""
 
 NEVER: frozenset[str] = frozenset(
     {
@@ -19,14 +19,14 @@ NEVER: frozenset[str] = frozenset(
         "expired",
     }
 )
-"""The same request can only fail the same way again."""
+"""The same request would fail in the same way."""
 
 RECONCILE: frozenset[str] = frozenset({"outcome_unknown"})
-"""The swap may have been sent: ask the chain before anything else."""
+"""The swap may have been sent: the chain has to be asked first."""
 
 
 class DexError(Exception):
-    """A reason the market gave: a `code` to decide by, and a sentence that is safe to show to the client."""
+    """An error of the market: a `code` to decide by, and a `detail` that may be shown to the client."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -35,5 +35,5 @@ class DexError(Exception):
 
 
 def may_retry(code: str) -> bool:
-    """Whether a new attempt makes sense once this one is known to be over."""
+    """Whether a new attempt makes sense, once the last one is known to have failed."""
     return code in RETRY

@@ -1,4 +1,4 @@
-"""Which tokens there are and which pools the venues run for them, as `markets.toml` says."""
+"""The tokens and the pools of each venue, as configured in `markets.toml`."""
 
 import tomllib
 from collections.abc import Collection
@@ -26,49 +26,51 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """One pool of one venue, as configured."""
+class PoolConfig:
+    """One pool of one venue."""
 
     id: str
-    """Looks like the address it stands for; made from venue and pair."""
+    """In the form of an address; derived from venue and pair."""
     venue: str
     x: Token
     y: Token
     depth_usd: int
+    """What the pool holds, both sides together."""
     lean: int
+    """The way its price moves first, 1 or -1."""
     options: dict[str, Any]
-    """What only this kind of venue reads."""
+    """Settings that only this venue reads."""
 
     @property
     def pair(self) -> str:
-        """The two tokens, in the same order whichever way round the pool has them."""
+        """The two tokens in alphabetical order, so that all pools of a pair have the same text."""
         return "-".join(sorted((self.x.symbol, self.y.symbol)))
 
 
 @dataclass(frozen=True, slots=True)
 class VenueFees:
-    """What the chain charges for a swap on a venue, in lamports."""
+    """Network fees of a swap on one venue, in lamports."""
 
     network_fee: int = 5_000
     network_fee_per_extra_leg: int = 0
 
 
 class UnknownToken(DexError):
-    """No such symbol and no such mint."""
+    """No token has this symbol or mint."""
 
     def __init__(self) -> None:
         super().__init__("unsupported_pair", "This token is not traded here.")
 
 
-Leg = tuple[Market, bool]
-"""A pool and whether X goes in."""
+Leg = tuple[PoolConfig, bool]
+"""A pool, and whether its token X goes in."""
 
 
 class Markets:
-    """All tokens and pools, and the ways through them. Immutable once loaded."""
+    """All tokens and pools, and the paths through them. Immutable once loaded."""
 
     def __init__(
-        self, tokens: Collection[Token], pools: Collection[Market], fees: dict[str, VenueFees] | None = None
+        self, tokens: Collection[Token], pools: Collection[PoolConfig], fees: dict[str, VenueFees] | None = None
     ) -> None:
         self.tokens = tuple(tokens)
         self.pools = tuple(pools)
@@ -78,7 +80,7 @@ class Markets:
 
     @staticmethod
     def load(path: Path | None = None) -> "Markets":
-        """The markets in a file; by default those in `markets.toml` beside this module."""
+        """Read a file; by default `markets.toml` beside this module."""
         return Markets.parse((path or Path(__file__).with_name("markets.toml")).read_text(encoding="utf-8"))
 
     @staticmethod
@@ -87,7 +89,7 @@ class Markets:
         tokens = {
             row["symbol"]: Token(**row | {"usd": to_base_units(row["usd"], USD_DECIMALS)}) for row in data["tokens"]
         }
-        pools = [_market(dict(row), tokens) for row in data["pools"]]
+        pools = [_pool(dict(row), tokens) for row in data["pools"]]
         if len({pool.id for pool in pools}) < len(pools):
             raise ValueError("a venue has two pools for the same pair")
         fees = {name: VenueFees(**row) for name, row in data.get("venues", {}).items()}
@@ -95,7 +97,7 @@ class Markets:
 
     @property
     def venues(self) -> tuple[str, ...]:
-        """The venues that have pools, by name."""
+        """The names of the venues that have pools."""
         return tuple(sorted({pool.venue for pool in self.pools}))
 
     def token(self, symbol_or_mint: str) -> Token:
@@ -105,18 +107,18 @@ class Markets:
             raise UnknownToken from None
 
     def serves(self, token_in: Token, token_out: Token, *, only: Collection[str] | None = None) -> bool:
-        """Whether any venue (any of `only`) trades the pair, directly or in two hops."""
+        """Whether a venue, or one of those in `only`, trades the pair, directly or in two hops."""
         return any(self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only)
 
     def paths(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
-        """The ways through one venue's pools: the direct ones, or else those in two hops."""
+        """The paths through one venue's pools: the direct ones, or else those in two hops."""
         key = (venue, token_in.symbol, token_out.symbol)
         if key not in self._paths:
             self._paths[key] = self._find(venue, token_in, token_out)
         return self._paths[key]
 
     def network_cost(self, lamports: int, token: Token) -> int:
-        """A network fee in units of a token, at reference prices and rounded up."""
+        """A network fee in units of a token, at reference prices, rounded up."""
         sol = self._tokens[NATIVE_SOL]
         numerator, denominator = lamports * sol.usd * _one(token), token.usd * _one(sol)
         return -(-numerator // denominator)
@@ -124,8 +126,8 @@ class Markets:
     def _find(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
         if token_in == token_out:
             return ()
-        here = [pool for pool in self.pools if pool.venue == venue]
-        legs = [leg for pool in here for leg in ((pool, True), (pool, False))]
+        pools = [pool for pool in self.pools if pool.venue == venue]
+        legs = [leg for pool in pools for leg in ((pool, True), (pool, False))]
         out_of = [leg for leg in legs if _ends(leg)[0] == token_in]
         into = [leg for leg in legs if _ends(leg)[1] == token_out]
         direct = tuple((leg,) for leg in out_of if leg in into)
@@ -142,12 +144,12 @@ def _one(token: Token) -> int:
     return int(10**token.decimals)
 
 
-def _market(row: dict[str, Any], tokens: dict[str, Token]) -> Market:
+def _pool(row: dict[str, Any], tokens: dict[str, Token]) -> PoolConfig:
     venue, x, y = row.pop("venue"), tokens[row.pop("x")], tokens[row.pop("y")]
     depth, lean = row.pop("depth_usd"), row.pop("lean", 1)
     if lean not in (1, -1):
-        raise ValueError("a pool leans 1 or -1")
-    return Market(_address(f"{venue}/{x.symbol}-{y.symbol}"), venue, x, y, depth, lean, row)
+        raise ValueError("lean has to be 1 or -1")
+    return PoolConfig(_address(f"{venue}/{x.symbol}-{y.symbol}"), venue, x, y, depth, lean, row)
 
 
 def _address(name: str) -> str:

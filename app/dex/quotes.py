@@ -1,4 +1,4 @@
-"""What passes between venue, router and chain: a request, a quote, a built swap. Frozen, all integers."""
+"""The values that venue, router and chain exchange. All amounts are integers in base units."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,10 @@ class QuoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class QuoteLeg:
-    """One pool on the way, and what it would do."""
+    """One pool of a route, and its part of the quote."""
 
     pool: str
+    """Its address."""
     token_in: str
     token_out: str
     amount_in: int
@@ -25,20 +26,21 @@ class QuoteLeg:
     """In units of this leg's token in."""
     price_impact_bps: int
     at_mid: int
-    """What `amount_in` would bring at the pool's own mid, without fee and impact."""
+    """The amount out at the pool's own mid price, without fee and price impact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What one venue would give at one slot."""
+    """One venue's offer at one slot."""
 
     venue: str
     amount_in: int
     amount_out: int
     fee: int
-    """All pool fees, in units of the token in; a second leg's fee is valued at the first leg's own price."""
+    """All pool fees, in units of the token in. A second leg's fee is converted at the first leg's price."""
     price_impact_bps: int
     slot: int
+    """Market time of the quote."""
     legs: tuple[QuoteLeg, ...]
     network_fee: int
     """In lamports."""
@@ -47,7 +49,7 @@ class Quote:
 
     @property
     def net(self) -> int:
-        """What is left of the outcome after everything; routes are compared by it."""
+        """The amount out less all costs. Quotes are compared by it."""
         return self.amount_out - self.network_cost
 
     @property
@@ -67,8 +69,8 @@ class BuiltSwap:
     """The tokens passed through, first and last included."""
     amount_in: int
     min_amount_out: int
-    """The venue gives at least this much or refuses."""
+    """The venue pays at least this much, or the swap fails."""
     wrap_sol: bool
-    """Native SOL goes in: it is wrapped first."""
+    """Native SOL goes in and is wrapped first."""
     unwrap_sol: bool
-    """Native SOL comes out: it is unwrapped at the end."""
+    """Native SOL comes out and is unwrapped at the end."""

@@ -1,6 +1,6 @@
-"""Asks every venue at once and takes the best net outcome, keeping each quote and why it won or lost.
+"""Asks all venues at once and chooses the best net outcome. Keeps every answer, and why it won or lost.
 
-One dead, slow or absurd venue costs its quote and nothing else, as long as another one answers.
+A venue that is down, slow or implausible loses only its own quote, as long as another venue answers.
 """
 
 import asyncio
@@ -9,48 +9,52 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.dex.amounts import price, to_decimal
+from app.dex.amounts import percent, price, to_decimal
 from app.dex.errors import DexError, may_retry
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 from app.dex.venue import Venue
 
 log = logging.getLogger(__name__)
 
-DISTRUST_PERCENT = 20
-"""A quote this far from its pools' own mids is believed to be a mistake, whichever way it is off."""
+MAX_DEVIATION_PERCENT = 20
+"""A quote that is further from its pools' own mid prices, above or below, is refused."""
 
-BROKEN = DexError("venue_unavailable", "the venue broke while quoting")
+TIMED_OUT = DexError("rpc_timeout", "timed out")
+FAILED = DexError("venue_unavailable", "the venue failed while quoting")
 
-_TELLING = ("price_impact_too_high", "zero_output", "insufficient_liquidity", "unsupported_pair")
-"""When no venue can ever serve a request for different reasons, the one that helps the client most."""
+_MOST_HELPFUL = ("price_impact_too_high", "zero_output", "insufficient_liquidity", "unsupported_pair")
+"""If no venue can ever serve a request and their codes differ, the client gets the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
-    """One venue's answer and what became of it."""
+class VenueAnswer:
+    """One venue's answer to a quote request, and the router's decision on it."""
 
     venue: str
     won: bool
     reason: str
-    """A sentence part for people: why it won, lost or was left out."""
+    """Why it won, lost or was excluded: part of a sentence, shown to traders."""
     quote: Quote | None = None
+    """None: the venue gave no quote."""
     code: str | None = None
-    """The error code of a venue that is out of the running."""
+    """The error code of a venue that was excluded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The decision. `best` has the highest net outcome of all quotes that were trusted."""
+    """The decision."""
 
     request: QuoteRequest
     best: Quote
-    considered: tuple[Considered, ...]
+    """The quote with the highest net outcome of those that were accepted."""
+    answers: tuple[VenueAnswer, ...]
+    """One for each venue that was asked."""
 
     @property
     def price(self) -> str:
         """Tokens out for one token in."""
-        sold, bought = self.request.token_in, self.request.token_out
-        return price(self.best.amount_in, sold.decimals, self.best.amount_out, bought.decimals)
+        token_in, token_out = self.request.token_in, self.request.token_out
+        return price(self.best.amount_in, token_in.decimals, self.best.amount_out, token_out.decimals)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,20 +62,20 @@ class Route:
             "price": self.price,
             "amountOut": to_decimal(self.best.amount_out, self.request.token_out.decimals),
             "route": list(self.best.route),
-            "quotes": quotes_json(self.request, self.considered),
+            "quotes": quotes_json(self.request, self.answers),
         }
 
 
 class NoRoute(DexError):
-    """No venue can serve the request now; `considered` says what each of them answered."""
+    """No venue can serve the request now."""
 
-    def __init__(self, code: str, detail: str, considered: tuple[Considered, ...]) -> None:
+    def __init__(self, code: str, detail: str, answers: tuple[VenueAnswer, ...]) -> None:
         super().__init__(code, detail)
-        self.considered = considered
+        self.answers = answers
 
 
 class Router:
-    """Venues are asked in parallel and each gets `timeout` seconds. An `unlisted` one is asked only by name."""
+    """Venues are asked in parallel; each has `timeout` seconds. An `unlisted` venue is asked only if it is named."""
 
     def __init__(self, venues: Sequence[Venue], *, timeout: float = 2.0, unlisted: Sequence[Venue] = ()) -> None:
         self._venues = tuple(sorted(venues, key=lambda venue: venue.name))
@@ -82,20 +86,6 @@ class Router:
     def names(self) -> tuple[str, ...]:
         return tuple(venue.name for venue in self._venues)
 
-    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
-        """The swap of a quote, built by the venue that gave it, in as much time as a quote may take."""
-        venue = next(venue for venue in self._venues if venue.name == quote.venue)
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await venue.build(quote, min_amount_out=min_amount_out)
-        except DexError:
-            raise
-        except TimeoutError:
-            raise DexError("rpc_timeout", "The venue did not build the swap in time.") from None
-        except Exception:
-            log.exception("venue %s failed while building a swap", venue.name)
-            raise DexError("venue_unavailable", "The venue failed while building the swap.") from None
-
     async def route(
         self,
         request: QuoteRequest,
@@ -104,29 +94,42 @@ class Router:
         only: Collection[str] | None = None,
         max_price_impact_bps: int | None = None,
     ) -> Route:
-        """The best of the venues (of `only`); `NoRoute` when none can, with a code that allows a retry if any
-        cause among them does."""
-        asked = [venue for venue in self._venues if only is None or venue.name in only]
-        asked += [venue for venue in self._unlisted if only is not None and venue.name in only]
-        answers = await self._ask(asked, request, slot)
-        sound: list[Quote] = []
-        out: dict[str, Considered] = {}
-        for venue, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, Quote):
-                objection = _objection(answer, request, max_price_impact_bps)
-                if objection is None:
-                    sound.append(answer)
-                    continue
-                out[venue.name] = Considered(venue.name, False, objection.detail, answer, objection.code)
+        """The best quote of all venues, or of those in `only`.
+
+        Raises `NoRoute` if there is none. Its code allows a retry if the reason of at least one venue does.
+        """
+        venues = [venue for venue in self._venues if only is None or venue.name in only]
+        venues += [venue for venue in self._unlisted if only is not None and venue.name in only]
+        accepted: list[Quote] = []
+        answers: dict[str, VenueAnswer] = {}
+        for venue, result in zip(venues, await self._ask(venues, request, slot), strict=True):
+            if not isinstance(result, Quote):
+                answers[venue.name] = VenueAnswer(venue.name, False, result.detail, None, result.code)
+            elif objection := _objection(result, request, max_price_impact_bps):
+                answers[venue.name] = VenueAnswer(venue.name, False, objection.detail, result, objection.code)
             else:
-                out[venue.name] = Considered(venue.name, False, answer.detail, None, answer.code)
-        if not sound:
-            raise _no_route(tuple(out[venue.name] for venue in asked))
-        # The same way every time: net outcome, then what comes out, then the name.
-        best = min(sound, key=lambda quote: (-quote.net, -quote.amount_out, quote.venue))
-        for quote in sound:
-            out[quote.venue] = Considered(quote.venue, quote is best, _reason(quote, best), quote)
-        return Route(request, best, tuple(out[venue.name] for venue in asked))
+                accepted.append(result)
+        if not accepted:
+            raise _no_route(tuple(answers[venue.name] for venue in venues))
+        # Ties are decided the same way every time.
+        best = min(accepted, key=lambda quote: (-quote.net, -quote.amount_out, quote.venue))
+        for quote in accepted:
+            answers[quote.venue] = VenueAnswer(quote.venue, quote is best, _reason(quote, best), quote)
+        return Route(request, best, tuple(answers[venue.name] for venue in venues))
+
+    async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
+        """The swap of a quote. The venue that gave the quote builds it, in as much time as a quote may take."""
+        venue = next(venue for venue in self._venues if venue.name == quote.venue)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await venue.build(quote, min_amount_out=min_amount_out)
+        except DexError:
+            raise
+        except TimeoutError:
+            raise DexError("rpc_timeout", "the venue did not build the swap in time") from None
+        except Exception:
+            log.exception("venue %s failed while building a swap", venue.name)
+            raise DexError("venue_unavailable", "the venue failed while building the swap") from None
 
     async def _ask(self, venues: Sequence[Venue], request: QuoteRequest, slot: int) -> list[Quote | DexError]:
         if not venues:
@@ -135,50 +138,50 @@ class Router:
         try:
             _, late = await asyncio.wait(tasks, timeout=self._timeout)
         finally:
-            # Also when this call itself is cancelled. Nobody waits for a venue that ignores being cancelled.
+            # Also if this call is cancelled. A venue that ignores its cancellation is not waited for.
             for task in tasks:
                 task.cancel()
-        timed_out = DexError("rpc_timeout", "timed out")
-        return [timed_out if task in late else BROKEN if task.cancelled() else task.result() for task in tasks]
+        return [TIMED_OUT if task in late else FAILED if task.cancelled() else task.result() for task in tasks]
 
 
 async def _quote(venue: Venue, request: QuoteRequest, slot: int) -> Quote | DexError:
-    """The venue's answer. Whatever else it throws is its own breakdown and must not become the order's."""
+    """The venue's quote or error. A bug of a venue must not fail the order."""
     try:
         return await venue.quote(request, slot)
     except DexError as error:
         return error
     except Exception:
-        log.exception("venue %s broke while quoting", venue.name)
-        return BROKEN
+        log.exception("venue %s failed while quoting", venue.name)
+        return FAILED
 
 
 def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None) -> DexError | None:
-    """Why a quote may not win."""
+    """Why a quote is not accepted."""
     if quote.amount_in != request.amount_in:
-        return DexError("venue_unavailable", "distrusted: it is for another amount")
+        return DexError("venue_unavailable", "the quote is for another amount")
     if quote.amount_out <= 0:
         return DexError("zero_output", "nothing would come out")
     if max_impact_bps is not None and quote.price_impact_bps > max_impact_bps:
-        impact = f"{quote.price_impact_bps} bps, more than the {max_impact_bps} allowed"
-        return DexError("price_impact_too_high", f"price impact {impact}")
+        impact, limit = percent(quote.price_impact_bps), percent(max_impact_bps)
+        return DexError("price_impact_too_high", f"price impact {impact}, above the order's limit of {limit}")
     for leg in quote.legs:
-        off = _percent_off(leg)
-        if off > DISTRUST_PERCENT:
-            return DexError("venue_unavailable", f"distrusted: {off}% better than its own mid")
-        if off < -DISTRUST_PERCENT:
-            return DexError("price_impact_too_high", f"distrusted: {-off}% worse than its own mid")
+        deviation = _deviation_percent(leg)
+        limit = f"the {MAX_DEVIATION_PERCENT} % limit"
+        if deviation > MAX_DEVIATION_PERCENT:
+            return DexError("venue_unavailable", f"price {deviation} % better than the pool's own, above {limit}")
+        if deviation < -MAX_DEVIATION_PERCENT:
+            return DexError("price_impact_too_high", f"price impact {-deviation} %, above {limit}")
     return None
 
 
-def _percent_off(leg: QuoteLeg) -> int:
-    """How far a leg is from its pool's mid, beyond what rounding one unit at either end explains."""
+def _deviation_percent(leg: QuoteLeg) -> int:
+    """How far a leg is from its pool's mid price, beyond what rounding by one unit at either end explains."""
     rounding = 2 + 2 * (leg.at_mid // leg.amount_in)
     gap = leg.amount_out - leg.at_mid
     beyond = max(abs(gap) - rounding, 0)
-    # Rounded away from zero: 20.1 % is over 20 %.
-    percent = -(-beyond * 100 // max(leg.at_mid, 1))
-    return percent if gap > 0 else -percent
+    # Rounded away from zero: 20.1 % is above 20 %.
+    deviation = -(-beyond * 100 // max(leg.at_mid, 1))
+    return deviation if gap > 0 else -deviation
 
 
 def _reason(quote: Quote, best: Quote) -> str:
@@ -186,28 +189,27 @@ def _reason(quote: Quote, best: Quote) -> str:
         return "best net outcome"
     behind = best.net - quote.net
     if behind == 0:
-        return "the same net outcome; ties go by amount out, then by name"
+        return "the same net outcome; a tie goes by amount out, then by name"
     bps = behind * 10_000 // max(best.net, 1)
-    return f"{bps} bps less out" if bps else "less than 1 bps less out"
+    return f"{percent(bps)} less" if bps else "less than 0.01 % less"
 
 
-def _no_route(considered: tuple[Considered, ...]) -> NoRoute:
-    codes = [answer.code or "venue_unavailable" for answer in considered] or ["unsupported_pair"]
-    code = min(codes, key=_weight)
-    reasons = "; ".join(f"{answer.venue}: {answer.reason.rstrip('.')}" for answer in considered)
+def _no_route(answers: tuple[VenueAnswer, ...]) -> NoRoute:
+    codes = [answer.code or "venue_unavailable" for answer in answers] or ["unsupported_pair"]
+    reasons = "; ".join(f"{answer.venue}: {answer.reason.rstrip('.')}" for answer in answers)
     detail = f"No venue can serve this swap. {reasons}" if reasons else "No venue was asked"
-    return NoRoute(code, f"{detail}.", considered)
+    return NoRoute(min(codes, key=_rank), f"{detail}.", answers)
 
 
-def _weight(code: str) -> tuple[bool, int]:
-    """What a retry may cure counts first, then what tells the client most."""
-    return not may_retry(code), _TELLING.index(code) if code in _TELLING else len(_TELLING)
+def _rank(code: str) -> tuple[bool, int]:
+    """Codes that allow a retry come first, then the one that helps the client most."""
+    return not may_retry(code), _MOST_HELPFUL.index(code) if code in _MOST_HELPFUL else len(_MOST_HELPFUL)
 
 
-def quotes_json(request: QuoteRequest, considered: Collection[Considered]) -> list[dict[str, Any]]:
-    """Every venue's answer for people and programs, amounts as exact decimals."""
+def quotes_json(request: QuoteRequest, answers: Collection[VenueAnswer]) -> list[dict[str, Any]]:
+    """Every venue's answer, for people and programs. Amounts are exact decimals."""
     rows = []
-    for answer in considered:
+    for answer in answers:
         row: dict[str, Any] = {"venue": answer.venue, "won": answer.won}
         if (quote := answer.quote) is not None:
             row |= {

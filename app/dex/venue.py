@@ -1,6 +1,6 @@
-"""What a venue is: a place to swap that quotes and builds.
+"""The protocol of a venue: it quotes a swap and builds it.
 
-The simulated venues are in `simulated/venues.py`; `docs/adding-a-venue.md` says what a real one has to do.
+`simulated/venues.py` has the simulated ones; `docs/adding-a-venue.md` explains how to add a real one.
 """
 
 from typing import Protocol
@@ -10,25 +10,24 @@ from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 
 
 class Venue(Protocol):
-    """A place to swap."""
-
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the API: lower case."""
 
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
-        """The best this venue can do at a slot; `DexError` when it cannot."""
+        """The best this venue can do at a slot; `DexError` if it cannot."""
 
     async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
-        """The swap that a quote promises, with its lower bound written in; `DexError` when it cannot."""
+        """The swap of a quote, which brings at least `min_amount_out` or fails; `DexError` if it cannot be built."""
 
 
 class UnavailableVenue:
-    """Never answers a quote. An order sent there fails as it would if every venue were down: for rehearsals."""
+    """Never gives a quote, so orders that name it fail as if every venue were down. For failure drills."""
 
     name = "unavailable"
 
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
-        raise DexError("venue_unavailable", "The venue is always down; orders are sent here to see them fail.")
+        raise DexError("venue_unavailable", "This venue is always down. It exists to make orders fail.")
 
     async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
-        raise DexError("venue_unavailable", "The venue is always down.")
+        raise DexError("venue_unavailable", "This venue is always down.")

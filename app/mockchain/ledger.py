@@ -1,6 +1,8 @@
-"""The simulated chain: an outside system that keeps its ledger in the same database server, and nothing in memory.
+"""The simulated chain: an external system whose ledger is a table in the same database server.
 
-What becomes of a swap is decided and written when it is first sent, so no process has to live for it to land.
+- The outcome of a swap is decided and written when it is first sent. It lands even if every process dies after that.
+- Nothing that matters is kept in memory: every process sees the same chain.
+- Its connections are its own, and it is never in a transaction with the engine's tables.
 """
 
 import asyncio
@@ -22,40 +24,40 @@ from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
 from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
 
-# Its few statements find rows by their signature, however many there are by now.
+# Its statements find rows by signature. A generic plan with the index is right for any size of the table.
 PLANNED_ONCE = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
-MAX_SWAPS = 100  # in one statement, which compares each with each
+MAX_SWAPS = 100  # in one statement, whose cost grows with their square
 
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class Fills(Protocol):
+class FillingVenue(Protocol):
     """A venue whose swaps this chain can execute."""
 
     @property
     def name(self) -> str: ...
 
     def fill(self, swap: BuiltSwap, slot: int) -> int:
-        """What the swap brings at a slot, or `DexError`."""
+        """The amount out at a slot; `DexError` if the swap fails."""
 
 
 class MockChain:
-    """A `Chain` on a table. Every answer is given in bounded time; trouble is a `DexError`."""
+    """A `Chain` on a table. Every call ends in bounded time; its errors are `DexError`s."""
 
     poll_seconds = 0.05
 
     def __init__(
-        self, pool: "asyncpg.Pool[Any]", venues: Sequence[Fills], conditions: Conditions, *, patience: float
+        self, pool: "asyncpg.Pool[Any]", venues: Sequence[FillingVenue], conditions: Conditions, *, call_timeout: float
     ) -> None:
         self._pool = pool
         self._venues = {venue.name: venue for venue in venues}
         self._conditions = conditions
-        self._patience = patience
+        self._call_timeout = call_timeout
         self._signer: Signer = transaction.SimulatedSigner()
         self._nodes = Random(f"{conditions.seed}/nodes")
         self._prepared = False
@@ -68,35 +70,35 @@ class MockChain:
     async def open(
         dsn: str,
         *,
-        venues: Sequence[Fills],
+        venues: Sequence[FillingVenue],
         block_ms: int = 400,
         execution_ms_min: int = 2_000,
         execution_ms_max: int = 3_000,
         failure_rate: float = 0.0,
         seed: int = 1,
         connections: int = 4,
-        patience: float = 5.0,
+        call_timeout: float = 5.0,
     ) -> "MockChain":
-        """The chain over a database of its own connections. A server that is away is only missed when needed."""
+        """Open the chain with its own connections. A server that is down matters only when it is needed."""
         pool = await asyncpg.create_pool(
             dsn, min_size=0, max_size=connections, timeout=3, reset=_nothing_to_reset, server_settings=PLANNED_ONCE
         )
         conditions = Conditions(block_ms, execution_ms_min, execution_ms_max, failure_rate, seed)
-        chain = MockChain(pool, venues, conditions, patience=patience)
-        with suppress(DexError):  # then the first question prepares it
-            async with chain._answering("rpc_timeout"):
+        chain = MockChain(pool, venues, conditions, call_timeout=call_timeout)
+        with suppress(DexError):  # the first call prepares the schema then
+            async with chain._querying("rpc_timeout"):
                 pass
         return chain
 
     async def close(self) -> None:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._call_timeout):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 
     async def blockhash(self) -> Blockhash:
-        """The newest one; of a chain with failures, sometimes one from a node that lags far behind."""
+        """The newest one. With failures injected, sometimes one from a node that lags far behind."""
         slot = await self._now_ms("rpc_timeout") // self._conditions.block_ms
         age = 0
         if self._nodes.random() < self._conditions.stale_rate:
@@ -125,26 +127,26 @@ class MockChain:
         )
 
     async def _write_all(self, decided: list[dict[str, Any]]) -> list[Snapshot | None]:
-        async with self._answering("outcome_unknown"):
+        async with self._querying("outcome_unknown"):
             text = orjson.dumps(decided).decode()
             rows = await self._pool.fetch(statements.SEND, text, self._conditions.block_ms)
         found = {row["signature"]: row for row in rows}
-        # What another process sends may not show yet: not to see it proves nothing.
+        # A send of another process may not be visible yet, so a missing row proves nothing.
         return [
             None if (row := found[swap["signature"]])["status"] is None else self._snapshot(row) for swap in decided
         ]
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
-        async with self._answering("rpc_timeout"):
+        async with self._querying("rpc_timeout"):
             rows = await self._pool.fetch(statements.ENDED, signatures)
         self._read_clock(now_ms := rows[0]["now_ms"])
         return now_ms // self._conditions.block_ms, {row["signature"]: _outcome(row) for row in rows if row["status"]}
 
     async def ask(self, signature: str) -> Snapshot:
-        """Height and outcome as of one moment. A dropped transaction looks like one that was never sent."""
-        async with self._answering("rpc_timeout"):
+        """Height and outcome at one moment. A dropped transaction looks like one that was never sent."""
+        async with self._querying("rpc_timeout"):
             row: Any = await self._pool.fetchrow(statements.ASK, signature)
-            if row["status"] is None:  # as far as can be seen without waiting for anybody
+            if row["status"] is None:  # but a send of it may not be committed yet
                 async with self._pool.acquire() as connection, connection.transaction():
                     await connection.execute(statements.ABSENT_LOCK, signature)
                     row = await connection.fetchrow(statements.ASK, signature)
@@ -160,15 +162,15 @@ class MockChain:
     def _fill(self, swap: BuiltSwap, slot: int) -> int:
         venue = self._venues.get(swap.venue)
         if venue is None:
-            raise DexError("venue_unavailable", "The chain knows no such venue.")
+            raise DexError("venue_unavailable", "The chain does not know this venue.")
         return venue.fill(swap, slot)
 
     async def _now_ms(self, code: str) -> int:
-        """The database's clock. Read lately, it is read on from there: for less than a block, and never ahead."""
+        """The database's clock. For up to one block it is extrapolated from the last reading, and never runs ahead."""
         since = (time.monotonic() - self._read_at) * 1000
         if since < self._conditions.block_ms:
             return self._clock_ms + int(since)
-        async with self._answering(code):
+        async with self._querying(code):
             self._read_clock(await self._pool.fetchval(statements.CLOCK))
         return self._clock_ms
 
@@ -176,17 +178,17 @@ class MockChain:
         self._clock_ms, self._read_at = now_ms, time.monotonic()
 
     @asynccontextmanager
-    async def _answering(self, code: str) -> AsyncIterator[None]:
-        """A conversation with the ledger, in bounded time; trouble becomes `code`."""
+    async def _querying(self, code: str) -> AsyncIterator[None]:
+        """Calls of the ledger in bounded time. An error becomes a `DexError` with this code."""
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._call_timeout):
                 if not self._prepared:
                     await self._prepare()
                 yield
-        except asyncpg.InternalClientError as error:  # the driver has lost its place in a broken connection
+        except asyncpg.InternalClientError as error:  # the driver lost track of a broken connection
             await self._pool.expire_connections()
             raise DexError(code, "The chain's connection broke.") from error
-        except _AWAY as error:
+        except _UNAVAILABLE as error:
             raise DexError(code, f"The chain did not answer ({type(error).__name__}).") from error
 
     async def _prepare(self) -> None:
@@ -202,4 +204,4 @@ def _outcome(row: Any) -> Outcome:
 
 
 async def _nothing_to_reset(_: Any) -> None:
-    """Every statement stands alone; the stock reset would cost a round trip for each."""
+    """Statements leave no session state, and asyncpg's reset would cost a round trip for each."""

@@ -1,7 +1,7 @@
-"""What the simulated chain says to the database: its one table, and the questions it asks of it.
+"""The SQL of the simulated chain: its one table and the statements on it.
 
-It shares nothing with the engine but the server: no migration knows this schema and no key points into it.
-Time is the database's clock, in milliseconds; a height is that, divided by the block time.
+It shares only the server with the engine: no migration creates this schema, and no foreign key refers to it. Time is
+the database's clock in milliseconds. A height is that time divided by the block time.
 """
 
 OPEN = """
@@ -22,13 +22,13 @@ CREATE TABLE IF NOT EXISTS chain.transactions (
 );
 """
 
-# Two processes that create the same schema at once would fail, in spite of IF NOT EXISTS.
+# Two processes that create the schema at the same time would fail in spite of IF NOT EXISTS.
 OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
 
 CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-# One statement: under the locks of all signatures, taken in order, it reads the clock, and writes only what may still
-# land.
+# One statement: it takes the locks of all signatures in order, then reads the clock, then writes only the transactions
+# that can still land.
 SEND = """
 WITH decided AS MATERIALIZED (
         SELECT *, hashtextextended(signature, 0) AS lock FROM json_to_recordset($1) AS d(
@@ -73,7 +73,7 @@ LEFT JOIN chain.transactions t
        ON t.signature = ANY($1) AND t.landed_at <= clock.now AND t.status IN ('landed', 'failed')
 """
 
-# Before a signature may be called absent, a send of it that is under way has to be over: its commit can be held up
-# for longer than its blockhash lives. Once the lock is had, an earlier send shows in the next statement, and a later
-# one will read a later clock.
+# A send whose commit is delayed can outlive its blockhash. So before a signature counts as absent, this lock waits for
+# sends of it that are in progress. After that, an earlier send is visible to the next statement, and a later one reads
+# a later clock.
 ABSENT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"

@@ -76,7 +76,7 @@ async def scripted_network(_: str) -> AsyncIterator[Network]:
         return replace(now, last_valid_height=now.slot - 1)
 
     def refused_swap() -> BuiltSwap:
-        chain.fates[:] = ["slippage_exceeded"]
+        chain.script[:] = ["slippage_exceeded"]
         return ABSURD
 
     async def unknown_swap() -> SignedSwap:

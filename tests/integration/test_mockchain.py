@@ -1,4 +1,4 @@
-"""The simulated chain behaves like one, on a real database."""
+"""The simulated chain on a real database: its ledger, its clock, its failures."""
 
 import asyncio
 import dataclasses
@@ -65,7 +65,7 @@ async def rows(ledger: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in await ledger.fetch("SELECT * FROM chain.transactions ORDER BY sent_at")]
 
 
-async def test_what_is_sent_lands_with_what_the_venue_gives_at_the_landing_slot(chain: MockChain, ledger: Any) -> None:
+async def test_a_swap_lands_with_the_amount_its_venue_gives_at_the_landing_slot(chain: MockChain, ledger: Any) -> None:
     swap = await signed(await chain.blockhash())
     await chain.send(swap)
     outcome = (await chain.ask(swap.signature)).outcome
@@ -84,7 +84,7 @@ async def test_the_slot_is_the_databases_clock(chain: MockChain, ledger: Any) ->
     assert blockhash.last_valid_height == blockhash.slot + BLOCKHASH_LIFE
 
 
-async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) -> None:
+async def test_the_clock_is_read_once_a_block(postgres_dsn: str) -> None:
     chain = await chain_on(postgres_dsn, block_ms=60_000)
     await chain.blockhash()
     with patch.object(statements, "CLOCK", "SELECT 1/0"):
@@ -95,7 +95,7 @@ async def test_the_clock_is_not_asked_again_within_a_block(postgres_dsn: str) ->
     await chain.close()
 
 
-async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(postgres_dsn: str, ledger: Any) -> None:
+async def test_a_swap_lands_at_its_time_even_if_every_process_has_died(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, execution_ms_min=2_000, execution_ms_max=3_000)
     swap = await signed(await chain.blockhash())
     await chain.send(swap)
@@ -112,7 +112,7 @@ async def test_nothing_is_known_before_it_lands_and_nobody_has_to_live_for_it(po
     await other.close()
 
 
-async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChain, postgres_dsn: str) -> None:
+async def test_one_query_returns_the_swaps_that_have_ended(chain: MockChain, postgres_dsn: str) -> None:
     now = await chain.blockhash()
     landed, refused = (
         await signed(now),
@@ -135,7 +135,7 @@ async def test_one_look_tells_of_all_swaps_those_that_have_ended(chain: MockChai
     await slow.close()
 
 
-async def test_a_clock_read_long_ago_does_not_let_a_late_swap_in(chain: MockChain, ledger: Any) -> None:
+async def test_a_stale_clock_does_not_admit_a_late_swap(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
     swap = await signed(dataclasses.replace(now, last_valid_height=now.slot + 20))
     chain._clock_ms -= 60_000  # as if this process had been stopped for a minute after reading it
@@ -144,7 +144,7 @@ async def test_a_clock_read_long_ago_does_not_let_a_late_swap_in(chain: MockChai
     assert await rows(ledger) == []
 
 
-async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
+async def test_a_swap_does_not_count_as_absent_while_a_send_of_it_is_not_committed(
     chain: MockChain, ledger: Any, postgres_dsn: str
 ) -> None:
     now = await chain.blockhash()
@@ -171,7 +171,7 @@ async def test_a_swap_is_not_called_absent_while_a_send_of_it_is_under_way(
     await watcher.close()
 
 
-async def test_a_send_answers_what_is_known_of_the_swap_by_then(chain: MockChain, postgres_dsn: str) -> None:
+async def test_a_send_returns_what_is_known_of_the_swap(chain: MockChain, postgres_dsn: str) -> None:
     swap = await signed(await chain.blockhash())
     for _ in range(2):  # sent again, it says the same
         answer = await chain.send(swap)
@@ -185,12 +185,12 @@ async def test_a_send_answers_what_is_known_of_the_swap_by_then(chain: MockChain
     assert under_way.outcome is None
 
 
-async def test_a_send_that_came_too_late_proves_nothing(chain: MockChain) -> None:
+async def test_a_late_send_proves_nothing(chain: MockChain) -> None:
     now = await chain.blockhash()
     assert await chain.send(await signed(dataclasses.replace(now, last_valid_height=now.slot - 1))) is None
 
 
-async def test_waiting_for_one_swap_holds_up_no_question_about_another(chain: MockChain, ledger: Any) -> None:
+async def test_a_query_that_waits_for_one_swap_does_not_delay_others(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
     known, doubtful = await signed(now, memo="known"), await signed(now, memo="doubtful")
     await chain.send(known)
@@ -249,8 +249,8 @@ async def test_many_processes_may_open_the_chain_at_once(postgres_dsn: str) -> N
     await asyncio.gather(*(chain.close() for chain in chains))
 
 
-async def test_a_chain_whose_server_is_away_opens_and_says_so_when_asked() -> None:
-    chain = await chain_on("postgresql://postgres@127.0.0.1:1/none", patience=1.0)
+async def test_a_chain_whose_server_is_down_opens_and_fails_when_it_is_used() -> None:
+    chain = await chain_on("postgresql://postgres@127.0.0.1:1/none", call_timeout=1.0)
     with pytest.raises(DexError, match="rpc_timeout"):
         await chain.blockhash()
     with pytest.raises(DexError, match="rpc_timeout"):
@@ -260,8 +260,8 @@ async def test_a_chain_whose_server_is_away_opens_and_says_so_when_asked() -> No
     await chain.close()
 
 
-async def test_a_chain_that_does_not_answer_is_given_up_in_bounded_time(postgres_dsn: str, ledger: Any) -> None:
-    chain = await chain_on(postgres_dsn, patience=0.2)
+async def test_a_call_of_a_chain_that_does_not_answer_ends_in_bounded_time(postgres_dsn: str, ledger: Any) -> None:
+    chain = await chain_on(postgres_dsn, call_timeout=0.2)
     swap = await signed(await chain.blockhash())
     async with ledger.transaction():
         await ledger.execute("LOCK chain.transactions")

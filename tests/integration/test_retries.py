@@ -1,4 +1,4 @@
-"""What can be retried is, after growing waits; what cannot be fails at once; failed is said once."""
+"""Retries: growing waits, permanent failures, and what is sent again."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ async def stream_of(engine: Engine, venues: list[ScriptedVenue], chain: Scripted
     return await engine.read_stream((await engine.place(**fields))["orderId"])
 
 
-async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fill(engine: Engine) -> None:
+async def test_two_failures_of_a_venue_are_retried_after_growing_waits(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
     stream = await stream_of(engine, [venue], ScriptedChain())
     assert [(event["status"], event["attempt"]) for event in stream.events] == [
@@ -42,7 +42,7 @@ async def test_a_venue_that_fails_twice_then_works_gives_growing_waits_and_a_fil
     assert {event["code"] for event in stream.events if "retryInMs" in event} == {"venue_unavailable"}
 
 
-async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) -> None:
+async def test_a_retry_does_not_start_before_its_published_time(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [down(), down(), 200_000_000])
     await stream_of(engine, [venue], ScriptedChain())
     rows = await engine.postgres.fetch(
@@ -54,7 +54,7 @@ async def test_a_retry_starts_no_sooner_than_it_was_announced(engine: Engine) ->
     assert max(waited) < 2
 
 
-async def test_three_attempts_and_failed_is_said_once_at_the_very_end(engine: Engine) -> None:
+async def test_after_three_attempts_failed_is_published_once(engine: Engine) -> None:
     stream = await stream_of(engine, [ScriptedVenue("raydium", [down()])], ScriptedChain())
     assert stream.statuses == ["pending", "routing", "pending", "routing", "pending", "routing", "failed"]
     assert stream.events[-1]["code"] == "venue_unavailable"
@@ -62,14 +62,14 @@ async def test_three_attempts_and_failed_is_said_once_at_the_very_end(engine: En
 
 
 @pytest.mark.parametrize("code", sorted(NEVER - {"expired"}))
-async def test_what_no_retry_can_cure_fails_at_once(engine: Engine, code: str) -> None:
+async def test_a_permanent_failure_is_not_retried(engine: Engine, code: str) -> None:
     stream = await stream_of(engine, [ScriptedVenue("raydium", [down(code)])], ScriptedChain())
     assert stream.statuses == ["pending", "routing", "failed"]
     assert stream.events[-1]["code"] == code
 
 
 @pytest.mark.parametrize("code", sorted(RETRY))
-async def test_what_the_chain_refused_for_a_passing_reason_is_signed_anew(engine: Engine, code: str) -> None:
+async def test_a_swap_that_failed_on_chain_for_a_passing_reason_is_signed_again(engine: Engine, code: str) -> None:
     chain = ScriptedChain([code, 200_000_000])
     stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
     assert stream.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
@@ -78,14 +78,14 @@ async def test_what_the_chain_refused_for_a_passing_reason_is_signed_anew(engine
     assert len(chain.fills(stream.events[0]["orderId"])) == 1
 
 
-async def test_one_dead_venue_does_not_fail_an_order_while_the_other_can_quote(engine: Engine) -> None:
+async def test_an_order_succeeds_while_one_venue_can_quote(engine: Engine) -> None:
     venues = [ScriptedVenue("raydium", [down()]), ScriptedVenue("meteora", [200_000_000])]
     stream = await stream_of(engine, venues, ScriptedChain())
     assert stream.statuses == HAPPY
     assert stream.events[2]["dex"] == "meteora"
 
 
-async def test_the_least_amount_is_fixed_when_first_built_and_never_loosened(engine: Engine) -> None:
+async def test_the_floor_is_fixed_at_the_first_build_and_never_loosened(engine: Engine) -> None:
     # The first quote fixes 99 % of 200; the market then falls to 190, and recovers.
     venue = ScriptedVenue("raydium", [200_000_000, 190_000_000, 199_000_000])
     chain = ScriptedChain(["slippage_exceeded", 199_000_000])
@@ -96,14 +96,14 @@ async def test_the_least_amount_is_fixed_when_first_built_and_never_loosened(eng
     assert len({signed.signature for signed in chain.sends}) == 2  # what was below it was never sent
 
 
-async def test_a_quote_below_what_the_client_takes_is_never_sent(engine: Engine) -> None:
+async def test_a_quote_below_the_clients_minimum_is_never_sent(engine: Engine) -> None:
     chain = ScriptedChain()
     stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain, minAmountOut="200.000001")
     assert stream.events[-1]["code"] == "slippage_exceeded"
     assert chain.sends == []
 
 
-async def test_a_swap_that_was_dropped_is_signed_anew_only_when_it_can_no_longer_land(engine: Engine) -> None:
+async def test_a_dropped_swap_is_signed_again_only_when_it_can_no_longer_land(engine: Engine) -> None:
     chain = ScriptedChain([None, 200_000_000])
     asked: list[int] = []
 
@@ -121,7 +121,7 @@ async def test_a_swap_that_was_dropped_is_signed_anew_only_when_it_can_no_longer
     assert len([slot for slot in asked if slot <= first.last_valid_height]) >= 2
 
 
-async def test_a_send_that_was_not_answered_is_made_again_at_once_by_the_same_owner(engine: Engine) -> None:
+async def test_an_unanswered_send_is_repeated_at_once_by_the_same_worker(engine: Engine) -> None:
     chain = ScriptedChain([DexError("outcome_unknown", "the answer was lost")])
 
     def lands_when_sent_again(chain: ScriptedChain) -> None:
@@ -151,7 +151,7 @@ async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:
     assert (await streams[0]).statuses[-1] == "confirmed"
 
 
-async def test_a_swap_on_its_way_gives_its_slot_back_and_is_asked_for_again(engine: Engine) -> None:
+async def test_an_order_with_a_pending_swap_releases_its_slot_and_is_checked_again(engine: Engine) -> None:
     chain = ScriptedChain([None, 200_000_000])  # absent, and its height does not pass: the truth is not known
     await engine.start_worker(
         venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, worker_concurrency=1, mock_execution_ms_max=0

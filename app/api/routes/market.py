@@ -46,7 +46,7 @@ class VenueQuote(Answer):
 
     venue: str
     won: bool
-    reason: str = Field(description="Why it won or lost", examples=["12 bps less out"])
+    reason: str = Field(description="Why it won or lost", examples=["0.12 % less"])
     error: str | None = Field(None, description="The error code, if this venue cannot take the order")
     amount_out: str | None = None
     fee: str | None = Field(None, description="In tokenIn")
@@ -125,6 +125,6 @@ async def quotes(
     try:
         route = await ctx.router.route(wanted, slot)
     except NoRoute as error:
-        return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(wanted, error.considered)})
+        return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(wanted, error.answers)})
     floor = minimum_out(route.best.amount_out, order.slippage_bps)
     return as_json({"slot": slot, **route.to_json(), "minAmountOut": to_decimal(floor, wanted.token_out.decimals)})

@@ -1,24 +1,24 @@
-"""How the simulated market moves: a pool's price against its reference, a function of seed, pool and time.
+"""How prices of the simulated market move: a pure function of seed, pair and time.
 
-Nothing is remembered or drawn: whoever asks about the same moment gets the same answer, so the API's preview,
-the worker's quote and the chain's fill agree. Two pools of a pair that lean opposite ways swing around each
-other, crossing every 6 s, and once in a quarter of an hour one of them rides up to 2.3 % above the other.
+No state and no random draws: the API's preview, the worker's quote and the chain's fill agree at the same moment. Two
+pools of a pair that lean opposite ways swing around each other and cross every 6 s. Once in a quarter of an hour one
+of them rises up to 2.3 % above the other.
 """
 
 from hashlib import blake2b
 
 BILLION = 10**9
 SLOPE = 195
-"""Billionths per millisecond: at most 2 bps a second, even measured from a price's lowest point."""
+"""Billionths per millisecond: at most 2 bps a second, also when measured from the lowest price."""
 
 CYCLE_MS = 900_000
 SWINGS_MS = 780_000
 SWING_MS = 12_000
-"""One swing up, down and back. It divides `SWINGS_MS`: swings and excursions both begin and end at 0."""
+"""One swing up, down and back. It divides `SWINGS_MS`, so swings and excursions start and end at 0."""
 
 
 def drift(seed: int, pair: str, lean: int, at_ms: int) -> int:
-    """A price's distance from its reference, in billionths. `lean`, 1 or -1: which way it goes first."""
+    """The distance of a price from its reference, in billionths. `lean`: the way it moves first, 1 or -1."""
     digest = blake2b(f"{seed}/{pair}".encode(), digest_size=8).digest()
     phase = int.from_bytes(digest, "big") % (2 * CYCLE_MS)
     cycle, into = divmod(at_ms + phase, CYCLE_MS)
@@ -26,7 +26,7 @@ def drift(seed: int, pair: str, lean: int, at_ms: int) -> int:
         return lean * SLOPE * _triangle(into % SWING_MS)
     into -= SWINGS_MS
     height = min(into, CYCLE_MS - SWINGS_MS - into)
-    # The venues take turns in being the dearer one.
+    # The venues take turns in having the higher price.
     return lean * SLOPE * (height if cycle % 2 == 0 else -height)
 
 

@@ -1,30 +1,30 @@
-"""The simulated venues' pools: a configured market at a moment's drift, as a pool of `curves.py`.
+"""The pools of the simulated venues: a pool of `curves.py` for each configuration and drift.
 
-Depth is configured: fills leave these pools as they are, so a quote depends on nothing but the slot.
+Fills do not change these pools, so a quote depends on the slot only.
 """
 
 from dataclasses import replace
 from typing import Protocol
 
 from app.dex import curves
-from app.dex.markets import USD_DECIMALS, Market, Token
+from app.dex.markets import USD_DECIMALS, PoolConfig, Token
 from app.dex.simulated.drift import BILLION
 
 
 class Shape(Protocol):
-    """A market's pool with everything worked out that does not depend on the moment."""
+    """A pool with everything computed that does not depend on the time."""
 
     def at(self, drift: int, now: int) -> curves.Pool:
-        """The pool at `now` (Unix seconds), when its price is `drift` billionths off the reference."""
+        """The pool at `now` (Unix seconds), with its price `drift` billionths above the reference."""
 
 
 class Reserves:
-    """Raydium: half the depth in each token, the Y side moving with the price."""
+    """Raydium: half of the depth in each token. The Y side moves with the price."""
 
-    def __init__(self, market: Market) -> None:
-        self._x = _units(market.depth_usd, 2, market.x)
-        self._y = _units(market.depth_usd, 2, market.y)
-        self._fee = market.options.get("fee_bps", 30) * 100
+    def __init__(self, config: PoolConfig) -> None:
+        self._x = _units(config.depth_usd, 2, config.x)
+        self._y = _units(config.depth_usd, 2, config.y)
+        self._fee = config.options.get("fee_bps", 30) * 100
 
     def at(self, drift: int, now: int) -> curves.ConstantProductPool:
         return curves.ConstantProductPool(self._x, self._y * (BILLION + drift) // BILLION, self._fee)
@@ -33,16 +33,16 @@ class Reserves:
 class Ladder:
     """Meteora: the depth spread evenly over the bins around the reference price.
 
-    On chain a moving price walks from bin to bin. Here the whole ladder moves with it: walking, the price
-    would jump by a bin step at a time, faster than this market is allowed to move.
+    On chain a moving price passes from bin to bin. Then it would jump by a bin step at a time, which is faster than
+    this market may move. So here all bins move with the price.
     """
 
-    def __init__(self, market: Market) -> None:
-        step, side = market.options["bin_step"], market.options.get("bins", 30)
-        price = (market.x.usd * 10**market.y.decimals << 64) // (market.y.usd * 10**market.x.decimals)
+    def __init__(self, config: PoolConfig) -> None:
+        step, side = config.options["bin_step"], config.options.get("bins", 30)
+        price = (config.x.usd * 10**config.y.decimals << 64) // (config.y.usd * 10**config.x.decimals)
         active = nearest_bin(price, step)
-        x = _units(market.depth_usd, 2 * side + 1, market.x)
-        y = _units(market.depth_usd, 2 * side + 1, market.y)
+        x = _units(config.depth_usd, 2 * side + 1, config.x)
+        y = _units(config.depth_usd, 2 * side + 1, config.y)
         center = curves.bin_price(active, step)
         bins = [
             curves.Bin(
@@ -54,9 +54,9 @@ class Ladder:
             for i in range(-side, side + 1)
         ]
         # A basis point is 10⁵ billionths; the program multiplies its factor by ten and by the bin step.
-        base_factor, surplus = divmod(market.options.get("base_fee_bps", 20) * 10**4, step)
+        base_factor, surplus = divmod(config.options.get("base_fee_bps", 20) * 10**4, step)
         if surplus:
-            raise ValueError("the base fee is not a multiple of what this bin step can say")
+            raise ValueError("the base fee is not a multiple of what this bin step can express")
         fees = curves.DlmmFees(
             bin_step=step,
             base_factor=base_factor,
@@ -64,21 +64,21 @@ class Ladder:
             filter_period=30,
             decay_period=600,
             reduction_factor=5_000,
-            variable_fee_control=market.options.get("variable_fee_control", 40_000),
+            variable_fee_control=config.options.get("variable_fee_control", 40_000),
             max_volatility_accumulator=350_000,
         )
-        volatility = market.options.get("volatility_bps", 120) * 10**4 // step
+        volatility = config.options.get("volatility_bps", 120) * 10**4 // step
         self._reference = curves.DlmmPool(fees, active, volatility, volatility, active, 0, tuple(bins))
 
     def at(self, drift: int, now: int) -> curves.DlmmPool:
         scale = BILLION + drift
         bins = tuple(curves.Bin(i, x, y, price * scale // BILLION) for i, x, y, price in self._reference.bins)
-        # Traded a moment ago, so the volatility it remembers has not begun to decay.
+        # As if traded a moment ago: the volatility it remembers has not started to decay.
         return replace(self._reference, bins=bins, last_update_timestamp=now)
 
 
 def nearest_bin(price: int, bin_step: int) -> int:
-    """The highest bin whose price is not above `price`. Prices rise with the id: no logarithm is needed."""
+    """The highest bin whose price is not above `price`. Prices rise with the id, so a binary search finds it."""
     low = -(443_636 // bin_step)
     high = -low
     while low < high:
@@ -91,5 +91,5 @@ def nearest_bin(price: int, bin_step: int) -> int:
 
 
 def _units(depth_usd: int, parts: int, token: Token) -> int:
-    """One part of a depth in dollars, as units of a token at its reference price."""
+    """One of `parts` equal parts of a depth in dollars, in units of a token at its reference price."""
     return int(depth_usd * 10 ** (USD_DECIMALS + token.decimals) // (parts * token.usd))

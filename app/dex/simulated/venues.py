@@ -1,6 +1,6 @@
-"""What a venue is, and the two simulated ones: they quote from a pool's curve and build the swap to sign.
+"""The simulated venues: they quote from the curve of a pool and build the swap to sign.
 
-A real venue is a `Venue` too; `docs/adding-a-venue.md` says which calls of its SDK each method stands for.
+`docs/adding-a-venue.md` lists the SDK calls that a real venue makes instead.
 """
 
 import asyncio
@@ -10,19 +10,19 @@ from typing import ClassVar
 
 from app.dex import curves
 from app.dex.errors import DexError
-from app.dex.markets import NATIVE_SOL, Leg, Market, Markets, VenueFees
+from app.dex.markets import NATIVE_SOL, Leg, Markets, PoolConfig, VenueFees
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 from app.dex.simulated.drift import drift
 from app.dex.simulated.pools import Ladder, Reserves, Shape
 
 
 class PoolVenue:
-    """A simulated venue: everything but the kind of its pools."""
+    """A simulated venue, except for the shape of its pools."""
 
     name: ClassVar[str]
 
-    def shape(self, market: Market) -> Shape:
-        """A market of this venue, with everything worked out that does not depend on the moment."""
+    def shape(self, config: PoolConfig) -> Shape:
+        """A pool of this venue, with everything computed that does not depend on the time."""
         raise NotImplementedError
 
     def __init__(
@@ -40,8 +40,8 @@ class PoolVenue:
         self._quote_ms = quote_ms
         self._jitter = Random(f"{seed}/{self.name}")
         self._sleep = sleep
-        here = [market for market in markets.pools if market.venue == self.name]
-        self._shapes = {market.id: (market, self.shape(market)) for market in here}
+        configs = [config for config in markets.pools if config.venue == self.name]
+        self._shapes = {config.id: (config, self.shape(config)) for config in configs}
         self._pools: dict[tuple[str, int], curves.Pool] = {}
         self._fees = markets.fees.get(self.name, VenueFees())
 
@@ -51,7 +51,7 @@ class PoolVenue:
         return self.quote_now(request, slot)
 
     def quote_now(self, request: QuoteRequest, slot: int) -> Quote:
-        """The quote itself, without the time a venue takes to answer."""
+        """The quote, without the simulated delay."""
         paths = self._markets.paths(self.name, request.token_in, request.token_out)
         if not paths:
             raise DexError("unsupported_pair", "The venue has no pools for this pair.")
@@ -98,13 +98,13 @@ class PoolVenue:
         )
 
     def fill(self, swap: BuiltSwap, slot: int) -> int:
-        """What a swap brings if it lands at a slot, or the venue's refusal. For the simulated chain."""
+        """For the simulated chain: the amount out of a swap that lands at a slot; `DexError` if it fails."""
         path: list[Leg] = []
         for pool, token_in in zip(swap.pools, swap.route, strict=False):
             if pool not in self._shapes:
-                raise DexError("venue_unavailable", "The venue has no such pool any more.")
-            market, _ = self._shapes[pool]
-            path.append((market, market.x.symbol == token_in))
+                raise DexError("venue_unavailable", "The venue no longer has this pool.")
+            config, _ = self._shapes[pool]
+            path.append((config, config.x.symbol == token_in))
         out = self._walk(tuple(path), swap.amount_in, slot)[-1].amount_out
         if out < swap.min_amount_out:
             raise DexError("slippage_exceeded", "The price moved below the order's minimum.")
@@ -112,27 +112,27 @@ class PoolVenue:
 
     def _walk(self, path: tuple[Leg, ...], amount_in: int, slot: int) -> tuple[QuoteLeg, ...]:
         legs, amount, now = [], amount_in, slot * self._block_ms // 1000
-        for market, x_to_y in path:
-            pool = self._pool(market, slot)
+        for config, x_to_y in path:
+            pool = self._pool(config, slot)
             swap = pool.swap(amount, x_to_y, now)
             if swap.amount_out == 0:
-                raise DexError("zero_output", "The amount is too small to bring anything.")
-            ends = (market.x.symbol, market.y.symbol)
+                raise DexError("zero_output", "Nothing would come out for so small an amount.")
+            ends = (config.x.symbol, config.y.symbol)
             token_in, token_out = ends if x_to_y else ends[::-1]
             out, impact, at_mid = swap.amount_out, swap.price_impact_bps, pool.at_mid(amount, x_to_y)
-            legs.append(QuoteLeg(market.id, token_in, token_out, amount, out, swap.fee, impact, at_mid))
+            legs.append(QuoteLeg(config.id, token_in, token_out, amount, out, swap.fee, impact, at_mid))
             amount = out
         return tuple(legs)
 
-    def _pool(self, market: Market, slot: int) -> curves.Pool:
-        key = (market.id, slot)
+    def _pool(self, config: PoolConfig, slot: int) -> curves.Pool:
+        key = (config.id, slot)
         pool = self._pools.get(key)
         if pool is None:
             if len(self._pools) >= 512:
                 self._pools.clear()
-            shape = self._shapes[market.id][1]
+            shape = self._shapes[config.id][1]
             at_ms = slot * self._block_ms
-            pool = shape.at(drift(self._seed, market.pair, market.lean, at_ms), at_ms // 1000)
+            pool = shape.at(drift(self._seed, config.pair, config.lean, at_ms), at_ms // 1000)
             self._pools[key] = pool
         return pool
 
@@ -142,8 +142,8 @@ class Raydium(PoolVenue):
 
     name = "raydium"
 
-    def shape(self, market: Market) -> Shape:
-        return Reserves(market)
+    def shape(self, config: PoolConfig) -> Shape:
+        return Reserves(config)
 
 
 class Meteora(PoolVenue):
@@ -151,13 +151,13 @@ class Meteora(PoolVenue):
 
     name = "meteora"
 
-    def shape(self, market: Market) -> Shape:
-        return Ladder(market)
+    def shape(self, config: PoolConfig) -> Shape:
+        return Ladder(config)
 
 
 KINDS: tuple[type[PoolVenue], ...] = (Raydium, Meteora)
 
 
 def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:
-    """All simulated venues over the same markets."""
+    """All simulated venues, over the same tokens and pools."""
     return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in KINDS]

@@ -1,4 +1,4 @@
-"""The worked example of `docs/adding-a-venue.md`, run as it is printed."""
+"""The worked example of `docs/adding-a-venue.md`, run as printed."""
 
 import re
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ async def test_the_third_venue_is_asked_and_wins_when_it_is_best(venues: Sequenc
     winners = set()
     for slot in range(4_487_500_000, 4_487_504_000, 5):
         route = await Router(venues).route(request, slot)
-        assert [answer.venue for answer in route.considered] == ["fixed", "meteora", "raydium"]
-        assert route.best.net == max(answer.quote.net for answer in route.considered if answer.quote)
+        assert [answer.venue for answer in route.answers] == ["fixed", "meteora", "raydium"]
+        assert route.best.net == max(answer.quote.net for answer in route.answers if answer.quote)
         winners.add(route.best.venue)
     assert {"fixed", "meteora"} <= winners
 
 
-async def test_an_order_can_be_kept_to_it_and_it_fills_what_it_quoted(venues: Sequence[PoolVenue]) -> None:
+async def test_an_order_can_be_restricted_to_it_and_gets_what_it_quoted(venues: Sequence[PoolVenue]) -> None:
     known, slot = Markets.load(), 4_487_500_000
     request = QuoteRequest(known.token("USDC"), known.token("SOL"), 150 * 10**6)
     route = await Router(venues).route(request, slot, only=["fixed"])
@@ -52,11 +52,11 @@ async def test_an_order_can_be_kept_to_it_and_it_fills_what_it_quoted(venues: Se
     assert venues[-1].fill(swap, slot) == route.best.amount_out
 
 
-async def test_it_is_left_out_where_it_has_no_pool_or_not_enough(venues: Sequence[PoolVenue]) -> None:
+async def test_it_is_excluded_without_a_pool_or_with_too_little_liquidity(venues: Sequence[PoolVenue]) -> None:
     known = Markets.load()
     elsewhere = QuoteRequest(known.token("JUP"), known.token("SOL"), 10**9)
     route = await Router(venues).route(elsewhere, 4_487_500_000)
-    assert route.considered[0].code == "unsupported_pair"
+    assert route.answers[0].code == "unsupported_pair"
     vast = QuoteRequest(known.token("SOL"), known.token("USDC"), 20_000 * 10**9)
     with pytest.raises(Exception, match="insufficient_liquidity"):
         await Router(venues).route(vast, 4_487_500_000, only=["fixed"])

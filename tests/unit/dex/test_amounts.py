@@ -1,4 +1,4 @@
-"""Decimals become integers and come back, exactly or not at all."""
+"""Decimals are converted to integers and back exactly, or refused."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from app.dex.amounts import AmountError, minimum_out, price, to_base_units, to_d
         ("18446744073709551615", 0, 2**64 - 1),
     ],
 )
-def test_an_amount_is_read_to_the_last_digit(text: str, decimals: int, units: int) -> None:
+def test_an_amount_is_parsed_exactly(text: str, decimals: int, units: int) -> None:
     assert to_base_units(text, decimals) == units
 
 
@@ -71,7 +71,7 @@ def test_an_amount_no_token_account_can_hold_is_refused(text: str, decimals: int
 
 
 @given(st.integers(1, 2**64 - 1), st.integers(0, 18))
-def test_there_and_back_is_the_same(units: int, decimals: int) -> None:
+def test_an_amount_survives_the_round_trip(units: int, decimals: int) -> None:
     assert to_base_units(to_decimal(units, decimals), decimals) == units
 
 

@@ -1,10 +1,10 @@
-"""What holds for every pool and every amount, from one unit to 2⁶⁴ - 1.
+"""Properties of every pool and every amount, from one unit to 2⁶⁴ - 1.
 
 - the pool never loses: its invariant never falls
 - more in never gives less out
-- two swaps never beat one by more than rounding
-- there and back never profits
-- amounts are spent whole, outcomes bounded by what the pool holds
+- two swaps never bring more than one, apart from rounding
+- a swap there and back never profits
+- an amount is spent completely, and the outcome is at most what the pool holds
 
 The number of examples comes from the hypothesis profile (tests/conftest.py).
 """

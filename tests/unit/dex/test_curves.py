@@ -1,4 +1,4 @@
-"""The corners of the pool mathematics that no vector happens to touch."""
+"""Edge cases of the pool mathematics that no vector covers."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ def dlmm(*bins: Bin, active: int = 0, fees: DlmmFees = FREE) -> DlmmPool:
     return DlmmPool(fees, active, 0, 0, active, 0, bins)
 
 
-def test_a_fee_is_rounded_up_and_may_take_everything() -> None:
+def test_a_fee_is_rounded_up_even_to_the_whole_amount() -> None:
     swap = constant_product(1, 1_000, 1_000, 3_000)
     assert (swap.amount_out, swap.fee) == (0, 1)
     assert constant_product(10, 1_000, 1_000, 10**6).amount_out == 0
@@ -34,26 +34,26 @@ def test_both_directions_of_a_constant_product_pool() -> None:
 
 
 @pytest.mark.parametrize("reserves", [(0, 10), (10, 0), (0, 0)])
-def test_an_empty_pool_serves_nobody(reserves: tuple[int, int]) -> None:
+def test_an_empty_pool_has_insufficient_liquidity(reserves: tuple[int, int]) -> None:
     with pytest.raises(DexError, match="insufficient_liquidity"):
         constant_product(1, *reserves, 0)
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_only_something_can_be_swapped(amount: int) -> None:
+def test_only_a_positive_amount_can_be_swapped(amount: int) -> None:
     with pytest.raises(ValueError, match="at least one unit"):
         constant_product(amount, 10, 10, 0)
     with pytest.raises(ValueError, match="at least one unit"):
         dlmm(Bin(0, 10, 10, ONE_Q64)).swap(amount, True, 0)
 
 
-def test_price_impact_is_what_size_alone_costs_and_is_never_understated() -> None:
+def test_price_impact_excludes_the_fee_and_is_never_understated() -> None:
     assert constant_product(1_000, 99_000, 10**9, 0).price_impact_bps == 100
     assert constant_product(1_001, 99_000, 10**9, 0).price_impact_bps == 101
     assert constant_product(10_000, 10**9, 10**9, 500_000).price_impact_bps == 1
 
 
-def test_bin_prices_turn_round_at_zero_and_end_where_128_bits_do() -> None:
+def test_bin_prices_invert_at_zero_and_end_at_128_bits() -> None:
     assert bin_price(0, 25) == ONE_Q64
     assert bin_price(1, 10_000) == pytest.approx(2 * ONE_Q64)
     assert bin_price(1, 25) * bin_price(-1, 25) == pytest.approx(ONE_Q64**2)
@@ -72,7 +72,7 @@ def test_a_bin_that_is_drained_exactly_is_enough_and_one_unit_more_is_not() -> N
         pool.swap(1, False, 0)
 
 
-def test_a_drained_bin_is_charged_on_what_it_took_and_the_next_on_the_rest() -> None:
+def test_a_drained_bin_charges_its_share_and_the_next_bin_the_rest() -> None:
     fees = replace(FREE, base_factor=100_000)  # 1 %
     pool = dlmm(Bin(-1, 0, 10_000, bin_price(-1, 10)), Bin(0, 0, 10_000, ONE_Q64), fees=fees)
     swap = pool.swap(10_102 + 100, True, 0)
@@ -90,7 +90,7 @@ def test_whether_a_bin_is_drained_is_decided_after_the_fee() -> None:
         pool.swap(10_102, True, 0)
 
 
-def test_empty_bins_and_gaps_are_walked_over_but_count_as_distance() -> None:
+def test_empty_bins_and_gaps_are_skipped_but_count_as_distance() -> None:
     fees = replace(FREE, variable_fee_control=10**6)
     far = dlmm(Bin(-50, 0, 10**6, bin_price(-50, 10)), Bin(-1, 7, 0, bin_price(-1, 10)), fees=fees)
     near = dlmm(Bin(-1, 0, 10**6, bin_price(-1, 10)), fees=fees)
@@ -127,7 +127,7 @@ def test_volatility_is_remembered_for_a_while(now: int, index: int, reference: i
     assert after.last_update_timestamp == now
 
 
-def test_an_untouched_bin_gets_its_price_from_its_id() -> None:
+def test_an_unused_bin_gets_its_price_from_its_id() -> None:
     data = dict.fromkeys(DlmmFees.__dataclass_fields__, 0) | {
         "bin_step": 25,
         "active_id": 3,
@@ -138,5 +138,5 @@ def test_an_untouched_bin_gets_its_price_from_its_id() -> None:
         "bins": {"4": ["5", "0", "0"], "3": ["5", "5"]},
     }
     assert [bin_.price for bin_ in DlmmPool.from_dict(data).bins] == [bin_price(3, 25), bin_price(4, 25)]
-    with pytest.raises(ValueError, match="fee from what goes in"):
+    with pytest.raises(ValueError, match="fee from the token in"):
         DlmmPool.from_dict(data | {"collect_fee_mode": 1})

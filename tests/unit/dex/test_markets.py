@@ -44,7 +44,7 @@ def test_both_venues_serve_every_usual_pair_directly_or_in_two_hops() -> None:
     assert not MARKETS.serves(sol, usdc, only=["nowhere"])
 
 
-def test_pool_ids_look_like_addresses_and_stay() -> None:
+def test_pool_ids_have_the_form_of_addresses_and_never_change() -> None:
     assert all(len(base58.decode(pool.id)) == 32 for pool in MARKETS.pools)
     assert [pool.id for pool in MARKETS.pools] == [pool.id for pool in Markets.load().pools]
 
@@ -65,7 +65,7 @@ def test_no_price_moves_more_than_two_basis_points_a_second(seed: int, lean: int
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["SOL-USDC", "JUP-SOL"]))
-def test_the_two_sides_of_a_pair_come_apart_by_two_to_five_percent_and_cross(seed: int, pair: str) -> None:
+def test_two_pools_of_a_pair_differ_by_up_to_two_to_five_percent_and_cross(seed: int, pair: str) -> None:
     start = 1_795_000_000_000
     gaps = [
         2 * drift(seed, pair, 1, ms) for ms in range(start, start + 2 * CYCLE_MS, 2_000)

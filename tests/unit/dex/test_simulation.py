@@ -1,4 +1,4 @@
-"""A thousand orders through the router and the chain's own rules: no fill below its minimum, never the worse venue."""
+"""A thousand orders through the router and the simulated chain: no fill below its floor, always the best venue."""
 
 from collections import Counter
 from random import Random
@@ -42,12 +42,12 @@ async def test_a_thousand_orders() -> None:
             ends[error.code] += 1
             continue
 
-        trusted = [answer.quote for answer in route.considered if answer.code is None and answer.quote]
+        trusted = [answer.quote for answer in route.answers if answer.code is None and answer.quote]
         assert route.best.net == max(quote.net for quote in trusted)
-        assert [answer.quote for answer in route.considered if answer.won] == [route.best]
+        assert [answer.quote for answer in route.answers if answer.won] == [route.best]
         # Neither did a venue keep a better way to itself.
         for name in router.names:
-            if all(answer.venue != name or answer.code is None for answer in route.considered):
+            if all(answer.venue != name or answer.code is None for answer in route.answers):
                 assert venues[name].quote_now(request, slot).net <= route.best.net
         winners[route.best.venue] += 1
 

@@ -36,7 +36,7 @@ def test_fees_are_thirty_and_twenty_basis_points_plus_a_variable_part() -> None:
     assert 2_000_000 < quoted(METEORA, "SOL", "USDC", 10**9).fee < 3_000_000
 
 
-def test_the_fees_of_two_hops_are_told_in_the_token_in() -> None:
+def test_the_fees_of_two_hops_are_in_units_of_the_token_in() -> None:
     quote = quoted(RAYDIUM, "RAY", "USDC", 10**8)
     assert quote.route == ("RAY", "SOL", "USDC")
     # 30 bps, and 30 bps of what the second leg gets, at the first leg's price.
@@ -47,41 +47,41 @@ def test_the_fees_of_two_hops_are_told_in_the_token_in() -> None:
     assert quote.network_fee > quoted(RAYDIUM, "SOL", "USDC", 10**9).network_fee
 
 
-def test_a_network_fee_is_weighed_in_the_token_out() -> None:
+def test_a_network_fee_is_converted_to_the_token_out() -> None:
     to_sol, to_usdc = quoted(RAYDIUM, "USDC", "SOL", 10**8), quoted(RAYDIUM, "SOL", "USDC", 10**9)
     assert to_sol.network_cost == to_sol.network_fee == 10_000
     assert to_usdc.network_cost == 1_499  # $0.0014985
     assert to_usdc.net == to_usdc.amount_out - 1_499
 
 
-def test_what_brings_nothing_is_zero_output_and_the_least_that_brings_something_is_served() -> None:
+def test_nothing_out_is_zero_output_and_one_unit_out_is_a_quote() -> None:
     for venue in (RAYDIUM, METEORA):
         with pytest.raises(DexError, match="zero_output"):
             quoted(venue, "USDC", "SOL", 1)  # the fee is rounded up to all of it
         assert quoted(venue, "USDC", "SOL", 2).amount_out > 0
 
 
-async def test_the_smallest_amounts_are_not_mistaken_for_lies() -> None:
+async def test_the_smallest_amounts_are_not_refused_for_rounding() -> None:
     router = Router([RAYDIUM, METEORA])
     for token_in, token_out in (("USDC", "SOL"), ("SOL", "BONK"), ("USDC", "BONK"), ("JUP", "BONK")):
         for amount in (2, 3, 10, 100):
             route = await router.route(asked(token_in, token_out, amount), SLOT)
-            assert all(answer.code is None for answer in route.considered)
+            assert all(answer.code is None for answer in route.answers)
 
 
-def test_a_ladder_refuses_what_it_does_not_hold() -> None:
+def test_meteora_refuses_more_than_its_bins_hold() -> None:
     most = 2**64 - 1
     with pytest.raises(DexError, match="insufficient_liquidity"):
         quoted(METEORA, "SOL", "USDC", most)
     assert quoted(RAYDIUM, "SOL", "USDC", most).price_impact_bps > 9_000
 
 
-async def test_more_than_the_market_can_bear_is_never_filled_at_any_price() -> None:
+async def test_an_amount_that_would_move_the_market_too_far_has_no_route() -> None:
     with pytest.raises(DexError, match="price_impact_too_high"):
         await Router([RAYDIUM, METEORA]).route(asked("SOL", "USDC", 2**64 - 1), SLOT)
 
 
-async def test_the_venue_checks_the_bound_again_at_the_fill() -> None:
+async def test_the_venue_checks_the_floor_again_at_the_fill() -> None:
     quote = quoted(METEORA, "SOL", "USDC", 10**9)
     exact = await METEORA.build(quote, min_amount_out=quote.amount_out)
     assert METEORA.fill(exact, SLOT) == quote.amount_out
@@ -99,7 +99,7 @@ def test_a_swap_through_a_pool_that_is_gone_is_refused() -> None:
         RAYDIUM.fill(swap, SLOT)
 
 
-async def test_the_time_a_venue_takes_is_seeded_and_not_spent_when_it_is_zero() -> None:
+async def test_the_simulated_delay_is_seeded_and_zero_means_none() -> None:
     waits: dict[int, list[float]] = {1: [], 2: [], 3: []}
     for run, (quote_ms, seed) in {1: (200, 5), 2: (200, 5), 3: (0, 5)}.items():
 
