@@ -184,7 +184,7 @@ def paused_queue(stack: Stack) -> Iterator[None]:
 @pytest.mark.usefixtures("paused_queue")
 def test_ctrl_c_exits_with_130_and_prints_nothing(stack: Stack) -> None:
     watching = started(stack, "submit", *SELL_SOL, "--watch")
-    read_until(watching, "s  pending")
+    read_until(watching, " s  pending")  # the event, not the line "status  pending"
     watching.send_signal(signal.SIGINT)
     assert watching.communicate(timeout=10) == ("", "")
     assert watching.returncode == 130
