@@ -1,4 +1,4 @@
-"""What a hostile client may say: bodies, queries, paths, headers and frames, as strategies."""
+"""Hypothesis strategies for hostile requests: bodies, queries, paths, headers and frames."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.integration.hostile_client import frame
 
-MARKER = "Xyzzy0451"  # stands in much that is sent, and in no refusal and no log
+MARKER = "Xyzzy0451"  # part of many requests, and of no error and no log
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
-# ---- texts, as they stand in JSON ----
+# ---- JSON texts ----
 
 ODD_CHARACTERS = st.sampled_from(
     ["\0", "\x1b[31m", "\r\n", "\u202e", "\u2028", "\ufeff", "\U0001f4a9", '"', "\\", MARKER]
@@ -79,7 +79,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 
-# ---- bodies: of a valid one, some fields changed, added, doubled or taken away; then perhaps its bytes ----
+# ---- bodies: a valid one with fields changed, added, repeated or removed, and perhaps with changed bytes ----
 
 ORDER = {"tokenIn": '"SOL"', "tokenOut": '"USDC"', "amount": "1.5"}
 BODIES: dict[str, dict[str, str]] = {
@@ -90,7 +90,7 @@ BODIES: dict[str, dict[str, str]] = {
     "/api/tickets": {"orderId": f'"{UNKNOWN}"'},
     "/order": ORDER | {"slippage": "0.01"},
 }
-OLDER = {"side": '"buy"', "inputToken": '"SOL"', "outputToken": '"USDC"', "amount": "1"}
+SIDE_BODY = {"side": '"buy"', "inputToken": '"SOL"', "outputToken": '"USDC"', "amount": "1"}
 
 
 @st.composite
@@ -134,7 +134,7 @@ def bytes_of(draw: st.DrawFn, text: str) -> bytes:
     return whole
 
 
-# ---- heads: what stands in a line of a request, never a line end of its own ----
+# ---- request lines and headers, without line breaks ----
 
 RAW = st.binary(max_size=12).map(lambda raw: re.sub(rb"[\r\n]", b"?", raw))
 PIECES = st.sampled_from(
@@ -159,7 +159,7 @@ PIECES = st.sampled_from(
     ]
 )
 LINES = st.lists(PIECES | RAW, min_size=1, max_size=3).map(b"".join)
-WORDS = LINES.map(lambda line: re.sub(rb"[\x00-\x20#\x7f]", b"_", line))  # in an address
+WORDS = LINES.map(lambda line: re.sub(rb"[\x00-\x20#\x7f]", b"_", line))  # in a path or query
 PARAMETERS = st.sampled_from(
     [
         *(b"status", b"tokenIn", b"tokenOut", b"venue", b"limit", b"cursor", b"after", b"amount", b"owner", b"orderId"),

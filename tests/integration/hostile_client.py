@@ -1,4 +1,4 @@
-"""A client that sends the bytes it is given, and reads what comes back: no library would send these."""
+"""A client that sends raw bytes, which no HTTP library would send, and parses the answers."""
 
 import contextlib
 import re
@@ -16,32 +16,32 @@ class Answer:
     raw: bytes
 
 
-def ask(
+def send_request(
     port: int, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b""
 ) -> Answer | None:
-    """One request on a connection of its own, byte for byte; None: closed without an answer."""
+    """Send one raw request on a new connection. None: the connection was closed without an answer."""
     lines = [b"%b %b HTTP/1.1" % (method, target), b"Connection: close"]
     lines += [name + b": " + value for name, value in headers]
     if body or method == b"POST":
         lines.append(b"Content-Length: %d" % len(body))
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        with contextlib.suppress(ConnectionError):  # refused before all of it was sent; the answer may be there
+        with contextlib.suppress(ConnectionError):  # refused before everything was sent; the answer may still arrive
             connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         raw = read_all(connection)
     head, _, rest = raw.partition(b"\r\n\r\n")
-    return answer(head, rest) if raw else None
+    return parse_answer(head, rest) if raw else None
 
 
-def answer(head: bytes, rest: bytes) -> Answer:
+def parse_answer(head: bytes, rest: bytes) -> Answer:
     status, *fields = head.decode("latin-1").split("\r\n")
     assert re.fullmatch(r"HTTP/1\.1 \d{3} .*", status), head
-    told = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
-    return Answer(int(status.split()[1]), told, rest, head + rest)
+    headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+    return Answer(int(status.split()[1]), headers, rest, head + rest)
 
 
 def read_all(connection: socket.socket) -> bytes:
     raw = b""
-    with contextlib.suppress(ConnectionError):  # reset, because it had not read all that was sent
+    with contextlib.suppress(ConnectionError):  # reset, because the engine had not read everything
         while chunk := connection.recv(65_536):
             raw += chunk
     return raw
@@ -68,7 +68,7 @@ HANDSHAKE += [(b"Host", b"x"), (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==
 def talk(
     port: int, target: bytes, headers: Sequence[tuple[bytes, bytes]], frames: Sequence[bytes]
 ) -> tuple[bytes, bytes]:
-    """A socket's handshake, and what is said on it all at once; the head of the answer, and what follows to its end."""
+    """Send a WebSocket handshake, then all frames at once. Returns the headers of the answer and all data after it."""
     lines = [b"GET %b HTTP/1.1" % target, *(name + b": " + value for name, value in headers)]
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -76,18 +76,18 @@ def talk(
         while b"\r\n\r\n" not in raw and (chunk := connection.recv(65_536)):
             raw += chunk
         head, _, rest = raw.partition(b"\r\n\r\n")
-        if not raw.startswith(b"HTTP/1.1 101 "):  # such a connection may stay open
+        if not raw.startswith(b"HTTP/1.1 101 "):  # the connection may stay open
             length = re.search(rb"(?i)content-length: (\d+)", head)
             while length and len(rest) < int(length[1]):
                 rest += connection.recv(65_536)
             return head, rest
-        with contextlib.suppress(ConnectionError):  # closed already; why may still be read
+        with contextlib.suppress(ConnectionError):  # already closed; the close frame may still be readable
             connection.sendall(b"".join(frames) + frame(8, b"\x03\xe8"))
         return head, rest + read_all(connection)
 
 
-def told(raw: bytes) -> list[tuple[int, bytes]]:
-    """The frames of a server, as (opcode, payload)."""
+def parse_frames(raw: bytes) -> list[tuple[int, bytes]]:
+    """Frames of the server, as (opcode, payload)."""
     frames = []
     while raw:
         opcode, length, at = raw[0] & 15, raw[1], 2

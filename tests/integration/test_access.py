@@ -1,4 +1,4 @@
-"""Production mode: who may call, how they show it, and how that ends."""
+"""Production mode: API keys, tickets, origins, and the revocation of keys."""
 
 import asyncio
 import logging
@@ -43,17 +43,17 @@ class Guarded:
     def headers(self, who: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.held[who]}"}
 
-    async def ask(self, who: str | None, method: str, path: str, **more: Any) -> httpx.Response:
+    async def request(self, who: str | None, method: str, path: str, **more: Any) -> httpx.Response:
         headers = (self.headers(who) if who else {}) | more.pop("headers", {})
         return await self.engine.http.request(method, path, headers=headers, **more)
 
     async def place(self, who: str) -> dict[str, Any]:
-        answer = await self.ask(who, "POST", "/api/orders/execute", json=SELL_SOL)
+        answer = await self.request(who, "POST", "/api/orders/execute", json=SELL_SOL)
         assert answer.status_code == 202, answer.text
         return answer.json()  # type: ignore[no-any-return]
 
     async def closed(self, path: str, **options: Any) -> int:
-        """The code with which a socket is closed that is told nothing."""
+        """The close code of a socket that gets no event."""
         async with asyncio.timeout(5), connect(self.engine.base_url.replace("http", "ws") + path, **options) as ws:
             stream = await read_to_end(ws)
             assert stream.events == []
@@ -62,19 +62,21 @@ class Guarded:
 
 @pytest.fixture
 async def guarded(postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
-    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())  # the servers given to these tests may have it
+    monkeypatch.setattr(
+        preflight, "EXAMPLE_PASSWORDS", frozenset()
+    )  # the servers of these tests may have such a password
     held = {name: await new_key(postgres_dsn, name, operator=name == "op") for name in ("a", "b", "op")}
     async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
         yield Guarded(engine, postgres_dsn, held)
 
 
-async def test_a_key_is_shown_as_bearer_or_as_a_header_of_its_own(guarded: Guarded) -> None:
+async def test_a_key_is_sent_as_bearer_token_or_as_x_api_key(guarded: Guarded) -> None:
     order = (await guarded.place("a"))["orderId"]
     for headers in ({"Authorization": f"bearer {guarded.held['a']}"}, {"X-API-Key": guarded.held["a"]}):
-        assert (await guarded.ask(None, "GET", f"/api/orders/{order}", headers=headers)).status_code == 200
+        assert (await guarded.request(None, "GET", f"/api/orders/{order}", headers=headers)).status_code == 200
 
 
-async def test_only_an_operator_operates(guarded: Guarded) -> None:
+async def test_operator_routes_need_an_operator_key(guarded: Guarded) -> None:
     for method, path in [
         ("GET", "/api/dlq/failed-orders"),
         ("GET", "/api/dlq/stats"),
@@ -85,47 +87,47 @@ async def test_only_an_operator_operates(guarded: Guarded) -> None:
         ("POST", "/test/dlq"),
         ("POST", "/test/dlq/bulk"),
     ]:
-        assert (await guarded.ask("a", method, path)).status_code == 403, path
-        assert (await guarded.ask("op", method, path)).is_success, path
+        assert (await guarded.request("a", method, path)).status_code == 403, path
+        assert (await guarded.request("op", method, path)).is_success, path
     order = (await guarded.place("a"))["orderId"]
-    assert (await guarded.ask("op", "GET", f"/api/orders/{order}/connections")).is_success
+    assert (await guarded.request("op", "GET", f"/api/orders/{order}/connections")).is_success
 
 
-async def test_the_socket_of_an_answer_carries_a_ticket_for_that_order_only(guarded: Guarded) -> None:
+async def test_ws_url_has_a_ticket_for_that_order_only(guarded: Guarded) -> None:
     await guarded.engine.start_worker()
     first, second = await guarded.place("a"), await guarded.place("a")
     ticket = re.search(r"ticket=([\w-]+)", first["wsUrl"])
     assert ticket
     async with asyncio.timeout(10), connect(first["wsUrl"], origin=ORIGIN) as ws:  # type: ignore[arg-type]
         assert (await read_to_end(ws)).events[-1]["status"] == "confirmed"
-    for order, shown in [
+    for order, ticket_sent in [
         (second["orderId"], ticket[1]),
         (first["orderId"], ticket[1][:-2] + "AA"),
         (first["orderId"], ""),
         (first["orderId"], "\u00fc"),
     ]:
-        path = f"/api/orders/execute?orderId={order}&ticket={shown}"
+        path = f"/api/orders/execute?orderId={order}&ticket={ticket_sent}"
         assert await guarded.closed(httpx.URL(path).raw_path.decode()) == 4401
     assert await guarded.closed(f"/api/stream?ticket={ticket[1]}") == 4401
-    assert (await guarded.ask(None, "GET", f"/api/orders/{first['orderId']}?ticket={ticket[1]}")).status_code == 401
+    assert (await guarded.request(None, "GET", f"/api/orders/{first['orderId']}?ticket={ticket[1]}")).status_code == 401
 
 
-async def test_tickets_are_given_for_an_order_and_for_the_stream(guarded: Guarded) -> None:
+async def test_tickets_are_issued_for_an_order_and_for_the_stream(guarded: Guarded) -> None:
     order = (await guarded.place("a"))["orderId"]
-    given = await guarded.ask("a", "POST", "/api/tickets", json={"orderId": order})
-    async with asyncio.timeout(5), connect(given.json()["wsUrl"] + "&after=0") as ws:
+    issued = await guarded.request("a", "POST", "/api/tickets", json={"orderId": order})
+    async with asyncio.timeout(5), connect(issued.json()["wsUrl"] + "&after=0") as ws:
         assert orjson.loads(await ws.recv())["status"] == "pending"
-    given = await guarded.ask("a", "POST", "/api/tickets", json={"scope": "stream"})
-    assert given.headers["cache-control"] == "no-store"
-    async with asyncio.timeout(5), connect(given.json()["wsUrl"]) as ws:
+    issued = await guarded.request("a", "POST", "/api/tickets", json={"scope": "stream"})
+    assert issued.headers["cache-control"] == "no-store"
+    async with asyncio.timeout(5), connect(issued.json()["wsUrl"]) as ws:
         await ws.send('{"op":"subscribe","orders":"all"}')
         assert orjson.loads(await ws.recv())["type"] == "subscribed"
         assert orjson.loads(await ws.recv())["orderId"] == order
     for wrong in ({}, {"scope": "all"}, {"orderId": order, "scope": "stream"}, {"orderId": 7}):
-        assert (await guarded.ask("a", "POST", "/api/tickets", json=wrong)).status_code == 422
+        assert (await guarded.request("a", "POST", "/api/tickets", json=wrong)).status_code == 422
 
 
-async def test_a_socket_is_opened_only_from_an_origin_that_is_named(guarded: Guarded) -> None:
+async def test_a_socket_from_an_origin_that_is_not_configured_is_refused(guarded: Guarded) -> None:
     order = await guarded.place("a")
     for origin in ("https://evil.net", "http://localhost:3000", "null"):
         async with asyncio.timeout(5), connect(order["wsUrl"], origin=origin) as ws:  # type: ignore[arg-type]
@@ -133,22 +135,22 @@ async def test_a_socket_is_opened_only_from_an_origin_that_is_named(guarded: Gua
         assert (stream.code, stream.events) == (4401, []), origin
 
 
-async def test_in_local_mode_a_socket_is_opened_only_from_here(engine: Engine) -> None:
+async def test_in_local_mode_only_loopback_origins_may_open_sockets(engine: Engine) -> None:
     order = await engine.place()
     assert "ticket" not in order["wsUrl"]
-    for origin, welcome in (
+    for origin, allowed in (
         ("http://localhost:5173", True),
         ("http://127.0.0.1:3000", True),
         ("https://evil.net", False),
     ):
         async with asyncio.timeout(5), connect(order["wsUrl"], origin=origin) as ws:  # type: ignore[arg-type]
-            if welcome:
+            if allowed:
                 assert orjson.loads(await ws.recv())["status"] == "pending"
             else:
                 assert (await read_to_end(ws)).code == 4401
 
 
-async def test_a_revoked_key_ends_within_seconds_and_its_tickets_with_it(
+async def test_a_revoked_key_and_its_tickets_stop_working_within_seconds(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = await guarded.place("a")
@@ -164,21 +166,21 @@ async def test_a_revoked_key_ends_within_seconds_and_its_tickets_with_it(
         assert not any(key[keys.PREFIX_LENGTH + 1 :] in row[0] for row in stored)
 
     async def refused() -> bool:
-        return (await guarded.ask("a", "GET", "/api/orders")).status_code == 401
+        return (await guarded.request("a", "GET", "/api/orders")).status_code == 401
 
     await eventually(refused, within=keys.REFRESH_SECONDS + 1)
     assert await guarded.closed(order["wsUrl"].removeprefix(guarded.engine.base_url.replace("http", "ws"))) == 4401
-    assert (await guarded.ask("b", "GET", "/api/orders")).status_code == 200
+    assert (await guarded.request("b", "GET", "/api/orders")).status_code == 200
 
 
-async def test_streams_that_are_open_end_with_the_key_they_were_opened_with(guarded: Guarded) -> None:
-    """Sockets of one order and of many, by key and by ticket, and event streams; those of other keys go on."""
+async def test_open_streams_end_when_their_key_is_revoked(guarded: Guarded) -> None:
+    """Sockets of one order and of many, opened by key or ticket, and event streams. Streams of other keys stay open."""
     other = await new_key(guarded.dsn, "a")
 
-    async def known() -> bool:
-        return (await guarded.ask(None, "GET", "/api/orders", headers={"X-API-Key": other})).is_success
+    async def key_works() -> bool:
+        return (await guarded.request(None, "GET", "/api/orders", headers={"X-API-Key": other})).is_success
 
-    await eventually(known)
+    await eventually(key_works)
     order = await guarded.place("a")
     url = guarded.engine.base_url.replace("http", "ws")
     one, many = f"{url}/api/orders/execute?orderId={order['orderId']}", f"{url}/api/stream"
@@ -192,33 +194,33 @@ async def test_streams_that_are_open_end_with_the_key_they_were_opened_with(guar
         connect(order["wsUrl"]) as by_ticket,
         connect(many, additional_headers=mine) as of_many,
         connect(one, additional_headers=others) as stays,
-        source as told,
+        source as event_stream,
     ):
         await of_many.send('{"op":"subscribe","orders":"all"}')
-        lines = told.aiter_lines()
+        lines = event_stream.aiter_lines()
         assert await anext(lines) == "id: 1"
         connection = await asyncpg.connect(guarded.dsn)
         await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH])
         await connection.close()
         assert [(await read_to_end(ws)).code for ws in (by_key, by_ticket, of_many)] == [4401] * 3
         assert by_key.close_reason == "the API key was revoked"
-        assert [line async for line in lines if line][-1].startswith("data: ")  # to its end
+        assert [line async for line in lines if line][-1].startswith("data: ")  # the stream has ended
         await guarded.engine.start_worker()
         assert (await read_to_end(stays)).statuses == HAPPY
 
 
-async def test_neither_keys_nor_tickets_are_logged(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)  # below that, uvicorn repeats what is on the wire
+async def test_keys_and_tickets_are_not_logged(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)  # on DEBUG, uvicorn logs the raw messages
     order = await guarded.place("a")
     async with asyncio.timeout(5), connect(order["wsUrl"]) as ws:
         await ws.recv()
     await guarded.closed(f"/api/stream?ticket={'x' * 60}")
-    told = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    assert "socket opened" in told
+    logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "socket opened" in logged
     ticket = order["wsUrl"].partition("ticket=")[2]
     assert ticket
     for secret in (ticket, "x" * 60, guarded.held["a"][keys.PREFIX_LENGTH :], PRODUCTION["engine_secret"]):
-        assert secret not in told
+        assert secret not in logged
 
 
 async def test_production_does_not_start_without_a_key(

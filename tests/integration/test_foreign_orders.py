@@ -48,8 +48,8 @@ async def test_without_a_valid_key_only_public_routes_answer(guarded: Guarded) -
         checked += 1
     assert checked > 20
     for path in PUBLIC:
-        assert (await guarded.ask(None, "GET", path)).status_code in (200, 503), path
-    page = await guarded.ask(None, "POST", "/api/orders/execute", headers={"Origin": ORIGIN})
+        assert (await guarded.request(None, "GET", path)).status_code in (200, 503), path
+    page = await guarded.request(None, "POST", "/api/orders/execute", headers={"Origin": ORIGIN})
     assert page.headers["access-control-allow-origin"] == ORIGIN  # otherwise a page could not read the error
 
 
@@ -73,37 +73,37 @@ async def test_no_route_shows_or_changes_an_order_of_another_owner(guarded: Guar
             continue
         body = {"json": {"orderId": mine}} if path == "/api/tickets" else {}
         url = path.replace("{order_id}", mine)
-        answer = await guarded.ask("a", method, url, **body)
+        answer = await guarded.request("a", method, url, **body)
         assert mine not in answer.text.replace(f"/api/orders/{mine}", ""), (method, path)
         if "{order_id}" in path or path == "/api/tickets":
             expected = 426 if path in sockets() and method == "GET" else 403 if path in OPERATORS else 404
             assert answer.status_code == expected, (method, path, answer.text)
             checked += 1
         if path.endswith("/events"):
-            source = await guarded.ask("a", method, url, headers={"Accept": "text/event-stream"})
+            source = await guarded.request("a", method, url, headers={"Accept": "text/event-stream"})
             assert source.status_code == 404
     assert checked >= 9
     for path in sockets():
         url = path.replace("{order_id}", mine) + (f"?orderId={mine}" if path.endswith("execute") else "")
         if path != "/api/stream":
             assert await guarded.closed(url, additional_headers=guarded.headers("a")) == 4404, path
-    assert (await guarded.ask("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
+    assert (await guarded.request("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
 
 
 async def test_idempotency_keys_and_cursors_do_not_cross_owners(guarded: Guarded) -> None:
     same_key = {"Idempotency-Key": "the same"}
     theirs, again, mine = [
-        (await guarded.ask(who, "POST", "/api/orders/execute", json=SELL_SOL, headers=same_key)).json()
+        (await guarded.request(who, "POST", "/api/orders/execute", json=SELL_SOL, headers=same_key)).json()
         for who in ("b", "b", "a")
     ]
     assert theirs["orderId"] == again["orderId"] != mine["orderId"]
     batch = {"orders": [SELL_SOL | {"idempotencyKey": "the same"}]}
-    (item,) = (await guarded.ask("a", "POST", "/api/orders/batch", json=batch)).json()["results"]
+    (item,) = (await guarded.request("a", "POST", "/api/orders/batch", json=batch)).json()["results"]
     assert item["orderId"] == mine["orderId"]
     for _ in range(2):
         await guarded.place("b")
-    cursor = (await guarded.ask("b", "GET", "/api/orders?limit=1")).json()["nextCursor"]
-    listed = (await guarded.ask("a", "GET", f"/api/orders?cursor={cursor}")).json()["orders"]
+    cursor = (await guarded.request("b", "GET", "/api/orders?limit=1")).json()["nextCursor"]
+    listed = (await guarded.request("a", "GET", f"/api/orders?cursor={cursor}")).json()["orders"]
     assert [order["orderId"] for order in listed] == [mine["orderId"]]
 
 

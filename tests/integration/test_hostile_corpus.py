@@ -1,7 +1,7 @@
-"""P6 by the thousand: whatever a client says, it works or is refused with a problem document; never a 5xx, no echo.
+"""Fuzzing (P6): any request works or gets a problem document, never a 5xx, and never an echo of its content.
 
-The number of cases comes from the hypothesis profile (tests/conftest.py). The server is the engine's own process, once
-with each format of its log.
+The number of cases comes from the hypothesis profile (tests/conftest.py). The server is a real `engine api` process,
+once with each log format.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
 from tests.integration import hostile, hostile_client
 from tests.integration.hostile import MARKER, UNKNOWN
-from tests.integration.hostile_client import HANDSHAKE, Answer, answer, ask
+from tests.integration.hostile_client import HANDSHAKE, Answer, parse_answer, send_request
 from tests.servers import Databases
 
-COLD = settings(suppress_health_check=list(HealthCheck))
+SETTINGS = settings(suppress_health_check=list(HealthCheck))
 GETS = [
     b"/api/orders",
     b"/api/quotes",
@@ -60,24 +60,24 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with log.open("wb") as output:
         process = subprocess.Popen([*ENGINE, "api"], cwd="/", env=chosen, stdout=output, stderr=output)
     try:
-        eventually(lambda: answers(port))
+        eventually(lambda: is_up(port))
         yield Process(port, log)
-        assert process.poll() is None, "it died"
+        assert process.poll() is None, "the engine died"
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         asyncio.run(made.drop(dsn))
-    assert_nothing_of_it_in(log.read_text(), request.param)
+    assert_log_is_clean(log.read_text(), request.param)
 
 
-def answers(port: int) -> bool:
+def is_up(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health/live").is_success
     except httpx.HTTPError:
         return False
 
 
-def assert_nothing_of_it_in(log: str, form: str) -> None:
+def assert_log_is_clean(log: str, form: str) -> None:
     lines = log.splitlines()
     assert len(lines) > 100
     for line in lines:
@@ -89,7 +89,7 @@ def assert_nothing_of_it_in(log: str, form: str) -> None:
             assert re.match(r"\d\d:\d\d:\d\d\.\d{3} (INFO|WARNING) ", line), line
 
 
-def assert_refused_or_works(answer: Answer | None, *, method: bytes = b"") -> None:
+def assert_works_or_problem(answer: Answer | None, *, method: bytes = b"") -> None:
     assert answer is not None
     assert answer.status < 500, answer.raw
     if answer.status < 400:
@@ -98,70 +98,76 @@ def assert_refused_or_works(answer: Answer | None, *, method: bytes = b"") -> No
     if method == b"HEAD":
         return
     assert answer.headers["content-type"] == "application/problem+json", answer.raw
-    told = json.loads(answer.body)
-    assert told["status"] == answer.status
-    assert told["requestId"]
+    problem = json.loads(answer.body)
+    assert problem["status"] == answer.status
+    assert problem["requestId"]
 
 
-@COLD
+@SETTINGS
 @given(st.data())
 def test_bodies(api: Process, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(hostile.BODIES)))
-    body = data.draw(hostile.mutated(hostile.BODIES[path] if data.draw(st.integers(0, 5)) else hostile.OLDER))
+    body = data.draw(hostile.mutated(hostile.BODIES[path] if data.draw(st.integers(0, 5)) else hostile.SIDE_BODY))
     kind = data.draw(
         st.sampled_from([b"application/json"] * 8 + [b"text/plain", b"application/json; charset=utf-16", b"\xff"])
     )
-    assert_refused_or_works(ask(api.port, b"POST", path.encode(), [(b"Host", b"x"), (b"Content-Type", kind)], body))
+    assert_works_or_problem(
+        send_request(api.port, b"POST", path.encode(), [(b"Host", b"x"), (b"Content-Type", kind)], body)
+    )
 
 
-@COLD
+@SETTINGS
 @given(path=st.sampled_from(GETS), query=hostile.QUERIES)
 def test_queries(api: Process, path: bytes, query: bytes) -> None:
-    assert_refused_or_works(ask(api.port, b"GET", path + b"?" + query, [(b"Host", b"x")]))
+    assert_works_or_problem(send_request(api.port, b"GET", path + b"?" + query, [(b"Host", b"x")]))
 
 
-@COLD
+@SETTINGS
 @given(
     method=hostile.METHODS,
-    parts=st.lists(st.sampled_from([b"api", b"orders", b"web", b"docs", b"order", b"dlq"]) | hostile.WORDS, max_size=4),
+    segments=st.lists(
+        st.sampled_from([b"api", b"orders", b"web", b"docs", b"order", b"dlq"]) | hostile.WORDS, max_size=4
+    ),
 )
-def test_paths(api: Process, method: bytes, parts: list[bytes]) -> None:
-    assert_refused_or_works(ask(api.port, method, b"/" + b"/".join(parts), [(b"Host", b"x")]), method=method)
+def test_paths(api: Process, method: bytes, segments: list[bytes]) -> None:
+    assert_works_or_problem(
+        send_request(api.port, method, b"/" + b"/".join(segments), [(b"Host", b"x")]), method=method
+    )
 
 
-@COLD
+@SETTINGS
 @given(path=st.sampled_from([*GETS, b"/health", b"/api/orders/execute"]), headers=hostile.HEADERS, place=st.booleans())
 def test_headers(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], place: bool) -> None:
     if place:
         body = b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}'
-        assert_refused_or_works(ask(api.port, b"POST", b"/api/orders/execute", headers, body))
+        assert_works_or_problem(send_request(api.port, b"POST", b"/api/orders/execute", headers, body))
     else:
-        assert_refused_or_works(ask(api.port, b"GET", path, headers))
+        assert_works_or_problem(send_request(api.port, b"GET", path, headers))
 
 
-@COLD
+@SETTINGS
 @given(path=st.sampled_from(SOCKETS), query=hostile.QUERIES, frames=st.lists(hostile.FRAMES, max_size=5))
 def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -> None:
     head, rest = hostile_client.talk(api.port, path + b"?" + query, HANDSHAKE, frames)
     if not head.startswith(b"HTTP/1.1 101 "):
-        return assert_refused_or_works(answer(head, rest))
-    frames_told = hostile_client.told(rest)
-    for opcode, payload in frames_told:
+        return assert_works_or_problem(parse_answer(head, rest))
+    received = hostile_client.parse_frames(rest)
+    for opcode, payload in received:
         if opcode == 1:
             assert json.loads(payload)["type"] in ("error", "subscribed")
-        if opcode != 10:  # a pong says what its ping said
+        if opcode != 10:  # a pong repeats its ping
             assert MARKER.encode() not in payload
-    # No code at all, if what it said was lost because it had not read all that we said.
-    codes = {int.from_bytes(payload[:2]) for opcode, payload in frames_told if opcode == 8}
+    # 0: the close frame was lost, because the connection was reset before the engine had read everything.
+    codes = {int.from_bytes(payload[:2]) for opcode, payload in received if opcode == 8}
     assert codes <= {0, 1000, 1002, 1003, 1007, 1009, 4400, 4401, 4404}
 
 
-@COLD
-@given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, left=st.sets(st.integers(0, 4), max_size=2))
-@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Version", MARKER.encode())], left={2})
-@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Key", MARKER.encode())], left={4})
-def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], left: set[int]) -> None:
-    usual = [header for at, header in enumerate(HANDSHAKE) if at not in left]
+@SETTINGS
+@given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, omitted=st.sets(st.integers(0, 4), max_size=2))
+@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Version", MARKER.encode())], omitted={2})
+@example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Key", MARKER.encode())], omitted={4})
+def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], omitted: set[int]) -> None:
+    usual = [header for at, header in enumerate(HANDSHAKE) if at not in omitted]
     head, rest = hostile_client.talk(api.port, path, usual + headers, [])
     if not head.startswith(b"HTTP/1.1 101 "):
-        assert_refused_or_works(answer(head, rest))
+        assert_works_or_problem(parse_answer(head, rest))
