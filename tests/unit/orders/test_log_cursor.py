@@ -96,3 +96,8 @@ def test_an_event_that_the_log_does_not_have_is_not_asked_for_again() -> None:
     cursor.has_read(asked=9)
     assert cursor.needed == 0
     assert cursor.receive(4)
+
+
+def test_only_the_next_event_of_a_log_is_delivered() -> None:
+    cursor = LogCursor(2)
+    assert [seq for seq in (2, 4, 3, 3, 4) if cursor.read(seq)] == [3, 4]
