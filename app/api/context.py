@@ -77,7 +77,7 @@ def operators_only(caller: Caller) -> None:
 
 def socket_urls(request: Request, caller: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
     """Makes the URL of an order's socket. In production mode it has a ticket for `owner` (default: the caller)."""
-    base, authenticator = sockets_base(request), context(request).authenticator
+    base, authenticator = socket_base_url(request), context(request).authenticator
 
     def url(order: UUID) -> str:
         plain = f"{base}/api/orders/execute?orderId={order}"
@@ -88,7 +88,7 @@ def socket_urls(request: Request, caller: Caller, *, owner: str | None = None) -
     return url
 
 
-def sockets_base(connection: HTTPConnection) -> str:
+def socket_base_url(connection: HTTPConnection) -> str:
     """The URL under which clients reach the sockets: PUBLIC_URL, or the address that this request was sent to."""
     if public := context(connection).settings.public_url:
         return _socket_url(public.rstrip("/"))

@@ -13,7 +13,7 @@ from app.access.keys import OWNER
 from app.api.admission import admit
 from app.api.context import authenticate, context, operators_only, socket_urls
 from app.api.problems import Problem, request_id, unknown_order
-from app.api.routes.place import answer
+from app.api.routes.place import accepted_response
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
@@ -174,7 +174,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         raise Problem(409, "not_failed", f"The order is {failed.status}. Only a failed order can be retried.")
     await admit(request, caller, 1)
     accepted = await ctx.intake.place(as_new_order(failed, request_id=request_id(request)))
-    return answer(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
+    return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 
 
 def _dead_letter(order: Order, markets: Markets) -> dict[str, Any]:

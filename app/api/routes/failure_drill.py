@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api.admission import admit
 from app.api.context import authenticate, context, operators_only, socket_urls
 from app.api.problems import request_id
-from app.api.routes.place import accepted_view, answer
+from app.api.routes.place import accepted_response, accepted_view
 from app.api.schemas import Accepted, ExecuteOrder
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order
@@ -41,7 +41,7 @@ class FailureDrill(BaseModel):
 async def one_failure(request: Request) -> Response:
     """Its venue is always unavailable. After three attempts the order fails and is a dead letter."""
     (accepted,) = await _place_failing(request, 1)
-    return answer(accepted, socket_urls(request, authenticate(request)), {})
+    return accepted_response(accepted, socket_urls(request, authenticate(request)), {})
 
 
 @router.post(

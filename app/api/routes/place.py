@@ -90,7 +90,7 @@ async def place_one(request: Request, translated: TranslatedBody) -> Response:
         accepted = await ctx.intake.place(order)
     except KeyReused:
         raise key_reused() from None
-    return answer(accepted, socket_urls(request, caller), translated.echo)
+    return accepted_response(accepted, socket_urls(request, caller), translated.echo)
 
 
 @router.get("/execute", include_in_schema=False)
@@ -155,7 +155,7 @@ async def _place_item(
         return problem.as_dict(request)
 
 
-def answer(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
+def accepted_response(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
     """The answer to one placed order. `echo`: fields that the client's dialect repeats."""
     view = {**accepted_view(accepted, sockets), **echo}
     return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.context import sockets_base
+from app.api.context import socket_base_url
 from app.api.views import as_json
 from app.dex.simulated.venues import KINDS
 
@@ -240,4 +240,4 @@ def _channel(name: str) -> dict[str, Any]:
 
 @router.get("/asyncapi.json", include_in_schema=False)
 async def asyncapi(request: Request) -> Response:
-    return as_json(document(sockets_base(request), request.app.version))
+    return as_json(document(socket_base_url(request), request.app.version))
