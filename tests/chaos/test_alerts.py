@@ -159,6 +159,7 @@ async def test_postgres_frozen(monitoring: Monitoring) -> None:
     await monitoring.healthy()
 
 
+@pytest.mark.slow
 async def test_redis_killed(monitoring: Monitoring) -> None:
     monitoring.start_worker()
     await monitoring.healthy()
@@ -175,7 +176,8 @@ async def test_redis_killed(monitoring: Monitoring) -> None:
     await monitoring.healthy()
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 async def test_the_worker_killed_or_frozen(monitoring: Monitoring, fault: signal.Signals) -> None:
     worker = monitoring.start_worker()
     await monitoring.healthy()

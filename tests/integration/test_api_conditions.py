@@ -1,16 +1,12 @@
-"""What an order may ask for beyond tokens and amount: a least amount, a greatest impact, venues, a time to start."""
+"""Optional conditions of an order: minimum amount out, maximum price impact, venues, time to start."""
 
 import asyncio
 from typing import Any
-
-import pytest
 
 from app.dex.markets import Markets
 from app.dex.quotes import Quote, QuoteRequest
 from tests.engine import HAPPY, Engine, StreamResult, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
-
-pytestmark = pytest.mark.usefixtures("primed_queue")
 
 MARKETS = Markets.load()
 SELLING = QuoteRequest(MARKETS.token("SOL"), MARKETS.token("USDC"), 1_500_000_000)
@@ -20,12 +16,12 @@ def quote(venue: str, amount_out: int, impact_bps: int = 0) -> Quote:
     return simple_quote(venue, SELLING, amount_out, price_impact_bps=impact_bps)
 
 
-async def test_the_higher_of_least_amount_and_slippage_bound_holds(engine: Engine) -> None:
+async def test_the_higher_of_minimum_amount_and_slippage_bound_holds(engine: Engine) -> None:
     chain = ScriptedChain()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
     fixed = []
-    for least, slippage_bps in (("199.5", 100), ("150", 100), (199, 0), (None, 50)):
-        asked: dict[str, Any] = {} if least is None else {"minAmountOut": least}
+    for minimum, slippage_bps in (("199.5", 100), ("150", 100), (199, 0), (None, 50)):
+        asked: dict[str, Any] = {} if minimum is None else {"minAmountOut": minimum}
         order = (await engine.place(slippageBps=slippage_bps, **asked))["orderId"]
         building = (await engine.read_stream(order)).events[2]
         assert (await engine.order(order))["minAmountOut"] == building["minAmountOut"]
@@ -39,13 +35,13 @@ async def test_the_higher_of_least_amount_and_slippage_bound_holds(engine: Engin
     ]
 
 
-async def test_before_it_is_built_an_order_shows_the_least_amount_that_was_asked_for(engine: Engine) -> None:
+async def test_before_it_is_built_an_order_shows_the_requested_minimum_amount(engine: Engine) -> None:
     order = await engine.order((await engine.place(minAmountOut="150.0"))["orderId"])
     assert order["minAmountOut"] == "150"
     assert (await engine.order((await engine.place())["orderId"]))["minAmountOut"] is None
 
 
-async def test_a_venue_whose_price_the_order_would_move_too_far_does_not_get_it(engine: Engine) -> None:
+async def test_a_venue_with_too_high_a_price_impact_does_not_get_the_order(engine: Engine) -> None:
     better, worse = quote("meteora", 210_000_000, 101), quote("raydium", 200_000_000, 100)
     venues = [ScriptedVenue("meteora", [better]), ScriptedVenue("raydium", [worse])]
     await engine.start_worker(venues=venues, chain=ScriptedChain())
@@ -65,7 +61,7 @@ async def test_a_venue_whose_price_the_order_would_move_too_far_does_not_get_it(
     assert refused.events[-1]["code"] == "price_impact_too_high"
 
 
-async def test_only_the_venues_that_were_named_are_asked(engine: Engine) -> None:
+async def test_only_the_named_venues_are_asked(engine: Engine) -> None:
     meteora, raydium = ScriptedVenue("meteora", [200_000_000]), ScriptedVenue("raydium", [210_000_000])
     await engine.start_worker(venues=[meteora, raydium], chain=ScriptedChain())
     order = (await engine.place(venues=["meteora", "meteora"]))["orderId"]
@@ -78,17 +74,17 @@ async def test_only_the_venues_that_were_named_are_asked(engine: Engine) -> None
     assert (await engine.read_stream(both)).events[2]["dex"] == "raydium"
 
 
-async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_stream_says_so(engine: Engine) -> None:
+async def test_an_order_that_is_not_started_in_time_fails_as_expired_on_its_stream_too(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [200_000_000])
     await engine.http.post("/api/queue/pause")
     await engine.start_worker(venues=[venue], chain=ScriptedChain())
     hasty = await engine.place(expiresInSeconds=1)
     patient, eternal = await engine.place(expiresInSeconds=60), await engine.place(expiresInSeconds=0)
 
-    async def told(order: str) -> StreamResult:
+    async def stream_of(order: str) -> StreamResult:
         return await engine.read_stream(order, within=5)
 
-    stream = await told(hasty["orderId"])
+    stream = await stream_of(hasty["orderId"])
     assert (stream.statuses, stream.code) == (["pending", "failed"], 1000)
     assert stream.events[-1]["code"] == "expired"
     order = await engine.order(hasty["orderId"])
@@ -98,11 +94,11 @@ async def test_an_order_that_is_not_started_in_time_fails_as_expired_and_its_str
 
     await engine.http.post("/api/queue/resume")
     for placed in (patient, eternal):
-        assert (await told(placed["orderId"])).statuses == HAPPY
+        assert (await stream_of(placed["orderId"])).statuses == HAPPY
     assert len(venue.asked) == 2
 
 
-async def test_an_order_expires_after_five_minutes_unless_it_says_otherwise(engine: Engine) -> None:
+async def test_an_order_expires_after_five_minutes_by_default(engine: Engine) -> None:
     expiries: list[tuple[dict[str, Any], int]] = [({}, 300), ({"expiresInSeconds": 60}, 60)]
     for asked, seconds in expiries:
         order = (await engine.place(**asked))["orderId"]
@@ -111,7 +107,7 @@ async def test_an_order_expires_after_five_minutes_unless_it_says_otherwise(engi
         assert (await engine.order(order))["expiresAt"] is not None
 
 
-async def test_an_order_that_was_started_in_time_may_take_its_time(engine: Engine) -> None:
+async def test_an_order_that_was_started_in_time_does_not_expire(engine: Engine) -> None:
     answered = asyncio.Event()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [After(answered, 200_000_000)])], chain=ScriptedChain())
     order = (await engine.place(expiresInSeconds=60))["orderId"]
@@ -122,9 +118,9 @@ async def test_an_order_that_was_started_in_time_may_take_its_time(engine: Engin
     await eventually(routing)
     await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = '-infinity'")
 
-    async def looked_at() -> bool:
+    async def swept() -> bool:
         return bool(await engine.postgres.fetchval("SELECT look_at > now() FROM orders"))
 
-    await eventually(looked_at)
+    await eventually(swept)
     answered.set()
     assert (await engine.read_stream(order)).statuses == HAPPY

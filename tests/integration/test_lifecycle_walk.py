@@ -1,7 +1,7 @@
-"""A random walk of the lifecycle, against the real book and beside a model of it that fits on a page.
+"""A random walk through the lifecycle, in the database and in a small model of it.
 
-Each step is one of the things that can happen to an order: a claim, a step of its owner, a step of somebody who lost
-it, a lease that ends, a sweep, a cancel. After each step the row and the log must be what the model says.
+A step is a claim, a move of the owner, a move of a worker that lost the order, an expired lease, a sweep, or a cancel.
+After each step the row and the event log must agree with the model.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from app.orders.store.sweep import POISON_CLAIMS, SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
 
-STEPS = ("claim", "advance", "stale", "retry", "fail", "lapse", "sweep", "cancel", "give back")
+STEPS = ("claim", "advance", "stale", "retry", "fail", "expire", "sweep", "cancel", "release")
 ONWARD = {Status.ROUTING: Status.BUILDING, Status.BUILDING: Status.SUBMITTED, Status.SUBMITTED: Status.CONFIRMED}
 
 
 @dataclass
 class Model:
-    """What an order should be."""
+    """The expected state of the order."""
 
     status: Status = Status.PENDING
     seq: int = 1
@@ -44,15 +44,15 @@ class Model:
 class Walk:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.postgres = OrderStore(pool, lease_seconds=60)
-        self.orphans = SweepStore(pool)
+        self.store = OrderStore(pool, lease_seconds=60)
+        self.sweeps = SweepStore(pool)
         self.model = Model()
-        self.order: Order | None = None  # as its present owner knows it
-        self.former: Order | None = None  # as somebody knows it who has lost it
+        self.order: Order | None = None  # as its owner knows it
+        self.former: Order | None = None  # as a worker knows it that has lost it
         self.id = new_order_id()
 
     async def place(self) -> None:
-        await self.postgres.place(
+        await self.store.place(
             PlaceOrder(
                 id=self.id,
                 owner="walk",
@@ -70,7 +70,7 @@ class Walk:
         model = self.model
         match step:
             case "claim":
-                claimed = await self.postgres.claim(self.id, may_start=True)
+                claimed = await self.store.claim(self.id, may_start=True)
                 if model.leased or model.status not in (Status.PENDING, Status.SUBMITTED):
                     assert isinstance(claimed, ClaimRefused)
                     return
@@ -93,13 +93,13 @@ class Walk:
             case "fail" if model.leased and self.order:
                 await self.own(Status.FAILED, code="zero_output", error="e")
                 self.model = model.to(Status.FAILED, leased=False)
-            case "give back" if model.leased and model.status is Status.SUBMITTED and self.order:
+            case "release" if model.leased and model.status is Status.SUBMITTED and self.order:
                 await self.own(Status.SUBMITTED, ready_in=0)
                 self.model = replace(model, leased=False)
-            case "stale" if self.former and self.former.status in ONWARD and await self.is_taken(self.former):
+            case "stale" if self.former and self.former.status in ONWARD and await self.was_claimed(self.former):
                 with pytest.raises(LeaseLost):
                     await self.step(self.former, ONWARD[self.former.status])
-            case "lapse":
+            case "expire":
                 await self.pool.execute(
                     "UPDATE orders SET lease_until = now() - interval '1 s', look_at = now()"
                     " WHERE lease_until IS NOT NULL"
@@ -109,7 +109,7 @@ class Walk:
                 self.model = replace(model, leased=False)
             case "sweep":
                 await self.pool.execute("UPDATE orders SET look_at = now() - interval '1 s'")
-                await self.orphans.sweep(10)
+                await self.sweeps.sweep(10)
                 await self.pool.execute("UPDATE orders SET ready_at = now() WHERE ready_at > now()")
                 if not model.leased and model.status in (Status.ROUTING, Status.BUILDING):
                     if model.claims >= POISON_CLAIMS:
@@ -118,15 +118,15 @@ class Walk:
                         self.model = model.to(Status.PENDING, lost_worker=True)
             case "cancel":
                 if model.status in CANCELLABLE:
-                    assert await self.postgres.cancel(self.id, "walk") is not None
+                    assert await self.store.cancel(self.id, "walk") is not None
                     self.former, self.order = self.order or self.former, None
                     self.model = model.to(Status.CANCELLED, leased=False)
                 elif model.status is not Status.CANCELLED:
                     with pytest.raises(IllegalCancel):
-                        await self.postgres.cancel(self.id, "walk")
+                        await self.store.cancel(self.id, "walk")
 
-    async def is_taken(self, known: Order) -> bool:
-        """Somebody has raised the fence. A lease that only lapsed is still its owner's, until somebody does."""
+    async def was_claimed(self, known: Order) -> bool:
+        """Whether the fence was raised. An expired lease still belongs to its owner until then."""
         return bool(await self.pool.fetchval("SELECT fence > $2 FROM orders WHERE id = $1", self.id, known.fence))
 
     async def own(self, after: Status, **columns: Any) -> None:
@@ -140,9 +140,9 @@ class Walk:
     async def step(self, known: Order, after: Status, **columns: Any) -> None:
         seq = known.seq + (after is not known.status)
         move = Move(order=self.id, fence=known.fence, seq=seq, before=known.status, after=after, **columns)
-        event = await self.postgres.advance(move)
-        # The same step again, as after an answer that was lost: it landed, and is not made twice.
-        assert await self.postgres.advance(move) == event
+        event = await self.store.advance(move)
+        # The same move again, as after a lost answer: it is recognized and not made twice.
+        assert await self.store.advance(move) == event
 
     async def agree(self) -> None:
         row = await self.pool.fetchrow("SELECT *, lease_until > now() AS leased FROM orders WHERE id = $1", self.id)
@@ -157,12 +157,12 @@ class Walk:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=False)
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=5, max_size=40))
-def test_whatever_happens_to_an_order_the_book_and_the_model_agree(steps: list[str], walking: "Walking") -> None:
-    walking.run(steps)
+def test_after_any_steps_the_database_and_the_model_agree(steps: list[str], walks: "Walks") -> None:
+    walks.run(steps)
 
 
-class Walking:
-    """One loop and one pool for all walks of a run."""
+class Walks:
+    """One event loop and one pool for all walks of a test."""
 
     def __init__(self, dsn: str) -> None:
         self.runner = asyncio.Runner()
@@ -186,8 +186,8 @@ class Walking:
 
 
 @pytest.fixture
-def walking(walk_dsn: str) -> Any:
-    made = Walking(walk_dsn)
+def walks(walk_dsn: str) -> Any:
+    made = Walks(walk_dsn)
     yield made
     made.end()
 
@@ -197,17 +197,17 @@ async def walk_dsn(postgres_dsn: str) -> str:
     return postgres_dsn
 
 
-def test_a_poisonous_order_is_swept_to_its_end(walking: Walking) -> None:
-    walking.run(["claim", "lapse", "sweep"] * (POISON_CLAIMS + 1))
+def test_an_order_that_keeps_killing_workers_is_failed_by_the_sweeper(walks: Walks) -> None:
+    walks.run(["claim", "expire", "sweep"] * (POISON_CLAIMS + 1))
 
 
-def test_every_pair_of_statuses_is_allowed_by_the_database_exactly_if_the_lifecycle_knows_it(walking: Walking) -> None:
+def test_the_database_allows_exactly_the_moves_of_the_lifecycle(walks: Walks) -> None:
     async def try_all() -> dict[tuple[Status, Status], bool]:
         allowed = {}
         for before in Status:
             for after in Status:
-                await walking.pool.execute("TRUNCATE orders CASCADE")
-                await walking.pool.execute(
+                await walks.pool.execute("TRUNCATE orders CASCADE")
+                await walks.pool.execute(
                     """INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint,
                               request_id, status, seq, ready_at, look_at, created_at, updated_at, tx_hash, amount_out)
                        VALUES ($1, '', 'market', 'SOL', 'USDC', 1, 0, '', '', $2, 1, now(), now(), now(), now(), '',
@@ -216,11 +216,11 @@ def test_every_pair_of_statuses_is_allowed_by_the_database_exactly_if_the_lifecy
                     before,
                 )
                 try:
-                    await walking.pool.execute("UPDATE orders SET status = $1", after)
+                    await walks.pool.execute("UPDATE orders SET status = $1", after)
                     allowed[before, after] = True
                 except asyncpg.CheckViolationError:
                     allowed[before, after] = False
         return allowed
 
-    for (before, after), allowed in walking.runner.run(try_all()).items():
+    for (before, after), allowed in walks.runner.run(try_all()).items():
         assert allowed == (before is after or after in MOVES[before]), (before, after)

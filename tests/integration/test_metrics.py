@@ -1,4 +1,4 @@
-"""The numbers move with what happens: an operator can tell from them what is in trouble."""
+"""The metrics show an operator what happens to orders and which part is in trouble."""
 
 import asyncio
 import math
@@ -19,10 +19,10 @@ from worker import order_metrics
 
 __all__ = ["guarded"]
 
-Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def numbers(text: str) -> Numbers:
+def parse(text: str) -> Samples:
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -30,38 +30,38 @@ def numbers(text: str) -> Numbers:
     }
 
 
-async def seen(engine: Engine) -> "Seen":
+async def scrape(engine: Engine) -> "Metrics":
     answer = await engine.http.get("/metrics")
     assert answer.status_code == 200
-    return Seen(numbers(answer.text))
+    return Metrics(parse(answer.text))
 
 
-class Seen:
-    def __init__(self, found: Numbers) -> None:
-        self._found = found
+class Metrics:
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
 
     def __call__(self, name: str, **labels: str) -> float:
-        return self._found.get((name, frozenset(labels.items())), 0.0)
+        return self._samples.get((name, frozenset(labels.items())), 0.0)
 
     def all(self, name: str) -> float:
-        return sum(value for (one, _), value in self._found.items() if one == name)
+        return sum(value for (one, _), value in self._samples.items() if one == name)
 
 
-async def test_the_story_of_orders_is_counted(engine: Engine, primed_queue: None) -> None:
-    before = await seen(engine)
+async def test_the_steps_of_orders_are_counted(engine: Engine) -> None:
+    before = await scrape(engine)
     await engine.place()
-    standing = await seen(engine)
-    assert standing("engine_queue_waiting") == 1
-    assert standing("engine_workers_alive") == 0
+    queued = await scrape(engine)
+    assert queued("engine_queue_waiting") == 1
+    assert queued("engine_workers_alive") == 0
     await engine.start_worker(retry_base_seconds=0.01)
     doomed = (await engine.http.post("/test/dlq")).json()["orderId"]
     assert (await engine.read_stream(doomed)).statuses[-1] == "failed"
 
     async def all_ended() -> bool:
-        return (await seen(engine)).all("engine_orders_ended_total") == before.all("engine_orders_ended_total") + 2
+        return (await scrape(engine)).all("engine_orders_ended_total") == before.all("engine_orders_ended_total") + 2
 
     await eventually(all_ended)
-    after = await seen(engine)
+    after = await scrape(engine)
 
     def more(name: str, **labels: str) -> float:
         return after(name, **labels) - before(name, **labels)
@@ -87,15 +87,15 @@ async def test_the_story_of_orders_is_counted(engine: Engine, primed_queue: None
     assert "process_resident_memory_bytes" in (await engine.http.get("/metrics")).text
 
 
-async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine: Engine, primed_queue: None) -> None:
-    before = await seen(engine)
+async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine: Engine) -> None:
+    before = await scrape(engine)
     venues = [ScriptedVenue("raydium", [200_000_000]), ScriptedVenue("meteora", [DexError("rpc_timeout", "late")])]
-    chain = ScriptedChain(fates=["venue_unavailable"], ask_errors=[DexError("rpc_timeout", "late")])
+    chain = ScriptedChain(script=["venue_unavailable"], ask_errors=[DexError("rpc_timeout", "late")])
     await engine.start_worker(venues=venues, chain=chain, retry_base_seconds=0.01)
     order = (await engine.place())["orderId"]
     assert (await engine.read_stream(order)).statuses[-1] == "failed"
 
-    after = await seen(engine)
+    after = await scrape(engine)
 
     def more(name: str, **labels: str) -> float:
         return after(name, **labels) - before(name, **labels)
@@ -108,26 +108,26 @@ async def test_swaps_that_fail_are_counted_by_the_venue_they_were_sent_to(engine
     assert more("engine_retries_total", code="venue_unavailable") == 2
 
 
-async def test_the_line_is_shown_as_it_stands(engine: Engine, primed_queue: None) -> None:
+async def test_the_queue_is_shown_as_it_is(engine: Engine) -> None:
     go = asyncio.Event()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [After(go, 200_000_000)])], worker_concurrency=1)
     for _ in range(3):
         await engine.place()
 
-    async def one_runs_and_others_wait() -> bool:
-        now = await seen(engine)
+    async def one_runs_and_two_wait() -> bool:
+        now = await scrape(engine)
         return now("engine_queue_running") == 1 and now("engine_queue_oldest_seconds") > 0.1
 
-    await eventually(one_runs_and_others_wait)
-    now = await seen(engine)
+    await eventually(one_runs_and_two_wait)
+    now = await scrape(engine)
     assert now("engine_queue_waiting") == 2
     assert now("engine_starts_left") == 99
     assert now("engine_queue_oldest_seconds") < 10
     go.set()
 
 
-async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_queue: None) -> None:
-    before = await seen(engine)
+async def test_orders_found_by_the_sweeper_are_counted(engine: Engine) -> None:
+    before = await scrape(engine)
     orders = [(await engine.place())["orderId"] for _ in range(3)]
     expired, abandoned, _ = orders
     await engine.redis.flushdb()
@@ -139,70 +139,70 @@ async def test_what_the_sweeper_finds_is_counted(engine: Engine, primed_queue: N
     )
     await engine.start_worker()
 
-    async def told() -> bool:
-        after = await seen(engine)
+    async def counted() -> bool:
+        after = await scrape(engine)
         found = ("expired", "worker_lost", "not queued")
         return all(after("engine_swept_total", found=one) > before("engine_swept_total", found=one) for one in found)
 
-    await eventually(told)
+    await eventually(counted)
 
 
-async def test_announcements_that_are_lost_and_the_time_of_requests_are_counted(postgres_dsn: str) -> None:
+async def test_lost_events_and_requests_are_counted(postgres_dsn: str) -> None:
     async with running_engine(postgres_dsn, "redis://127.0.0.1:1") as engine:
-        before, route = await seen(engine), "/api/orders/{order_id}/cancel"
+        before, route = await scrape(engine), "/api/orders/{order_id}/cancel"
         await engine.http.post(f"/api/orders/{(await engine.place())['orderId']}/cancel")
 
         async def lost() -> bool:
-            return (await seen(engine))("engine_events_dropped") == 1
+            return (await scrape(engine))("engine_events_dropped") == 1
 
         await eventually(lost)
-        after = await seen(engine)
+        after = await scrape(engine)
         counted = "engine_http_request_seconds_count"
         assert after(counted, route=route) - before(counted, route=route) == 1
         counted, asked = "engine_http_requests_total", {"route": route, "method": "POST", "status": "200"}
         assert after(counted, **asked) - before(counted, **asked) == 1
 
 
-async def test_a_cancel_a_socket_and_a_pause_are_seen(engine: Engine) -> None:
-    before = await seen(engine)
+async def test_a_cancel_a_socket_and_a_pause_are_counted(engine: Engine) -> None:
+    before = await scrape(engine)
     order = (await engine.place())["orderId"]
     async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
         await ws.recv()
         await engine.http.post("/api/queue/pause")
-        now = await seen(engine)
+        now = await scrape(engine)
         assert now("engine_sockets_open") - before("engine_sockets_open") == 1
         assert now("engine_queue_paused") == 1
         await engine.http.post(f"/api/orders/{order}/cancel")
-    after = await seen(engine)
+    after = await scrape(engine)
     ended = {"outcome": "cancelled", "venue": "none"}
     assert after("engine_orders_ended_total", **ended) - before("engine_orders_ended_total", **ended) == 1
 
 
-@pytest.mark.parametrize(("away", "postgres", "redis"), [("redis", 1, 0), ("postgres", 0, 1)])
-async def test_the_server_that_is_away_is_named(
-    postgres_dsn: str, redis_dsn: str, away: str, postgres: int, redis: int
+@pytest.mark.parametrize(("down", "postgres", "redis"), [("redis", 1, 0), ("postgres", 0, 1)])
+async def test_the_server_that_is_down_is_named(
+    postgres_dsn: str, redis_dsn: str, down: str, postgres: int, redis: int
 ) -> None:
-    servers = (postgres_dsn, "redis://127.0.0.1:1") if away == "redis" else ("postgresql://127.0.0.1:1/no", redis_dsn)
+    servers = (postgres_dsn, "redis://127.0.0.1:1") if down == "redis" else ("postgresql://127.0.0.1:1/no", redis_dsn)
     async with running_engine(*servers) as engine:
-        told = await seen(engine)
-    assert told("engine_server_up", server="postgres") == postgres
-    assert told("engine_server_up", server="redis") == redis
-    assert math.isnan(told("engine_queue_waiting")) is (away == "redis")
+        metrics = await scrape(engine)
+    assert metrics("engine_server_up", server="postgres") == postgres
+    assert metrics("engine_server_up", server="redis") == redis
+    assert math.isnan(metrics("engine_queue_waiting")) is (down == "redis")
 
 
-async def test_an_order_turned_away_is_counted_by_its_reason(postgres_dsn: str, redis_dsn: str) -> None:
+async def test_a_refused_order_is_counted_by_its_code(postgres_dsn: str, redis_dsn: str) -> None:
     async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=1) as engine:
-        before = await seen(engine)
+        before = await scrape(engine)
         for _ in range(3):
             await engine.http.post("/api/orders/execute", json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1})
-        after = await seen(engine)
+        after = await scrape(engine)
     assert after("engine_quota_left_ratio_count") > before("engine_quota_left_ratio_count")
     assert after("engine_quota_left_ratio_bucket", le="0.0") > before("engine_quota_left_ratio_bucket", le="0.0")
     refused: dict[str, Any] = {"code": "too_many_orders"}
     assert after("engine_refused_total", **refused) - before("engine_refused_total", **refused) == 2
 
 
-async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_them(
+async def test_a_worker_serves_its_metrics_and_runs_without_them_when_the_port_is_taken(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with socket.socket() as probe:
@@ -214,9 +214,9 @@ async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_th
     server = order_metrics.expose(load(worker_metrics_port=port))
     assert server is not None
     async with httpx.AsyncClient() as http:
-        told = await http.get(f"http://127.0.0.1:{port}/metrics")
-    assert "engine_step_seconds" in told.text
-    assert "engine_workers_alive" not in told.text  # only an API knows
+        answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+    assert "engine_step_seconds" in answer.text
+    assert "engine_workers_alive" not in answer.text  # only the API counts workers
     await asyncio.to_thread(server.shutdown)
     server.server_close()
 
@@ -224,8 +224,8 @@ async def test_a_worker_shows_its_numbers_and_a_port_that_is_taken_costs_only_th
 async def test_metrics_may_be_for_operators_only(
     guarded: Guarded,
 ) -> None:
-    assert (await guarded.ask(None, "GET", "/metrics")).status_code == 200
+    assert (await guarded.request(None, "GET", "/metrics")).status_code == 200
     object.__setattr__(guarded.engine.settings, "metrics_need_key", True)
     wanted = {None: 401, "a": 403, "op": 200}
-    got = {who: (await guarded.ask(who, "GET", "/metrics")).status_code for who in wanted}
+    got = {who: (await guarded.request(who, "GET", "/metrics")).status_code for who in wanted}
     assert got == wanted

@@ -1,4 +1,4 @@
-"""The book's statements are planned once, for tables of any size: even on empty ones they find their rows by key."""
+"""Write statements are planned once for tables of any size: even on empty tables they find their rows by key."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ WRITES = {
     "UNCLAIMED": "null",
     "MOVE": "null, null, null",
     "RENEW": "null, null",
-    "LANDED": "null",
+    "CURRENT": "null",
     "CANCEL": "null, null, null",
 }
 

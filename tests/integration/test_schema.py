@@ -1,4 +1,4 @@
-"""The revisions and app/schema.py say the same."""
+"""The migrations lead to the tables of app/schema.py."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def test_a_migrated_database_is_what_the_schema_describes(new_postgres_dsn: str) -> None:
+async def test_a_migrated_database_has_the_tables_of_the_schema(new_postgres_dsn: str) -> None:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(new_postgres_dsn))
     async with engine.connect() as connection:
         differences = await connection.run_sync(_differences)

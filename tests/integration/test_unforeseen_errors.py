@@ -10,7 +10,7 @@ from app.dex.router import Router
 from app.orders.events.feed import Feed
 from app.orders.store.reads import OrderReader
 from tests.engine import Engine, eventually, read_to_end
-from tests.integration.test_metrics import seen
+from tests.integration.test_metrics import scrape
 
 
 class UnexpectedError(Exception):
@@ -22,7 +22,7 @@ async def failing(*_: Any, **__: Any) -> None:
 
 
 async def errors(engine: Engine) -> float:
-    return (await seen(engine))("engine_errors_total", type="UnexpectedError")
+    return (await scrape(engine))("engine_errors_total", type="UnexpectedError")
 
 
 @pytest.mark.parametrize("where", ["request", "socket", "worker"])
