@@ -1,4 +1,4 @@
-"""Which sockets watch which order: kept in Redis, for operators. It is out of date within seconds, so it has no table."""
+"""Which sockets watch which order, for operators. Kept in Redis: it is out of date within seconds, so it has no table."""
 
 import asyncio
 import secrets
