@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with open_context(settings) as ctx:
             app.state.context = ctx
             if settings.engine_mode == "local":
-                log.warning("local mode: whoever reaches this address may trade", extra={"host": settings.host})
+                log.warning("local mode: every client that can reach this address may trade", extra={"host": settings.host})
             freeze_gc()
             yield
 

@@ -1,4 +1,4 @@
-"""Which sockets watch which order, for operators. Kept in Redis: it is out of date within seconds, so it has no table."""
+"""Which sockets watch which order, for operators. Kept in Redis, without a table: it is out of date within seconds."""
 
 import asyncio
 import secrets
