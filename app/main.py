@@ -16,21 +16,8 @@ from app.access.tickets import Tickets
 from app.api import auth_middleware, problems
 from app.api.context import ApiContext
 from app.api.request_log import RequestLog
-from app.api.routes import (
-    dead_letters,
-    failure_drill,
-    health,
-    legacy,
-    market,
-    order_stream,
-    orders,
-    page,
-    place,
-    queue,
-    stream,
-    tickets,
-)
-from app.api.spec import asyncapi, openapi, swagger
+from app.api.routes import ROUTERS, page
+from app.api.spec import openapi, swagger
 from app.logs import configure
 from app.market import open_market
 from app.orders.events.feed import Feed
@@ -70,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with open_context(settings) as ctx:
             app.state.context = ctx
             if settings.engine_mode == "local":
-                log.warning("local mode: every client that can reach this address may trade", extra={"host": settings.host})
+                log.warning("local mode: any client that reaches this address may trade", extra={"host": settings.host})
             freeze_gc()
             yield
 
@@ -86,12 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     swagger.install(app)
     page.install(app)
-    for module in (
-        *(order_stream, place, orders, stream, tickets, legacy),
-        *(dead_letters, failure_drill, market, queue, health, asyncapi),
-    ):
+    for router in ROUTERS:
         # Not `include_router`, which would look for the route of each request twice.
-        app.router.routes.extend(module.router.routes)
+        app.router.routes.extend(router.routes)
 
     app.add_middleware(auth_middleware.AuthMiddleware)
     app.add_middleware(
@@ -116,7 +100,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
-    traded = open_market(settings)
+    market = open_market(settings)
     reader = OrderReader(postgres.reading)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
@@ -130,8 +114,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
-        market=traded,
-        router=traded.router(),
+        market=market,
+        router=market.router(),
         reader=reader,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),

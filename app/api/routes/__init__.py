@@ -1,0 +1,25 @@
+"""All routes, one module per resource. A new module has to be listed here."""
+
+from app.api.routes import (
+    dead_letters,
+    failure_drill,
+    health,
+    legacy,
+    market,
+    order_stream,
+    orders,
+    place,
+    queue,
+    stream,
+    tickets,
+)
+from app.api.spec import asyncapi
+
+# Swagger lists them in this order.
+ROUTERS = tuple(
+    module.router
+    for module in (
+        *(order_stream, place, orders, stream, tickets, legacy),
+        *(dead_letters, failure_drill, market, queue, health, asyncapi),
+    )
+)
