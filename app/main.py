@@ -93,7 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
-    """All parts of an API process, started; stopped again at the end."""
+    """The parts of an API process: started here, and stopped at the end."""
     preflight.refuse_unsafe(settings, api=True)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:

@@ -93,7 +93,7 @@ async def test_the_floor_is_fixed_at_the_first_build_and_never_loosened(engine: 
     assert stream.statuses == [*HAPPY[:4], "pending", "routing", "pending", *HAPPY[1:]]
     assert [event["code"] for event in stream.events if "retryInMs" in event] == ["slippage_exceeded"] * 2
     assert [event["minAmountOut"] for event in stream.events if event["status"] == "building"] == ["198", "198"]
-    assert len({signed.signature for signed in chain.sends}) == 2  # what was below it was never sent
+    assert len({signed.signature for signed in chain.sends}) == 2  # the quote below it was never sent
 
 
 async def test_a_quote_below_the_clients_minimum_is_never_sent(engine: Engine) -> None:
@@ -152,14 +152,14 @@ async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:
 
 
 async def test_an_order_with_a_pending_swap_releases_its_slot_and_is_checked_again(engine: Engine) -> None:
-    chain = ScriptedChain([None, 200_000_000])  # absent, and its height does not pass: the truth is not known
+    chain = ScriptedChain([None, 200_000_000])  # absent, and its last valid height does not pass: nothing is proven
     await engine.start_worker(
         venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain, worker_concurrency=1, mock_execution_ms_max=0
     )
     stuck = await engine.place()
 
     async with asyncio.timeout(10):
-        while len(chain.sends) < 3:  # sent again by each who picks it up, with the same signature
+        while len(chain.sends) < 3:  # each worker that takes it sends it again, with the same signature
             await asyncio.sleep(0.02)
     assert len({signed.signature for signed in chain.sends}) == 1
     assert (await engine.order(stuck["orderId"]))["status"] == "submitted"

@@ -168,11 +168,11 @@ async def test_a_failure_is_final_only_if_no_venue_could_do_better_later(a: str,
 
 async def test_the_decision_is_plain_json_with_exact_decimals() -> None:
     router = Router(open_venues(MARKETS, seed=1))
-    told = (await router.route(QuoteRequest(RAY, USDC, 10**8), 4_487_500_000)).to_json()
-    assert json.loads(json.dumps(told)) == told
-    assert told["route"] == ["RAY", "SOL", "USDC"]
-    winner = next(row for row in told["quotes"] if row["won"])
-    assert (winner["venue"], winner["amountOut"]) == (told["dex"], told["amountOut"])
+    decision = (await router.route(QuoteRequest(RAY, USDC, 10**8), 4_487_500_000)).to_json()
+    assert json.loads(json.dumps(decision)) == decision
+    assert decision["route"] == ["RAY", "SOL", "USDC"]
+    winner = next(row for row in decision["quotes"] if row["won"])
+    assert (winner["venue"], winner["amountOut"]) == (decision["dex"], decision["amountOut"])
     assert {"fee", "priceImpactBps", "slot", "reason"} <= set(winner)
 
 
