@@ -209,7 +209,7 @@ async def test_a_worker_serves_its_metrics_and_runs_without_them_when_the_port_i
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         assert order_metrics.expose(load(worker_metrics_port=port)) is None  # taken
-    assert "no metrics of this worker" in caplog.text
+    assert "the metrics port of this worker is not available" in caplog.text
     assert order_metrics.expose(load()) is None  # off unless asked for
     server = order_metrics.expose(load(worker_metrics_port=port))
     assert server is not None
