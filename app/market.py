@@ -11,10 +11,12 @@ from datetime import datetime
 from app.dex.chain import Chain
 from app.dex.markets import Markets
 from app.dex.router import Router
-from app.dex.simulated.venues import PoolVenue, open_venues
+from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
 from app.dex.venue import Venue
 from app.mockchain.ledger import MockChain
 from app.settings import Settings, SettingsError
+
+VENUE_NAMES = tuple(kind.name for kind in KINDS)
 
 MIN_QUOTE_TIMEOUT = 2.0  # seconds
 CONFIRM_MARGIN = 1.0  # seconds beyond the longest execution

@@ -130,6 +130,17 @@ def test_the_base_modules_import_only_each_other_and_are_used() -> None:
     assert set().union(*ours.values()) >= BASE_MODULES
 
 
+def test_only_the_market_module_knows_that_the_market_is_simulated() -> None:
+    simulation = ("app.dex.simulated", "app.mockchain")
+    others = [
+        module
+        for module, names in imports().items()
+        if any(within(name, package) for name in names for package in simulation)
+        and not any(within(module, package) for package in ("app.market", *simulation))
+    ]
+    assert others == []
+
+
 def test_no_module_imports_itself_in_a_circle() -> None:
     assert circle({name: {other for other in names if other in modules()} for name, names in imports().items()}) is None
 

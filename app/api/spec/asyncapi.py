@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api.context import socket_base_url
 from app.api.views import as_json
-from app.dex.simulated.venues import KINDS
+from app.market import VENUE_NAMES
 
 router = APIRouter()
 
@@ -24,7 +24,7 @@ TEXT: Schema = {"type": "string"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "An exact decimal"}
 NUMBER: Schema = {"type": "number"}
-VENUE: Schema = {"enum": [kind.name for kind in KINDS]}
+VENUE: Schema = {"enum": list(VENUE_NAMES)}
 TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
 QUOTES: Schema = {
     "type": "array",
@@ -77,7 +77,7 @@ def _with_venue(status: str) -> Schema:
     for omitted in ("dex", "quotes", "route"):
         properties.pop(omitted, None)
     if status in ("building", "confirmed"):
-        properties |= {"venue": {"enum": [kind.name.capitalize() for kind in KINDS]}, "price": NUMBER}
+        properties |= {"venue": {"enum": [name.capitalize() for name in VENUE_NAMES]}, "price": NUMBER}
     required = [name for name in event["required"] if name in properties]
     return {"type": "object", "required": required, "properties": properties}
 
