@@ -181,7 +181,7 @@ class ArqWorker(Worker):
             await asyncio.sleep(self._lease_seconds / 3)
             with contextlib.suppress(*REDIS_UNAVAILABLE):
                 if self.tasks:
-                    await self._queue.renew(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
+                    await self._queue.renew_locks(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
 
     async def _send_heartbeats(self) -> None:
         while True:

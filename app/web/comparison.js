@@ -1,4 +1,4 @@
-// The quotes of all venues side by side: current ones in the ticket, and those of the routing decision in an order.
+// The quotes of all venues side by side: current ones in the order form, and those of the routing decision in an order.
 
 import { amount } from "./amount.js";
 import { minAmountOut, toPercent } from "./money.js";

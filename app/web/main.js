@@ -9,7 +9,7 @@ import { DeadLetters } from "./dead_letters.js";
 import { Orders } from "./orders.js";
 import { Quotes } from "./quotes.js";
 import { Stream } from "./stream.js";
-import { Ticket } from "./ticket.js";
+import { OrderForm } from "./order_form.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const TICK_MS = 250; // for ages and countdowns
@@ -33,17 +33,17 @@ function announce(text) {
 
 const signIn = new SignIn(start, stop, scheduleRender);
 const api = new Api(signIn);
-let orderStore, stream, quotes, ticket, deadLetters, queueStatus, orders;
+let orderStore, stream, quotes, orderForm, deadLetters, queueStatus, orders;
 
 function start() {
   orderStore = new OrderStore(api, scheduleRender);
   stream = new Stream(api, orderStore, scheduleRender);
   quotes ??= new Quotes(api, scheduleRender);
-  ticket = new Ticket(api, quotes, orderStore, announce, scheduleRender);
+  orderForm = new OrderForm(api, quotes, orderStore, announce, scheduleRender);
   deadLetters = new DeadLetters(api, orderStore, announce, scheduleRender);
   orderStore.onFailed = () => deadLetters.allowed && deadLetters.start();
   queueStatus = new QueueStatus(api, deadLetters, announce, scheduleRender);
-  orders = new Orders(api, orderStore, ticket, queueStatus, announce, scheduleRender);
+  orders = new Orders(api, orderStore, orderForm, queueStatus, announce, scheduleRender);
   queueStatus.start();
   deadLetters.start();
   stream.start();
@@ -52,15 +52,15 @@ function start() {
 
 /** Reads the tokens and the list, and retries until it succeeds or the caller has signed out. */
 async function loadOnce() {
-  const session = ticket;
+  const session = orderForm;
   try {
-    await Promise.all([ticket.loadTokens(), orderStore.loadList()]);
+    await Promise.all([orderForm.loadTokens(), orderStore.loadList()]);
     const orderInUrl = /^#([0-9a-f-]{36})$/.exec(location.hash);
     if (orderInUrl) orderStore.open(orderInUrl[1]);
   } catch (error) {
-    if (error.status === 401 || session !== ticket) return;
+    if (error.status === 401 || session !== orderForm) return;
     orderStore.problem = error.code === "unreachable" ? null : error;
-    setTimeout(() => session === ticket && signIn.hasAccess && loadOnce(), RETRY_MS);
+    setTimeout(() => session === orderForm && signIn.hasAccess && loadOnce(), RETRY_MS);
   }
   scheduleRender();
 }
@@ -96,7 +96,7 @@ function renderPage() {
       </header>
       ${text ? html`<p class="banner offline">${text}</p>` : nothing}
       ${signIn.hasAccess
-        ? html`${queueStatus.warning()}<div class="layout">${ticket.view()}${queueStatus.view()}<div class="stack">${orders.view()}${deadLetters.view()}</div></div>`
+        ? html`${queueStatus.warning()}<div class="layout">${orderForm.view()}${queueStatus.view()}<div class="stack">${orders.view()}${deadLetters.view()}</div></div>`
         : signIn.view()}`,
     document.getElementById("page"),
   );

@@ -16,8 +16,8 @@ import { live } from "./vendor/lit-html/directives/live.js";
 const NO_FILTER = { status: "", tokenIn: "", tokenOut: "", venue: "" };
 
 export class Orders {
-  constructor(api, orderStore, ticket, queueStatus, announce, onChange) {
-    Object.assign(this, { api, orderStore, ticket, queueStatus, announce, onChange });
+  constructor(api, orderStore, orderForm, queueStatus, announce, onChange) {
+    Object.assign(this, { api, orderStore, orderForm, queueStatus, announce, onChange });
     this.orderStore.filter = load("filter", NO_FILTER);
     this.cancelling = new Set();
     this.cancelErrors = new Map(); // order id: why it could not be cancelled
@@ -88,7 +88,7 @@ export class Orders {
 
   #filters() {
     const { filter } = this.orderStore;
-    const symbols = this.ticket.tokens.map(({ symbol }) => [symbol, symbol]);
+    const symbols = this.orderForm.tokens.map(({ symbol }) => [symbol, symbol]);
     const select = (name, label, all, options) => html`
       <select aria-label=${label} class=${filter[name] ? "active" : ""} @change=${(event) => this.#setFilter({ [name]: event.target.value })}>
         ${[["", all], ...options].map(([value, text]) => html`<option value=${value} .selected=${live(value === (filter[name] ?? ""))}>${text}</option>`)}
@@ -126,7 +126,7 @@ export class Orders {
             : nothing}
         </div>
         ${this.cancelErrors.has(log.id) ? html`<p class="note">${this.cancelErrors.get(log.id)}</p>` : nothing}
-        ${open ? html`<div class="details">${details(log, this.ticket.decimals(order.tokenOut))}</div>` : nothing}
+        ${open ? html`<div class="details">${details(log, this.orderForm.decimals(order.tokenOut))}</div>` : nothing}
       </li>`;
   }
 }

@@ -11,7 +11,7 @@ from tests.browser.trading_page import TradingPage
 from tests.engine import HAPPY, Engine, eventually
 
 
-async def test_an_order_is_shown_from_the_ticket_to_its_confirmation(page: TradingPage, engine: Engine) -> None:
+async def test_an_order_is_shown_from_the_form_to_its_confirmation(page: TradingPage, engine: Engine) -> None:
     await expect(page.tab.locator(".orders")).to_contain_text("No orders yet")
     await page.place()
     (order_id,) = await page.ids()

@@ -27,7 +27,7 @@ async def api(engine: Engine, postgres_dsn: str, redis_dsn: str, tmp_path: Path)
         process.close()
 
 
-async def test_a_reload_keeps_the_orders_the_open_order_the_filter_and_the_ticket(
+async def test_a_reload_keeps_the_orders_the_open_order_the_filter_and_the_form(
     page: TradingPage, engine: Engine
 ) -> None:
     await engine.place()

@@ -80,7 +80,7 @@ async def test_a_key_gives_access_and_places_an_order(production: ProductionEngi
         await page.open()
         field = page.tab.get_by_label("API key")
         await expect(field).to_have_attribute("autocomplete", "off")
-        assert await page.tab.locator(".ticket, .orders, .engine").count() == 0
+        assert await page.tab.locator(".order-form, .orders, .engine").count() == 0
         page.tab.on("request", on_request)
         page.tab.on("websocket", lambda socket: urls.append(socket.url))
         await sign_in(page, production.user_key)

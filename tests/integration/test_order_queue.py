@@ -12,7 +12,7 @@ from redis.asyncio.client import Pipeline
 from app.orders.events.publisher import EventPublisher
 from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, Order
-from app.orders.queue.order_queue import CHECKS, RENEW, STARTS, JobResult, OrderQueue, deserialize, serialize
+from app.orders.queue.order_queue import CHECKS, RENEW_LOCKS, STARTS, JobResult, OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
@@ -51,9 +51,9 @@ async def test_what_is_taken_stays_in_the_queue_and_is_not_due_before_its_lock_e
     await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     assert await taken(queue) == [FIRST]
     assert 50 < await due_in(engine.redis, FIRST) <= 60
-    await queue.renew([FIRST], token="worker", lock_seconds=120)
+    await queue.renew_locks([FIRST], token="worker", lock_seconds=120)
     assert 110 < await due_in(engine.redis, FIRST) <= 120
-    await queue.renew([FIRST], token="another worker", lock_seconds=600)
+    await queue.renew_locks([FIRST], token="another worker", lock_seconds=600)
     assert await due_in(engine.redis, FIRST) <= 120
     assert (await queue.depth()).oldest_seconds == pytest.approx(10, abs=5)  # the second has waited longest now
 
@@ -201,7 +201,7 @@ async def test_after_redis_lost_its_scripts_every_pipeline_runs(engine: Engine, 
     await engine.redis.script_flush()
 
     def fill(pipe: Pipeline) -> None:
-        RENEW.add_to(pipe, [CHECKS, STARTS], ["worker", 1_000])
+        RENEW_LOCKS.add_to(pipe, [CHECKS, STARTS], ["worker", 1_000])
         queue.enqueue(pipe, {SECOND: -10})
 
     await pipelined(engine.redis, fill)

@@ -1,6 +1,7 @@
 """All routes, one module per resource. A new module has to be listed here."""
 
 from app.api.routes import (
+    cancel,
     dead_letters,
     failure_drill,
     health,
@@ -8,7 +9,7 @@ from app.api.routes import (
     market,
     order_stream,
     orders,
-    place,
+    place_order,
     queue,
     stream,
     tickets,
@@ -19,7 +20,7 @@ from app.api.spec import asyncapi
 ROUTERS = tuple(
     module.router
     for module in (
-        *(order_stream, place, orders, stream, tickets, legacy),
+        *(order_stream, place_order, orders, cancel, stream, tickets, legacy),
         *(dead_letters, failure_drill, market, queue, health, asyncapi),
     )
 )

@@ -13,7 +13,7 @@ from app.access.keys import OWNER
 from app.api.admission import admit
 from app.api.context import authenticate, context, operators_only, socket_urls
 from app.api.problems import Problem, request_id, unknown_order
-from app.api.routes.place import accepted_response
+from app.api.routes.place_order import accepted_response
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid

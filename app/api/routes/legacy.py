@@ -9,7 +9,7 @@ from app.api.fast_routes import SocketRouter
 from app.api.json_body import read_object
 from app.api.problems import needs_upgrade, unknown_order
 from app.api.routes.order_stream import stream_order
-from app.api.routes.place import place_one
+from app.api.routes.place_order import place_one
 from app.api.schemas import Accepted, Event
 from app.api.spec.openapi import HISTORY_CLIENTS, KEY_PARAMETER, ORDER_CLIENTS, OrderId, body, problems
 from app.api.validation import order_uuid

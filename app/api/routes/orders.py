@@ -1,20 +1,18 @@
-"""Orders: list, read, cancel."""
+"""Orders: list and read."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.admission import admit_cancel
 from app.api.context import ApiContext, authenticate, context, socket_urls
-from app.api.problems import Problem, invalid_query, unknown_order
-from app.api.schemas import OrderPage, OrderSnapshot, OrderView
+from app.api.problems import invalid_query, unknown_order
+from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json, cursor, links, order_view, page_key
 from app.dex.errors import DexError
 from app.orders.lifecycle import Status
-from app.orders.model import IllegalCancel
 from app.orders.store.reads import Filter
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
@@ -67,25 +65,6 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
     return as_json(
         {**order_view(order, ctx.markets), "events": events, **links(order_uid, socket_urls(request, caller))}
     )
-
-
-@router.post(
-    "/{order_id}/cancel",
-    summary="Cancel an order whose swap was not sent",
-    responses={200: {"model": OrderView}, **problems(401, 404, 409, 429, 503)},
-)
-async def cancel(request: Request, order_id: OrderId) -> Response:
-    """200 if it is cancelled, now or before. 409 once its swap was sent, or if it ended in another way."""
-    ctx, caller = context(request), authenticate(request)
-    await admit_cancel(request, caller)
-    try:
-        order = await ctx.intake.cancel(order_uuid(order_id), caller.owner)
-    except IllegalCancel as error:
-        detail = f"The order is {error.order.status} and can no longer be cancelled."
-        raise Problem(409, "not_cancellable", detail) from None
-    if order is None:
-        raise unknown_order()
-    return as_json(order_view(order, ctx.markets))
 
 
 def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:

@@ -18,9 +18,9 @@ from redis.asyncio.client import Pipeline
 from app.orders.queue.start_limit import StartLimit
 from app.redis_scripts import Argument, Script
 
-DEPTH, ENQUEUE, FINISH, HEARTBEAT, PRIME, RENEW, TAKE = (
+DEPTH, ENQUEUE, FINISH, HEARTBEAT, PRIME, RENEW_LOCKS, TAKE = (
     Script(Path(__file__).with_name(f"{name}.lua"))
-    for name in ("depth", "enqueue", "finish", "heartbeat", "prime", "renew", "take")
+    for name in ("depth", "enqueue", "finish", "heartbeat", "prime", "renew_locks", "take")
 )
 
 STARTS = "engine:starts"  # orders that wait for a start; this is arq's queue
@@ -145,9 +145,9 @@ class OrderQueue:
                 arguments += (job.id, queue, int(result.requeue_in * 1000), grant, job_of(job.order or job.id))
         await FINISH.call(self._redis, keys, arguments)
 
-    async def renew(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
+    async def renew_locks(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
         locks = [in_progress_key_prefix + order for order in orders]
-        await RENEW.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *orders])
+        await RENEW_LOCKS.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *orders])
 
     async def prime(self, ages: Sequence[float]) -> bool:
         """Restore the window from the ages of the latest starts, in seconds; False: another process has done it."""

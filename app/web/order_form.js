@@ -1,4 +1,4 @@
-// The ticket: the form for a swap, with current quotes.
+// The form for a swap, with current quotes.
 
 import { newIdempotencyKey, Problem } from "./api.js";
 import { amount } from "./amount.js";
@@ -14,11 +14,11 @@ const SLIPPAGE_PRESETS_BPS = [10, 50, 100];
 const DEFAULT_SLIPPAGE_BPS = 50;
 const STALE_MS = 15_000;
 
-export class Ticket {
+export class OrderForm {
   constructor(api, quotes, orderStore, announce, onChange) {
     Object.assign(this, { api, quotes, orderStore, announce, onChange });
     this.tokens = [];
-    this.fields = load("ticket", { tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", slippage: "0.5" });
+    this.fields = load("order-form", { tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", slippage: "0.5" });
     this.problem = null;
     this.sending = 0; // how many orders are being sent
   }
@@ -41,7 +41,7 @@ export class Ticket {
 
   #set(fields) {
     Object.assign(this.fields, fields);
-    save("ticket", this.fields);
+    save("order-form", this.fields);
     this.problem = null;
     const { tokenIn, tokenOut, amount: text } = this.fields;
     this.quotes.request(text.trim() && this.#token(tokenIn) && this.#token(tokenOut) ? { tokenIn, tokenOut, amount: text.trim() } : null);
@@ -112,8 +112,8 @@ export class Ticket {
     const { answer } = this.quotes;
     const best = answer?.quotes.find((quote) => quote.won);
     return html`
-      <section class="card ticket" aria-labelledby="ticket-title">
-        <h2 id="ticket-title">Swap</h2>
+      <section class="card order-form" aria-labelledby="order-form-title">
+        <h2 id="order-form-title">Swap</h2>
         <form autocomplete="off" novalidate @submit=${(event) => { event.preventDefault(); this.#send(1); }}>
           <div class="token-field">
             <label for="amount">You pay</label>
