@@ -1,7 +1,7 @@
 """What happens when Redis is down: a call fails at once, and the caller goes on without Redis.
 
-Orders are accepted and read from Postgres, streams continue from Postgres, request limits fall back to a bucket per
-process. Only the queue's state cannot be shown.
+Orders are accepted and read from Postgres, streams continue from Postgres, and request limits fall back to a bucket
+per process. What only Redis knows is answered with a 503: the queue's state, pause and resume, open sockets.
 """
 
 import asyncio

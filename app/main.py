@@ -20,7 +20,7 @@ from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
 from app.circuit_breaker import CircuitBreaker
 from app.logs import configure
-from app.market import open_market
+from app.network import open_network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
@@ -101,7 +101,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
-    market = open_market(settings)
+    network = open_network(settings)
     reader = OrderReader(postgres.reading)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
@@ -115,8 +115,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
-        market=market,
-        router=market.router(),
+        network=network,
+        router=network.router(),
         reader=reader,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),

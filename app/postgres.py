@@ -84,7 +84,7 @@ async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncp
         max_size=size,
         timeout=3,
         command_timeout=10,
-        reset=_no_reset,
+        reset=no_reset,
         server_settings={
             "application_name": "order-execution-engine",
             "jit": "off",
@@ -93,7 +93,7 @@ async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncp
     )
 
 
-async def _no_reset(_: Any) -> None:
+async def no_reset(_: Any) -> None:
     """Our statements leave no session state, and asyncpg's default reset costs a round trip each."""
 
 

@@ -38,8 +38,10 @@ async def pipelined(redis: Redis, fill: Callable[[Pipeline], None]) -> list[Any]
     try:
         return await _execute(redis, fill)
     except NoScriptError:  # Redis was restarted or flushed: it has lost all of them, not just the first one called
+        loading = redis.pipeline(transaction=False)
         for script in _SCRIPTS:
-            await redis.script_load(script.text)
+            loading.script_load(script.text)
+        await loading.execute()
         return await _execute(redis, fill)
 
 

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     queue_max_per_min: int = Field(100, ge=0)  # start limit: in any 60 s, all workers together; 0: no limit
     max_attempts: int = Field(3, ge=1, le=100)
     retry_base_seconds: float = Field(2.0, gt=0, le=3600)  # before the second attempt; doubled each time
-    lease_seconds: float = Field(5.0, ge=0.5, le=300)  # how long a worker without a heartbeat keeps its orders
+    lease_seconds: float = Field(5.0, ge=0.5, le=300)  # how long a worker that stopped renewing keeps its orders
 
     # The simulated market and chain
     mock_quote_ms: int = Field(200, ge=0, le=60_000)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-log = logging.getLogger("engine.background")
+log = logging.getLogger("engine.tasks")
 
 RESTART_AFTER = 1.0  # seconds
 GC_THRESHOLD_2 = 1_000  # collections of generation 1 before one of generation 2; Python's default is 10

@@ -21,7 +21,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
-from app.orders.lifecycle import Status
+from app.orders.lifecycle import IN_ATTEMPT, Status
 from app.orders.model import ClaimRefused, LeaseLost, Order
 from app.orders.queue.order_queue import JobResult
 from app.orders.store.writes import OrderStore
@@ -98,19 +98,19 @@ class Execution:
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
             if isinstance(claimed, ClaimRefused):
-                return claimed, answer_lost and claimed.status in (Status.ROUTING, Status.BUILDING)
+                return claimed, answer_lost and claimed.status in IN_ATTEMPT
             return claimed, True
 
     async def _attempt(self, lease: Lease) -> JobResult:
         try:
             signed = await self._build(lease)
         except DexError as error:
-            return await self._attempt_ended(lease, error.code, error.detail)
+            return await self.end_attempt(lease, error.code, error.detail)
         except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception:
             log.exception("an attempt failed unexpectedly", extra=lease.labels())
-            return await self._attempt_ended(lease, "internal_error", "the engine made a mistake")
+            return await self.end_attempt(lease, "internal_error", "the engine made a mistake")
         await lease.move(
             Status.SUBMITTED,
             details={"txHash": signed.signature},
@@ -175,9 +175,12 @@ class Execution:
                 case "landed" if outcome is not None and outcome.amount_out is not None:
                     return await self._confirmed(lease, signed, outcome.amount_out)
                 case "failed" if outcome is not None:
-                    return await self._attempt_ended(lease, outcome.code or "tx_failed", "the chain refused the swap")
+                    return await self.end_attempt(lease, outcome.code or "tx_failed", "the chain refused the swap")
+                case "unknown" if outcome is not None:
+                    # A chain that never says the amount would leave the order here, so it has to be seen.
+                    log.warning("the swap landed, the chain does not say its amount yet", extra=lease.labels())
                 case "expired":
-                    return await self._attempt_ended(lease, "tx_dropped", "the swap never landed, and no longer can")
+                    return await self.end_attempt(lease, "tx_dropped", "the swap never landed, and no longer can")
         await lease.move(Status.SUBMITTED, ready_in=CHECK_SECONDS)
         return JobResult(requeue_in=CHECK_SECONDS, submitted=True)
 
@@ -199,7 +202,7 @@ class Execution:
         )
         return JobResult()
 
-    async def _attempt_ended(self, lease: Lease, code: str, error: str) -> JobResult:
+    async def end_attempt(self, lease: Lease, code: str, error: str) -> JobResult:
         """Carry out what the retry policy decides: another attempt after a wait, or the end."""
         wait = self._retry.decide(lease.order.attempt, code).wait_seconds
         if wait is None:

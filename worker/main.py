@@ -13,7 +13,7 @@ from app import metrics, preflight
 from app.dex.chain import Chain
 from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
-from app.market import open_chain, open_market
+from app.network import open_chain, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
@@ -75,10 +75,10 @@ async def worker(
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = ArqRedis(reconnecting_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
     quick = fail_fast_redis(redis_url)
-    market = open_market(settings)
+    network = open_network(settings)
     stack = contextlib.AsyncExitStack()
     if chain is None:
-        chain = await stack.enter_async_context(open_chain(settings, market))
+        chain = await stack.enter_async_context(open_chain(settings, network))
     publisher = EventPublisher(quick, keep_seconds=settings.active_order_ttl_seconds)
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
@@ -92,11 +92,11 @@ async def worker(
     execution = Execution(
         store=store,
         leases=leases,
-        markets=market.markets,
-        router=replace(market, venues=venues or market.venues).router(unlisted=[UnavailableVenue()]),
+        markets=network.markets,
+        router=replace(network, venues=venues or network.venues).router(unlisted=[UnavailableVenue()]),
         chain=order_metrics.MeasuredChain(chain),
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
-        confirm_seconds=market.confirm_timeout,
+        confirm_seconds=network.confirm_timeout,
     )
     arq_worker = ArqWorker(
         execution.run,

@@ -11,10 +11,6 @@ class RetryDecision:
 
     wait_seconds: float | None  # until the next attempt may start; None: the order has failed for good
 
-    @property
-    def gives_up(self) -> bool:
-        return self.wait_seconds is None
-
 
 GIVE_UP = RetryDecision(None)
 

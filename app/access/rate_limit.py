@@ -33,7 +33,7 @@ class RateLimitResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Take:
+class _Request:
     bucket: str  # the key in Redis
     cost: int  # how many requests this one counts as
     quota: int  # per minute
@@ -50,14 +50,14 @@ class RateLimiter:
         self._breaker = breaker
         self._now = now
         self._local: dict[str, float] = {}
-        self._batcher: Batcher[_Take, RateLimitResult] = Batcher(self._take)
+        self._batcher: Batcher[_Request, RateLimitResult] = Batcher(self._take_all)
 
     async def take(self, kind: str, caller: str, cost: int, quota: int) -> RateLimitResult:
-        return await self._batcher(_Take(f"{BUCKET}{kind}:{caller}", cost, quota))
+        return await self._batcher(_Request(f"{BUCKET}{kind}:{caller}", cost, quota))
 
-    async def _take(self, takes: list[_Take]) -> Sequence[RateLimitResult]:
-        keys = [take.bucket for take in takes]
-        numbers = [number for take in takes for number in (take.cost, take.quota, PERIOD_SECONDS * 1000)]
+    async def _take_all(self, requests: list[_Request]) -> Sequence[RateLimitResult]:
+        keys = [request.bucket for request in requests]
+        numbers = [number for request in requests for number in (request.cost, request.quota, PERIOD_SECONDS * 1000)]
         try:
             answers = await self._breaker.call(TAKE.call(self._redis, keys, numbers))
             results = [
@@ -65,17 +65,19 @@ class RateLimiter:
                 for granted, left, full, enough in answers
             ]
         except RedisUnavailable:
-            results = [self._take_locally(take) for take in takes]
-        metrics.QUOTA_LEFT.observe(min(result.left / take.quota for result, take in zip(results, takes, strict=True)))
+            results = [self._take_locally(request) for request in requests]
+        metrics.QUOTA_LEFT.observe(
+            min(result.left / request.quota for result, request in zip(results, requests, strict=True))
+        )
         return results
 
-    def _take_locally(self, take: _Take) -> RateLimitResult:
+    def _take_locally(self, request: _Request) -> RateLimitResult:
         now = self._now()
         if len(self._local) >= MAX_BUCKETS:
             self._local = {bucket: full_at for bucket, full_at in self._local.items() if full_at > now}
-        result, full_at = take_from_bucket(self._local.get(take.bucket, now), now, take.cost, take.quota)
+        result, full_at = take_from_bucket(self._local.get(request.bucket, now), now, request.cost, request.quota)
         if len(self._local) < MAX_BUCKETS:
-            self._local[take.bucket] = full_at
+            self._local[request.bucket] = full_at
         return result
 
 

@@ -17,7 +17,7 @@ from app.api.problems import Problem, not_allowed
 from app.circuit_breaker import CircuitBreaker
 from app.dex.markets import Markets
 from app.dex.router import Router
-from app.market import Market
+from app.network import Network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
@@ -33,7 +33,7 @@ from app.settings import Settings
 class ApiContext:
     settings: Settings
     authenticator: Authenticator  # who is calling
-    market: Market  # tokens, pools, venues, and market time
+    network: Network  # tokens, pools, venues, and market time
     router: Router  # quotes all venues and picks the best
     reader: OrderReader  # reads orders and their logs
     throughput: ThroughputMeter  # how fast orders were confirmed lately
@@ -51,7 +51,7 @@ class ApiContext:
     @property
     def markets(self) -> Markets:
         """Tokens and pools."""
-        return self.market.markets
+        return self.network.markets
 
 
 def context(connection: HTTPConnection) -> ApiContext:

@@ -28,13 +28,13 @@ class Close(NamedTuple):
 
 ORDER_ENDED = Close(1000, "the order has ended")
 CLIENT_LEFT = Close(1001, "the client left")
-DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect with after=<last seq>")
+DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect and resume after the last event")
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
 FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
 NO_KEY = Close(4401, "an API key or a ticket is needed")
 KEY_REVOKED = Close(4401, "the API key was revoked")
 UNKNOWN_ORDER = Close(4404, "there is no such order")
-TOO_SLOW = Close(4408, "the client reads too slowly; reconnect with after=<last seq>")
+TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after the last event")
 TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
 
 

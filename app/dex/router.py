@@ -14,7 +14,7 @@ from app.dex.errors import DexError, may_retry
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 from app.dex.venue import Venue
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("engine.router")
 
 MAX_DEVIATION_PERCENT = 20
 """A quote that is further from its pools' own mid prices, above or below, is refused."""

@@ -23,13 +23,7 @@ from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
 from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
-
-# Its statements find rows by signature. A generic plan with the index is right for any size of the table.
-PLANNED_ONCE = {
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
-}
+from app.postgres import WRITE_PLANS, no_reset
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
 
@@ -81,7 +75,12 @@ class MockChain:
     ) -> "MockChain":
         """Open the chain with its own connections. A server that is down matters only when it is needed."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=0, max_size=connections, timeout=3, reset=_nothing_to_reset, server_settings=PLANNED_ONCE
+            dsn,
+            min_size=0,
+            max_size=connections,
+            timeout=3,
+            reset=no_reset,
+            server_settings={"jit": "off", **WRITE_PLANS},
         )
         conditions = Conditions(block_ms, execution_ms_min, execution_ms_max, failure_rate, seed)
         chain = MockChain(pool, venues, conditions, call_timeout=call_timeout)
@@ -201,7 +200,3 @@ class MockChain:
 def _outcome(row: Any) -> Outcome:
     amount_out = None if row["amount_out"] is None else int(row["amount_out"])
     return Outcome(row["status"], row["slot"], amount_out, row["code"])
-
-
-async def _nothing_to_reset(_: Any) -> None:
-    """Statements leave no session state, and asyncpg's reset would cost a round trip for each."""

@@ -79,7 +79,7 @@ def failed_published_early() -> None:
     from worker.execution import Execution
     from worker.lease import Lease
 
-    ended = Execution._attempt_ended
+    ended = Execution.end_attempt
 
     async def published_early(execution: Execution, lease: Lease, code: str, error: str) -> JobResult:
         order = lease.order
@@ -94,7 +94,7 @@ def failed_published_early() -> None:
         lease.publish(early)
         return await ended(execution, lease, code, error)
 
-    setattr(Execution, "_attempt_ended", published_early)
+    setattr(Execution, "end_attempt", published_early)
 
 
 BUGS: dict[str, Callable[[], None]] = {

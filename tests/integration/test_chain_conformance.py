@@ -32,7 +32,7 @@ class Network:
     unknown_swap: Callable[[], Awaitable[SignedSwap]]  # signed, never sent
 
 
-class Market:
+class FixedVenue:
     """A venue whose swaps bring 7, or fail if that is not enough."""
 
     name = "raydium"
@@ -46,7 +46,7 @@ class Market:
 @asynccontextmanager
 async def mock_network(dsn: str) -> AsyncIterator[Network]:
     chain, other = [
-        await MockChain.open(dsn, venues=[Market()], execution_ms_min=0, execution_ms_max=0) for _ in range(2)
+        await MockChain.open(dsn, venues=[FixedVenue()], execution_ms_min=0, execution_ms_max=0) for _ in range(2)
     ]
 
     async def fills(memo: str) -> int:

@@ -24,20 +24,20 @@ BASE_MODULES = frozenset(
 # package, or module at the top of `app` → the packages it may import
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.access": frozenset(),
-    "app.api": frozenset({"app.access", "app.dex", "app.market", "app.orders"}),
+    "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
     "app.cli": frozenset({"app.access", "app.client", "app.local", "app.server", "migrations", "worker"}),
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),
     "app.local": frozenset({"app.server", "migrations"}),
-    "app.main": frozenset({"app.access", "app.api", "app.market", "app.orders", "app.preflight", "migrations"}),
-    "app.market": frozenset({"app.dex", "app.mockchain"}),
+    "app.main": frozenset({"app.access", "app.api", "app.network", "app.orders", "app.preflight", "migrations"}),
+    "app.network": frozenset({"app.dex", "app.mockchain"}),
     "app.mockchain": frozenset({"app.dex"}),
     "app.orders": frozenset(),
     "app.preflight": frozenset(),
     "app.schema": frozenset({"app.orders"}),
     "app.server": frozenset({"app.api", "app.preflight"}),
     "migrations": frozenset({"app.schema"}),
-    "worker": frozenset({"app.dex", "app.market", "app.orders", "app.preflight"}),
+    "worker": frozenset({"app.dex", "app.network", "app.orders", "app.preflight"}),
 }
 # library → the packages and modules that may import it
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
@@ -136,7 +136,7 @@ def test_only_the_market_module_knows_that_the_market_is_simulated() -> None:
         module
         for module, names in imports().items()
         if any(within(name, package) for name in names for package in simulation)
-        and not any(within(module, package) for package in ("app.market", *simulation))
+        and not any(within(module, package) for package in ("app.network", *simulation))
     ]
     assert others == []
 

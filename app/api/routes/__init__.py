@@ -1,4 +1,4 @@
-"""All routes, one module per resource. A new module has to be listed here."""
+"""All routes, one module per resource, and that of /asyncapi.json. A new module has to be listed here."""
 
 from app.api.routes import (
     cancel,

@@ -115,16 +115,18 @@ async def quotes(
         str, Query(max_length=39, description="How much of tokenIn", openapi_examples={"1.5": {"value": "1.5"}})
     ],
 ) -> Response:
-    """Exactly what the router would decide at this moment of the market. Nothing is placed."""
+    """What the router would decide now. No order is placed."""
     ctx, caller = context(request), authenticate(request)
-    asked = read(ExecuteOrder, {"tokenIn": token_in, "tokenOut": token_out, "amount": amount})
-    order = to_order(asked, ctx, owner=caller.owner, idempotency_key=None, request_id=request_id(request))
-    wanted = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)
+    fields = read(ExecuteOrder, {"tokenIn": token_in, "tokenOut": token_out, "amount": amount})
+    order = to_order(fields, ctx, owner=caller.owner, idempotency_key=None, request_id=request_id(request))
+    quote_request = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)
     # Market time is the database's, as it is for the worker.
-    slot = ctx.market.slot_at(await ctx.reader.now())
+    slot = ctx.network.slot_at(await ctx.reader.now())
     try:
-        route = await ctx.router.route(wanted, slot)
+        route = await ctx.router.route(quote_request, slot)
     except NoRoute as error:
-        return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(wanted, error.answers)})
+        return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(quote_request, error.answers)})
     floor = minimum_out(route.best.amount_out, order.slippage_bps)
-    return as_json({"slot": slot, **route.to_json(), "minAmountOut": to_decimal(floor, wanted.token_out.decimals)})
+    return as_json(
+        {"slot": slot, **route.to_json(), "minAmountOut": to_decimal(floor, quote_request.token_out.decimals)}
+    )

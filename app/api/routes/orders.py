@@ -34,14 +34,14 @@ async def list_orders(
 ) -> Response:
     """Pages do not shift while new orders arrive: no order is repeated or skipped."""
     ctx = context(request)
-    where = Filter(
+    filter_by = Filter(
         status=status,
         token_in=_symbol(ctx, token_in, "/query/tokenIn"),
         token_out=_symbol(ctx, token_out, "/query/tokenOut"),
         dex=_known_venue(ctx, venue),
     )
-    before = None if after is None else page_key(after)
-    orders = await ctx.reader.page(authenticate(request).owner, where, before, limit + 1)
+    page_after = None if after is None else page_key(after)
+    orders = await ctx.reader.page(authenticate(request).owner, filter_by, page_after, limit + 1)
     return as_json(
         {
             "orders": [order_view(order, ctx.markets) for order in orders[:limit]],

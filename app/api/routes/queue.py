@@ -28,7 +28,7 @@ class TimeToConfirm(Answer):
 class Queue(Answer):
     """The state of the queue."""
 
-    waiting: int = Field(description="Accepted, and not yet taken by a worker")
+    waiting: int = Field(description="Orders in the queue that no worker runs now")
     running: int
     workers: int = Field(description="Running workers")
     concurrency: int = Field(description="How many orders the workers can run at once")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api.context import socket_base_url
 from app.api.views import as_json
-from app.market import VENUE_NAMES
+from app.network import VENUE_NAMES
 
 router = APIRouter()
 

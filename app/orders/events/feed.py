@@ -127,7 +127,7 @@ class Feed:
                 return messages
 
     def unfollow(self, subscriber: Subscriber, order: str) -> None:
-        """The order has ended, and this subscriber has its whole log."""
+        """Nothing more comes for this order: the subscriber has its whole log, or may not have any of it."""
         self._unregister(subscriber, order)
         subscriber.finish(order)
 

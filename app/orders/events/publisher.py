@@ -29,7 +29,7 @@ BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner
 MAX_BATCH = 500  # events in one message
 ENDED_TTL_SECONDS = 60  # how long the backlog of an order that has ended is kept
 
-log = logging.getLogger("engine.feed")
+log = logging.getLogger("engine.publisher")
 
 
 @dataclass(frozen=True, slots=True)

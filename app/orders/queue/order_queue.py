@@ -80,8 +80,8 @@ class JobResult:
 @dataclass(frozen=True, slots=True)
 class TakeResult:
     jobs: Sequence[Job]
-    next_start_in: float  # seconds until the limit allows another start; 0: it does now
-    due_in: float | None  # seconds until another entry is due; None: the queue has none
+    next_start_in: float  # seconds until another start can be granted; 0: now
+    due_in: float | None  # seconds until the next entry becomes due; None: no entry will
     primed: bool  # False: Redis has lost its data, and no start is granted until it is restored
 
 

@@ -3,7 +3,8 @@
 -- only when its lock expires: no later call has to skip all that are running.
 -- KEYS: checks, starts, window, paused
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
--- Returns: ms until the limit allows another start (0: now), ms until something is due (-1: nothing is), 1 if primed,
+-- Returns: ms until another start can be granted (0: now), ms until the next entry becomes due (-1: none will),
+--          1 if primed,
 --          then for each: its queue (1: checks, 2: starts), id, job (empty: missing), grant (empty: no limit)
 local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])

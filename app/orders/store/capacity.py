@@ -13,7 +13,7 @@ from app.orders.lifecycle import UNDER_WAY, sql_list
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
 
-log = logging.getLogger("engine.intake")
+log = logging.getLogger("engine.capacity")
 
 COUNT_SECONDS = 1.0
 REST_FACTOR = 50  # a slow count is followed by a rest of this many times its duration: a fiftieth of one connection

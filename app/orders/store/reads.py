@@ -111,8 +111,8 @@ class OrderReader:
     async def unfinished(self, owner: str, limit: int) -> list[UUID]:
         return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, limit)]
 
-    async def created_since(self, owner: str, since: datetime, most: int) -> list[tuple[UUID, datetime]]:
-        return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, most)]
+    async def created_since(self, owner: str, since: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+        return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, limit)]
 
     async def revision(self) -> str | None:
         """The migration that the database has reached; None: it was never migrated."""

@@ -46,7 +46,8 @@ SELECT id, status AS first_status, created_at FROM placed
 # The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
 PLACED_BEFORE = """
 SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
-       (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) AS first_status
+       CASE WHEN o.id = r.id
+            THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
   FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
   JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
 """
@@ -76,7 +77,8 @@ WITH free AS (
 SELECT {ORDER_COLUMNS} FROM claimed
 """
 
-# An abandoned attempt is taken back by the sweeper. Until then, and because clocks round, the answer is half a second.
+# An abandoned attempt is taken back by the sweeper. Until then, and because clocks round, the answer is at
+# least half a second.
 UNCLAIMED = """
 SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds
   FROM orders WHERE id = ANY($1::uuid[])
@@ -126,7 +128,7 @@ UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = no
   FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
 """
 
-# Read after a write whose answer was lost, to see whether it happened.
+# Read for moves that wrote nothing: the lease is lost, or an earlier try of the same move has happened.
 CURRENT = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
 CANCEL = f"""

@@ -80,7 +80,7 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
     )
 }
 SELECT s.id, s.owner, s.status, s.request_id, extract(epoch FROM s.ready_at - now())::float8 AS due_in,
-       s.status = 'pending' OR (s.status = 'submitted' AND coalesce(s.lease_until <= now(), true)) AS to_queue,
+       s.status IN ({sql_list(QUEUED)}) AND coalesce(s.lease_until <= now(), true) AS to_queue,
        l.order_id, l.seq, l.attempt, l.at, l.details
   FROM swept s LEFT JOIN logged l ON l.order_id = s.id
 """

@@ -1,6 +1,7 @@
-"""Opens the market: tokens and pools, venues, time-outs, and the chain. The only place that knows they are simulated.
+"""Opens the network that this engine trades on: tokens and pools, venues, time-outs, and the chain.
 
-A real market replaces this wiring. It brings its own time-outs, so nothing else depends on how fast the simulation is.
+The only module that imports the simulation. A real network replaces this wiring and brings its own time-outs, so
+nothing else depends on how fast the simulation is.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,7 +24,7 @@ CONFIRM_MARGIN = 1.0  # seconds beyond the longest execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
+class Network:
     """What can be traded, where, and how long it takes."""
 
     markets: Markets  # tokens and pools
@@ -36,10 +37,10 @@ class Market:
         return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
 
 
-def open_market(settings: Settings) -> Market:
+def open_network(settings: Settings) -> Network:
     markets = Markets.load()
     block_ms = settings.mock_block_ms
-    return Market(
+    return Network(
         markets=markets,
         venues=open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms),
         # Three times the usual time: a slow venue is not a dead one.
@@ -50,13 +51,13 @@ def open_market(settings: Settings) -> Market:
 
 
 @asynccontextmanager
-async def open_chain(settings: Settings, market: Market) -> AsyncIterator[Chain]:
-    """The chain that executes the swaps of this market's venues."""
+async def open_chain(settings: Settings, network: Network) -> AsyncIterator[Chain]:
+    """The chain that executes the swaps of this network's venues."""
     if settings.postgres_dsn is None:
         raise SettingsError("DATABASE_URL is not set; the simulated chain keeps its ledger there")
     chain = await MockChain.open(
         settings.postgres_dsn,
-        venues=[venue for venue in market.venues if isinstance(venue, PoolVenue)],
+        venues=[venue for venue in network.venues if isinstance(venue, PoolVenue)],
         block_ms=settings.mock_block_ms,
         execution_ms_min=settings.mock_execution_ms_min,
         execution_ms_max=settings.mock_execution_ms_max,
