@@ -18,7 +18,6 @@ from app.api.context import ApiContext
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
-from app.circuit_breaker import CircuitBreaker
 from app.logs import configure
 from app.network import open_network
 from app.orders.events.feed import Feed
@@ -33,7 +32,7 @@ from app.orders.store.reads import OrderReader
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
-from app.redis_client import fail_fast_redis
+from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
 from migrations.revisions import newest_revision

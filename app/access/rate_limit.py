@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from app import metrics
 from app.batching import Batcher
-from app.circuit_breaker import CircuitBreaker, RedisUnavailable
+from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import Script
 
 PERIOD_SECONDS = 60

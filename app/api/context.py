@@ -14,7 +14,6 @@ from app.access.authentication import Authenticator, Caller, NotAllowed
 from app.access.connection_limit import ConnectionLimit
 from app.access.rate_limit import RateLimiter
 from app.api.problems import Problem, not_allowed
-from app.circuit_breaker import CircuitBreaker
 from app.dex.markets import Markets
 from app.dex.router import Router
 from app.network import Network
@@ -26,6 +25,7 @@ from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.reads import OrderReader
 from app.orders.store.throughput import ThroughputMeter
+from app.redis_client import CircuitBreaker
 from app.settings import Settings
 
 

@@ -11,13 +11,13 @@ from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.batching import Batcher
-from app.circuit_breaker import CircuitBreaker, RedisUnavailable
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import QUEUED
 from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
+from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import pipelined
 
 log = logging.getLogger("engine.intake")

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.circuit_breaker import CircuitBreaker
 from app.orders.events.feed import Feed
 from app.orders.events.publisher import BACKLOG, CHANNEL
 from app.orders.store.reads import LogHead, OrderReader
+from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually
 
 

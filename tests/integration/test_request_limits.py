@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
-from app.circuit_breaker import CircuitBreaker
+from app.redis_client import CircuitBreaker
 from app.server import http_protocol
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 

@@ -18,7 +18,7 @@ ROOTS = ("app", "worker", "migrations")
 BASE_MODULES = frozenset(
     {
         *("app.settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
-        *("app.circuit_breaker", "app.postgres", "app.redis_client", "app.redis_scripts"),
+        *("app.postgres", "app.redis_client", "app.redis_scripts"),
     }
 )
 # package, or module at the top of `app` → the packages it may import

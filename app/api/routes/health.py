@@ -12,9 +12,9 @@ from app import metrics
 from app.api.context import ApiContext, authenticate, context, operators_only
 from app.api.schemas import Answer
 from app.api.views import as_json
-from app.circuit_breaker import RedisUnavailable
 from app.orders.queue.order_queue import QueueDepth
 from app.postgres import DatabaseUnavailable
+from app.redis_client import RedisUnavailable
 
 router = APIRouter(tags=["health"])
 

@@ -13,7 +13,7 @@ from app.api.schemas import Answer
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json
-from app.circuit_breaker import RedisUnavailable
+from app.redis_client import RedisUnavailable
 
 router = APIRouter(prefix="/api", tags=["operator"])
 

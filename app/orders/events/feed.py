@@ -22,14 +22,13 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from app.circuit_breaker import CircuitBreaker, RedisUnavailable
 from app.orders.events.publisher import CHANNEL, EventMessage, unpack
 from app.orders.events.replay import Replay, redis_backlog
 from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import TERMINAL
 from app.orders.store.reads import OrderReader
 from app.postgres import DatabaseUnavailable
-from app.redis_client import REDIS_UNAVAILABLE
+from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, RedisUnavailable
 from app.tasks import cancel_and_wait, run_forever
 
 HEAL_SECONDS = 1.0

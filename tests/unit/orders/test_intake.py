@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from app.batching import Batcher
-from app.circuit_breaker import CircuitBreaker
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.intake import Intake
 from app.orders.lifecycle import QUEUED, Status
@@ -14,7 +13,7 @@ from app.orders.model import OrderEvent, Placed, PlaceOrder, new_order_id
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.writes import OrderStore
-from app.redis_client import fail_fast_redis
+from app.redis_client import CircuitBreaker, fail_fast_redis
 
 ORDER = PlaceOrder(
     id=new_order_id(),
