@@ -5,6 +5,7 @@ The servers start with the first test that asks for one, so unit tests pay nothi
 
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from types import FrameType
 
 import pytest
@@ -14,6 +15,7 @@ from redis.asyncio import Redis
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.settings import Settings
+from tests import postgres_template
 from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
 
@@ -23,12 +25,16 @@ examples.register_profile("thorough", max_examples=300, deadline=None, derandomi
 examples.load_profile("quick")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # A developer's .env must not reach the tests.
     Settings.model_config["env_file"] = None
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
+
+    # Once per run: the processes of pytest-xdist have a `workerinput` and use the template of the process above them.
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(partial(postgres_template.end_run, postgres_template.begin_run()))
 
     # After SIGTERM a run cleans up as it does after Ctrl-C.
     signal.signal(signal.SIGTERM, interrupt)

@@ -17,6 +17,7 @@ from app.local.data_home import prepare
 from app.local.watchdog import Watchdog
 from app.settings import load
 from migrations.upgrade import upgrade
+from tests import postgres_template
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,23 @@ def running() -> Iterator[Servers]:
         _refuse_data(valkey)
     home = Path(tempfile.mkdtemp(prefix="engine-test-"))
     home.chmod(0o711)  # started by root, Postgres runs under another account and has to get in
-    guard = Watchdog(removes=home)
+    watchdog = Watchdog(removes=home)
     try:
-        premises = prepare(home, durable=False)
+        if not postgres:
+            postgres_template.copy_to(home)
+        data_home = prepare(home, durable=False)
         started = []
         if not postgres:
-            started.append(servers.start_postgres(premises, guard))
+            started.append(servers.start_postgres(data_home, watchdog))
             postgres = started[-1].url
         if not valkey:
-            started.append(servers.start_valkey(premises, guard))
+            started.append(servers.start_valkey(data_home, watchdog))
             valkey = started[-1].url
         for server in started:
             asyncio.run(servers.wait_until_ready(server))
         yield Servers(postgres, valkey)
     finally:
-        guard.end()
+        watchdog.end()
 
 
 # What a test may not leave changed if its database is to serve the next one.

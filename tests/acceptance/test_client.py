@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests import postgres_template
 from tests.acceptance.stack import ENGINE, Stack, engine, environment, free_port, running
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
@@ -33,7 +34,8 @@ EVENT = re.compile(r"^ +\d+\.\d{3} s  (\w+)", re.MULTILINE)
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="engine client ") as directory:
         Path(directory).chmod(0o711)
-        with running(Path(directory) / "home", **FAST) as started:
+        postgres_template.copy_to(home := Path(directory) / "home")
+        with running(home, **FAST) as started:
             yield started
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres_template
 from tests.acceptance.stack import CLONE, Stack, commands, eventually, running
 
 README = commands("README.md")
@@ -38,7 +39,8 @@ FAST = {
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="engine documents ") as directory:
         Path(directory).chmod(0o711)
-        with running(Path(directory) / "home", **FAST) as stack:
+        postgres_template.copy_to(home := Path(directory) / "home")
+        with running(home, **FAST) as stack:
             yield stack
 
 

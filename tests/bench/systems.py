@@ -53,7 +53,7 @@ class System:
     redis: Redis
     environment: dict[str, str]
     home: Path
-    guard: Watchdog
+    watchdog: Watchdog
     servers: tuple[int, int]  # the pids of Postgres and Redis
     port: int
     inherits: tuple[int, ...] = ()
@@ -91,7 +91,7 @@ class System:
             if time.monotonic() > deadline:
                 process.kill()
             await asyncio.sleep(0.01)
-        self.guard.forget(process)
+        self.watchdog.forget(process)
 
     async def empty(self) -> None:
         """Delete all orders, and leave the database no work to do during the next measurement."""
@@ -117,7 +117,7 @@ class System:
                 pass_fds=self.inherits,
                 start_new_session=True,
             )
-        self.guard.watch(process, signal.SIGTERM, Stage.PROCESSES)
+        self.watchdog.watch(process, signal.SIGTERM, Stage.PROCESSES)
         return process
 
     async def _is_live(self) -> bool:
@@ -137,7 +137,7 @@ class Environment:
     """Durable servers as `engine up` starts them, and the systems measured on them."""
 
     home: Path
-    guard: Watchdog
+    watchdog: Watchdog
     data_home: DataHome
     postgres: Server
     redis: Server
@@ -158,18 +158,18 @@ class Environment:
 async def bench_environment(*, with_peer: bool = True, commit_times: bool = False) -> AsyncIterator[Environment]:
     """`commit_times`: Postgres records the commit time of each transaction."""
     home = _home()
-    guard = Watchdog(removes=home)
+    watchdog = Watchdog(removes=home)
     async with contextlib.AsyncExitStack() as closing:
-        closing.callback(guard.end)
+        closing.callback(watchdog.end)
         data_home = prepare(home, durable=True)
-        postgres = servers.start_postgres(data_home, guard)
-        redis = servers.start_valkey(data_home, guard)
+        postgres = servers.start_postgres(data_home, watchdog)
+        redis = servers.start_valkey(data_home, watchdog)
         await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(redis))
         if commit_times:
-            postgres = await _with_commit_times(postgres, data_home, guard)
+            postgres = await _with_commit_times(postgres, data_home, watchdog)
         listener = closing.enter_context(listen("127.0.0.1", 0))
         await asyncio.to_thread(upgrade, postgres.url)
-        shared = home, guard, (postgres.process.pid, redis.process.pid)
+        shared = home, watchdog, (postgres.process.pid, redis.process.pid)
         engine = await _system(closing, "engine", postgres.url, redis.url, *shared, port=listener.getsockname()[1])
         engine.commands = {role: [sys.executable, "-P", "-m", "app.cli", role] for role in ("api", "worker")}
         engine.environment |= {LISTEN_FD_VARIABLE: str(listener.fileno()), "ENGINE_HOME": str(home / "engine")}
@@ -183,7 +183,7 @@ async def bench_environment(*, with_peer: bool = True, commit_times: bool = Fals
             peer.commands = {role: ["node", str(PEER / f"{role}.js")] for role in ("api", "worker")}
             peer.environment |= {"PORT": str(peer.port), "NODE_ENV": "production"}
             await peer.db.execute(await asyncio.to_thread((PEER / "schema.sql").read_text))
-        made = Environment(home, guard, data_home, postgres, redis, engine, peer)
+        made = Environment(home, watchdog, data_home, postgres, redis, engine, peer)
         yield made
 
 
@@ -197,7 +197,7 @@ async def _system(
     postgres: str,
     redis: str,
     home: Path,
-    guard: Watchdog,
+    watchdog: Watchdog,
     servers: tuple[int, int],
     *,
     port: int,
@@ -207,17 +207,17 @@ async def _system(
     client = Redis.from_url(redis)
     closing.push_async_callback(client.aclose)
     environment = FREE | {"DATABASE_URL": postgres, "REDIS_URL": redis}
-    return System(name, {}, db, client, environment, home, guard, servers, port)
+    return System(name, {}, db, client, environment, home, watchdog, servers, port)
 
 
-async def _with_commit_times(postgres: Server, data_home: DataHome, guard: Watchdog) -> Server:
+async def _with_commit_times(postgres: Server, data_home: DataHome, watchdog: Watchdog) -> Server:
     connection = await asyncpg.connect(postgres.url)
     await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     await connection.close()
     postgres.process.send_signal(signal.SIGINT)
     await asyncio.to_thread(postgres.process.wait)
-    guard.forget(postgres.process)
-    again = servers.start_postgres(data_home, guard)
+    watchdog.forget(postgres.process)
+    again = servers.start_postgres(data_home, watchdog)
     await servers.wait_until_ready(again)
     return again
 

@@ -27,6 +27,7 @@ from app.local.servers import Server
 from app.local.watchdog import Stage, Watchdog
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from migrations.upgrade import upgrade
+from tests import postgres_template
 from tests.chaos.proxy import LinkState, Proxy
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ class Environment:
     """A database and a Redis of its own. All processes end with it."""
 
     home: Path
-    guard: Watchdog
+    watchdog: Watchdog
     postgres: Server
     redis_server: Server
     to_postgres: Proxy
@@ -115,7 +116,7 @@ class Environment:
                 pass_fds=[self.listener.fileno()],
                 start_new_session=True,
             )
-        self.guard.watch(popen, signal.SIGKILL, Stage.PROCESSES)
+        self.watchdog.watch(popen, signal.SIGKILL, Stage.PROCESSES)
         self.processes.append(process := Process(popen, log))
         return process
 
@@ -123,7 +124,7 @@ class Environment:
         for process in self.processes:
             process.send(signal.SIGCONT)
             await process.kill()
-            self.guard.forget(process.popen)
+            self.watchdog.forget(process.popen)
         self.processes.clear()
 
     async def clear(self) -> None:
@@ -141,10 +142,10 @@ class Environment:
     async def kill_redis(self) -> None:
         self.redis_server.process.kill()
         self.redis_server.process.wait()
-        self.guard.forget(self.redis_server.process)
+        self.watchdog.forget(self.redis_server.process)
 
     async def start_redis(self) -> None:
-        self.redis_server = servers.start_valkey(self._data_home(), self.guard)
+        self.redis_server = servers.start_valkey(self._data_home(), self.watchdog)
         await servers.wait_until_ready(self.redis_server)
         self.to_redis.target = self.redis_server.port
         await self.redis.aclose()
@@ -155,8 +156,8 @@ class Environment:
         process = self.postgres.process
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        self.guard.forget(process)
-        self.postgres = servers.start_postgres(self._data_home(), self.guard)
+        self.watchdog.forget(process)
+        self.postgres = servers.start_postgres(self._data_home(), self.watchdog)
         await servers.wait_until_ready(self.postgres)
         self.to_postgres.target = self.to_chain.target = self.postgres.port
         self.db.terminate()
@@ -171,12 +172,13 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
     """Durable servers like those of `make up`. The engine has no simulated delays unless a setting says so."""
     home = Path(tempfile.mkdtemp(prefix="engine-chaos-"))
     home.chmod(0o711)
-    guard = Watchdog(removes=home)
+    watchdog = Watchdog(removes=home)
     listener = listen("127.0.0.1", 0)
     try:
+        await asyncio.to_thread(postgres_template.copy_to, home)
         data_home = prepare(home, durable=True)
-        postgres = servers.start_postgres(data_home, guard)
-        valkey = servers.start_valkey(data_home, guard)
+        postgres = servers.start_postgres(data_home, watchdog)
+        valkey = servers.start_valkey(data_home, watchdog)
         await asyncio.gather(servers.wait_until_ready(postgres), servers.wait_until_ready(valkey))
         await asyncio.to_thread(upgrade, postgres.url)
         proxies = [Proxy(postgres.port), Proxy(postgres.port), Proxy(valkey.port)]
@@ -196,7 +198,7 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
         db = await asyncpg.create_pool(postgres.url, min_size=0, max_size=4)
         made = Environment(
             home=home,
-            guard=guard,
+            watchdog=watchdog,
             postgres=postgres,
             redis_server=valkey,
             to_postgres=proxies[0],
@@ -217,7 +219,7 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
                 await proxy.stop()
     finally:
         listener.close()
-        guard.end()
+        watchdog.end()
 
 
 def _via_proxy(url: str, port: int) -> str:

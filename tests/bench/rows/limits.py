@@ -111,12 +111,12 @@ async def serving(env: Environment, kind: str) -> AsyncIterator[int]:
     finally:
         process.kill()
         process.wait()
-        env.guard.forget(process)
+        env.watchdog.forget(process)
 
 
 def start(env: Environment, command: list[str]) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(command, cwd=CLONE, start_new_session=True)
-    env.guard.watch(process, signal.SIGKILL, Stage.PROCESSES)
+    env.watchdog.watch(process, signal.SIGKILL, Stage.PROCESSES)
     return process
 
 
