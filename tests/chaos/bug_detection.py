@@ -49,9 +49,9 @@ async def no_sweeper(env: Environment, clients: Clients) -> Verdict:
     for process in env.processes:
         if "api" in process.log.name:
             await process.kill()
-    doomed = env.start("api", sabotage={"kill_at": {"when": "before", "what": "queue", "n": 1}})
+    sabotaged = env.start("api", sabotage={"kill_at": {"when": "before", "what": "queue", "n": 1}})
     placing = asyncio.create_task(clients.place(1))
-    await doomed.exited()
+    await sabotaged.exited()
     env.start("api")
     await placing
     return await verdict_of(env, clients, within=8)
@@ -73,9 +73,9 @@ async def failed_published_early(env: Environment, clients: Clients) -> Verdict:
 async def _killed_then_healthy(
     env: Environment, clients: Clients, sabotage: Sabotage, then: Sabotage | None = None
 ) -> Verdict:
-    doomed = env.start("worker", sabotage=sabotage)
+    sabotaged = env.start("worker", sabotage=sabotage)
     await clients.place(1)
-    assert await doomed.exited() == -signal.SIGKILL
+    assert await sabotaged.exited() == -signal.SIGKILL
     env.start("worker", sabotage=then)
     return await verdict_of(env, clients, within=15)
 

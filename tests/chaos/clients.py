@@ -29,10 +29,10 @@ class Clients:
 
     async def place(self, count: int, *, watch: bool = True, at_once: int = 16, pause: float = 0.0) -> None:
         """Place orders, retry each until it is accepted, and watch each one."""
-        gate = asyncio.Semaphore(at_once)
+        slots = asyncio.Semaphore(at_once)
 
         async def one() -> None:
-            async with gate:
+            async with slots:
                 order = await self.accept()
                 if pause:
                     await asyncio.sleep(pause * self._rng.random())

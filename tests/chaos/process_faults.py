@@ -39,9 +39,9 @@ async def killed_at_every_point(
             await env.clear()
             env.start("api")
             clients = Clients(env.base_url, rng)
-            doomed = env.start("worker", sabotage={"kill_at": {"when": when, "what": what, "n": n}})
+            sabotaged = env.start("worker", sabotage={"kill_at": {"when": when, "what": what, "n": n}})
             await clients.place(rng.randint(1, 3))
-            assert await doomed.exited() == -signal.SIGKILL
+            assert await sabotaged.exited() == -signal.SIGKILL
             env.start("worker")
             _add(total, await verdict_of(env, clients))
     return f"{len(points)} points x {repeats}: {total.lost} lost, {total.twice} twice, {total.gaps} gaps", total.clean
@@ -117,9 +117,9 @@ async def api_killed_before_queueing(env: Environment, rng: random.Random, *, re
     env.start("worker")
     clients = Clients(env.base_url, rng)
     for _ in range(repeats):
-        doomed = env.start("api", sabotage={"kill_at": {"when": "before", "what": "queue", "n": 1}})
+        sabotaged = env.start("api", sabotage={"kill_at": {"when": "before", "what": "queue", "n": 1}})
         placing = asyncio.create_task(clients.place(1))
-        await doomed.exited()
+        await sabotaged.exited()
         healthy = env.start("api")
         await placing
         await eventually(lambda: _all_ended(env), within=20)

@@ -59,10 +59,10 @@ async def test_an_order_whose_worker_was_killed_continues_within_ten_seconds(
     await env.clear()
     default = {"LEASE_SECONDS": "5"}
     env.start("api")
-    doomed = env.start("worker", default, sabotage={"kill_at": {"when": "after", "what": "commit", "n": 2}})
+    sabotaged = env.start("worker", default, sabotage={"kill_at": {"when": "after", "what": "commit", "n": 2}})
     clients = Clients(env.base_url, rng)
     await clients.place(1)
-    await doomed.exited()
+    await sabotaged.exited()
     env.start("worker", default)
     verdict = await processes.verdict_of(env, clients)
     assert verdict.clean, verdict

@@ -35,7 +35,7 @@ def test_arq_runs_our_main_and_nothing_else() -> None:
     assert "self.main_task = self.loop.create_task(self.main())" in source
 
 
-def test_told_to_stop_it_takes_no_more_and_waits_for_what_is_in_hand() -> None:
+def test_a_stopping_worker_takes_no_more_jobs_and_waits_for_running_ones() -> None:
     assert "self.allow_pick_jobs = False" in inspect.getsource(Worker.handle_sig_wait_for_completion)
     waiting = inspect.getsource(Worker._wait_for_tasks_to_complete) + inspect.getsource(
         Worker._sleep_until_tasks_complete
