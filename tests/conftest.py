@@ -6,6 +6,7 @@ The servers start with the first test that asks for one, so unit tests pay nothi
 import signal
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -24,6 +25,20 @@ examples.register_profile("quick", max_examples=50, deadline=None, derandomize=T
 examples.register_profile("thorough", max_examples=300, deadline=None, derandomize=False)
 examples.load_profile("quick")
 
+TESTS = Path(__file__).parent
+
+# The processes take the files in this order. One that takes long must not be the last, while the other processes idle.
+SLOWEST = (
+    "acceptance/test_up.py",
+    "acceptance/test_client.py",
+    "integration/test_retries.py",
+    "acceptance/test_documents.py",
+    "chaos/test_faults.py",
+    "integration/test_hostile_corpus.py",
+    "integration/test_hostile_documents.py",
+    "integration/test_request_limits.py",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # A developer's .env must not reach the tests.
@@ -38,6 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # After SIGTERM a run cleans up as it does after Ctrl-C.
     signal.signal(signal.SIGTERM, interrupt)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = {TESTS / file: place for place, file in enumerate(SLOWEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 @pytest.fixture(scope="session")
