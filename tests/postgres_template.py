@@ -1,7 +1,7 @@
 """One Postgres data directory per test run, already migrated. Every embedded server of the run starts from a copy.
 
-Setting a server up takes 1.3 s of CPU and migrating it 0.2 s; a copy takes 0.5 s. A run starts eight servers from copies.
-Outside a test run there is no template, and a server sets itself up.
+Setting a server up takes 1.3 s of CPU and migrating it 0.2 s; a copy takes 0.5 s. A run starts eight servers from
+copies. Outside a test run there is no template, and a server sets itself up.
 """
 
 import asyncio
