@@ -195,3 +195,14 @@ async def test_an_order_whose_workers_die_waits_longer_each_time_and_fails_in_th
     else:
         assert (event.details["retryInMs"] > 0) == waits
         assert [entry.id for entry in swept.to_queue] == [UUID(order)]
+
+
+async def test_a_submitted_order_without_a_lease_is_queued_for_a_check_and_never_taken_back(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    for status in ("routing", "building", "submitted"):
+        await engine.postgres.execute("UPDATE orders SET status = $1", status)
+    await engine.postgres.execute("UPDATE orders SET look_at = now(), lease_until = now() - interval '1 second'")
+    swept = await SweepStore(engine.postgres).sweep(10)
+    assert swept.events == []
+    assert [(entry.id, entry.submitted) for entry in swept.to_queue] == [(UUID(order), True)]
+    assert await engine.postgres.fetchval("SELECT status FROM orders") == "submitted"

@@ -22,7 +22,10 @@ def test_events_are_inserted_in_one_place() -> None:
 
 def test_the_sets_of_statuses_cover_the_lifecycle() -> None:
     assert set(Status) == UNFINISHED | TERMINAL
-    assert QUEUED | IN_ATTEMPT == UNDER_WAY <= UNFINISHED
+    assert UNDER_WAY == {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
+    assert QUEUED == {Status.PENDING, Status.SUBMITTED}
+    assert IN_ATTEMPT == {Status.ROUTING, Status.BUILDING}
+    assert UNDER_WAY <= UNFINISHED
     assert sql_list(QUEUED) == "'pending', 'submitted'"
 
 
