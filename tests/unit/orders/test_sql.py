@@ -22,9 +22,9 @@ def test_events_are_inserted_in_one_place() -> None:
 
 def test_the_sets_of_statuses_cover_the_lifecycle() -> None:
     assert set(Status) == UNFINISHED | TERMINAL
-    assert UNDER_WAY == {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
-    assert QUEUED == {Status.PENDING, Status.SUBMITTED}
-    assert IN_ATTEMPT == {Status.ROUTING, Status.BUILDING}
+    assert {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED} == UNDER_WAY
+    assert {Status.PENDING, Status.SUBMITTED} == QUEUED
+    assert {Status.ROUTING, Status.BUILDING} == IN_ATTEMPT
     assert UNDER_WAY <= UNFINISHED
     assert sql_list(QUEUED) == "'pending', 'submitted'"
 
