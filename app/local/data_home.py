@@ -1,6 +1,5 @@
 """The directories, the account and the password of the embedded servers."""
 
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +47,7 @@ def _read_or_create(file: Path, first_value: str) -> str:
     """The text of the file; a new file gets `first_value`. Only the owner can read it."""
     if not file.exists():
         draft = file.with_suffix(".new")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
-            output.write(first_value)
+        with Account().create_file(draft) as output:
+            output.write(first_value.encode())
         draft.replace(file)
     return file.read_text()

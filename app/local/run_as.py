@@ -9,7 +9,7 @@ import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.local import CannotStart
 
@@ -45,6 +45,14 @@ class Account:
         if self.user is not None and self.group is not None:
             os.chown(path, self.user, self.group)
         return path
+
+    def create_file(self, path: Path) -> BinaryIO:
+        """A new file, open for writing, that only this account can ever read. It replaces a file of this name."""
+        path.unlink(missing_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if self.user is not None:
+            os.fchown(file, self.user, -1)
+        return open(file, "wb")
 
 
 def choose() -> Account:

@@ -17,6 +17,7 @@ import asyncpg
 
 from app.local import CannotStart, binaries
 from app.local.data_home import DataHome
+from app.local.run_as import Account
 from app.local.watchdog import Stage, Watchdog
 
 DATABASE = "order_execution_engine"
@@ -132,11 +133,8 @@ def _init_postgres(programs: Path, data_home: DataHome, data: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     data_home.account.own_directory(draft)
     password = draft.with_suffix(".password")
-    password.unlink(missing_ok=True)
-    password.write_text(data_home.secret)
-    password.chmod(0o600)
-    if data_home.account.user is not None:
-        os.chown(password, data_home.account.user, -1)
+    with data_home.account.create_file(password) as file:
+        file.write(data_home.secret.encode())
     options = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
     options += [] if data_home.durable else ["--no-sync"]
     try:
@@ -175,7 +173,7 @@ def _spawn(
     log = data_home.home / f"{name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.old"))
-    with log.open("wb") as output:
+    with Account().create_file(log) as output:  # statements that failed stand in it, with their values
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.local import CannotStart
+from app.local.run_as import Account
 from app.local.watchdog import STOP_TIMEOUTS, alive
 
 
@@ -47,8 +48,8 @@ def acquire_lock(home: Path) -> int:
 
 def write(home: Path, running: Running) -> None:
     draft = home / "state.new"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(running), file)
+    with Account().create_file(draft) as file:
+        file.write(json.dumps(asdict(running)).encode())
     draft.replace(home / "state.json")
 
 

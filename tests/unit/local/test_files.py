@@ -1,0 +1,80 @@
+"""No other user of the machine can read what the local stack writes, not even for a moment."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.local import servers, state
+from app.local.data_home import DataHome, prepare
+
+STATE = state.Running(supervisor=1, url="http://x", api=2, worker=3, postgres="postgresql://a:b@c/d", redis="redis://")
+
+
+@pytest.fixture
+def data_home() -> Iterator[DataHome]:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)  # started by root, the servers run under another account and have to get in
+        yield prepare(Path(directory) / "home", durable=False)
+
+
+@contextmanager
+def modes_between_calls(folder: Path) -> Iterator[dict[str, set[int]]]:
+    """Each file in the folder, and every mode that it has had after any call of a function in the block."""
+    seen: dict[str, set[int]] = {}
+
+    def look(*_: Any) -> None:
+        for entry in os.scandir(folder):
+            if entry.is_file():
+                seen.setdefault(entry.name, set()).add(entry.stat().st_mode & 0o777)
+
+    before = os.umask(0)  # the most that a file could get
+    sys.setprofile(look)
+    try:
+        yield seen
+    finally:
+        sys.setprofile(None)
+        os.umask(before)
+
+
+def set_up_postgres(data_home: DataHome) -> None:
+    password = data_home.data / "postgres.password"
+    seen_by: list[int] = []
+
+    def initdb(*_: Any) -> None:
+        assert password.read_text() == data_home.secret
+        seen_by.append(password.stat().st_uid)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, "_run", initdb)
+        servers._init_postgres(Path("/programs"), data_home, data_home.data / "postgres")
+    assert set(seen_by) == {os.geteuid() if data_home.account.user is None else data_home.account.user}
+
+
+def start_a_server(data_home: DataHome) -> None:
+    process, _ = servers._spawn("server", ["true"], data_home)
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("write", "files"),
+    [
+        (set_up_postgres, {"postgres.password"}),
+        (start_a_server, {"server.log"}),
+        (lambda data_home: state.write(data_home.home, STATE), {"state.new", "state.json"}),
+        (lambda data_home: prepare(data_home.home, durable=False), {"secret.new", "secret"}),
+    ],
+    ids=["password of Postgres", "log of a server", "state", "secret"],
+)
+def test_a_file_is_private_from_the_moment_it_exists(
+    data_home: DataHome, write: Callable[[DataHome], None], files: set[str]
+) -> None:
+    (data_home.home / "secret").unlink()
+    with modes_between_calls(data_home.home) as modes:
+        write(data_home)
+    assert modes == dict.fromkeys(files, {0o600})
