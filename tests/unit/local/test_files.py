@@ -77,4 +77,4 @@ def test_a_file_is_private_from_the_moment_it_exists(
     (data_home.home / "secret").unlink()
     with modes_between_calls(data_home.home) as modes:
         write(data_home)
-    assert modes == dict.fromkeys(files, {0o600})
+    assert modes == {name: {0o600} for name in files}
