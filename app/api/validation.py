@@ -1,11 +1,9 @@
 """Turns request fields into orders: every check that needs no database."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 
@@ -15,9 +13,11 @@ from app.api.schemas import MAX_KEY_LENGTH, ExecuteOrder
 from app.dex.amounts import AmountError, to_base_units
 from app.dex.errors import DexError
 from app.dex.markets import Token
-from app.orders.model import PlaceOrder, new_order_id
+from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+_NATIVE = {"order_type": "type", "amount": "amount_in"}  # a field of `ExecuteOrder` → its name in `PlaceOrder`
 
 
 def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
@@ -78,11 +78,13 @@ def to_order(
         "expires_in_seconds": body.expires_in_seconds,
         "client_order_id": body.client_order_id,
     }
+    # Only what the client said: a retry after a default has changed is still the same request.
+    said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None}
     return PlaceOrder(
         id=new_order_id(),
         owner=owner,
         idempotency_key=idempotency_key,
-        fingerprint=hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).digest(),
+        fingerprint=fingerprint_of({name: value for name, value in fields.items() if name in said}),
         request_id=request_id,
         **fields,
     )

@@ -1,5 +1,6 @@
 """The values of orders. All frozen: an order changes in the database, through `OrderStore`, and nowhere else."""
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -39,8 +40,25 @@ class PlaceOrder:
     client_order_id: str | None = None  # the client's own label, without effect
     retry_of: UUID | None = None  # the dead letter that this order retries
     idempotency_key: str | None = None  # one key makes one order, per owner
-    fingerprint: bytes  # of the request: the same key with another fingerprint is refused
+    fingerprint: bytes  # of what the client said: the same key with another fingerprint is refused
     request_id: str  # of the HTTP request, for the logs
+
+    def matches(self, fingerprint: bytes) -> bool:
+        """Whether an order with this fingerprint was requested in the same words.
+
+        Rows of the first version have a fingerprint with the defaults filled in.
+        """
+        return fingerprint in (self.fingerprint, fingerprint_of({name: getattr(self, name) for name in _FIRST_VERSION}))
+
+
+_FIRST_VERSION = (
+    *("type", "token_in", "token_out", "amount_in", "slippage_bps", "min_amount_out"),
+    *("max_price_impact_bps", "venues", "expires_in_seconds", "client_order_id"),
+)
+
+
+def fingerprint_of(fields: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,7 @@ def _placed(
             return _new(row)
     for row in existing:
         if (row["owner"], row["idempotency_key"]) == (order.owner, order.idempotency_key):
-            if row["fingerprint"] != order.fingerprint:
+            if not order.matches(row["fingerprint"]):
                 return KeyReused()
             return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
     return DatabaseUnavailable()  # the conflicting row is gone: should not happen; the client can safely repeat
