@@ -157,7 +157,7 @@ class OrderView(Answer):
     retry_of: str | None
     dex: str | None
     tx_hash: str | None
-    executed_price: str | None
+    executed_price: float | None = Field(description="tokenOut for one tokenIn, with all its digits")
     amount_out: str | None
     error: str | None
     code: str | None

@@ -22,6 +22,11 @@ def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = No
     )
 
 
+def json_number(decimal: str) -> orjson.Fragment:
+    """A JSON number with exactly these digits. A float would round them."""
+    return orjson.Fragment(decimal)
+
+
 def order_view(order: Order, markets: Markets) -> dict[str, Any]:
     token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
     min_out = order.min_amount_out if order.floor_out is None else order.floor_out
@@ -47,7 +52,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
         "retryOf": None if order.retry_of is None else str(order.retry_of),
         "dex": order.dex,
         "txHash": order.tx_hash,
-        "executedPrice": None if order.executed_price is None else format(order.executed_price, "f"),
+        "executedPrice": None if order.executed_price is None else json_number(format(order.executed_price, "f")),
         "amountOut": out(order.amount_out),
         "error": order.error,
         "code": order.code,

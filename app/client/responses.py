@@ -45,7 +45,7 @@ class Event:
             attempt=_number(data, "attempt"),
             at=_timestamp(data, "at"),
             dex=_text(data, "dex"),
-            price=_text(data, "executedPrice") or _text(data, "price"),
+            price=_price(data, "executedPrice") or _price(data, "price"),
             amount_out=_text(data, "amountOut"),
             losing_quotes=_losing_quotes(data.get("quotes")),
             tx_hash=_text(data, "txHash"),
@@ -113,7 +113,7 @@ def invalid_response(field: str) -> CommandError:
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_float=str)  # a price keeps its digits
     except (ValueError, RecursionError):
         raise invalid_response("JSON") from None
     if not isinstance(data, dict):
@@ -124,6 +124,12 @@ def _object(text: str | bytes) -> Mapping[str, Any]:
 def _text(data: Mapping[str, Any], name: str) -> str | None:
     value = data.get(name)
     return printable(value) if isinstance(value, str) and value else None
+
+
+def _price(data: Mapping[str, Any], name: str) -> str | None:
+    """From a JSON number, whole or not, or from a string, as older engines send it."""
+    value = data.get(name)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(data, name)
 
 
 def _required_text(data: Mapping[str, Any], name: str) -> str:

@@ -14,6 +14,9 @@ import orjson
 
 from app.orders.lifecycle import TERMINAL, Status
 
+PRICES = frozenset({"price", "executedPrice"})
+"""Details that are stored as decimal text and sent as JSON numbers with the same digits. A float would round them."""
+
 
 def new_order_id() -> UUID:
     """UUID version 7: orders that are close in time are close in every index."""
@@ -112,7 +115,7 @@ class OrderEvent:
     details: Mapping[str, Any] = field(default_factory=dict)  # the other fields, which depend on the status
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        event = {
             "orderId": str(self.order_id),
             "seq": self.seq,
             "status": self.status,
@@ -120,6 +123,9 @@ class OrderEvent:
             "at": self.at,
             **self.details,
         }
+        for name in PRICES & event.keys():
+            event[name] = orjson.Fragment(event[name])
+        return event
 
     def as_json(self) -> bytes:
         return orjson.dumps(self.as_dict(), option=orjson.OPT_UTC_Z)

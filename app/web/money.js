@@ -39,6 +39,13 @@ export function toBps(percent) {
 /** 50 basis points are "0.5" percent. */
 export const toPercent = (bps) => toDecimal(BigInt(bps), 2);
 
+/** A price as the API wrote it: 1.5e-7 is "0.00000015". It has at most 12 significant digits, which a double keeps. */
+export function plainDecimal(value) {
+  const [digits, exponent] = String(value).split("e-");
+  if (exponent === undefined) return digits;
+  return Number(value).toFixed(Number(exponent) + (digits.split(".")[1]?.length ?? 0));
+}
+
 /** The whole part in groups of three digits, and the fraction with its point. */
 export function groupDigits(text) {
   const [whole, fraction] = text.split(".");

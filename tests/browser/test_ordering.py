@@ -33,6 +33,19 @@ async def test_an_order_is_shown_from_the_form_to_its_confirmation(page: Trading
     assert await details.locator(".timings tbody th").all_inner_texts() == HAPPY[:-1]
 
 
+async def test_a_tiny_price_is_shown_with_the_digits_that_arrived(page: TradingPage) -> None:
+    """JavaScript itself would show it as 1.5e-7."""
+    prices = ["0.00000015", "0.000000123456789012", "149.622015", "150"]
+    shown: list[str] = await page.tab.evaluate(
+        """async (text) => {
+            const { plainDecimal } = await import("/web/money.js");
+            return JSON.parse(text).map(plainDecimal);
+        }""",
+        f"[{','.join(prices)}]",
+    )
+    assert shown == prices
+
+
 async def test_every_step_is_shown_as_it_happens(page: TradingPage, engine: Engine) -> None:
     """The row shows the statuses in the order of the event log."""
     await page.tab.evaluate(

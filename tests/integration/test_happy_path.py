@@ -1,6 +1,8 @@
 """An order goes from POST to confirmed, and every stream gets all of its events."""
 
 import asyncio
+import json
+import re
 from unittest.mock import AsyncMock, patch
 
 import orjson
@@ -69,6 +71,32 @@ async def test_the_events_have_venue_quotes_and_amounts(engine: Engine) -> None:
     assert snapshot["amountOut"] == confirmed["amountOut"]
     assert snapshot["executedPrice"] == confirmed["executedPrice"]
     assert snapshot["events"][2] == building
+
+
+async def test_prices_are_numbers_with_all_digits_everywhere_and_amounts_are_strings(engine: Engine) -> None:
+    await engine.start_worker()
+    order = (await engine.place(tokenIn="BONK", tokenOut="SOL", amount="700001"))["orderId"]
+    await engine.read_stream(order)
+    rows = await engine.postgres.fetch("SELECT details FROM order_events WHERE seq IN (3, 5) ORDER BY seq")
+    price, executed = (json.loads(row["details"]) for row in rows)  # stored as text
+    places = len(executed["executedPrice"].partition(".")[2])
+    assert places > 12, "a price below one millionth, which a float would write with an exponent"
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as ws:
+        frames = "".join([str(await ws.recv()) for _ in HAPPY])
+    source = {"Accept": "text/event-stream"}
+    for text in (
+        frames,
+        (await engine.http.get(f"/api/orders/{order}")).text,
+        (await engine.http.get(f"/api/orders/{order}/events")).text,
+        (await engine.http.get(f"/api/orders/{order}/events", headers=source)).text,
+    ):
+        assert f'"price":{price["price"]},' in text
+        assert f'"executedPrice":{executed["executedPrice"]},' in text
+        assert f'"amountOut":"{executed["amountOut"]}"' in text
+    for path in ("/api/orders", f"/api/orders/{order}"):
+        assert f'"executedPrice":{executed["executedPrice"]},' in (await engine.http.get(path)).text
+    quotes = await engine.http.get("/api/quotes", params={"tokenIn": "BONK", "tokenOut": "SOL", "amount": "700001"})
+    assert re.search(r'"price":0\.0000\d{5,},', quotes.text)
 
 
 async def test_the_answer_to_a_post_has_all_a_client_needs(engine: Engine) -> None:

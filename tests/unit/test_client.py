@@ -146,6 +146,12 @@ def test_a_problem_becomes_one_sentence_that_names_the_field() -> None:
     assert ProblemDocument.parse(b"<html>") is None
 
 
+@pytest.mark.parametrize("price", ["149.622015000001", "0.00000000123456789012", "150", '"149.5"'])
+def test_a_price_is_shown_with_the_digits_that_were_sent(price: str) -> None:
+    fields = '"seq":3,"status":"building","attempt":1,"at":"2030-01-01T00:00:00Z","dex":"raydium"'
+    assert Event.parse(f'{{{fields},"price":{price}}}').price == price.strip('"')
+
+
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])
 def test_a_stream_is_opened_only_at_a_websocket_address(address: str | None) -> None:
     body = {"orderId": "1", "status": "pending", "createdAt": "2030-01-01T00:00:00Z", "wsUrl": address}

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -17,7 +16,7 @@ from app.api.routes.place_order import accepted_response
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json, cursor, page_key
+from app.api.views import as_json, cursor, json_number, page_key
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.orders.lifecycle import Status
@@ -182,9 +181,9 @@ def _dead_letter(order: Order, markets: Markets) -> dict[str, Any]:
         "id": str(order.id),
         "tokenIn": order.token_in,
         "tokenOut": order.token_out,
-        "amount": orjson.Fragment(to_decimal(order.amount_in, markets.token(order.token_in).decimals)),
+        "amount": json_number(to_decimal(order.amount_in, markets.token(order.token_in).decimals)),
         "type": order.type,
-        "slippage": orjson.Fragment(to_decimal(order.slippage_bps, 4)),
+        "slippage": json_number(to_decimal(order.slippage_bps, 4)),
         "slippageBps": order.slippage_bps,
         "venues": order.venues,
         "clientOrderId": order.client_order_id,

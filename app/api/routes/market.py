@@ -11,7 +11,7 @@ from app.api.problems import request_id
 from app.api.schemas import Answer, ExecuteOrder
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order
-from app.api.views import as_json
+from app.api.views import as_json, json_number
 from app.dex.amounts import minimum_out, to_decimal
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, quotes_json
@@ -61,7 +61,7 @@ class Preview(Answer):
 
     slot: int = Field(description="The slot of the market that the quotes are for")
     dex: str | None = None
-    price: str | None = Field(None, description="tokenOut for one tokenIn")
+    price: float | None = Field(None, description="tokenOut for one tokenIn, with all its digits")
     amount_out: str | None = None
     min_amount_out: str | None = Field(None, description="The least amount with the default slippage")
     route: list[str] | None = None
@@ -128,5 +128,10 @@ async def quotes(
         return as_json({"slot": slot, "error": error.code, "quotes": quotes_json(quote_request, error.answers)})
     floor = minimum_out(route.best.amount_out, order.slippage_bps)
     return as_json(
-        {"slot": slot, **route.to_json(), "minAmountOut": to_decimal(floor, quote_request.token_out.decimals)}
+        {
+            "slot": slot,
+            **route.to_json(),
+            "price": json_number(route.price),
+            "minAmountOut": to_decimal(floor, quote_request.token_out.decimals),
+        }
     )

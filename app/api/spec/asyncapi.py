@@ -24,6 +24,7 @@ TEXT: Schema = {"type": "string"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "An exact decimal"}
 NUMBER: Schema = {"type": "number"}
+PRICE: Schema = {"type": "number", "description": "tokenOut for one tokenIn, with all its digits"}
 VENUE: Schema = {"enum": list(VENUE_NAMES)}
 TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
 QUOTES: Schema = {
@@ -44,11 +45,11 @@ DETAILS: dict[str, tuple[Schema, Schema]] = {
     "pending": ({}, {**ERROR, "retryInMs": {"type": "integer", "description": "Delay before the next attempt"}}),
     "routing": ({}, {}),
     "building": (
-        {"dex": VENUE, "price": DECIMAL, "minAmountOut": DECIMAL, "quotes": QUOTES},
+        {"dex": VENUE, "price": PRICE, "minAmountOut": DECIMAL, "quotes": QUOTES},
         {"amountOut": DECIMAL, "route": {"type": "array", "items": TEXT}},
     ),
     "submitted": ({"txHash": TX_HASH}, {}),
-    "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": DECIMAL, "amountOut": DECIMAL}, {}),
+    "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": PRICE, "amountOut": DECIMAL}, {}),
     "failed": (ERROR, {}),
     "cancelled": ({}, {}),
 }
