@@ -17,8 +17,8 @@ _SCRIPTS: list["Script"] = []  # every script of this process, to load again aft
 class Script:
     """One script, called by its digest. Its text is sent only when Redis does not know it (any more)."""
 
-    def __init__(self, file: Path) -> None:
-        self.text = file.read_text()
+    def __init__(self, *files: Path) -> None:
+        self.text = "".join(file.read_text() for file in files)
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         _SCRIPTS.append(self)
 

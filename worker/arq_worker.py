@@ -48,7 +48,7 @@ LOCK_MARGIN_SECONDS = 0.25
 
 
 class Execute(Protocol):
-    async def __call__(self, order: str, *, may_start: bool) -> JobResult:
+    async def __call__(self, order: str, *, start_by: float) -> JobResult:
         """Take the order as far as it goes now; the answer says what the queue does with it."""
 
 
@@ -157,7 +157,7 @@ class ArqWorker(Worker):
         result = JobResult(requeue_in=REQUEUE_SECONDS)
         try:
             if job.order:
-                result = await self._execute(job.order, may_start=not job.is_check)
+                result = await self._execute(job.order, start_by=job.start_by)
             else:  # the job key is lost: if the id is an order's, the sweeper queues it again
                 result = JobResult(start_used=False)
         except asyncio.CancelledError:

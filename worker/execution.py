@@ -21,7 +21,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
-from app.orders.lifecycle import IN_ATTEMPT, Status
+from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, LeaseLost, Order
 from app.orders.queue.order_queue import JobResult
 from app.orders.store.writes import OrderStore
@@ -58,10 +58,12 @@ class Execution:
         self._retry = retry
         self._confirm_seconds = confirm_seconds
 
-    async def run(self, order: str, *, may_start: bool) -> JobResult:
+    async def run(self, order: str, *, start_by: float) -> JobResult:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
-        claimed, started = await self._claim(UUID(order), may_start)
+        claimed, started = await self._claim(UUID(order), start_by)
         if isinstance(claimed, ClaimRefused):
+            if claimed.too_late:
+                log.warning("a start was granted too long ago, the order is queued again", extra={"order": order})
             submitted = claimed.status is Status.SUBMITTED
             return JobResult(requeue_in=claimed.seconds, submitted=submitted, start_used=started)
         with self._leases.hold(claimed) as lease:
@@ -83,23 +85,21 @@ class Execution:
                 log.exception("executing an order failed unexpectedly", extra=lease.labels())
                 return JobResult(requeue_in=CHECK_SECONDS, submitted=lease.status is Status.SUBMITTED)
 
-    async def _claim(self, order_id: UUID, may_start: bool) -> tuple[Order | ClaimRefused, bool]:
-        """The order or the refusal, and whether the granted start was used.
+    async def _claim(self, order_id: UUID, start_by: float) -> tuple[Order | ClaimRefused, bool]:
+        """The order or the refusal, and whether the granted start may have been used.
 
-        A claim whose answer was lost may have been committed. It is repeated under the same grant until Postgres
-        answers. If the order is under way by then, that lost claim did it, and the grant is used.
+        A claim whose answer was lost may have been committed, or may still be. It is repeated under the same grant
+        until Postgres answers, and the grant is not given back, whatever the answer.
         """
         answer_lost = False
         while True:
             try:
-                claimed = await self._store.claim(order_id, may_start=may_start)
+                claimed = await self._store.claim(order_id, start_by=start_by)
             except DatabaseUnavailable:
                 answer_lost = True
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
-            if isinstance(claimed, ClaimRefused):
-                return claimed, answer_lost and claimed.status in IN_ATTEMPT
-            return claimed, True
+            return claimed, answer_lost or isinstance(claimed, Order)
 
     async def _attempt(self, lease: Lease) -> JobResult:
         try:

@@ -2,7 +2,8 @@
 
 - Every worker runs one. Two at once do no harm: a row that one examines is skipped by the other.
 - Postgres is swept whatever Redis does; the Redis client used here fails at once.
-- After Redis has lost its data, the queue and the start limit's window are rebuilt from Postgres before the next start.
+- After Redis has lost data, or may have, the queue and the start limit's window are rebuilt from Postgres before the
+  next start.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from redis.asyncio.client import Pipeline
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.queue.order_queue import OrderQueue
-from app.orders.queue.start_limit import StartLimit
+from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
 from app.orders.store.sweep import QueueEntry, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
@@ -30,7 +31,7 @@ log = logging.getLogger("engine.sweeper")
 ROUND_SECONDS = 1.0
 MAX_PER_ROUND = 500
 PAGE_SIZE = 1_000
-GRANT_SECONDS = 0.5  # within which a start that was granted before Redis lost it is recorded in Postgres
+EXPIRY_SECONDS = GRANT_SECONDS + 0.1  # after this, no grant that was given before can start an order
 
 
 class Sweeper:
@@ -69,9 +70,9 @@ class Sweeper:
     async def round(self) -> int:
         """One round; how many orders it examined."""
         try:
-            if not await self._queue.is_primed():
+            if loss := await self._queue.loss():
                 self._complete = False
-                await self._prime()
+                await self._prime(loss)
             if not self._complete:
                 await self._rebuild_queue()
         except REDIS_UNAVAILABLE:
@@ -91,14 +92,16 @@ class Sweeper:
             self._complete = False
         return swept.examined
 
-    async def _prime(self) -> None:
-        """Redis is new, or has lost its data: it learns the starts of the last window before it grants another."""
-        limit = self._start_limit
-        if limit.starts and await self._store.any_pending():
-            await asyncio.sleep(GRANT_SECONDS)
-        ages = await self._store.recent_starts(limit.window_ms / 1000, limit.starts) if limit.starts else []
-        if await self._queue.prime(ages) and ages:
-            log.warning("Redis has lost the latest starts, restored from Postgres", extra={"starts": len(ages)})
+    async def _prime(self, loss: str) -> None:
+        """Redis is new, was restarted, or has lost its data: it learns the latest starts before it grants another."""
+        limit, ages = self._start_limit, list[float]()
+        if limit.starts:
+            if await self._store.any_under_way():  # a worker may hold a grant of before
+                await asyncio.sleep(EXPIRY_SECONDS)
+                await self._store.writes_end()
+            ages = await self._store.recent_starts(limit.window_ms / 1000, limit.starts)
+        if await self._queue.prime(loss, ages) and ages:
+            log.warning("Redis may have lost starts, restored from Postgres", extra={"starts": len(ages)})
 
     async def _rebuild_queue(self) -> None:
         """Queue every order that should be queued and is not."""

@@ -171,8 +171,9 @@ class Renewal:
 class ClaimRefused:
     """The order cannot be claimed now."""
 
-    seconds: float | None  # try again after this; None: never, the order has ended
+    seconds: float | None  # try again after this; below zero: at once, in its old place; None: never, it has ended
     status: Status | None = None  # None: there is no such order
+    too_late: bool = False  # it could have been started if its start had been granted more recently
 
 
 class LeaseLost(Exception):

@@ -5,6 +5,7 @@ After each step the row and the event log must agree with the model.
 """
 
 import asyncio
+import math
 import random
 import uuid
 from dataclasses import dataclass, replace
@@ -70,7 +71,7 @@ class Walk:
         model = self.model
         match step:
             case "claim":
-                claimed = await self.store.claim(self.id, may_start=True)
+                claimed = await self.store.claim(self.id, start_by=math.inf)
                 if model.leased or model.status not in (Status.PENDING, Status.SUBMITTED):
                     assert isinstance(claimed, ClaimRefused)
                     return

@@ -1,7 +1,9 @@
 """The queue in Redis: entries that were taken cost nothing, and an order whose worker dies keeps its place."""
 
 import asyncio
+import math
 import signal
+import time
 from uuid import UUID
 
 import pytest
@@ -110,25 +112,25 @@ async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
         start_limit=StartLimit(0),
     )
     await sweeper.round()
-    assert await engine.redis.zrange(STARTS, 0, -1) == [pending.encode(), b"@primed"]
+    assert await engine.redis.zrange(STARTS, 0, -2) == [pending.encode()]
     assert await engine.redis.zrange(CHECKS, 0, -1) == [submitted.encode()]
 
 
 async def test_an_order_that_was_queued_for_a_check_is_not_started(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
     store = OrderStore(engine.postgres)
-    refused = await store.claim(UUID(order), may_start=False)
+    refused = await store.claim(UUID(order), start_by=-math.inf)
     assert isinstance(refused, ClaimRefused)
     assert refused.status is Status.PENDING
-    claimed = await store.claim(UUID(order), may_start=True)
+    claimed = await store.claim(UUID(order), start_by=math.inf)
     assert isinstance(claimed, Order)
 
 
 async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue: OrderQueue) -> None:
     allowed: dict[str, bool] = {}
 
-    async def note(order: str, *, may_start: bool) -> JobResult:
-        allowed[order] = may_start
+    async def note(order: str, *, start_by: float) -> JobResult:
+        allowed[order] = start_by > time.monotonic()
         return JobResult()
 
     started = ArqWorker(
@@ -163,7 +165,7 @@ async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue:
 async def test_a_job_whose_lock_another_worker_holds_is_left_alone(engine: Engine, queue: OrderQueue) -> None:
     await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     jobs = [job for _ in range(2) for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs]
-    assert [job.is_check for job in jobs] == [False, False]
+    assert all(job.start_by > time.monotonic() for job in jobs)
     await engine.redis.set(f"arq:in-progress:{FIRST}", "another worker")
     await queue.finish([(job, JobResult()) for job in jobs], token="worker")
     assert await engine.redis.zscore(STARTS, FIRST) is not None
@@ -181,7 +183,7 @@ async def test_a_job_goes_back_to_the_queue_that_its_result_names(engine: Engine
     assert await engine.redis.exists(f"arq:in-progress:{FIRST}", f"arq:in-progress:{SECOND}") == 0
     await enqueue(engine.redis, queue, {FIRST: 0})  # and is due for a check
     await engine.redis.zadd(CHECKS, {FIRST: 0})
-    assert [job.is_check for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs] == [True]
+    assert [job.start_by for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs] == [-math.inf]
 
 
 async def test_the_first_lost_worker_costs_an_order_no_place(engine: Engine) -> None:

@@ -98,7 +98,7 @@ async def test_a_worker_has_the_defaults_that_are_documented(engine: Engine) -> 
 async def test_the_answer_says_when_the_limit_lets_an_order_start(engine: Engine) -> None:
     await engine.redis.flushdb()  # only an unprimed queue can be primed
     queue = OrderQueue(engine.redis, StartLimit(100))
-    await queue.prime([10.0] * 99)
+    await queue.prime(await queue.loss(), [10.0] * 99)
     assert (await engine.place())["startsInMs"] == 0
     second = await engine.place()
     assert 50_000 < second["startsInMs"] <= 51_000

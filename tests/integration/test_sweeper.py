@@ -1,6 +1,7 @@
 """The sweeper finds every order that no worker owns, whatever Redis and Postgres were doing when it was lost."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -104,9 +105,9 @@ class FirstAnswerLost(OrderStore):
 
     claims = 0
 
-    async def claim(self, order_id: UUID, *, may_start: bool) -> Order | ClaimRefused:
+    async def claim(self, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
         self.claims += 1
-        claimed = await super().claim(order_id, may_start=may_start)
+        claimed = await super().claim(order_id, start_by=start_by)
         if self.claims == 1:
             raise DatabaseUnavailable
         return claimed
@@ -125,7 +126,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             retry=RetryPolicy(max_attempts=3, base_seconds=2),
             confirm_seconds=1,
         )
-        result = await execution.run(order, may_start=True)
+        result = await execution.run(order, start_by=math.inf)
     assert result.start_used
     assert result.requeue_in is not None
     assert result.requeue_in > 4  # until the lease of the lost claim expires

@@ -4,6 +4,8 @@ Queued means: a member of a sorted set, scored by when it is due on Redis's cloc
 `worker/sweeper.py` rebuilds it from Postgres.
 """
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,16 @@ from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.orders.queue.start_limit import StartLimit
+from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
 from app.redis_scripts import Argument, Script
 
-DEPTH, ENQUEUE, FINISH, HEARTBEAT, PRIME, RENEW_LOCKS, TAKE = (
+DEPTH, ENQUEUE, FINISH, HEARTBEAT, RENEW_LOCKS = (
     Script(Path(__file__).with_name(f"{name}.lua"))
-    for name in ("depth", "enqueue", "finish", "heartbeat", "prime", "renew_locks", "take")
+    for name in ("depth", "enqueue", "finish", "heartbeat", "renew_locks")
+)
+PRIME, TAKE = (
+    Script(Path(__file__).with_name("server.lua"), Path(__file__).with_name(f"{name}.lua"))
+    for name in ("prime", "take")
 )
 
 STARTS = "engine:starts"  # orders that wait for a start; this is arq's queue
@@ -30,7 +36,8 @@ WAKEUP = "engine:wakeup"  # a list that idle workers block on
 PAUSED = "engine:paused"  # set by an operator: no new starts
 WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
-MARKER = "@primed"  # a member of STARTS that is never due: if it is missing, Redis has lost its data
+MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
+PRIMING = "engine:priming"  # the loss of data after which Redis has to be primed
 JOB = "execute"  # the function that the worker runs
 
 CLOCK_SKEW_MS = 1_000  # allowed between the clocks of Postgres and Redis
@@ -64,8 +71,10 @@ class Job:
 
     id: str  # the member of the sorted set
     order: str | None  # None: Redis has lost the job key
-    grant: str  # of its start; '': there is no limit
-    is_check: bool  # taken from CHECKS, without a grant: its order must not be started
+    grant: str  # of its start; '': there is none
+    start_by: (
+        float  # until when its order may be started, on the monotonic clock; -inf: never, it was taken from CHECKS
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class JobResult:
 
     requeue_in: float | None = None  # seconds; None: drop it
     submitted: bool = False  # queue it in CHECKS
-    start_used: bool = True  # False: nothing was started, so the grant is given back
+    start_used: bool = True  # False: nothing was started, and nothing will be, so the grant is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class OrderQueue:
 
     async def take(self, limit: int, *, token: str, lock_seconds: float) -> TakeResult:
         """Up to `limit` entries that are due, locked with this worker's token, with the starts they need."""
+        granted_at = time.monotonic()  # or later
         next_start, due, primed, *flat = await TAKE.call(
             self._redis,
             [CHECKS, STARTS, WINDOW, PAUSED],
@@ -125,8 +135,9 @@ class OrderQueue:
                 *(self._start_limit.starts, self._start_limit.window_ms, MARKER, job_key_prefix),
             ],
         )
+        start_by = granted_at + GRANT_SECONDS if self._start_limit.starts else math.inf
         jobs = [
-            Job(job_id.decode(), order_of(job) if job else None, grant.decode(), is_check=queue == 1)
+            Job(job_id.decode(), order_of(job) if job else None, grant.decode(), -math.inf if queue == 1 else start_by)
             for queue, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         ]
         return TakeResult(jobs, next_start / 1000, None if due < 0 else due / 1000, bool(primed))
@@ -149,13 +160,18 @@ class OrderQueue:
         locks = [in_progress_key_prefix + order for order in orders]
         await RENEW_LOCKS.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *orders])
 
-    async def prime(self, ages: Sequence[float]) -> bool:
-        """Restore the window from the ages of the latest starts, in seconds; False: another process has done it."""
-        arguments: list[Argument] = [MARKER, self._start_limit.window_ms, *(int(age * 1000) for age in ages)]
-        return bool(await PRIME.call(self._redis, [STARTS, WINDOW], arguments))
+    async def loss(self) -> str:
+        """Names the loss of data after which Redis was not primed yet; '': it is primed."""
+        return await self._prime("", [])
 
-    async def is_primed(self) -> bool:
-        return await self._redis.zscore(STARTS, MARKER) is not None
+    async def prime(self, loss: str, ages: Sequence[float]) -> bool:
+        """Restore the window from the ages of the latest starts, in seconds. False: data was lost again meanwhile."""
+        return not await self._prime(loss, ages)
+
+    async def _prime(self, loss: str, ages: Sequence[float]) -> str:
+        arguments: list[Argument] = [MARKER, self._start_limit.window_ms, loss, *(int(age * 1000) for age in ages)]
+        answer: bytes = await PRIME.call(self._redis, [STARTS, WINDOW, PRIMING], arguments)
+        return answer.decode()
 
     async def misplaced(self, orders: Mapping[str, float], *, submitted: bool = False) -> set[str]:
         """Which of them are missing, in the wrong sorted set, or due later than in so many seconds."""

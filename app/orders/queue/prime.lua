@@ -1,10 +1,21 @@
--- After Redis has lost its data: restore the starts of the last window, as Postgres recorded them, then allow new ones.
--- KEYS: starts, window  ARGV: marker, window in ms, age in ms, age in ms, …
--- Returns 0 if another process has done it.
-if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+-- Whether the window of this server is complete. If not: replace it with the starts of the last window, as Postgres
+-- recorded them, and allow new ones. (Begins with server.lua.)
+-- KEYS: starts, window, priming
+-- ARGV: marker, window in ms, what an earlier call has returned ('': only ask), age in ms, age in ms, …
+-- Returns '' if it is primed, else the name of the loss. Ages that were read before this loss are refused.
+local marker = ARGV[1] .. server
+if redis.call('ZSCORE', KEYS[1], marker) then return '' end
 local clock = redis.call('TIME')
+local loss = redis.call('GET', KEYS[3])
+if not loss or loss:sub(1, #server) ~= server then
+  loss = server .. ':' .. clock[1] .. '.' .. clock[2]
+  redis.call('SET', KEYS[3], loss)
+end
+if ARGV[3] ~= loss then return loss end
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-for i = 3, #ARGV do redis.call('ZADD', KEYS[2], now - tonumber(ARGV[i]), 'restored:' .. i) end
+redis.call('DEL', KEYS[2], KEYS[3])
+for i = 4, #ARGV do redis.call('ZADD', KEYS[2], now - tonumber(ARGV[i]), 'restored:' .. i) end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('ZADD', KEYS[1], '+inf', ARGV[1])
-return 1
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '+inf', '+inf')
+redis.call('ZADD', KEYS[1], '+inf', marker)
+return ''

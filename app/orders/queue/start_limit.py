@@ -1,18 +1,27 @@
 """The start limit: at most `QUEUE_MAX_PER_MIN` orders start in any 60 s, all workers together.
 
 A start is an order's move from `pending` to `routing`, retries included. It needs a grant, which `take.lua` gives while
-it takes the order from the queue. Invariants:
+it takes the order from the queue. Why no 60 s of recorded starts can hold more than the limit, whatever freezes:
 
-- Grants are counted in a sliding window on Redis's clock, so the clocks of workers do not matter.
-- The window is longer than a minute: the start is recorded in Postgres some time after the grant, and no 60 s of
-  recorded starts may hold more than the limit.
-- A grant that started nothing is given back by `finish.lua`.
-- After Redis has lost its data no start is granted until `prime.lua` has restored the window from Postgres.
+- Grants are counted in a sliding window of 61 s on Redis's clock, so the clocks of workers do not matter.
+- A start is recorded at most GRANT_SECONDS after its grant, or not at all. The claim compares Postgres' clock with a
+  deadline, in the statement that records the start: a statement that waited in a frozen process, connection or server
+  starts nothing afterwards. So starts within 60 s have grants within 60.9 s. The rest of the window is for clocks that
+  run at different rates.
+- The deadline counts from before the grant was requested, on a monotonic clock, and is converted with
+  `DatabaseClock`, which is never ahead of Postgres. What is known badly makes the deadline too early: then the order is
+  queued again, in its place.
+- A grant that started nothing is given back by `finish.lua`, unless the answer to its claim was lost: that claim may
+  have started the order.
+- A Redis that was flushed, restarted or replaced by its replica may have lost grants. It gives none until `prime.lua`
+  has restored the window from Postgres. Before the starts are read there, the grants in hand expire and the claims
+  under way end (`worker/sweeper.py`). So Postgres has every start, and its window replaces what Redis still has.
 """
 
 from dataclasses import dataclass
 
-WINDOW_MS = 61_000  # a minute, and the longest a busy machine takes from a grant to the recorded start
+WINDOW_MS = 61_000
+GRANT_SECONDS = 0.9  # how long a grant is good for
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- Take up to `want` due orders in one round trip: first those that wait for a check of the chain, which need no start,
 -- then those that wait for a start, as many as the window has left. What is taken stays in the queue, but is due again
--- only when its lock expires: no later call has to skip all that are running.
+-- only when its lock expires: no later call has to skip all that are running. (Begins with server.lua.)
 -- KEYS: checks, starts, window, paused
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
 -- Returns: ms until another start can be granted (0: now), ms until the next entry becomes due (-1: none will),
@@ -10,7 +10,7 @@ local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local primed = redis.call('ZSCORE', KEYS[2], ARGV[7]) and 1 or 0
+local primed = redis.call('ZSCORE', KEYS[2], ARGV[7] .. server) and 1 or 0
 local out, taken = {0, -1, primed}, 0
 
 local function take(n, max, grant)

@@ -52,12 +52,14 @@ SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
   JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
 """
 
+# The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
+# `app/orders/queue/start_limit.py`.
 CLAIM = f"""
 WITH free AS (
-    SELECT id FROM orders JOIN unnest($1::uuid[], $3::bool[]) AS claim(id, may_start) USING (id)
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
-                       WHEN 'pending' THEN may_start AND ready_at <= now()
+                       WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
                             AND (attempt > 0 OR expires_at IS NULL OR expires_at > now()) END
      ORDER BY id FOR UPDATE OF orders
 ), claimed AS (
@@ -80,7 +82,8 @@ SELECT {ORDER_COLUMNS} FROM claimed
 # An abandoned attempt is taken back by the sweeper. Until then, and because clocks round, the answer is at
 # least half a second.
 UNCLAIMED = """
-SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds
+SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds,
+       clock_timestamp() AS clock
   FROM orders WHERE id = ANY($1::uuid[])
 """
 
@@ -127,6 +130,8 @@ WITH held AS (
 UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second'
   FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
 """
+
+CLOCK = "SELECT clock_timestamp() AS clock"
 
 # Read for moves that wrote nothing: the lease is lost, or an earlier try of the same move has happened.
 CURRENT = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"

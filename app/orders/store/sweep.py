@@ -1,5 +1,6 @@
 """The sweeper's SQL: orders under way that no worker owns: expired, abandoned, or missing from the queue."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from app.orders.store.reads import event_from
 from app.orders.store.statements import EVENT_COLUMNS, SWEEP_AFTER, logged
 from app.postgres import fetch
 
+WRITES_SECONDS = 0.02  # between looks at the writes under way
 POISON_CLAIMS = 5  # starts in a row that ended with a dead worker, before the order is taken for the cause
 
 
@@ -98,7 +100,14 @@ RECENT_STARTS = """
 SELECT extract(epoch FROM now() - at)::float8 AS age FROM order_events
  WHERE at > now() - $1 * interval '1 second' AND status = 'routing' ORDER BY at DESC LIMIT $2
 """
-ANY_PENDING = "SELECT EXISTS (SELECT FROM orders WHERE status = 'pending' AND look_at > '-infinity') AS any"
+ANY_UNDER_WAY = (
+    f"SELECT EXISTS (SELECT FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity') AS any"
+)
+# Every transaction that has begun to write events. A statement locks its tables before it reads a clock.
+WRITES_UNDER_WAY = """
+SELECT virtualtransaction FROM pg_locks JOIN pg_database d ON d.oid = database
+ WHERE d.datname = current_database() AND relation = 'order_events'::regclass AND mode = 'RowExclusiveLock' AND granted
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +150,17 @@ class SweepStore:
         """The ages of the latest starts, in seconds."""
         return [row["age"] for row in await fetch(self._pool, RECENT_STARTS, seconds, limit)]
 
-    async def any_pending(self) -> bool:
-        return bool((await fetch(self._pool, ANY_PENDING))[0]["any"])
+    async def any_under_way(self) -> bool:
+        return bool((await fetch(self._pool, ANY_UNDER_WAY))[0]["any"])
+
+    async def writes_end(self) -> None:
+        """Wait until every write that is under way now has ended."""
+        waited_for = await self._writes_under_way()
+        while waited_for := waited_for & await self._writes_under_way():
+            await asyncio.sleep(WRITES_SECONDS)
+
+    async def _writes_under_way(self) -> set[str]:
+        return {row["virtualtransaction"] for row in await fetch(self._pool, WRITES_UNDER_WAY)}
 
 
 def _queue_entry(row: asyncpg.Record) -> QueueEntry:

@@ -5,6 +5,7 @@ whose answer was lost can be repeated: it happens once. Many callers share a sta
 lock rows in key order, so two never deadlock.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from app.orders.model import (
     Renewal,
 )
 from app.orders.store import statements
+from app.orders.store.clock import DatabaseClock
 from app.orders.store.reads import ORDER_COLUMNS, order_from
 from app.postgres import BAD_ROW, DatabaseUnavailable, fetch
 
@@ -42,7 +44,8 @@ class OrderStore:
         self._lease = lease_seconds
         # One statement at a time, so that orders are queued in the order in which they arrive.
         self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
-        self._claims: Batcher[tuple[UUID, bool], Order | ClaimRefused] = Batcher(
+        self._clock = DatabaseClock()
+        self._claims: Batcher[tuple[UUID, float], Order | ClaimRefused] = Batcher(
             self._claim, at_once=CONCURRENT_STATEMENTS, key=lambda claim: claim[0]
         )
         self.advance: Batcher[Move, OrderEvent | None] = Batcher(
@@ -63,19 +66,24 @@ class OrderStore:
             )
         return [_placed(order, created, existing) for order in orders]
 
-    async def claim(self, order_id: UUID, *, may_start: bool) -> Order | ClaimRefused:
-        """`may_start`: whether a start was granted. Without one only a submitted order can be claimed."""
-        return await self._claims((order_id, may_start))
+    async def claim(self, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
+        """`start_by`: until when it may be started, on the monotonic clock; -inf: only if it is submitted."""
+        return await self._claims((order_id, start_by))
 
-    async def _claim(self, claims: list[tuple[UUID, bool]]) -> Sequence[Order | ClaimRefused | Exception]:
-        ids, may_start = [claim[0] for claim in claims], [claim[1] for claim in claims]
-        rows = await fetch(self._pool, statements.CLAIM, ids, self._lease, may_start)
+    async def _claim(self, claims: list[tuple[UUID, float]]) -> Sequence[Order | ClaimRefused | Exception]:
+        if not self._clock.is_known:
+            ((clock,),) = await fetch(self._pool, statements.CLOCK)
+            self._clock.read(clock)
+        deadlines = {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
+        rows = await fetch(self._pool, statements.CLAIM, list(deadlines), self._lease, list(deadlines.values()))
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
-        if missing := [order_id for order_id in ids if order_id not in claimed]:
+        if rows:
+            self._clock.read(rows[0]["updated_at"])
+        if missing := [order_id for order_id in deadlines if order_id not in claimed]:
             for row in await fetch(self._pool, statements.UNCLAIMED, missing):
-                seconds = max(row["seconds"], 0.5) if row["status"] in UNDER_WAY else None
-                claimed[row["id"]] = ClaimRefused(seconds=seconds, status=Status(row["status"]))
-        return [claimed.get(order_id, ClaimRefused(seconds=None)) for order_id in ids]
+                self._clock.read(row["clock"])
+                claimed[row["id"]] = _refused(row, deadlines[row["id"]])
+        return [claimed.get(order_id, ClaimRefused(seconds=None)) for order_id in deadlines]
 
     async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
         """The event of each move; None for a move without an event."""
@@ -121,6 +129,15 @@ class OrderStore:
         if (order := order_from(rows[0])).status is not Status.CANCELLED:
             raise IllegalCancel(order)
         return order, None
+
+
+def _refused(row: asyncpg.Record, deadline: float) -> ClaimRefused:
+    status = Status(row["status"])
+    if status not in UNDER_WAY:
+        return ClaimRefused(seconds=None, status=status)
+    if status is Status.PENDING and row["seconds"] <= 0 and row["clock"].timestamp() > deadline:
+        return ClaimRefused(seconds=row["seconds"], status=status, too_late=deadline > -math.inf)
+    return ClaimRefused(seconds=max(row["seconds"], 0.5), status=status)
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

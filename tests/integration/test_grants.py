@@ -1,0 +1,154 @@
+"""A start happens soon after its grant or not at all, and every start is counted, whatever freezes or restarts."""
+
+import asyncio
+import math
+import time
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.orders.events.publisher import EventPublisher
+from app.orders.model import ClaimRefused, Order
+from app.orders.queue import order_queue
+from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
+from app.orders.queue.start_limit import GRANT_SECONDS, WINDOW_MS, StartLimit
+from app.orders.store.sweep import SweepStore
+from app.orders.store.writes import OrderStore
+from tests.engine import Engine, eventually
+from worker.sweeper import Sweeper
+
+
+def test_the_window_is_longer_than_a_minute_and_the_age_of_a_grant() -> None:
+    clock_rates = 0.0005 * 2 * 60  # as far as a time service slews two clocks apart in a minute
+    assert 60 + GRANT_SECONDS + clock_rates <= WINDOW_MS / 1000
+
+
+async def test_a_start_that_was_granted_too_long_ago_does_not_happen(engine: Engine) -> None:
+    order = UUID((await engine.place())["orderId"])
+    store = OrderStore(engine.postgres)
+    refused = await store.claim(order, start_by=time.monotonic() - 0.001)
+    assert isinstance(refused, ClaimRefused)
+    assert refused.too_late
+    assert refused.seconds is not None
+    assert refused.seconds < 0  # queued again in its place
+    assert await engine.starts() == []
+    assert isinstance(await store.claim(order, start_by=time.monotonic() + GRANT_SECONDS), Order)
+
+
+async def test_a_claim_that_waited_in_postgres_past_its_deadline_starts_nothing(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    order = UUID((await engine.place())["orderId"])
+    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
+        store = OrderStore(pool)
+        blocker = await asyncpg.connect(postgres_dsn)
+        async with blocker.transaction():
+            await blocker.execute("LOCK orders")  # as if the server were frozen
+            claiming = asyncio.create_task(store.claim(order, start_by=time.monotonic() + 0.05))
+
+            async def waits() -> bool:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                return bool(await engine.postgres.fetchval(waiting)) and time.monotonic() > began + 0.05
+
+            began = time.monotonic()
+            await eventually(waits)
+        await blocker.close()
+        assert isinstance(await claiming, ClaimRefused)
+    assert await engine.starts() == []
+
+
+async def test_an_order_whose_worker_froze_before_the_claim_is_started_with_a_new_grant(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_queue, "GRANT_SECONDS", 0.2)
+    claim, claims = OrderStore.claim, 0
+
+    async def frozen(store: OrderStore, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
+        nonlocal claims
+        claims += 1
+        if claims == 1:
+            await asyncio.sleep(start_by - time.monotonic())
+        return await claim(store, order_id, start_by=start_by)
+
+    monkeypatch.setattr(OrderStore, "claim", frozen)
+    await engine.start_worker()
+    order = await engine.place()
+    assert (await engine.read_stream(order["orderId"])).statuses[-1] == "confirmed"
+    assert claims == 2
+    assert (await engine.order(order["orderId"]))["attempt"] == 1
+    assert await engine.redis.zcard(WINDOW) == 1  # the first grant was given back
+
+
+@pytest.fixture
+def sweeper(engine: Engine) -> Sweeper:
+    return Sweeper(
+        store=SweepStore(engine.postgres),
+        redis=engine.redis,
+        queue=OrderQueue(engine.redis, StartLimit(4)),
+        publisher=EventPublisher(engine.redis, keep_seconds=60),
+        start_limit=StartLimit(4),
+    )
+
+
+async def four_started(engine: Engine) -> None:
+    await engine.start_worker(queue_max_per_min=4)
+    for order in [await engine.place() for _ in range(4)]:
+        await engine.read_stream(order["orderId"])
+
+
+async def test_a_redis_that_was_restarted_and_has_lost_grants_gives_none_before_it_was_primed(engine: Engine) -> None:
+    await four_started(engine)
+    late = [(await engine.place())["orderId"] for _ in range(3)]
+    [marker] = await engine.redis.zrange(STARTS, -1, -1)
+    async with engine.redis.pipeline() as restarted:  # what a restart leaves that lost the last second of its file
+        restarted.zrem(STARTS, marker)
+        restarted.zadd(STARTS, {"@primed:the run before:its history": math.inf})
+        restarted.delete(WINDOW)
+        await restarted.execute()
+
+    async def primed() -> bool:
+        return await engine.redis.zscore(STARTS, marker) is not None
+
+    await eventually(primed)
+    assert await engine.redis.zcard(WINDOW) == 4
+    assert await engine.redis.zcount(STARTS, "+inf", "+inf") == 1
+    assert {(await engine.order(order))["status"] for order in late} == {"pending"}
+    assert len(await engine.starts()) == 4
+
+
+async def test_what_redis_still_has_of_the_window_is_not_counted_twice(engine: Engine, sweeper: Sweeper) -> None:
+    await four_started(engine)
+    await engine.redis.zremrangebyscore(STARTS, "+inf", "+inf")
+    await sweeper.round()
+    assert await engine.redis.zcard(WINDOW) == 4
+
+
+async def test_ages_that_were_read_before_a_loss_do_not_prime(engine: Engine) -> None:
+    queue = OrderQueue(engine.redis, StartLimit(4))
+    losses = []
+    for _ in range(2):
+        await engine.redis.flushdb()
+        losses.append(await queue.loss())
+    assert losses[0] != losses[1]
+    assert await queue.loss() == losses[1]
+    assert not await queue.prime(losses[0], [])
+    assert await queue.prime(losses[1], [])
+    assert await queue.loss() == ""
+
+
+async def test_starts_are_read_from_postgres_only_after_the_claims_under_way_have_ended(engine: Engine) -> None:
+    await engine.place()
+    store = SweepStore(engine.postgres)
+    await asyncio.wait_for(store.writes_end(), 1)  # nothing is under way
+    connection = await engine.postgres.acquire()
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("INSERT INTO order_events SELECT id, 2, 'routing', 1, now() FROM orders")
+    ended = asyncio.create_task(store.writes_end())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(ended), 0.1)
+    await transaction.commit()
+    await engine.postgres.release(connection)
+    await asyncio.wait_for(ended, 1)
+    assert len(await store.recent_starts(60, 10)) == 1
