@@ -12,6 +12,7 @@ from app.access.authentication import LOOPBACK, Authenticator
 from app.access.connection_limit import ConnectionLimit
 from app.access.keys import Keyring
 from app.access.rate_limit import RateLimiter
+from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
 from app.api import auth_middleware, problems
 from app.api.context import ApiContext
@@ -101,22 +102,23 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
     network = open_network(settings)
-    reader = OrderReader(postgres.reading)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
-    keyring = Keyring(postgres.reading) if settings.engine_mode == "production" else None
+    keyring = Keyring(postgres.internal) if settings.engine_mode == "production" else None
     breaker = CircuitBreaker()
-    feed = Feed(redis, reader, breaker)
+    internal = OrderReader(postgres.internal)
+    feed = Feed(redis, internal, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
     capacity = Capacity(
-        postgres.reading, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
+        postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
         network=network,
         router=network.router(),
-        reader=reader,
+        reader=OrderReader(postgres.reading),
+        internal=internal,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(OrderStore(postgres.writing), redis, queue, publisher, breaker),
@@ -124,6 +126,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         feed=feed,
         presence=presence,
         rate_limiter=RateLimiter(redis, breaker),
+        read_turns=ReadTurns(),
         connections=ConnectionLimit(max_total=settings.max_sockets, max_per_owner=settings.max_sockets_per_owner),
         capacity=capacity,
         newest_revision=newest_revision(),

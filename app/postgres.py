@@ -45,35 +45,50 @@ WRITE_PLANS = {
 
 
 MAX_WRITERS = 5  # two for each kind of batched statement (a worker has two kinds), and one for all other writes
+MAX_INTERNAL = 2
+READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
 
 
 class DatabaseUnavailable(Exception):
     """Postgres is unavailable. A write may or may not have happened; repeat it."""
 
 
+class ReadTooSlow(DatabaseUnavailable):
+    """A read took longer than READ_SECONDS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """The connection pools of one process. Reads have their own pool, so a long read never delays a write."""
+    """The connection pools of one process. A long read of a caller delays neither a write nor the engine itself."""
 
     writing: asyncpg.Pool
-    reading: asyncpg.Pool
+    reading: asyncpg.Pool  # what callers ask for: may take long
+    internal: asyncpg.Pool  # short: health, keys, capacity, the events of streams, abandoned orders
 
     def open(self) -> int:
-        return self.writing.get_size() + self.reading.get_size()
+        return sum(pool.get_size() for pool in self._pools)
 
     def idle(self) -> int:
-        return self.writing.get_idle_size() + self.reading.get_idle_size()
+        return sum(pool.get_idle_size() for pool in self._pools)
 
     async def close(self) -> None:
-        await self.writing.close()
-        await self.reading.close()
+        for pool in self._pools:
+            await pool.close()
+
+    @property
+    def _pools(self) -> tuple[asyncpg.Pool, ...]:
+        return self.writing, self.reading, self.internal
 
 
 async def open_postgres(dsn: str, *, size: int) -> Postgres:
     """Connections are opened at first use, so a process can start before its database."""
-    writers = min(MAX_WRITERS, size // 2)
+    writers, internal = min(MAX_WRITERS, size // 2), max(1, min(MAX_INTERNAL, size // 4))
     return Postgres(
-        writing=await _pool(dsn, writers, WRITE_PLANS), reading=await _pool(dsn, size - writers, READ_PLANS)
+        writing=await _pool(dsn, writers, WRITE_PLANS),
+        reading=await _pool(
+            dsn, size - writers - internal, READ_PLANS | {"statement_timeout": str(round(READ_SECONDS * 1000))}
+        ),
+        internal=await _pool(dsn, internal, READ_PLANS),
     )
 
 
@@ -101,6 +116,8 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
     """Runs one statement. DatabaseUnavailable if it is not known whether it happened."""
     try:
         return await pool.fetch(sql, *arguments)
+    except asyncpg.QueryCanceledError as error:
+        raise ReadTooSlow from error
     except asyncpg.InternalClientError as error:
         # The connection broke and the driver's protocol state is invalid: it must not be used again.
         await pool.expire_connections()

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     db_username: str = "postgres"
     db_password: str = ""
     db_name: str = "order_execution_engine"
-    db_pool_size: int = Field(10, ge=2, le=1000)  # connections per process
+    db_pool_size: int = Field(10, ge=3, le=1000)  # connections per process
     redis_url: str | None = None
     redis_host: str | None = None
     redis_port: int = Field(6379, ge=1, le=65535)
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     # Orders
     default_slippage_bps: int = Field(50, ge=0, le=10_000)  # of an order that names none
     api_max_orders_per_min: int = Field(120, ge=0)  # per caller; 0: no limit
+    api_max_reads_per_min: int = Field(1200, ge=0)  # per caller and API process; 0: no limit
     queue_max_depth: int = Field(200_000, ge=1)  # orders under way, all owners together
     queue_max_per_owner: int = Field(100_000, ge=1)  # orders under way
     active_order_ttl_seconds: int = Field(3600, ge=1)  # how long Redis keeps events for replay, from the last event

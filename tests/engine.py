@@ -37,6 +37,7 @@ FAST = {
     "mock_execution_ms_min": 0,
     "mock_execution_ms_max": 0,
     "api_max_orders_per_min": 0,
+    "api_max_reads_per_min": 0,
     "retry_base_seconds": 0.2,
 }
 

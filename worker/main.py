@@ -83,7 +83,7 @@ async def worker(
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
-        store=SweepStore(postgres.reading),
+        store=SweepStore(postgres.internal),
         redis=quick,
         queue=OrderQueue(quick, replace(start_limit, starts=0)),  # it starts no orders, so it needs no limit
         publisher=publisher,

@@ -55,6 +55,10 @@ class RateLimiter:
     async def take(self, kind: str, caller: str, cost: int, quota: int) -> RateLimitResult:
         return await self._batcher(_Request(f"{BUCKET}{kind}:{caller}", cost, quota))
 
+    def take_here(self, kind: str, caller: str, cost: int, quota: int) -> RateLimitResult:
+        """From a bucket of this process alone: for limits that protect the process. It takes about a microsecond."""
+        return self._take_locally(_Request(f"{BUCKET}{kind}:{caller}", cost, quota))
+
     async def _take_all(self, requests: list[_Request]) -> Sequence[RateLimitResult]:
         keys = [request.bucket for request in requests]
         numbers = [number for request in requests for number in (request.cost, request.quota, PERIOD_SECONDS * 1000)]

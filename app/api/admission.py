@@ -1,11 +1,15 @@
-"""Whether an order may be placed now: the caller's quota, the caller's share of the queue, the depth of the queue."""
+"""Whether a request is served now: the caller's quotas, the caller's share of the queue, the depth of the queue."""
+
+import contextlib
+from collections.abc import AsyncIterator
 
 from fastapi import Request
 
 from app import metrics
 from app.access.authentication import Caller
-from app.access.rate_limit import headers
-from app.api.context import context
+from app.access.rate_limit import RateLimitResult, headers
+from app.access.read_turns import NoTurn
+from app.api.context import authenticate, context
 from app.api.problems import Problem
 
 FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some orders have left it
@@ -30,15 +34,41 @@ async def admit_cancel(request: Request, caller: Caller) -> None:
     await _within_quota(request, caller, "cancels", 1)
 
 
+def admit_read(request: Request) -> Caller:
+    """The caller of a read; a `Problem` beyond their quota. Counted in this process, whose connections it protects."""
+    ctx, caller = context(request), authenticate(request)
+    if quota := ctx.settings.api_max_reads_per_min:
+        result = ctx.rate_limiter.take_here("reads", _who(request, caller), 1, quota)
+        _refuse_beyond(request, "reads", "too_many_reads", quota, result)
+    return caller
+
+
+@contextlib.asynccontextmanager
+async def turn_to_read(request: Request, caller: Caller) -> AsyncIterator[None]:
+    """For reads of many rows: those of one caller wait for each other, so that others get connections meanwhile."""
+    try:
+        async with context(request).read_turns.turn(_who(request, caller)):
+            yield
+    except NoTurn:
+        metrics.REFUSED.labels("too_many_reads").inc()
+        detail = "Too many of your reads are under way."
+        raise Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"}) from None
+
+
 async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) -> None:
     ctx = context(request)
-    quota = ctx.settings.api_max_orders_per_min
-    if not quota:
-        return
-    who = caller.key or (request.client.host if request.client else "unknown")
-    result = await ctx.rate_limiter.take(kind, who, cost, quota)
+    if quota := ctx.settings.api_max_orders_per_min:
+        result = await ctx.rate_limiter.take(kind, _who(request, caller), cost, quota)
+        _refuse_beyond(request, kind, "too_many_orders", quota, result)
+
+
+def _who(request: Request, caller: Caller) -> str:
+    return caller.key or (request.client.host if request.client else "unknown")
+
+
+def _refuse_beyond(request: Request, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
-        metrics.REFUSED.labels("too_many_orders").inc()
+        metrics.REFUSED.labels(code).inc()
         detail = f"You may send at most {quota} {kind} per minute."
-        raise Problem(429, "too_many_orders", detail, retryable=True, headers={"Retry-After": fields["retry-after"]})
+        raise Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]})

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from app.access.authentication import Authenticator, Caller, NotAllowed
 from app.access.connection_limit import ConnectionLimit
 from app.access.rate_limit import RateLimiter
+from app.access.read_turns import ReadTurns
 from app.api.problems import Problem, not_allowed
 from app.dex.markets import Markets
 from app.dex.router import Router
@@ -35,7 +36,8 @@ class ApiContext:
     authenticator: Authenticator  # who is calling
     network: Network  # tokens, pools, venues, and market time
     router: Router  # quotes all venues and picks the best
-    reader: OrderReader  # reads orders and their logs
+    reader: OrderReader  # reads orders and their logs for callers
+    internal: OrderReader  # the same on connections that no list of a caller can fill: for health
     throughput: ThroughputMeter  # how fast orders were confirmed lately
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders
@@ -43,6 +45,7 @@ class ApiContext:
     feed: Feed  # live events for streams
     presence: Presence  # which sockets watch which order
     rate_limiter: RateLimiter  # requests per minute and caller
+    read_turns: ReadTurns  # slow reads of a caller wait for each other
     connections: ConnectionLimit  # open streams
     capacity: Capacity  # orders under way, in total and per owner
     newest_revision: str | None  # the migration this code was written for

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.postgres import DatabaseUnavailable
+from app.postgres import DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
 
@@ -120,6 +120,16 @@ def database_unavailable() -> Problem:
     )
 
 
+def read_too_slow() -> Problem:
+    return Problem(
+        503,
+        "read_too_slow",
+        "Reading this took too long. Ask for less, or repeat it later.",
+        retryable=True,
+        headers={"Retry-After": "5"},
+    )
+
+
 def not_allowed() -> Problem:
     return Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"})
 
@@ -155,6 +165,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DatabaseUnavailable)
     async def unavailable(request: Request, _: DatabaseUnavailable) -> Response:
         return database_unavailable().answer(request_id(request))
+
+    @app.exception_handler(ReadTooSlow)
+    async def too_slow(request: Request, _: ReadTooSlow) -> Response:
+        return read_too_slow().answer(request_id(request))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

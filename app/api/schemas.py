@@ -175,4 +175,6 @@ class OrderSnapshot(OrderView):
 
 class OrderPage(Answer):
     orders: list[OrderView]
-    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null: this was the last")
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for the next page, even if this is empty; null: the last"
+    )

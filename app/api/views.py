@@ -69,9 +69,9 @@ def links(order: UUID, socket_url: Callable[[UUID], str]) -> dict[str, str]:
     }
 
 
-def cursor(order: Order) -> str:
-    """The position after this order in a list; opaque to clients."""
-    return base64.urlsafe_b64encode(f"{order.created_at.isoformat()} {order.id}".encode()).decode().rstrip("=")
+def cursor(key: PageKey) -> str:
+    """The position after this key in a list; opaque to clients."""
+    return base64.urlsafe_b64encode(f"{key.created_at.isoformat()} {key.id}".encode()).decode().rstrip("=")
 
 
 def page_key(text: str) -> PageKey:

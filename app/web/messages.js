@@ -53,6 +53,7 @@ export const readable = (code) => code.replaceAll("_", " ");
 const NEXT_STEP = {
   unreachable: "The order may have been accepted: check the list when the engine is back.",
   too_many_orders: "Wait a few seconds, then send it again.",
+  too_many_reads: "Wait a few seconds, then read it again.",
   queue_share_full: "Wait until some of your orders are done, then send it again.",
   queue_full: "Wait a moment, then send it again.",
   database_unavailable: "The order may have been accepted: check the list in a moment before you send another.",

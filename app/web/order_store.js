@@ -145,9 +145,13 @@ export class OrderStore {
     this.loading = true;
     this.onChange();
     try {
-      const page = await this.api.get("api/orders", { ...filter, limit: PAGE_SIZE * 2, cursor });
-      page.orders.forEach((order) => this.#apply(order));
-      if (filter !== this.filter) return;
+      let page;
+      do { // a filter that matches few orders has empty pages before the last
+        page = await this.api.get("api/orders", { ...filter, limit: PAGE_SIZE * 2, cursor });
+        page.orders.forEach((order) => this.#apply(order));
+        if (filter !== this.filter) return;
+        cursor = page.nextCursor;
+      } while (page.orders.length === 0 && cursor !== null);
       this.nextCursor = page.nextCursor;
       this.oldestKey = page.nextCursor === null ? "" : sortKey(page.orders.at(-1));
       this.problem = null;

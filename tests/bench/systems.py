@@ -31,6 +31,7 @@ START_SECONDS = 30.0
 # No simulated delays and no limits; everything else has its default.
 FREE = {
     "API_MAX_ORDERS_PER_MIN": "0",
+    "API_MAX_READS_PER_MIN": "0",
     "QUEUE_MAX_PER_MIN": "0",
     "QUEUE_MAX_PER_OWNER": "1000000",
     "QUEUE_MAX_DEPTH": "1000000",

@@ -187,6 +187,7 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
         chosen = {
             "ENGINE_HOME": str(home / secrets.token_hex(4)),
             "API_MAX_ORDERS_PER_MIN": "0",
+            "API_MAX_READS_PER_MIN": "0",
             "QUEUE_MAX_PER_MIN": "0",
             "LEASE_SECONDS": "1",
             "RETRY_BASE_SECONDS": "0.2",

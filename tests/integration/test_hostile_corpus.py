@@ -56,7 +56,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     log = home / "log"
     dsn = asyncio.run(made.create())
     chosen = environment(home, DATABASE_URL=dsn, REDIS_URL=servers.redis, PORT=str(port), LOG_FORMAT=request.param)
-    chosen |= {"API_MAX_ORDERS_PER_MIN": "0"}
+    chosen |= {"API_MAX_ORDERS_PER_MIN": "0", "API_MAX_READS_PER_MIN": "0"}
     with log.open("wb") as output:
         process = subprocess.Popen([*ENGINE, "api"], cwd="/", env=chosen, stdout=output, stderr=output)
     try:

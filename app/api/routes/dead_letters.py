@@ -1,6 +1,5 @@
 """Dead letters: failed orders, to list, retry and acknowledge."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.access.keys import OWNER
-from app.api.admission import admit
+from app.api.admission import admit, admit_read, turn_to_read
 from app.api.context import authenticate, context, operators_only, socket_urls
 from app.api.problems import Problem, request_id, unknown_order
 from app.api.routes.place_order import accepted_response
@@ -22,6 +21,7 @@ from app.dex.markets import Markets
 from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.store.dead_letters import as_new_order
+from app.orders.store.reads import PageKey
 
 router = APIRouter(tags=["dead letters"])
 
@@ -88,7 +88,7 @@ class Cleared(BaseModel):
 @router.get(
     "/api/dlq/failed-orders",
     summary="Failed orders that are not acknowledged",
-    responses={200: {"model": DeadLetters}, **problems(401, 403, 422, 503)},
+    responses={200: {"model": DeadLetters}, **problems(401, 403, 422, 429, 503)},
 )
 async def failed_orders(
     request: Request,
@@ -98,23 +98,25 @@ async def failed_orders(
 ) -> Response:
     """The latest failure comes first."""
     ctx = context(request)
-    operators_only(authenticate(request))
-    orders = await ctx.dead_letters.page(owner, page_key(after) if after else None, limit + 1)
+    operators_only(caller := admit_read(request))
+    async with turn_to_read(request, caller):
+        orders = await ctx.dead_letters.page(owner, page_key(after) if after else None, limit + 1)
     letters = [_dead_letter(order, ctx.markets) for order in orders[:limit]]
     # The list is sorted by the time of failure, so that time is the cursor of the next page.
-    more = cursor(replace(orders[limit - 1], created_at=orders[limit - 1].updated_at)) if len(orders) > limit else None
+    more = cursor(PageKey(orders[limit - 1].updated_at, orders[limit - 1].id)) if len(orders) > limit else None
     return as_json({"count": len(letters), "failedOrders": letters, "nextCursor": more})
 
 
 @router.get(
     "/api/dlq/stats",
     summary="How many orders failed, and why",
-    responses={200: {"model": DeadLetterStats}, **problems(401, 403, 422, 503)},
+    responses={200: {"model": DeadLetterStats}, **problems(401, 403, 422, 429, 503)},
 )
 async def stats(request: Request, owner: Owner = None) -> Response:
     """Counts failed orders that are not acknowledged."""
-    operators_only(authenticate(request))
-    summary = await context(request).dead_letters.summary(owner)
+    operators_only(caller := admit_read(request))
+    async with turn_to_read(request, caller):
+        summary = await context(request).dead_letters.summary(owner)
     return as_json(
         {
             "totalFailed": summary.total,

@@ -112,7 +112,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
 async def _postgres(ctx: ApiContext) -> str:
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
-            return "up" if await ctx.reader.revision() == ctx.newest_revision else "not migrated"
+            return "up" if await ctx.internal.revision() == ctx.newest_revision else "not migrated"
     except (DatabaseUnavailable, TimeoutError):
         return "down"
 

@@ -4,7 +4,8 @@ from fastapi import Request, WebSocket
 from starlette.responses import Response
 
 from app.api import dialects
-from app.api.context import authenticate, context
+from app.api.admission import admit_read
+from app.api.context import context
 from app.api.fast_routes import SocketRouter
 from app.api.json_body import read_object
 from app.api.problems import needs_upgrade, unknown_order
@@ -77,11 +78,11 @@ async def status_socket(socket: WebSocket, order_id: str) -> None:
     "/api/orders/{order_id}/history",
     summary="The event log of an order, as a plain list",
     tags=[HISTORY_CLIENTS],
-    responses={200: {"model": list[Event]}, **problems(401, 404, 503)},
+    responses={200: {"model": list[Event]}, **problems(401, 404, 429, 503)},
 )
 async def history(request: Request, order_id: OrderId) -> Response:
     """The same events in the same order as on every stream."""
     ctx, order_uid = context(request), order_uuid(order_id)
-    if await ctx.reader.order(order_uid, authenticate(request).owner) is None:
+    if await ctx.reader.order(order_uid, admit_read(request).owner) is None:
         raise unknown_order()
     return as_json([event.as_dict() for event in await ctx.reader.log(order_uid)])

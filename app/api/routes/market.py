@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api.context import authenticate, context
+from app.api.admission import admit_read
+from app.api.context import context
 from app.api.problems import request_id
 from app.api.schemas import Answer, ExecuteOrder
 from app.api.spec.openapi import problems
@@ -97,7 +98,7 @@ async def pools(request: Request) -> Response:
 @router.get(
     "/quotes",
     summary="The current quote of every venue, the best one, and why",
-    responses={200: {"model": Preview}, **problems(401, 422, 503)},
+    responses={200: {"model": Preview}, **problems(401, 422, 429, 503)},
 )
 async def quotes(
     request: Request,
@@ -116,7 +117,7 @@ async def quotes(
     ],
 ) -> Response:
     """What the router would decide now. No order is placed."""
-    ctx, caller = context(request), authenticate(request)
+    ctx, caller = context(request), admit_read(request)
     fields = read(ExecuteOrder, {"tokenIn": token_in, "tokenOut": token_out, "amount": amount})
     order = to_order(fields, ctx, owner=caller.owner, idempotency_key=None, request_id=request_id(request))
     quote_request = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)

@@ -14,7 +14,8 @@ from starlette.responses import Response, StreamingResponse
 from app.access.authentication import Caller
 from app.access.connection_limit import TooManyConnections
 from app.api import sockets
-from app.api.context import ApiContext, authenticate, context
+from app.api.admission import admit_read
+from app.api.context import ApiContext, context
 from app.api.fast_routes import SocketRouter
 from app.api.problems import Problem, needs_upgrade, unknown_order
 from app.api.schemas import Event
@@ -150,7 +151,7 @@ async def events(
     ] = None,
 ) -> Response:
     """The events after number `after`. To resume a stream, send its last event id as `Last-Event-ID`."""
-    ctx, caller, order_uid = context(request), authenticate(request), order_uuid(order_id)
+    ctx, caller, order_uid = context(request), admit_read(request), order_uuid(order_id)
     last_seen = sequence_number(last_event_id or after)
     order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:

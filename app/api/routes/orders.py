@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.context import ApiContext, authenticate, context, socket_urls
+from app.api.admission import admit_read, turn_to_read
+from app.api.context import ApiContext, context, socket_urls
 from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api/orders", tags=["orders"])
 @router.get(
     "",
     summary="Your orders, newest first",
-    responses={200: {"model": OrderPage}, **problems(401, 422, 503)},
+    responses={200: {"model": OrderPage}, **problems(401, 422, 429, 503)},
 )
 async def list_orders(
     request: Request,
@@ -32,8 +33,10 @@ async def list_orders(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(alias="cursor", max_length=200, description="From `nextCursor`")] = None,
 ) -> Response:
-    """Pages do not shift while new orders arrive: no order is repeated or skipped."""
-    ctx = context(request)
+    """Pages do not shift while new orders arrive: no order is repeated or skipped. With a filter by token or venue a
+    page may have fewer than `limit` orders, even none, and still a `nextCursor`: follow it until it is null.
+    """
+    ctx, caller = context(request), admit_read(request)
     filter_by = Filter(
         status=status,
         token_in=_symbol(ctx, token_in, "/query/tokenIn"),
@@ -41,11 +44,12 @@ async def list_orders(
         dex=_known_venue(ctx, venue),
     )
     page_after = None if after is None else page_key(after)
-    orders = await ctx.reader.page(authenticate(request).owner, filter_by, page_after, limit + 1)
+    async with turn_to_read(request, caller):
+        page = await ctx.reader.page(caller.owner, filter_by, page_after, limit)
     return as_json(
         {
-            "orders": [order_view(order, ctx.markets) for order in orders[:limit]],
-            "nextCursor": cursor(orders[limit - 1]) if len(orders) > limit else None,
+            "orders": [order_view(order, ctx.markets) for order in page.orders],
+            "nextCursor": None if page.end is None else cursor(page.end),
         }
     )
 
@@ -53,10 +57,10 @@ async def list_orders(
 @router.get(
     "/{order_id}",
     summary="One order with its event log",
-    responses={200: {"model": OrderSnapshot}, **problems(401, 404, 503)},
+    responses={200: {"model": OrderSnapshot}, **problems(401, 404, 429, 503)},
 )
 async def one_order(request: Request, order_id: OrderId) -> Response:
-    ctx, order_uid, caller = context(request), order_uuid(order_id), authenticate(request)
+    ctx, order_uid, caller = context(request), order_uuid(order_id), admit_read(request)
     order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:
         raise unknown_order()

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.api.admission import admit_read
 from app.api.context import authenticate, context, operators_only
 from app.api.problems import redis_unavailable, unknown_order
 from app.api.schemas import Answer
@@ -60,12 +61,12 @@ class Connections(Answer):
 @router.get(
     "/queue",
     summary="The state of the queue",
-    responses={200: {"model": Queue}, **problems(401, 503)},
+    responses={200: {"model": Queue}, **problems(401, 429, 503)},
 )
 async def queue(request: Request) -> Response:
     """Waiting and running orders, starts left, and how fast orders were confirmed in the last five minutes."""
     ctx = context(request)
-    authenticate(request)
+    admit_read(request)
     throughput = await ctx.throughput.measure()
     try:
         depth = await ctx.breaker.call(ctx.queue.depth())
@@ -111,11 +112,11 @@ async def resume(request: Request) -> Response:
 @router.get(
     "/orders/{order_id}/connections",
     summary="The sockets that watch an order",
-    responses={200: {"model": Connections}, **problems(401, 403, 404, 503)},
+    responses={200: {"model": Connections}, **problems(401, 403, 404, 429, 503)},
 )
 async def connections(request: Request, order_id: OrderId) -> Response:
     ctx, order_uid = context(request), order_uuid(order_id)
-    operators_only(authenticate(request))
+    operators_only(admit_read(request))
     if await ctx.reader.order(order_uid, None) is None:
         raise unknown_order()
     try:

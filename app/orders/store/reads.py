@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -33,6 +34,9 @@ SELECT id, seq FROM orders
 CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
 NOW = "SELECT now()"
 
+UNINDEXED = ("token_in", "token_out", "dex")  # columns to filter by that no index has
+SCAN_ROWS = 10_000  # orders that one page looks at for a filter that no index serves
+
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
@@ -56,6 +60,12 @@ class Filter:
     token_in: str | None = None
     token_out: str | None = None
     dex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    orders: list[Order]
+    end: PageKey | None  # where the next page starts; None: this was the last
 
 
 def order_from(row: asyncpg.Record) -> Order:
@@ -125,20 +135,42 @@ class OrderReader:
         rows = await fetch(self._pool, NOW)
         return rows[0]["now"]  # type: ignore[no-any-return]
 
-    async def page(self, owner: str, filter_by: Filter, after: PageKey | None, limit: int) -> list[Order]:
-        """Newest first. To see whether there is a next page, ask for one order more."""
-        conditions, values = ["owner = $1"], [owner, limit]
-        for column in ("status", "token_in", "token_out", "dex"):
-            if (value := getattr(filter_by, column)) is not None:
-                values.append(value)
-                conditions.append(f"{column} = ${len(values)}")
+    async def page(self, owner: str, filter_by: Filter, after: PageKey | None, limit: int) -> Page:
+        """Newest first. With a filter that no index serves, a page also ends after SCAN_ROWS orders that were looked
+        at: it may have fewer orders than `limit`, even none, and yet not be the last.
+        """
+        values: list[Any] = [owner]
+
+        def parameter(value: Any) -> str:
+            values.append(value)
+            return f"${len(values)}"
+
+        conditions = ["owner = $1"]
+        if filter_by.status is not None:
+            conditions.append(f"status = {parameter(filter_by.status)}")
         if after is not None:
-            values += [after.created_at, after.id]
-            conditions.append(f"(created_at, id) < (${len(values) - 1}, ${len(values)})")
+            conditions.append(f"(created_at, id) < ({parameter(after.created_at)}, {parameter(after.id)})")
+        filtered = {name: value for name in UNINDEXED if (value := getattr(filter_by, name)) is not None}
+        # Its own statement, and before the page: orders that arrive in between must not move the end.
+        end = await self._end_of_scan(conditions, values) if filtered else None
+        if end is not None:
+            conditions.append(f"(created_at, id) >= ({parameter(end.created_at)}, {parameter(end.id)})")
+        conditions += [f"{column} = {parameter(value)}" for column, value in filtered.items()]
         rows = await fetch(
             self._pool,
             f"SELECT {ORDER_COLUMNS} FROM orders WHERE {' AND '.join(conditions)}"
-            " ORDER BY created_at DESC, id DESC LIMIT $2",
+            f" ORDER BY created_at DESC, id DESC LIMIT {parameter(limit + 1)}",
             *values,
         )
-        return [order_from(row) for row in rows]
+        orders = [order_from(row) for row in rows[:limit]]
+        return Page(orders, PageKey(orders[-1].created_at, orders[-1].id) if len(rows) > limit else end)
+
+    async def _end_of_scan(self, conditions: Sequence[str], values: Sequence[Any]) -> PageKey | None:
+        """The last order to look at, found in the index alone; None: there are no more than SCAN_ROWS."""
+        rows = await fetch(
+            self._pool,
+            f"SELECT created_at, id FROM orders WHERE {' AND '.join(conditions)}"
+            f" ORDER BY created_at DESC, id DESC OFFSET {SCAN_ROWS - 1} LIMIT 1",
+            *values,
+        )
+        return PageKey(rows[0]["created_at"], rows[0]["id"]) if rows else None

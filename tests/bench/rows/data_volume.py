@@ -133,9 +133,9 @@ async def measured(system: System, clients: Client) -> dict[str, float]:
 async def swept(system: System) -> float:
     """Rounds of the sweeper, in the database only, while the worker with its own sweeper is frozen."""
     system.workers[0].send_signal(signal.SIGSTOP)
-    postgres = await open_postgres(system.environment["DATABASE_URL"], size=2)
+    postgres = await open_postgres(system.environment["DATABASE_URL"], size=3)
     try:
-        sweeps, took = SweepStore(postgres.reading), []
+        sweeps, took = SweepStore(postgres.internal), []
         for _ in range(SWEEPS):
             await asyncio.sleep(BETWEEN_SWEEPS)
             began = time.perf_counter()

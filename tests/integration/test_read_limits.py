@@ -1,0 +1,90 @@
+"""Reads have a quota, take turns, and end in time: no caller's reads delay the engine itself or other callers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import app.postgres
+from app.access import read_turns
+from app.orders.store import reads
+from tests.engine import SELL_SOL, Engine, eventually, running_engine
+
+LIST = "/api/orders"
+UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+QUOTE = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+
+
+async def test_every_read_of_a_caller_counts(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=1000) as engine:
+        paths = (await engine.http.get("/openapi.json")).json()["paths"]
+        callers = [path for path, calls in paths.items() if "401" in calls.get("get", {}).get("responses", {})]
+        assert {LIST, "/api/orders/{order_id}", "/api/quotes", "/api/dlq/stats", "/api/queue"} <= set(callers)
+        for path in callers:
+            answer = await engine.http.get(path.replace("{order_id}", UNKNOWN), params=QUOTE)
+            assert answer.headers.get("ratelimit-policy") == '"reads";q=1000;w=60', path
+            assert "429" in paths[path]["get"]["responses"], path
+        for path in ("/health/ready", "/api/pools", "/"):
+            assert "ratelimit" not in (await engine.http.get(path)).headers, path
+
+
+async def test_beyond_the_quota_reads_are_refused_and_orders_are_not(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=3) as engine:
+        answers = [await engine.http.get(LIST) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+        assert answers[-1].json()["code"] == "too_many_reads"
+        assert answers[-1].json()["retryable"] is True
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
+        assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
+
+
+async def test_slow_reads_end_in_time_and_leave_the_engine_its_connections(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.postgres, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(read_turns, "WAIT_SECONDS", 0.5)
+    async with running_engine(postgres_dsn, redis_dsn) as engine:
+        await engine.http.get(LIST)  # connects
+        async with engine.postgres.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE orders")  # every list now takes for ever
+            lists = [asyncio.create_task(engine.http.get(LIST)) for _ in range(100)]
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
+
+            async def blocked() -> bool:
+                return bool(await connection.fetchval(waiting) >= read_turns.AT_ONCE)
+
+            await eventually(blocked)
+            health = (await engine.http.get("/health")).json()
+            assert health["postgres"] == "up"
+            answers = await asyncio.gather(*lists)
+        by_code: dict[str, Any] = {answer.json()["code"]: answer for answer in answers}
+        assert set(by_code) == {"read_too_slow", "too_many_reads"}
+        assert by_code["read_too_slow"].status_code == 503
+        assert by_code["too_many_reads"].status_code == 429
+        for answer in by_code.values():
+            assert answer.json()["retryable"] is True
+            assert int(answer.headers["retry-after"]) > 0
+        assert (await engine.http.get(LIST)).status_code == 200
+
+
+async def test_a_rare_filter_looks_at_a_bounded_number_of_orders_per_page(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "SCAN_ROWS", 5)
+    rare = {"tokenIn": "RAY", "tokenOut": "USDC"}
+    placed = [await engine.place(**(rare if n in (1, 2, 17) else {})) for n in range(23)]
+    expected = [placed[n]["orderId"] for n in (17, 2, 1)]
+    pages: list[list[str]] = []
+    query: dict[str, Any] = {"tokenIn": "RAY", "limit": 1}
+    while True:
+        page = (await engine.http.get(LIST, params=query)).json()
+        pages.append([order["orderId"] for order in page["orders"]])
+        if page["nextCursor"] is None:
+            break
+        query["cursor"] = page["nextCursor"]
+        await engine.place(**rare)  # newer than the first page: no page shifts
+    assert [order for page in pages for order in page] == expected
+    assert pages[0] == []  # orders 18 to 22 were looked at
+    for status in (None, "pending"):  # an index serves these: their pages are full
+        page = (await engine.http.get(LIST, params={"limit": 12, "status": status} if status else {"limit": 12})).json()
+        assert len(page["orders"]) == 12
