@@ -56,7 +56,7 @@ class RateLimiter:
         return await self._batcher(_Request(f"{BUCKET}{kind}:{caller}", cost, quota))
 
     def take_here(self, kind: str, caller: str, cost: int, quota: int) -> RateLimitResult:
-        """From a bucket of this process alone: for limits that protect the process. It takes about a microsecond."""
+        """From a bucket of this process alone: for limits that protect this process. No round trip."""
         return self._take_locally(_Request(f"{BUCKET}{kind}:{caller}", cost, quota))
 
     async def _take_all(self, requests: list[_Request]) -> Sequence[RateLimitResult]:
