@@ -7,6 +7,7 @@ from functools import partial
 from tests.chaos import bug_detection, slow_tests
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
+from tests.chaos import start_limit_faults as start_limit
 from tests.chaos.environment import Environment
 
 Fault = Callable[[Environment, random.Random], Awaitable[tuple[str, bool]]]
@@ -42,6 +43,13 @@ FAULTS: dict[str, Fault] = {
     **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),
+    **{
+        f"Postgres frozen for {seconds} s with starts in hand": partial(
+            start_limit.postgres_frozen, orders=220, seconds=seconds
+        )
+        for seconds in (5, 30, 90)
+    },
+    "Redis restarted without its last 100 starts": partial(start_limit.redis_rolled_back, limit=100),
     "the same order delivered 10 times under different job ids": partial(processes.delivered_ten_times, orders=30),
     "an order that kills every worker that starts it": partial(processes.poison_order, others=20),
     "clocks of the processes an hour apart": partial(processes.clocks_apart, orders=100),

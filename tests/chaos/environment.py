@@ -163,6 +163,11 @@ class Environment:
         self.db.terminate()
         self.db = await asyncpg.create_pool(self.postgres.url, min_size=0, max_size=4)
 
+    @property
+    def redis_data(self) -> Path:
+        data: Path = self._data_home().data
+        return data / "valkey"
+
     def _data_home(self) -> Any:
         return prepare(self.home, durable=True)
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.chaos import bug_detection
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
+from tests.chaos import start_limit_faults as start_limit
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment, chaos_environment
 
@@ -33,6 +34,18 @@ async def test_a_worker_killed_right_after_a_send_loses_and_doubles_nothing(
     env: Environment, rng: random.Random
 ) -> None:
     figure, clean = await processes.killed_at_every_point(env, rng, repeats=1, points=[("after", "send", 1)])
+    assert clean, figure
+
+
+async def test_no_order_starts_late_when_postgres_was_frozen(env: Environment, rng: random.Random) -> None:
+    figure, clean = await start_limit.postgres_frozen(env, rng, orders=30, seconds=1.5)
+    assert clean, figure
+
+
+async def test_no_order_starts_beyond_the_limit_when_redis_was_rolled_back(
+    env: Environment, rng: random.Random
+) -> None:
+    figure, clean = await start_limit.redis_rolled_back(env, rng, limit=30)
     assert clean, figure
 
 

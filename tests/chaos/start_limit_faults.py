@@ -1,0 +1,147 @@
+"""Faults that once let more orders start in a minute than the start limit allows."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from app.orders.queue.order_queue import WINDOW, OrderQueue
+from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
+from tests.chaos.clients import Clients
+from tests.chaos.environment import Environment
+from tests.chaos.oracle import judge
+from tests.chaos.process_faults import verdict_of
+from tests.chaos.server_faults import PACE
+from tests.engine import eventually
+
+FULL_MINUTE = 100  # starts
+
+
+async def postgres_frozen(env: Environment, rng: random.Random, *, orders: int, seconds: float) -> tuple[str, bool]:
+    """All processes of Postgres are frozen while workers have grants in hand, and claims are in its sockets."""
+    clients, queue = await _paused(env, rng, orders=orders, limit=FULL_MINUTE, workers=2)
+    before = min(60, orders // 2)  # starts of before the freeze, which leave the window first
+    await queue.resume()
+    await eventually(lambda: _started(env, before), within=30)
+    await queue.pause()
+    settled = await _settled(env)
+    with _frozen(env.postgres.process.pid):
+        await queue.resume()
+        await eventually(lambda: _granted(env, settled + 1))
+        await asyncio.sleep(seconds)
+    verdict = await verdict_of(env, clients, within=seconds + 60 * (orders // FULL_MINUTE) + 40)
+    oldest = await _oldest_grant(env)
+    text = f"{orders} orders: {verdict.lost} lost, at most {verdict.max_starts} starts in any 60 s"
+    return (
+        f"{text if verdict.clean else verdict}, each at most {oldest * 1000:.0f} ms after its grant",
+        verdict.clean and verdict.max_starts <= FULL_MINUTE and oldest <= GRANT_SECONDS + 0.001,
+    )
+
+
+async def redis_rolled_back(env: Environment, rng: random.Random, *, limit: int) -> tuple[str, bool]:
+    """Redis restarts from its file as it was before the last starts were granted."""
+    clients, queue = await _paused(env, rng, orders=limit + 20, limit=limit, workers=2)
+    data, copy = env.redis_data, env.home / "valkey-before"
+    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, copy], check=True)  # keeps the owner
+    await queue.resume()
+    await eventually(lambda: _started(env, limit), within=30)
+    await env.kill_redis()
+    shutil.rmtree(data)
+    copy.rename(data)
+    await env.start_redis()
+    restarted = OrderQueue(env.redis, StartLimit(limit))
+    await restarted.resume()
+
+    async def window_is_full() -> bool:
+        with contextlib.suppress(RedisError):
+            return not await restarted.loss() and bool(await env.redis.zcard(WINDOW) >= limit)
+        return False
+
+    await eventually(window_is_full, within=20)
+    await asyncio.sleep(0.5)
+    verdict = await judge(env.db, accepted={})
+    await clients.finish(0)
+    return f"at most {verdict.max_starts} starts in any 60 s, limit {limit}", verdict.max_starts == limit
+
+
+async def _paused(
+    env: Environment, rng: random.Random, *, orders: int, limit: int, workers: int
+) -> tuple[Clients, OrderQueue]:
+    """Workers that are ready, and orders that wait in a paused queue."""
+    await env.clear()
+    queue = OrderQueue(env.redis, StartLimit(limit))
+    settings = {"QUEUE_MAX_PER_MIN": str(limit)}
+    env.start("api", settings)
+    for _ in range(workers):
+        env.start("worker", settings | PACE)
+    clients = Clients(env.base_url, rng)
+    await clients.accept()  # the API is up
+
+    async def first_ended() -> bool:
+        return bool(await env.db.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
+
+    await eventually(first_ended, within=30)
+    await queue.pause()
+    await clients.place(orders - 1)
+    return clients, queue
+
+
+async def _started(env: Environment, count: int) -> bool:
+    return int(await env.db.fetchval("SELECT count(*) FROM order_events WHERE status = 'routing'")) >= count
+
+
+async def _granted(env: Environment, count: int) -> bool:
+    return int(await env.redis.zcard(WINDOW)) >= count
+
+
+async def _settled(env: Environment) -> int:
+    """The grants, once each has been used: no order is under way, except those that wait for a start."""
+
+    async def none_runs() -> bool:
+        running = "SELECT count(*) FROM orders WHERE status IN ('routing', 'building', 'submitted')"
+        starts = "SELECT count(*) FROM order_events WHERE status = 'routing'"
+        granted = int(await env.redis.zcard(WINDOW))
+        return not await env.db.fetchval(running) and granted == await env.db.fetchval(starts)
+
+    await eventually(none_runs, within=30)
+    return int(await env.redis.zcard(WINDOW))
+
+
+async def _oldest_grant(env: Environment) -> float:
+    """The longest time from a grant that is still in the window to its start. Both clocks are those of this machine."""
+    grants = dict(one.decode().rsplit(":", 1) for one in await env.redis.zrange(WINDOW, 0, -1))
+    starts = await env.db.fetch("SELECT order_id, max(at) AS at FROM order_events WHERE status = 'routing' GROUP BY 1")
+    ages = [
+        row["at"].timestamp() - int(grants[str(row["order_id"])]) / 1000
+        for row in starts
+        if str(row["order_id"]) in grants
+    ]
+    return max(ages, default=0.0)
+
+
+@contextlib.contextmanager
+def _frozen(pid: int) -> Iterator[None]:
+    """This process and all that it has started are frozen, the parent first."""
+    stopped = []
+    try:
+        for one in _family(pid):
+            os.kill(one, signal.SIGSTOP)
+            stopped.append(one)
+        yield
+    finally:
+        for one in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from _family(int(child))
