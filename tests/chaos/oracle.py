@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from app.orders.lifecycle import MOVES, TERMINAL, Status
+from app.orders.model import PRICES
 from tests.engine import max_in_window
 
 
@@ -51,6 +52,7 @@ async def judge(
     logs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in await db.fetch("SELECT * FROM order_events ORDER BY order_id, seq"):
         details = orjson.loads(row["details"]) if row["details"] else {}
+        details |= {name: float(details[name]) for name in PRICES & details.keys()}  # stored as text, sent as numbers
         logs[str(row["order_id"])].append(
             {"seq": row["seq"], "status": row["status"], "attempt": row["attempt"], **details}
         )

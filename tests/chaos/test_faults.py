@@ -42,13 +42,6 @@ async def test_no_order_starts_late_when_postgres_was_frozen(env: Environment, r
     assert clean, figure
 
 
-async def test_no_order_starts_beyond_the_limit_when_redis_was_rolled_back(
-    env: Environment, rng: random.Random
-) -> None:
-    figure, clean = await start_limit.redis_rolled_back(env, rng, limit=30)
-    assert clean, figure
-
-
 @pytest.mark.parametrize("fault", [servers.redis_flushed, servers.commits_unanswered])
 async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault

@@ -101,6 +101,7 @@ async def test_a_redis_that_was_restarted_and_has_lost_grants_gives_none_before_
     await four_started(engine)
     late = [(await engine.place())["orderId"] for _ in range(3)]
     [marker] = await engine.redis.zrange(STARTS, -1, -1)
+    assert (await engine.redis.info("server"))["run_id"] in marker.decode()
     async with engine.redis.pipeline() as restarted:  # what a restart leaves that lost the last second of its file
         restarted.zrem(STARTS, marker)
         restarted.zadd(STARTS, {"@primed:the run before:its history": math.inf})
