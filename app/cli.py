@@ -86,11 +86,21 @@ def create_key(
     operator: Annotated[
         bool, typer.Option("--operator", help="The key may also manage dead letters and the queue.")
     ] = False,
+    max_order_usd: Annotated[
+        int | None, typer.Option(min=0, max=10**12, help="Most dollars in one order; 0: no limit. [MAX_ORDER_USD]")
+    ] = None,
+    max_daily_usd: Annotated[
+        int | None, typer.Option(min=0, max=10**12, help="The same for the owner's day (UTC). [MAX_DAILY_USD]")
+    ] = None,
 ) -> None:
     """Create a key and print it. It cannot be shown again."""
     from app.access import key_commands
 
-    typer.echo(key_commands.create(_database(), owner, operator=operator))
+    typer.echo(
+        key_commands.create(
+            _database(), owner, operator=operator, max_order_usd=max_order_usd, max_daily_usd=max_daily_usd
+        )
+    )
     typer.echo("Store it now: the database keeps only its hash. It works within two seconds.", err=True)
 
 

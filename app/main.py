@@ -15,7 +15,7 @@ from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
 from app.api import auth_middleware, problems
-from app.api.context import ApiContext
+from app.api.context import ApiContext, default_limits
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
@@ -121,7 +121,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         internal=internal,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
-        intake=Intake(OrderStore(postgres.writing), redis, queue, publisher, breaker),
+        intake=Intake(OrderStore(postgres.writing, limits=default_limits(settings)), redis, queue, publisher, breaker),
         queue=queue,
         feed=feed,
         presence=presence,

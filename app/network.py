@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.dex.chain import Chain
-from app.dex.markets import Markets
+from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
+from app.dex.valuation import Valuation
 from app.dex.venue import Venue
 from app.mockchain.ledger import MockChain
 from app.settings import Settings, SettingsError
@@ -32,6 +33,7 @@ class Network:
     quote_timeout: float  # seconds a venue may take to quote or to build
     confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
     slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
+    usd: Callable[[Token, int, int], int | None]  # value of units of a token at a slot, in millionths of a dollar
 
     def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
         return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
@@ -40,13 +42,15 @@ class Network:
 def open_network(settings: Settings) -> Network:
     markets = Markets.load()
     block_ms = settings.mock_block_ms
+    venues = open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms)
     return Network(
         markets=markets,
-        venues=open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms),
+        venues=venues,
         # Three times the usual time: a slow venue is not a dead one.
         quote_timeout=max(MIN_QUOTE_TIMEOUT, 3 * settings.mock_quote_ms / 1000),
         confirm_timeout=settings.mock_execution_ms_max / 1000 + CONFIRM_MARGIN,
         slot_at=lambda moment: int(moment.timestamp() * 1000) // block_ms,
+        usd=Valuation(markets, {venue.name: venue for venue in venues}).usd,
     )
 
 

@@ -15,6 +15,7 @@ metadata = sa.MetaData(
 )
 
 BaseUnits = sa.Numeric(20, 0)  # up to 2**64 - 1, one more bit than bigint has
+UsdValue = sa.Numeric(36, 0)
 
 
 orders = sa.Table(
@@ -34,6 +35,8 @@ orders = sa.Table(
     sa.Column("expires_at", sa.DateTime(timezone=True)),
     sa.Column("client_order_id", sa.Text),
     sa.Column("retry_of", sa.Uuid, comment="the dead letter that this order retries"),
+    sa.Column("usd_value", UsdValue, comment="of amount_in when the order was accepted, in millionths of a dollar"),
+    sa.Column("max_order_usd", sa.BigInteger, comment="limit of the key that placed it; NULL: that of all callers"),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="hash of the normalised request body"),
     sa.Column("request_id", sa.Text, nullable=False),
@@ -111,6 +114,16 @@ sa.Index(
     postgresql_with={"pages_per_range": 16, "autosummarize": True},
 )
 
+# Risk limits: what each owner traded on a UTC day. A row belongs to one API process, so no two wait for each other.
+daily_volumes = sa.Table(
+    "daily_volumes",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("writer", sa.Uuid, primary_key=True, comment="the API process that accepted the orders"),
+    sa.Column("usd", UsdValue, nullable=False, comment="value of the orders, in millionths of a dollar"),
+)
+
 api_keys = sa.Table(
     "api_keys",
     metadata,
@@ -119,6 +132,8 @@ api_keys = sa.Table(
     sa.Column("prefix", sa.Text, nullable=False, comment="identifies the key to people; the rest is not stored"),
     sa.Column("hash", sa.LargeBinary, nullable=False, comment="SHA-256 of the whole key"),
     sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("max_order_usd", sa.BigInteger, comment="most dollars in one order; 0: no limit; NULL: MAX_ORDER_USD"),
+    sa.Column("max_daily_usd", sa.BigInteger, comment="the same for one UTC day of the owner; NULL: MAX_DAILY_USD"),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
     sa.UniqueConstraint("prefix", name="api_keys_prefix_key"),

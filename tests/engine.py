@@ -31,13 +31,14 @@ Value = TypeVar("Value")
 SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
 
-# No simulated delays and no request limit, so that a test waits for the engine alone.
+# No simulated delays and no limits of requests and values, so that a test waits for the engine alone.
 FAST = {
     "mock_quote_ms": 0,
     "mock_execution_ms_min": 0,
     "mock_execution_ms_max": 0,
     "api_max_orders_per_min": 0,
     "api_max_reads_per_min": 0,
+    "max_order_usd": 0,
     "retry_base_seconds": 0.2,
 }
 

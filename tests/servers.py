@@ -73,7 +73,7 @@ DISCONNECT_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-DELETE_ALL = "DELETE FROM order_events; DELETE FROM orders; DELETE FROM api_keys"
+DELETE_ALL = "DELETE FROM order_events; DELETE FROM orders; DELETE FROM daily_volumes; DELETE FROM api_keys"
 
 
 class Databases:
@@ -117,7 +117,9 @@ class Databases:
                 await connection.execute("DROP SCHEMA IF EXISTS chain CASCADE")
                 # TRUNCATE takes 40 ms of CPU, because it makes new files. Large tables get them: dead rows cost time.
                 large = await connection.fetchval("SELECT pg_table_size('order_events') > 1000000")
-                await connection.execute("TRUNCATE orders, order_events, api_keys" if large else DELETE_ALL)
+                await connection.execute(
+                    "TRUNCATE orders, order_events, daily_volumes, api_keys" if large else DELETE_ALL
+                )
                 unchanged = await connection.fetchval(TABLES) == self._tables
             finally:
                 await connection.close()

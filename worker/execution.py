@@ -12,6 +12,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
@@ -48,6 +49,7 @@ class Execution:
         chain: Chain,
         retry: RetryPolicy,
         confirm_seconds: float,
+        check_value: Callable[[Order, int], None],
     ) -> None:
         self._store = store
         self._leases = leases
@@ -57,6 +59,7 @@ class Execution:
         self._confirmations = Confirmations(chain)
         self._retry = retry
         self._confirm_seconds = confirm_seconds
+        self._check_value = check_value
 
     async def run(self, order: str, *, start_by: float) -> JobResult:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
@@ -137,6 +140,7 @@ class Execution:
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
         built = await self._router.build(best, min_amount_out=floor)
+        self._check_value(order, blockhash.slot)
         return await self._chain.sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:

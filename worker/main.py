@@ -17,6 +17,7 @@ from app.network import open_chain, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
+from app.orders.risk import RiskLimits
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
@@ -28,6 +29,7 @@ from worker.arq_worker import ArqWorker
 from worker.execution import Execution
 from worker.lease import Leases
 from worker.retry import RetryPolicy
+from worker.risk import ValueCheck
 from worker.sweeper import Sweeper
 
 log = logging.getLogger("engine.worker")
@@ -97,6 +99,7 @@ async def worker(
         chain=order_metrics.MeasuredChain(chain),
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
+        check_value=ValueCheck(network, RiskLimits(settings.max_order_usd)),
     )
     arq_worker = ArqWorker(
         execution.run,

@@ -20,6 +20,8 @@ class Caller:
     owner: str  # of the orders that this caller places and sees
     operator: bool
     key: str = ""  # the prefix of the API key, which is not secret; "" in local mode
+    max_order_usd: int | None = None  # the risk limits of this key; None: those of the settings
+    max_daily_usd: int | None = None
 
 
 class NotAllowed(Exception):
@@ -53,7 +55,7 @@ class Authenticator:
         found = self._keyring.find(key) if key else None
         if found is None:
             raise NotAllowed
-        return Caller(found.owner, found.operator, found.prefix)
+        return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
 
     def authenticate_socket(self, socket: HTTPConnection, scope: str) -> Caller:
         """The same for a WebSocket: its origin must be allowed, and a ticket for `scope` replaces the key."""
@@ -62,9 +64,10 @@ class Authenticator:
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
         valid = self._tickets.read(ticket, scope)
-        if valid is None or self._keyring.live_key(valid.key) is None:
+        live = None if valid is None else self._keyring.live_key(valid.key)
+        if valid is None or live is None:
             raise NotAllowed
-        return Caller(valid.owner, operator=False, key=valid.key)
+        return Caller(valid.owner, False, valid.key, live.max_order_usd, live.max_daily_usd)
 
     def end_when_revoked(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
         """For streams, which outlast the check of the key: `end` is called if it is revoked while the block runs."""

@@ -27,6 +27,9 @@ class ConnectionLimit:
         if self._of_owner[owner] >= self._max_per_owner:
             raise TooManyConnections(of_owner=True)
 
+    def open_of(self, owner: str) -> int:
+        return self._of_owner.get(owner, 0)
+
     @contextlib.contextmanager
     def slot(self, owner: str) -> Iterator[None]:
         """Count one connection of this owner while the block runs."""

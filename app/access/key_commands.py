@@ -12,11 +12,18 @@ from app.settings import SettingsError
 Result = TypeVar("Result")
 
 
-def create(dsn: str, owner: str, *, operator: bool) -> str:
+def create(
+    dsn: str, owner: str, *, operator: bool, max_order_usd: int | None = None, max_daily_usd: int | None = None
+) -> str:
     """The new key. Only its hash is stored, so it cannot be shown again."""
     if not keys.OWNER.fullmatch(owner):
         raise SettingsError("--owner: letters, digits and . _ @ - only, at most 64.")
-    return _run(dsn, lambda connection: keys.create(connection, owner, operator=operator))
+    return _run(
+        dsn,
+        lambda connection: keys.create(
+            connection, owner, operator=operator, max_order_usd=max_order_usd, max_daily_usd=max_daily_usd
+        ),
+    )
 
 
 def list_keys(dsn: str) -> list[str]:
@@ -25,7 +32,12 @@ def list_keys(dsn: str) -> list[str]:
     for key in _run(dsn, keys.list_keys):
         role = "operator" if key.operator else "caller"
         ended = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
-        lines.append(f"{key.prefix}  {role:8}  {key.created_at:%Y-%m-%d %H:%M}  {ended:24}  {key.owner}")
+        limits = "".join(
+            f"  {what} {'unlimited' if usd == 0 else f'{usd} USD'}"
+            for what, usd in (("order", key.max_order_usd), ("day", key.max_daily_usd))
+            if usd is not None
+        )
+        lines.append(f"{key.prefix}  {role:8}  {key.created_at:%Y-%m-%d %H:%M}  {ended:24}  {key.owner}{limits}")
     return lines
 
 

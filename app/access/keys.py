@@ -22,10 +22,15 @@ REFRESH_SECONDS = 2.0  # the longest that a revoked key still works, and that a 
 OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # it stands in event messages: no blanks, no line breaks
 PREFIX_LENGTH = len("oe_") + 8
 
-CREATE = "INSERT INTO api_keys (owner, prefix, hash, operator) VALUES ($1, $2, $3, $4)"
+CREATE = """
+INSERT INTO api_keys (owner, prefix, hash, operator, max_order_usd, max_daily_usd) VALUES ($1, $2, $3, $4, $5, $6)
+"""
 REVOKE = "UPDATE api_keys SET revoked_at = now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING owner"
-ALL = "SELECT prefix, owner, operator, created_at, revoked_at FROM api_keys ORDER BY created_at, id"
-LIVE = "SELECT prefix, owner, operator, hash FROM api_keys WHERE revoked_at IS NULL"
+ALL = """
+SELECT prefix, owner, operator, max_order_usd, max_daily_usd, created_at, revoked_at FROM api_keys
+ ORDER BY created_at, id
+"""
+LIVE = "SELECT prefix, owner, operator, max_order_usd, max_daily_usd, hash FROM api_keys WHERE revoked_at IS NULL"
 
 _NO_HASH = bytes(32)
 
@@ -47,14 +52,23 @@ class KeyInfo:
     prefix: str  # `oe_` and eight digits: it names the key, and is not secret
     owner: str
     operator: bool
+    max_order_usd: int | None  # None: MAX_ORDER_USD
+    max_daily_usd: int | None
     created_at: datetime
     revoked_at: datetime | None  # None: live
 
 
-async def create(connection: asyncpg.Connection, owner: str, *, operator: bool) -> str:
+async def create(
+    connection: asyncpg.Connection,
+    owner: str,
+    *,
+    operator: bool,
+    max_order_usd: int | None = None,
+    max_daily_usd: int | None = None,
+) -> str:
     """The new key. Only its hash is stored, so it cannot be shown again."""
     key = new_key()
-    await connection.execute(CREATE, owner, key[:PREFIX_LENGTH], digest(key), operator)
+    await connection.execute(CREATE, owner, key[:PREFIX_LENGTH], digest(key), operator, max_order_usd, max_daily_usd)
     return key
 
 
@@ -75,6 +89,8 @@ class LiveKey:
     prefix: str
     owner: str
     operator: bool
+    max_order_usd: int | None  # in dollars; 0: no limit; None: MAX_ORDER_USD
+    max_daily_usd: int | None
     hash: bytes  # sha256 of the whole key
 
 

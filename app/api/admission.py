@@ -55,6 +55,15 @@ async def turn_to_read(request: Request, caller: Caller) -> AsyncIterator[None]:
         raise Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"}) from None
 
 
+async def orders_left(request: Request, caller: Caller) -> dict[str, int] | None:
+    """The caller's quota of orders; None: there is no limit."""
+    ctx = context(request)
+    if not (quota := ctx.settings.api_max_orders_per_min):
+        return None
+    nothing_taken = await ctx.rate_limiter.take("orders", _who(request, caller), 0, quota)
+    return {"perMinute": quota, "left": nothing_taken.left}
+
+
 async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) -> None:
     ctx = context(request)
     if quota := ctx.settings.api_max_orders_per_min:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,13 +16,14 @@ from app.access.connection_limit import ConnectionLimit
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.api.problems import Problem, not_allowed
-from app.dex.markets import Markets
+from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import Network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
+from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.reads import OrderReader
@@ -55,6 +57,18 @@ class ApiContext:
     def markets(self) -> Markets:
         """Tokens and pools."""
         return self.network.markets
+
+    def usd_value(self, token: Token, units: int) -> int | None:
+        """What an amount is worth now, in millionths of a dollar; None: the token has no price in dollars."""
+        return self.network.usd(token, units, self.network.slot_at(datetime.now(UTC)))
+
+    def risk_limits(self, caller: Caller) -> RiskLimits:
+        return default_limits(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)
+
+
+def default_limits(settings: Settings) -> RiskLimits:
+    """The risk limits of callers whose key has none of its own."""
+    return RiskLimits(settings.max_order_usd, settings.max_daily_usd)
 
 
 def context(connection: HTTPConnection) -> ApiContext:

@@ -148,6 +148,7 @@ class OrderView(Answer):
     token_in: str
     token_out: str
     amount: str
+    value_usd: str | None = Field(description="In US dollars, at the market's price when the order was accepted")
     slippage_bps: int
     min_amount_out: str | None = Field(description="Once a route was built: the limit that was fixed then")
     max_price_impact_bps: int | None

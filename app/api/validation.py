@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 
+from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.problems import Problem, invalid, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH, ExecuteOrder
@@ -36,7 +37,7 @@ def _field_error(error: Any, at: str) -> tuple[str, str]:
 
 
 def to_order(
-    body: ExecuteOrder, ctx: ApiContext, *, owner: str, idempotency_key: str | None, request_id: str, at: str = ""
+    body: ExecuteOrder, ctx: ApiContext, *, caller: Caller, idempotency_key: str | None, request_id: str, at: str = ""
 ) -> PlaceOrder:
     """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues."""
     errors: list[tuple[str, str]] = []
@@ -82,7 +83,10 @@ def to_order(
     said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None}
     return PlaceOrder(
         id=new_order_id(),
-        owner=owner,
+        owner=caller.owner,
+        usd_value=ctx.usd_value(token_in, amount_in),
+        max_order_usd=caller.max_order_usd,
+        max_daily_usd=caller.max_daily_usd,
         idempotency_key=idempotency_key,
         fingerprint=fingerprint_of({name: value for name, value in fields.items() if name in said}),
         request_id=request_id,

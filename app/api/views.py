@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.api.problems import Problem
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
+from app.dex.valuation import USD_PLACES
 from app.orders.model import Order
 from app.orders.store.reads import PageKey
 
@@ -25,6 +26,11 @@ def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = No
 def json_number(decimal: str) -> orjson.Fragment:
     """A JSON number with exactly these digits. A float would round them."""
     return orjson.Fragment(decimal)
+
+
+def usd(value: int) -> str:
+    """A value in dollars, exactly."""
+    return to_decimal(value, USD_PLACES)
 
 
 def order_view(order: Order, markets: Markets) -> dict[str, Any]:
@@ -43,6 +49,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
         "tokenIn": order.token_in,
         "tokenOut": order.token_out,
         "amount": to_decimal(order.amount_in, token_in.decimals),
+        "valueUsd": None if order.usd_value is None else usd(order.usd_value),
         "slippageBps": order.slippage_bps,
         "minAmountOut": out(min_out),
         "maxPriceImpactBps": order.max_price_impact_bps,

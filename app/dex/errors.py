@@ -17,6 +17,7 @@ NEVER: frozenset[str] = frozenset(
         "unsupported_pair",
         "zero_output",
         "expired",
+        "risk_limit",
     }
 )
 """The same request would fail in the same way."""

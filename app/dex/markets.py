@@ -76,7 +76,7 @@ class Markets:
         self.pools = tuple(pools)
         self.fees = fees or {}
         self._tokens = {token.symbol: token for token in tokens} | {token.mint: token for token in tokens}
-        self._paths: dict[tuple[str, str, str], tuple[tuple[Leg, ...], ...]] = {}
+        self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
 
     @staticmethod
     def load(path: Path | None = None) -> "Markets":
@@ -110,8 +110,8 @@ class Markets:
         """Whether a venue, or one of those in `only`, trades the pair, directly or in two hops."""
         return any(self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only)
 
-    def paths(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
-        """The paths through one venue's pools: the direct ones, or else those in two hops."""
+    def paths(self, venue: str | None, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+        """The paths through the pools of one venue (None: of all): the direct ones, or else those in two hops."""
         key = (venue, token_in.symbol, token_out.symbol)
         if key not in self._paths:
             self._paths[key] = self._find(venue, token_in, token_out)
@@ -123,10 +123,10 @@ class Markets:
         numerator, denominator = lamports * sol.usd * _one(token), token.usd * _one(sol)
         return -(-numerator // denominator)
 
-    def _find(self, venue: str, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+    def _find(self, venue: str | None, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
         if token_in == token_out:
             return ()
-        pools = [pool for pool in self.pools if pool.venue == venue]
+        pools = [pool for pool in self.pools if venue is None or pool.venue == venue]
         legs = [leg for pool in pools for leg in ((pool, True), (pool, False))]
         out_of = [leg for leg in legs if _ends(leg)[0] == token_in]
         into = [leg for leg in legs if _ends(leg)[1] == token_out]

@@ -42,6 +42,9 @@ class PlaceOrder:
     expires_in_seconds: int = 0  # 0: never
     client_order_id: str | None = None  # the client's own label, without effect
     retry_of: UUID | None = None  # the dead letter that this order retries
+    usd_value: int | None = None  # of amount_in now, in millionths of a dollar; None: no price
+    max_order_usd: int | None = None  # the limits of the caller's own key, in dollars; None: those of all callers
+    max_daily_usd: int | None = None
     idempotency_key: str | None = None  # one key makes one order, per owner
     fingerprint: bytes  # of what the client said: the same key with another fingerprint is refused
     request_id: str  # of the HTTP request, for the logs
@@ -81,6 +84,8 @@ class Order:
     expires_at: datetime | None  # not started by then: it fails as expired
     client_order_id: str | None
     retry_of: UUID | None
+    usd_value: int | None  # of amount_in when it was accepted, in millionths of a dollar
+    max_order_usd: int | None  # the limit of the key that placed it, in dollars; None: that of all callers
     request_id: str
     status: Status
     seq: int  # number of its last event

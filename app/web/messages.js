@@ -41,6 +41,7 @@ const ADVICE = {
   unsupported_pair: "No venue has a route for this pair. Choose another pair.",
   zero_output: "The amount is too small to receive anything. Swap more.",
   expired: "The order was not started in time. Place it again.",
+  risk_limit: "The price rose, and the order was worth more than your limit when it was to be signed. Nothing was swapped. Swap less.",
   internal_error: "The engine failed unexpectedly. Its log has the details. Place the order again.",
   worker_lost: "The worker that ran the order stopped. Another worker takes over.",
 };
@@ -56,6 +57,7 @@ const NEXT_STEP = {
   too_many_reads: "Wait a few seconds, then read it again.",
   queue_share_full: "Wait until some of your orders are done, then send it again.",
   queue_full: "Wait a moment, then send it again.",
+  risk_limit: "To trade more, ask the operator to raise your limit.",
   database_unavailable: "The order may have been accepted: check the list in a moment before you send another.",
 };
 

@@ -6,6 +6,7 @@ from app.api.routes import (
     failure_drill,
     health,
     legacy,
+    limits,
     market,
     order_stream,
     orders,
@@ -20,7 +21,7 @@ from app.api.spec import asyncapi
 ROUTERS = tuple(
     module.router
     for module in (
-        *(order_stream, place_order, orders, cancel, stream, tickets, legacy),
+        *(order_stream, place_order, orders, cancel, limits, stream, tickets, legacy),
         *(dead_letters, failure_drill, market, queue, health, asyncapi),
     )
 )

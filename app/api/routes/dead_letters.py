@@ -174,7 +174,13 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     if failed.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {failed.status}. Only a failed order can be retried.")
     await admit(request, caller, 1)
-    accepted = await ctx.intake.place(as_new_order(failed, request_id=request_id(request)))
+    order = as_new_order(
+        failed,
+        usd_value=ctx.usd_value(ctx.markets.token(failed.token_in), failed.amount_in),
+        max_daily_usd=caller.max_daily_usd,
+        request_id=request_id(request),
+    )
+    accepted = await ctx.intake.place(order)
     return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 
 

@@ -73,7 +73,7 @@ async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
     orders = [
         # This venue is in no list, and no client can name it. Only the worker has it.
         replace(
-            to_order(body, ctx, owner=caller.owner, idempotency_key=None, request_id=identifier),
+            to_order(body, ctx, caller=caller, idempotency_key=None, request_id=identifier),
             venues=(UnavailableVenue.name,),
         )
         for _ in range(count)

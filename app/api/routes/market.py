@@ -119,7 +119,7 @@ async def quotes(
     """What the router would decide now. No order is placed."""
     ctx, caller = context(request), admit_read(request)
     fields = read(ExecuteOrder, {"tokenIn": token_in, "tokenOut": token_out, "amount": amount})
-    order = to_order(fields, ctx, owner=caller.owner, idempotency_key=None, request_id=request_id(request))
+    order = to_order(fields, ctx, caller=caller, idempotency_key=None, request_id=request_id(request))
     quote_request = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)
     # Market time is the database's, as it is for the worker.
     slot = ctx.network.slot_at(await ctx.reader.now())

@@ -14,13 +14,14 @@ from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.dialects import TranslatedBody, execute_body
 from app.api.fast_routes import FastRoute
 from app.api.json_body import read_object
-from app.api.problems import Problem, database_unavailable, invalid, key_reused, needs_upgrade, request_id
+from app.api.problems import Problem, database_unavailable, invalid, key_reused, needs_upgrade, request_id, risk_limit
 from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.validation import check_key, idempotency_key_in, read, to_order
 from app.api.views import as_json, links
 from app.orders import intake
 from app.orders.model import KeyReused
+from app.orders.risk import RiskLimitExceeded
 from app.postgres import DatabaseUnavailable
 
 SocketUrl = Callable[[UUID], str]
@@ -82,7 +83,7 @@ async def place_one(request: Request, translated: TranslatedBody) -> Response:
     ctx, caller = context(request), authenticate(request)
     try:
         body = read(ExecuteOrder, translated.fields)
-        order = to_order(body, ctx, owner=caller.owner, idempotency_key=key, request_id=request_id(request))
+        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(request))
     except Problem as problem:
         raise translated.with_client_names(problem) from None
     await admit(request, caller, 1)
@@ -145,12 +146,14 @@ async def _place_item(
             raise invalid([(at, "must be an object")])
         body = read(BatchItem, item, at)
         key = check_key(body.idempotency_key)
-        order = to_order(body, ctx, owner=caller.owner, idempotency_key=key, request_id=request, at=at)
+        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
         return accepted_view(await ctx.intake.place(order), sockets)
     except KeyReused:
         return key_reused().as_dict(request)
     except DatabaseUnavailable:
         return database_unavailable().as_dict(request)
+    except RiskLimitExceeded as error:
+        return risk_limit(error).as_dict(request)
     except Problem as problem:
         return problem.as_dict(request)
 

@@ -110,6 +110,11 @@ class PoolVenue:
             raise DexError("slippage_exceeded", "The price moved below the order's minimum.")
         return out
 
+    def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
+        """The amount out of one of its pools at the mid price, without fee and price impact."""
+        config, x_to_y = leg
+        return self._pool(config, slot).at_mid(amount_in, x_to_y)
+
     def _walk(self, path: tuple[Leg, ...], amount_in: int, slot: int) -> tuple[QuoteLeg, ...]:
         legs, amount, now = [], amount_in, slot * self._block_ms // 1000
         for config, x_to_y in path:

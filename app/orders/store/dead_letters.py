@@ -77,11 +77,12 @@ class DeadLetters:
         return acknowledged
 
 
-def as_new_order(failed: Order, *, request_id: str) -> PlaceOrder:
+def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | None, request_id: str) -> PlaceOrder:
     """The same order as a new one, of the same owner, that names the one that failed.
 
     Its idempotency key is derived from the failed order's id: however often an order is retried, one new order is made.
-    If that one fails too, it is a dead letter that can be retried in turn.
+    If that one fails too, it is a dead letter that can be retried in turn. It keeps the limit that one order of its
+    owner had; the daily limit is that of the key that retries it.
     """
     lifetime = 0 if failed.expires_at is None else round((failed.expires_at - failed.created_at).total_seconds())
     return PlaceOrder(
@@ -98,6 +99,9 @@ def as_new_order(failed: Order, *, request_id: str) -> PlaceOrder:
         expires_in_seconds=lifetime,
         client_order_id=failed.client_order_id,
         retry_of=failed.id,
+        usd_value=usd_value,
+        max_order_usd=failed.max_order_usd,
+        max_daily_usd=max_daily_usd,
         idempotency_key=f"{RETRY_KEY}{failed.id}",
         fingerprint=hashlib.sha256(failed.id.bytes).digest(),
         request_id=request_id,

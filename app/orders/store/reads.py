@@ -11,6 +11,7 @@ import orjson
 
 from app.orders.lifecycle import UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent
+from app.orders.store.daily_volumes import used_today
 from app.postgres import fetch
 
 ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
@@ -71,7 +72,7 @@ class Page:
 def order_from(row: asyncpg.Record) -> Order:
     values = dict(row)
     values["status"] = Status(values["status"])
-    for name in ("amount_in", "min_amount_out", "floor_out", "amount_out"):
+    for name in ("amount_in", "min_amount_out", "usd_value", "floor_out", "amount_out"):
         if values[name] is not None:
             values[name] = int(values[name])
     if values["venues"] is not None:
@@ -123,6 +124,10 @@ class OrderReader:
 
     async def created_since(self, owner: str, since: datetime, limit: int) -> list[tuple[UUID, datetime]]:
         return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, limit)]
+
+    async def used_today(self, owner: str) -> int:
+        """The value of the orders that this owner placed today, in millionths of a dollar."""
+        return (await used_today(self._pool, [owner])).get(owner, 0)
 
     async def revision(self) -> str | None:
         """The migration that the database has reached; None: it was never migrated."""

@@ -5,6 +5,7 @@ owner are written as CASE, which no index can answer: the planner has to find ro
 """
 
 from app.orders.lifecycle import WORKER_LOST
+from app.orders.store.daily_volumes import COUNTED
 from app.orders.store.reads import ORDER_COLUMNS
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
@@ -26,20 +27,22 @@ WITH requested AS (
     SELECT * FROM json_to_recordset($1) AS r(
         id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
         min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
-        client_order_id text, retry_of uuid, idempotency_key text, fingerprint text, request_id text)
+        client_order_id text, retry_of uuid, usd_value numeric, max_order_usd bigint, idempotency_key text,
+        fingerprint text, request_id text)
 ), placed AS (
     INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
-                        max_price_impact_bps, venues, expires_at, client_order_id, retry_of, idempotency_key,
-                        fingerprint, request_id, status, seq, ready_at, look_at, created_at, updated_at)
+                        max_price_impact_bps, venues, expires_at, client_order_id, retry_of, usd_value,
+                        max_order_usd, idempotency_key, fingerprint, request_id, status, seq, ready_at, look_at,
+                        created_at, updated_at)
     SELECT id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
            max_price_impact_bps, venues, now() + nullif(expires_in_seconds, 0) * interval '1 second',
-           client_order_id, retry_of, idempotency_key, decode(fingerprint, 'hex'), request_id,
+           client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, decode(fingerprint, 'hex'), request_id,
            'pending', 1, now(),
            least(now() + {SWEEP_AFTER}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
       FROM requested ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
-    RETURNING id, seq, status, attempt, created_at, updated_at
-), {logged("placed")}
+    RETURNING id, owner, usd_value, seq, status, attempt, created_at, updated_at
+), {COUNTED}, {logged("placed")}
 SELECT id, status AS first_status, created_at FROM placed
 """
 

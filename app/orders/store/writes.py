@@ -6,7 +6,7 @@ lock rows in key order, so two never deadlock.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from app.orders.lifecycle import CANCELLABLE, TERMINAL, UNDER_WAY, Status
 from app.orders.model import (
     ClaimRefused,
     IllegalCancel,
-    KeyReused,
     LeaseLost,
     Move,
     Order,
@@ -27,23 +26,28 @@ from app.orders.model import (
     PlaceOrder,
     Renewal,
 )
+from app.orders.risk import RiskLimits
 from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
+from app.orders.store.placing import Placing
 from app.orders.store.reads import ORDER_COLUMNS, order_from
-from app.postgres import BAD_ROW, DatabaseUnavailable, fetch
+from app.postgres import BAD_ROW, fetch
 
 MAX_MOVES = 100  # in one statement, which compares each with each
 CONCURRENT_STATEMENTS = 2  # of a kind
+NO_LIMITS = RiskLimits()
 
 
 class OrderStore:
     """All writers of orders in one process share one of these."""
 
-    def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0, limits: RiskLimits = NO_LIMITS) -> None:
         self._pool = pool
         self._lease = lease_seconds
         # One statement at a time, so that orders are queued in the order in which they arrive.
-        self.place: Batcher[PlaceOrder, Placed] = Batcher(self._place, key=lambda order: order.id, bad_row=BAD_ROW)
+        self.place: Batcher[PlaceOrder, Placed] = Batcher(
+            Placing(pool, limits).place, key=lambda order: order.id, bad_row=BAD_ROW
+        )
         self._clock = DatabaseClock()
         self._claims: Batcher[tuple[UUID, float], Order | ClaimRefused] = Batcher(
             self._claim, at_once=CONCURRENT_STATEMENTS, key=lambda claim: claim[0]
@@ -55,16 +59,6 @@ class OrderStore:
             key=lambda move: move.order,
             bad_row=BAD_ROW,
         )
-
-    async def _place(self, orders: list[PlaceOrder]) -> Sequence[Placed | Exception]:
-        rows = await fetch(self._pool, statements.PLACE, _json([_place_row(order) for order in orders]))
-        created = {row["id"]: row for row in rows}
-        existing: list[asyncpg.Record] = []
-        if missing := [order for order in orders if order.id not in created]:
-            existing = await fetch(
-                self._pool, statements.PLACED_BEFORE, _json([_place_row(order) for order in missing])
-            )
-        return [_placed(order, created, existing) for order in orders]
 
     async def claim(self, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
         """`start_by`: until when it may be started, on the monotonic clock; -inf: only if it is submitted."""
@@ -142,49 +136,6 @@ def _refused(row: asyncpg.Record, deadline: float) -> ClaimRefused:
 
 def _json(rows: list[dict[str, Any]]) -> str:
     return orjson.dumps(rows, default=str).decode()  # for asyncpg's own UUID class
-
-
-def _place_row(order: PlaceOrder) -> dict[str, Any]:
-    return {
-        "id": order.id,
-        "owner": order.owner,
-        "type": order.type,
-        "token_in": order.token_in,
-        "token_out": order.token_out,
-        "amount_in": order.amount_in,
-        "slippage_bps": order.slippage_bps,
-        "min_amount_out": order.min_amount_out,
-        "max_price_impact_bps": order.max_price_impact_bps,
-        "venues": order.venues,
-        "expires_in_seconds": order.expires_in_seconds,
-        "client_order_id": order.client_order_id,
-        "retry_of": order.retry_of,
-        "idempotency_key": order.idempotency_key,
-        "fingerprint": order.fingerprint.hex(),
-        "request_id": order.request_id,
-    }
-
-
-def _placed(
-    order: PlaceOrder, created: Mapping[UUID, asyncpg.Record], existing: Sequence[asyncpg.Record]
-) -> Placed | Exception:
-    if row := created.get(order.id):
-        return _new(row)
-    for row in existing:
-        if row["id"] == order.id:  # inserted by an earlier try whose answer was lost
-            return _new(row)
-    for row in existing:
-        if (row["owner"], row["idempotency_key"]) == (order.owner, order.idempotency_key):
-            if not order.matches(row["fingerprint"]):
-                return KeyReused()
-            return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
-    return DatabaseUnavailable()  # the conflicting row is gone: should not happen; the client can safely repeat
-
-
-def _new(row: asyncpg.Record) -> Placed:
-    status = Status(row["first_status"])
-    event = OrderEvent(order_id=row["id"], seq=1, status=status, attempt=0, at=row["created_at"])
-    return Placed(row["id"], status, row["created_at"], event=event)
 
 
 def _move_row(move: Move) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""What an amount is worth in dollars, at the mid prices of the pools between its token and USDC.
+
+A USDC counts as one dollar. Values are whole millionths of a dollar, the base units of USDC, rounded down.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from app.dex.markets import Leg, Markets, Token
+
+DOLLAR = "USDC"
+USD_PLACES = 6
+
+
+class PricedVenue(Protocol):
+    """Knows the prices of its pools without asking anyone: a value must cost microseconds."""
+
+    def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
+        """The amount out of one of its pools at the mid price, without fee and price impact."""
+
+
+class Valuation:
+    """Goes the direct way to USDC, or else over one more token. Of several ways it takes the one with the deepest
+    pools, whose price is the hardest to move.
+    """
+
+    def __init__(self, markets: Markets, venues: Mapping[str, PricedVenue]) -> None:
+        self._venues = venues
+        self._paths: dict[str, tuple[Leg, ...]] = {DOLLAR: ()}
+        for token in markets.tokens:
+            paths = markets.paths(None, token, markets.token(DOLLAR))
+            if priced := [path for path in paths if all(pool.venue in venues for pool, _ in path)]:
+                self._paths[token.symbol] = max(priced, key=lambda path: min(pool.depth_usd for pool, _ in path))
+
+    def usd(self, token: Token, units: int, slot: int) -> int | None:
+        """None: the token has no price in dollars."""
+        path = self._paths.get(token.symbol)
+        if path is None:
+            return None
+        for leg in path:
+            units = self._venues[leg[0].venue].at_mid(leg, units, slot)
+        return units
