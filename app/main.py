@@ -8,14 +8,21 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app import metrics, preflight
-from app.access.authentication import LOOPBACK, Authenticator
+from app.access.authentication import Authenticator
 from app.access.connection_limit import ConnectionLimit
 from app.access.keys import Keyring
+from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
+<<<<<<< HEAD
 from app.api import auth_middleware, problems
 from app.api.context import ApiContext, default_limits
+=======
+from app.api import problems
+from app.api.auth_middleware import AuthMiddleware
+from app.api.context import ApiContext
+>>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
@@ -78,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Not `include_router`, which would look for the route of each request twice.
         app.router.routes.extend(router.routes)
 
-    app.add_middleware(auth_middleware.AuthMiddleware)
+    app.add_middleware(AuthMiddleware, settings=settings)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,

@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65535)
     public_url: str | None = None  # for the URLs in responses; None: the Host of the request
+    trust_network: bool = False  # local mode: HOST may be more than loopback; whoever reaches it may trade
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # of browsers; separated by commas
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names of the engine beside those of the URLs; commas
     engine_secret: str | None = Field(None, repr=False)  # signs stream tickets; the same in every API process
 
     # The servers. A URL wins over the single values. Neither: `engine up` starts an embedded server.
@@ -71,14 +73,15 @@ class Settings(BaseSettings):
     mock_failure_rate: float = Field(0.0, ge=0, le=1)  # share of sends that fail with a retryable error
     mock_seed: int = 1  # the same seed gives the same prices, delays and failures
 
-    metrics_need_key: bool = False  # production mode: /metrics of the API needs an operator's key
+    metrics_public: bool = False  # production mode: the API's /metrics needs no operator's key
+    docs_public: bool = False  # production mode: /docs, /openapi.json and /asyncapi.json need no key
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(0, ge=0, le=65535)  # 0: a worker serves no metrics
 
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: JSON in production, or without a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,18 +1,17 @@
 """Who is calling, and therefore whose orders they may see."""
 
 import contextlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
 from app.access.keys import Keyring
+from app.access.origins import Origins
 from app.access.tickets import Tickets
 from app.settings import Settings
 
 LOCAL_OWNER = "local"
-LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,11 @@ class Caller:
 
 
 class NotAllowed(Exception):
-    """No API key, or an unknown or revoked one."""
+    """Neither an API key nor a ticket was sent."""
 
 
-class ForeignOrigin(NotAllowed):
-    """A page from another origin tries to open a socket with the rights of the user who has it open."""
+class InvalidKey(NotAllowed):
+    """The API key is unknown or revoked, or the ticket is not valid."""
 
 
 class Authenticator:
@@ -41,7 +40,7 @@ class Authenticator:
     def __init__(self, settings: Settings, keyring: Keyring | None, tickets: Tickets) -> None:
         self._keyring = keyring
         self._tickets = tickets
-        self._origins = frozenset(settings.allowed_origins)
+        self._origins = Origins(settings)
 
     @property
     def local(self) -> bool:
@@ -52,22 +51,34 @@ class Authenticator:
         if self._keyring is None:
             return Caller(LOCAL_OWNER, operator=True, key="")
         key = _key_in(connection)
-        found = self._keyring.find(key) if key else None
-        if found is None:
+        if not key:
             raise NotAllowed
+<<<<<<< HEAD
         return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
+=======
+        found = self._keyring.find(key)
+        if found is None:
+            raise InvalidKey
+        return Caller(found.owner, found.operator, found.prefix)
+>>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
 
     def authenticate_socket(self, socket: HTTPConnection, scope: str) -> Caller:
-        """The same for a WebSocket: its origin must be allowed, and a ticket for `scope` replaces the key."""
-        self._check_origin(socket.headers.get("origin"))
+        """The same for a WebSocket: its host and origin must be allowed, and a ticket for `scope` replaces the key."""
+        self._origins.check(socket.scope)
         ticket = socket.scope.get("state", {}).get("ticket")
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
         valid = self._tickets.read(ticket, scope)
+<<<<<<< HEAD
         live = None if valid is None else self._keyring.live_key(valid.key)
         if valid is None or live is None:
             raise NotAllowed
         return Caller(valid.owner, False, valid.key, live.max_order_usd, live.max_daily_usd)
+=======
+        if valid is None or self._keyring.live_key(valid.key) is None:
+            raise InvalidKey
+        return Caller(valid.owner, operator=False, key=valid.key)
+>>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
 
     def end_when_revoked(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
         """For streams, which outlast the check of the key: `end` is called if it is revoked while the block runs."""
@@ -75,13 +86,6 @@ class Authenticator:
 
     def issue_ticket(self, caller: Caller, scope: str, *, owner: str | None = None) -> str:
         return self._tickets.issue(scope, owner=owner or caller.owner, key=caller.key)
-
-    def _check_origin(self, origin: str | None) -> None:
-        """Only browsers send an origin. Any other client sends its key or ticket deliberately, so it needs no check."""
-        if origin is None or origin in self._origins:
-            return
-        if self._keyring is not None or not LOOPBACK.fullmatch(origin):
-            raise ForeignOrigin
 
 
 def _key_in(connection: HTTPConnection) -> str | None:

@@ -1,46 +1,53 @@
-"""In production mode a request without a valid API key is refused before its body is read. Public paths are listed."""
+"""Refuses requests before their body is read: to a foreign host, from a foreign page, and without a valid API key."""
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.authentication import NotAllowed
+from app.access.origins import ForeignHost, ForeignOrigin, Origins
 from app.api.context import ApiContext
-from app.api.problems import Problem, database_unavailable, not_allowed
+from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed
 from app.postgres import DatabaseUnavailable
+from app.settings import Settings
 
-PUBLIC = frozenset(
-    {
-        *("/", "/docs", "/openapi.json", "/asyncapi.json", "/api/tokens", "/api/pools"),
-        *("/health", "/health/live", "/health/ready", "/metrics"),
-    }
-)
-PUBLIC_BELOW = ("/web/", "/docs/files/")
+PUBLIC = frozenset({"/", "/api/tokens", "/api/pools", "/health", "/health/live", "/health/ready"})
+PUBLIC_BELOW = ("/web/",)
+DOCS = frozenset({"/docs", "/openapi.json", "/asyncapi.json"})
+DOCS_BELOW = ("/docs/files/",)
 
 
 class AuthMiddleware:
-    """A new route is closed until `PUBLIC` lists it. Sockets authenticate in their routes: a ticket has a scope."""
+    """A new route needs a key until it is public here. Sockets authenticate in their routes: a ticket has a scope."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._origins = Origins(settings)
+        self._local = settings.engine_mode == "local"
+        self._public = PUBLIC | (DOCS if settings.docs_public else set())
+        self._public |= {"/metrics"} if settings.metrics_public else set()
+        self._public_below = PUBLIC_BELOW + (DOCS_BELOW if settings.docs_public else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _is_public(scope["path"]):
-            ctx: ApiContext = scope["app"].state.context
-            if not ctx.authenticator.local and (problem := _refusal(scope, ctx)):
-                request_id = str(scope.get("state", {}).get("request_id", "-"))
-                return await problem.answer(request_id)(scope, receive, send)
+        if scope["type"] == "http" and (problem := self._refusal(scope)):
+            request_id = str(scope.get("state", {}).get("request_id", "-"))
+            return await problem.answer(request_id)(scope, receive, send)
         await self._app(scope, receive, send)
 
+    def _refusal(self, scope: Scope) -> Problem | None:
+        try:
+            self._origins.check(scope)
+            if not self._local and not self._is_public(scope["path"]):
+                ctx: ApiContext = scope["app"].state.context
+                scope["state"]["caller"] = ctx.authenticator.authenticate(HTTPConnection(scope))
+        except ForeignHost:
+            return foreign_host()
+        except ForeignOrigin:
+            return foreign_origin()
+        except NotAllowed as error:
+            return not_allowed(error)
+        except DatabaseUnavailable:
+            return database_unavailable()
+        return None
 
-def _is_public(path: str) -> bool:
-    return path in PUBLIC or path.startswith(PUBLIC_BELOW)
-
-
-def _refusal(scope: Scope, ctx: ApiContext) -> Problem | None:
-    try:
-        scope["state"]["caller"] = ctx.authenticator.authenticate(HTTPConnection(scope))
-    except NotAllowed:
-        return not_allowed()
-    except DatabaseUnavailable:
-        return database_unavailable()
-    return None
+    def _is_public(self, path: str) -> bool:
+        return path in self._public or path.startswith(self._public_below)

@@ -83,8 +83,8 @@ def authenticate(request: Request) -> Caller:
         return caller
     try:
         return context(request).authenticator.authenticate(request)
-    except NotAllowed:
-        raise not_allowed() from None
+    except NotAllowed as error:
+        raise not_allowed(error) from None
 
 
 def operators_only(caller: Caller) -> None:

@@ -61,9 +61,9 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        raise Problem(415, "not_json", "The body must be application/json.")
+        raise Problem(415, "not_json", "The body must be JSON: send `Content-Type: application/json`.")
     return parse(await _read_body(request))
 
 

@@ -14,10 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+<<<<<<< HEAD
 from app import metrics
 from app.dex.amounts import to_decimal
 from app.dex.valuation import USD_PLACES
 from app.orders.risk import RiskLimitExceeded
+=======
+from app.access.authentication import InvalidKey, NotAllowed
+>>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
 from app.postgres import DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
@@ -82,7 +86,7 @@ class Problem(Exception):
         return Response(
             orjson.dumps(self.as_dict(request_id)),
             self.status,
-            headers=dict(self.headers),
+            headers={"cache-control": "no-store", **self.headers},
             media_type="application/problem+json",
         )
 
@@ -136,8 +140,21 @@ def read_too_slow() -> Problem:
     )
 
 
-def not_allowed() -> Problem:
-    return Problem(401, "not_allowed", "An API key is needed.", headers={"WWW-Authenticate": "Bearer"})
+def not_allowed(error: NotAllowed) -> Problem:
+    code, detail = "missing_key", "This needs an API key: send it as `Authorization: Bearer KEY`, or as `X-API-Key`."
+    if isinstance(error, InvalidKey):
+        code, detail = "invalid_key", "This API key is unknown or was revoked. Ask the operator of the engine for one."
+    return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def foreign_host() -> Problem:
+    detail = "The engine does not answer to this host name. Its operator can add the name to ALLOWED_HOSTS."
+    return Problem(421, "host_not_allowed", detail)
+
+
+def foreign_origin() -> Problem:
+    detail = "Pages of this origin may not change anything. The engine's operator can add it to ALLOWED_ORIGINS."
+    return Problem(403, "origin_not_allowed", detail)
 
 
 def day_ends_at() -> datetime:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from app.access.authentication import Caller, ForeignOrigin, NotAllowed
+from app.access.authentication import Caller, InvalidKey, NotAllowed
 from app.access.connection_limit import TooManyConnections
+from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context
 from app.api.problems import Problem
 from app.orders.events.subscriber import SubscriberClosed
@@ -31,7 +32,9 @@ CLIENT_LEFT = Close(1001, "the client left")
 DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect and resume after the last event")
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
 FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
+FOREIGN_HOST = Close(4401, "the engine does not answer to this host name; see ALLOWED_HOSTS")
 NO_KEY = Close(4401, "an API key or a ticket is needed")
+INVALID_KEY = Close(4401, "the API key or ticket is not valid")
 KEY_REVOKED = Close(4401, "the API key was revoked")
 UNKNOWN_ORDER = Close(4404, "there is no such order")
 TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after the last event")
@@ -53,12 +56,14 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
         caller = ctx.authenticator.authenticate_socket(socket, scope)
         ctx.connections.check(caller.owner)
         return caller
+    except ForeignHost:
+        refusal = FOREIGN_HOST
     except ForeignOrigin:
         refusal = FOREIGN_ORIGIN
     except DatabaseUnavailable:
         refusal = DATABASE_DOWN
-    except NotAllowed:
-        refusal = NO_KEY
+    except NotAllowed as error:
+        refusal = INVALID_KEY if isinstance(error, InvalidKey) else NO_KEY
     except TooManyConnections as error:
         refusal = TOO_MANY_OF_OWNER if error.of_owner else SERVER_FULL
     await socket.close(*refusal)

@@ -16,10 +16,16 @@ from app.dex.valuation import USD_PLACES
 from app.orders.model import Order
 from app.orders.store.reads import PageKey
 
+NO_STORE = {"cache-control": "no-store"}
+
 
 def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """No cache keeps it: most answers belong to one caller, and some hold tickets."""
     return Response(
-        orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers=headers, media_type="application/json"
+        orjson.dumps(content, option=orjson.OPT_UTC_Z),
+        status,
+        headers=NO_STORE | (headers or {}),
+        media_type="application/json",
     )
 
 

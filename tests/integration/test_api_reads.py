@@ -66,7 +66,8 @@ async def test_an_order_is_one_flat_object_with_its_log(engine: Engine) -> None:
 async def test_amounts_keep_all_their_digits(engine: Engine) -> None:
     for text in ("123456789.123456789", '"123456789.123456789"'):
         body = f'{{"tokenIn":"SOL","tokenOut":"USDC","amount":{text}}}'
-        placed = await engine.http.post("/api/orders/execute", content=body)
+        json = {"Content-Type": "application/json"}
+        placed = await engine.http.post("/api/orders/execute", content=body, headers=json)
         order = await engine.http.get(placed.headers["location"])
         assert order.json()["amount"] == "123456789.123456789"
 

@@ -149,7 +149,8 @@ async def raw_connection(engine: Engine) -> AsyncIterator[tuple[asyncio.StreamRe
 async def test_a_body_sent_a_byte_at_a_time_gets_408(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_body, "BODY_SECONDS", 0.3)
     async with raw_connection(engine) as (reader, writer), asyncio.timeout(5):
-        writer.write(b"POST /order HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n")
+        writer.write(b"POST /order HTTP/1.1\r\nHost: localhost\r\n")
+        writer.write(b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n")
         # Only the first line: a byte that arrives after the answer may reset the connection.
         answer = asyncio.create_task(reader.readline())
         with contextlib.suppress(ConnectionError):

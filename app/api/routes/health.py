@@ -66,7 +66,7 @@ async def ready(request: Request) -> Response:
 async def prometheus(request: Request) -> Response:
     """The counters of this process, and the current state of the queue and the servers."""
     ctx = context(request)
-    if ctx.settings.metrics_need_key:
+    if not ctx.settings.metrics_public:
         operators_only(authenticate(request))
     await _set_gauges(ctx)
     text, kind = metrics.exposition()

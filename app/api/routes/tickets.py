@@ -52,7 +52,4 @@ async def ticket(request: Request) -> Response:
             raise Problem(422, "invalid_request", "The ticket request is not valid.", errors=[error])
     issued = ctx.authenticator.issue_ticket(caller, scope)
     expires_at = datetime.fromtimestamp(int(time.time()) + VALID_SECONDS, UTC)
-    return as_json(
-        {"ticket": issued, "expiresAt": expires_at, "wsUrl": f"{url}ticket={issued}"},
-        headers={"Cache-Control": "no-store"},
-    )
+    return as_json({"ticket": issued, "expiresAt": expires_at, "wsUrl": f"{url}ticket={issued}"})

@@ -53,7 +53,7 @@ def test_every_answer_has_a_schema(document: dict[str, Any]) -> None:
 
 
 async def test_the_docs_page_loads_nothing_from_other_hosts(app: Any) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
         page = await http.get("/docs")
         assert page.status_code == 200
         loaded = re.findall(r"""(?:src|href|url)\s*[=:(]\s*["']?([^"')\s>]+)""", page.text)
@@ -68,7 +68,7 @@ async def test_the_docs_page_loads_nothing_from_other_hosts(app: Any) -> None:
 async def test_an_internal_error_reveals_nothing(app: Any) -> None:
     broken = create_app(load(database_url="postgresql://127.0.0.1:1/none", redis_url="redis://127.0.0.1:1"))
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)  # without its lifespan there is no ApiContext
-    async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         answer = await http.get("/api/orders/01a1fcdd-4c14-773b-8d77-909b122b0037", headers={"x-request-id": "mine"})
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,94 @@
+"""Which host names this engine answers to, and which pages may change something or open a socket.
+
+A browser sends the requests of any page it shows, to this machine too. Two facts tell them apart: the browser names the
+page (`Origin`, `Sec-Fetch-Site`), and the name that the page was loaded from (`Host`). A name can be pointed at this
+machine by whoever owns it (DNS rebinding): then the page has the same origin as the engine. An address cannot.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from app.settings import Settings
+
+LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
+AT_ANY_HOST = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})  # probes use names of their own
+
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
+
+
+class ForeignHost(Exception):
+    """The request was sent to a name that this engine does not have."""
+
+
+class ForeignOrigin(Exception):
+    """A page of another origin tries to change something, or to open a socket."""
+
+
+class Origins:
+    """The host names and origins of one engine."""
+
+    def __init__(self, settings: Settings) -> None:
+        own = () if settings.public_url is None else (origin_of(settings.public_url),)
+        self._origins = frozenset({*settings.allowed_origins, *own})
+        self._names = frozenset({"localhost", *settings.allowed_hosts, *_hosts(self._origins)})
+        self._loopback_pages = settings.engine_mode == "local"  # a front end under development has a port of its own
+        self._has_name = lru_cache(maxsize=256)(self._find_name)
+
+    def check(self, scope: Scope) -> None:
+        """Raises ForeignHost or ForeignOrigin. A few microseconds."""
+        host = origin = site = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                if host is not None and value != host:
+                    raise ForeignHost
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"sec-fetch-site":
+                site = value
+        if scope["path"] not in AT_ANY_HOST and not self._has_name(host):
+            raise ForeignHost
+        if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+            return
+        if origin is None:  # not a browser, unless it says so
+            if site in (b"cross-site", b"same-site"):
+                raise ForeignOrigin
+        elif not self.allows(origin.decode("latin-1"), host):
+            raise ForeignOrigin
+
+    def allows(self, origin: str, host: bytes | None) -> bool:
+        """Whether pages of this origin may act: those of the engine itself, and those that the settings name."""
+        if origin in self._origins or (self._loopback_pages and LOOPBACK.fullmatch(origin)):
+            return True
+        scheme, _, at = origin.partition("://")
+        return host is not None and scheme in ("http", "https") and at.encode("latin-1") == host
+
+    def _find_name(self, host: bytes | None) -> bool:
+        found = _HOST.fullmatch(host or b"")
+        if not found:
+            return False
+        name = found[1].decode().lower().rstrip(".")
+        return name in self._names or _is_address(name.strip("[]"))
+
+
+def origin_of(url: str) -> str:
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc.rpartition('@')[2]}"
+
+
+def _hosts(origins: Iterable[str]) -> Iterable[str]:
+    return (host for host in (urlsplit(origin).hostname for origin in origins) if host)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

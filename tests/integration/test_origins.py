@@ -1,0 +1,104 @@
+"""A page of another origin cannot trade, and neither can one whose name was pointed at this machine."""
+
+import asyncio
+
+import pytest
+from websockets.asyncio.client import connect
+
+from app.api.auth_middleware import DOCS
+from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
+from tests.integration.test_access import ORIGIN, PRODUCTION, Guarded, guarded
+
+__all__ = ["guarded"]
+
+EVIL = {"Origin": "https://evil.net", "Sec-Fetch-Site": "cross-site"}
+
+
+@pytest.mark.parametrize("headers", [EVIL, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}], ids=str)
+async def test_a_page_of_another_origin_changes_nothing(engine: Engine, headers: dict[str, str]) -> None:
+    for method, path, body in [
+        ("POST", "/api/orders/execute", SELL_SOL),
+        ("POST", "/order", SELL_SOL),
+        ("POST", "/test/dlq", None),
+        ("POST", "/api/queue/pause", None),
+        ("DELETE", "/api/dlq/clear", None),
+    ]:
+        answer = await engine.http.request(method, path, headers=headers, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed"), path
+    assert (await engine.http.get("/api/orders")).json()["orders"] == []
+    assert (await engine.http.get("/api/queue")).json()["paused"] is False
+
+
+async def test_a_name_that_was_pointed_at_this_machine_is_refused(engine: Engine) -> None:
+    """DNS rebinding: the page has the origin that it sends its requests to."""
+    rebound = {"Host": "evil.net:3000", "Origin": "http://evil.net:3000", "Sec-Fetch-Site": "same-origin"}
+    for method, path in [("POST", "/api/orders/execute"), ("GET", "/api/orders"), ("GET", "/"), ("GET", "/docs")]:
+        answer = await engine.http.request(method, path, headers=rebound)
+        assert (answer.status_code, answer.json()["code"]) == (421, "host_not_allowed"), path
+        assert "ALLOWED_HOSTS" in answer.json()["detail"]
+        assert "evil" not in answer.text
+    assert (await engine.http.get("/health/ready", headers={"Host": "probe.internal"})).status_code in (200, 503)
+
+
+async def test_a_socket_to_a_foreign_host_is_closed(engine: Engine) -> None:
+    order = await engine.place()
+    port = engine.base_url.rpartition(":")[2]
+    for host in ("evil.net", "localhost"):
+        url = f"ws://{host}:{port}/api/orders/execute?orderId={order['orderId']}"
+        async with asyncio.timeout(5), connect(url, host="127.0.0.1", origin=None, proxy=None) as ws:
+            if host == "localhost":
+                assert '"pending"' in str(await ws.recv())
+            else:
+                assert (await read_to_end(ws)).code == 4401
+                assert "ALLOWED_HOSTS" in (ws.close_reason or "")
+
+
+async def test_a_body_without_a_content_type_is_no_json(engine: Engine) -> None:
+    """A page may send such a body to any site without asking first."""
+    for path in ("/api/orders/execute", "/api/orders/batch", "/order", "/api/tickets"):
+        answer = await engine.http.post(path, content=b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}')
+        assert (answer.status_code, answer.json()["code"]) == (415, "not_json"), path
+
+
+async def test_front_ends_on_other_ports_of_this_machine_still_work(engine: Engine) -> None:
+    headers = {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "same-site"}
+    answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers=headers)
+    assert answer.status_code == 202
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
+
+
+async def test_in_production_a_page_needs_a_key_and_an_allowed_origin(guarded: Guarded) -> None:
+    for origin, status in ((ORIGIN, 202), ("https://evil.net", 403)):
+        answer = await guarded.request("a", "POST", "/order", json=SELL_SOL, headers={"Origin": origin})
+        assert answer.status_code == status, origin
+
+
+async def test_a_missing_key_and_a_wrong_key_are_told_apart(guarded: Guarded) -> None:
+    wrong = f"oe_{'0' * 8}_{'0' * 64}"
+    for headers, code in (
+        ({}, "missing_key"),
+        ({"X-API-Key": ""}, "missing_key"),
+        ({"X-API-Key": wrong}, "invalid_key"),
+    ):
+        answer = await guarded.request(None, "GET", "/api/orders", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, code)
+        assert wrong not in answer.text
+
+
+async def test_no_cache_keeps_an_answer_of_the_api(guarded: Guarded) -> None:
+    order = await guarded.request("a", "POST", "/order", json=SELL_SOL)
+    assert "ticket=" in order.json()["wsUrl"]
+    missing = await guarded.request("a", "GET", "/api/orders/01a1fcdd-4c14-773b-8d77-909b122b0037")
+    for answer in (order, missing, await guarded.request("a", "GET", "/api/orders")):
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_in_production_the_documentation_needs_a_key_or_a_setting(
+    guarded: Guarded, postgres_dsn: str, redis_dsn: str
+) -> None:
+    files = {*DOCS, "/docs/files/swagger-ui.css"}
+    for who, status in ((None, 401), ("a", 200)):
+        assert {(await guarded.request(who, "GET", path)).status_code for path in files} == {status}
+    opened = PRODUCTION | {"docs_public": True, "metrics_public": True}
+    async with running_engine(postgres_dsn, redis_dsn, **opened) as engine:
+        assert {(await engine.http.get(path)).status_code for path in files | {"/metrics"}} == {200}
