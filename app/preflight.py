@@ -1,20 +1,33 @@
-"""Production mode refuses settings that are safe on one's own machine only."""
+"""Production mode refuses settings and servers that are safe on one's own machine only; local mode stays there."""
 
 import asyncio
+import os
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
+from redis.asyncio import Redis
 
 from app.postgres import POSTGRES_UNAVAILABLE
+from app.redis_client import REDIS_UNAVAILABLE
 from app.settings import Settings, SettingsError
 
 MIN_SECRET_LENGTH = 32
 MIN_DISTINCT_CHARACTERS = 8  # a long secret of one repeated letter is easy to guess
 EXAMPLE_PASSWORDS = frozenset({"postgres", "changeme", "password"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
+
+
+async def check(settings: Settings, *, api: bool) -> None:
+    """Raises SettingsError for the first thing that is unsafe: in the settings, in Redis, or no API key."""
+    refuse_unsafe(settings, api=api)
+    if settings.engine_mode == "production":
+        await redis_evicts_nothing(settings.redis_dsn or "")
+        if api:
+            await keys_exist(settings.postgres_dsn or "")
 
 
 def refuse_unsafe(settings: Settings, *, api: bool) -> None:
@@ -22,6 +35,25 @@ def refuse_unsafe(settings: Settings, *, api: bool) -> None:
     if settings.engine_mode == "production":
         for problem in _problems(settings, api):
             raise SettingsError(f"{problem} Production mode refuses it.")
+    elif api and settings.host not in LOOPBACK and not settings.trust_network:
+        raise SettingsError(
+            "HOST: in local mode everyone who reaches this address may trade. Set HOST=127.0.0.1, or "
+            "ENGINE_MODE=production, or TRUST_NETWORK=true if nobody else reaches it."
+        )
+
+
+async def redis_evicts_nothing(url: str) -> None:
+    """Raises SettingsError if Redis may evict keys. A Redis that does not answer is no error here."""
+    try:
+        async with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
+            policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
+    except REDIS_UNAVAILABLE:
+        return
+    if policy != "noeviction":
+        raise SettingsError(
+            "REDIS_URL: this Redis evicts keys when its memory is full, and orders would leave the queue. "
+            "Set its maxmemory-policy to noeviction. Production mode refuses it."
+        )
 
 
 async def keys_exist(dsn: str) -> None:
@@ -41,33 +73,66 @@ async def keys_exist(dsn: str) -> None:
         raise SettingsError(NO_KEYS)
 
 
+def server_problems(settings: Settings) -> Iterator[str]:
+    """Servers that let in whoever reaches them, or whoever has read this repository."""
+    for url, names, proofs in (
+        (settings.postgres_dsn, ("DATABASE_URL", "DB_PASSWORD"), "a Unix socket, or a client certificate (sslcert)"),
+        (settings.redis_dsn, ("REDIS_URL", "REDIS_PASSWORD"), "a Unix socket"),
+    ):
+        name = names[0] if getattr(settings, names[0].lower()) else names[1]
+        if url is not None and not (passwords := _passwords(url)) and not _proves_itself(url):
+            yield f"{name}: no password; set one, or use {proofs}."
+        elif url is not None and passwords & EXAMPLE_PASSWORDS:
+            yield f"{name}: this is the password of the example; set your own."
+
+
 def _problems(settings: Settings, api: bool) -> Iterator[str]:
-    if _password(settings) in EXAMPLE_PASSWORDS:
-        name = "DATABASE_URL" if settings.database_url else "DB_PASSWORD"
-        yield f"{name}: this is the password of the example; set your own."
-    if not api:
-        return
+    yield from server_problems(settings)
     secret = settings.engine_secret or ""
     if not secret:
         yield "ENGINE_SECRET: not set; create one with `openssl rand -hex 32`."
     elif len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_DISTINCT_CHARACTERS or _repeats(secret):
         yield "ENGINE_SECRET: too easy to guess; create one with `openssl rand -hex 32`."
+    if not api:
+        return
     if not settings.allowed_origins:
         yield "ALLOWED_ORIGINS: not set; list the origins of your browser clients, or the engine's own origin."
     for origin in settings.allowed_origins:
         if not _is_origin(origin):
             yield "ALLOWED_ORIGINS: an origin looks like https://app.example.com; * is not allowed."
+        if _is_plain_http(origin):
+            yield "ALLOWED_ORIGINS: a page loaded over http can be changed on its way; use https."
         if _is_example(origin):
             yield "ALLOWED_ORIGINS: this is the value of the example; set your own."
     if settings.public_url and _is_example(settings.public_url):
         yield "PUBLIC_URL: this is the value of the example; set your own."
+    if settings.public_url and _is_plain_http(settings.public_url):
+        yield "PUBLIC_URL: keys and tickets sent over http can be read on their way; use https."
 
 
-def _password(settings: Settings) -> str | None:
+def _passwords(url: str) -> set[str]:
+    """Every password that the client of a server may take: from the address, its query, or libpq's variable."""
     try:
-        return unquote(urlsplit(settings.postgres_dsn or "").password or "") or None
+        split = urlsplit(url)
+        found = {unquote(split.password or ""), *parse_qs(split.query).get("password", [])}
     except ValueError:
-        return None
+        return set()
+    if split.scheme == "postgresql":
+        found.add(os.environ.get("PGPASSWORD", ""))
+    return found - {""}
+
+
+def _proves_itself(url: str) -> bool:
+    """Whether the server knows its client without a password: by its account (Unix socket) or its certificate."""
+    try:
+        split = urlsplit(url)
+        query = parse_qs(split.query)
+    except ValueError:
+        return False
+    if split.scheme == "postgresql":
+        host = unquote(split.hostname or "") or query.get("host", [""])[0]
+        return host.startswith("/") or "sslcert" in query
+    return split.scheme == "unix"
 
 
 def _repeats(text: str) -> bool:
@@ -79,6 +144,15 @@ def _is_origin(text: str) -> bool:
     try:
         split = urlsplit(text)
         return bool(split.scheme in ("http", "https") and split.hostname) and text == f"{split.scheme}://{split.netloc}"
+    except ValueError:
+        return False
+
+
+def _is_plain_http(url: str) -> bool:
+    """http to another machine. On this one nobody is in between."""
+    try:
+        split = urlsplit(url)
+        return split.scheme == "http" and split.hostname not in LOOPBACK
     except ValueError:
         return False
 

@@ -39,7 +39,6 @@ GRACE_SECONDS = 5  # after a stop signal, for orders that run; the others are re
 
 def main() -> None:
     settings = load()
-    preflight.refuse_unsafe(settings, api=False)
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
@@ -70,6 +69,7 @@ async def worker(
     signals: bool = True,
 ) -> AsyncIterator[ArqWorker]:
     """A worker, ready to `work()`. Tests pass their own venues and chain."""
+    await preflight.check(settings, api=False)
     start_limit = start_limit or StartLimit(settings.queue_max_per_min)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:

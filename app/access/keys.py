@@ -107,11 +107,9 @@ class Keyring:
         self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream of that key
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> int | None:
-        """The number of live keys; None if Postgres is unavailable."""
+    async def open(self) -> None:
         await self._try_to_read()
         self._task = asyncio.create_task(self._refresh(), name="keyring")
-        return None if self._live is None else len(self._live)
 
     async def close(self) -> None:
         if self._task is not None:

@@ -33,9 +33,7 @@ MAX_FRAME = 4 * 1024  # bytes of a message from a client; a longer one closes th
 
 def serve(settings: Settings) -> None:
     """Run the API in this process until SIGTERM or Ctrl-C."""
-    preflight.refuse_unsafe(settings, api=True)
-    if settings.engine_mode == "production" and settings.postgres_dsn:
-        asyncio.run(preflight.keys_exist(settings.postgres_dsn))
+    asyncio.run(preflight.check(settings, api=True))  # here too: inside uvicorn a refusal would be a traceback
     inherited = os.environ.pop(LISTEN_FD_VARIABLE, None)
     listener = socket.socket(fileno=int(inherited)) if inherited else listen(settings.host, settings.port)
     _raise_file_limit(settings.max_sockets)

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Request, expect
 
-from app import preflight
 from app.access import keys
 from tests.acceptance.stack import free_port
 from tests.browser.conftest import DELAYS, OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import Engine, running_engine
+from tests.integration.test_access import trust_test_servers
 
 
 @dataclass
@@ -55,7 +55,7 @@ def production_mode(port: int, *, origin: str | None = None) -> dict[str, Any]:
 async def production(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch, primed_queue: None
 ) -> AsyncIterator[ProductionEngine]:
-    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())  # the test servers may use one
+    trust_test_servers(monkeypatch)
     user, operator = await new_key(postgres_dsn, "user"), await new_key(postgres_dsn, "op", operator=True)
     async with running_engine(postgres_dsn, redis_dsn, **production_mode(free_port())) as engine:
         await engine.start_worker()
@@ -137,7 +137,7 @@ async def test_operator_functions_are_shown_to_operators_only(
 async def test_a_refused_origin_sees_which_setting_to_change(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage
 ) -> None:
-    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())
+    trust_test_servers(monkeypatch)
     key = await new_key(postgres_dsn, "user")
     settings = production_mode(free_port(), origin="https://app.my-domain.net")
     async with running_engine(postgres_dsn, redis_dsn, **settings) as engine, open_page(engine.base_url) as page:

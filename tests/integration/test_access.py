@@ -34,6 +34,11 @@ async def new_key(dsn: str, owner: str, *, operator: bool = False) -> str:
         await connection.close()
 
 
+def trust_test_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the environment names may have a password of the examples, or none."""
+    monkeypatch.setattr(preflight, "server_problems", lambda _: ())
+
+
 class Guarded:
     """An engine in production mode, and a client for each of three callers."""
 
@@ -62,9 +67,7 @@ class Guarded:
 
 @pytest.fixture
 async def guarded(postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
-    monkeypatch.setattr(
-        preflight, "EXAMPLE_PASSWORDS", frozenset()
-    )  # the servers of these tests may have such a password
+    trust_test_servers(monkeypatch)
     held = {name: await new_key(postgres_dsn, name, operator=name == "op") for name in ("a", "b", "op")}
     async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
         yield Guarded(engine, postgres_dsn, held)
@@ -226,7 +229,7 @@ async def test_keys_and_tickets_are_not_logged(guarded: Guarded, caplog: pytest.
 async def test_production_does_not_start_without_a_key(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())
+    trust_test_servers(monkeypatch)
     settings = load(database_url=postgres_dsn, redis_url=redis_dsn, **PRODUCTION)
     with pytest.raises(SettingsError, match="engine keys create"):
         async with open_context(settings):

@@ -86,4 +86,4 @@ def test_the_settings_exist_and_the_sample_values_are_refused() -> None:
     assert set(secret["stringData"].values()) == {""}
     given = {name.lower(): value for name, value in SETTINGS.items()}
     with pytest.raises(SettingsError, match="ALLOWED_ORIGINS: this is the value of the example"):
-        refuse_unsafe(load(_env_file=None, engine_secret=SAFE["engine_secret"], **given), api=True)
+        refuse_unsafe(load(_env_file=None, **SAFE | given), api=True)

@@ -1,5 +1,6 @@
 """Production mode refuses each unsafe setting and names it."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ SAFE: dict[str, Any] = {
     "allowed_origins": "https://app.my-domain.net",
     "public_url": "https://engine.my-domain.net",
     "database_url": "postgresql://engine:long-and-own@db/orders",
+    "redis_url": "redis://engine:long-and-own@redis/0",
     "host": "0.0.0.0",
 }
 
@@ -24,9 +26,34 @@ def safe(**changes: Any) -> Settings:
     return load(_env_file=None, **SAFE | changes)
 
 
-def test_safe_settings_start_and_local_mode_refuses_nothing() -> None:
+def test_safe_settings_start_and_local_mode_needs_none_of_them() -> None:
     refuse_unsafe(safe(), api=True)
-    refuse_unsafe(safe(engine_mode="local", engine_secret=None, allowed_origins=""), api=True)
+    refuse_unsafe(load(_env_file=None, database_url="postgresql://db/orders"), api=True)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "my-machine"])
+def test_local_mode_listens_on_loopback_unless_the_network_is_trusted(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"^HOST: .*TRUST_NETWORK"):
+        refuse_unsafe(load(_env_file=None, host=host), api=True)
+    refuse_unsafe(load(_env_file=None, host=host, trust_network=True), api=True)
+    refuse_unsafe(load(_env_file=None, host=host), api=False)  # a worker does not listen there
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"database_url": "postgresql:///orders?host=/run/postgresql"},
+        {"database_url": "postgresql://engine@%2Frun%2Fpostgresql/orders"},
+        {"database_url": "postgresql://engine@db/orders?sslmode=verify-full&sslcert=engine.crt"},
+        {"database_url": "postgresql://engine@db/orders?password=long-and-own"},
+        {"redis_url": "unix:///run/redis.sock"},
+        {"redis_url": "redis://redis/0?password=long-and-own"},
+        {"allowed_origins": "http://localhost:5173", "public_url": "http://127.0.0.1:3000"},
+    ],
+    ids=str,
+)
+def test_a_client_that_proves_itself_needs_no_password_and_loopback_no_tls(changes: dict[str, Any]) -> None:
+    refuse_unsafe(safe(**changes), api=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +69,17 @@ def test_safe_settings_start_and_local_mode_refuses_nothing() -> None:
         ("ALLOWED_ORIGINS", {"allowed_origins": "https://app.my-domain.net,https://app.example.com"}),
         ("PUBLIC_URL", {"public_url": "https://engine.example.com"}),
         ("DATABASE_URL", {"database_url": "postgresql://postgres:postgres@db/orders"}),
+        ("DATABASE_URL", {"database_url": "postgresql://engine@db/orders?password=postgres"}),
+        ("DATABASE_URL", {"database_url": "postgresql://engine@db/orders"}),
+        ("DATABASE_URL", {"database_url": "postgresql://engine:@db/orders"}),
         ("DB_PASSWORD", {"database_url": None, "db_host": "db", "db_password": "postgres"}),
+        ("DB_PASSWORD", {"database_url": None, "db_host": "db"}),
+        ("REDIS_URL", {"redis_url": "redis://redis/0"}),
+        ("REDIS_URL", {"redis_url": "rediss://engine@redis/0"}),
+        ("REDIS_URL", {"redis_url": "redis://:changeme@redis/0"}),
+        ("REDIS_PASSWORD", {"redis_url": None, "redis_host": "redis"}),
+        ("ALLOWED_ORIGINS", {"allowed_origins": "http://app.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "http://engine.my-domain.net"}),
     ],
 )
 def test_an_unsafe_setting_is_refused_in_one_sentence_that_names_it(name: str, changes: dict[str, Any]) -> None:
@@ -52,14 +89,26 @@ def test_an_unsafe_setting_is_refused_in_one_sentence_that_names_it(name: str, c
         assert secret not in str(refused.value)
 
 
-def test_a_worker_needs_no_secret_and_no_origins_but_not_the_example_password() -> None:
-    refuse_unsafe(safe(engine_secret=None, allowed_origins=""), api=False)
-    with pytest.raises(SettingsError, match="DATABASE_URL"):
-        refuse_unsafe(safe(database_url="postgresql://postgres:postgres@db/orders"), api=False)
+def test_a_worker_needs_no_origins_but_the_secret_and_servers_of_its_own() -> None:
+    refuse_unsafe(safe(allowed_origins="", public_url=None), api=False)
+    for name, value in (
+        ("DATABASE_URL", "postgresql://postgres:postgres@db/orders"),
+        ("REDIS_URL", "redis://redis/0"),
+        ("ENGINE_SECRET", None),
+    ):
+        with pytest.raises(SettingsError, match=f"^{name}: "):
+            refuse_unsafe(safe(**{name.lower(): value}), api=False)
+
+
+def test_the_password_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for password, allowed in (("long-and-own", True), ("postgres", False)):
+        monkeypatch.setenv("PGPASSWORD", password)
+        with contextlib.nullcontext() if allowed else pytest.raises(SettingsError, match="DATABASE_URL"):
+            refuse_unsafe(safe(database_url="postgresql://engine@db/orders"), api=True)
 
 
 # Not secret: these example values may be used in production.
-HARMLESS = {"ENGINE_HOME", "DB_HOST", "DB_PORT", "DB_USERNAME", "DB_NAME", "REDIS_URL", "REDIS_HOST", "REDIS_PORT"}
+HARMLESS = {"ENGINE_HOME", "ALLOWED_HOSTS", "DB_HOST", "DB_PORT", "DB_USERNAME", "DB_NAME", "REDIS_HOST", "REDIS_PORT"}
 
 
 def test_every_example_value_in_the_repository_is_refused() -> None:
