@@ -62,7 +62,7 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0,
 
 
 HANDSHAKE = [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"), (b"Sec-WebSocket-Version", b"13")]
-HANDSHAKE += [(b"Host", b"x"), (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
+HANDSHAKE += [(b"Host", b"localhost"), (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
 
 
 def talk(

@@ -55,7 +55,8 @@ async def test_an_endless_body_is_refused_as_soon_as_it_is_too_large(engine: Eng
     sent, chunk = 0, b"4000\r\n" + b" " * 0x4000 + b"\r\n"
     answer = asyncio.create_task(reader.read(12))
     try:
-        writer.write(b"POST /api/orders/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"POST /api/orders/batch HTTP/1.1\r\nHost: localhost\r\n")
+        writer.write(b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
         async with asyncio.timeout(10):
             while not answer.done() and sent < 1 << 30:
                 writer.write(chunk)
