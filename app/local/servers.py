@@ -18,7 +18,7 @@ import asyncpg
 from app.local import CannotStart, binaries
 from app.local.data_home import DataHome
 from app.local.run_as import Account
-from app.local.watchdog import Stage, Watchdog
+from app.local.watchdog import Stage, Watchdog, alive
 
 DATABASE = "order_execution_engine"
 USER = "engine"
@@ -48,6 +48,7 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog) -> Server:
     data = data_home.data / "postgres"
     if not data.exists():
         _init_postgres(programs, data_home, data)
+    _forget_killed_postgres(data)
     port = _free_port()
     settings = [
         f"port={port}",
@@ -59,8 +60,8 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog) -> Server:
     command: list[str | Path] = [programs / "postgres", "-D", data]
     for setting in settings:
         command += ["-c", setting]
-    process, log = _spawn("postgres", command, data_home)
-    watchdog.watch(process, signal.SIGINT, Stage.POSTGRES)  # SIGINT is a fast, orderly shutdown
+    # SIGINT is a fast, orderly shutdown.
+    process, log = _spawn("postgres", command, data_home, watchdog, signal.SIGINT, Stage.POSTGRES)
     url = f"postgresql://{USER}:{data_home.secret}@127.0.0.1:{port}/{DATABASE}"
     return Server(name="Postgres", process=process, log=log, port=port, url=url)
 
@@ -79,8 +80,8 @@ def start_valkey(data_home: DataHome, watchdog: Watchdog) -> Server:
         maxmemory-policy noeviction
     """
     # Through stdin: a command line can be read by every user, and this holds the password.
-    process, log = _spawn("valkey", [binaries.valkey(data_home.account), "-"], data_home, stdin=settings)
-    watchdog.watch(process, signal.SIGTERM, Stage.REDIS)
+    command: list[str | Path] = [binaries.valkey(data_home.account), "-"]
+    process, log = _spawn("valkey", command, data_home, watchdog, signal.SIGTERM, Stage.REDIS, stdin=settings)
     url = f"redis://:{data_home.secret}@127.0.0.1:{port}/0"
     return Server(name="Valkey", process=process, log=log, port=port, url=url)
 
@@ -149,6 +150,18 @@ def _init_postgres(programs: Path, data_home: DataHome, data: Path) -> None:
     draft.rename(data)
 
 
+def _forget_killed_postgres(data: Path) -> None:
+    """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start.
+
+    The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
+    """
+    file = data / "postmaster.pid"
+    if file.exists():
+        pid, _, rest = file.read_text().partition("\n")
+        if not alive(int(pid)):
+            file.write_text(f"{os.getpid()}\n{rest}")
+
+
 def _run(command: Sequence[str | Path], data_home: DataHome, stdin: str = "") -> None:
     done = subprocess.run(
         command,
@@ -167,21 +180,29 @@ def _run(command: Sequence[str | Path], data_home: DataHome, stdin: str = "") ->
 
 
 def _spawn(
-    name: str, command: Sequence[str | Path], data_home: DataHome, *, stdin: str = ""
+    name: str,
+    command: Sequence[str | Path],
+    data_home: DataHome,
+    watchdog: Watchdog,
+    stop_with: signal.Signals,
+    stage: Stage,
+    *,
+    stdin: str = "",
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """Starts a server in its own session, so that Ctrl-C in the terminal does not reach it."""
     log = data_home.home / f"{name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.old"))
     with Account().create_file(log) as output:  # statements that failed stand in it, with their values
-        process = subprocess.Popen(
+        process = watchdog.start(
             command,
+            stop_with,
+            stage,
+            at_parents_end=stop_with,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             cwd="/",
             env=_environment(),
-            start_new_session=True,
             **data_home.account.popen_options,
         )
     assert process.stdin

@@ -35,16 +35,18 @@ class Service:
 
     def start(self) -> None:
         # -P: Python must not import a directory called `app` from the current directory.
-        self._process = subprocess.Popen(
+        self._process = self._watchdog.start(
             [sys.executable, "-P", "-m", "app.cli", self.name],
+            signal.SIGTERM,
+            Stage.PROCESSES,
+            # The servers end at the same time, so an orderly stop could not succeed.
+            at_parents_end=signal.SIGKILL,
             env=os.environ | self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=self._inherits,
-            start_new_session=True,
         )
-        self._watchdog.watch(self._process, signal.SIGTERM, Stage.PROCESSES)
         self._started = time.monotonic()
         assert self._process.stdout
         self._reader = threading.Thread(target=self._relay, args=(self._process.stdout,), daemon=True)

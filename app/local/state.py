@@ -28,8 +28,9 @@ class Running:
 def acquire_lock(home: Path) -> int:
     """Locks this home and returns the open lock file.
 
-    The watchdog inherits the lock: after a supervisor was killed, the next one waits here until the last child has
-    ended.
+    The watchdog and all children inherit the lock, and so does what they start: after a supervisor was killed, the next
+    one waits here until the last of them has ended. A Postgres whose main process was killed too is one of these: it
+    refuses to start before its other processes have ended.
     """
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -42,7 +43,7 @@ def acquire_lock(home: Path) -> int:
             if running := read(home):
                 raise CannotStart(f"already running at {running.url} (pid {running.supervisor}).") from None
             if time.monotonic() > deadline:
-                raise CannotStart(f"another process holds {home / 'lock'}.") from None
+                raise CannotStart(f"a process of an earlier run still holds {home / 'lock'}: end it.") from None
             time.sleep(0.05)
 
 

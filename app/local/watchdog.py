@@ -4,7 +4,8 @@ Invariants:
 - The watchdog is a small process that blocks on a pipe. Only the parent holds the other end.
 - When the pipe closes, because the parent is done or was killed, the watchdog stops the children stage by stage.
 - An orderly stop closes the same pipe. There is one way to stop, and every stop tests it.
-- A child that the watchdog was not informed of is not stopped: `watch` follows every start, `forget` every end.
+- A child that the watchdog was not informed of is not stopped: `start` informs it, `forget` follows every end.
+- On Linux the system itself also ends the children when their parent ends, in case the watchdog was killed with it.
 """
 
 import contextlib
@@ -14,9 +15,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 
 class Stage(IntEnum):
@@ -35,13 +37,37 @@ class Watchdog:
     """The parent's end of the pipe."""
 
     def __init__(self, *, inherits: Sequence[int] = (), removes: Path | None = None) -> None:
-        """`inherits` are file descriptors kept open until the last child has ended.
+        """`inherits` are file descriptors kept open until the last child has ended, and all that it has started.
 
         `removes` is a directory that is deleted after that.
         """
         self._inherits, self._removes = tuple(inherits), removes
         self._watched: dict[subprocess.Popen[bytes], tuple[signal.Signals, Stage]] = {}
         self._process = self._start()
+
+    def start(
+        self,
+        command: Sequence[str | Path],
+        stop_with: signal.Signals,
+        stage: Stage,
+        *,
+        at_parents_end: signal.Signals,
+        pass_fds: Sequence[int] = (),
+        **options: Any,
+    ) -> subprocess.Popen[bytes]:
+        """Starts a child that does not outlive this process, in a session of its own: Ctrl-C does not reach it.
+
+        Call it in the main thread: to Linux, the parent is the thread.
+        """
+        child = subprocess.Popen(
+            command,
+            start_new_session=True,
+            pass_fds=(*self._inherits, *pass_fds),
+            preexec_fn=_request_signal(at_parents_end),
+            **options,
+        )
+        self.watch(child, stop_with, stage)
+        return child
 
     def watch(self, child: subprocess.Popen[bytes], stop_with: signal.Signals, stage: Stage) -> None:
         """From now on this child is stopped when the parent ends."""
@@ -86,6 +112,22 @@ class Watchdog:
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # killed: the next one gets all children again
             self._process.stdin.write(f"{line}\n".encode())
+
+
+def _request_signal(number: signal.Signals) -> Callable[[], None] | None:
+    """What a child calls before its program starts, so that it gets this signal when its parent ends."""
+    if sys.platform != "linux":
+        return None
+    import ctypes  # not at the top: the watchdog has to start fast
+
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def request() -> None:
+        prctl(1, number)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it has ended meanwhile, and the signal would not come
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return request
 
 
 def alive(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """No other user of the machine can read what the local stack writes, not even for a moment."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from app.local import servers, state
 from app.local.data_home import DataHome, prepare
+from app.local.watchdog import Stage, Watchdog
 
 STATE = state.Running(supervisor=1, url="http://x", api=2, worker=3, postgres="postgresql://a:b@c/d", redis="redis://")
 
@@ -27,8 +29,11 @@ def data_home() -> Iterator[DataHome]:
 def modes_between_calls(folder: Path) -> Iterator[dict[str, set[int]]]:
     """Each file in the folder, and every mode that it has had after any call of a function in the block."""
     seen: dict[str, set[int]] = {}
+    process = os.getpid()
 
     def look(*_: Any) -> None:
+        if os.getpid() != process:  # a child that is about to run a program, perhaps as another user
+            return
         for entry in os.scandir(folder):
             if entry.is_file():
                 seen.setdefault(entry.name, set()).add(entry.stat().st_mode & 0o777)
@@ -57,8 +62,11 @@ def set_up_postgres(data_home: DataHome) -> None:
 
 
 def start_a_server(data_home: DataHome) -> None:
-    process, _ = servers._spawn("server", ["true"], data_home)
-    process.wait()
+    watchdog = Watchdog()
+    try:
+        servers._spawn("server", ["true"], data_home, watchdog, signal.SIGTERM, Stage.POSTGRES)
+    finally:
+        watchdog.end()
 
 
 @pytest.mark.parametrize(
