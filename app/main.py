@@ -15,14 +15,9 @@ from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
-<<<<<<< HEAD
-from app.api import auth_middleware, problems
-from app.api.context import ApiContext, default_limits
-=======
 from app.api import problems
 from app.api.auth_middleware import AuthMiddleware
-from app.api.context import ApiContext
->>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
+from app.api.context import ApiContext, default_limits
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger

@@ -53,14 +53,10 @@ class Authenticator:
         key = _key_in(connection)
         if not key:
             raise NotAllowed
-<<<<<<< HEAD
-        return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
-=======
         found = self._keyring.find(key)
         if found is None:
             raise InvalidKey
-        return Caller(found.owner, found.operator, found.prefix)
->>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
+        return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
 
     def authenticate_socket(self, socket: HTTPConnection, scope: str) -> Caller:
         """The same for a WebSocket: its host and origin must be allowed, and a ticket for `scope` replaces the key."""
@@ -69,16 +65,10 @@ class Authenticator:
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
         valid = self._tickets.read(ticket, scope)
-<<<<<<< HEAD
         live = None if valid is None else self._keyring.live_key(valid.key)
         if valid is None or live is None:
-            raise NotAllowed
-        return Caller(valid.owner, False, valid.key, live.max_order_usd, live.max_daily_usd)
-=======
-        if valid is None or self._keyring.live_key(valid.key) is None:
             raise InvalidKey
-        return Caller(valid.owner, operator=False, key=valid.key)
->>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
+        return Caller(valid.owner, False, valid.key, live.max_order_usd, live.max_daily_usd)
 
     def end_when_revoked(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
         """For streams, which outlast the check of the key: `end` is called if it is revoked while the block runs."""

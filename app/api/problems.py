@@ -14,14 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-<<<<<<< HEAD
 from app import metrics
+from app.access.authentication import InvalidKey, NotAllowed
 from app.dex.amounts import to_decimal
 from app.dex.valuation import USD_PLACES
 from app.orders.risk import RiskLimitExceeded
-=======
-from app.access.authentication import InvalidKey, NotAllowed
->>>>>>> d42e3f6 (Check Host and Origin of every request, as of every socket)
 from app.postgres import DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
