@@ -103,7 +103,7 @@ class ArqWorker(Worker):
                     await self._finish.settled()
             with contextlib.suppress(*REDIS_UNAVAILABLE):
                 async with asyncio.timeout(1):
-                    await self._queue.heartbeat(token=self.token, running=0, seconds=0)
+                    await self._queue.heartbeat(token=self.token, running=0, stopped=True)
 
     async def _run(self) -> None:
         """arq's loop, again after each loss of Redis. Orders in progress continue meanwhile."""
@@ -186,7 +186,6 @@ class ArqWorker(Worker):
     async def _send_heartbeats(self) -> None:
         while True:
             with contextlib.suppress(*REDIS_UNAVAILABLE):
-                await self._queue.heartbeat(
-                    token=self.token, running=min(len(self.tasks), self.max_jobs), seconds=3 * HEARTBEAT_SECONDS
-                )
+                if not await self._queue.heartbeat(token=self.token, running=min(len(self.tasks), self.max_jobs)):
+                    self._redis_lost()
             await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -85,7 +85,7 @@ async def worker(
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
-        store=SweepStore(postgres.internal),
+        store=SweepStore(postgres.internal, lease_seconds=settings.lease_seconds),
         redis=quick,
         queue=OrderQueue(quick, replace(start_limit, starts=0)),  # it starts no orders, so it needs no limit
         publisher=publisher,

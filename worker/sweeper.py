@@ -2,6 +2,7 @@
 
 - Every worker runs one. Two at once do no harm: a row that one examines is skipped by the other.
 - Postgres is swept whatever Redis does; the Redis client used here fails at once.
+- After a server's clock was set back, times in the future are mended. Redis's own are in the scripts.
 - After Redis has lost data, or may have, the queue and the start limit's window are rebuilt from Postgres before the
   next start.
 """
@@ -69,6 +70,10 @@ class Sweeper:
 
     async def round(self) -> int:
         """One round; how many orders it examined."""
+        if await self._store.clock_was_set_back():
+            self._complete = False
+            if mended := await self._store.mend_times():
+                log.warning("the clock of Postgres was set back, its orders were mended", extra={"orders": mended})
         try:
             if loss := await self._queue.loss():
                 self._complete = False

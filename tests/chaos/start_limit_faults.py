@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +48,7 @@ async def redis_rolled_back(env: Environment, rng: random.Random, *, limit: int)
     """Redis restarts from its file as it was before the last starts were granted."""
     clients, queue = await _paused(env, rng, orders=limit + 20, limit=limit, workers=2)
     data, copy = env.redis_data, env.home / "valkey-before"
-    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, copy], check=True)  # keeps the owner
+    await (await asyncio.create_subprocess_exec("cp", "-a", data, copy)).wait()  # keeps the owner
     await queue.resume()
     await eventually(lambda: _started(env, limit), within=30)
     await env.kill_redis()

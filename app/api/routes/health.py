@@ -18,6 +18,7 @@ from app.redis_client import RedisUnavailable
 
 router = APIRouter(tags=["health"])
 
+STALLED_SECONDS = 10.0
 DATABASE_SECONDS = 2.0  # Postgres counts as down if it takes longer to answer
 
 
@@ -29,6 +30,7 @@ class Readiness(Answer):
     postgres: Literal["up", "not migrated", "down"]
     redis: Literal["up", "down"]
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
+    stalled: bool = Field(description="Orders are due and the start limit has starts left, but none is started")
 
 
 class Health(Readiness):
@@ -96,17 +98,38 @@ async def _set_gauges(ctx: ApiContext) -> None:
 
 
 async def _readiness(ctx: ApiContext) -> dict[str, Any]:
-    postgres, (redis, workers) = await asyncio.gather(_postgres(ctx), _redis(ctx))
+    postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
+    stalled = postgres == "up" and depth is not None and await _stalled(ctx, depth)
     reasons = [] if postgres == "up" else [f"postgres is {postgres}"]
-    if redis == "up" and not workers:
+    if depth is not None and not depth.workers:
         reasons.append("no worker is running")
+    if stalled:
+        reasons.append(f"orders are due, and none has started for {_stall_seconds(ctx):.0f} s")
     return {
         "ready": not reasons,
         "reasons": reasons,
         "postgres": postgres,
-        "redis": redis,
-        "workers": workers,
+        "redis": "down" if depth is None else "up",
+        "workers": None if depth is None else depth.workers,
+        "stalled": stalled,
     }
+
+
+def _stall_seconds(ctx: ApiContext) -> float:
+    """Longer than the slots of all workers can be taken without a fault."""
+    return STALLED_SECONDS + ctx.network.confirm_timeout
+
+
+async def _stalled(ctx: ApiContext, depth: QueueDepth) -> bool:
+    """Whether nothing starts, although it should: Redis says what is due and allowed, Postgres what has started."""
+    within = _stall_seconds(ctx)
+    if not depth.workers or depth.paused or depth.starts_left == 0 or depth.oldest_seconds < within:
+        return False
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return not await ctx.internal.has_started(within)
+    except (DatabaseUnavailable, TimeoutError):
+        return False  # and Postgres is down in the next answer
 
 
 async def _postgres(ctx: ApiContext) -> str:
@@ -115,11 +138,6 @@ async def _postgres(ctx: ApiContext) -> str:
             return "up" if await ctx.internal.revision() == ctx.newest_revision else "not migrated"
     except (DatabaseUnavailable, TimeoutError):
         return "down"
-
-
-async def _redis(ctx: ApiContext) -> tuple[str, int | None]:
-    depth = await _depth(ctx)
-    return ("down", None) if depth is None else ("up", depth.workers)
 
 
 async def _depth(ctx: ApiContext) -> QueueDepth | None:

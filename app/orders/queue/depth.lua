@@ -1,11 +1,11 @@
 -- The depth of the queue.
 -- KEYS: starts, checks, window, paused, workers, running
--- ARGV: window in ms
+-- ARGV: window in ms, ms in which a heartbeat expires
 -- Returns: waiting for a start, waiting for a check, starts granted, 1 if paused, workers, orders running,
 --          ms that the first entry has been due
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local running, workers = 0, redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. now, '+inf')
+local running, workers = 0, redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. now, now + tonumber(ARGV[2]) + 1000)
 for _, worker in ipairs(workers) do
   running = running + tonumber(redis.call('HGET', KEYS[6], worker) or '0')
 end

@@ -41,6 +41,7 @@ PRIMING = "engine:priming"  # the loss of data after which Redis has to be prime
 JOB = "execute"  # the function that the worker runs
 
 CLOCK_SKEW_MS = 1_000  # allowed between the clocks of Postgres and Redis
+HEARTBEAT_MS = 3_000  # after which a worker that has sent no other one counts as dead
 MAX_WAKEUPS = 63  # entries in the wake-up list; one worker takes everything that is due
 
 
@@ -188,13 +189,14 @@ class OrderQueue:
             if score is None or score > now + due_in * 1000 + CLOCK_SKEW_MS or elsewhere is not None
         }
 
-    async def heartbeat(self, *, token: str, running: int, seconds: float) -> None:
-        """This worker lives for `seconds` more; 0: it has stopped."""
-        await HEARTBEAT.call(self._redis, [WORKERS, RUNNING], [token, running, int(seconds * 1000)])
+    async def heartbeat(self, *, token: str, running: int, stopped: bool = False) -> bool:
+        """This worker lives, or has stopped. False: Redis's clock was set back, and its times are wrong."""
+        arguments: list[Argument] = [token, running, 0 if stopped else HEARTBEAT_MS, HEARTBEAT_MS]
+        return bool(await HEARTBEAT.call(self._redis, [WORKERS, RUNNING], arguments))
 
     async def depth(self) -> QueueDepth:
         starts, checks, granted, paused, workers, running, waited = await DEPTH.call(
-            self._redis, [STARTS, CHECKS, WINDOW, PAUSED, WORKERS, RUNNING], [self._start_limit.window_ms]
+            self._redis, [STARTS, CHECKS, WINDOW, PAUSED, WORKERS, RUNNING], [self._start_limit.window_ms, HEARTBEAT_MS]
         )
         limit = self._start_limit.starts
         return QueueDepth(

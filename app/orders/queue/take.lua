@@ -29,6 +29,8 @@ local function take(n, max, grant)
         out[#out + 1] = grant and grant(id) or ''
       else
         offset = offset + 1
+        -- Redis's clock was set back: the lock of a worker that died would expire as much later.
+        if redis.call('PTTL', ARGV[3] .. id) > lock_ms + 1000 then redis.call('PEXPIRE', ARGV[3] .. id, lock_ms) end
       end
     end
   end
@@ -49,6 +51,10 @@ elseif taken < want then
     taken = taken + take(2, want - taken, nil)
   elseif primed == 1 then
     redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - window)
+    -- Redis's clock was set back: grants of the future would never leave the window, so they count from now on.
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. now, '+inf')) do
+      redis.call('ZADD', KEYS[3], now, name)
+    end
     local left = limit - redis.call('ZCARD', KEYS[3])
     if left > 0 then
       local started = take(2, math.min(left, want - taken), grant)

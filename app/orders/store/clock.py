@@ -12,17 +12,21 @@ MAX_AGE_SECONDS = 30.0  # of what is known: the rates of two clocks differ, by a
 
 class DatabaseClock:
     def __init__(self) -> None:
-        self._offset = 0.0  # between the monotonic clock of this process and the clock of Postgres
+        self._offset = float("inf")  # between the monotonic clock of this process and the clock of Postgres
         self._read_at = float("-inf")
 
     @property
     def is_known(self) -> bool:
         return time.monotonic() - self._read_at < MAX_AGE_SECONDS
 
-    def read(self, at: datetime) -> None:
-        """An answer was received that Postgres wrote at this time, or later."""
-        self._read_at = time.monotonic()
-        self._offset = at.timestamp() - self._read_at
+    def read(self, at: datetime) -> float:
+        """An answer was received that Postgres wrote at this time, or later.
+
+        Returns by how many seconds its clock was set back since the last one, or by how many this one was read later.
+        """
+        now, before = time.monotonic(), self._offset
+        self._read_at, self._offset = now, at.timestamp() - now
+        return before - self._offset
 
     def earliest(self, moment: float) -> float:
         """The earliest time that Postgres can have had at this moment of the monotonic clock."""

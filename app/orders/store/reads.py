@@ -34,6 +34,10 @@ SELECT id, seq FROM orders
 """
 CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
 NOW = "SELECT now()"
+HAS_STARTED = """
+SELECT EXISTS (SELECT FROM order_events WHERE status = 'routing' AND at > now() - $1 * interval '1 second'
+                  AND at < now() + interval '1 second') AS has_started
+"""
 
 UNINDEXED = ("token_in", "token_out", "dex")  # columns to filter by that no index has
 SCAN_ROWS = 10_000  # orders that one page looks at for a filter that no index serves
@@ -135,6 +139,10 @@ class OrderReader:
             return (await fetch(self._pool, "SELECT version_num FROM alembic_version"))[0]["version_num"]  # type: ignore[no-any-return]
         except (asyncpg.UndefinedTableError, IndexError):
             return None
+
+    async def has_started(self, within: float) -> bool:
+        """Whether an order was started in the last so many seconds."""
+        return bool((await fetch(self._pool, HAS_STARTED, within))[0]["has_started"])
 
     async def now(self) -> datetime:
         rows = await fetch(self._pool, NOW)

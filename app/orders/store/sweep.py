@@ -9,11 +9,15 @@ import asyncpg
 
 from app.orders.lifecycle import EXPIRED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
 from app.orders.model import OrderEvent
+from app.orders.store.clock import DatabaseClock
 from app.orders.store.reads import event_from
-from app.orders.store.statements import EVENT_COLUMNS, SWEEP_AFTER, logged
+from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logged
 from app.postgres import fetch
 
+SET_BACK_SECONDS = 0.5  # less may be a slow answer
 WRITES_SECONDS = 0.02  # between looks at the writes under way
+MEND_AFTER = "interval '1 second'"  # less is left alone: clocks are corrected by some milliseconds all the time
+MEND_PAGE = 500
 POISON_CLAIMS = 5  # starts in a row that ended with a dead worker, before the order is taken for the cause
 
 
@@ -87,6 +91,23 @@ SELECT s.id, s.owner, s.status, s.request_id, extract(epoch FROM s.ready_at - no
   FROM swept s LEFT JOIN logged l ON l.order_id = s.id
 """
 
+# An order that was written in the future: the clock was set back. Its times move back with the clock; a wait begins
+# again. A lease is renewed without another change, so one that ends too late may be all there is to see.
+MEND = f"""
+WITH ahead AS (
+    SELECT id, greatest(updated_at - now(), interval '0') AS by, now() + $1 * interval '1 second' AS lease
+      FROM orders
+     WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
+       AND (updated_at > now() + {MEND_AFTER} OR lease_until > now() + $1 * interval '1 second' + {MEND_AFTER})
+     ORDER BY id LIMIT $2 FOR UPDATE
+)
+UPDATE orders o
+   SET updated_at = o.updated_at - by, ready_at = o.ready_at - by, expires_at = o.expires_at - by,
+       lease_until = least(o.lease_until, lease), look_at = now()
+  FROM ahead WHERE o.id = ahead.id
+RETURNING o.id
+"""
+
 # Every order that should be in the queue, page by page: for a queue that has lost its entries.
 ALL_QUEUED = f"""
 SELECT id, owner, status, look_at, extract(epoch FROM ready_at - now())::float8 AS due_in
@@ -127,8 +148,10 @@ class SweepResult:
 
 
 class SweepStore:
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0) -> None:
         self._pool = pool
+        self._lease = lease_seconds
+        self._clock = DatabaseClock()
 
     async def sweep(self, limit: int) -> SweepResult:
         """Examine the orders longest due for it: end the expired, take back the abandoned, list the waiting."""
@@ -138,6 +161,18 @@ class SweepStore:
             to_queue=[_queue_entry(row) for row in rows if row["to_queue"]],
             events=[(row["owner"], row["request_id"], event_from(row)) for row in rows if row["order_id"]],
         )
+
+    async def clock_was_set_back(self) -> bool:
+        """Whether the clock of Postgres was set back since the last call; at the first call nobody knows: True."""
+        ((clock,),) = await fetch(self._pool, CLOCK)
+        return self._clock.read(clock) > SET_BACK_SECONDS
+
+    async def mend_times(self) -> int:
+        """After the clock was set back: mend the times that lie in the future, and say of how many orders."""
+        mended = 0
+        while page := len(await fetch(self._pool, MEND, self._lease, MEND_PAGE)):
+            mended += page
+        return mended
 
     async def all_queued(
         self, after: tuple[datetime, UUID], limit: int

@@ -28,6 +28,15 @@ def test_an_answer_that_was_read_late_makes_the_known_time_too_early(monotonic: 
     assert known.earliest(1_030) == 5_001
 
 
+def test_a_clock_that_was_set_back_is_noticed(monotonic: list[float]) -> None:
+    known = DatabaseClock()
+    known.read(at(5_000))
+    monotonic[0] += 10
+    assert known.read(at(5_010)) == 0
+    monotonic[0] += 10
+    assert known.read(at(4_420)) == 600
+
+
 def test_what_is_known_expires_because_the_rates_of_clocks_differ(monotonic: list[float]) -> None:
     known = DatabaseClock()
     assert not known.is_known
