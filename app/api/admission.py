@@ -17,15 +17,22 @@ FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some or
 
 async def admit(request: Request, caller: Caller, orders: int) -> None:
     """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails."""
+    settings = context(request).settings
+    most = min(settings.api_max_orders_per_min or orders, settings.queue_max_per_owner, settings.queue_max_depth)
+    if orders > most:
+        detail = f"At most {most} orders fit in one request here, and this one has {orders}. Send fewer at a time."
+        raise Problem(422, "batch_too_large", detail)
     await _within_quota(request, caller, "orders", orders)
     match context(request).capacity.reserve(caller.owner, orders):
         case "owner":
             metrics.REFUSED.labels("queue_share_full").inc()
-            detail = "You have too many orders under way."
+            detail = (
+                f"You may have at most {settings.queue_max_per_owner} orders under way. Wait until some have ended."
+            )
             raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
         case "total":
             metrics.REFUSED.labels("queue_full").inc()
-            detail = "The queue is full: too many orders are under way."
+            detail = "The queue is full: too many orders are under way. Try again in a moment."
             raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
 
 
@@ -79,5 +86,5 @@ def _refuse_beyond(request: Request, kind: str, code: str, quota: int, result: R
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
         metrics.REFUSED.labels(code).inc()
-        detail = f"You may send at most {quota} {kind} per minute."
+        detail = f"You may send at most {quota} {kind} per minute. `Retry-After` says when to try again."
         raise Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]})

@@ -26,19 +26,38 @@ def _integer(text: str) -> int | NumberText:
     return int(text) if len(text) <= MAX_INTEGER_DIGITS else NumberText(text)
 
 
+class _NotStrict(ValueError):
+    """Python would accept it; the message is a sentence for the client."""
+
+
 def _constant(_: str) -> Any:
-    raise ValueError("not a JSON number")
+    raise _NotStrict("NaN and Infinity are not JSON numbers.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field is repeated")
+        raise _NotStrict("An object has the same field twice.")
     return fields
 
 
+# The messages of the `json` module, for people.
+_SYNTAX = {
+    "Expecting value": "a value was expected",
+    "Expecting property name enclosed in double quotes": "a field name in double quotes was expected",
+    "Expecting ':' delimiter": "a colon was expected",
+    "Expecting ',' delimiter": "a comma, or the end of the list or object, was expected",
+    "Extra data": "nothing more was expected after the object",
+    "Unterminated string starting at": "a string has no end",
+    "Invalid control character at": "a string contains a control character, which must be escaped",
+    "Invalid \\escape": "a string contains an invalid escape",
+    "Invalid \\uXXXX escape": "a string contains an invalid escape",
+    "Unexpected UTF-8 BOM (decode using utf-8-sig)": "it starts with a byte order mark",
+}
+
+
 def parse(body: bytes) -> dict[str, Any]:
-    """The object in a body. Raises a `Problem` that says what is wrong and does not repeat the body."""
+    """The object in a body. Raises a `Problem` that says what is wrong and where, and does not repeat values."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -53,10 +72,15 @@ def parse(body: bytes) -> dict[str, Any]:
         )
     except RecursionError:
         raise malformed("It is nested too deeply.") from None
-    except ValueError:
-        raise malformed("It is not valid JSON, or it repeats a field.") from None
+    except json.JSONDecodeError as error:
+        if not text.strip():
+            raise malformed("It is empty.") from None
+        what = _SYNTAX.get(error.msg, "the syntax is wrong")
+        raise malformed(f"It is not valid JSON: line {error.lineno}, column {error.colno}: {what}.") from None
+    except _NotStrict as error:
+        raise malformed(str(error)) from None
     if not isinstance(value, dict):
-        raise malformed("It is not a JSON object.")
+        raise malformed("It is not a JSON object, { … }.")
     return value
 
 
@@ -79,7 +103,7 @@ async def _read_body(request: Request) -> bytes:
                 if len(body) > MAX_BODY:
                     raise body_too_large()
     except TimeoutError:
-        detail = "The body took too long to arrive."
+        detail = f"The body took too long to arrive. Send it within {BODY_SECONDS:g} seconds."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise malformed("It ended before it was complete.") from None

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. They say what to do, and never repeat the request."""
+"""Errors as RFC 9457 problem documents. They say what to do, and repeat nothing of the request but unknown names."""
 
 import logging
 import math
@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from app import metrics
 from app.access.authentication import InvalidKey, NotAllowed
+from app.api.names import field_errors, methods, near_path
 from app.dex.amounts import to_decimal
 from app.dex.valuation import USD_PLACES
 from app.orders.risk import RiskLimitExceeded
@@ -97,11 +98,12 @@ def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
 
 
 def key_reused() -> Problem:
-    return Problem(422, "key_reused", "This Idempotency-Key was already used for a different order.")
+    detail = "This Idempotency-Key was already used for a different order. A new order needs a new key."
+    return Problem(422, "key_reused", detail)
 
 
 def body_too_large() -> Problem:
-    return Problem(413, "body_too_large", "The body is larger than 64 KiB.")
+    return Problem(413, "body_too_large", "The body is larger than 64 KiB. Send less in one request.")
 
 
 def needs_upgrade() -> Problem:
@@ -114,14 +116,15 @@ def needs_upgrade() -> Problem:
 
 
 def unknown_order() -> Problem:
-    return Problem(404, "unknown_order", "There is no such order.")
+    return Problem(404, "unknown_order", "There is no order with this id, or it belongs to another owner.")
 
 
 def database_unavailable() -> Problem:
     return Problem(
         503,
         "database_unavailable",
-        "The database is unavailable. The order may have been placed: repeat it with the same Idempotency-Key.",
+        "The database is unavailable; repeat the request in a moment. If it places an order, use the same "
+        "Idempotency-Key: the order may have been placed.",
         retryable=True,
         headers={"Retry-After": "2"},
     )
@@ -179,17 +182,13 @@ def redis_unavailable() -> Problem:
     return Problem(
         503,
         "redis_unavailable",
-        "Redis, which holds this information, is unavailable.",
+        "Redis, which holds this information, is unavailable; repeat the request in a moment.",
         retryable=True,
         headers={"Retry-After": "2"},
     )
 
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
-_DETAILS = {
-    404: "There is nothing at this path.",
-    405: "This path does not support that method.",
-}
 
 
 def request_id(request: Request) -> str:
@@ -218,16 +217,18 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         status = error.status_code
-        detail = _DETAILS.get(status, HTTPStatus(status).description or HTTPStatus(status).phrase)
-        code = _CODES.get(status, "bad_request")
-        return Problem(status, code, detail, headers=error.headers).answer(request_id(request))
+        detail = HTTPStatus(status).description or HTTPStatus(status).phrase
+        headers = dict(error.headers or {})
+        if status == 404:
+            detail = f"There is nothing at this path{near_path(request.url.path, request.app.routes) or '.'}"
+        elif status == 405:
+            headers["Allow"] = ", ".join(methods(request.scope, request.app.routes))
+            detail = f"This path does not support that method. It supports: {headers['Allow']}."
+        return Problem(status, _CODES.get(status, "bad_request"), detail, headers=headers).answer(request_id(request))
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        errors = [
-            ("/" + "/".join(str(part) for part in one["loc"][:2]), str(one["msg"]).lower()) for one in error.errors()
-        ]
-        return invalid_query(errors).answer(request_id(request))
+        return invalid_query(field_errors(error.errors())).answer(request_id(request))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

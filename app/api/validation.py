@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 from uuid import UUID
 
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from app.access.authentication import Caller
 from app.api.context import ApiContext
-from app.api.problems import Problem, invalid, unknown_order
+from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
+from app.api.problems import Problem, invalid, invalid_query, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH, ExecuteOrder
+from app.api.spec.openapi import PROBLEM
 from app.dex.amounts import AmountError, to_base_units
-from app.dex.errors import DexError
-from app.dex.markets import Token
+from app.dex.markets import Token, UnknownToken
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -26,14 +30,8 @@ def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
-        raise invalid([_field_error(one, at) for one in error.errors(include_input=False, include_url=False)]) from None
-
-
-def _field_error(error: Any, at: str) -> tuple[str, str]:
-    location = list(error["loc"])
-    if error["type"] == "extra_forbidden":  # its name comes from the client, so it is not repeated
-        return at + "".join(f"/{part}" for part in location[:-1]), "has an unknown field"
-    return at + "".join(f"/{part}" for part in location), error["msg"].lower()
+        names = [field.alias or name for name, field in shape.model_fields.items()]
+        raise invalid(field_errors(error.errors(include_url=False), names, at)) from None
 
 
 def to_order(
@@ -47,14 +45,18 @@ def to_order(
             return convert()
         except AmountError as error:
             errors.append((at + pointer, str(error)))
-        except DexError as error:
-            errors.append((at + pointer, error.detail))
 
-    token_in: Token | None = checked("/tokenIn", lambda: ctx.markets.token(body.token_in))
-    token_out: Token | None = checked("/tokenOut", lambda: ctx.markets.token(body.token_out))
+    def token(pointer: str, symbol_or_mint: str) -> Token | None:
+        try:
+            return ctx.markets.token(symbol_or_mint)
+        except UnknownToken:
+            errors.append((at + pointer, unknown_token(symbol_or_mint, ctx.markets)))
+            return None
+
+    token_in, token_out = token("/tokenIn", body.token_in), token("/tokenOut", body.token_out)
     only = tuple(sorted(set(body.venues))) if body.venues else None
     if only and not set(only) <= set(ctx.router.names):
-        errors.append((f"{at}/venues", f"must be one of: {', '.join(ctx.router.names)}"))
+        errors.append((f"{at}/venues", unknown_venue(only, ctx.router.names)))
     amount_in = min_out = None
     if token_in and token_out:
         amount_in = checked("/amount", lambda: to_base_units(body.amount, token_in.decimals))
@@ -63,7 +65,7 @@ def to_order(
         if token_in == token_out:
             errors.append((f"{at}/tokenOut", "must differ from tokenIn"))
         elif not errors and not ctx.markets.serves(token_in, token_out, only=only):
-            errors.append((f"{at}/tokenOut", "is not traded against tokenIn on any of the venues"))
+            errors.append((f"{at}/tokenOut", unserved_pair(token_in, ctx.markets, only)))
     if errors or token_in is None or token_out is None or amount_in is None:
         raise invalid(errors)
     default_slippage_bps = ctx.settings.default_slippage_bps
@@ -98,7 +100,8 @@ def idempotency_key_in(headers: Headers) -> str | None:
     """The idempotency key of a request, from either of the two headers."""
     keys = {*headers.getlist("idempotency-key"), *headers.getlist("x-idempotency-key")}
     if len(keys) > 1:
-        raise Problem(422, "invalid_key", "The request has two different Idempotency-Keys.")
+        detail = "The request has two different Idempotency-Keys. Send one of the two headers."
+        raise Problem(422, "invalid_key", detail)
     return check_key(keys.pop() if keys else None)
 
 
@@ -125,5 +128,31 @@ def sequence_number(text: str | None) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise Problem(422, "invalid_after", "The number of the last event must be a whole number.")
+        detail = "`after` and `Last-Event-ID` take the `seq` of the last event that you have: a whole number."
+        raise Problem(422, "invalid_after", detail)
     return int(text)
+
+
+def known_parameters_only(route: APIRoute) -> None:
+    """Refuse requests to this route with a query parameter that it does not declare: a filter with a typing error
+    would filter nothing.
+    """
+    names = sorted(field.alias for field in route.dependant.query_params)
+    exist = f"this path takes: {', '.join(names)}" if names else "this path takes none"
+    app = route.app
+
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["query_string"]:
+            given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            if unknown := [name for name in given if name not in names][:MAX_ERRORS]:
+                raise invalid_query(
+                    [
+                        (pointer(("query", name)), f"unknown parameter; {exist}{did_you_mean(name, names)}")
+                        for name in unknown
+                    ]
+                )
+        await app(scope, receive, send)
+
+    route.app = checked
+    # FastAPI would document its own error, which no client gets.
+    route.responses.setdefault(422, {"description": "A query parameter does not exist", "content": PROBLEM})

@@ -139,7 +139,7 @@ def test_watching_an_unknown_order_is_one_sentence(stack: Stack) -> None:
 
 def test_a_refused_simulation_names_the_wrong_field(stack: Stack) -> None:
     refused = client(stack, "simulate", "--token-in", "SOL", "--token-out", "DOGE", "--amount", "1")
-    assert "tokenOut: This token is not traded here" in error_of(refused)
+    assert "tokenOut: this token is not traded here" in error_of(refused)
 
 
 def test_simulate_confirms_five_in_plain_lines(stack: Stack) -> None:

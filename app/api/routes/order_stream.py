@@ -165,7 +165,13 @@ async def events(
     except TooManyConnections as error:
         status = 429 if error.of_owner else 503
         headers = {"Retry-After": "10"}
-        raise Problem(status, "too_many_streams", "Too many open streams.", retryable=True, headers=headers) from None
+        raise Problem(
+            status,
+            "too_many_streams",
+            "Too many open streams. Close some, or try again later.",
+            retryable=True,
+            headers=headers,
+        ) from None
     return StreamingResponse(
         _event_source(ctx, caller, order_uid, last_seen),
         media_type="text/event-stream",

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from app.api.admission import admit_read, turn_to_read
 from app.api.context import ApiContext, context, socket_urls
+from app.api.names import unknown_token, unknown_venue
 from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json, cursor, links, order_view, page_key
-from app.dex.errors import DexError
+from app.dex.markets import UnknownToken
 from app.orders.lifecycle import Status
 from app.orders.store.reads import Filter
 
@@ -76,11 +77,11 @@ def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:
         return None
     try:
         return ctx.markets.token(token).symbol
-    except DexError as error:
-        raise invalid_query([(pointer, error.detail)]) from None
+    except UnknownToken:
+        raise invalid_query([(pointer, unknown_token(token, ctx.markets))]) from None
 
 
 def _known_venue(ctx: ApiContext, venue: str | None) -> str | None:
     if venue is not None and venue not in ctx.router.names:
-        raise invalid_query([("/query/venue", f"must be one of: {', '.join(ctx.router.names)}")])
+        raise invalid_query([("/query/venue", unknown_venue([venue], ctx.router.names))])
     return venue

@@ -54,10 +54,10 @@ def test_side_is_echoed_and_the_amount_is_always_the_input() -> None:
         (SIDE_BODY | {"inputToken": ""}, ["/inputToken"]),
         (SIDE_BODY | {"inputToken": None}, ["/inputToken"]),
         (SIDE_BODY | {"amount": "x" * 40}, ["/amount"]),
-        (SIDE_BODY | {"slippage": 0.1}, [""]),
-        (SLIPPAGE_BODY | {"side": "buy"}, [""]),
-        (SLIPPAGE_BODY | {"outputToken": "USDC"}, [""]),
-        (SLIPPAGE_BODY | {"slippage": 1}, [""]),
+        (SIDE_BODY | {"slippage": 0.1}, ["/slippage"]),
+        (SLIPPAGE_BODY | {"side": "buy"}, ["/side"]),
+        (SLIPPAGE_BODY | {"outputToken": "USDC"}, ["/outputToken"]),
+        (SLIPPAGE_BODY | {"slippage": 1}, ["/slippage"]),
     ],
 )
 def test_execute_refuses_a_mix_of_field_names(fields: dict[str, Any], pointers: list[str]) -> None:
