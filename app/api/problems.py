@@ -143,7 +143,7 @@ def read_too_slow() -> Problem:
 def not_allowed(error: NotAllowed) -> Problem:
     code, detail = "missing_key", "This needs an API key: send it as `Authorization: Bearer KEY`, or as `X-API-Key`."
     if isinstance(error, InvalidKey):
-        code, detail = "invalid_key", "This API key is unknown or was revoked. Ask the operator of the engine for one."
+        code, detail = "unknown_key", "This API key is unknown or was revoked. Ask the operator of the engine for one."
     return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})
 
 

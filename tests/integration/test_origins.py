@@ -78,7 +78,7 @@ async def test_a_missing_key_and_a_wrong_key_are_told_apart(guarded: Guarded) ->
     for headers, code in (
         ({}, "missing_key"),
         ({"X-API-Key": ""}, "missing_key"),
-        ({"X-API-Key": wrong}, "invalid_key"),
+        ({"X-API-Key": wrong}, "unknown_key"),
     ):
         answer = await guarded.request(None, "GET", "/api/orders", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (401, code)
