@@ -26,6 +26,7 @@ from app.network import open_network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
@@ -105,11 +106,12 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     redis = fail_fast_redis(redis_url)
     network = open_network(settings)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
-    publisher = EventPublisher(redis, keep_seconds=settings.active_order_ttl_seconds)
+    signatures = EventSignatures.of(settings)
+    publisher = EventPublisher(redis, signatures, keep_seconds=settings.active_order_ttl_seconds)
     keyring = Keyring(postgres.internal) if settings.engine_mode == "production" else None
     breaker = CircuitBreaker()
     internal = OrderReader(postgres.internal)
-    feed = Feed(redis, internal, breaker)
+    feed = Feed(redis, signatures, internal, breaker)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner

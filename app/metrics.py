@@ -72,6 +72,11 @@ PUBLISHED = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
     registry=REGISTRY,
 )
+FORGED = Counter(
+    "engine_events_refused",
+    "Events from Redis without a valid signature; streams read them from Postgres",
+    registry=API,
+)
 DROPPED = Gauge(
     "engine_events_dropped", "Events that were not published; streams read them from Postgres", registry=REGISTRY
 )

@@ -15,6 +15,7 @@ from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
 from app.network import open_chain, open_network
 from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
 from app.orders.risk import RiskLimits
@@ -81,7 +82,7 @@ async def worker(
     stack = contextlib.AsyncExitStack()
     if chain is None:
         chain = await stack.enter_async_context(open_chain(settings, network))
-    publisher = EventPublisher(quick, keep_seconds=settings.active_order_ttl_seconds)
+    publisher = EventPublisher(quick, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(

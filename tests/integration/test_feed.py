@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.orders.events.feed import Feed
 from app.orders.events.publisher import BACKLOG, CHANNEL
+from app.orders.events.signature import EventSignatures
 from app.orders.store.reads import LogHead, OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually
@@ -36,7 +37,9 @@ class ConfirmedMeanwhile(OrderReader):
 async def test_an_order_that_ends_while_its_log_is_read_is_seen_to_have_ended(engine: Engine) -> None:
     order = await engine.place()
     await engine.redis.delete(BACKLOG + order["orderId"])  # so that Postgres is read
-    feed = Feed(engine.redis, ConfirmedMeanwhile(engine.postgres, engine), CircuitBreaker())
+    feed = Feed(
+        engine.redis, EventSignatures.of(engine.settings), ConfirmedMeanwhile(engine.postgres, engine), CircuitBreaker()
+    )
     with feed.subscriber(owner=None) as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None
@@ -51,7 +54,7 @@ async def test_replaying_a_live_order_needs_no_query(engine: Engine) -> None:
         async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("Postgres was asked")
 
-    feed = Feed(engine.redis, NoQueries(engine.postgres), CircuitBreaker())
+    feed = Feed(engine.redis, EventSignatures.of(engine.settings), NoQueries(engine.postgres), CircuitBreaker())
     with feed.subscriber(owner="local") as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None
@@ -60,7 +63,7 @@ async def test_replaying_a_live_order_needs_no_query(engine: Engine) -> None:
 
 async def test_the_backlog_of_another_owner_is_not_shown(engine: Engine) -> None:
     order = await engine.place()
-    feed = Feed(engine.redis, OrderReader(engine.postgres), CircuitBreaker())
+    feed = Feed(engine.redis, EventSignatures.of(engine.settings), OrderReader(engine.postgres), CircuitBreaker())
     with feed.subscriber(owner="another owner") as subscriber:
         assert await feed.replay(subscriber, UUID(order["orderId"]), 0) is None
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
@@ -86,7 +87,7 @@ def sweeper(engine: Engine) -> Sweeper:
         store=SweepStore(engine.postgres),
         redis=engine.redis,
         queue=OrderQueue(engine.redis, StartLimit(4)),
-        publisher=EventPublisher(engine.redis, keep_seconds=60),
+        publisher=EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(4),
     )
 

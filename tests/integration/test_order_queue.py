@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue.order_queue import CHECKS, RENEW_LOCKS, STARTS, JobResult, OrderQueue, deserialize, serialize
@@ -108,7 +109,7 @@ async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
         store=SweepStore(engine.postgres),
         redis=engine.redis,
         queue=queue,
-        publisher=EventPublisher(engine.redis, keep_seconds=60),
+        publisher=EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(0),
     )
     await sweeper.round()

@@ -14,6 +14,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.router import Router
 from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue.order_queue import CHECKS, STARTS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
@@ -46,7 +47,7 @@ async def sweeper(engine: Engine, redis_link: Proxy) -> AsyncIterator[Sweeper]:
         store=SweepStore(engine.postgres),
         redis=redis,
         queue=OrderQueue(redis, StartLimit(0)),
-        publisher=EventPublisher(redis, keep_seconds=60),
+        publisher=EventPublisher(redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(100),
     )
     await redis.aclose()
@@ -116,7 +117,10 @@ class FirstAnswerLost(OrderStore):
 async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, postgres_dsn: str) -> None:
     order = (await engine.place())["orderId"]
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
-        store, publisher = FirstAnswerLost(pool), EventPublisher(engine.redis, keep_seconds=60)
+        store, publisher = (
+            FirstAnswerLost(pool),
+            EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60),
+        )
         execution = Execution(
             store=store,
             leases=Leases(store, publisher, lease_seconds=5),

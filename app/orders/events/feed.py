@@ -4,7 +4,8 @@ One subscription to the event channel per process, fanned out to its sockets. In
 
 - Each subscriber gets an order's events in order, each once, without a gap (`LogCursor` decides).
 - Registered before read: a subscriber is registered for an order before its log is read, so no event falls in between.
-- The channel is only a signal. An event that is missing, late, or dropped by a full buffer is read from Postgres.
+- The channel is only a signal. An event that is missing, late, dropped by a full buffer, or without a valid signature
+  is read from Postgres.
 - The loss of an order's last message leaves no gap to see. So once a second one query asks for the log length of every
   order that is followed and was silent during that second, and one per owner for orders that are new.
 - A subscription that redis-py has repeated silently counts as a loss of everything.
@@ -24,6 +25,7 @@ from redis.asyncio import Redis
 
 from app.orders.events.publisher import CHANNEL, EventMessage, unpack
 from app.orders.events.replay import Replay, redis_backlog
+from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import TERMINAL
 from app.orders.store.reads import OrderReader
@@ -44,8 +46,9 @@ log = logging.getLogger("engine.feed")
 class Feed:
     """The subscribers of this process, and the one channel subscription that feeds them."""
 
-    def __init__(self, redis: Redis, reader: OrderReader, breaker: CircuitBreaker) -> None:
+    def __init__(self, redis: Redis, signatures: EventSignatures, reader: OrderReader, breaker: CircuitBreaker) -> None:
         self._redis = redis
+        self._signatures = signatures
         self._reader = reader
         self._breaker = breaker
         self._of_order: dict[str, set[Subscriber]] = {}
@@ -81,7 +84,7 @@ class Feed:
         self._register(subscriber, name)
         asked = {name: after + 1}
         with contextlib.suppress(RedisUnavailable):
-            kept = await self._breaker.call(redis_backlog(self._redis, name, subscriber.owner, after))
+            kept = await self._breaker.call(redis_backlog(self._redis, self._signatures, name, subscriber.owner, after))
             if kept is not None:
                 return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
         head = (await self._reader.owned([order], subscriber.owner)).get(order)
@@ -175,7 +178,7 @@ class Feed:
                     if message is None:  # no event for a while, not a lost connection
                         continue
                     if message["type"] == "message":
-                        for item in unpack(message["data"]):
+                        for item in unpack(message["data"], self._signatures):
                             self._dispatch(item)
                     elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
                         self.connected = True

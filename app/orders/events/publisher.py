@@ -1,6 +1,6 @@
 """Publishing committed events to the API processes, and keeping them in Redis for a while for replay.
 
-Redis is not the record. A message may be lost, late or repeated; every reader falls back to Postgres.
+Redis is not the record. A message may be lost, late or repeated, or not be ours; every reader falls back to Postgres.
 """
 
 import asyncio
@@ -8,15 +8,17 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from app import metrics
+from app.orders.events.signature import EventSignatures
 from app.orders.model import OrderEvent
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import Argument, Script, pipelined
@@ -25,7 +27,7 @@ from app.tasks import cancel_and_wait, run_forever
 PUBLISH = Script(Path(__file__).with_name("publish.lua"))
 
 CHANNEL = "engine:events"
-BACKLOG = "engine:active:"  # + order id: hash of seq → event, and the owner
+BACKLOG = "engine:active:"  # + order id: hash of seq → event, packed as on the channel
 MAX_BATCH = 500  # events in one message
 ENDED_TTL_SECONDS = 60  # how long the backlog of an order that has ended is kept
 
@@ -47,27 +49,31 @@ class EventMessage:
         return EventMessage(str(event.order_id), owner, event.seq, event.is_terminal, event.as_json())
 
 
-def pack(messages: Iterable[EventMessage]) -> bytes:
-    """One message on the channel: for each event a line of metadata and a line with its JSON."""
-    return b"\n".join(
-        b"%b %d %b %b\n%b"
-        % (item.order.encode(), item.seq, b"end" if item.terminal else b"more", item.owner.encode(), item.body)
-        for item in messages
-    )
+def pack(item: EventMessage, signatures: EventSignatures) -> bytes:
+    """A line of metadata, which ends with the signature over everything else, and a line with the JSON."""
+    end = b"end" if item.terminal else b"more"
+    metadata = b"%b %d %b %b" % (item.order.encode(), item.seq, end, item.owner.encode())
+    return b"%b %b\n%b" % (metadata, signatures.sign(metadata, item.body), item.body)
 
 
-def unpack(data: bytes) -> Iterator[EventMessage]:
+def unpack(data: bytes, signatures: EventSignatures) -> Iterator[EventMessage]:
+    """The events in a message, without those whose signature is not valid."""
     lines = data.split(b"\n")  # in JSON a line break is always escaped
-    for metadata, body in zip(lines[::2], lines[1::2], strict=True):
-        order, seq, end, owner = metadata.decode().split(" ", 3)
-        yield EventMessage(order, owner, int(seq), end == "end", body)
+    for line, body in zip_longest(lines[::2], lines[1::2], fillvalue=b""):
+        metadata, _, signature = line.rpartition(b" ")
+        if signatures.valid(metadata, body, signature):
+            order, seq, end, owner = metadata.decode().split(" ", 3)
+            yield EventMessage(order, owner, int(seq), end == "end", body)
 
 
 class EventPublisher:
     """One ordered background sender per process. Bounded: when Redis is slow or down it drops the oldest events."""
 
-    def __init__(self, redis: Redis, *, keep_seconds: int, max_waiting: int = 10_000) -> None:
+    def __init__(
+        self, redis: Redis, signatures: EventSignatures, *, keep_seconds: int, max_waiting: int = 10_000
+    ) -> None:
         self._redis = redis
+        self._signatures = signatures
         self._keep = keep_seconds
         self._waiting: deque[tuple[float, EventMessage]] = deque(maxlen=max_waiting)
         self._not_empty = asyncio.Event()
@@ -95,10 +101,10 @@ class EventPublisher:
 
     def add_to(self, pipe: Pipeline, messages: Sequence[EventMessage]) -> None:
         """Publish as part of a pipeline."""
-        arguments: list[Argument] = [CHANNEL, pack(messages)]
+        arguments: list[Argument] = [CHANNEL]
         for item in messages:
             keep = min(ENDED_TTL_SECONDS, self._keep) if item.terminal else self._keep
-            arguments += (item.seq, item.body, item.owner, keep)
+            arguments += (item.seq, pack(item, self._signatures), keep)
         PUBLISH.add_to(pipe, [BACKLOG + item.order for item in messages], arguments)
 
     async def _send(self) -> None:

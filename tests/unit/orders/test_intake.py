@@ -7,6 +7,7 @@ import pytest
 
 from app.batching import Batcher
 from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.lifecycle import QUEUED, Status
 from app.orders.model import OrderEvent, Placed, PlaceOrder, new_order_id
@@ -58,7 +59,7 @@ class RecordingPublisher(EventPublisher):
 @pytest.mark.parametrize("status", list(Status))
 async def test_only_an_order_that_waits_in_the_queue_is_queued(status: Status) -> None:
     redis = fail_fast_redis("redis://127.0.0.1:1/0")
-    publisher = RecordingPublisher(redis, keep_seconds=1)
+    publisher = RecordingPublisher(redis, EventSignatures("secret"), keep_seconds=1)
     intake = RecordingIntake(FirstStatus(status), redis, OrderQueue(redis, StartLimit(0)), publisher, CircuitBreaker())
     intake.queued = []
     accepted = await intake.place(ORDER)

@@ -1,0 +1,66 @@
+"""Who can write to Redis cannot make a stream tell of a fill."""
+
+import asyncio
+
+import orjson
+
+from app.orders.events.publisher import BACKLOG, CHANNEL, EventMessage, pack
+from app.orders.events.signature import EventSignatures
+from tests.engine import HAPPY, Engine, eventually
+
+
+def confirmed(order: str, seq: int) -> EventMessage:
+    body = orjson.dumps({"orderId": order, "seq": seq, "status": "confirmed", "amountOut": "1000000", "forged": True})
+    return EventMessage(order, "local", seq, True, body)
+
+
+def forgeries(order: str, seq: int) -> list[bytes]:
+    event = confirmed(order, seq)
+    signed = pack(event, EventSignatures("guessed"))
+    metadata, _, body = signed.partition(b"\n")
+    return [signed, metadata.rpartition(b" ")[0] + b"\n" + body, body]
+
+
+async def refused(engine: Engine) -> float:
+    lines = (await engine.http.get("/metrics")).text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("engine_events_refused_total"))
+
+
+async def test_an_event_published_by_somebody_else_reaches_no_stream(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    before = await refused(engine)
+    stream = asyncio.create_task(engine.read_stream(order))
+    async with engine.socket("/api/stream") as every:
+        await every.send('{"op":"subscribe","orders":"all"}')
+        await every.recv()
+        for message in forgeries(order, 2):
+            assert await engine.redis.publish(CHANNEL, message) == 1
+
+        async def counted() -> bool:
+            return await refused(engine) >= before + 3
+
+        await eventually(counted)
+        await engine.start_worker()
+        events = [orjson.loads(await every.recv()) for _ in range(5)]
+    for log in ((await stream).events, events):
+        assert [event["status"] for event in log] == HAPPY
+        assert not any("forged" in event for event in log)
+
+
+async def test_an_event_written_to_the_backlog_by_somebody_else_is_not_replayed(engine: Engine) -> None:
+    orders = [(await engine.place())["orderId"] for _ in range(3)]
+    another = await engine.redis.hget(BACKLOG + (await engine.place())["orderId"], "1")  # type: ignore[misc]
+    for order in orders:
+        for seq, value in enumerate((*forgeries(order, 2)[:2], another), 2):
+            await engine.redis.hset(BACKLOG + order, str(seq), value)  # type: ignore[misc]
+    streams = [asyncio.create_task(engine.read_stream(order)) for order in orders]
+    await engine.start_worker()
+    for stream in streams:
+        assert (await stream).statuses == HAPPY
+        assert not any("forged" in event for event in (await stream).events)
+
+
+async def test_a_worker_with_another_secret_delays_events_but_loses_none(engine: Engine) -> None:
+    await engine.start_worker(engine_secret="another")
+    order = (await engine.place())["orderId"]
+    assert (await engine.read_stream(order)).statuses == HAPPY
