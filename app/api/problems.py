@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app import metrics
 from app.access.authentication import InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
 from app.dex.amounts import to_decimal
@@ -163,7 +162,6 @@ def day_ends_at() -> datetime:
 
 
 def risk_limit(error: RiskLimitExceeded) -> Problem:
-    metrics.REFUSED.labels("risk_limit").inc()
     if error.value is None:
         detail = "The token to sell has no price in USD, so the value of the order cannot be compared with your limit."
         return Problem(422, "risk_limit", detail)

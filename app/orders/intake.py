@@ -15,6 +15,7 @@ from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import QUEUED
 from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.order_queue import OrderQueue
+from app.orders.risk import RiskLimitExceeded
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import CircuitBreaker, RedisUnavailable
@@ -44,8 +45,14 @@ class Intake:
         self._enqueue: Batcher[EventMessage, int | None] = Batcher(self.enqueue)
 
     async def place(self, order: PlaceOrder) -> Accepted:
-        """Durable when this returns. Raises KeyReused, or DatabaseUnavailable: then repeat with the same key."""
-        placed = await self._write(order)
+        """Durable when this returns. Raises KeyReused, RiskLimitExceeded, or DatabaseUnavailable: then repeat with the
+        same key.
+        """
+        try:
+            placed = await self._write(order)
+        except RiskLimitExceeded:
+            metrics.REFUSED.labels("risk_limit").inc()
+            raise
         if placed.event is None:
             return Accepted(placed, None)
         metrics.ACCEPTED.inc()

@@ -19,6 +19,8 @@ class RiskLimits:
 
     def in_force(self, order_usd: int | None, daily_usd: int | None) -> "RiskLimits":
         """The limits of a key, and these where the key has none of its own."""
+        if order_usd is None and daily_usd is None:
+            return self
         return RiskLimits(
             self.order_usd if order_usd is None else order_usd, self.daily_usd if daily_usd is None else daily_usd
         )

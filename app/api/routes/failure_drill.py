@@ -36,7 +36,7 @@ class FailureDrill(BaseModel):
     "/dlq",
     status_code=202,
     summary="Place an order that fails",
-    responses={202: {"model": Accepted}, **problems(401, 403, 429, 503)},
+    responses={202: {"model": Accepted}, **problems(401, 403, 422, 429, 503)},
 )
 async def one_failure(request: Request) -> Response:
     """Its venue is always unavailable. After three attempts the order fails and is a dead letter."""
@@ -48,7 +48,7 @@ async def one_failure(request: Request) -> Response:
     "/dlq/bulk",
     status_code=202,
     summary=f"Place {BULK} orders that fail",
-    responses={202: {"model": FailureDrill}, **problems(401, 403, 429, 503)},
+    responses={202: {"model": FailureDrill}, **problems(401, 403, 422, 429, 503)},
 )
 async def many_failures(request: Request) -> Response:
     sockets = socket_urls(request, authenticate(request))

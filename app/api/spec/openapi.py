@@ -119,8 +119,8 @@ _PROBLEM_TEXTS = {
     409: "The state of the order does not allow this",
     413: "The body is over 64 KiB",
     415: "The body is not application/json",
-    422: "The request is not valid; `errors` points to each invalid field",
-    429: "Too many requests, orders under way or open streams; see `Retry-After`",
+    422: "The request is not valid, and `errors` points to each invalid field; or the order is worth too much",
+    429: "Too many requests, orders under way, open streams, or dollars today; see `Retry-After`",
     503: "Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After`",
 }
 
