@@ -53,6 +53,10 @@ class DatabaseUnavailable(Exception):
     """Postgres is unavailable. A write may or may not have happened; repeat it."""
 
 
+class DiskFull(DatabaseUnavailable):
+    """Postgres has no disk space left. It still answers reads."""
+
+
 class ReadTooSlow(DatabaseUnavailable):
     """A read took longer than READ_SECONDS."""
 
@@ -116,6 +120,8 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
     """Runs one statement. DatabaseUnavailable if it is not known whether it happened."""
     try:
         return await pool.fetch(sql, *arguments)
+    except asyncpg.DiskFullError as error:
+        raise DiskFull from error
     except asyncpg.QueryCanceledError as error:
         raise ReadTooSlow from error
     except asyncpg.InternalClientError as error:

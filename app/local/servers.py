@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -36,6 +37,7 @@ class Server:
     log: Path
     port: int
     url: str
+    start_again: Callable[[], "Server"]  # on the same port, with the same data
 
     def exit_report(self) -> str:
         """Its exit code and the last lines of its log."""
@@ -43,13 +45,14 @@ class Server:
         return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
 
 
-def start_postgres(data_home: DataHome, watchdog: Watchdog) -> Server:
+def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Server:
+    """On this port, where it ran before; 0: a free port."""
     programs = binaries.postgres(data_home.account)
     data = data_home.data / "postgres"
     if not data.exists():
         _init_postgres(programs, data_home, data)
-    _forget_killed_postgres(data)
-    port = _free_port()
+    _forget_killed_postgres(data, data_home.account)
+    again, port = bool(port), port or _free_port()
     settings = [
         f"port={port}",
         "listen_addresses=127.0.0.1",
@@ -61,14 +64,15 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog) -> Server:
     for setting in settings:
         command += ["-c", setting]
     # SIGINT is a fast, orderly shutdown.
-    process, log = _spawn("postgres", command, data_home, watchdog, signal.SIGINT, Stage.POSTGRES)
+    process, log = _spawn("postgres", command, data_home, watchdog, signal.SIGINT, Stage.POSTGRES, again=again)
     url = f"postgresql://{USER}:{data_home.secret}@127.0.0.1:{port}/{DATABASE}"
-    return Server(name="Postgres", process=process, log=log, port=port, url=url)
+    start_again = partial(start_postgres, data_home, watchdog, port)
+    return Server(name="Postgres", process=process, log=log, port=port, url=url, start_again=start_again)
 
 
-def start_valkey(data_home: DataHome, watchdog: Watchdog) -> Server:
+def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Server:
     data = data_home.account.own_directory(data_home.data / "valkey")
-    port = _free_port()
+    again, port = bool(port), port or _free_port()
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     settings = f"""
         bind 127.0.0.1
@@ -81,9 +85,12 @@ def start_valkey(data_home: DataHome, watchdog: Watchdog) -> Server:
     """
     # Through stdin: a command line can be read by every user, and this holds the password.
     command: list[str | Path] = [binaries.valkey(data_home.account), "-"]
-    process, log = _spawn("valkey", command, data_home, watchdog, signal.SIGTERM, Stage.REDIS, stdin=settings)
+    process, log = _spawn(
+        "valkey", command, data_home, watchdog, signal.SIGTERM, Stage.REDIS, again=again, stdin=settings
+    )
     url = f"redis://:{data_home.secret}@127.0.0.1:{port}/0"
-    return Server(name="Valkey", process=process, log=log, port=port, url=url)
+    start_again = partial(start_valkey, data_home, watchdog, port)
+    return Server(name="Valkey", process=process, log=log, port=port, url=url, start_again=start_again)
 
 
 async def wait_until_ready(server: Server) -> None:
@@ -150,16 +157,20 @@ def _init_postgres(programs: Path, data_home: DataHome, data: Path) -> None:
     draft.rename(data)
 
 
-def _forget_killed_postgres(data: Path) -> None:
+def _forget_killed_postgres(data: Path, account: Account) -> None:
     """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start.
 
     The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
     """
     file = data / "postmaster.pid"
-    if file.exists():
-        pid, _, rest = file.read_text().partition("\n")
-        if not alive(int(pid)):
-            file.write_text(f"{os.getpid()}\n{rest}")
+    if not file.exists():
+        return
+    pid, _, rest = file.read_text().partition("\n")
+    if pid.isdecimal() and not alive(int(pid)):
+        draft = file.with_suffix(".new")
+        with account.create_file(draft) as output:
+            output.write(f"{os.getpid()}\n{rest}".encode())
+        draft.replace(file)
 
 
 def _run(command: Sequence[str | Path], data_home: DataHome, stdin: str = "") -> None:
@@ -187,12 +198,14 @@ def _spawn(
     stop_with: signal.Signals,
     stage: Stage,
     *,
+    again: bool = False,
     stdin: str = "",
 ) -> tuple[subprocess.Popen[bytes], Path]:
     log = data_home.home / f"{name}.log"
-    if log.exists():
+    if log.exists() and not again:
         log.replace(log.with_suffix(".log.old"))
-    with Account().create_file(log) as output:  # statements that failed stand in it, with their values
+    # Private: statements that failed stand in it, with their values.
+    with log.open("ab") if log.exists() else Account().create_file(log) as output:
         process = watchdog.start(
             command,
             stop_with,

@@ -2,13 +2,16 @@
 
 Invariants:
 - Start in order: servers, migration, API and worker. Stop in the opposite order.
-- An API or a worker that ends is restarted. A server that ends stops the whole stack.
+- What ends is started again, for as long as it takes: a server that ended because the disk is full may not start before
+  there is space. Only while the stack starts does the end of a part end it.
+- Nothing that is written has to succeed: the disk may be full.
 - The supervisor holds the listening socket, so connections wait while the API restarts.
 - Every child is known to the watchdog: nothing survives the supervisor, even if it is killed.
 - Start-up time counts: FastAPI is not imported, and SQLAlchemy only while the servers start.
 """
 
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
@@ -30,6 +33,7 @@ from app.server.listener import LISTEN_FD_VARIABLE, listen
 from app.settings import CLONE, Settings, SettingsError
 
 CHECK_EVERY = 0.1  # seconds
+SERVER_DELAY = 2.0  # seconds before a server is started again
 READY_SECONDS = 60.0
 
 READY_MESSAGE = """
@@ -45,7 +49,7 @@ READY_MESSAGE = """
 
 
 def up(settings: Settings, *, reload: bool = False) -> None:
-    """Runs the stack until Ctrl-C, SIGTERM, a closed terminal, or the end of a server."""
+    """Runs the stack until Ctrl-C, SIGTERM or a closed terminal."""
     home = settings.engine_home.absolute()
     with ExitStack() as closing:
         lock = state.acquire_lock(home)
@@ -63,10 +67,12 @@ class Supervisor:
         self._settings, self._watchdog, self._listener, self._reload = settings, watchdog, listener, reload
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
+        self._start_servers_at: dict[str, float] = {}  # name of a server that has ended → when to start it again
         self._services: list[Service] = []
         self._data = "in your own servers"
         self._interrupts = 0
         self._sources_changed = False
+        self._state_written = True
 
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -137,7 +143,9 @@ class Supervisor:
 
     def _check(self) -> None:
         self._watchdog.replace_if_dead()
-        self._check_servers()
+        self._restart_servers()
+        if not self._state_written:
+            self._write_state()
         if self._sources_changed:
             self._sources_changed = False
             print_line("a source file changed: restarting")
@@ -161,10 +169,30 @@ class Supervisor:
             if server.process.poll() is not None:
                 raise CannotStart(server.exit_report())
 
+    def _restart_servers(self) -> None:
+        for place, server in enumerate(self._servers):
+            if server.process.poll() is None:
+                continue
+            due = self._start_servers_at.get(server.name)
+            if due is None:
+                print_text(f"{server.exit_report()}\n{server.name} is started again until it runs.")
+                self._watchdog.forget(server.process)
+                self._start_servers_at[server.name] = time.monotonic() + SERVER_DELAY
+            elif time.monotonic() >= due:
+                del self._start_servers_at[server.name]
+                with contextlib.suppress(OSError):  # no space for a file: in a moment again
+                    self._servers[place] = server.start_again()
+
     def _write_state(self) -> None:
         api, worker = self._services
         self._running = replace(self._running, api=api.pid, worker=worker.pid)
-        state.write(self._home, self._running)
+        try:
+            state.write(self._home, self._running)
+            self._state_written = True
+        except OSError as error:
+            if self._state_written:
+                print_line(f"cannot write the state ({error.strerror}): `engine status` is out of date until it can")
+            self._state_written = False
 
     def _healthy(self) -> bool:
         address = urlsplit(self._url)

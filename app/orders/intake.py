@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,7 +18,7 @@ from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.risk import RiskLimitExceeded
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
+from app.postgres import DatabaseUnavailable, DiskFull
 from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import pipelined
 
@@ -25,6 +26,9 @@ log = logging.getLogger("engine.intake")
 
 MAX_TRIES = 3  # of an insert whose answer was lost; the id is the same each time, so one order is made
 RETRY_SECONDS = 0.05
+DISK_FULL_SECONDS = (
+    10.0  # then an order is tried again, although nothing is known: no read tells whether there is space
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,13 @@ class Intake:
         self._queue = queue
         self._publisher = publisher
         self._breaker = breaker
+        self._full_until = 0.0
         self._enqueue: Batcher[EventMessage, int | None] = Batcher(self.enqueue)
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether Postgres refused the last order, a moment ago, because it has no disk space left."""
+        return time.monotonic() < self._full_until
 
     async def place(self, order: PlaceOrder) -> Accepted:
         """Durable when this returns. Raises KeyReused, RiskLimitExceeded, or DatabaseUnavailable: then repeat with the
@@ -93,8 +103,12 @@ class Intake:
     async def _write(self, order: PlaceOrder) -> Placed:
         for tries in range(1, MAX_TRIES + 1):
             try:
-                return await self._store.place(order)
-            except DatabaseUnavailable:
+                placed = await self._store.place(order)
+                self._full_until = 0.0
+                return placed
+            except DatabaseUnavailable as error:
+                if isinstance(error, DiskFull):
+                    self._full_until = time.monotonic() + DISK_FULL_SECONDS
                 if tries == MAX_TRIES:
                     raise
                 await asyncio.sleep(RETRY_SECONDS * tries)

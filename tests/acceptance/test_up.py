@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
 from app.settings import SettingsError
@@ -123,14 +124,20 @@ def test_the_stack_starts_again_after_any_two_of_its_processes_were_killed(data_
         assert "Traceback" not in stack.output
 
 
-def test_a_server_that_dies_stops_the_stack_and_says_why(data_home: Path) -> None:
+def test_servers_that_die_are_started_again_at_their_addresses(data_home: Path) -> None:
+    order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
     with running(data_home) as stack:
-        tree = stack.tree()
-        os.kill(find(stack, "valkey-server"), signal.SIGKILL)
-        assert stack.exit_code() == 1
-        assert stack.gone(tree)
-        assert "Valkey stopped" in stack.output
-        assert "Ready to accept connections" in stack.output
+        before = stack.status()
+        kill_at_once(find(stack, "valkey-server"), find(stack, "bin/postgres -D"))
+
+        def confirmed() -> bool:
+            placed = httpx.post(f"{stack.url}/api/orders/execute", json=order, timeout=20)
+            return placed.status_code == 202 and httpx.get(f"{stack.url}/health/ready").status_code == 200
+
+        eventually(confirmed)
+        assert stack.status() == before  # API and worker, too, are the same processes
+        for text in ("Valkey stopped", "Postgres stopped", "Ready to accept connections"):
+            assert text in stack.output
         assert "Traceback" not in stack.output
 
 

@@ -101,6 +101,8 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
     stalled = postgres == "up" and depth is not None and await _stalled(ctx, depth)
     reasons = [] if postgres == "up" else [f"postgres is {postgres}"]
+    if ctx.intake.disk_full:
+        reasons.append("postgres has no disk space left")
     if depth is not None and not depth.workers:
         reasons.append("no worker is running")
     if stalled:

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,6 @@ from app.local.data_home import DataHome, prepare
 from app.local.watchdog import Stage, Watchdog
 
 STATE = state.Running(supervisor=1, url="http://x", api=2, worker=3, postgres="postgresql://a:b@c/d", redis="redis://")
-
-
-@pytest.fixture
-def data_home() -> Iterator[DataHome]:
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o711)  # started by root, the servers run under another account and have to get in
-        yield prepare(Path(directory) / "home", durable=False)
 
 
 @contextmanager

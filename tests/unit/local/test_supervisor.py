@@ -1,0 +1,97 @@
+"""The supervisor outlives a full disk."""
+
+import errno
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.local import servers, state
+from app.local.data_home import DataHome
+from app.local.service import Service
+from app.local.supervisor import Supervisor
+from app.local.watchdog import Stage, Watchdog
+from app.settings import load
+
+
+class FullDisk:
+    """Refuses to write until there is space."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.written: list[Any] = []
+
+    def __call__(self, *written: Any) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.written.append(written)
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    watchdog = Watchdog()
+    made = Supervisor(load(engine_home=tmp_path, _env_file=None), watchdog, socket.socket(), False)
+    made._services = [Service(name, watchdog, {}) for name in ("api", "worker")]
+    made._running = state.Running(supervisor=1, url="http://x", api=None, worker=None, postgres="", redis="")
+    yield made
+    watchdog.end()
+    made._listener.close()
+
+
+def test_the_state_is_written_when_the_disk_has_space_again(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = FullDisk()
+    monkeypatch.setattr(state, "write", disk)
+    monkeypatch.setattr(Service, "restart_due", False)
+    supervisor._write_state()
+    supervisor._check()
+    assert capsys.readouterr().out.count("No space left on device") == 1  # said once
+    disk.full = False
+    supervisor._check()
+    supervisor._check()
+    assert len(disk.written) == 1
+
+
+def test_a_server_is_started_again_until_it_can_be(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.local.supervisor.SERVER_DELAY", 0.0)
+    disk, log = FullDisk(), tmp_path / "log"
+    log.write_text("PANIC: No space left on device")
+
+    def start(again: bool = True) -> servers.Server:
+        if again:
+            disk()
+        process = supervisor._watchdog.start(
+            ["sleep", "60" if again else "0"], signal.SIGTERM, Stage.REDIS, at_parents_end=signal.SIGTERM
+        )
+        return servers.Server(name="Valkey", process=process, log=log, port=1, url="", start_again=start)
+
+    ended = start(again=False)
+    ended.process.wait()
+    supervisor._servers = [ended]
+    for _ in range(5):
+        supervisor._restart_servers()
+    assert supervisor._servers == [ended]
+    disk.full = False
+    for _ in range(2):
+        supervisor._restart_servers()
+    assert supervisor._servers[0].process.poll() is None
+    assert len(disk.written) == 1
+
+
+def test_a_log_is_continued_when_its_server_starts_again(data_home: DataHome) -> None:
+    watchdog = Watchdog()
+    try:
+        for again, text in ((False, "first"), (True, "second")):
+            process, log = servers._spawn(
+                "server", ["echo", text], data_home, watchdog, signal.SIGTERM, Stage.REDIS, again=again
+            )
+            process.wait()
+        assert log.read_text() == "first\nsecond\n"  # it says why the first ended
+    finally:
+        watchdog.end()
