@@ -15,7 +15,7 @@ from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
-from app.api import problems
+from app.api import problems, refusals
 from app.api.auth_middleware import AuthMiddleware
 from app.api.context import ApiContext, default_limits
 from app.api.request_log import RequestLog
@@ -32,6 +32,7 @@ from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    refusals.install(app)
     openapi.install(app)
     swagger.install(app)
     page.install(app)
@@ -87,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_origins=settings.allowed_origins,
         # A front end under development has a port of its own.
         allow_origin_regex=LOOPBACK.pattern if settings.engine_mode == "local" else None,
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["*"],
         expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
     )
@@ -116,6 +118,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
+    kill_switch = KillSwitch(postgres.internal)
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
@@ -133,6 +136,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         read_turns=ReadTurns(),
         connections=ConnectionLimit(max_total=settings.max_sockets, max_per_owner=settings.max_sockets_per_owner),
         capacity=capacity,
+        kill_switch=kill_switch,
         newest_revision=newest_revision(),
         breaker=breaker,
     )
@@ -140,6 +144,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     for part in started:
         part.start()
+    await kill_switch.open()
     try:
         if keyring is not None:
             await keyring.open()
@@ -147,6 +152,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     finally:
         if keyring is not None:
             await keyring.close()
+        await kill_switch.close()
         for part in reversed(started):
             await part.stop()
         await redis.aclose()

@@ -34,7 +34,10 @@ QUOTA_LEFT = Histogram(
 )
 SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", registry=API)
 REFUSED = Counter("engine_refused", "Requests refused by a limit, by problem code", ["code"], registry=API)
-for _code in ("too_many_orders", "too_many_reads", "queue_share_full", "queue_full", "risk_limit"):
+for _code in (
+    *("too_many_orders", "too_many_reads", "queue_share_full", "queue_full"),
+    *("risk_limit", "trading_reducing", "trading_halted"),
+):
     REFUSED.labels(_code)  # starts at 0: Prometheus sees an increase only from a value it has scraped before
 
 # Orders
@@ -61,7 +64,7 @@ WAITING = Gauge("engine_queue_waiting", "Orders in the queue", registry=API)
 RUNNING = Gauge("engine_queue_running", "Orders that workers run", registry=API)
 OLDEST = Gauge("engine_queue_oldest_seconds", "Time that the first order in the queue has been due", registry=API)
 HEADROOM = Gauge("engine_starts_left", "Starts left of the start limit; -1: no limit", registry=API)
-PAUSED = Gauge("engine_queue_paused", "1 while an operator has paused the queue", registry=API)
+TRADING = Gauge("engine_trading_state", "Kill switch, for all owners: 0 active, 1 reducing, 2 halted", registry=API)
 WORKERS = Gauge("engine_workers_alive", "Workers with a heartbeat", registry=API)
 UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=API)
 

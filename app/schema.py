@@ -139,4 +139,15 @@ api_keys = sa.Table(
     sa.UniqueConstraint("prefix", name="api_keys_prefix_key"),
 )
 
+trading_states = sa.Table(
+    "trading_states",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True, comment="an owner, or * for all owners"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("set_by", sa.Text, nullable=False, comment="the owner of the key that set it"),
+    sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("state IN ('active', 'reducing', 'halted')", name="state_known"),
+)
+
 # A trigger, created by the first migration, refuses a change of status that the lifecycle does not allow.

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from app.dex.chain import Chain
 from app.dex.venue import Venue
 from app.main import create_app
+from app.orders.queue.order_queue import WINDOW
 from app.orders.queue.start_limit import StartLimit
 from app.server.server import server_config
 from app.settings import Settings, load
@@ -107,6 +108,15 @@ class Engine:
     async def read_stream(self, order_id: str, *, after: int = 0, within: float = 15) -> StreamResult:
         async with asyncio.timeout(within), self.socket(f"/api/orders/execute?orderId={order_id}&after={after}") as ws:
             return await read_to_end(ws)
+
+    async def hold_starts(self) -> None:
+        """Use up the start limit: orders are accepted, and stay pending for a minute or until `release_starts`."""
+        seconds, microseconds = await self.redis.time()
+        now = seconds * 1000 + microseconds // 1000
+        await self.redis.zadd(WINDOW, {f"held:{n}": now for n in range(self.settings.queue_max_per_min)})
+
+    async def release_starts(self) -> None:
+        await self.redis.delete(WINDOW)
 
     async def starts(self) -> list[float]:
         """The times at which orders were started (status routing), in seconds."""

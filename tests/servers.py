@@ -73,7 +73,8 @@ DISCONNECT_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-DELETE_ALL = "DELETE FROM order_events; DELETE FROM orders; DELETE FROM daily_volumes; DELETE FROM api_keys"
+DELETE_ALL = """DELETE FROM order_events; DELETE FROM orders; DELETE FROM daily_volumes; DELETE FROM api_keys;
+                DELETE FROM trading_states"""
 
 
 class Databases:
@@ -118,7 +119,7 @@ class Databases:
                 # TRUNCATE takes 40 ms of CPU, because it makes new files. Large tables get them: dead rows cost time.
                 large = await connection.fetchval("SELECT pg_table_size('order_events') > 1000000")
                 await connection.execute(
-                    "TRUNCATE orders, order_events, daily_volumes, api_keys" if large else DELETE_ALL
+                    "TRUNCATE orders, order_events, daily_volumes, api_keys, trading_states" if large else DELETE_ALL
                 )
                 unchanged = await connection.fetchval(TABLES) == self._tables
             finally:

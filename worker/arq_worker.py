@@ -63,6 +63,8 @@ class ArqWorker(Worker):
         lease_seconds: float,
         grace_seconds: float,
         redis_lost: Callable[[], None],
+        may_start: Callable[[], bool],
+        dropped_halted: Callable[[str], None],
         signals: bool = True,
     ) -> None:
         super().__init__(
@@ -79,6 +81,8 @@ class ArqWorker(Worker):
         self._execute = execute
         self._queue = queue
         self._redis_lost = redis_lost
+        self._may_start = may_start
+        self._dropped_halted = dropped_halted
         self._lease_seconds = lease_seconds
         # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive the lock.
         self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN_SECONDS
@@ -130,7 +134,10 @@ class ArqWorker(Worker):
 
     async def _take(self) -> TakeResult:
         taken = await self._queue.take(
-            self.max_jobs - self.job_counter, token=self.token, lock_seconds=self.lock_seconds
+            self.max_jobs - self.job_counter,
+            token=self.token,
+            lock_seconds=self.lock_seconds,
+            may_start=self._may_start(),
         )
         for job in taken.jobs:
             self.job_counter += 1
@@ -171,6 +178,8 @@ class ArqWorker(Worker):
             await self._finish((job, result))
         except REDIS_UNAVAILABLE as error:  # the lock expires, or the sweeper finds the order
             log.warning("lost Redis during a job", extra={"order": job.order, "error": str(error)})
+        if result.halted_owner is not None:  # only now: the order must not be queued again before it was dropped
+            self._dropped_halted(result.halted_owner)
 
     async def _finish_all(self, jobs: list[tuple[Job, JobResult]]) -> list[None]:
         await self._queue.finish(jobs, token=self.token)

@@ -7,6 +7,7 @@
   unanswered send proves nothing: without proof the order stays `submitted`.
 - A slot is held for `confirm_seconds` at most. After that the order waits in the queue, and any worker checks it.
 - The floor is fixed when the order is first built.
+- While the kill switch halts its owner, a swap is neither sent nor sent again. The chain is still asked about it.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
-from app.orders.lifecycle import Status
-from app.orders.model import ClaimRefused, LeaseLost, Order
+from app.orders.lifecycle import HALTED, Status
+from app.orders.model import ClaimRefused, LeaseLost, Order, TradingHalted
 from app.orders.queue.order_queue import JobResult
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -68,7 +69,7 @@ class Execution:
             if claimed.too_late:
                 log.warning("a start was granted too long ago, the order is queued again", extra={"order": order})
             submitted = claimed.status is Status.SUBMITTED
-            return JobResult(requeue_in=claimed.seconds, submitted=submitted, start_used=started)
+            return JobResult(claimed.seconds, submitted, start_used=started, halted_owner=claimed.halted_owner)
         with self._leases.hold(claimed) as lease:
             try:
                 if claimed.status is Status.SUBMITTED:
@@ -114,12 +115,11 @@ class Execution:
         except Exception:
             log.exception("an attempt failed unexpectedly", extra=lease.labels())
             return await self.end_attempt(lease, "internal_error", "the engine made a mistake")
-        await lease.move(
-            Status.SUBMITTED,
-            details={"txHash": signed.signature},
-            tx_hash=signed.signature,
-            swap=signed.to_json(),
-        )
+        details = {"txHash": signed.signature}
+        try:
+            await lease.move(Status.SUBMITTED, details=details, tx_hash=signed.signature, swap=signed.to_json())
+        except TradingHalted:
+            return await self._take_back(lease)
         return await self._follow(lease, signed, seconds=self._confirm_seconds)
 
     async def _build(self, lease: Lease) -> SignedSwap:
@@ -164,7 +164,12 @@ class Execution:
         """Send until the chain answers: a swap that is sent twice lands at most once."""
         while True:
             try:
+                await lease.clear_to_send()
                 return await self._chain.send(signed)
+            except TradingHalted:
+                return None
+            except DatabaseUnavailable:
+                log.warning("the kill switch cannot be read, so the swap is not sent", extra=lease.labels())
             except DexError as error:
                 log.warning("the chain did not answer", extra=lease.labels(code=error.code))
             if time.monotonic() + RESEND_SECONDS > deadline:
@@ -183,6 +188,8 @@ class Execution:
                 case "unknown" if outcome is not None:
                     # A chain that never says the amount would leave the order here, so it has to be seen.
                     log.warning("the swap landed, the chain does not say its amount yet", extra=lease.labels())
+                case "expired" if lease.held_back:
+                    return await self._take_back(lease)
                 case "expired":
                     return await self.end_attempt(lease, "tx_dropped", "the swap never landed, and no longer can")
         await lease.move(Status.SUBMITTED, ready_in=CHECK_SECONDS)
@@ -205,6 +212,11 @@ class Execution:
             amount_out=amount_out,
         )
         return JobResult()
+
+    async def _take_back(self, lease: Lease) -> JobResult:
+        """The kill switch came first. The order waits outside the queue until it is lifted."""
+        await lease.take_back(HALTED, "trading is halted; the order starts again once that is lifted")
+        return JobResult(halted_owner=lease.order.owner)
 
     async def end_attempt(self, lease: Lease, code: str, error: str) -> JobResult:
         """Carry out what the retry policy decides: another attempt after a wait, or the end."""

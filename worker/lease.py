@@ -8,6 +8,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,8 @@ from uuid import UUID
 
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
-from app.orders.model import LeaseLost, Move, Order, OrderEvent, Renewal
+from app.orders.model import LeaseLost, Move, Order, OrderEvent, Renewal, TradingHalted
+from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from worker import order_metrics
@@ -32,11 +34,14 @@ LOGGED_DETAILS = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of
 class Lease:
     """One order as it was claimed, and how far it has come since."""
 
-    def __init__(self, order: Order, store: OrderStore, publisher: EventPublisher) -> None:
+    def __init__(self, order: Order, store: OrderStore, publisher: EventPublisher, kill_switch: KillSwitch) -> None:
         self.order = order
+        self.held_back = False  # the kill switch kept this worker from sending the swap
         self.status, self._seq, self._since, self._dex = order.status, order.seq, order.updated_at, order.dex
         self._store = store
         self._publisher = publisher
+        self._kill_switch = kill_switch
+        self._cleared_at = float("-inf")  # when Postgres was asked whether the swap may be sent
         self._attempt_began: datetime | None = None  # None: another worker began it
 
     def labels(self, **more: Any) -> dict[str, Any]:
@@ -64,7 +69,10 @@ class Lease:
         )
 
     async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
-        """Make one move. Waits for Postgres if need be; raises LeaseLost if another worker has the order."""
+        """Make one move. Waits for Postgres if need be.
+
+        Raises LeaseLost if another worker has the order, TradingHalted if the kill switch forbids to send its swap.
+        """
         move = Move(
             order=self.order.id,
             fence=self.order.fence,
@@ -74,9 +82,12 @@ class Lease:
             details=details or {},
             **columns,
         )
+        began = time.monotonic()
         event = await self._write(move)
         if event is None:
             return
+        if after is Status.SUBMITTED:
+            self._cleared_at = began
         order_metrics.moved(self.status, self._since, self._dex, event, self._attempt_began)
         self.status, self._seq, self._since, self._dex = after, move.seq, event.at, move.dex or self._dex
         # The next step comes first: this event is published while the database works on that one.
@@ -89,6 +100,22 @@ class Lease:
         level = logging.WARNING if event.status is Status.FAILED else logging.INFO
         log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **details))
 
+    async def clear_to_send(self) -> None:
+        """Before each send: TradingHalted unless Postgres allowed it within the last `CLEARANCE_SECONDS`.
+
+        The move to `submitted` was such a permission, but the worker may have been frozen since.
+        """
+        while (asked := time.monotonic()) - self._cleared_at > CLEARANCE_SECONDS:
+            self.held_back = not await self._kill_switch.may_send(self.order.owner)
+            if self.held_back:
+                raise TradingHalted
+            self._cleared_at = asked
+
+    async def take_back(self, code: str, error: str) -> None:
+        """End no attempt: the order waits for its start as if this one had not happened."""
+        details = {"error": error, "code": code, "retryInMs": 0}
+        await self.move(Status.PENDING, ready_in=0, error=error, code=code, details=details)
+
     async def release(self) -> None:
         """This worker stops: another one may take the order at once."""
         with contextlib.suppress(LeaseLost, TimeoutError):
@@ -96,14 +123,7 @@ class Lease:
                 if self.status is Status.SUBMITTED:
                     await self.move(Status.SUBMITTED, ready_in=0)
                 elif self.status in IN_ATTEMPT:
-                    error = "the worker was stopped before it sent anything"
-                    await self.move(
-                        Status.PENDING,
-                        ready_in=0,
-                        error=error,
-                        code=WORKER_LOST,
-                        details={"error": error, "code": WORKER_LOST, "retryInMs": 0},
-                    )
+                    await self.take_back(WORKER_LOST, "the worker was stopped before it sent anything")
 
     async def _write(self, move: Move) -> OrderEvent | None:
         while True:
@@ -116,16 +136,19 @@ class Lease:
 class Leases:
     """All leases of this worker."""
 
-    def __init__(self, store: OrderStore, publisher: EventPublisher, *, lease_seconds: float) -> None:
+    def __init__(
+        self, store: OrderStore, publisher: EventPublisher, kill_switch: KillSwitch, *, lease_seconds: float
+    ) -> None:
         self._store = store
         self._publisher = publisher
+        self._kill_switch = kill_switch
         self._lease_seconds = lease_seconds
         self._held: dict[UUID, Lease] = {}
 
     @contextlib.contextmanager
     def hold(self, order: Order) -> Iterator[Lease]:
         """The lease of a claimed order, renewed for as long as the block runs."""
-        lease = self._held[order.id] = Lease(order, self._store, self._publisher)
+        lease = self._held[order.id] = Lease(order, self._store, self._publisher, self._kill_switch)
         try:
             yield lease
         finally:

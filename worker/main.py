@@ -19,6 +19,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
 from app.orders.risk import RiskLimits
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
@@ -84,13 +85,15 @@ async def worker(
         chain = await stack.enter_async_context(open_chain(settings, network))
     publisher = EventPublisher(quick, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
-    leases = Leases(store, publisher, lease_seconds=settings.lease_seconds)
+    kill_switch = KillSwitch(postgres.internal)
+    leases = Leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
         store=SweepStore(postgres.internal, lease_seconds=settings.lease_seconds),
         redis=quick,
         queue=OrderQueue(quick, replace(start_limit, starts=0)),  # it starts no orders, so it needs no limit
         publisher=publisher,
         start_limit=start_limit,
+        kill_switch=kill_switch,
     )
     execution = Execution(
         store=store,
@@ -110,6 +113,8 @@ async def worker(
         lease_seconds=settings.lease_seconds,
         grace_seconds=GRACE_SECONDS,
         redis_lost=sweeper.redis_lost,
+        may_start=kill_switch.may_start,
+        dropped_halted=sweeper.dropped_halted,
         signals=signals,
     )
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)

@@ -13,7 +13,7 @@ from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.dex.router import VenueAnswer
-from app.orders.lifecycle import EXPIRED, WORKER_LOST, Status
+from app.orders.lifecycle import EXPIRED, NO_ATTEMPT, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
 from app.settings import Settings
 
@@ -22,7 +22,7 @@ log = logging.getLogger("engine.worker")
 HAS_VENUE = (Status.BUILDING, Status.SUBMITTED)  # the venue of the attempt is chosen
 
 # Prometheus sees an increase only from a value it has seen before, so counters that alerts use start at 0.
-for _code in (*RETRY, *NEVER, WORKER_LOST, "internal_error", "tx_failed", "unknown"):
+for _code in (*RETRY, *NEVER, *NO_ATTEMPT, "internal_error", "tx_failed", "unknown"):
     metrics.FAILED.labels(_code)
     metrics.RETRIES.labels(_code)
 for _code in ("rpc_timeout", "outcome_unknown"):

@@ -3,6 +3,7 @@
 - Every worker runs one. Two at once do no harm: a row that one examines is skipped by the other.
 - Postgres is swept whatever Redis does; the Redis client used here fails at once.
 - After a server's clock was set back, times in the future are mended. Redis's own are in the scripts.
+- Orders of an owner who is halted are not queued. Once the kill switch is lifted, the queue is completed at once.
 - After Redis has lost data, or may have, the queue and the start limit's window are rebuilt from Postgres before the
   next start.
 """
@@ -21,6 +22,7 @@ from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
+from app.orders.store.kill_switch import KillSwitch, TradingState
 from app.orders.store.sweep import QueueEntry, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
@@ -37,13 +39,22 @@ EXPIRY_SECONDS = GRANT_SECONDS + 0.1  # after this, no grant that was given befo
 
 class Sweeper:
     def __init__(
-        self, *, store: SweepStore, redis: Redis, queue: OrderQueue, publisher: EventPublisher, start_limit: StartLimit
+        self,
+        *,
+        store: SweepStore,
+        redis: Redis,
+        queue: OrderQueue,
+        publisher: EventPublisher,
+        start_limit: StartLimit,
+        kill_switch: KillSwitch,
     ) -> None:
         self._store = store
         self._redis = redis
         self._queue = queue
         self._publisher = publisher
         self._start_limit = start_limit
+        self._kill_switch = kill_switch
+        self._dropped: set[str] = set()  # halted owners whose orders this worker has dropped from the queue
         self._round_now = asyncio.Event()
         self._complete = False  # whether the queue holds every order it should, as far as this sweeper knows
 
@@ -51,6 +62,12 @@ class Sweeper:
         """Redis has lost its data: start a round at once."""
         self._complete = False
         self._round_now.set()
+
+    def dropped_halted(self, owner: str) -> None:
+        """The worker has dropped an order of this owner from the queue."""
+        self._dropped.add(owner)
+        if self._kill_switch.state(owner) is not TradingState.HALTED:  # it was halted or released just now
+            self._round_now.set()
 
     async def run(self) -> None:
         while True:
@@ -70,6 +87,7 @@ class Sweeper:
 
     async def round(self) -> int:
         """One round; how many orders it examined."""
+        await self._read_kill_switch()
         if await self._store.clock_was_set_back():
             self._complete = False
             if mended := await self._store.mend_times():
@@ -96,6 +114,14 @@ class Sweeper:
         except REDIS_UNAVAILABLE:  # Postgres has them down as examined: when Redis is back, all are checked
             self._complete = False
         return swept.examined
+
+    async def _read_kill_switch(self) -> None:
+        lifted = await self._kill_switch.read()
+        # An order may have been dropped after its owner was released, for a claim that was refused before.
+        freed = {owner for owner in self._dropped if self._kill_switch.state(owner) is not TradingState.HALTED}
+        if lifted or freed:
+            self._complete = False
+            self._dropped -= freed
 
     async def _prime(self, loss: str) -> None:
         """Redis is new, was restarted, or has lost its data: it learns the latest starts before it grants another."""

@@ -1,4 +1,4 @@
-"""Whether a request is served now: the caller's quotas, the caller's share of the queue, the depth of the queue."""
+"""Whether a request is served now: kill switch, the caller's quotas and share of the queue, depth of the queue."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -11,12 +11,22 @@ from app.access.rate_limit import RateLimitResult, headers
 from app.access.read_turns import NoTurn
 from app.api.context import authenticate, context
 from app.api.problems import Problem
+from app.api.refusals import trading_stopped
+from app.orders.store.kill_switch import TradingState
 
 FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some orders have left it
 
 
-async def admit(request: Request, caller: Caller, orders: int) -> None:
-    """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails."""
+async def admit(request: Request, caller: Caller, orders: int, *, owner: str | None = None) -> None:
+    """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails.
+
+    `owner`: of the orders; default: the caller.
+    """
+    state = context(request).kill_switch.state(owner or caller.owner)
+    if state is not TradingState.ACTIVE:
+        stopped = trading_stopped(state)
+        metrics.REFUSED.labels(stopped.code).inc()
+        raise stopped
     settings = context(request).settings
     most = min(settings.api_max_orders_per_min or orders, settings.queue_max_per_owner, settings.queue_max_depth)
     if orders > most:

@@ -26,6 +26,7 @@ from app.orders.queue.order_queue import OrderQueue
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.throughput import ThroughputMeter
 from app.redis_client import CircuitBreaker
@@ -43,13 +44,14 @@ class ApiContext:
     throughput: ThroughputMeter  # how fast orders were confirmed lately
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders
-    queue: OrderQueue  # its depth; pauses and resumes it
+    queue: OrderQueue  # its depth
     feed: Feed  # live events for streams
     presence: Presence  # which sockets watch which order
     rate_limiter: RateLimiter  # requests per minute and caller
     read_turns: ReadTurns  # slow reads of a caller wait for each other
     connections: ConnectionLimit  # open streams
     capacity: Capacity  # orders under way, in total and per owner
+    kill_switch: KillSwitch  # whether orders may be placed
     newest_revision: str | None  # the migration this code was written for
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment
 

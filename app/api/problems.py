@@ -1,9 +1,7 @@
 """Errors as RFC 9457 problem documents. They say what to do, and repeat nothing of the request but unknown names."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -16,9 +14,6 @@ from starlette.responses import Response
 
 from app.access.authentication import InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
-from app.dex.amounts import to_decimal
-from app.dex.valuation import USD_PLACES
-from app.orders.risk import RiskLimitExceeded
 from app.postgres import DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
@@ -156,26 +151,6 @@ def foreign_origin() -> Problem:
     return Problem(403, "origin_not_allowed", detail)
 
 
-def day_ends_at() -> datetime:
-    """Midnight in UTC, when a new day of the daily risk limit begins."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def risk_limit(error: RiskLimitExceeded) -> Problem:
-    if error.value is None:
-        detail = "The token to sell has no price in USD, so the value of the order cannot be compared with your limit."
-        return Problem(422, "risk_limit", detail)
-    asked, limit = f"The order is worth {to_decimal(error.value, USD_PLACES)} USD", f"{error.limit_usd} USD"
-    if error.used is None:
-        return Problem(422, "risk_limit", f"{asked}, and one order may be worth at most {limit}. Send a smaller one.")
-    used = to_decimal(error.used, USD_PLACES)
-    detail = (
-        f"{asked}. Your orders may be worth {limit} a day, and today's are worth {used} USD. A day ends at 0:00 UTC."
-    )
-    wait = max(1, math.ceil((day_ends_at() - datetime.now(UTC)).total_seconds()))
-    return Problem(429, "risk_limit", detail, retryable=True, headers={"Retry-After": str(wait)})
-
-
 def redis_unavailable() -> Problem:
     return Problem(
         503,
@@ -207,10 +182,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ReadTooSlow)
     async def too_slow(request: Request, _: ReadTooSlow) -> Response:
         return read_too_slow().answer(request_id(request))
-
-    @app.exception_handler(RiskLimitExceeded)
-    async def too_large(request: Request, error: RiskLimitExceeded) -> Response:
-        return risk_limit(error).answer(request_id(request))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

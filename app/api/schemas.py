@@ -7,13 +7,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from app.access.keys import OWNER
 from app.api.json_body import NumberText
 from app.api.problems import ProblemDocument
 from app.orders.lifecycle import Status
+from app.orders.store.kill_switch import TradingState
 
 YEAR_SECONDS = 31_536_000
 MAX_KEY_LENGTH = 255
 MAX_IN_BATCH = 50
+MAX_REASON = 500
 
 
 def _literal(value: Any) -> str:
@@ -25,7 +28,7 @@ def _literal(value: Any) -> str:
     return str(value)
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
     if not value.isprintable():
         raise PydanticCustomError("printable", "must be printable")
     return value
@@ -38,7 +41,7 @@ DECIMAL_SCHEMA = {
     ]
 }
 DecimalText = Annotated[str, BeforeValidator(_literal), Field(max_length=39), WithJsonSchema(DECIMAL_SCHEMA)]
-Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
 Bps = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -95,6 +98,18 @@ class Batch(RequestBody):
     """Independent orders: if one is refused, the others are still placed."""
 
     orders: list[BatchItem] = Field(min_length=1, max_length=MAX_IN_BATCH)
+
+
+class SetKillSwitch(RequestBody):
+    """A new state, for all owners or for one."""
+
+    state: Annotated[TradingState, Field(strict=False)]
+    reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON), AfterValidator(printable)] = Field(
+        description="Shown to every caller that it stops", examples=["Prices are wrong."]
+    )
+    owner: Annotated[str, Field(pattern=f"^{OWNER.pattern}$")] | None = Field(
+        None, description="Only this owner; default: all owners"
+    )
 
 
 class Answer(BaseModel):

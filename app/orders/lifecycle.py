@@ -44,9 +44,11 @@ IN_ATTEMPT = UNDER_WAY - QUEUED  # a worker must own them; nothing was sent yet
 CANCELLABLE = frozenset(status for status, onward in MOVES.items() if Status.CANCELLED in onward)
 
 WORKER_LOST = "worker_lost"  # code of a return to pending that ends no attempt: the worker died, the trade did not fail
+HALTED = "halted"  # code of the same return, because the kill switch was set
+NO_ATTEMPT = frozenset({WORKER_LOST, HALTED})  # codes of returns to pending that end no attempt
 EXPIRED = "expired"  # code of an order that was not started in time
 
 
-def sql_list(statuses: Iterable[Status]) -> str:
+def sql_list(statuses: Iterable[str]) -> str:
     """For `status IN (…)`: sorted, so that a statement's condition is that of the partial index, letter for letter."""
     return ", ".join(f"'{status}'" for status in sorted(statuses))

@@ -179,10 +179,19 @@ class ClaimRefused:
     seconds: float | None  # try again after this; below zero: at once, in its old place; None: never, it has ended
     status: Status | None = None  # None: there is no such order
     too_late: bool = False  # it could have been started if its start had been granted more recently
+    halted_owner: str | None = None  # whom the kill switch has halted: queue the order once that is lifted
 
 
 class LeaseLost(Exception):
     """Another worker owns the order now. Stop without a word: the new owner publishes its events."""
+
+
+class TradingHalted(Exception):
+    """The kill switch refuses to start or to send this order."""
+
+
+class TradingStopped(Exception):
+    """The kill switch refuses new orders."""
 
 
 class KeyReused(Exception):

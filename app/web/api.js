@@ -62,7 +62,7 @@ export class Api {
       try {
         return await this.post(path, body, headers);
       } catch (error) {
-        const outcomeUnknown = error.code === "unreachable" || error.status >= 500;
+        const outcomeUnknown = error.code === "unreachable" || (error.status >= 500 && !error.code.startsWith("trading_"));
         if (!outcomeUnknown || !error.retryable || tries === MAX_TRIES) throw error;
         await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** tries));
       }

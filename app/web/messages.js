@@ -43,6 +43,7 @@ const ADVICE = {
   expired: "The order was not started in time. Place it again.",
   risk_limit: "The price rose, and the order was worth more than your limit when it was to be signed. Nothing was swapped. Swap less.",
   internal_error: "The engine failed unexpectedly. Its log has the details. Place the order again.",
+  halted: "Trading is halted. The order starts again once an operator releases it.",
   worker_lost: "The worker that ran the order stopped. Another worker takes over.",
 };
 
@@ -58,6 +59,8 @@ const NEXT_STEP = {
   queue_share_full: "Wait until some of your orders are done, then send it again.",
   queue_full: "Wait a moment, then send it again.",
   risk_limit: "To trade more, ask the operator to raise your limit.",
+  trading_reducing: "Your order was not placed. Orders under way go on.",
+  trading_halted: "Your order was not placed. Send it again once an operator has released trading.",
   database_unavailable: "The order may have been accepted: check the list in a moment before you send another.",
 };
 

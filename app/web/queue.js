@@ -47,9 +47,9 @@ export class QueueStatus {
   /** Why a queued order has not been started; null: it is about to be started. */
   waitingReason() {
     if (!this.queue) return null;
-    const { workers, paused, startsLeft, startsPerMinute, running, concurrency } = this.queue;
+    const { workers, trading, startsLeft, startsPerMinute, running, concurrency } = this.queue;
     if (workers === 0) return "no worker is running";
-    if (paused) return "starts are paused";
+    if (trading === "halted") return "trading is halted";
     if (startsLeft === 0) return `queued: start limit of ${startsPerMinute} per minute reached`;
     if (running >= concurrency) return `queued: ${concurrency} orders are running`;
     return null;
@@ -58,7 +58,7 @@ export class QueueStatus {
   async #setPaused(paused) {
     try {
       await this.api.post(`api/queue/${paused ? "pause" : "resume"}`);
-      this.announce(paused ? "Starts are paused." : "Starts are resumed.");
+      this.announce(paused ? "Trading is halted." : "Trading goes on.");
     } catch (error) {
       this.announce(explain(error));
     }
@@ -71,8 +71,11 @@ export class QueueStatus {
     if (this.queue.workers === 0) {
       return html`<p class="banner warning-box" role="status">No worker is running. Orders are accepted and stored, and start when a worker is back.</p>`;
     }
-    if (this.queue.paused) {
-      return html`<p class="banner warning-box" role="status">Starts are paused. Orders are accepted and stored, and wait.</p>`;
+    if (this.queue.trading === "halted") {
+      return html`<p class="banner warning-box" role="status">Trading is halted. New orders are refused; those that wait start once an operator releases trading.</p>`;
+    }
+    if (this.queue.trading === "reducing") {
+      return html`<p class="banner warning-box" role="status">New orders are refused. Orders under way go on.</p>`;
     }
     return nothing;
   }
@@ -85,7 +88,7 @@ export class QueueStatus {
         <header class="card-header">
           <h2 id="engine-title">Engine</h2>
           ${queue && this.deadLetters.allowed
-            ? html`<button class="link-button" type="button" @click=${() => this.#setPaused(!queue.paused)}>${queue.paused ? "Resume starts" : "Pause starts"}</button>`
+            ? html`<button class="link-button" type="button" @click=${() => this.#setPaused(!queue.paused)}>${queue.paused ? "Resume trading" : "Halt trading"}</button>`
             : nothing}
         </header>
         ${this.problem && this.problem.code !== "unreachable" ? html`<p class="error-box">${explain(this.problem)}</p>` : nothing}

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests import postgres_template
@@ -176,14 +175,15 @@ def test_simulate_draws_a_table_on_a_terminal_and_restores_the_cursor(stack: Sta
 
 
 @pytest.fixture
-def paused_queue(stack: Stack) -> Iterator[None]:
+def frozen_worker(stack: Stack) -> Iterator[None]:
     """No order starts, so a watched order stays pending."""
-    httpx.post(f"{stack.url}/api/queue/pause").raise_for_status()
+    pid = stack.status()["worker"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
     yield
-    httpx.post(f"{stack.url}/api/queue/resume").raise_for_status()
+    os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.usefixtures("paused_queue")
+@pytest.mark.usefixtures("frozen_worker")
 def test_ctrl_c_exits_with_130_and_prints_nothing(stack: Stack) -> None:
     watching = started(stack, "submit", *SELL_SOL, "--watch")
     read_until(watching, " s  pending")  # the event, not the line "status  pending"

@@ -181,14 +181,18 @@ async def test_amounts_of_any_size_are_exact(page: TradingPage, engine: Engine) 
 
 
 async def test_an_order_can_be_cancelled_before_it_is_sent(page: TradingPage, engine: Engine) -> None:
-    await page.tab.get_by_role("button", name="Pause starts").click()
-    await expect(page.tab.locator(".banner")).to_contain_text("Starts are paused")
+    await engine.hold_starts()
     await page.place()
-    await expect(page.orders.first).to_contain_text("starts are paused")
+    await page.tab.get_by_role("button", name="Halt trading").click()
+    await expect(page.tab.locator(".banner")).to_contain_text("Trading is halted")
+    await expect(page.orders.first).to_contain_text("trading is halted")
+    await page.tab.get_by_role("button", name="Swap SOL").click()
+    await expect(page.tab.locator(".error-box")).to_contain_text("Your order was not placed")
     await page.tab.get_by_role("button", name="Cancel the order").click()
     await expect(page.orders.first).to_have_attribute("data-status", "cancelled")
     await expect(page.tab.get_by_role("button", name="Cancel the order")).to_have_count(0)
-    await page.tab.get_by_role("button", name="Resume starts").click()
+    await page.tab.get_by_role("button", name="Resume trading").click()
+    await engine.release_starts()
     await page.place()
     await expect(page.tab.locator(".order.confirmed")).to_have_count(1)
 

@@ -101,7 +101,7 @@ async def test_more_than_one_page_of_orders_is_caught_up(engine: Engine, api: Ap
         await expect(page.orders).to_have_attribute("data-status", "confirmed")
         await asyncio.to_thread(api.kill)
         await expect(page.tab.locator(".connection")).to_have_text("Offline")
-        await engine.http.post("/api/queue/pause")
+        await engine.hold_starts()
         placed: list[str] = []
         for _ in range(5):
             sell: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
@@ -166,7 +166,7 @@ async def test_a_reconnect_requests_only_the_missing_events(
         page.tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
         await page.open()
         await page.wait_until_live()
-        await engine.http.post("/api/queue/pause")
+        await engine.hold_starts()
         waiting = (await engine.place())["orderId"]
         await expect(page.order(waiting)).to_be_visible()
         await asyncio.to_thread(api.kill)
@@ -174,7 +174,7 @@ async def test_a_reconnect_requests_only_the_missing_events(
         received.clear()
         await asyncio.to_thread(api.start)
         await page.wait_until_live()
-        await engine.http.post("/api/queue/resume")
+        await engine.release_starts()
         await expect(page.order(waiting)).to_have_attribute("data-status", "confirmed")
         events = [found[1] for frame in received if (found := re.search(r'"type":"event".*"seq":(\d+)', frame))]
         assert events == ["2", "3", "4", "5"]

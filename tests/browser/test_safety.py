@@ -128,11 +128,11 @@ async def test_the_page_is_accessible(engine: Engine, open_page: OpenPage, schem
         await page.wait_until_live()
         await expect(page.tab.locator(".comparison")).to_be_visible()
         assert await page.accessibility_violations() == []
-        await engine.http.post("/api/queue/pause")
+        await engine.hold_starts()
         await page.place()
         await expect(page.tab.locator(".banner")).to_be_visible()
         assert await page.accessibility_violations() == []
-        await engine.http.post("/api/queue/resume")
+        await engine.release_starts()
         await engine.http.post("/test/dlq")
         await expect(page.tab.locator(".order.confirmed")).to_have_count(1)
         await expect(page.tab.locator(".order.failed")).to_have_count(1)
@@ -152,7 +152,7 @@ async def test_reduced_motion_stops_all_animations(engine: Engine, open_page: Op
     async with open_page(engine.base_url, reduced_motion="reduce") as page:
         await page.open()
         await page.wait_until_live()
-        await engine.http.post("/api/queue/pause")
+        await engine.hold_starts()
         await page.place()
         animations: int = await page.tab.evaluate("document.getAnimations().length")
         assert animations == 0

@@ -131,7 +131,7 @@ async def test_operator_functions_are_shown_to_operators_only(
             await page.wait_until_live()
             await expect(page.tab.locator(".gauge")).to_have_count(3)
             await expect(page.tab.locator(".dead-letters")).to_have_count(allowed)
-            await expect(page.tab.get_by_role("button", name="Pause starts")).to_have_count(allowed)
+            await expect(page.tab.get_by_role("button", name="Halt trading")).to_have_count(allowed)
 
 
 async def test_a_refused_origin_sees_which_setting_to_change(

@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from app.orders.queue.order_queue import WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
 from tests.chaos.clients import Clients
-from tests.chaos.environment import Environment
+from tests.chaos.environment import Environment, Process
 from tests.chaos.oracle import judge
 from tests.chaos.process_faults import verdict_of
 from tests.chaos.server_faults import PACE
@@ -25,14 +25,11 @@ FULL_MINUTE = 100  # starts
 
 async def postgres_frozen(env: Environment, rng: random.Random, *, orders: int, seconds: float) -> tuple[str, bool]:
     """All processes of Postgres are frozen while workers have grants in hand, and claims are in its sockets."""
-    clients, queue = await _paused(env, rng, orders=orders, limit=FULL_MINUTE, workers=2)
     before = min(60, orders // 2)  # starts of before the freeze, which leave the window first
-    await queue.resume()
-    await eventually(lambda: _started(env, before), within=30)
-    await queue.pause()
+    clients, workers = await _waiting(env, rng, before=before, orders=orders, limit=FULL_MINUTE)
     settled = await _settled(env)
     with _frozen(env.postgres.process.pid):
-        await queue.resume()
+        _thaw(workers)
         await eventually(lambda: _granted(env, settled + 1))
         await asyncio.sleep(seconds)
     verdict = await verdict_of(env, clients, within=seconds + 60 * (orders // FULL_MINUTE) + 40)
@@ -46,17 +43,16 @@ async def postgres_frozen(env: Environment, rng: random.Random, *, orders: int, 
 
 async def redis_rolled_back(env: Environment, rng: random.Random, *, limit: int) -> tuple[str, bool]:
     """Redis restarts from its file as it was before the last starts were granted."""
-    clients, queue = await _paused(env, rng, orders=limit + 20, limit=limit, workers=2)
+    clients, workers = await _waiting(env, rng, before=1, orders=limit + 20, limit=limit)
     data, copy = env.redis_data, env.home / "valkey-before"
     await (await asyncio.create_subprocess_exec("cp", "-a", data, copy)).wait()  # keeps the owner
-    await queue.resume()
+    _thaw(workers)
     await eventually(lambda: _started(env, limit), within=30)
     await env.kill_redis()
     shutil.rmtree(data)
     copy.rename(data)
     await env.start_redis()
     restarted = OrderQueue(env.redis, StartLimit(limit))
-    await restarted.resume()
 
     async def window_is_full() -> bool:
         with contextlib.suppress(RedisError):
@@ -70,26 +66,30 @@ async def redis_rolled_back(env: Environment, rng: random.Random, *, limit: int)
     return f"at most {verdict.max_starts} starts in any 60 s, limit {limit}", verdict.max_starts == limit
 
 
-async def _paused(
-    env: Environment, rng: random.Random, *, orders: int, limit: int, workers: int
-) -> tuple[Clients, OrderQueue]:
-    """Workers that are ready, and orders that wait in a paused queue."""
+async def _waiting(
+    env: Environment, rng: random.Random, *, before: int, orders: int, limit: int
+) -> tuple[Clients, list[Process]]:
+    """Two workers that have executed some orders and are frozen, and the other orders, which wait in the queue."""
     await env.clear()
-    queue = OrderQueue(env.redis, StartLimit(limit))
     settings = {"QUEUE_MAX_PER_MIN": str(limit)}
     env.start("api", settings)
-    for _ in range(workers):
-        env.start("worker", settings | PACE)
+    workers = [env.start("worker", settings | PACE) for _ in range(2)]
     clients = Clients(env.base_url, rng)
-    await clients.accept()  # the API is up
+    await clients.place(before)
 
-    async def first_ended() -> bool:
+    async def all_ended() -> bool:
         return bool(await env.db.fetchval("SELECT bool_and(status = 'confirmed') FROM orders"))
 
-    await eventually(first_ended, within=30)
-    await queue.pause()
-    await clients.place(orders - 1)
-    return clients, queue
+    await eventually(all_ended, within=30)
+    for worker in workers:
+        worker.send(signal.SIGSTOP)
+    await clients.place(orders - before)
+    return clients, workers
+
+
+def _thaw(workers: Iterable[Process]) -> None:
+    for worker in workers:
+        worker.send(signal.SIGCONT)
 
 
 async def _started(env: Environment, count: int) -> bool:

@@ -76,10 +76,10 @@ async def test_only_the_named_venues_are_asked(engine: Engine) -> None:
 
 async def test_an_order_that_is_not_started_in_time_fails_as_expired_on_its_stream_too(engine: Engine) -> None:
     venue = ScriptedVenue("raydium", [200_000_000])
-    await engine.http.post("/api/queue/pause")
-    await engine.start_worker(venues=[venue], chain=ScriptedChain())
     hasty = await engine.place(expiresInSeconds=1)
     patient, eternal = await engine.place(expiresInSeconds=60), await engine.place(expiresInSeconds=0)
+    await engine.http.post("/api/queue/pause")
+    await engine.start_worker(venues=[venue], chain=ScriptedChain())
 
     async def stream_of(order: str) -> StreamResult:
         return await engine.read_stream(order, within=5)

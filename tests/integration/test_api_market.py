@@ -71,9 +71,9 @@ async def test_the_queue_reports_its_state(engine: Engine) -> None:
     async def queue() -> dict[str, Any]:
         return checked(await engine.http.get("/api/queue"), Queue)
 
-    await engine.http.post("/api/queue/pause")
     for _ in range(3):
         await engine.place()
+    await engine.http.post("/api/queue/pause")
     empty = await queue()
     assert (empty["waiting"], empty["running"], empty["workers"], empty["paused"]) == (3, 0, 0, True)
     assert (empty["startsPerMinute"], empty["startsLeft"], empty["ordersPerMinute"]) == (100, 100, 0)

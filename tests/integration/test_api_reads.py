@@ -149,7 +149,7 @@ async def test_the_list_is_newest_first_and_filtered(engine: Engine) -> None:
     buy = await engine.place(tokenIn="USDC", tokenOut="SOL", amount="20", venues=["raydium"])
     for order in (sell, buy):
         await engine.read_stream(order["orderId"])
-    await engine.http.post("/api/queue/pause")
+    await engine.hold_starts()
     waiting = await engine.place(tokenIn="RAY", tokenOut="USDC")
 
     async def listed(**query: Any) -> list[str]:

@@ -87,13 +87,13 @@ async def test_all_follows_unfinished_orders_and_every_later_one(engine: Engine)
     await engine.read_stream(ended)
     # An order that ended within the last two seconds may be sent too.
     await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
-    await engine.http.post("/api/queue/pause")
+    await engine.hold_starts()
     unfinished = [(await engine.place())["orderId"] for _ in range(3)]
     async with open_stream(engine) as client:
         await client.subscribe("all")
         assert await client.receive() == {"type": "subscribed", "orders": "all"}
         later = [(await engine.place())["orderId"] for _ in range(3)]
-        await engine.http.post("/api/queue/resume")
+        await engine.release_starts()
         await client.receive_ends(6)
         last = (await engine.place())["orderId"]
         await client.receive_ends(1)

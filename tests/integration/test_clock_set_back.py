@@ -25,10 +25,9 @@ async def redis_ms(engine: Engine, seconds: float) -> float:
     return float((now + seconds) * 1000 + microseconds // 1000)
 
 
-async def paused_with_an_order(engine: Engine) -> tuple[OrderQueue, str]:
-    queue = OrderQueue(engine.redis, LIMIT)
-    await queue.pause()
-    return queue, (await engine.place())["orderId"]
+async def waiting_order(engine: Engine) -> str:
+    await engine.hold_starts()
+    return str((await engine.place())["orderId"])
 
 
 async def test_grants_of_the_future_leave_the_window_after_a_minute(engine: Engine) -> None:
@@ -67,7 +66,7 @@ async def test_a_dead_worker_does_not_count_as_alive(engine: Engine) -> None:
 
 async def test_after_redis_alone_was_set_back_an_order_starts_within_seconds(engine: Engine) -> None:
     worker = await engine.start_worker()
-    queue, order = await paused_with_an_order(engine)
+    order = await waiting_order(engine)
 
     async def swept() -> bool:
         return await engine.redis.zscore(WORKERS, worker.token) is not None
@@ -76,15 +75,14 @@ async def test_after_redis_alone_was_set_back_an_order_starts_within_seconds(eng
     ahead = await redis_ms(engine, AHEAD)
     await engine.redis.zadd(STARTS, {order: ahead})
     await engine.redis.zadd(WORKERS, {worker.token: ahead})
-    await queue.resume()
+    await engine.release_starts()
     assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
 
 
 async def test_orders_that_were_written_in_the_future_are_mended_when_a_worker_starts(engine: Engine) -> None:
-    queue, order = await paused_with_an_order(engine)
+    order = (await engine.place())["orderId"]
     await engine.postgres.execute(SHIFT_ALL, AHEAD)
     await engine.redis.zadd(STARTS, {order: await redis_ms(engine, AHEAD)})
-    await queue.resume()
     await engine.start_worker()
     assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
 
@@ -114,11 +112,12 @@ async def test_a_lease_that_ends_too_late_is_cut_and_a_back_off_keeps_its_wait(e
 
 
 async def test_ready_says_that_orders_are_due_and_none_starts(engine: Engine) -> None:
-    queue, order = await paused_with_an_order(engine)
-    await queue.heartbeat(token="a worker that takes nothing", running=0)
+    order = (await engine.place())["orderId"]
+    await engine.http.post("/api/queue/pause")
+    await OrderQueue(engine.redis, LIMIT).heartbeat(token="a worker that takes nothing", running=0)
     await engine.redis.zadd(STARTS, {order: await redis_ms(engine, -60)})
     assert (await engine.http.get("/health/ready")).json()["stalled"] is False  # paused by an operator
-    await queue.resume()
+    await engine.http.post("/api/queue/resume")
     answer = await engine.http.get("/health/ready")
     assert (answer.status_code, answer.json()["stalled"]) == (503, True)
     assert answer.json()["reasons"] == ["orders are due, and none has started for 11 s"]

@@ -14,6 +14,7 @@ from app.orders.model import ClaimRefused, Order
 from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, WINDOW_MS, StartLimit
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from tests.engine import Engine, eventually
@@ -89,6 +90,7 @@ def sweeper(engine: Engine) -> Sweeper:
         queue=OrderQueue(engine.redis, StartLimit(4)),
         publisher=EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(4),
+        kill_switch=KillSwitch(engine.postgres),
     )
 
 

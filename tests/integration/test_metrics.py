@@ -171,7 +171,7 @@ async def test_a_cancel_a_socket_and_a_pause_are_counted(engine: Engine) -> None
         await engine.http.post("/api/queue/pause")
         now = await scrape(engine)
         assert now("engine_sockets_open") - before("engine_sockets_open") == 1
-        assert now("engine_queue_paused") == 1
+        assert now("engine_trading_state") == 2
         await engine.http.post(f"/api/orders/{order}/cancel")
     after = await scrape(engine)
     ended = {"outcome": "cancelled", "venue": "none"}

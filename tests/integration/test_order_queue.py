@@ -17,6 +17,7 @@ from app.orders.lifecycle import Status
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue.order_queue import CHECKS, RENEW_LOCKS, STARTS, JobResult, OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.redis_client import reconnecting_pool
@@ -111,6 +112,7 @@ async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
         queue=queue,
         publisher=EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(0),
+        kill_switch=KillSwitch(engine.postgres),
     )
     await sweeper.round()
     assert await engine.redis.zrange(STARTS, 0, -2) == [pending.encode()]
@@ -144,6 +146,8 @@ async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue:
         lease_seconds=5,
         grace_seconds=1,
         redis_lost=lambda: None,
+        may_start=lambda: True,
+        dropped_halted=lambda _: None,
         signals=False,
     )
     working = asyncio.create_task(started.work())

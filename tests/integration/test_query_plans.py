@@ -22,7 +22,7 @@ WRITES = {
     "CANCEL": "null, null, null",
 }
 
-KEYS = ("orders_pkey", "orders_one_per_key", "order_events_pkey", "daily_volumes_pkey")
+KEYS = ("orders_pkey", "orders_one_per_key", "order_events_pkey", "daily_volumes_pkey", "trading_states_pkey")
 SQL = vars(statements) | vars(daily_volumes)
 
 

@@ -134,9 +134,9 @@ async def test_after_redis_was_flushed_the_window_is_restored_from_postgres(engi
 
 
 async def test_a_paused_queue_starts_nothing_and_a_resumed_one_continues(engine: Engine) -> None:
-    await engine.start_worker()
-    await engine.http.post("/api/queue/pause")
     order = await engine.place()
+    await engine.http.post("/api/queue/pause")
+    await engine.start_worker()
     queue = (await engine.http.get("/api/queue")).json()
     assert (queue["paused"], queue["waiting"]) == (True, 1)
     assert (await engine.order(order["orderId"]))["status"] == "pending"

@@ -18,6 +18,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.model import ClaimRefused, Order
 from app.orders.queue.order_queue import CHECKS, STARTS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -49,6 +50,7 @@ async def sweeper(engine: Engine, redis_link: Proxy) -> AsyncIterator[Sweeper]:
         queue=OrderQueue(redis, StartLimit(0)),
         publisher=EventPublisher(redis, EventSignatures.of(engine.settings), keep_seconds=60),
         start_limit=StartLimit(100),
+        kill_switch=KillSwitch(engine.postgres),
     )
     await redis.aclose()
 
@@ -123,7 +125,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
         )
         execution = Execution(
             store=store,
-            leases=Leases(store, publisher, lease_seconds=5),
+            leases=Leases(store, publisher, KillSwitch(pool), lease_seconds=5),
             markets=Markets.load(),
             router=Router([]),
             chain=ScriptedChain(),

@@ -17,6 +17,7 @@ from app.api.routes import (
     stream,
     tickets,
 )
+from app.api.routes.operators import kill_switch
 from app.api.spec import asyncapi
 from app.api.validation import known_parameters_only
 
@@ -25,7 +26,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         *(order_stream, place_order, orders, cancel, limits, stream, tickets, legacy),
-        *(dead_letters, failure_drill, market, queue, health, asyncapi),
+        *(dead_letters, failure_drill, market, queue, kill_switch, health, asyncapi),
     )
 )
 

@@ -173,7 +173,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     if failed.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {failed.status}. Only a failed order can be retried.")
-    await admit(request, caller, 1)
+    await admit(request, caller, 1, owner=failed.owner)
     order = as_new_order(
         failed,
         usd_value=ctx.usd_value(ctx.markets.token(failed.token_in), failed.amount_in),

@@ -13,6 +13,7 @@ from app.api.context import ApiContext, authenticate, context, operators_only
 from app.api.schemas import Answer
 from app.api.views import as_json
 from app.orders.queue.order_queue import QueueDepth
+from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.postgres import DatabaseUnavailable
 from app.redis_client import RedisUnavailable
 
@@ -29,6 +30,7 @@ class Readiness(Answer):
     reasons: list[str] = Field(description="Why it is not ready", examples=[["no worker is running"]])
     postgres: Literal["up", "not migrated", "down"]
     redis: Literal["up", "down"]
+    trading: TradingState = Field(description="The kill switch, for all owners. It does not affect `ready`")
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
     stalled: bool = Field(description="Orders are due and the start limit has starts left, but none is started")
 
@@ -59,7 +61,9 @@ async def live() -> Response:
     responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "Not ready; see `reasons`"}},
 )
 async def ready(request: Request) -> Response:
-    """503 if they are not. With Redis down the engine is still ready: orders are accepted, and executed later."""
+    """503 if they are not. With Redis down the engine is still ready: orders are accepted, and executed later. So it is
+    while an operator has stopped trading; `trading` says so.
+    """
     readiness = await _readiness(context(request))
     return as_json(readiness, 200 if readiness["ready"] else 503)
 
@@ -77,12 +81,13 @@ async def prometheus(request: Request) -> Response:
 
 _QUEUE_GAUGES = (
     *(metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM),
-    *(metrics.PAUSED, metrics.WORKERS),
+    metrics.WORKERS,
 )
 
 
 async def _set_gauges(ctx: ApiContext) -> None:
     postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
+    metrics.TRADING.set(STRICTNESS[ctx.kill_switch.state()])
     metrics.UP.labels("postgres").set(postgres != "down")
     metrics.UP.labels("redis").set(depth is not None)
     if depth is None:  # unknown is NaN, not 0
@@ -93,7 +98,6 @@ async def _set_gauges(ctx: ApiContext) -> None:
     metrics.RUNNING.set(depth.running)
     metrics.OLDEST.set(depth.oldest_seconds)
     metrics.HEADROOM.set(-1 if depth.starts_left is None else depth.starts_left)
-    metrics.PAUSED.set(depth.paused)
     metrics.WORKERS.set(depth.workers)
 
 
@@ -112,6 +116,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         "reasons": reasons,
         "postgres": postgres,
         "redis": "down" if depth is None else "up",
+        "trading": ctx.kill_switch.state(),
         "workers": None if depth is None else depth.workers,
         "stalled": stalled,
     }
@@ -125,7 +130,7 @@ def _stall_seconds(ctx: ApiContext) -> float:
 async def _stalled(ctx: ApiContext, depth: QueueDepth) -> bool:
     """Whether nothing starts, although it should: Redis says what is due and allowed, Postgres what has started."""
     within = _stall_seconds(ctx)
-    if not depth.workers or depth.paused or depth.starts_left == 0 or depth.oldest_seconds < within:
+    if not depth.workers or not ctx.kill_switch.may_start() or depth.starts_left == 0 or depth.oldest_seconds < within:
         return False
     try:
         async with asyncio.timeout(DATABASE_SECONDS):

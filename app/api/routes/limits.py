@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api.admission import admit_read, orders_left
 from app.api.context import context
-from app.api.problems import day_ends_at
+from app.api.refusals import day_ends_at
 from app.api.schemas import Answer
 from app.api.spec.openapi import problems
 from app.api.views import as_json, usd

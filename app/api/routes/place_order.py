@@ -14,14 +14,23 @@ from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.dialects import TranslatedBody, execute_body
 from app.api.fast_routes import FastRoute
 from app.api.json_body import read_object
-from app.api.problems import Problem, database_unavailable, invalid, key_reused, needs_upgrade, request_id, risk_limit
+from app.api.problems import (
+    Problem,
+    database_unavailable,
+    invalid,
+    key_reused,
+    needs_upgrade,
+    request_id,
+)
+from app.api.refusals import risk_limit, trading_stopped
 from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.validation import check_key, idempotency_key_in, read, to_order
 from app.api.views import as_json, links
 from app.orders import intake
-from app.orders.model import KeyReused
+from app.orders.model import KeyReused, TradingStopped
 from app.orders.risk import RiskLimitExceeded
+from app.orders.store.kill_switch import TradingState
 from app.postgres import DatabaseUnavailable
 
 SocketUrl = Callable[[UUID], str]
@@ -150,6 +159,8 @@ async def _place_item(
         return accepted_view(await ctx.intake.place(order), sockets)
     except KeyReused:
         return key_reused().as_dict(request)
+    except TradingStopped:
+        return trading_stopped(TradingState.HALTED).as_dict(request)
     except DatabaseUnavailable:
         return database_unavailable().as_dict(request)
     except RiskLimitExceeded as error:

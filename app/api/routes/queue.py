@@ -8,12 +8,14 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.api.admission import admit_read
-from app.api.context import authenticate, context, operators_only
+from app.api.context import context, operators_only
 from app.api.problems import redis_unavailable, unknown_order
+from app.api.routes.operators.kill_switch import switch
 from app.api.schemas import Answer
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json
+from app.orders.store.kill_switch import ALL, TradingState
 from app.redis_client import RedisUnavailable
 
 router = APIRouter(prefix="/api", tags=["operator"])
@@ -36,7 +38,8 @@ class Queue(Answer):
     starts_per_minute: int | None = Field(description="How many orders may start in any minute; null: no limit")
     starts_left: int | None = Field(description="How many may start right now")
     oldest_seconds: float = Field(description="How long the first waiting order has been due")
-    paused: bool
+    paused: bool = Field(description="Trading is halted for all owners")
+    trading: TradingState = Field(description="What the kill switch lets you do")
     orders_per_minute: float = Field(description="Confirmed orders per minute, over the last five minutes")
     confirmed_ms: TimeToConfirm
 
@@ -66,7 +69,7 @@ class Connections(Answer):
 async def queue(request: Request) -> Response:
     """Waiting and running orders, starts left, and how fast orders were confirmed in the last five minutes."""
     ctx = context(request)
-    admit_read(request)
+    caller = admit_read(request)
     throughput = await ctx.throughput.measure()
     try:
         depth = await ctx.breaker.call(ctx.queue.depth())
@@ -81,7 +84,8 @@ async def queue(request: Request) -> Response:
             "startsPerMinute": ctx.settings.queue_max_per_min or None,
             "startsLeft": depth.starts_left,
             "oldestSeconds": round(depth.oldest_seconds, 3),
-            "paused": depth.paused,
+            "paused": ctx.kill_switch.state() is TradingState.HALTED,
+            "trading": ctx.kill_switch.state(caller.owner),
             "ordersPerMinute": round(throughput.per_minute, 2),
             "confirmedMs": {"p50": throughput.p50_ms, "p99": throughput.p99_ms},
         }
@@ -90,22 +94,23 @@ async def queue(request: Request) -> Response:
 
 @router.post(
     "/queue/pause",
-    summary="Pause: start no more orders",
+    summary="Halt trading for all owners",
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def pause(request: Request) -> Response:
-    """Running orders continue, sent swaps are still confirmed, and new orders are still accepted."""
-    await _set_paused(request, paused=True)
+    """The same as `PUT /api/kill-switch` with `halted`: new orders are refused, and nothing starts or is sent."""
+    await switch(request, ALL, TradingState.HALTED, "paused over /api/queue/pause")
     return as_json({"paused": True})
 
 
 @router.post(
     "/queue/resume",
-    summary="Resume: start orders again",
+    summary="Release trading for all owners",
     responses={200: {"model": Paused}, **problems(401, 403, 503)},
 )
 async def resume(request: Request) -> Response:
-    await _set_paused(request, paused=False)
+    """The same as `PUT /api/kill-switch` with `active`."""
+    await switch(request, ALL, TradingState.ACTIVE, "resumed over /api/queue/resume")
     return as_json({"paused": False})
 
 
@@ -131,12 +136,3 @@ async def connections(request: Request, order_id: OrderId) -> Response:
             ]
         }
     )
-
-
-async def _set_paused(request: Request, *, paused: bool) -> None:
-    ctx = context(request)
-    operators_only(authenticate(request))
-    try:
-        await ctx.breaker.call(ctx.queue.pause() if paused else ctx.queue.resume())
-    except RedisUnavailable:
-        raise redis_unavailable() from None

@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.api import dialects
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody
+from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody, SetKillSwitch
 
 REFERENCE = "#/components/schemas/{model}"
 SECURITY = {
@@ -31,7 +31,7 @@ TICKET_REQUEST = {
     ],
 }
 # Bodies that routes parse themselves, because FastAPI would read numbers as floats.
-PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch)
+PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch, SetKillSwitch)
 
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
 OTHER_BODIES = {

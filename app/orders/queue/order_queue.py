@@ -33,7 +33,6 @@ STARTS = "engine:starts"  # orders that wait for a start; this is arq's queue
 CHECKS = "engine:checks"  # submitted orders that wait for a check of the chain: taken first, need no start
 WINDOW = "engine:window"  # the starts granted lately
 WAKEUP = "engine:wakeup"  # a list that idle workers block on
-PAUSED = "engine:paused"  # set by an operator: no new starts
 WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
 MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
@@ -85,6 +84,7 @@ class JobResult:
     requeue_in: float | None = None  # seconds; None: drop it
     submitted: bool = False  # queue it in CHECKS
     start_used: bool = True  # False: nothing was started, and nothing will be, so the grant is given back
+    halted_owner: str | None = None  # dropped until the kill switch no longer halts this owner; then queued again
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,6 @@ class QueueDepth:
     running: int
     workers: int
     starts_left: int | None  # None: no limit
-    paused: bool
     oldest_seconds: float  # how long the first entry has been due
 
 
@@ -125,15 +124,18 @@ class OrderQueue:
         """For each order: whether it was missing from the queue, and in how many ms it can start."""
         return [(bool(added), starts_in) for added, starts_in in zip(answer[::2], answer[1::2], strict=True)]
 
-    async def take(self, limit: int, *, token: str, lock_seconds: float) -> TakeResult:
-        """Up to `limit` entries that are due, locked with this worker's token, with the starts they need."""
+    async def take(self, limit: int, *, token: str, lock_seconds: float, may_start: bool = True) -> TakeResult:
+        """Up to `limit` entries that are due, locked with this worker's token, with the starts they need.
+
+        Without `may_start` only checks are taken.
+        """
         granted_at = time.monotonic()  # or later
         next_start, due, primed, *flat = await TAKE.call(
             self._redis,
-            [CHECKS, STARTS, WINDOW, PAUSED],
+            [CHECKS, STARTS, WINDOW],
             [
                 *(limit, int(lock_seconds * 1000), in_progress_key_prefix, token),
-                *(self._start_limit.starts, self._start_limit.window_ms, MARKER, job_key_prefix),
+                *(self._start_limit.starts, self._start_limit.window_ms, MARKER, job_key_prefix, int(may_start)),
             ],
         )
         start_by = granted_at + GRANT_SECONDS if self._start_limit.starts else math.inf
@@ -195,8 +197,8 @@ class OrderQueue:
         return bool(await HEARTBEAT.call(self._redis, [WORKERS, RUNNING], arguments))
 
     async def depth(self) -> QueueDepth:
-        starts, checks, granted, paused, workers, running, waited = await DEPTH.call(
-            self._redis, [STARTS, CHECKS, WINDOW, PAUSED, WORKERS, RUNNING], [self._start_limit.window_ms, HEARTBEAT_MS]
+        starts, checks, granted, workers, running, waited = await DEPTH.call(
+            self._redis, [STARTS, CHECKS, WINDOW, WORKERS, RUNNING], [self._start_limit.window_ms, HEARTBEAT_MS]
         )
         limit = self._start_limit.starts
         return QueueDepth(
@@ -204,15 +206,5 @@ class OrderQueue:
             running=running,
             workers=workers,
             starts_left=max(0, limit - granted) if limit else None,
-            paused=bool(paused),
             oldest_seconds=waited / 1000,
         )
-
-    async def pause(self) -> None:
-        await self._redis.set(PAUSED, "1")
-
-    async def resume(self) -> None:
-        pipe = self._redis.pipeline()
-        pipe.delete(PAUSED)
-        pipe.lpush(WAKEUP, "1")
-        await pipe.execute()

@@ -1,8 +1,9 @@
 -- Take up to `want` due orders in one round trip: first those that wait for a check of the chain, which need no start,
 -- then those that wait for a start, as many as the window has left. What is taken stays in the queue, but is due again
 -- only when its lock expires: no later call has to skip all that are running. (Begins with server.lua.)
--- KEYS: checks, starts, window, paused
--- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix
+-- KEYS: checks, starts, window
+-- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix,
+--       1 if orders may start, 0 while the kill switch is set
 -- Returns: ms until another start can be granted (0: now), ms until the next entry becomes due (-1: none will),
 --          1 if primed,
 --          then for each: its queue (1: checks, 2: starts), id, job (empty: missing), grant (empty: no limit)
@@ -44,7 +45,7 @@ local function grant(id)
 end
 
 taken = take(1, want, nil)
-if redis.call('EXISTS', KEYS[4]) == 1 then
+if ARGV[9] == '0' then
   out[1] = 1000
 elseif taken < want then
   if limit == 0 then

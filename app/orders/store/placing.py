@@ -8,11 +8,11 @@ import asyncpg
 import orjson
 
 from app.orders.lifecycle import Status
-from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder
+from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.store import statements
 from app.orders.store.daily_volumes import used_today
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres import fetch
 
 
 class Placing:
@@ -96,7 +96,7 @@ def _placed(
             return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
     if refused is not None:
         return refused
-    return DatabaseUnavailable()  # the conflicting row is gone: should not happen; the client can safely repeat
+    return TradingStopped()
 
 
 def _new(row: asyncpg.Record) -> Placed:

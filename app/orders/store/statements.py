@@ -4,12 +4,15 @@ Multi-row statements lock rows in the order of their keys, so that no two of the
 owner are written as CASE, which no index can answer: the planner has to find rows by key, whatever its statistics say.
 """
 
-from app.orders.lifecycle import WORKER_LOST
+from app.orders.lifecycle import HALTED, NO_ATTEMPT, sql_list
 from app.orders.store.daily_volumes import COUNTED
+from app.orders.store.kill_switch import is_halted, is_stopped
 from app.orders.store.reads import ORDER_COLUMNS
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
 SWEEP_AFTER = "interval '5 seconds'"
+
+_NO_ATTEMPT = sql_list(NO_ATTEMPT)
 
 EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
 
@@ -39,7 +42,7 @@ WITH requested AS (
            client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, decode(fingerprint, 'hex'), request_id,
            'pending', 1, now(),
            least(now() + {SWEEP_AFTER}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
-      FROM requested ORDER BY owner, idempotency_key, id
+      FROM requested WHERE NOT {is_stopped("owner")} ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     RETURNING id, owner, usd_value, seq, status, attempt, created_at, updated_at
 ), {COUNTED}, {logged("placed")}
@@ -63,13 +66,15 @@ WITH free AS (
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
-                            AND (attempt > 0 OR expires_at IS NULL OR expires_at > now()) END
+                            AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')
+                                 OR expires_at IS NULL OR expires_at > now())
+                            AND NOT {is_halted("orders.owner")} END
      ORDER BY id FOR UPDATE OF orders
 ), claimed AS (
     UPDATE orders o
        SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,
            seq = o.seq + (o.status = 'pending')::int,
-           attempt = o.attempt + (o.status = 'pending' AND o.code IS DISTINCT FROM '{WORKER_LOST}')::int,
+           attempt = o.attempt + (o.status = 'pending' AND coalesce(o.code, '') NOT IN ({_NO_ATTEMPT}))::int,
            claims = o.claims + (o.status = 'pending')::int,
            fence = o.fence + 1, error = NULL, code = NULL,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
@@ -84,14 +89,18 @@ SELECT {ORDER_COLUMNS} FROM claimed
 
 # An abandoned attempt is taken back by the sweeper. Until then, and because clocks round, the answer is at
 # least half a second.
-UNCLAIMED = """
+UNCLAIMED = f"""
 SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::float8 AS seconds,
+       CASE WHEN status = 'pending' AND {is_halted("owner")} THEN owner END AS halted_owner,
        clock_timestamp() AS clock
   FROM orders WHERE id = ANY($1::uuid[])
 """
 
 # `claims` counts starts in a row that ended with a dead worker. An attempt that ended by itself clears it; an order
 # that a worker released takes its own start off it, because no worker died.
+#
+# The move to `submitted` precedes the first send, so it obeys the kill switch. `worker/execution.py` asks again before
+# it repeats a send.
 MOVE = f"""
 WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
@@ -100,6 +109,7 @@ WITH step AS (
 ), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
      WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int
+       AND NOT (s.after = 'submitted' AND s.before <> 'submitted' AND {is_halted("o.owner")})
      ORDER BY o.id FOR UPDATE OF o
 ), moved AS (
     UPDATE orders o
@@ -108,12 +118,14 @@ WITH step AS (
            swap = coalesce(s.swap, o.swap), tx_hash = coalesce(s.tx_hash, o.tx_hash), dex = coalesce(s.dex, o.dex),
            executed_price = s.executed_price, amount_out = s.amount_out,
            claims = CASE WHEN s.after = 'submitted'
-                           OR (s.after = 'pending' AND s.code IS DISTINCT FROM '{WORKER_LOST}') THEN 0
+                           OR (s.after = 'pending' AND coalesce(s.code, '') NOT IN ({_NO_ATTEMPT})) THEN 0
                          WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)
                          ELSE o.claims END,
            lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
-           ready_at = coalesce(now() + s.ready_in * interval '1 second', o.ready_at),
+           -- A halted order keeps its place in the queue.
+           ready_at = CASE WHEN s.code = '{HALTED}' OR s.ready_in IS NULL THEN o.ready_at
+                           ELSE now() + s.ready_in * interval '1 second' END,
            look_at = coalesce(now() + s.ready_in * interval '1 second' + {SWEEP_AFTER},
                               now() + $2 * interval '1 second'),
            updated_at = now()

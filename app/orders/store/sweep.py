@@ -7,9 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
-from app.orders.lifecycle import EXPIRED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
+from app.orders.lifecycle import EXPIRED, HALTED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
 from app.orders.model import OrderEvent
 from app.orders.store.clock import DatabaseClock
+from app.orders.store.kill_switch import is_halted
 from app.orders.store.reads import event_from
 from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logged
 from app.postgres import fetch
@@ -38,6 +39,9 @@ VERDICTS = (
 )
 _VERDICT_ROWS = ", ".join(f"('{one.name}', '{one.status}', '{one.code}', '{one.error}')" for one in VERDICTS)
 
+# Not started, or taken back before it sent anything because of the kill switch: it may expire.
+_UNSTARTED = f"(attempt = 0 OR code = '{HALTED}')"
+
 # A waiting order is looked at again after about as long as it has waited so far, and within 18 minutes: a long queue
 # costs little, and an order that has fallen out of the queue is found.
 #
@@ -47,7 +51,7 @@ SWEEP = f"""
 WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
 ), due AS (
     SELECT id, claims, CASE
-        WHEN status = 'pending' AND attempt = 0 AND expires_at <= now() THEN 'expired'
+        WHEN status = 'pending' AND {_UNSTARTED} AND expires_at <= now() THEN 'expired'
         WHEN status NOT IN ({sql_list(IN_ATTEMPT)}) OR lease_until > now() THEN NULL
         WHEN claims >= {POISON_CLAIMS} THEN 'poison'
         ELSE 'lost' END AS verdict
@@ -71,7 +75,8 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
                           ELSE least(now() + (0.8 + 0.4 * random())
                                            * least(greatest(now() - o.updated_at, {SWEEP_AFTER}),
                                                    interval '15 minutes'),
-                                     CASE WHEN o.attempt = 0 AND o.expires_at > now() THEN o.expires_at END) END,
+                                     CASE WHEN (o.attempt = 0 OR o.code = '{HALTED}') AND o.expires_at > now()
+                                          THEN o.expires_at END) END,
            updated_at = CASE WHEN j.verdict IS NULL THEN o.updated_at ELSE now() END
       FROM judged j WHERE o.id = j.id
     RETURNING o.*, j.verdict, j.wait_ms
@@ -86,7 +91,8 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
     )
 }
 SELECT s.id, s.owner, s.status, s.request_id, extract(epoch FROM s.ready_at - now())::float8 AS due_in,
-       s.status IN ({sql_list(QUEUED)}) AND coalesce(s.lease_until <= now(), true) AS to_queue,
+       s.status IN ({sql_list(QUEUED)}) AND coalesce(s.lease_until <= now(), true)
+         AND NOT (s.status = 'pending' AND {is_halted("s.owner")}) AS to_queue,
        l.order_id, l.seq, l.attempt, l.at, l.details
   FROM swept s LEFT JOIN logged l ON l.order_id = s.id
 """
@@ -115,6 +121,7 @@ SELECT id, owner, status, look_at, extract(epoch FROM ready_at - now())::float8 
  -- The first condition is that of the partial index, so that it is used; the second selects the orders.
  WHERE status IN ({sql_list(UNDER_WAY)}) AND status IN ({sql_list(QUEUED)})
    AND (lease_until IS NULL OR lease_until <= now()) AND (look_at, id) > ($1, $2)
+   AND NOT (status = 'pending' AND {is_halted("orders.owner")})
  ORDER BY look_at, id LIMIT $3
 """
 RECENT_STARTS = """

@@ -25,6 +25,7 @@ from app.orders.model import (
     Placed,
     PlaceOrder,
     Renewal,
+    TradingHalted,
 )
 from app.orders.risk import RiskLimits
 from app.orders.store import statements
@@ -85,8 +86,10 @@ class OrderStore:
             self._pool, statements.MOVE, _json([_move_row(move) for move in moves]), self._lease, list(TERMINAL)
         )
         landed = {row["id"]: row for row in rows}
+        refused: dict[UUID, Exception] = {}
         if doubtful := [move.order for move in moves if move.order not in landed]:
-            # Nothing was written for these: a repeated write that had happened before, or a lease that is lost.
+            # Nothing was written for these: a repeated write that had happened before, a lease that is lost, or a swap
+            # that may not be sent.
             before = {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, doubtful)}
             landed |= {
                 move.order: before[move.order]
@@ -94,7 +97,17 @@ class OrderStore:
                 if (row := before.get(move.order))
                 and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq, move.after)
             }
-        return [_event(move, landed[move.order]) if move.order in landed else LeaseLost() for move in moves]
+            refused = {
+                move.order: TradingHalted()
+                for move in moves
+                if move.after is Status.SUBMITTED
+                and (row := before.get(move.order))
+                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq - 1, move.before)
+            }
+        return [
+            _event(move, landed[move.order]) if move.order in landed else refused.get(move.order, LeaseLost())
+            for move in moves
+        ]
 
     async def renew(self, renewals: Sequence[Renewal]) -> None:
         """Independent of moves, which do not wait for it. A lost lease is noticed by the next move."""
@@ -129,6 +142,8 @@ def _refused(row: asyncpg.Record, deadline: float) -> ClaimRefused:
     status = Status(row["status"])
     if status not in UNDER_WAY:
         return ClaimRefused(seconds=None, status=status)
+    if row["halted_owner"] is not None:
+        return ClaimRefused(seconds=None, status=status, halted_owner=row["halted_owner"])
     if status is Status.PENDING and row["seconds"] <= 0 and row["clock"].timestamp() > deadline:
         return ClaimRefused(seconds=row["seconds"], status=status, too_late=deadline > -math.inf)
     return ClaimRefused(seconds=max(row["seconds"], 0.5), status=status)

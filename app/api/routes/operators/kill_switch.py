@@ -1,0 +1,102 @@
+"""The kill switch: read it, and set it for all owners or for one."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api.admission import admit_read
+from app.api.context import authenticate, context, operators_only
+from app.api.json_body import read_object
+from app.api.schemas import Answer, SetKillSwitch
+from app.api.spec.openapi import body, problems
+from app.api.validation import read
+from app.api.views import as_json
+from app.orders.store.kill_switch import ALL, SwitchEntry, TradingState
+
+router = APIRouter(prefix="/api", tags=["operator"])
+
+
+class SwitchState(Answer):
+    """What was set for all owners, or for one."""
+
+    owner: str | None = Field(description="null: for all owners")
+    state: TradingState
+    reason: str
+    set_by: str | None = Field(description="The owner of the key that set it; shown to operators only")
+    set_at: datetime
+
+
+class KillSwitchView(Answer):
+    state: TradingState = Field(description="What applies to you: the stricter of the two below")
+    all: SwitchState | None = Field(description="For all owners; null: it was never set")
+    own: SwitchState | None = Field(description="For you; null: it was never set")
+    owners: list[SwitchState] | None = Field(
+        None, description="Operators only: all other owners who are not `active`, latest change first, at most 1000"
+    )
+
+
+@router.get(
+    "/kill-switch",
+    summary="Whether orders are accepted, started and sent",
+    responses={200: {"model": KillSwitchView}, **problems(401, 429, 503)},
+)
+async def get_kill_switch(request: Request) -> Response:
+    """`active`: they are. `reducing`: no new orders; those under way go on. `halted`: nothing starts or is sent either;
+    swaps that were sent are still followed, and orders can be cancelled.
+    """
+    ctx, caller = context(request), admit_read(request)
+    entries = await ctx.kill_switch.entries(caller.owner, of_others=caller.operator)
+    views = {entry.scope: _view(entry, with_setter=caller.operator) for entry in entries}
+    await ctx.kill_switch.read()
+    answer = {
+        "state": ctx.kill_switch.state(caller.owner),
+        "all": views.pop(ALL, None),
+        "own": views.pop(caller.owner, None),
+    }
+    return as_json(answer | ({"owners": list(views.values())} if caller.operator else {}))
+
+
+@router.put(
+    "/kill-switch",
+    summary="Stop or release trading",
+    responses={200: {"model": SwitchState}, **problems(400, 401, 403, 413, 415, 422, 503)},
+    openapi_extra=body(
+        "SetKillSwitch",
+        {
+            "halt": {"summary": "Stop everything", "value": {"state": "halted", "reason": "Prices are wrong."}},
+            "owner": {
+                "summary": "Let one owner finish, and accept nothing more",
+                "value": {"state": "reducing", "reason": "Leaves on Friday.", "owner": "desk-7"},
+            },
+            "release": {"summary": "Trade again", "value": {"state": "active", "reason": "Prices are right again."}},
+        },
+    ),
+)
+async def set_kill_switch(request: Request) -> Response:
+    """Of the state for all owners and an owner's own, the stricter one applies. When a halt is answered, nothing starts
+    or is sent any more. Other API processes refuse new orders within a second.
+    """
+    operators_only(authenticate(request))
+    wanted = read(SetKillSwitch, await read_object(request))
+    return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason))
+
+
+async def switch(request: Request, scope: str, state: TradingState, reason: str) -> dict[str, Any]:
+    """Set it, as the operator that makes this request."""
+    ctx, caller = context(request), authenticate(request)
+    operators_only(caller)
+    entry = await ctx.kill_switch.set(scope, state, reason=reason, set_by=caller.owner)
+    return _view(entry, with_setter=True)
+
+
+def _view(entry: SwitchEntry, *, with_setter: bool) -> dict[str, Any]:
+    return {
+        "owner": None if entry.scope == ALL else entry.scope,
+        "state": entry.state,
+        "reason": entry.reason,
+        "setBy": entry.set_by if with_setter else None,
+        "setAt": entry.set_at,
+    }

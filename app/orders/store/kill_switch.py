@@ -1,0 +1,146 @@
+"""The kill switch: whether orders may be placed, started and sent, for all owners and for each one.
+
+- It is kept in Postgres, so that neither a lost Redis nor a restart releases it.
+- `reducing` refuses new orders; those under way go on. `halted` also starts nothing and sends nothing. Cancels, expiry,
+  and asking the chain about swaps that were sent go on.
+- The stricter of the state for all owners and the owner's own applies.
+- The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
+  and says whose orders need not be queued; it is up to `READ_SECONDS` old.
+- A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. `set` returns only after that time, so
+  nothing is sent after a halt was answered.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import asyncpg
+
+from app.postgres import DatabaseUnavailable, fetch
+from app.tasks import cancel_and_wait
+
+log = logging.getLogger("engine.kill_switch")
+
+ALL = "*"  # the scope of all owners; no owner has this name
+READ_SECONDS = 1.0
+CLEARANCE_SECONDS = 0.5
+
+
+class TradingState(StrEnum):
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+STRICTNESS = {state: level for level, state in enumerate(TradingState)}
+
+
+def is_halted(owner: str) -> str:
+    """The SQL condition that nothing of this owner, an SQL expression, may start or be sent."""
+    return f"""EXISTS (SELECT FROM trading_states t
+                       WHERE t.scope IN ('{ALL}', {owner}) AND t.state = '{TradingState.HALTED}')"""
+
+
+def is_stopped(owner: str) -> str:
+    """The SQL condition that this owner may place no orders."""
+    return f"""EXISTS (SELECT FROM trading_states t
+                       WHERE t.scope IN ('{ALL}', {owner}) AND t.state <> '{TradingState.ACTIVE}')"""
+
+
+# States that were lifted stay, to say who did so.
+SET = """
+INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+                                  set_at = excluded.set_at
+RETURNING scope, state, reason, set_by, set_at
+"""
+STOPPED = f"SELECT scope, state FROM trading_states WHERE state <> '{TradingState.ACTIVE}'"
+ENTRIES = f"""
+SELECT scope, state, reason, set_by, set_at FROM trading_states
+ WHERE scope = ANY($1::text[]) OR ($2 AND state <> '{TradingState.ACTIVE}')
+ ORDER BY set_at DESC, scope LIMIT $3
+"""
+MAX_ENTRIES = 1_000
+MAY_SEND = f"SELECT NOT {is_halted('$1::text')} AS may_send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchEntry:
+    """The state of one scope."""
+
+    scope: str  # an owner, or ALL
+    state: TradingState
+    reason: str
+    set_by: str
+    set_at: datetime
+
+
+class KillSwitch:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._states: Mapping[str, TradingState] | None = None  # those that are not active; None: never read
+        self._task: asyncio.Task[None] | None = None
+
+    def state(self, owner: str = ALL) -> TradingState:
+        """The state that applies to this owner, as it was last read."""
+        states = self._states or {}
+        active = TradingState.ACTIVE
+        return max(states.get(ALL, active), states.get(owner, active), key=STRICTNESS.__getitem__)
+
+    def may_start(self) -> bool:
+        """Whether any order may start: false while all owners are halted, and until the states were read."""
+        return self._states is not None and self.state() is not TradingState.HALTED
+
+    async def read(self) -> bool:
+        """Read the states; whether an owner who was halted, or all of them, no longer are."""
+        before = self._halted()
+        self._states = {row["scope"]: TradingState(row["state"]) for row in await fetch(self._pool, STOPPED)}
+        return bool(before - self._halted())
+
+    def _halted(self) -> set[str]:
+        return {scope for scope, state in (self._states or {}).items() if state is TradingState.HALTED}
+
+    async def may_send(self, owner: str) -> bool:
+        """Asks Postgres."""
+        return bool((await fetch(self._pool, MAY_SEND, owner))[0]["may_send"])
+
+    async def entries(self, owner: str, *, of_others: bool) -> list[SwitchEntry]:
+        """The state of all owners and of this one, if they were ever set, and those that hold for others."""
+        return [_entry(row) for row in await fetch(self._pool, ENTRIES, [ALL, owner], of_others, MAX_ENTRIES)]
+
+    async def set(self, scope: str, state: TradingState, *, reason: str, set_by: str) -> SwitchEntry:
+        """After a halt this returns once no worker sends any more."""
+        (row,) = await fetch(self._pool, SET, scope, state, reason, set_by)
+        await self.read()
+        if state is TradingState.HALTED:
+            await asyncio.sleep(CLEARANCE_SECONDS)
+        return _entry(row)
+
+    async def open(self) -> None:
+        """Read the states, and again every second."""
+        await self._try_to_read()
+        self._task = asyncio.create_task(self._read_repeatedly(), name="kill switch")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            await cancel_and_wait(self._task)
+
+    async def _try_to_read(self) -> None:
+        try:
+            await self.read()
+        except DatabaseUnavailable:
+            pass  # then no order is accepted either
+        except Exception:
+            log.exception("the kill switch cannot be read")
+
+    async def _read_repeatedly(self) -> None:
+        while True:
+            await asyncio.sleep(READ_SECONDS)
+            await self._try_to_read()
+
+
+def _entry(row: asyncpg.Record) -> SwitchEntry:
+    return SwitchEntry(**{**dict(row), "state": TradingState(row["state"])})
