@@ -104,7 +104,8 @@ class ProblemDocument:
             if isinstance(error, dict)
         ]
         sentence = f"{detail.rstrip('.')}: {'; '.join(details)}" if details else detail
-        return ProblemDocument(f"{sentence.rstrip('.')}.", data.get("retryable") is True)
+        ended = sentence if sentence.endswith("?") else f"{sentence.rstrip('.')}."
+        return ProblemDocument(ended, data.get("retryable") is True)
 
 
 def invalid_response(field: str) -> CommandError:

@@ -23,9 +23,9 @@ export function explainChoice(quotes, tokenOut, past) {
   });
 }
 
-/** The text with a full stop. */
+/** The text with a full stop, unless it ends as a sentence. */
 export function sentence(text) {
-  return text === "" || text.endsWith(".") ? text : `${text}.`;
+  return text === "" || /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 const ADVICE = {

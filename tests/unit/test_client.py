@@ -143,6 +143,8 @@ def test_an_event_accepts_quotes_of_any_shape() -> None:
 def test_a_problem_becomes_one_sentence_that_names_the_field() -> None:
     body = b'{"detail":"It cannot be.","errors":[{"pointer":"/amount","message":"too small"}],"retryable":true}'
     assert ProblemDocument.parse(body) == ProblemDocument("It cannot be: amount: too small.", True)
+    asked = ProblemDocument.parse(body.replace(b"too small", b"unknown; did you mean SOL?"))
+    assert asked == ProblemDocument("It cannot be: amount: unknown; did you mean SOL?", True)
     assert ProblemDocument.parse(b"<html>") is None
 
 
