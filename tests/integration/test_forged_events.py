@@ -1,11 +1,16 @@
-"""Who can write to Redis cannot make a stream tell of a fill."""
+"""Who can write to Redis cannot make a stream tell of a fill, nor make a process fail."""
 
 import asyncio
+from typing import Any
 
 import orjson
+import pytest
+from arq.constants import job_key_prefix
 
+from app.orders.events.presence import WATCHERS
 from app.orders.events.publisher import BACKLOG, CHANNEL, EventMessage, pack
 from app.orders.events.signature import EventSignatures
+from app.orders.queue.order_queue import STARTS, job_of
 from tests.engine import HAPPY, Engine, eventually
 
 
@@ -48,11 +53,12 @@ async def test_an_event_published_by_somebody_else_reaches_no_stream(engine: Eng
 
 
 async def test_an_event_written_to_the_backlog_by_somebody_else_is_not_replayed(engine: Engine) -> None:
+    redis: Any = engine.redis
     orders = [(await engine.place())["orderId"] for _ in range(3)]
-    another = await engine.redis.hget(BACKLOG + (await engine.place())["orderId"], "1")  # type: ignore[misc]
+    another = await redis.hget(BACKLOG + (await engine.place())["orderId"], "1")
     for order in orders:
         for seq, value in enumerate((*forgeries(order, 2)[:2], another), 2):
-            await engine.redis.hset(BACKLOG + order, str(seq), value)  # type: ignore[misc]
+            await redis.hset(BACKLOG + order, str(seq), value)
     streams = [asyncio.create_task(engine.read_stream(order)) for order in orders]
     await engine.start_worker()
     for stream in streams:
@@ -64,3 +70,36 @@ async def test_a_worker_with_another_secret_delays_events_but_loses_none(engine:
     await engine.start_worker(engine_secret="another")
     order = (await engine.place())["orderId"]
     assert (await engine.read_stream(order)).statuses == HAPPY
+
+
+async def test_a_watcher_written_by_somebody_else_is_not_listed(engine: Engine) -> None:
+    redis: Any = engine.redis
+    order = (await engine.place())["orderId"]
+    async with engine.socket(f"/api/orders/execute?orderId={order}"):
+
+        async def watched() -> bool:
+            return bool(await redis.hlen(WATCHERS + order))
+
+        await eventually(watched)
+        await redis.hset(WATCHERS + order, mapping={"x-1": "not a time", "\xff": "2026-01-01"})
+        answer = await engine.http.get(f"/api/orders/{order}/connections")
+        assert (answer.status_code, len(answer.json()["connections"])) == (200, 1)
+
+
+async def test_a_job_written_by_somebody_else_leaves_the_queue(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis: Any = engine.redis
+    jobs = {b"not-an-order": job_of("not-an-order"), b"not-a-job": b"{", b"a-number": job_of("7")}
+    for name, job in jobs.items():
+        await redis.set(job_key_prefix.encode() + name, job)
+        await redis.zadd(STARTS, {name: 0})
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    assert (await engine.read_stream(order)).statuses == HAPPY
+
+    async def gone() -> bool:
+        return not any(await redis.zmscore(STARTS, list(jobs)))
+
+    await eventually(gone)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -56,7 +56,9 @@ def test_a_job_survives_json() -> None:
 
 
 def test_a_job_is_read_for_the_order_it_names() -> None:
-    assert order_of(job_of("an order")) == "an order"
+    order = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+    assert order_of(job_of(order)) == order
+    assert order_of(job_of("another text")) is None
 
 
 @pytest.mark.parametrize("arguments", [None, 5, [], ["a", "b"], {}])

@@ -64,9 +64,10 @@ class Presence:
     async def watchers(self, order: str) -> list[Watcher]:
         """The sockets that watch an order, in API processes that are running."""
         entries = await self._redis.hgetall(WATCHERS + order)  # type: ignore[misc]
-        found = [
-            Watcher(name.decode(), order, datetime.fromisoformat(value.decode())) for name, value in entries.items()
-        ]
+        found = []
+        for name, value in entries.items():
+            with suppress(ValueError):  # not written by us
+                found.append(Watcher(name.decode(), order, datetime.fromisoformat(value.decode())))
         running = {
             process: await self._redis.exists(PROCESS + process)
             for process in {watcher.id.partition("-")[0] for watcher in found}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
@@ -58,11 +59,12 @@ def job_of(order: str) -> bytes:
 
 
 def order_of(job: bytes) -> str | None:
+    """None: this is no job of ours, and no order's."""
     try:
         _, (order,), *_ = deserialize_job_raw(job, deserializer=deserialize)
-    except (DeserializationError, ValueError, TypeError):
+        return str(UUID(order))
+    except (DeserializationError, ValueError, TypeError, AttributeError):
         return None
-    return str(order)
 
 
 @dataclass(frozen=True, slots=True)
