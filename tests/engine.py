@@ -44,9 +44,14 @@ FAST = {
 }
 
 
+def event_in(frame: dict[str, Any]) -> dict[str, Any]:
+    """The event, without what the socket of one order adds for legacy clients."""
+    return {name: value for name, value in frame.items() if name not in ("ts", "replay", "execution")}
+
+
 @dataclass(frozen=True)
 class StreamResult:
-    """The events that one socket received, and the code it was closed with."""
+    """The frames that one socket received, and the code it was closed with."""
 
     events: list[dict[str, Any]]
     code: int
@@ -54,6 +59,11 @@ class StreamResult:
     @property
     def statuses(self) -> list[str]:
         return [event["status"] for event in self.events]
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The events as they are in the log."""
+        return [event_in(frame) for frame in self.events]
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import Request
+from starlette.requests import HTTPConnection, Request
 
 from app import metrics
 from app.access.authentication import Caller
@@ -17,7 +17,7 @@ from app.orders.store.kill_switch import TradingState
 FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some orders have left it
 
 
-async def admit(request: Request, caller: Caller, orders: int, *, owner: str | None = None) -> None:
+async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: str | None = None) -> None:
     """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails.
 
     `owner`: of the orders; default: the caller.
@@ -46,7 +46,7 @@ async def admit(request: Request, caller: Caller, orders: int, *, owner: str | N
             raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
 
 
-async def admit_cancel(request: Request, caller: Caller) -> None:
+async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:
     """Cancels have their own bucket, so a caller without quota for orders can still cancel."""
     await _within_quota(request, caller, "cancels", 1)
 
@@ -72,7 +72,7 @@ async def turn_to_read(request: Request, caller: Caller) -> AsyncIterator[None]:
         raise Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"}) from None
 
 
-async def orders_left(request: Request, caller: Caller) -> dict[str, int] | None:
+async def orders_left(request: HTTPConnection, caller: Caller) -> dict[str, int] | None:
     """The caller's quota of orders; None: there is no limit."""
     ctx = context(request)
     if not (quota := ctx.settings.api_max_orders_per_min):
@@ -81,18 +81,18 @@ async def orders_left(request: Request, caller: Caller) -> dict[str, int] | None
     return {"perMinute": quota, "left": nothing_taken.left}
 
 
-async def _within_quota(request: Request, caller: Caller, kind: str, cost: int) -> None:
+async def _within_quota(request: HTTPConnection, caller: Caller, kind: str, cost: int) -> None:
     ctx = context(request)
     if quota := ctx.settings.api_max_orders_per_min:
         result = await ctx.rate_limiter.take(kind, _who(request, caller), cost, quota)
         _refuse_beyond(request, kind, "too_many_orders", quota, result)
 
 
-def _who(request: Request, caller: Caller) -> str:
+def _who(request: HTTPConnection, caller: Caller) -> str:
     return caller.key or (request.client.host if request.client else "unknown")
 
 
-def _refuse_beyond(request: Request, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
+def _refuse_beyond(request: HTTPConnection, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
         metrics.REFUSED.labels(code).inc()

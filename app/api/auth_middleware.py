@@ -10,7 +10,7 @@ from app.api.problems import Problem, database_unavailable, foreign_host, foreig
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 
-PUBLIC = frozenset({"/", "/api/tokens", "/api/pools", "/health", "/health/live", "/health/ready"})
+PUBLIC = frozenset({"/", "/api/tokens", "/api/pools", "/health", "/health/live", "/health/ready", "/api/health"})
 PUBLIC_BELOW = ("/web/",)
 DOCS = frozenset({"/docs", "/openapi.json", "/asyncapi.json"})
 DOCS_BELOW = ("/docs/files/",)

@@ -94,7 +94,7 @@ def operators_only(caller: Caller) -> None:
         raise Problem(403, "operators_only", "This needs the API key of an operator.")
 
 
-def socket_urls(request: Request, caller: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
+def socket_urls(request: HTTPConnection, caller: Caller, *, owner: str | None = None) -> Callable[[UUID], str]:
     """Makes the URL of an order's socket. In production mode it has a ticket for `owner` (default: the caller)."""
     base, authenticator = socket_base_url(request), context(request).authenticator
 

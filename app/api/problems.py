@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from app.access.authentication import InvalidKey, NotAllowed
@@ -33,6 +34,7 @@ class ProblemDocument(BaseModel):
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["The order is not valid."])
+    message: str = Field(description="The same as `detail`, for legacy clients", examples=["The order is not valid."])
     code: str = Field(description="Stable; for programs to act on", examples=["invalid_order"])
     retryable: bool = Field(description="Whether the same request may succeed later")
     requestId: str = Field(description="The id of this request in the engine's log")
@@ -66,6 +68,7 @@ class Problem(Exception):
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
+            "message": self.detail,
             "code": self.code,
             "retryable": self.retryable,
             "requestId": request_id,
@@ -164,7 +167,7 @@ def redis_unavailable() -> Problem:
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def request_id(request: Request) -> str:
+def request_id(request: HTTPConnection) -> str:
     return str(request.scope.get("state", {}).get("request_id", "-"))
 
 

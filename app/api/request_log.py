@@ -29,6 +29,7 @@ class RequestLog:
         if scope["type"] == "websocket":
             scope["query_string"], ticket = split_ticket(scope["query_string"])
             scope.setdefault("state", {})["ticket"] = ticket
+            scope["state"]["request_id"] = _given_id(scope) or secrets.token_hex(8)
             with metrics.SOCKETS.track_inprogress():
                 return await self._socket(scope, receive, send)
         if scope["type"] != "http":
@@ -68,7 +69,7 @@ class RequestLog:
             await self._app(scope, receive, send)
         except Exception:
             # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
-            log.exception("unhandled error on a socket", extra={"request": _given_id(scope) or secrets.token_hex(8)})
+            log.exception("unhandled error on a socket", extra={"request": scope["state"]["request_id"]})
             with contextlib.suppress(RuntimeError):  # it is already closed
                 await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": "internal error"})
 

@@ -122,6 +122,7 @@ class Accepted(Answer):
     order_id: str = Field(examples=["01a1fcdd-4c14-773b-8d77-909b122b0037"])
     status: Status
     ws_url: str = Field(examples=["ws://127.0.0.1:3000/api/orders/execute?orderId=…"])
+    websocket_url: str = Field(description="The same as wsUrl, for legacy clients")
     status_endpoint: str = Field(examples=["/api/orders/01a1fcdd-4c14-773b-8d77-909b122b0037/status"])
     created_at: datetime
     idempotent: bool = Field(description="true: an earlier request with this key placed the order")
@@ -131,6 +132,9 @@ class Accepted(Answer):
         None, description="How soon the limit of starts per minute lets it start; null: not known now"
     )
     side: Literal["buy", "sell"] | None = Field(None, description="Only if the request had it: echoed")
+    slippage_bps: int | None = Field(
+        None, description="Only if the request had `slippage`: how it was understood, in basis points"
+    )
     retry_of: str | None = Field(None, description="Only for a retry: the dead letter that it retries")
 
 
@@ -156,6 +160,7 @@ class OrderView(Answer):
     """The current state of an order."""
 
     order_id: str
+    id: str = Field(description="The same as orderId, for legacy clients")
     status: Status
     seq: int
     attempt: int

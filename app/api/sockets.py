@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, MutableMapping
 from typing import Any, NamedTuple
 
+import orjson
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
@@ -18,6 +19,9 @@ from app.postgres import DatabaseUnavailable
 
 SEND_SECONDS = 10.0  # for one frame; a client that takes longer is closed with 4408, and can resume with `after`
 CLOSE_SECONDS = 30.0  # for the close frame, which waits behind everything that was sent before
+MAX_PING = 256  # characters
+PONG = '{"type":"pong"}'
+NO_TICKET = ""  # the scope of no ticket: only an API key opens the socket
 
 
 class Close(NamedTuple):
@@ -36,14 +40,16 @@ FOREIGN_HOST = Close(4401, "the engine does not answer to this host name; see AL
 NO_KEY = Close(4401, "an API key or a ticket is needed")
 INVALID_KEY = Close(4401, "the API key or ticket is not valid")
 KEY_REVOKED = Close(4401, "the API key was revoked")
+NO_MESSAGE = Close(4400, "no order arrived; send one as the first message, or connect with orderId")
+UNKNOWN_PATH = Close(4404, "there is no socket at this path; use the wsUrl of the order")
 UNKNOWN_ORDER = Close(4404, "there is no such order")
 TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after the last event")
 TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
 
 
 def close_for(problem: Problem) -> Close:
-    """4404 for an order that does not exist, 4400 for any other bad request."""
-    return Close(4404 if problem.status == 404 else 4400, problem.detail)
+    """4404 for an order that does not exist, 4429 above a limit, 1013 if the engine is unavailable, else 4400."""
+    return Close({404: 4404, 429: 4429, 503: 1013}.get(problem.status, 4400), problem.detail)
 
 
 async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
@@ -68,6 +74,18 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
         refusal = TOO_MANY_OF_OWNER if error.of_owner else SERVER_FULL
     await socket.close(*refusal)
     return None
+
+
+def is_ping(message: MutableMapping[str, Any]) -> bool:
+    """Whether it is `{"type":"ping"}`: legacy clients send it so that proxies keep the connection open."""
+    text = message.get("text") or ""
+    if not 0 < len(text) <= MAX_PING:
+        return False
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and found.get("type") == "ping"
 
 
 async def close_reason(conversation: Coroutine[Any, Any, Close]) -> Close:

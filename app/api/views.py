@@ -48,6 +48,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
 
     return {
         "orderId": str(order.id),
+        "id": str(order.id),
         "status": order.status,
         "seq": order.seq,
         "attempt": order.attempt,

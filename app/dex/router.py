@@ -61,7 +61,7 @@ class Route:
             "dex": self.best.venue,
             "price": self.price,
             "amountOut": to_decimal(self.best.amount_out, self.request.token_out.decimals),
-            "route": list(self.best.route),
+            "route": {"dex": self.best.venue, "tokens": list(self.best.route)},
             "quotes": quotes_json(self.request, self.answers),
         }
 

@@ -38,7 +38,7 @@ async def test_the_first_client_opens_the_returned_url_and_runs_five_orders_at_o
     last = stream.events[-1]
     assert last["txHash"]
     assert last["dex"] in ("raydium", "meteora")
-    assert float(last["executedPrice"]) > 0
+    assert isinstance(last["executedPrice"], float)
 
     answers = await asyncio.gather(*(post(engine, "/api/orders/execute", body) for _ in range(5)))
     streams = await asyncio.gather(
@@ -71,14 +71,24 @@ async def test_the_second_client_sends_side_input_token_and_output_token(engine:
         assert isinstance(frame["price"], int | float)
         assert "dex" not in frame
     assert confirmed["txHash"] == stream.events[3]["txHash"]
-    assert str(confirmed["price"]) in (await engine.order(answer["orderId"]))["executedPrice"]
+    assert confirmed["price"] == (await engine.order(answer["orderId"]))["executedPrice"]
+
+
+async def test_the_second_client_names_the_type_and_gives_the_order_a_label(engine: Engine) -> None:
+    """Its page sends more than its README shows."""
+    body = {"orderId": "mine-1", "type": "MARKET", "side": "buy", "amount": 10}
+    answer = await post(engine, "/api/orders/execute", body | {"inputToken": "SOL", "outputToken": "USDC"})
+    assert answer["orderId"] != "mine-1"
+    order = await engine.order(answer["orderId"])
+    assert (order["orderType"], order["clientOrderId"]) == ("market", "mine-1")
 
 
 # 002: POST /order with a fraction; WS /order/:orderId; dead letters
 
 
-async def test_the_third_client_sends_slippage_as_a_fraction(engine: Engine) -> None:
-    for amount, slippage, bps in ((1.5, "0.01", 100), (1.0, "1.0", 10_000)):
+async def test_the_third_client_sends_one_percent_in_two_ways(engine: Engine) -> None:
+    """Its README has 0.01 and 1.0; the field of its form is called "Slippage (%)"."""
+    for amount, slippage, bps in ((1.5, "0.01", 100), (1.0, "1.0", 100)):
         answer = await engine.http.post(
             "/order",
             content=f'{{"tokenIn":"SOL","tokenOut":"USDC", "amount":{amount},"slippage":{slippage}}}',
@@ -87,9 +97,12 @@ async def test_the_third_client_sends_slippage_as_a_fraction(engine: Engine) -> 
         assert answer.is_success
         assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
         order_id = answer.json()["orderId"]
+        assert answer.json()["slippageBps"] == bps
         assert (await engine.order(order_id))["slippageBps"] == bps
         stream = await receive(engine, f"/order/{order_id}")
         assert stream.statuses == HAPPY
+        assert {frame["type"] for frame in stream.events} == {"status"}
+        assert all(frame["message"] for frame in stream.events)
         assert stream.events[-1]["txHash"]
     assert (await engine.http.get("/health")).json()["status"] == "ok"
 
@@ -105,7 +118,10 @@ async def test_the_third_client_creates_reads_and_clears_dead_letters(engine: En
     assert stream.events[-1]["error"]
 
     async def six() -> list[dict[str, Any]]:
-        letters = (await engine.http.get("/api/dlq/failed-orders")).json()["failedOrders"]
+        answer = (await engine.http.get("/api/dlq/failed-orders")).json()
+        assert answer["failedJobs"] == answer["failedOrders"]
+        assert answer["message"]
+        letters = answer["failedOrders"]
         return letters if len(letters) == 6 else []
 
     for letter in await eventually(six):
@@ -118,7 +134,9 @@ async def test_the_third_client_creates_reads_and_clears_dead_letters(engine: En
     assert (await engine.http.get("/api/dlq/stats")).json()["totalFailed"] == 6
     assert (await engine.http.delete("/api/dlq/clear/failed")).json()["clearedCount"] == 6
     assert (await engine.http.delete("/api/dlq/clear")).json()["clearedCount"] == 0
-    assert (await engine.http.get("/api/dlq/failed-orders")).json()["failedOrders"] == []
+    assert (await engine.http.get("/api/dlq/failed-orders")).json()["failedJobs"] == []
+    refused = await engine.http.post("/order", json={"tokenIn": "SOL"})
+    assert refused.json()["message"]
     assert (await engine.order(one.json()["orderId"]))["status"] == "failed"  # nothing was destroyed
 
 
@@ -141,6 +159,21 @@ async def test_the_fourth_client_gets_history_then_updates(engine: Engine) -> No
 
     timeline = (await engine.http.get(f"/api/orders/{answer['orderId']}/history")).json()
     assert timeline == events
+    assert all(event["timestamp"] for event in events)
+    _, routing, building, _, confirmed = (event["detail"] for event in events)
+    assert routing["message"]
+    assert isinstance(building["bestPrice"], float)
+    assert building["chosenDex"] in ("raydium", "meteora")
+    assert building["reason"]
+    assert confirmed["txHash"]
+    assert (await engine.http.get("/api/orders")).json()["orders"][0]["id"] == answer["orderId"]
+
+
+async def test_the_fourth_client_gets_the_reason_of_a_failure(engine: Engine) -> None:
+    order_id = (await engine.http.post("/test/dlq")).json()["orderId"]
+    await receive(engine, f"/order/{order_id}")
+    timeline = (await engine.http.get(f"/api/orders/{order_id}/history")).json()
+    assert timeline[-1]["detail"]["reason"] == timeline[-1]["error"]
 
 
 async def test_the_fourth_client_gets_updates_while_it_waits(engine: Engine) -> None:
@@ -167,17 +200,23 @@ async def test_the_fifth_client_retries_with_its_key_and_reads_the_snapshot(engi
     key = {"x-idempotency-key": "demo-run-123"}
     first = await post(engine, "/api/orders/execute", body, **key)
     assert first["idempotent"] is False
-    stream = await receive(engine, f"/api/orders/execute?orderId={first['orderId']}")
+    async with asyncio.timeout(10), engine.socket(f"/api/orders/execute?orderId={first['orderId']}") as socket:
+        stream = await read_to_end(socket)
     assert stream.statuses == HAPPY
+    _, _, building, _, confirmed = stream.events
+    assert building["route"]["dex"] in ("raydium", "meteora")
+    assert confirmed["ts"] == confirmed["at"]
+    assert confirmed["execution"]["executedPrice"] == confirmed["executedPrice"]
 
     again = await post(engine, "/api/orders/execute", body, **key)
     assert (again["orderId"], again["idempotent"]) == (first["orderId"], True)
     replayed = await receive(engine, f"/api/orders/execute?orderId={again['orderId']}")
-    assert replayed == stream
+    assert replayed.log == stream.log
+    assert {frame["replay"] for frame in replayed.events} == {True}
 
     snapshot = (await engine.http.get(f"/api/orders/{first['orderId']}")).json()
     assert snapshot["status"] == "confirmed"
-    assert snapshot["events"] == stream.events
+    assert snapshot["events"] == stream.log
 
     assert (await engine.http.get("/health")).status_code == 200
     page = await engine.http.get("/docs")

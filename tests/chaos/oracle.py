@@ -10,7 +10,7 @@ import orjson
 
 from app.orders.lifecycle import MOVES, TERMINAL, Status
 from app.orders.model import PRICES
-from tests.engine import max_in_window
+from tests.engine import event_in, max_in_window
 
 
 @dataclass
@@ -80,7 +80,8 @@ async def judge(
             verdict.gaps += violation(order, flaw)
     for one in seen:
         received = [
-            {name: value for name, value in event.items() if name not in ("orderId", "at")} for event in one.events
+            {name: value for name, value in event_in(frame).items() if name not in ("orderId", "at")}
+            for frame in one.events
         ]
         if received != logs[one.order]:
             verdict.gaps += violation(

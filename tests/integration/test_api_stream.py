@@ -74,7 +74,7 @@ async def test_named_orders_are_streamed_from_their_first_event(engine: Engine) 
 async def test_an_event_is_the_same_as_on_other_streams(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    events = (await engine.read_stream(order)).events
+    events = (await engine.read_stream(order)).log
     async with open_stream(engine) as client:
         await client.subscribe([order])
         await client.receive()

@@ -43,7 +43,7 @@ async def test_a_socket_opened_after_execution_gets_exactly_five_events(engine: 
     order = await engine.place()
     first = await engine.read_stream(order["orderId"])
     again = await engine.read_stream(order["orderId"])
-    assert first.events == again.events
+    assert first.log == again.log
     assert again.statuses == HAPPY
 
 
@@ -60,7 +60,7 @@ async def test_a_client_that_reconnects_gets_exactly_the_events_it_missed(engine
 async def test_the_events_have_venue_quotes_and_amounts(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place(slippageBps=100)
-    _, _, building, submitted, confirmed = (await engine.read_stream(order["orderId"])).events
+    _, _, building, submitted, confirmed = (await engine.read_stream(order["orderId"])).log
     assert building["dex"] in ("raydium", "meteora")
     assert {quote["venue"] for quote in building["quotes"]} == {"raydium", "meteora"}
     assert [quote["won"] for quote in building["quotes"]].count(True) == 1

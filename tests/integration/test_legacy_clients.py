@@ -7,6 +7,11 @@ from app.settings import load
 from tests.engine import SELL_SOL, Engine, read_to_end
 
 SIDE_BODY = {"side": "buy", "inputToken": "SOL", "outputToken": "USDC", "amount": 1.5}
+# The addresses at which other engines stream an order.
+FAMILY = (
+    *("/ws?orderId={}", "/ws/{}?", "/ws/orders/{}?"),
+    *("/api/orders/ws?orderId={}", "/api/orders/ws/{}?", "/orders/{}/status?"),
+)
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
@@ -15,7 +20,8 @@ async def test_an_error_points_to_the_field_names_of_the_client(engine: Engine) 
         ("/api/orders/execute", SIDE_BODY | {"inputToken": "XXX"}, "/inputToken"),
         ("/api/orders/execute", SIDE_BODY | {"outputToken": "SOL"}, "/outputToken"),
         ("/api/orders/execute", SIDE_BODY | {"tokenIn": "SOL"}, "/tokenIn"),
-        ("/order", SELL_SOL | {"slippage": 1.5}, "/slippage"),
+        ("/order", SELL_SOL | {"slippage": 10.5}, "/slippage"),
+        ("/api/orders/execute", SELL_SOL | {"type": "limit"}, "/type"),
         ("/order", SELL_SOL | {"amount": 0}, "/amount"),
         ("/order", SELL_SOL | {"venues": ["unavailable"]}, "/venues"),
     ]:
@@ -23,6 +29,7 @@ async def test_an_error_points_to_the_field_names_of_the_client(engine: Engine) 
         assert answer.status_code == 422, (path, body)
         assert answer.headers["content-type"] == "application/problem+json"
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+        assert answer.json()["message"] == answer.json()["detail"]
 
 
 async def test_the_same_order_in_any_dialect_has_the_same_key(engine: Engine) -> None:
@@ -30,6 +37,7 @@ async def test_the_same_order_in_any_dialect_has_the_same_key(engine: Engine) ->
     for path, body in [
         ("/api/orders/execute", SIDE_BODY | {"slippageBps": 100}),
         ("/order", SELL_SOL | {"slippage": 0.01}),
+        ("/api/orders/execute", SELL_SOL | {"slippageTolerance": 1.0}),
     ]:
         again = await engine.http.post(path, json=body, headers={"x-idempotency-key": "k1"})
         assert again.status_code == 200
@@ -44,6 +52,7 @@ async def test_a_plain_get_of_a_socket_path_gets_426(engine: Engine) -> None:
         f"/order/{UNKNOWN}",
         f"/api/orders/{UNKNOWN}/ws",
         f"/api/orders/{UNKNOWN}/status",
+        *(path.format(UNKNOWN) for path in FAMILY),
         "/api/orders/execute",
         "/api/stream",
     ):
@@ -61,12 +70,12 @@ async def test_a_legacy_socket_resumes_and_closes_like_the_native_one(engine: En
     await engine.start_worker()
     order_id = (await engine.place())["orderId"]
     await engine.read_stream(order_id)
-    for path in ("/order/{}", "/api/orders/{}/ws", "/api/orders/{}/status"):
+    for path in ("/order/{}?", "/api/orders/{}/ws?", "/api/orders/{}/status?", *FAMILY):
         for address, frames, code in [
-            (path.format(order_id) + "?after=3", 1 if path.endswith("status") else 2, 1000),
+            (path.format(order_id) + "&after=3", 1 if path.endswith("/{}/status?") and "api" in path else 2, 1000),
             (path.format(UNKNOWN), 0, 4404),
             (path.format("none"), 0, 4404),
-            (path.format(order_id) + "?after=x", 0, 4400),
+            (path.format(order_id) + "&after=x", 0, 4400),
         ]:
             async with engine.socket(address) as socket:
                 stream = await read_to_end(socket)

@@ -22,12 +22,15 @@ from app.api.spec import asyncapi
 from app.api.validation import known_parameters_only
 
 # Swagger lists them in this order.
-ROUTERS = tuple(
-    module.router
-    for module in (
-        *(order_stream, place_order, orders, cancel, limits, stream, tickets, legacy),
-        *(dead_letters, failure_drill, market, queue, kill_switch, health, asyncapi),
-    )
+ROUTERS = (
+    *(
+        module.router
+        for module in (
+            *(order_stream, place_order, legacy, orders, cancel, limits, stream, tickets),
+            *(dead_letters, failure_drill, market, queue, kill_switch, health, asyncapi),
+        )
+    ),
+    legacy.unknown,
 )
 
 # Clients of other engines and monitoring send query parameters of their own.

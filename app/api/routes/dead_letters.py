@@ -10,8 +10,8 @@ from starlette.responses import Response
 from app.access.keys import OWNER
 from app.api.admission import admit, admit_read, turn_to_read
 from app.api.context import authenticate, context, operators_only, socket_urls
+from app.api.placing import accepted_response
 from app.api.problems import Problem, request_id, unknown_order
-from app.api.routes.place_order import accepted_response
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
@@ -69,6 +69,8 @@ class DeadLetter(BaseModel):
 class DeadLetters(BaseModel):
     count: int = Field(description="Number of dead letters on this page")
     failedOrders: list[DeadLetter]
+    failedJobs: list[DeadLetter] = Field(description="The same as failedOrders")
+    message: str = Field(examples=["5 failed orders"])
     nextCursor: str | None = Field(description="Pass it as `cursor` to get the next page; null: this is the last page")
 
 
@@ -104,7 +106,15 @@ async def failed_orders(
     letters = [_dead_letter(order, ctx.markets) for order in orders[:limit]]
     # The list is sorted by the time of failure, so that time is the cursor of the next page.
     more = cursor(PageKey(orders[limit - 1].updated_at, orders[limit - 1].id)) if len(orders) > limit else None
-    return as_json({"count": len(letters), "failedOrders": letters, "nextCursor": more})
+    return as_json(
+        {
+            "count": len(letters),
+            "failedOrders": letters,
+            "failedJobs": letters,
+            "message": f"{len(letters)} failed orders",
+            "nextCursor": more,
+        }
+    )
 
 
 @router.get(

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from app.api.admission import admit
 from app.api.context import authenticate, context, operators_only, socket_urls
+from app.api.placing import accepted_response, accepted_view
 from app.api.problems import request_id
-from app.api.routes.place_order import accepted_response, accepted_view
 from app.api.schemas import Accepted, ExecuteOrder
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order

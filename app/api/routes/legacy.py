@@ -1,28 +1,38 @@
-"""The paths of legacy clients. Each one calls the native API through `dialects.py`."""
+"""The paths of legacy clients. Each one calls the native API."""
 
 from fastapi import Request, WebSocket
 from starlette.responses import Response
 
-from app.api import dialects
+from app.api import sockets
 from app.api.admission import admit_read
 from app.api.context import context
+from app.api.dialects import frames
 from app.api.fast_routes import SocketRouter
 from app.api.json_body import read_object
+from app.api.placing import place_one
 from app.api.problems import needs_upgrade, unknown_order
+from app.api.routes import health, queue
 from app.api.routes.order_stream import stream_order
-from app.api.routes.place_order import place_one
 from app.api.schemas import Accepted, Event
 from app.api.spec.openapi import HISTORY_CLIENTS, KEY_PARAMETER, ORDER_CLIENTS, OrderId, body, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json
 
 router = SocketRouter()
+unknown = SocketRouter()
+"""Has to be the last of all routers: it takes the sockets that no other takes."""
+
+# Paths of other engines, which are in no document of this one.
+SOCKETS = (
+    *("/ws", "/ws/{order_id}", "/ws/orders/{order_id}"),
+    *("/api/orders/ws", "/api/orders/ws/{order_id}", "/orders/{order_id}/status"),
+)
+ALIASES = {"/api/health": health.health, "/api/queue/stats": queue.queue}
 
 
 @router.post(
     "/order",
     status_code=202,
-    summary="Place a market order, slippage as a fraction",
+    summary="Place a market order, slippage as a fraction or a percentage",
     tags=[ORDER_CLIENTS],
     responses={
         202: {"model": Accepted, "description": "Durable and queued; open /order/{orderId} as a WebSocket"},
@@ -38,8 +48,8 @@ router = SocketRouter()
                     "summary": "Sell 1.5 SOL, at most one percent below the quote",
                     "value": {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5, "slippage": 0.01},
                 },
-                "any price": {
-                    "summary": "Sell 1 SOL at any price",
+                "also one percent": {
+                    "summary": "Above 0.05 it is a percentage",
                     "value": {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.0, "slippage": 1.0},
                 },
             },
@@ -48,30 +58,42 @@ router = SocketRouter()
 )
 async def order(request: Request) -> Response:
     """Like `POST /api/orders/execute`. Work starts now, not when a socket connects; the socket replays older events."""
-    return await place_one(request, dialects.order_body(await read_object(request)))
+    return await place_one(request, await read_object(request))
 
 
-@router.get("/order/{order_id}", include_in_schema=False)
-async def order_needs_upgrade() -> Response:
+async def plain_get() -> Response:
     raise needs_upgrade()
 
 
-@router.websocket("/order/{order_id}")
-async def order_socket(socket: WebSocket, order_id: str) -> None:
-    """The events of an order, the same as on `/api/orders/execute`."""
-    await stream_order(socket, order_id)
+async def status_socket(socket: WebSocket, order_id: str | None = None) -> None:
+    """The events of an order, with `type`, `message`, `timestamp` and `detail`."""
+    await stream_order(socket, order_id or socket.query_params.get("orderId", ""), frames.status_frames())
+
+
+for path in ("/order/{order_id}", *SOCKETS):
+    router.add_api_websocket_route(path, status_socket)
+    router.add_api_route(path, plain_get, include_in_schema=False)
+for path, endpoint in ALIASES.items():
+    router.add_api_route(path, endpoint, include_in_schema=False)
+
+
+@unknown.websocket("/{path:path}")
+async def unknown_socket(socket: WebSocket, path: str) -> None:
+    """Accepted, because a browser hides why a handshake was refused: it shows the code and the reason of a close."""
+    await socket.accept()
+    await socket.close(*sockets.UNKNOWN_PATH)
 
 
 @router.websocket("/api/orders/{order_id}/ws")
 async def venue_socket(socket: WebSocket, order_id: str) -> None:
     """The events of an order, with `venue`, and with prices and amounts as numbers."""
-    await stream_order(socket, order_id, dialects.venue_frames)
+    await stream_order(socket, order_id, frames.venue_frames)
 
 
 @router.websocket("/api/orders/{order_id}/status")
-async def status_socket(socket: WebSocket, order_id: str) -> None:
+async def history_socket(socket: WebSocket, order_id: str) -> None:
     """All events so far in one `history` frame, then an `update` frame for each later event."""
-    await stream_order(socket, order_id, dialects.history_then_updates())
+    await stream_order(socket, order_id, frames.history_then_updates())
 
 
 @router.get(
@@ -81,8 +103,9 @@ async def status_socket(socket: WebSocket, order_id: str) -> None:
     responses={200: {"model": list[Event]}, **problems(401, 404, 429, 503)},
 )
 async def history(request: Request, order_id: OrderId) -> Response:
-    """The same events in the same order as on every stream."""
+    """The same events in the same order as on every stream, with `timestamp` and `detail`."""
     ctx, order_uid = context(request), order_uuid(order_id)
     if await ctx.reader.order(order_uid, admit_read(request).owner) is None:
         raise unknown_order()
-    return as_json([event.as_dict() for event in await ctx.reader.log(order_uid)])
+    log = [frames.with_detail(event.as_json()) for event in await ctx.reader.log(order_uid)]
+    return Response(b"[%b]" % b",".join(log), media_type="application/json")

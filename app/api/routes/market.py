@@ -57,6 +57,11 @@ class VenueQuote(Answer):
     route: list[str] | None = None
 
 
+class ChosenRoute(Answer):
+    dex: str
+    tokens: list[str] = Field(description="The tokens passed through, first and last included")
+
+
 class Preview(Answer):
     """The routing decision the engine would make now. Without `dex` there is no route: `error` says why."""
 
@@ -65,7 +70,7 @@ class Preview(Answer):
     price: float | None = Field(None, description="tokenOut for one tokenIn, with all its digits")
     amount_out: str | None = None
     min_amount_out: str | None = Field(None, description="The least amount with the default slippage")
-    route: list[str] | None = None
+    route: ChosenRoute | None = None
     quotes: list[VenueQuote]
     error: str | None = None
 

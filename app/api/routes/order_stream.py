@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +16,9 @@ from app.access.connection_limit import TooManyConnections
 from app.api import sockets
 from app.api.admission import admit_read
 from app.api.context import ApiContext, context
+from app.api.dialects.frames import Frames, execute_frames
 from app.api.fast_routes import SocketRouter
+from app.api.placing import place_from_first_message
 from app.api.problems import Problem, needs_upgrade, unknown_order
 from app.api.schemas import Event
 from app.api.sockets import Close
@@ -33,20 +35,20 @@ router = SocketRouter(prefix="/api/orders", tags=["streams"])
 
 KEEPALIVE_SECONDS = 15.0
 
-Frames = Callable[[Iterable[EventMessage]], list[str]]
-
-
-def plain_frames(messages: Iterable[EventMessage]) -> list[str]:
-    return [message.body.decode() for message in messages]
-
 
 @router.websocket("/execute")
 async def execute_socket(socket: WebSocket) -> None:
-    """All events of `orderId` after number `after`: first those so far, then each new one. Ends with 1000."""
-    await stream_order(socket, socket.query_params.get("orderId", ""))
+    """All events of `orderId` after number `after`: first those so far, then each new one. Ends with 1000.
+
+    Without `orderId` the first message is an order to place, and its events follow.
+    """
+    if "orderId" in socket.query_params:
+        await stream_order(socket, socket.query_params["orderId"], execute_frames())
+    else:
+        await _place_and_stream(socket)
 
 
-async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain_frames) -> None:
+async def stream_order(socket: WebSocket, order_id: str, frames: Frames) -> None:
     """The event log of one order on a socket, in the frames that the client's dialect expects."""
     await socket.accept()
     try:
@@ -54,12 +56,27 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames = plain_
     except Problem as problem:
         return await socket.close(*sockets.close_for(problem))
     caller = await sockets.authenticate_or_close(socket, scope=str(order))
+    if caller is not None:
+        with context(socket).connections.slot(caller.owner):
+            await _follow(socket, caller, order, after, frames)
+
+
+async def _place_and_stream(socket: WebSocket) -> None:
+    await socket.accept()
+    caller = await sockets.authenticate_or_close(socket, scope=sockets.NO_TICKET)
     if caller is None:
         return
+    with context(socket).connections.slot(caller.owner):
+        placed = await place_from_first_message(socket)
+        if isinstance(placed, Close):
+            return await sockets.close_politely(socket, placed)
+        await _follow(socket, caller, placed, 0, execute_frames())
+
+
+async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, frames: Frames) -> None:
     ctx = context(socket)
     began, stream = time.monotonic(), _OrderStream(socket, ctx, order, frames)
     with (
-        ctx.connections.slot(caller.owner),
         ctx.feed.subscriber(owner=caller.owner) as subscriber,
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
         ctx.presence.watching(str(order)) as watcher,
@@ -122,9 +139,11 @@ class _OrderStream:
             self.sent += 1
 
     async def _until_client_leaves(self) -> Close:
-        """Messages from the client are read and ignored: this socket takes none."""
+        """Messages from the client are ignored, except for a ping."""
         while True:
             message = await self._socket.receive()
+            if sockets.is_ping(message):
+                await sockets.send(self._socket, sockets.PONG)
             if message["type"] == "websocket.disconnect":
                 return sockets.CLIENT_LEFT._replace(code=message.get("code") or sockets.CLIENT_LEFT.code)
 

@@ -1,9 +1,7 @@
 """Place one order, or up to fifty in one request."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -11,29 +9,14 @@ from starlette.responses import Response
 from app.access.authentication import Caller
 from app.api.admission import admit
 from app.api.context import ApiContext, authenticate, context, socket_urls
-from app.api.dialects import TranslatedBody, execute_body
 from app.api.fast_routes import FastRoute
 from app.api.json_body import read_object
-from app.api.problems import (
-    Problem,
-    database_unavailable,
-    invalid,
-    key_reused,
-    needs_upgrade,
-    request_id,
-)
-from app.api.refusals import risk_limit, trading_stopped
-from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem, ExecuteOrder
+from app.api.placing import REFUSALS, SocketUrl, accepted_view, place_one, problem_of
+from app.api.problems import Problem, invalid, needs_upgrade, request_id
+from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.validation import check_key, idempotency_key_in, read, to_order
-from app.api.views import as_json, links
-from app.orders import intake
-from app.orders.model import KeyReused, TradingStopped
-from app.orders.risk import RiskLimitExceeded
-from app.orders.store.kill_switch import TradingState
-from app.postgres import DatabaseUnavailable
-
-SocketUrl = Callable[[UUID], str]
+from app.api.views import as_json
 
 router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=FastRoute)
 
@@ -83,24 +66,7 @@ async def execute(request: Request) -> Response:
     Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
     upgraded. Events in between are not lost: the socket starts with all events so far.
     """
-    return await place_one(request, execute_body(await read_object(request)))
-
-
-async def place_one(request: Request, translated: TranslatedBody) -> Response:
-    """Place one order, from a body in any dialect."""
-    key = idempotency_key_in(request.headers)
-    ctx, caller = context(request), authenticate(request)
-    try:
-        body = read(ExecuteOrder, translated.fields)
-        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(request))
-    except Problem as problem:
-        raise translated.with_client_names(problem) from None
-    await admit(request, caller, 1)
-    try:
-        accepted = await ctx.intake.place(order)
-    except KeyReused:
-        raise key_reused() from None
-    return accepted_response(accepted, socket_urls(request, caller), translated.echo)
+    return await place_one(request, await read_object(request))
 
 
 @router.get("/execute", include_in_schema=False)
@@ -157,33 +123,5 @@ async def _place_item(
         key = check_key(body.idempotency_key)
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
         return accepted_view(await ctx.intake.place(order), sockets)
-    except KeyReused:
-        return key_reused().as_dict(request)
-    except TradingStopped:
-        return trading_stopped(TradingState.HALTED).as_dict(request)
-    except DatabaseUnavailable:
-        return database_unavailable().as_dict(request)
-    except RiskLimitExceeded as error:
-        return risk_limit(error).as_dict(request)
-    except Problem as problem:
-        return problem.as_dict(request)
-
-
-def accepted_response(accepted: intake.Accepted, sockets: SocketUrl, echo: Mapping[str, Any]) -> Response:
-    """The answer to one placed order. `echo`: fields that the client's dialect repeats."""
-    view = {**accepted_view(accepted, sockets), **echo}
-    return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
-
-
-def accepted_view(accepted: intake.Accepted, sockets: SocketUrl) -> dict[str, Any]:
-    placed = accepted.placed
-    return {
-        "success": True,
-        "orderId": str(placed.order),
-        "status": placed.status,
-        "message": "Order queued successfully",
-        **links(placed.order, sockets),
-        "createdAt": placed.created_at,
-        "idempotent": placed.idempotent,
-        "startsInMs": accepted.starts_in_ms,
-    }
+    except REFUSALS as error:
+        return problem_of(error).as_dict(request)

@@ -46,7 +46,7 @@ DETAILS: dict[str, tuple[Schema, Schema]] = {
     "routing": ({}, {}),
     "building": (
         {"dex": VENUE, "price": PRICE, "minAmountOut": DECIMAL, "quotes": QUOTES},
-        {"amountOut": DECIMAL, "route": {"type": "array", "items": TEXT}},
+        {"amountOut": DECIMAL, "route": {"type": "object", "required": ["dex", "tokens"]}},
     ),
     "submitted": ({"txHash": TX_HASH}, {}),
     "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": PRICE, "amountOut": DECIMAL}, {}),
@@ -59,20 +59,23 @@ COMMON_FIELDS: Schema = {
     "attempt": {"type": "integer", "minimum": 0, "description": "Attempts started; 0 before the first"},
     "at": TIME,
 }
+# What sockets add for legacy clients (app/api/dialects/frames.py). A confirmed event also has `execution`.
+EXECUTE_FIELDS: Schema = {"ts": TIME, "replay": {"type": "boolean", "description": "Sent before the socket opened"}}
+DETAIL_FIELDS: Schema = {"timestamp": TIME, "detail": {"type": "object"}}
+STATUS_FIELDS: Schema = {"type": {"const": "status"}, "message": TEXT} | DETAIL_FIELDS | EXECUTE_FIELDS
 
 
 def _object(required: Schema, optional: Schema | None = None) -> Schema:
     return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
 
-def _event(status: str, kind: str | None = None) -> Schema:
+def _event(status: str, more: Schema | None = None) -> Schema:
     required, optional = DETAILS[status]
-    marker = {"type": {"const": kind}} if kind else {}
-    return _object(marker | COMMON_FIELDS | {"status": {"const": status}} | required, optional)
+    return _object((more or {}) | COMMON_FIELDS | {"status": {"const": status}} | required, optional)
 
 
 def _with_venue(status: str) -> Schema:
-    """The event as `dialects.venue_frames` sends it."""
+    """The event as `venue_frames` sends it."""
     event = _event(status)
     properties = {name: NUMBER if shape is DECIMAL else shape for name, shape in event["properties"].items()}
     for omitted in ("dex", "quotes", "route"):
@@ -83,12 +86,14 @@ def _with_venue(status: str) -> Schema:
     return {"type": "object", "required": required, "properties": properties}
 
 
-def _any_event(kind: str | None = None) -> Schema:
-    return {"oneOf": [_event(status, kind) for status in DETAILS]}
+def _any_event(more: Schema | None = None) -> Schema:
+    return {"oneOf": [_event(status, more) for status in DETAILS]}
 
 
 MESSAGES: dict[str, tuple[str, Schema]] = {
     "event": ("One step of an order", _any_event()),
+    "executeEvent": ("One step of an order, with `ts` and `replay`", _any_event(EXECUTE_FIELDS)),
+    "statusEvent": ("One step of an order, with `type` and `message`", _any_event(STATUS_FIELDS)),
     "venueEvent": (
         "One step of an order, with `venue`, and with prices and amounts as numbers",
         {"oneOf": [_with_venue(status) for status in DETAILS]},
@@ -98,13 +103,13 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
         _object(
             {
                 "type": {"const": "history"},
-                "data": {"type": "array", "items": {"$ref": "#/components/messages/event/payload"}},
+                "data": {"type": "array", "items": _any_event(DETAIL_FIELDS)},
             }
         ),
     ),
     "update": (
         "One step of an order",
-        _object({"type": {"const": "update"}, "data": {"$ref": "#/components/messages/event/payload"}}),
+        _object({"type": {"const": "update"}, "data": _any_event(DETAIL_FIELDS)}),
     ),
     "subscribe": (
         "Follow orders: those named by id, or all your unfinished orders and every later one. A frame may have up to "
@@ -126,7 +131,7 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
             }
         ),
     ),
-    "anyEvent": ("One event of a followed order", _any_event("event")),
+    "anyEvent": ("One event of a followed order", _any_event({"type": {"const": "event"}})),
     "refused": (
         "The message was not a valid operation, or an order does not exist; the stream stays open",
         _object({"type": {"const": "error"}, "code": TEXT}, {"detail": TEXT, "orderId": TEXT}),
@@ -141,7 +146,7 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
     "order": (
         "/api/orders/execute",
         f"The event log of one order: first all events so far, then each new one. {CLOSE_CODES}",
-        ("event",),
+        ("executeEvent",),
         (),
         OF_ORDER,
     ),
@@ -169,8 +174,8 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
     ),
     "plain": (
         "/order/{orderId}",
-        f"For legacy clients: the same as /api/orders/execute. {CLOSE_CODES}",
-        ("event",),
+        f"For legacy clients: with `type` and `message`. {CLOSE_CODES}",
+        ("statusEvent",),
         (),
         AFTER,
     ),

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import dialects
+from app.api.dialects import bodies
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody, SetKillSwitch
 
@@ -36,8 +36,8 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch, SetKillSwit
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
 OTHER_BODIES = {
     "TicketRequest": TICKET_REQUEST,
-    "OrderWithSide": dialects.body_schema(dialects.SIDE_NAMES, {"side": dialects.SIDE_SCHEMA}),
-    "OrderWithSlippage": dialects.body_schema(dialects.SLIPPAGE_NAMES, {"slippage": dialects.SLIPPAGE_SCHEMA}),
+    "OrderWithSide": bodies.body_schema(bodies.SIDE_NAMES, {"side": bodies.SIDE_SCHEMA}),
+    "OrderWithSlippage": bodies.body_schema(bodies.SLIPPAGE_NAMES, {"slippage": bodies.SLIPPAGE_SCHEMA}),
     "AnyOrder": {
         "description": "With `inputToken` it is an OrderWithSide. The field names of the two must not be mixed",
         "oneOf": [{"$ref": REFERENCE.format(model=shape)} for shape in ("ExecuteOrder", "OrderWithSide")],
@@ -80,8 +80,8 @@ TAGS = [
     {
         "name": ORDER_CLIENTS,
         "description": (
-            "For clients that place orders with `slippage` as a fraction and open `/order/{id}` (WebSocket), "
-            "which sends the same events as every stream. Dead letters are under *dead letters*."
+            "For clients that place orders with `slippage`, a fraction or a percentage, and open `/order/{id}` "
+            "(WebSocket), which sends every event with `type` and `message`. Dead letters are under *dead letters*."
         ),
     },
     {

@@ -11,6 +11,7 @@ import fastjsonschema
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from app.api.routes.legacy import ALIASES, SOCKETS
 from app.api.spec.asyncapi import CHANNELS, document
 from app.main import create_app
 from app.settings import load
@@ -27,6 +28,8 @@ NO_PROBLEM = {
     "/api/pools",
 }  # always answered with 200 or their own 503
 
+ANY_SOCKET = "/{path:path}"  # answers the sockets that no other route takes
+
 Call = tuple[str, str]
 
 
@@ -42,13 +45,15 @@ def openapi() -> dict[str, Any]:
 
 @cache
 def routes() -> tuple[frozenset[Call], frozenset[str]]:
-    """Every call, as method and path, and every path of a socket."""
+    """Every call, as method and path, and every path of a socket, without the paths of other engines."""
     calls, sockets = set(), set()
     for found in iter_route_contexts(app().routes):
         if type(found.route).__name__ == "APIWebSocketRoute":
             sockets.add(found.path)
         elif methods := getattr(found, "methods", None):
             calls |= {(method, found.path) for method in methods - {"HEAD"}}
+    calls -= {("GET", path) for path in (*SOCKETS, *ALIASES)}
+    sockets -= {*SOCKETS, ANY_SOCKET}
     return frozenset(calls), frozenset(sockets)  # type: ignore[arg-type]
 
 

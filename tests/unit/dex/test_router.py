@@ -170,7 +170,7 @@ async def test_the_decision_is_plain_json_with_exact_decimals() -> None:
     router = Router(open_venues(MARKETS, seed=1))
     decision = (await router.route(QuoteRequest(RAY, USDC, 10**8), 4_487_500_000)).to_json()
     assert json.loads(json.dumps(decision)) == decision
-    assert decision["route"] == ["RAY", "SOL", "USDC"]
+    assert decision["route"] == {"dex": decision["dex"], "tokens": ["RAY", "SOL", "USDC"]}
     winner = next(row for row in decision["quotes"] if row["won"])
     assert (winner["venue"], winner["amountOut"]) == (decision["dex"], decision["amountOut"])
     assert {"fee", "priceImpactBps", "slot", "reason"} <= set(winner)

@@ -1,0 +1,135 @@
+"""The frames of legacy clients: events with further fields, or in another form. No field of an event is invented.
+
+A socket calls its `Frames` once with the events so far, which may be none, and then for each later event.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from app.orders.events.publisher import EventMessage
+
+Frames = Callable[[Iterable[EventMessage]], list[str]]
+Event = dict[str, Any]
+
+MESSAGES = {
+    "pending": "Order queued",
+    "routing": "Comparing the quotes of all venues",
+    "building": "Building the swap on the best venue",
+    "submitted": "Swap sent to the network",
+    "confirmed": "Order executed",
+    "failed": "Order failed",
+    "cancelled": "Order cancelled",
+}
+# field of an event → its name in `detail`
+DETAIL_NAMES = {
+    "dex": "chosenDex",
+    "price": "bestPrice",
+    "executedPrice": "executedPrice",
+    "txHash": "txHash",
+    "error": "reason",
+}
+EXECUTION = ("dex", "executedPrice", "amountOut", "txHash")
+
+
+def execute_frames() -> Frames:
+    """For one socket: each event, with `ts` and `replay`, and with `execution` once it is confirmed."""
+    return _with_fields(_execute_fields)
+
+
+def status_frames() -> Frames:
+    """For one socket: each event, with `type`, `message`, `timestamp` and `detail` besides."""
+    return _with_fields(lambda event, replay: _status_fields(event) | _execute_fields(event, replay))
+
+
+def history_then_updates() -> Frames:
+    """For one socket: one frame with all events so far, then one frame for each later event.
+
+    An order that has ended is a single frame of history, without updates.
+    """
+    history_sent = False
+
+    def frames(messages: Iterable[EventMessage]) -> list[str]:
+        nonlocal history_sent
+        bodies = [with_detail(message.body).decode() for message in messages]
+        if history_sent:
+            return [f'{{"type":"update","data":{body}}}' for body in bodies]
+        history_sent = True
+        return [f'{{"type":"history","data":[{",".join(bodies)}]}}']
+
+    return frames
+
+
+def with_detail(body: bytes) -> bytes:
+    """An event with `timestamp` and `detail`."""
+    return _append(body, _detail_fields(_event(body)))
+
+
+def venue_frames(messages: Iterable[EventMessage]) -> list[str]:
+    """Each event with `venue` "Raydium" or "Meteora", and with prices and amounts as exact numbers."""
+    return [orjson.dumps(_with_venue(_event(message.body))).decode() for message in messages]
+
+
+def _with_fields(fields: Callable[[Event, bool], Event]) -> Frames:
+    replay = True
+
+    def frames(messages: Iterable[EventMessage]) -> list[str]:
+        nonlocal replay
+        sent = [_append(message.body, fields(_event(message.body), replay)).decode() for message in messages]
+        replay = False
+        return sent
+
+    return frames
+
+
+def _event(body: bytes) -> Event:
+    event: Event = json.loads(body, parse_float=orjson.Fragment)  # a float would round a price
+    return event
+
+
+def _append(body: bytes, fields: Event) -> bytes:
+    """The event itself is not written again: its bytes stay as they are."""
+    return body[:-1] + b"," + orjson.dumps(fields)[1:]
+
+
+def _execute_fields(event: Event, replay: bool) -> Event:
+    fields = {"ts": event["at"], "replay": replay}
+    if event["status"] == "confirmed":
+        fields["execution"] = {name: event[name] for name in EXECUTION}
+    return fields
+
+
+def _status_fields(event: Event) -> Event:
+    return {"type": "status", "message": _message(event), **_detail_fields(event)}
+
+
+def _detail_fields(event: Event) -> Event:
+    detail = {"message": _message(event)}
+    detail |= {name: event[field] for field, name in DETAIL_NAMES.items() if field in event}
+    for quote in event.get("quotes", ()):
+        if quote["won"]:
+            detail["reason"] = quote["reason"]
+    return {"timestamp": event["at"], "detail": detail}
+
+
+def _message(event: Event) -> str:
+    text: str = event.get("error") or MESSAGES[event["status"]]
+    return text
+
+
+_DECIMALS = ("amountOut", "minAmountOut")
+_OMITTED = ("dex", "quotes", "route")
+
+
+def _with_venue(event: Event) -> Event:
+    frame = {name: value for name, value in event.items() if name not in _OMITTED}
+    for name in _DECIMALS:
+        if name in frame:
+            frame[name] = orjson.Fragment(frame[name])
+    if "executedPrice" in frame:
+        frame["price"] = frame["executedPrice"]
+    if "dex" in event:
+        frame["venue"] = event["dex"].capitalize()
+    return frame

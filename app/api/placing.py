@@ -1,0 +1,137 @@
+"""Placing one order, from a POST or from a message on a socket, and the answer to it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import Request, WebSocket
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect
+
+from app.access.authentication import Caller, NotAllowed
+from app.api import sockets
+from app.api.admission import admit
+from app.api.context import authenticate, context, socket_urls
+from app.api.dialects.bodies import TranslatedBody, translate
+from app.api.json_body import parse
+from app.api.problems import Problem, database_unavailable, key_reused, request_id
+from app.api.refusals import risk_limit, trading_stopped
+from app.api.schemas import ExecuteOrder
+from app.api.sockets import Close
+from app.api.validation import check_key, idempotency_key_in, read, to_order
+from app.api.views import as_json, links
+from app.orders import intake
+from app.orders.model import KeyReused, TradingStopped
+from app.orders.risk import RiskLimitExceeded
+from app.orders.store.kill_switch import TradingState
+from app.postgres import DatabaseUnavailable
+
+FIRST_MESSAGE_SECONDS = 10.0
+
+REFUSALS = (Problem, KeyReused, TradingStopped, RiskLimitExceeded, DatabaseUnavailable)
+
+SocketUrl = Callable[[UUID], str]
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem for one of `REFUSALS`. Of the answer to a single POST the handlers of the app take care."""
+    match error:
+        case KeyReused():
+            return key_reused()
+        case TradingStopped():
+            return trading_stopped(TradingState.HALTED)
+        case RiskLimitExceeded():
+            return risk_limit(error)
+        case Problem():
+            return error
+    return database_unavailable()
+
+
+async def place_one(request: Request, fields: dict[str, Any]) -> Response:
+    """Place one order, from a body in any dialect."""
+    key, caller, translated = idempotency_key_in(request.headers), authenticate(request), translate(fields)
+    accepted = await place(request, caller, translated, key)
+    return accepted_response(accepted, socket_urls(request, caller), translated.echo)
+
+
+async def place(
+    connection: HTTPConnection, caller: Caller, translated: TranslatedBody, key: str | None
+) -> intake.Accepted:
+    """Every order that comes alone is placed here: from a POST, or from a message on a socket."""
+    ctx = context(connection)
+    try:
+        body = read(ExecuteOrder, translated.fields)
+        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(connection))
+    except Problem as problem:
+        raise translated.with_client_names(problem) from None
+    await admit(connection, caller, 1)
+    try:
+        return await ctx.intake.place(order)
+    except KeyReused:
+        raise key_reused() from None
+
+
+def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Mapping[str, Any]) -> Response:
+    """The answer to one placed order. `echo`: fields that the client's dialect repeats."""
+    view = {**accepted_view(accepted, socket_url), **echo}
+    return as_json(view, 200 if view["idempotent"] else 202, {"Location": f"/api/orders/{view['orderId']}"})
+
+
+def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str, Any]:
+    placed = accepted.placed
+    urls = links(placed.order, socket_url)
+    return {
+        "success": True,
+        "orderId": str(placed.order),
+        "status": placed.status,
+        "message": "Order queued successfully",
+        **urls,
+        "websocketUrl": urls["wsUrl"],
+        "createdAt": placed.created_at,
+        "idempotent": placed.idempotent,
+        "startsInMs": accepted.starts_in_ms,
+    }
+
+
+async def place_from_first_message(socket: WebSocket) -> UUID | Close:
+    """The order that was placed. The client gets the same answer as to a POST; after a problem it is closed."""
+    try:
+        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+            body = await _first_message(socket)
+    except TimeoutError:
+        return sockets.NO_MESSAGE
+    except WebSocketDisconnect:
+        return sockets.CLIENT_LEFT
+    try:
+        return await _place(socket, body)
+    except NotAllowed:
+        return sockets.KEY_REVOKED
+    except REFUSALS as error:
+        problem = problem_of(error)
+        await sockets.send(socket, orjson.dumps(problem.as_dict(request_id(socket))).decode())
+        return sockets.close_for(problem)
+
+
+async def _first_message(socket: WebSocket) -> bytes:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code") or sockets.CLIENT_LEFT.code)
+        if not sockets.is_ping(message):
+            return message.get("bytes") or (message.get("text") or "").encode()
+        await sockets.send(socket, sockets.PONG)
+
+
+async def _place(socket: WebSocket, body: bytes) -> UUID:
+    # The key may have been revoked since the socket was opened.
+    caller = context(socket).authenticator.authenticate_socket(socket, sockets.NO_TICKET)
+    fields = parse(body)
+    key = fields.pop("idempotencyKey", None)
+    translated = translate(fields)
+    accepted = await place(socket, caller, translated, check_key(key if key is None or isinstance(key, str) else ""))
+    view = accepted_view(accepted, socket_urls(socket, caller)) | dict(translated.echo)
+    await sockets.send(socket, orjson.dumps(view, option=orjson.OPT_UTC_Z).decode())
+    return accepted.placed.order
