@@ -91,7 +91,7 @@ async def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(engine: En
 async def test_the_log_of_an_order_can_be_read_from_any_event(engine: Engine) -> None:
     await engine.start_worker()
     order = (await engine.place())["orderId"]
-    expected = (await engine.read_stream(order)).events
+    expected = (await engine.read_stream(order)).log
     for after in range(7):
         answer = await engine.http.get(f"/api/orders/{order}/events", params={"after": after})
         assert answer.json() == expected[after:]
