@@ -17,9 +17,7 @@ from app.settings import Settings
 
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
-AT_ANY_HOST = frozenset(
-    {"/health", "/health/live", "/health/ready", "/api/health", "/metrics"}
-)  # probes use names of their own
+AT_ANY_HOST = frozenset({"/health", "/health/live", "/health/ready", "/api/health", "/metrics"})  # for probes
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
 
