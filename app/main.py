@@ -21,6 +21,7 @@ from app.api.context import ApiContext, default_limits
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
+from app.audit import AuditLog
 from app.logs import configure
 from app.network import open_network
 from app.orders.events.feed import Feed
@@ -118,7 +119,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
-    kill_switch = KillSwitch(postgres.internal)
+    kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal)
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
@@ -137,10 +138,11 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         connections=ConnectionLimit(max_total=settings.max_sockets, max_per_owner=settings.max_sockets_per_owner),
         capacity=capacity,
         kill_switch=kill_switch,
+        audit=audit,
         newest_revision=newest_revision(),
         breaker=breaker,
     )
-    started = (publisher, feed, presence, capacity)
+    started = (publisher, feed, presence, capacity, audit)
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     for part in started:
         part.start()

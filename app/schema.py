@@ -150,4 +150,22 @@ trading_states = sa.Table(
     sa.CheckConstraint("state IN ('active', 'reducing', 'halted')", name="state_known"),
 )
 
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("key_prefix", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("request_id", sa.Text),
+    sa.Column("details", pg.JSON, nullable=False),
+    sa.Column("left_out", sa.Integer, nullable=False, comment="more refusals like this one"),
+)
+# A trigger refuses to change, delete or truncate it.
+sa.Index("audit_log_by_owner", audit_log.c.owner, audit_log.c.id)
+sa.Index("audit_log_by_action", audit_log.c.action, audit_log.c.id)
+
 # A trigger, created by the first migration, refuses a change of status that the lifecycle does not allow.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from app.access.keys import Keyring
+from app.access.keys import PREFIX, Keyring
 from app.access.origins import Origins
 from app.access.tickets import Tickets
 from app.settings import Settings
@@ -76,6 +76,12 @@ class Authenticator:
 
     def issue_ticket(self, caller: Caller, scope: str, *, owner: str | None = None) -> str:
         return self._tickets.issue(scope, owner=owner or caller.owner, key=caller.key)
+
+
+def key_prefix(connection: HTTPConnection) -> str | None:
+    """The public part of the key that was sent, valid or not; None: nothing that looks like a key was."""
+    found = PREFIX.match(_key_in(connection) or "")
+    return found[0] if found else None
 
 
 def _key_in(connection: HTTPConnection) -> str | None:

@@ -1,12 +1,15 @@
 """`engine keys`: create, list and revoke API keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import getpass
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import asyncpg
 
 from app.access import keys
+from app.audit import INSERT, Actor, Entry, as_json, printable
 from app.settings import SettingsError
 
 Result = TypeVar("Result")
@@ -18,12 +21,18 @@ def create(
     """The new key. Only its hash is stored, so it cannot be shown again."""
     if not keys.OWNER.fullmatch(owner):
         raise SettingsError("--owner: letters, digits and . _ @ - only, at most 64.")
-    return _run(
-        dsn,
-        lambda connection: keys.create(
-            connection, owner, operator=operator, max_order_usd=max_order_usd, max_daily_usd=max_daily_usd
-        ),
-    )
+
+    async def create_and_record(connection: asyncpg.Connection) -> str:
+        async with connection.transaction():
+            key = await keys.create(
+                connection, owner, operator=operator, max_order_usd=max_order_usd, max_daily_usd=max_daily_usd
+            )
+            limits = {"maxOrderUsd": max_order_usd, "maxDailyUsd": max_daily_usd}
+            details = {"owner": owner, "prefix": key[: keys.PREFIX_LENGTH], "operator": operator, **limits}
+            await _record(connection, "keys.create", details)
+            return key
+
+    return _run(dsn, create_and_record)
 
 
 def list_keys(dsn: str) -> list[str]:
@@ -43,10 +52,26 @@ def list_keys(dsn: str) -> list[str]:
 
 def revoke(dsn: str, prefix: str) -> str:
     """The owner of the key that was revoked."""
-    owner = _run(dsn, lambda connection: keys.revoke(connection, prefix))
+
+    async def revoke_and_record(connection: asyncpg.Connection) -> str | None:
+        async with connection.transaction():
+            if owner := await keys.revoke(connection, prefix):
+                await _record(connection, "keys.revoke", {"owner": owner, "prefix": prefix})
+            return owner
+
+    owner = _run(dsn, revoke_and_record)
     if owner is None:
         raise SettingsError("no live key has this prefix; `engine keys list` shows them.")
     return owner
+
+
+async def _record(connection: asyncpg.Connection, action: str, details: Mapping[str, Any]) -> None:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a user id without a name
+        user = str(os.getuid())
+    actor = Actor(owner=f"os:{printable(user)}")
+    await connection.execute(INSERT, as_json([Entry(actor=actor, action=action, outcome="done", details=details)]))
 
 
 def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:

@@ -20,6 +20,7 @@ log = logging.getLogger("engine.access")
 
 REFRESH_SECONDS = 2.0  # the longest that a revoked key still works, and that a new one does not work yet
 OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # it stands in event messages: no blanks, no line breaks
+PREFIX = re.compile(r"oe_[0-9a-f]{8}(?=_)")
 PREFIX_LENGTH = len("oe_") + 8
 
 CREATE = """

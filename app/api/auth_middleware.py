@@ -29,7 +29,8 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (problem := self._refusal(scope)):
-            request_id = str(scope.get("state", {}).get("request_id", "-"))
+            scope["state"]["problem"] = problem.code  # for the audit log
+            request_id = str(scope["state"].get("request_id", "-"))
             return await problem.answer(request_id)(scope, receive, send)
         await self._app(scope, receive, send)
 

@@ -10,12 +10,14 @@ from uuid import UUID
 from fastapi import Request
 from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from app.access.authentication import Authenticator, Caller, NotAllowed
+from app.access.authentication import Authenticator, Caller, NotAllowed, key_prefix
 from app.access.connection_limit import ConnectionLimit
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
-from app.api.problems import Problem, not_allowed
+from app.api.problems import Problem, not_allowed, request_id
+from app.audit import Actor, AuditLog
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import Network
@@ -52,6 +54,7 @@ class ApiContext:
     connections: ConnectionLimit  # open streams
     capacity: Capacity  # orders under way, in total and per owner
     kill_switch: KillSwitch  # whether orders may be placed
+    audit: AuditLog  # what operators did, and what was refused
     newest_revision: str | None  # the migration this code was written for
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment
 
@@ -87,6 +90,27 @@ def authenticate(request: Request) -> Caller:
         return context(request).authenticator.authenticate(request)
     except NotAllowed as error:
         raise not_allowed(error) from None
+
+
+def actor(request: Request, caller: Caller) -> Actor:
+    """For the audit log: who makes this request."""
+    address = request.client.host if request.client else None
+    return Actor(owner=caller.owner, key_prefix=caller.key or None, address=address, request_id=request_id(request))
+
+
+def refused(scope: Scope, code: str) -> None:
+    """Put a request that is answered 401 or 403, or a socket closed with 4401, on the audit log."""
+    state = scope.get("state", {})
+    caller: Caller | None = state.get("caller")
+    client = scope.get("client")
+    who = Actor(
+        owner=caller.owner if caller else None,
+        key_prefix=caller.key if caller else key_prefix(HTTPConnection(scope)),
+        address=client[0] if client else None,
+        request_id=state.get("request_id"),
+    )
+    audit: AuditLog = scope["app"].state.context.audit
+    audit.refused(who, code, f"{scope.get('method', 'socket')} {scope['path']}")
 
 
 def operators_only(caller: Caller) -> None:

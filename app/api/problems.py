@@ -176,6 +176,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
+        request.scope["state"]["problem"] = error.code  # for the audit log
         return error.answer(request_id(request))
 
     @app.exception_handler(DatabaseUnavailable)

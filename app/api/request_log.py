@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
 from app.access.tickets import split_ticket
+from app.api.context import refused
 
 log = logging.getLogger("engine.http")
 
@@ -51,6 +52,8 @@ class RequestLog:
         try:
             await self._app(scope, receive, with_id)
         finally:
+            if status in (401, 403):
+                refused(scope, scope["state"].get("problem", str(status)))
             seconds = time.perf_counter() - began
             # The template of the route, never the path: clients must not be able to invent label values.
             route = getattr(scope.get("route"), "path", "none")

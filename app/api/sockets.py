@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from app.access.authentication import Caller, InvalidKey, NotAllowed
 from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
-from app.api.context import context
+from app.api.context import context, refused
 from app.api.problems import Problem
 from app.orders.events.subscriber import SubscriberClosed
 from app.postgres import DatabaseUnavailable
@@ -47,6 +47,14 @@ TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after 
 TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
 
 
+_CODES = {
+    FOREIGN_HOST: "host_not_allowed",
+    FOREIGN_ORIGIN: "origin_not_allowed",
+    NO_KEY: "missing_key",
+    INVALID_KEY: "unknown_key",
+}  # in the audit log
+
+
 def close_for(problem: Problem) -> Close:
     """4404 for an order that does not exist, 4429 above a limit, 1013 if the engine is unavailable, else 4400."""
     return Close({404: 4404, 429: 4429, 503: 1013}.get(problem.status, 4400), problem.detail)
@@ -72,6 +80,8 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
         refusal = INVALID_KEY if isinstance(error, InvalidKey) else NO_KEY
     except TooManyConnections as error:
         refusal = TOO_MANY_OF_OWNER if error.of_owner else SERVER_FULL
+    if refusal in _CODES:
+        refused(socket.scope, _CODES[refusal])
     await socket.close(*refusal)
     return None
 

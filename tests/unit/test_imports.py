@@ -18,7 +18,7 @@ ROOTS = ("app", "worker", "migrations")
 BASE_MODULES = frozenset(
     {
         *("app.settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
-        *("app.postgres", "app.redis_client", "app.redis_scripts"),
+        *("app.audit", "app.postgres", "app.redis_client", "app.redis_scripts"),
     }
 )
 # package, or module at the top of `app` → the packages it may import
@@ -45,6 +45,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "arq": ("app.orders.queue", "worker"),
     "asyncpg": (
         "app.access",
+        "app.audit",
         "app.local",
         "app.mockchain",
         "app.orders",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.access.keys import OWNER
 from app.api.admission import admit, admit_read, turn_to_read
-from app.api.context import authenticate, context, operators_only, socket_urls
+from app.api.context import actor, authenticate, context, operators_only, socket_urls
 from app.api.placing import accepted_response
 from app.api.problems import Problem, request_id, unknown_order
 from app.api.schemas import Accepted
@@ -144,10 +144,11 @@ async def stats(request: Request, owner: Owner = None) -> Response:
 )
 async def clear(request: Request, owner: Owner = None) -> Response:
     """Removes them from the list and the statistics. Nothing is deleted: the orders and their logs stay readable."""
-    ctx = context(request)
-    operators_only(authenticate(request))
-    # Orders that fail from now on have not been listed yet, so they are not acknowledged.
-    count = await ctx.dead_letters.acknowledge(owner, await ctx.reader.now())
+    ctx, caller = context(request), authenticate(request)
+    operators_only(caller)
+    async with ctx.audit.action(actor(request, caller), "dead_letters.clear", {"of": owner}) as outcome:
+        # Orders that fail from now on have not been listed yet, so they are not acknowledged.
+        outcome["acknowledged"] = count = await ctx.dead_letters.acknowledge(owner, await ctx.reader.now())
     message = f"{count} acknowledged; their history is kept"
     return as_json({"success": True, "message": message, "clearedCount": count})
 
@@ -190,7 +191,9 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         max_daily_usd=caller.max_daily_usd,
         request_id=request_id(request),
     )
-    accepted = await ctx.intake.place(order)
+    async with ctx.audit.action(actor(request, caller), "dead_letters.retry", {"order": failed.id}) as outcome:
+        accepted = await ctx.intake.place(order)
+        outcome["newOrder"] = accepted.placed.order
     return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 
 

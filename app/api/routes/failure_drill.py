@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api.admission import admit
-from app.api.context import authenticate, context, operators_only, socket_urls
+from app.api.context import actor, authenticate, context, operators_only, socket_urls
 from app.api.placing import accepted_response, accepted_view
 from app.api.problems import request_id
 from app.api.schemas import Accepted, ExecuteOrder
@@ -78,4 +78,5 @@ async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
         )
         for _ in range(count)
     ]
-    return await asyncio.gather(*(ctx.intake.place(order) for order in orders))
+    async with ctx.audit.action(actor(request, caller), "failure_drill", {"orders": count}):
+        return await asyncio.gather(*(ctx.intake.place(order) for order in orders))

@@ -19,6 +19,7 @@ from enum import StrEnum
 
 import asyncpg
 
+from app.audit import Actor, Entry, as_json, insert, note
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
 
@@ -51,7 +52,8 @@ def is_stopped(owner: str) -> str:
 
 
 # States that were lifted stay, to say who did so.
-SET = """
+SET = f"""
+WITH audited AS ({insert("$5")})
 INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, now())
 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
                                   set_at = excluded.set_at
@@ -111,9 +113,12 @@ class KillSwitch:
         """The state of all owners and of this one, if they were ever set, and those that hold for others."""
         return [_entry(row) for row in await fetch(self._pool, ENTRIES, [ALL, owner], of_others, MAX_ENTRIES)]
 
-    async def set(self, scope: str, state: TradingState, *, reason: str, set_by: str) -> SwitchEntry:
+    async def set(self, scope: str, state: TradingState, *, reason: str, actor: Actor) -> SwitchEntry:
         """After a halt this returns once no worker sends any more."""
-        (row,) = await fetch(self._pool, SET, scope, state, reason, set_by)
+        details = {"scope": scope, "state": state, "reason": reason}
+        entry = Entry(actor=actor, action="kill_switch.set", outcome="done", details=details)
+        (row,) = await fetch(self._pool, SET, scope, state, reason, actor.owner, as_json([entry]))
+        note([entry])
         await self.read()
         if state is TradingState.HALTED:
             await asyncio.sleep(CLEARANCE_SECONDS)

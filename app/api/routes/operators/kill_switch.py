@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.api.admission import admit_read
-from app.api.context import authenticate, context, operators_only
+from app.api.context import actor, authenticate, context, operators_only
 from app.api.json_body import read_object
 from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
@@ -88,7 +88,7 @@ async def switch(request: Request, scope: str, state: TradingState, reason: str)
     """Set it, as the operator that makes this request."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
-    entry = await ctx.kill_switch.set(scope, state, reason=reason, set_by=caller.owner)
+    entry = await ctx.kill_switch.set(scope, state, reason=reason, actor=actor(request, caller))
     return _view(entry, with_setter=True)
 
 

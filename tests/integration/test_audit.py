@@ -1,0 +1,204 @@
+"""The audit log has every operator's action and every refusal, only grows, and no flood of requests can fill it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app import audit
+from app.access import key_commands
+from app.access.keys import PREFIX_LENGTH
+from app.postgres import DatabaseUnavailable
+from tests.engine import SELL_SOL, Engine, eventually
+from tests.integration.test_access import Guarded, guarded
+
+__all__ = ["guarded"]
+
+
+@pytest.fixture(autouse=True)
+async def written_at_once(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    monkeypatch.setattr(audit, "FLUSH_SECONDS", 0.05)
+    yield
+
+
+async def entries(guarded: Guarded, **query: Any) -> list[dict[str, Any]]:
+    answer = await guarded.request("op", "GET", "/api/audit", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["entries"]  # type: ignore[no-any-return]
+
+
+async def with_outcome(guarded: Guarded, action: str, outcome: str) -> dict[str, Any]:
+    async def found() -> dict[str, Any] | None:
+        return next((one for one in await entries(guarded, action=action) if one["outcome"] == outcome), None)
+
+    entry = await eventually(found)
+    assert entry is not None
+    return entry
+
+
+async def test_setting_the_kill_switch_has_an_entry_with_who_and_from_where(guarded: Guarded) -> None:
+    body = {"state": "reducing", "reason": "a test", "owner": "desk-7"}
+    answer = await guarded.request("op", "PUT", "/api/kill-switch", json=body, headers={"X-Request-Id": "call-1"})
+    assert answer.status_code == 200
+    (entry,) = await entries(guarded, action="kill_switch.set")
+    assert (entry["owner"], entry["keyPrefix"]) == ("op", guarded.held["op"][:PREFIX_LENGTH])
+    assert (entry["address"], entry["requestId"], entry["outcome"]) == ("127.0.0.1", "call-1", "done")
+    assert entry["details"] == {"scope": "desk-7", "state": "reducing", "reason": "a test"}
+
+
+async def test_each_action_of_an_operator_has_an_entry_before_and_one_after(guarded: Guarded) -> None:
+    failed = (await guarded.place("a"))["orderId"]
+    await guarded.engine.postgres.execute("UPDATE orders SET status = 'failed'")
+    for method, path, action in (
+        ("POST", f"/api/dlq/{failed}/retry", "dead_letters.retry"),
+        ("DELETE", "/api/dlq/clear", "dead_letters.clear"),
+        ("POST", "/test/dlq", "failure_drill"),
+    ):
+        assert (await guarded.request("op", method, path)).is_success, path
+        done = await with_outcome(guarded, action, "done")
+        begun = await with_outcome(guarded, action, "begun")
+        assert begun["id"] < done["id"]
+        assert begun["requestId"] == done["requestId"]
+    retried = await with_outcome(guarded, "dead_letters.retry", "done")
+    assert retried["details"]["order"] == failed
+    assert retried["details"]["newOrder"] != failed
+    assert (await with_outcome(guarded, "dead_letters.clear", "done"))["details"] == {"of": None, "acknowledged": 1}
+
+
+async def test_an_action_without_its_entry_is_not_done(guarded: Guarded) -> None:
+    failed = (await guarded.place("a"))["orderId"]
+    await guarded.engine.postgres.execute("UPDATE orders SET status = 'failed'")
+    lost = "ALTER TABLE audit_log ADD CONSTRAINT none CHECK (false) NOT VALID"
+    await guarded.engine.postgres.execute(lost)
+    body = {"state": "halted", "reason": "a test"}
+    for method, path, json in (
+        ("PUT", "/api/kill-switch", body),
+        ("POST", "/api/queue/pause", None),
+        ("POST", f"/api/dlq/{failed}/retry", None),
+        ("DELETE", "/api/dlq/clear", None),
+        ("POST", "/test/dlq", None),
+    ):
+        answer = await guarded.request("op", method, path, json=json)
+        assert answer.status_code >= 500, path
+    with pytest.raises((asyncpg.CheckViolationError, Exception)):
+        await asyncio.to_thread(key_commands.create, guarded.dsn, "late", operator=False)
+    postgres = guarded.engine.postgres
+    assert await postgres.fetchval("SELECT count(*) FROM orders") == 1
+    assert await postgres.fetchval("SELECT count(*) FROM orders WHERE acknowledged_at IS NOT NULL") == 0
+    assert await postgres.fetchval("SELECT count(*) FROM trading_states") == 0
+    assert await postgres.fetchval("SELECT count(*) FROM api_keys WHERE owner = 'late'") == 0
+    await postgres.execute("ALTER TABLE audit_log DROP CONSTRAINT none")
+
+
+async def test_refusals_name_the_key_the_address_and_the_path_and_hold_no_secret(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "engine.audit")
+    unknown = "oe_00000000_" + "5e" * 32
+    assert (await guarded.request("a", "POST", "/api/queue/pause")).status_code == 403
+    wrong = await guarded.request(None, "GET", f"/api/orders/{unknown}\u202e", headers={"X-API-Key": unknown})
+    assert wrong.status_code == 401
+    assert await guarded.closed("/api/stream?ticket=" + "x" * 60) == 4401
+    forbidden = await with_outcome(guarded, "refused", "operators_only")
+    assert (forbidden["owner"], forbidden["keyPrefix"]) == ("a", guarded.held["a"][:PREFIX_LENGTH])
+    assert forbidden["details"] == {"request": "POST /api/queue/pause"}
+    found = await with_outcome(guarded, "refused", wrong.json()["code"])
+    assert (found["keyPrefix"], found["address"]) == ("oe_00000000", "127.0.0.1")
+    assert found["requestId"] == wrong.headers["x-request-id"]
+    assert found["details"]["request"].startswith("GET /api/orders/oe_")
+    stored = await guarded.engine.postgres.fetch("SELECT audit_log::text FROM audit_log")
+    logged = "\n".join(str(vars(record)) for record in caplog.records)
+    for text in (*(row[0] for row in stored), logged):
+        assert text.isascii() or "…" in text
+        assert "5e5e5e" not in text
+        assert "xxxxxx" not in text
+
+
+async def test_a_flood_of_refusals_makes_few_entries_and_is_counted(guarded: Guarded) -> None:
+    await asyncio.gather(*(guarded.request(None, "GET", "/api/orders") for _ in range(100)))
+
+    async def all_counted() -> bool:
+        refusals = await entries(guarded, action="refused")
+        return sum(1 + one["leftOut"] for one in refusals) == 100
+
+    await eventually(all_counted)
+    assert len(await entries(guarded, action="refused")) < 50
+
+
+class Broken:
+    """A pool that counts what it is given, or is down."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.written: list[str] = []
+
+    async def fetch(self, _sql: str, rows: str) -> list[Any]:
+        if self.down:
+            raise OSError
+        self.written.append(rows)
+        return []
+
+
+async def test_refusals_from_many_addresses_are_bounded_also_while_postgres_is_down() -> None:
+    pool = Broken()
+    log = audit.AuditLog(pool)  # type: ignore[arg-type]
+    pool.down = True
+    for _ in range(2):
+        for n in range(10_000):
+            log.refused(audit.Actor(address=f"10.0.{n // 256}.{n % 256}"), "missing_key", "GET /")
+        with pytest.raises(DatabaseUnavailable):
+            await log._flush()
+    pool.down = False
+    await log._flush()
+    (rows,) = pool.written
+    assert rows.count('"address":"10.') == audit.MAX_GROUPS
+    assert '"outcome":"many_addresses"' in rows
+    assert f'"left_out":{20_000 - 2 * audit.MAX_GROUPS}' in rows
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_log SET outcome = ''", "DELETE FROM audit_log", "TRUNCATE audit_log"]
+)
+async def test_the_table_only_grows(engine: Engine, statement: str) -> None:
+    await engine.http.post("/api/queue/resume")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only grows"):
+        await engine.postgres.execute(statement)
+    assert await engine.postgres.fetchval("SELECT count(*) FROM audit_log") == 1
+
+
+async def test_keys_that_are_created_and_revoked_have_entries(guarded: Guarded) -> None:
+    key = await asyncio.to_thread(key_commands.create, guarded.dsn, "new", operator=True)
+    await asyncio.to_thread(key_commands.revoke, guarded.dsn, key[:PREFIX_LENGTH])
+    revoked, created = (await entries(guarded))[:2]
+    assert (revoked["action"], created["action"]) == ("keys.revoke", "keys.create")
+    assert created["owner"].startswith("os:")
+    assert (created["address"], created["requestId"]) == (None, None)
+    assert revoked["details"] == {"owner": "new", "prefix": key[:PREFIX_LENGTH]}
+    assert created["details"]["operator"] is True
+    assert key not in str(created)
+
+
+async def test_the_list_is_for_operators_newest_first_in_pages_and_filtered(guarded: Guarded) -> None:
+    assert (await guarded.request("a", "GET", "/api/audit")).status_code == 403
+    for state in ("reducing", "halted", "active"):
+        await guarded.request("op", "PUT", "/api/kill-switch", json={"state": state, "reason": "a test", "owner": "x"})
+    seen: list[str] = []
+    query: dict[str, Any] = {"action": "kill_switch.set", "owner": "op", "limit": 2}
+    while True:
+        page = (await guarded.request("op", "GET", "/api/audit", params=query)).json()
+        seen += [entry["details"]["state"] for entry in page["entries"]]
+        if page["nextCursor"] is None:
+            break
+        query["cursor"] = page["nextCursor"]
+    assert seen == ["active", "halted", "reducing"]
+    assert await entries(guarded, action="kill_switch.set", owner="a") == []
+    for query in ({"cursor": "x"}, {"limit": 0}, {"action": "a b"}, {"owner": "x" * 81}):
+        assert (await guarded.request("op", "GET", "/api/audit", params=query)).status_code == 422
+
+
+async def test_placing_an_order_is_no_entry(engine: Engine) -> None:
+    assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
+    assert await engine.postgres.fetchval("SELECT count(*) FROM audit_log") == 0
