@@ -130,8 +130,10 @@ async def test_the_page_is_accessible(engine: Engine, open_page: OpenPage, schem
         assert await page.accessibility_violations() == []
         await engine.hold_starts()
         await page.place()
+        await engine.http.post("/api/queue/pause")
         await expect(page.tab.locator(".banner")).to_be_visible()
         assert await page.accessibility_violations() == []
+        await engine.http.post("/api/queue/resume")
         await engine.release_starts()
         await engine.http.post("/test/dlq")
         await expect(page.tab.locator(".order.confirmed")).to_have_count(1)
