@@ -4,8 +4,10 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Route, expect
 
+from app.orders.store import reads
 from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import HAPPY, Engine, eventually
@@ -248,6 +250,20 @@ async def test_the_order_list_is_filtered_and_paged_without_a_gap(
             await fresh.tab.get_by_role("button", name="Show older orders").click()
             await expect(fresh.orders).to_have_count(shown)
         assert (await fresh.ids())[2:] == placed[::-1][:43]
+
+
+async def test_a_filter_finds_a_rare_order_behind_empty_pages(
+    page: TradingPage, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "SCAN_ROWS", 5)
+    rare = await engine.place(tokenIn="RAY", tokenOut="USDC")
+    for _ in range(16):
+        await engine.place()
+    await page.tab.reload()
+    await expect(page.orders).to_have_count(15)
+    await page.tab.get_by_label("Token paid").select_option("RAY")
+    await expect(page.orders).to_have_count(1)
+    assert await page.ids() == [rare["orderId"]]
 
 
 async def test_the_page_is_operated_with_the_keyboard_alone(page: TradingPage, engine: Engine) -> None:
