@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import metrics, preflight
 from app.access.authentication import Authenticator
-from app.access.connection_limit import ConnectionLimit
+from app.access.connection_limit import ConnectionLimit, max_streams
 from app.access.keys import Keyring
 from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
@@ -135,7 +135,9 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         presence=presence,
         rate_limiter=RateLimiter(redis, breaker),
         read_turns=ReadTurns(),
-        connections=ConnectionLimit(max_total=settings.max_sockets, max_per_owner=settings.max_sockets_per_owner),
+        connections=ConnectionLimit(
+            max_total=min(settings.max_sockets, max_streams()), max_per_owner=settings.max_sockets_per_owner
+        ),
         capacity=capacity,
         kill_switch=kill_switch,
         audit=audit,

@@ -1,8 +1,23 @@
 """Limits on open streams (WebSockets and event streams): in this process, and per owner in this process."""
 
 import contextlib
+import resource
+import sys
 from collections import Counter
 from collections.abc import Iterator
+
+OWN_FILES = 200  # open files that are not connections of clients: databases, logs, libraries
+REQUESTS = 500  # connections that are kept free of streams, for requests
+
+
+def max_connections() -> int:
+    """How many connections of clients the limit on open files allows."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(files - OWN_FILES, files // 2) if files != resource.RLIM_INFINITY else sys.maxsize
+
+
+def max_streams() -> int:
+    return max(max_connections() - REQUESTS, max_connections() // 2)
 
 
 class TooManyConnections(Exception):

@@ -20,6 +20,8 @@ from typing import Any
 import uvicorn
 
 from app import preflight
+from app.access.connection_limit import max_connections
+from app.server.connections import Connections, ServerConfig
 from app.server.http_protocol import HttpProtocol
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from app.server.websocket_protocol import WebSocketProtocol
@@ -43,8 +45,8 @@ def serve(settings: Settings) -> None:
         DrainingServer(server_config("app.main:app")).run(sockets=[listener])
 
 
-def server_config(app: Any, *, shutdown_seconds: int = 8) -> uvicorn.Config:
-    return uvicorn.Config(
+def server_config(app: Any, *, shutdown_seconds: int = 8) -> ServerConfig:
+    config = ServerConfig(
         app,
         loop="uvloop",
         http=HttpProtocol,
@@ -58,6 +60,8 @@ def server_config(app: Any, *, shutdown_seconds: int = 8) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=shutdown_seconds,
     )
+    config.connections = Connections(max_connections())
+    return config
 
 
 class DrainingServer(uvicorn.Server):

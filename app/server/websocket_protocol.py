@@ -1,38 +1,109 @@
-"""Invalid handshakes get a problem document; invalid UTF-8 closes the socket with 1007, without a traceback in the log.
+"""Frames are bounded in number; invalid handshakes get a problem document; invalid UTF-8 closes the socket with 1007.
 
-`WebSocketProtocol` changes three things in uvicorn's WebSocketsSansIOProtocol:
+`WebSocketProtocol` changes these things in uvicorn's WebSocketsSansIOProtocol:
 
 - A refused handshake is answered by `_Handshake.reject` with a fixed text: the stock answer repeats parts of the
   request.
 - Some invalid requests make the stock protocol fail before it has begun a handshake, and are never answered. They are
   answered with a 400, and the connection is closed.
 - Text that is not UTF-8 is checked before uvicorn decodes it: uvicorn would log the client's mistake as an exception.
+- A packet can hold 40,000 frames. It is parsed in pieces, and the app takes the messages of one before the next.
+- Frames that carry no message (pings, fragments, empty ones) have a rate. Beyond it the socket is closed with 1008.
+- No pong is written while the client does not read.
+- A socket has a deadline until its handshake is complete, and again when it was closed (connections.py).
 """
 
 import contextlib
 from typing import Any
 
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from app.api.problems import Problem
+from app.server.connections import Connection, Wait
 from app.server.http_protocol import refusal
 
 BAD_HANDSHAKE = "This WebSocket handshake is invalid or not supported."
-NOT_UTF8 = 1007  # a close code
+NOT_UTF8, TOO_MANY_FRAMES = 1007, 1008  # close codes
+
+CLOSE_REPLY = Wait(3.0)  # for the client to answer a close
+PIECE = 1024  # bytes that are parsed at once
+# Frames that carry no message. A client that checks its connection sends one every few seconds.
+BURST = 100
+PER_SECOND = 20.0
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
+    transport: Connection
+
+    _unparsed = b""  # received behind a message that the app has not taken yet
+    _allowance = float(BURST)  # frames without a message that may be received now
+    _allowance_at = 0.0
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
 
+    # ---- receiving ----
+
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        data, self._unparsed = self._unparsed + data, b""
+        for start in range(0, len(data), PIECE):
+            if self.transport.is_closing():
+                return
+            if self.read_paused:
+                self._unparsed = data[start:]
+                return
+            self._receive(data[start : start + PIECE])
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        if self._unparsed and not self.read_paused:
+            self.data_received(b"")
+        return message
+
+    def _receive(self, data: bytes) -> None:
+        self.conn.receive_data(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
-            self.transport.write(refusal(400, BAD_HANDSHAKE).serialize())
-            self.transport.close()
+            self.transport.write(_bad_handshake(400).serialize())
+            self.transport.linger()
+        elif self._allows(sum(map(self._carries_no_message, self.conn.events))):
+            if self.conn.parser_exc is None:
+                self.handle_events()
+            else:
+                self.handle_parser_exception()
+        elif self.conn.state is State.OPEN:
+            self.conn.fail(TOO_MANY_FRAMES, "too many frames without a message")
+            self.handle_parser_exception()
+        else:
+            self.transport.abort()
+
+    def _carries_no_message(self, event: Any) -> bool:
+        if not isinstance(event, Frame) or event.opcode is Opcode.CLOSE:
+            return False
+        whole = event.opcode in (Opcode.TEXT, Opcode.BINARY) and event.fin and event.data
+        return not whole or self.close_sent
+
+    def _allows(self, frames: int) -> bool:
+        if frames:
+            now = self.loop.time()
+            self._allowance = min(BURST, self._allowance + (now - self._allowance_at) * PER_SECOND) - frames
+            self._allowance_at = now
+        return self._allowance >= 0
+
+    def handle_ping(self) -> None:
+        pong = self.conn.data_to_send()
+        if self.writable.is_set() and self.handshake_complete and not self.close_sent:
+            self.transport.write(b"".join(pong))
+
+    def handle_parser_exception(self) -> None:
+        self.transport.unread = True  # the client may be sending more
+        super().handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
@@ -44,8 +115,28 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 return self.handle_parser_exception()
         super().send_receive_event_to_app()
 
+    # ---- deadlines ----
+
+    def start_keepalive(self) -> None:
+        """The handshake is complete."""
+        super().start_keepalive()
+        self.transport.stop_waiting()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.close_sent:
+            self.transport.wait(CLOSE_REPLY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport.lost()
+        super().connection_lost(exc)
+
+
+def _bad_handshake(status: int) -> Response:
+    return refusal(Problem(status, "bad_request", BAD_HANDSHAKE))
+
 
 class _Handshake(ServerProtocol):
     def reject(self, status: Any, text: str) -> Response:
         """Always a 4xx: an invalid handshake is the client's error, never the server's."""
-        return refusal(status if status < 500 else 400, BAD_HANDSHAKE)
+        return _bad_handshake(status if status < 500 else 400)

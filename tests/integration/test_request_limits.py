@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
 from app.redis_client import CircuitBreaker
-from app.server import http_protocol
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 
 ORDER = "/api/orders/execute"
@@ -159,15 +158,3 @@ async def test_a_body_sent_a_byte_at_a_time_gets_408(engine: Engine, monkeypatch
                 await writer.drain()
                 await asyncio.sleep(0.05)
         assert (await answer).startswith(b"HTTP/1.1 408 ")
-
-
-async def test_incomplete_headers_close_the_connection_after_a_timeout(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.3)
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-    for sent in (b"GET / HTT", request + b"GET / HT", b""):
-        async with raw_connection(engine) as (reader, writer), asyncio.timeout(5):
-            writer.write(sent)
-            received = await reader.read()  # until the engine closes the connection
-            assert received.count(b"HTTP/1.1 200 ") == sent.count(request)

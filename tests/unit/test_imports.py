@@ -35,7 +35,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.orders": frozenset(),
     "app.preflight": frozenset(),
     "app.schema": frozenset({"app.orders"}),
-    "app.server": frozenset({"app.api", "app.preflight"}),
+    "app.server": frozenset({"app.access", "app.api", "app.preflight"}),
     "migrations": frozenset({"app.schema"}),
     "worker": frozenset({"app.dex", "app.network", "app.orders", "app.preflight"}),
 }

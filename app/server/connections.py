@@ -1,0 +1,185 @@
+"""How long a connection may keep the server waiting, and which one gives way when there are too many.
+
+A connection waits for its client, and has a deadline, unless it has a complete request in progress or an open stream.
+It stays the same `Connection` when a request turns it into a WebSocket.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+from collections import Counter
+from typing import Any, NamedTuple
+
+import uvicorn
+
+log = logging.getLogger("engine.server")
+
+SWEEP_SECONDS = 0.25
+RESET = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes a close a reset
+# Behind a proxy all clients have one address. But a proxy opens a connection when it has a request to send, so few of
+# its connections wait this long for the rest of a request. Those that idle in its pool do not count.
+MAX_SLOW_PER_ADDRESS = 256
+SLOW_SECONDS = 1.0
+
+
+class Wait(NamedTuple):
+    """For how long a connection may wait for its client. It is idle if no request has begun."""
+
+    seconds: float
+    idle: bool = False
+
+
+LINGER = Wait(2.0)  # for the client to read an answer that came before the end of its request
+CLOSING = Wait(5.0)  # for the client to read what was sent before the connection was closed
+
+
+class Connection(asyncio.Transport):
+    """The transport of one client. Closing it does not destroy an answer, and never takes long."""
+
+    __slots__ = ("_closing", "_connections", "_transport", "deadline", "idle", "since", "unread")
+
+    def __init__(self, transport: asyncio.Transport, connections: "Connections") -> None:
+        super().__init__()
+        self._transport = transport
+        self._connections = connections
+        self._closing = False
+        self.unread = False  # more of what is being answered may arrive
+        self.deadline = self.since = 0.0  # only while it waits
+        self.idle = False
+
+    def wait(self, what: Wait) -> None:
+        """Close the connection if this takes too long. A new wait replaces the one before."""
+        self.idle = what.idle
+        self._connections.add(self, what.seconds)
+
+    def stop_waiting(self) -> None:
+        self._connections.discard(self)
+
+    def close(self) -> None:
+        """Close it after everything was sent; `linger` first if the client is still sending a request."""
+        if self.unread:
+            self.linger()
+        elif not self._closing:
+            self.end()
+
+    def linger(self) -> None:
+        """End the answer, and discard what the client sends until it has noticed.
+
+        A connection that is closed with unread data is reset, and a reset destroys what the client has not read yet.
+        """
+        if not self._closing:
+            self._closing = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self.wait(LINGER)
+
+    def end(self) -> None:
+        if self._closing:  # it had its time
+            return self.abort()
+        self._closing = True
+        self._transport.close()
+        self.wait(CLOSING)
+
+    def abort(self) -> None:
+        """Reset it, so that the kernel keeps nothing for a client that does not read either."""
+        self.lost()
+        with contextlib.suppress(OSError):
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._transport.abort()
+
+    def lost(self) -> None:
+        """The connection is gone: nothing is written to it, and it has no deadline."""
+        self._closing = True
+        self.stop_waiting()
+
+    @property
+    def address(self) -> str:
+        return str(self._transport.get_extra_info("peername", ("",))[0])
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def write(self, data: Any) -> None:
+        if not self._closing:
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._closing:
+            self._transport.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._transport.set_protocol(protocol)
+
+    def get_protocol(self) -> Any:
+        return self._transport.get_protocol()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+
+class Connections:
+    """All connections of one server that wait for their clients."""
+
+    def __init__(self, max_open: int) -> None:
+        self.max_open = max_open
+        self._waiting: dict[Connection, None] = {}  # the longest-waiting first
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._gave_way = 0
+
+    def add(self, connection: Connection, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if connection not in self._waiting:
+            self._waiting[connection] = None
+            connection.since = now
+        connection.deadline = now + seconds
+        if self._sweep_timer is None:
+            self._sweep_timer = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def discard(self, connection: Connection) -> None:
+        self._waiting.pop(connection, None)
+
+    def make_room(self, newcomer: Connection) -> bool:
+        """Abort the connection that has waited longest. False if none but the newcomer waits."""
+        longest = next((one for one in self._waiting if one is not newcomer), None)
+        if longest is None:
+            return False
+        longest.abort()
+        self._gave_way += 1
+        return True
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now, waiting = loop.time(), list(self._waiting)
+        for connection in waiting:
+            if connection.deadline <= now:
+                connection.end()
+        if len(waiting) > MAX_SLOW_PER_ADDRESS:
+            self._limit_addresses([one for one in waiting if not one.idle and now - one.since > SLOW_SECONDS])
+        if self._gave_way:
+            log.warning("too many connections: the longest-waiting were closed", extra={"closed": self._gave_way})
+            self._gave_way = 0
+        self._sweep_timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self._waiting else None
+
+    def _limit_addresses(self, slow: list[Connection]) -> None:
+        count: Counter[str] = Counter()
+        for connection in reversed(slow):  # the longest-waiting go
+            address = connection.address
+            count[address] += 1
+            if count[address] > MAX_SLOW_PER_ADDRESS:
+                connection.abort()
+        for address, number in count.items():
+            if number > MAX_SLOW_PER_ADDRESS:
+                extra = {"address": address, "closed": number - MAX_SLOW_PER_ADDRESS}
+                log.warning("too many slow connections of one address: the longest-waiting were closed", extra=extra)
+
+
+class ServerConfig(uvicorn.Config):
+    """uvicorn passes its configuration to every protocol: so this is where they find the connections."""
+
+    connections: Connections

@@ -1,0 +1,155 @@
+"""What one request may make the server hold: bytes, and time."""
+
+import asyncio
+import contextlib
+import itertools
+import select
+import socket
+
+import orjson
+import pytest
+
+from app.server import connections, http_protocol
+from app.server.connections import Wait
+from tests.engine import SELL_SOL, Engine, eventually
+from tests.integration.raw_client import ENOUGH, LIVE, POST, UPGRADE, Client, client, port
+
+BODY = orjson.dumps(SELL_SOL)
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+# ---- bytes ----
+
+
+ENDLESS = {
+    "one long header": (b"GET / HTTP/1.1\r\nX: ", b"x" * 65_536),
+    "many short headers": (b"GET / HTTP/1.1\r\n", b"a:b\r\n" * 13_000),
+    "many short headers, one a packet": (b"GET / HTTP/1.1\r\n", b"a:b\r\n"),
+    "a long request line": (b"GET /", b"x" * 65_536),
+    "blank lines": (b"", b"\r\n" * 32_768),
+    "a long header of a WebSocket": (UPGRADE + b"X: ", b"x" * 65_536),
+    "many headers of a WebSocket": (UPGRADE, b"a:b\r\n" * 13_000),
+    "a long extension of a chunk": (CHUNKED + b"1;", b"x" * 65_536),
+    "many extensions of chunks": (CHUNKED, b"1;xxxxxxxxxxxxxxxxxxxx\r\n \r\n" * 2_500),
+    "a long trailer": (CHUNKED + b"0\r\nX: ", b"x" * 65_536),
+    "many short trailers": (CHUNKED + b"0\r\n", b"a:b\r\n" * 13_000),
+}
+
+
+async def test_a_request_without_end_is_refused_before_it_takes_memory(engine: Engine) -> None:
+    for what, (begin, repeated) in ENDLESS.items():
+        async with client(engine) as one:
+            one.send(begin)
+            flooding = asyncio.create_task(one.flood(itertools.repeat(repeated)))
+            [(status, body)] = await one.answers()
+            problem = orjson.loads(body)
+            assert (status, problem["status"], problem["code"]) == (431, 431, "headers_too_large"), what
+            assert await flooding < ENOUGH, what
+
+
+async def test_a_hundred_headers_are_allowed_and_one_more_is_not(engine: Engine) -> None:
+    for count, status in ((100, 200), (101, 431)):
+        async with client(engine) as one:
+            one.send(LIVE[:-2] + b"".join(b"x-%d: %b\r\n" % (n, b"x" * 150) for n in range(count - 1)) + b"\r\n")
+            assert await one.answer() == status
+
+
+async def test_a_trailer_is_not_a_header(engine: Engine) -> None:
+    async with client(engine) as one:
+        for _ in range(2):
+            one.send(CHUNKED + b"%x\r\n%b\r\n0\r\nIdempotency-Key: k\r\n\r\n" % (len(BODY), BODY))
+            assert await one.answer() == 202
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE idempotency_key IS NULL") == 2
+
+
+async def test_requests_before_an_invalid_one_are_answered_and_nothing_after_it(engine: Engine) -> None:
+    order = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    async with client(engine) as one:
+        one.send(order + order + b"nonsense\r\n\r\n" + order)
+        flooding = asyncio.create_task(one.flood(itertools.repeat(order)))
+        assert [status for status, _ in await one.answers()] == [202, 202]
+        assert await flooding < ENOUGH
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
+
+
+async def test_at_most_64_requests_wait_on_one_connection(engine: Engine) -> None:
+    async with client(engine) as one:
+        one.send(LIVE * 10_000)
+        assert [status for status, _ in await one.answers()] == [200] * 65
+
+
+# ---- time ----
+
+
+async def drip(one: Client, data: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        while True:
+            one.send(data)
+            await asyncio.sleep(0.02)
+
+
+DRIPPING = [
+    (b"", b""),
+    (b"", b"\r\n"),
+    (b"GET / HTT", b""),
+    (b"GET / HTTP/1.1\r\nX: ", b"x"),
+    (LIVE + b"GET / HTT", b""),
+    (LIVE, b""),
+    (LIVE, b"\r\n"),
+    (LIVE.replace(b"\r\n\r\n", b"\r\nContent-Length: 9999\r\n\r\n"), b" "),
+    (LIVE.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), b"1\r\n \r\n"),
+]
+
+
+async def test_a_connection_without_a_complete_request_is_closed_whatever_drips(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wait in ("HEAD", "IDLE", "LINGER"):
+        monkeypatch.setattr(http_protocol, wait, Wait(0.3))
+
+    async def closed(sent: bytes, dripped: bytes) -> None:
+        async with client(engine) as one:
+            one.send(sent)
+            dripping = asyncio.create_task(drip(one, dripped))
+            assert [status for status, _ in await one.answers()] == [200] * sent.count(b"/health/live")
+            dripping.cancel()
+
+    await asyncio.gather(*(closed(*each) for each in DRIPPING))
+
+
+async def test_a_connection_is_kept_when_the_rest_of_an_answered_request_arrives_in_time(engine: Engine) -> None:
+    async with client(engine) as one:
+        for _ in range(2):
+            one.send(LIVE.replace(b"\r\n\r\n", b"\r\nContent-Length: 4\r\n\r\nab"))
+            assert await one.answer() == 200
+            one.send(b"cd")
+        one.send(LIVE)
+        assert await one.answer() == 200
+
+
+async def test_a_refusal_can_be_read_while_the_body_is_still_being_sent(engine: Engine) -> None:
+    async with client(engine) as one:
+        one.send(POST + b"Content-Length: 100000000\r\nConnection: close\r\n\r\n")
+        flooding = asyncio.create_task(one.flood(itertools.repeat(b" " * 65_536, 200)))
+        [(status, _)] = await one.answers()
+        assert status == 413
+        await flooding
+
+
+async def test_a_client_that_does_not_read_its_answers_is_dropped(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "UNREAD", Wait(0.3))
+    monkeypatch.setattr(connections, "CLOSING", Wait(0.1))
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(one, ("127.0.0.1", port(engine)))
+        one.send(LIVE.replace(b"/health/live", b"/openapi.json") * 64)
+        poll = select.poll()
+        poll.register(one, 0)
+
+        async def reset() -> bool:
+            return bool(poll.poll(0))  # without reading
+
+        await eventually(reset)

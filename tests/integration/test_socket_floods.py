@@ -1,0 +1,118 @@
+"""What one WebSocket may make the server do: frames without a message, pongs, and a close that is never answered."""
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import socket
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+
+from app.server import connections, websocket_protocol
+from app.server.connections import Connection, Wait
+from tests.engine import Engine
+from tests.integration.hostile_client import HANDSHAKE, frame, parse_frames
+
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+
+
+class RawSocket:
+    """An accepted WebSocket to which a test sends its own bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def flood(self, frames: Iterable[bytes]) -> None:
+        with contextlib.suppress(ConnectionError):
+            for data in frames:
+                self.writer.write(data)
+                await self.writer.drain()
+                await asyncio.sleep(0)
+
+    async def frames(self) -> list[tuple[int, bytes]]:
+        """All frames, until the engine closes the connection."""
+        return parse_frames(await self.reader.read())
+
+
+@contextlib.asynccontextmanager
+async def raw_socket(
+    engine: Engine, path: bytes = b"/api/stream", *, then: bytes = b"", receive_buffer: int = 65_536
+) -> AsyncIterator[RawSocket]:
+    sock = socket.socket(proto=socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", int(engine.base_url.rpartition(":")[2])))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=receive_buffer)
+    writer.write(b"GET %b HTTP/1.1\r\n" % path + b"".join(b"%b: %b\r\n" % one for one in HANDSHAKE) + b"\r\n" + then)
+    try:
+        async with asyncio.timeout(10):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            yield RawSocket(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+FLOODS = {
+    "pings": itertools.repeat(frame(PING, b"x" * 125) * 500),
+    "empty pings": itertools.repeat(frame(PING, b"") * 40_000),
+    "pongs": itertools.repeat(frame(PONG, b"") * 500),
+    "empty messages": itertools.repeat(frame(TEXT, b"") * 500),
+    "fragments": itertools.chain([frame(TEXT, b"x", final=False)], itertools.repeat(frame(0, b"", final=False) * 500)),
+}
+
+
+async def test_a_flood_of_frames_without_a_message_closes_the_socket(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LINGER", Wait(0.2))
+    for what, flood in FLOODS.items():
+        async with raw_socket(engine) as one:
+            flooding = asyncio.create_task(one.flood(flood))
+            *before, (opcode, payload) = await one.frames()
+            assert (opcode, payload[:2]) == (CLOSE, (1008).to_bytes(2)), what
+            assert len(before) <= websocket_protocol.BURST + websocket_protocol.PIECE / len(frame(PING, b"")), what
+            await flooding
+
+
+async def test_a_socket_that_pings_now_and_then_stays_open(engine: Engine) -> None:
+    async with raw_socket(engine) as one:
+        for number in range(50):
+            one.writer.write(frame(PING, b"%d" % number))
+        one.writer.write(frame(CLOSE, b""))
+        assert await one.frames() == [(PONG, b"%d" % number) for number in range(50)] + [(CLOSE, b"")]
+
+
+async def test_no_pongs_pile_up_for_a_client_that_does_not_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "BURST", 1_000_000)
+    async with raw_socket(engine, receive_buffer=4096) as one:
+        for connection in [found for found in gc.get_objects() if isinstance(found, Connection)]:
+            # Or the kernel buffers megabytes of pongs.
+            connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        await one.flood(itertools.repeat(frame(PING, b"x" * 125) * 500, 10))
+        one.writer.write(frame(CLOSE, b""))
+        assert 0 < [opcode for opcode, _ in await one.frames()].count(PONG) < 2_500
+
+
+async def test_messages_behind_one_that_is_being_answered_wait_and_none_is_lost(engine: Engine) -> None:
+    async with raw_socket(engine, then=frame(TEXT, b"{}")) as one:  # the first comes with the handshake
+        one.writer.write(frame(TEXT, b"{}") * 1_000)
+        received = b""
+        while received.count(b'"bad_request"') <= 1_000:
+            received += await one.reader.read(65_536)
+        assert {opcode for opcode, _ in parse_frames(received)} == {TEXT}
+
+
+@pytest.mark.parametrize("afterwards", [b"", frame(PING, b"x" * 125) * 50, frame(TEXT, b"x") * 500])
+async def test_a_closed_socket_whose_client_does_not_answer_is_dropped(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, afterwards: bytes
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "CLOSE_REPLY", Wait(0.3))
+    async with raw_socket(engine, b"/api/orders/execute?orderId=nonsense") as one:
+        flooding = asyncio.create_task(one.flood(itertools.repeat(afterwards)))
+        with contextlib.suppress(ConnectionResetError):
+            assert [opcode for opcode, _ in await one.frames()] == [CLOSE]
+        flooding.cancel()
