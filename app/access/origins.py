@@ -37,7 +37,7 @@ class Origins:
         own = () if settings.public_url is None else (origin_of(settings.public_url),)
         self._origins = frozenset({*settings.allowed_origins, *own})
         self._names = frozenset({"localhost", *settings.allowed_hosts, *_hosts(self._origins)})
-        self._loopback_pages = settings.engine_mode == "local"  # a front end under development has a port of its own
+        self._local = settings.engine_mode == "local"
         self._has_name = lru_cache(maxsize=256)(self._find_name)
 
     def check(self, scope: Scope) -> None:
@@ -63,11 +63,14 @@ class Origins:
             raise ForeignOrigin
 
     def allows(self, origin: str, host: bytes | None) -> bool:
-        """Whether pages of this origin may act: those of the engine itself, and those that the settings name."""
-        if origin in self._origins or (self._loopback_pages and LOOPBACK.fullmatch(origin)):
-            return True
+        """Whether pages of this origin may act: those that the settings name, and in local mode those on this machine
+        (a front end under development has a port of its own) and the engine's own, whatever address it is reached by.
+        """
+        if origin in self._origins or not self._local:
+            return origin in self._origins
         scheme, _, at = origin.partition("://")
-        return host is not None and scheme in ("http", "https") and at.encode("latin-1") == host
+        own = scheme in ("http", "https") and at.encode("latin-1") == host
+        return own or bool(LOOPBACK.fullmatch(origin))
 
     def _find_name(self, host: bytes | None) -> bool:
         found = _HOST.fullmatch(host or b"")

@@ -52,7 +52,8 @@ export class Stream {
       socket.onmessage = ({ data }) => this.#onFrame(JSON.parse(data));
       socket.onclose = (event) => this.socket === socket && this.#onClose(event);
     } catch (error) {
-      if (error.status !== 401) this.#reconnectLater(error.message);
+      if (error.code === "origin_not_allowed") this.#refused();
+      else if (error.status !== 401) this.#reconnectLater(error.message);
     }
   }
 
@@ -76,12 +77,13 @@ export class Stream {
   #onClose({ code, reason }) {
     if (this.stopped) return;
     if (this.state === "live") this.orderStore.disconnected();
-    if (code === CLOSE_NOT_ALLOWED && reason.includes("origin")) {
-      this.reason = `The engine refuses live updates for pages from ${location.origin}. Its operator can add this origin to ALLOWED_ORIGINS.`;
-      this.#setState("refused");
-      return;
-    }
-    this.#reconnectLater(reason || this.reason);
+    if (code === CLOSE_NOT_ALLOWED && reason.includes("origin")) this.#refused();
+    else this.#reconnectLater(reason || this.reason);
+  }
+
+  #refused() {
+    this.reason = `The engine refuses pages from ${location.origin}. Its operator can add this origin to ALLOWED_ORIGINS.`;
+    this.#setState("refused");
   }
 
   #reconnectLater(reason) {

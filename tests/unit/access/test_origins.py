@@ -82,10 +82,11 @@ def from_page(origin: str, host: str = "127.0.0.1:3000") -> dict[str, str]:
         (PRODUCTION, from_page("https://app.my-domain.net"), "allowed"),
         (PRODUCTION, from_page("https://engine.my-domain.net"), "allowed"),
         (PRODUCTION, from_page("http://localhost:5173"), "ForeignOrigin"),
+        (PRODUCTION, from_page("http://127.0.0.1:3000"), "ForeignOrigin"),
         (PRODUCTION, from_page("https://evil.net"), "ForeignOrigin"),
     ],
 )
-def test_a_page_may_act_if_it_is_the_engines_own_or_allowed(
+def test_a_page_may_act_if_the_settings_name_it_or_in_local_mode_if_it_is_on_this_machine(
     origins: Origins, page: dict[str, Any], expected: str
 ) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
