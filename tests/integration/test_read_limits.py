@@ -21,7 +21,9 @@ async def test_every_read_of_a_caller_counts(postgres_dsn: str, redis_dsn: str) 
         callers = [path for path, calls in paths.items() if "401" in calls.get("get", {}).get("responses", {})]
         assert {LIST, "/api/orders/{order_id}", "/api/quotes", "/api/dlq/stats", "/api/queue"} <= set(callers)
         for path in callers:
-            answer = await engine.http.get(path.replace("{order_id}", UNKNOWN), params=QUOTE)
+            answer = await engine.http.get(
+                path.replace("{order_id}", UNKNOWN), params=QUOTE if path == "/api/quotes" else {}
+            )
             assert answer.headers.get("ratelimit-policy") == '"reads";q=1000;w=60', path
             assert "429" in paths[path]["get"]["responses"], path
         for path in ("/health/ready", "/api/pools", "/"):
