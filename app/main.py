@@ -39,9 +39,10 @@ from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
+from app.revision import Revision
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
-from migrations.revisions import newest_revision
+from migrations.revisions import known_revisions
 
 log = logging.getLogger("engine.api")
 
@@ -120,6 +121,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
     kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal)
+    revision = Revision(postgres.internal, known_revisions())
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
@@ -141,7 +143,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         capacity=capacity,
         kill_switch=kill_switch,
         audit=audit,
-        newest_revision=newest_revision(),
+        revision=revision,
         breaker=breaker,
     )
     started = (publisher, feed, presence, capacity, audit)
@@ -152,11 +154,13 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     try:
         if keyring is not None:
             await keyring.open()
+        await revision.start()
         yield ctx
     finally:
         if keyring is not None:
             await keyring.close()
         await kill_switch.close()
+        await revision.stop()
         for part in reversed(started):
             await part.stop()
         await redis.aclose()

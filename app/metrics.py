@@ -36,7 +36,7 @@ SOCKETS = Gauge("engine_sockets_open", "WebSockets open in this process", regist
 REFUSED = Counter("engine_refused", "Requests refused by a limit, by problem code", ["code"], registry=API)
 for _code in (
     *("too_many_orders", "too_many_reads", "queue_share_full", "queue_full"),
-    *("risk_limit", "trading_reducing", "trading_halted"),
+    *("risk_limit", "trading_reducing", "trading_halted", "wrong_schema"),
 ):
     REFUSED.labels(_code)  # starts at 0: Prometheus sees an increase only from a value it has scraped before
 

@@ -4,18 +4,29 @@ import asyncio
 
 import asyncpg
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData, Table
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import SetTableComment
 
+from app.revision import WORKS_WITH
 from app.schema import metadata
 from app.settings import SettingsError, load
+from migrations.revisions import oldest_code
 
 
 def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
+        if revision := context.get_context().get_current_revision():
+            say_what_works(connection, revision)
+
+
+def say_what_works(connection: Connection, revision: str) -> None:
+    """For processes of other versions, which do not know this revision: see `app.revision`."""
+    comment = f"{revision}{WORKS_WITH}{oldest_code(revision)}"
+    connection.execute(SetTableComment(Table("alembic_version", MetaData(), comment=comment)))
 
 
 async def run() -> None:

@@ -8,6 +8,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+# If it drops what older code uses: works_with = "the oldest revision whose code does not use it"
 
 
 def upgrade() -> None:

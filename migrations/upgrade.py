@@ -1,4 +1,4 @@
-"""`engine migrate`: migrates a database to the newest revision."""
+"""`engine migrate`: migrates a database to the newest revision that this version knows."""
 
 import asyncio
 import time
@@ -9,7 +9,9 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 
+from app.revision import READ, mismatch
 from app.settings import SettingsError
+from migrations.revisions import known_revisions
 
 # One migration at a time. The number is arbitrary, but the same in every process.
 ADVISORY_LOCK = 0x6F726465727321
@@ -37,9 +39,22 @@ async def _upgrade(dsn: str, wait_seconds: float) -> None:
         # process would wait for that snapshot.
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
             await asyncio.sleep(0.1)
-        await asyncio.to_thread(command.upgrade, configuration(dsn), "head")
+        if not await _is_newer(connection):
+            await asyncio.to_thread(command.upgrade, configuration(dsn), "head")
     finally:
         await connection.close()
+
+
+async def _is_newer(connection: asyncpg.Connection) -> bool:
+    """Whether a newer version has migrated it. Raises SettingsError if this version does not work with it."""
+    if not await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
+        return False
+    row, known = await connection.fetchrow(READ), known_revisions()
+    if row is None or row["version_num"] in known:
+        return False
+    if problem := mismatch(row["version_num"], row["comment"], known):
+        raise SettingsError(f"{problem}.")
+    return True
 
 
 async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection:

@@ -39,6 +39,7 @@ log = logging.getLogger("engine.worker")
 
 MAX_IDLE_SECONDS = 1.0  # the locks of dead workers expire without a wake-up
 NO_START_SECONDS = 0.25  # between looks while the limit allows no start; checks must not wait longer
+MAY_NOT_RUN_SECONDS = 0.25  # between looks whether it may take orders
 PRIMING_SECONDS = 0.05  # between looks while Redis is being restored
 HEARTBEAT_SECONDS = 1.0
 REDIS_RETRY_SECONDS = 0.5
@@ -65,6 +66,7 @@ class ArqWorker(Worker):
         redis_lost: Callable[[], None],
         may_start: Callable[[], bool],
         dropped_halted: Callable[[str], None],
+        may_run: Callable[[], bool],
         signals: bool = True,
     ) -> None:
         super().__init__(
@@ -83,6 +85,7 @@ class ArqWorker(Worker):
         self._redis_lost = redis_lost
         self._may_start = may_start
         self._dropped_halted = dropped_halted
+        self._may_run = may_run
         self._lease_seconds = lease_seconds
         # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive the lock.
         self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN_SECONDS
@@ -123,7 +126,9 @@ class ArqWorker(Worker):
     async def main(self) -> None:
         """In place of arq's, which polls the queue at intervals and reads each job by itself."""
         while self.allow_pick_jobs:
-            if self.job_counter < self.max_jobs:
+            if not self._may_run():
+                await asyncio.sleep(MAY_NOT_RUN_SECONDS)
+            elif self.job_counter < self.max_jobs:
                 await self._wait_for_work(await self._take())
             else:
                 self._slot_freed.clear()

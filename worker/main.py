@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import uvloop
 from arq.connections import ArqRedis
@@ -24,8 +25,10 @@ from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
+from app.revision import Revision
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever
+from migrations.revisions import known_revisions
 from worker import order_metrics
 from worker.arq_worker import ArqWorker
 from worker.execution import Execution
@@ -105,6 +108,7 @@ async def worker(
         confirm_seconds=network.confirm_timeout,
         check_value=ValueCheck(network, RiskLimits(settings.max_order_usd)),
     )
+    revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(
         execution.run,
         redis=redis,
@@ -115,12 +119,14 @@ async def worker(
         redis_lost=sweeper.redis_lost,
         may_start=kill_switch.may_start,
         dropped_halted=sweeper.dropped_halted,
+        may_run=revision.fits,
         signals=signals,
     )
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     publisher.start()
+    await revision.start()
     background = [
-        run_forever("sweeper", sweeper.run),
+        run_forever("sweeper", partial(sweeper.run, revision.fits)),
         run_forever("leases", leases.renew_forever),
     ]
     try:
@@ -128,6 +134,7 @@ async def worker(
     finally:
         await cancel_and_wait(*background)
         await publisher.stop()
+        await revision.stop()
         await stack.aclose()
         await quick.aclose()
         await redis.aclose(close_connection_pool=True)

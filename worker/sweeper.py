@@ -11,7 +11,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -69,11 +69,11 @@ class Sweeper:
         if self._kill_switch.state(owner) is not TradingState.HALTED:  # it was halted or released just now
             self._round_now.set()
 
-    async def run(self) -> None:
+    async def run(self, may_run: Callable[[], bool]) -> None:
         while True:
             self._round_now.clear()
             try:
-                examined = await self.round()
+                examined = await self.round() if may_run() else 0
             except DatabaseUnavailable as error:
                 log.warning("the sweeper waits for Postgres", extra={"error": str(error.__cause__)})
                 examined = 0

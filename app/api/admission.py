@@ -32,6 +32,10 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
     if orders > most:
         detail = f"At most {most} orders fit in one request here, and this one has {orders}. Send fewer at a time."
         raise Problem(422, "batch_too_large", detail)
+    if context(request).revision.problem:
+        metrics.REFUSED.labels("wrong_schema").inc()
+        detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
+        raise Problem(503, "wrong_schema", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
     await _within_quota(request, caller, "orders", orders)
     match context(request).capacity.reserve(caller.owner, orders):
         case "owner":

@@ -32,6 +32,7 @@ from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.throughput import ThroughputMeter
 from app.redis_client import CircuitBreaker
+from app.revision import Revision
 from app.settings import Settings
 
 
@@ -55,7 +56,7 @@ class ApiContext:
     capacity: Capacity  # orders under way, in total and per owner
     kill_switch: KillSwitch  # whether orders may be placed
     audit: AuditLog  # what operators did, and what was refused
-    newest_revision: str | None  # the migration this code was written for
+    revision: Revision  # of the schema: whether this code works with the database
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment
 
     @property

@@ -116,10 +116,10 @@ async def test_the_engine_is_ready_only_with_a_worker(engine: Engine) -> None:
 
 
 async def test_the_engine_is_not_ready_on_a_database_of_another_version(engine: Engine) -> None:
-    await engine.postgres.execute("UPDATE alembic_version SET version_num = 'older'")
+    await engine.postgres.execute("UPDATE alembic_version SET version_num = '0001'")
     told = checked(await engine.http.get("/health/ready"), Readiness)
-    assert told["postgres"] == "not migrated"
-    assert "postgres is not migrated" in told["reasons"]
+    assert (told["postgres"], told["revision"]) == ("not migrated", "0001")
+    assert f"revision {told['expectedRevision']} is needed: run `engine migrate`" in told["reasons"][0]
     await engine.postgres.execute("DROP TABLE alembic_version")
     assert checked(await engine.http.get("/health/ready"), Readiness)["postgres"] == "not migrated"
 

@@ -148,6 +148,7 @@ async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue:
         redis_lost=lambda: None,
         may_start=lambda: True,
         dropped_halted=lambda _: None,
+        may_run=lambda: True,
         signals=False,
     )
     working = asyncio.create_task(started.work())

@@ -28,10 +28,12 @@ class Readiness(Answer):
 
     ready: bool
     reasons: list[str] = Field(description="Why it is not ready", examples=[["no worker is running"]])
-    postgres: Literal["up", "not migrated", "down"]
+    postgres: Literal["up", "not migrated", "too new", "down"]
     redis: Literal["up", "down"]
     trading: TradingState = Field(description="The kill switch, for all owners. It does not affect `ready`")
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
+    revision: str | None = Field(description="Of the database's schema; null: not known, or never migrated")
+    expected_revision: str = Field(description="Of the schema that this process was written for")
     stalled: bool = Field(description="Orders are due and the start limit has starts left, but none is started")
 
 
@@ -104,7 +106,11 @@ async def _set_gauges(ctx: ApiContext) -> None:
 async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
     stalled = postgres == "up" and depth is not None and await _stalled(ctx, depth)
-    reasons = [] if postgres == "up" else [f"postgres is {postgres}"]
+    reasons = []
+    if postgres == "down":
+        reasons.append("postgres is down")
+    elif problem := ctx.revision.problem:
+        reasons.append(problem)
     if ctx.intake.disk_full:
         reasons.append("postgres has no disk space left")
     if depth is not None and not depth.workers:
@@ -119,6 +125,8 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         "trading": ctx.kill_switch.state(),
         "workers": None if depth is None else depth.workers,
         "stalled": stalled,
+        "revision": ctx.revision.found,
+        "expectedRevision": ctx.revision.expected,
     }
 
 
@@ -142,7 +150,8 @@ async def _stalled(ctx: ApiContext, depth: QueueDepth) -> bool:
 async def _postgres(ctx: ApiContext) -> str:
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
-            return "up" if await ctx.internal.revision() == ctx.newest_revision else "not migrated"
+            await ctx.revision.check()
+            return ctx.revision.state
     except (DatabaseUnavailable, TimeoutError):
         return "down"
 

@@ -133,13 +133,6 @@ class OrderReader:
         """The value of the orders that this owner placed today, in millionths of a dollar."""
         return (await used_today(self._pool, [owner])).get(owner, 0)
 
-    async def revision(self) -> str | None:
-        """The migration that the database has reached; None: it was never migrated."""
-        try:
-            return (await fetch(self._pool, "SELECT version_num FROM alembic_version"))[0]["version_num"]  # type: ignore[no-any-return]
-        except (asyncpg.UndefinedTableError, IndexError):
-            return None
-
     async def has_started(self, within: float) -> bool:
         """Whether an order was started in the last so many seconds."""
         return bool((await fetch(self._pool, HAS_STARTED, within))[0]["has_started"])
