@@ -35,11 +35,11 @@ from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
+from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
-from app.revision import Revision
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
 from migrations.revisions import known_revisions

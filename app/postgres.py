@@ -22,7 +22,7 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.PostgresSystemError,  # an I/O error of the server
     asyncpg.InternalServerError,
     asyncpg.InvalidSQLStatementNameError,  # a connection pooler has switched the connection
-    asyncpg.UndefinedTableError,  # the database was not migrated yet; `app.revision` says so
+    asyncpg.UndefinedTableError,  # the database was not migrated yet; `app/orders/store/revision.py` says so
     asyncpg.UndefinedColumnError,
 )
 # One row of a batch is at fault; the other rows are not.

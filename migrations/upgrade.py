@@ -9,7 +9,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 
-from app.revision import READ, mismatch
+from app.orders.store.revision import READ, mismatch
 from app.settings import SettingsError
 from migrations.revisions import known_revisions
 

@@ -21,11 +21,11 @@ from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
 from app.orders.queue.start_limit import StartLimit
 from app.orders.risk import RiskLimits
 from app.orders.store.kill_switch import KillSwitch
+from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
-from app.revision import Revision
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever
 from migrations.revisions import known_revisions

@@ -30,9 +30,9 @@ from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
+from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.redis_client import CircuitBreaker
-from app.revision import Revision
 from app.settings import Settings
 
 

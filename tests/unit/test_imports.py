@@ -18,7 +18,7 @@ ROOTS = ("app", "worker", "migrations")
 BASE_MODULES = frozenset(
     {
         *("app.settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
-        *("app.audit", "app.revision", "app.postgres", "app.redis_client", "app.redis_scripts"),
+        *("app.audit", "app.postgres", "app.redis_client", "app.redis_scripts"),
     }
 )
 # package, or module at the top of `app` → the packages it may import
@@ -36,7 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.preflight": frozenset(),
     "app.schema": frozenset({"app.orders"}),
     "app.server": frozenset({"app.access", "app.api", "app.preflight"}),
-    "migrations": frozenset({"app.schema"}),
+    "migrations": frozenset({"app.orders", "app.schema"}),
     "worker": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "migrations"}),
 }
 # library → the packages and modules that may import it
@@ -51,7 +51,6 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "app.orders",
         "app.postgres",
         "app.preflight",
-        "app.revision",
         "migrations",
     ),
     "fastapi": ("app.api", "app.main"),

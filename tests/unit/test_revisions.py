@@ -6,7 +6,7 @@ import sys
 import pytest
 from alembic.script import ScriptDirectory
 
-from app.revision import mismatch
+from app.orders.store.revision import mismatch
 from migrations.revisions import VERSIONS, known_revisions, oldest_code
 
 
