@@ -2,7 +2,7 @@
 # All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-browser test-postman screenshots chaos bench check fmt coverage audit migration lock .venv clean help
+.PHONY: up dev test test-browser test-postman test-java screenshots chaos bench check fmt coverage audit migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -30,6 +30,9 @@ screenshots: .venv/browser  ## Take the screenshots in docs/images again; needs 
 test-postman: .venv  ## Run the Postman collection against a running engine; needs node and npm
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent
 	@.venv/bin/python -m tests.postman.run
+
+test-java: .venv  ## Run a client in Java against the engine; needs a JDK
+	@.venv/bin/python -m pytest tests/java $(args)
 
 chaos: .venv  ## Run all faults (takes minutes) and write the table in docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)

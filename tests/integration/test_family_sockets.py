@@ -87,6 +87,23 @@ async def test_orders_in_messages_count_against_the_limits(postgres_dsn: str, re
         assert await orders(engine) == 1
 
 
+async def test_an_order_in_a_message_is_refused_while_trading_is_halted(engine: Engine) -> None:
+    halted = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "test"})
+    assert halted.status_code == 200
+    async with asyncio.timeout(5), engine.socket(EXECUTE) as ws:
+        assert (await answer_to(ws, SELL_SOL))["code"] == "trading_halted"
+        assert (await read_to_end(ws)).code == 1013
+    assert await orders(engine) == 0
+
+
+async def test_an_order_in_a_message_has_the_risk_limits_of_a_post(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, max_order_usd=1) as engine:
+        async with asyncio.timeout(5), engine.socket(EXECUTE) as ws:
+            assert (await answer_to(ws, SELL_SOL))["code"] == "risk_limit"
+            assert (await read_to_end(ws)).code == 4400
+        assert await orders(engine) == 0
+
+
 async def test_only_a_key_and_an_allowed_origin_may_place_an_order_on_a_socket(guarded: Guarded) -> None:
     ticket = (await guarded.request("a", "POST", "/api/tickets", json={"scope": "stream"})).json()["ticket"]
     foreign = guarded.headers("a") | {"Origin": "https://evil.example"}

@@ -89,6 +89,9 @@ def test_a_deployment_runs_commands_and_sets_settings_that_exist(file: Path) -> 
 
 def test_every_test_file_is_in_a_folder_that_is_run() -> None:
     settings = tomllib.loads((CLONE / "pyproject.toml").read_text())
-    run = [CLONE / path for path in (*settings["tool"]["pytest"]["ini_options"]["testpaths"], "tests/browser")]
+    run = [
+        CLONE / path
+        for path in (*settings["tool"]["pytest"]["ini_options"]["testpaths"], "tests/browser", "tests/java")
+    ]
     files = [path for path in (CLONE / "tests").rglob("test_*.py") if "node_modules" not in path.parts]
     assert [path for path in files if not any(path.is_relative_to(folder) for folder in run)] == []

@@ -70,7 +70,7 @@ class DeadLetters(BaseModel):
     count: int = Field(description="Number of dead letters on this page")
     failedOrders: list[DeadLetter]
     failedJobs: list[DeadLetter] = Field(description="The same as failedOrders")
-    message: str = Field(examples=["5 failed orders"])
+    message: str = Field(examples=["Failed orders: 5"])
     nextCursor: str | None = Field(description="Pass it as `cursor` to get the next page; null: this is the last page")
 
 
@@ -111,7 +111,7 @@ async def failed_orders(
             "count": len(letters),
             "failedOrders": letters,
             "failedJobs": letters,
-            "message": f"{len(letters)} failed orders",
+            "message": f"Failed orders: {len(letters)}",
             "nextCursor": more,
         }
     )
