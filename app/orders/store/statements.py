@@ -100,7 +100,7 @@ SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::
 # that a worker released takes its own start off it, because no worker died.
 #
 # The move to `submitted` precedes the first send, so it obeys the kill switch. `worker/execution.py` asks again before
-# it repeats a send.
+# it repeats a send. A halted order keeps its place in the queue: its `ready_at` stays.
 MOVE = f"""
 WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
@@ -123,7 +123,6 @@ WITH step AS (
                          ELSE o.claims END,
            lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
-           -- A halted order keeps its place in the queue.
            ready_at = CASE WHEN s.code = '{HALTED}' OR s.ready_in IS NULL THEN o.ready_at
                            ELSE now() + s.ready_in * interval '1 second' END,
            look_at = coalesce(now() + s.ready_in * interval '1 second' + {SWEEP_AFTER},
