@@ -136,7 +136,8 @@ def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    assert set(problem) - {"errors"} == {*"type title status detail message code retryable requestId".split()}
+    fields = {"type", "title", "status", "detail", "message", "code", "retryable", "requestId"}
+    assert set(problem) - {"errors"} == fields
     assert problem["status"] == status
     assert problem["requestId"] == answer.headers["x-request-id"]
     assert problem["retryable"] is (status >= 429)
