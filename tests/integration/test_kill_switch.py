@@ -274,7 +274,7 @@ async def test_it_says_who_set_it_when_and_why_and_refuses_nonsense(engine: Engi
         {"state": "halted", "reason": "x", "scope": "*"},
     ):
         answer = await engine.http.put("/api/kill-switch", json=body)
-        assert answer.status_code == 422, body
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), body
     assert await engine.postgres.fetchval("SELECT count(*) FROM trading_states") == 1
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.admission import admit_read
 from app.api.context import actor, authenticate, context, operators_only
 from app.api.json_body import read_object
+from app.api.problems import Problem
 from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
 from app.api.validation import read
@@ -80,7 +81,12 @@ async def set_kill_switch(request: Request) -> Response:
     or is sent any more. Other API processes refuse new orders within a second.
     """
     operators_only(authenticate(request))
-    wanted = read(SetKillSwitch, await read_object(request))
+    try:
+        wanted = read(SetKillSwitch, await read_object(request))
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        raise Problem(422, "invalid_request", "The request is not valid.", errors=problem.errors) from None
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason))
 
 
