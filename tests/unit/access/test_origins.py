@@ -59,7 +59,7 @@ def test_the_names_in_the_urls_and_in_allowed_hosts_are_hosts() -> None:
         assert verdict(LOCAL, host=host) == "ForeignHost"
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/metrics"])
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/api/health", "/metrics"])
 def test_probes_may_use_any_host(path: str) -> None:
     assert verdict(PRODUCTION, "GET", path, host="healthcheck.my-platform.net") == "allowed"
 
