@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from app.api.spec.asyncapi import COMMON_FIELDS, DETAILS, EXECUTE_FIELDS, document
-from tests.engine import SELL_SOL, Engine, read_to_end
+from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 from tests.unit.api.test_documents import openapi, requests, script_of
 
 CAPTURE = re.compile(r'collectionVariables\.set\("(\w+)", body\.(\w+)\)')
@@ -32,26 +32,33 @@ async def sent(engine: Engine, item: dict[str, Any], variables: dict[str, str]) 
     return await engine.http.request(request["method"], url, content=body, headers=headers)
 
 
-async def test_postman_requests_in_order_get_the_answers_of_their_examples(engine: Engine) -> None:
+async def test_postman_requests_in_order_get_the_answers_of_their_examples(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None
+) -> None:
     """Checks the examples, and needs no Node.js. Newman checks the assertions (`make test-postman`)."""
-    await engine.start_worker(retry_base_seconds=0.01)
-    variables = {"baseUrl": engine.base_url, "idempotencyKey": "a-key-of-this-run"}
-    for item in requests():
-        example = item["response"][0]
-        deadline = time.monotonic() + 10
-        answer = await sent(engine, item, variables)
-        while "setNextRequest" in script_of(item) and answer.json()["status"] != json.loads(example["body"])["status"]:
-            assert time.monotonic() < deadline, item["name"]
-            await asyncio.sleep(0.02)
+    async with running_engine(postgres_dsn, redis_dsn, max_order_usd=1_000_000) as engine:
+        await engine.start_worker(retry_base_seconds=0.01)
+        variables = {"baseUrl": engine.base_url, "idempotencyKey": "a-key-of-this-run"}
+        for item in requests():
+            example = item["response"][0]
+            deadline = time.monotonic() + 10
             answer = await sent(engine, item, variables)
-        assert answer.status_code == example["code"], (item["name"], answer.text)
-        kind = answer.headers["content-type"].partition(";")[0]
-        assert kind == example["header"][0]["value"], item["name"]
-        if kind.endswith("json") and isinstance(answer.json(), dict):
-            shown, received = json.loads(example["body"]).keys(), answer.json().keys()
-            assert shown == received or (item["name"] in ("OpenAPI", "AsyncAPI") and shown <= received), item["name"]
-        for name, value in CAPTURE.findall(script_of(item)):
-            variables[name] = answer.json()[value]
+            while (
+                "setNextRequest" in script_of(item) and answer.json()["status"] != json.loads(example["body"])["status"]
+            ):
+                assert time.monotonic() < deadline, item["name"]
+                await asyncio.sleep(0.02)
+                answer = await sent(engine, item, variables)
+            assert answer.status_code == example["code"], (item["name"], answer.text)
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert kind == example["header"][0]["value"], item["name"]
+            if kind.endswith("json") and isinstance(answer.json(), dict):
+                shown, received = json.loads(example["body"]).keys(), answer.json().keys()
+                assert shown == received or (item["name"] in ("OpenAPI", "AsyncAPI") and shown <= received), item[
+                    "name"
+                ]
+            for name, value in CAPTURE.findall(script_of(item)):
+                variables[name] = answer.json()[value]
 
 
 async def test_every_example_of_a_body_works(engine: Engine) -> None:
