@@ -136,6 +136,7 @@ class Environment:
             proxy.throttle(0)
         await self.redis.flushall()
         await self.db.execute("TRUNCATE orders CASCADE")
+        await self.db.execute("DELETE FROM trading_states")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
             await self.db.execute("TRUNCATE chain.transactions")
 

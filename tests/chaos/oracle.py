@@ -12,6 +12,10 @@ from app.orders.lifecycle import MOVES, TERMINAL, Status
 from app.orders.model import PRICES
 from tests.engine import event_in, max_in_window
 
+WORTH_AND_COUNTED = """
+SELECT (SELECT coalesce(sum(usd_value), 0) FROM orders), (SELECT coalesce(sum(usd), 0) FROM daily_volumes)
+"""
+
 
 @dataclass
 class ObservedStream:
@@ -30,12 +34,13 @@ class Verdict:
     wrong: int = 0  # P2: confirmed without a fill, or filled and not confirmed
     gaps: int = 0  # P3: a log or stream that is not 1..n, not legal, or differs between clients
     duplicates: int = 0  # P4: a key with more than one order
+    miscounted: int = 0  # an order that its owner's day does not count, or counts twice
     max_starts: int = 0  # P5: in any 60 s
     violations: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.twice or self.wrong or self.gaps or self.duplicates)
+        return not (self.lost or self.twice or self.wrong or self.gaps or self.duplicates or self.miscounted)
 
     def __str__(self) -> str:
         counts = f"{self.orders} orders: {self.lost} lost, {self.twice} twice, {self.wrong} wrong, {self.gaps} gaps, "
@@ -64,6 +69,10 @@ async def judge(
     def violation(order: str, problem: str) -> int:
         verdict.violations.append(f"{order}: {problem}")
         return 1
+
+    ((worth, counted),) = await db.fetch(WORTH_AND_COUNTED)
+    if worth != counted:
+        verdict.miscounted += violation("all", f"worth {worth}, counted for the risk limits {counted}")
 
     for order in accepted:
         placed = orders.get(order)

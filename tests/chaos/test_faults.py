@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.chaos import bug_detection
+from tests.chaos import bug_detection, kill_switch_faults
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -47,6 +47,11 @@ async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault
 ) -> None:
     figure, clean = await servers.under_load(fault, env, rng, orders=60, seconds=1.5)
+    assert clean, figure
+
+
+async def test_nothing_starts_or_is_sent_after_a_halt_was_answered(env: Environment, rng: random.Random) -> None:
+    figure, clean = await kill_switch_faults.halted_under_load(env, rng, orders=60, seconds=2.0)
     assert clean, figure
 
 
