@@ -100,7 +100,9 @@ async def test_refusals_name_the_key_the_address_and_the_path_and_hold_no_secret
     assert (await guarded.request("a", "POST", "/api/queue/pause")).status_code == 403
     wrong = await guarded.request(None, "GET", f"/api/orders/{unknown}\u202e", headers={"X-API-Key": unknown})
     assert wrong.status_code == 401
-    assert await guarded.closed("/api/stream?ticket=" + "x" * 60) == 4401
+    for ticket in ("", "?ticket=" + "x" * 60):
+        assert await guarded.closed(f"/api/stream{ticket}") == 4401
+    assert (await with_outcome(guarded, "refused", "missing_key"))["details"] == {"request": "socket /api/stream"}
     forbidden = await with_outcome(guarded, "refused", "operators_only")
     assert (forbidden["owner"], forbidden["keyPrefix"]) == ("a", guarded.held["a"][:PREFIX_LENGTH])
     assert forbidden["details"] == {"request": "POST /api/queue/pause"}
