@@ -31,6 +31,7 @@ DETAIL_NAMES = {
     "txHash": "txHash",
     "error": "reason",
 }
+_DECODER = json.JSONDecoder(parse_float=orjson.Fragment)  # a float would round a price
 EXECUTION = ("dex", "executedPrice", "amountOut", "txHash")
 
 
@@ -85,7 +86,7 @@ def _with_fields(fields: Callable[[Event, bool], Event]) -> Frames:
 
 
 def _event(body: bytes) -> Event:
-    event: Event = json.loads(body, parse_float=orjson.Fragment)  # a float would round a price
+    event: Event = _DECODER.decode(body.decode())
     return event
 
 
