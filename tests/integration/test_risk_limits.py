@@ -8,10 +8,12 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import typer.testing
 
 from app import preflight
-from app.access import keys
+from app.access import key_commands, keys
 from app.api.routes.limits import Limits
+from app.cli import main
 from app.orders.model import Placed, PlaceOrder, new_order_id
 from app.orders.risk import UNITS, RiskLimitExceeded, RiskLimits
 from app.orders.store.writes import OrderStore
@@ -207,3 +209,16 @@ async def test_the_limits_show_what_is_left_of_the_quota_and_take_nothing(postgr
         told = await limits_of(engine)
         assert told["streams"] == {"maxOpen": 1_000, "open": 0}
         assert told["maxUnderWay"] == 100_000
+
+
+async def test_the_command_gives_a_key_limits_and_lists_them(postgres_dsn: str) -> None:
+    await asyncio.to_thread(key_commands.create, postgres_dsn, "usual", operator=False)
+    await asyncio.to_thread(
+        key_commands.create, postgres_dsn, "own", operator=False, max_order_usd=50_000, max_daily_usd=0
+    )
+    usual, own = await asyncio.to_thread(key_commands.list_keys, postgres_dsn)
+    assert usual.endswith("  usual")
+    assert own.endswith("  own  order 50000 USD  day unlimited")
+    asked = typer.testing.CliRunner().invoke(main, ["keys", "create", "--owner", "me", "--max-order-usd", "-1"])
+    assert asked.exit_code == 2
+    assert "--max-order-usd" in asked.output
