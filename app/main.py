@@ -15,9 +15,9 @@ from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
-from app.api import problems, refusals
+from app.api import problems
 from app.api.auth_middleware import AuthMiddleware
-from app.api.context import ApiContext, default_limits
+from app.api.context import ApiContext
 from app.api.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
@@ -31,6 +31,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.kill_switch import KillSwitch
@@ -77,7 +78,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    refusals.install(app)
     openapi.install(app)
     swagger.install(app)
     page.install(app)
@@ -109,6 +109,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
     network = open_network(settings)
+    store = OrderStore(postgres.writing, limits=RiskLimits.of(settings))
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     signatures = EventSignatures.of(settings)
     publisher = EventPublisher(redis, signatures, keep_seconds=settings.active_order_ttl_seconds)
@@ -131,7 +132,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         internal=internal,
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
-        intake=Intake(OrderStore(postgres.writing, limits=default_limits(settings)), redis, queue, publisher, breaker),
+        intake=Intake(store, redis, queue, publisher, breaker),
         queue=queue,
         feed=feed,
         presence=presence,

@@ -106,7 +106,7 @@ async def worker(
         chain=order_metrics.MeasuredChain(chain),
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
-        check_value=ValueCheck(network, RiskLimits(settings.max_order_usd)),
+        check_value=ValueCheck(network, RiskLimits.of(settings)),
     )
     revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(

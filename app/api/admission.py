@@ -5,16 +5,15 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import HTTPConnection, Request
 
-from app import metrics
 from app.access.authentication import Caller
 from app.access.rate_limit import RateLimitResult, headers
 from app.access.read_turns import NoTurn
 from app.api.context import authenticate, context
 from app.api.problems import Problem
-from app.api.refusals import trading_stopped
+from app.api.refusals import counted, trading_stopped
 from app.orders.store.kill_switch import TradingState
 
-FULL_RETRY_SECONDS = "10"  # Retry-After when the queue is full: by then some orders have left it
+LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 
 
 async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: str | None = None) -> None:
@@ -24,30 +23,24 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
     """
     state = context(request).kill_switch.state(owner or caller.owner)
     if state is not TradingState.ACTIVE:
-        stopped = trading_stopped(state)
-        metrics.REFUSED.labels(stopped.code).inc()
-        raise stopped
+        raise counted(trading_stopped(state))
     settings = context(request).settings
     most = min(settings.api_max_orders_per_min or orders, settings.queue_max_per_owner, settings.queue_max_depth)
     if orders > most:
         detail = f"At most {most} orders fit in one request here, and this one has {orders}. Send fewer at a time."
         raise Problem(422, "batch_too_large", detail)
     if context(request).revision.problem:
-        metrics.REFUSED.labels("wrong_schema").inc()
         detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
-        raise Problem(503, "wrong_schema", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
+        raise counted(Problem(503, "wrong_schema", detail, retryable=True, headers=LATER))
     await _within_quota(request, caller, "orders", orders)
     match context(request).capacity.reserve(caller.owner, orders):
         case "owner":
-            metrics.REFUSED.labels("queue_share_full").inc()
-            detail = (
-                f"You may have at most {settings.queue_max_per_owner} orders under way. Wait until some have ended."
-            )
-            raise Problem(429, "queue_share_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
+            most = settings.queue_max_per_owner
+            detail = f"You may have at most {most} orders under way. Wait until some have ended."
+            raise counted(Problem(429, "queue_share_full", detail, retryable=True, headers=LATER))
         case "total":
-            metrics.REFUSED.labels("queue_full").inc()
             detail = "The queue is full: too many orders are under way. Try again in a moment."
-            raise Problem(503, "queue_full", detail, retryable=True, headers={"Retry-After": FULL_RETRY_SECONDS})
+            raise counted(Problem(503, "queue_full", detail, retryable=True, headers=LATER))
 
 
 async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:
@@ -71,9 +64,8 @@ async def turn_to_read(request: Request, caller: Caller) -> AsyncIterator[None]:
         async with context(request).read_turns.turn(_who(request, caller)):
             yield
     except NoTurn:
-        metrics.REFUSED.labels("too_many_reads").inc()
-        detail = "Too many of your reads are under way."
-        raise Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"}) from None
+        detail = "Too many of your reads are under way. Wait until one has ended."
+        raise counted(Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"})) from None
 
 
 async def orders_left(request: HTTPConnection, caller: Caller) -> dict[str, int] | None:
@@ -99,6 +91,5 @@ def _who(request: HTTPConnection, caller: Caller) -> str:
 def _refuse_beyond(request: HTTPConnection, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
-        metrics.REFUSED.labels(code).inc()
         detail = f"You may send at most {quota} {kind} per minute. `Retry-After` says when to try again."
-        raise Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]})
+        raise counted(Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]}))

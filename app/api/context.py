@@ -69,12 +69,7 @@ class ApiContext:
         return self.network.usd(token, units, self.network.slot_at(datetime.now(UTC)))
 
     def risk_limits(self, caller: Caller) -> RiskLimits:
-        return default_limits(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)
-
-
-def default_limits(settings: Settings) -> RiskLimits:
-    """The risk limits of callers whose key has none of its own."""
-    return RiskLimits(settings.max_order_usd, settings.max_daily_usd)
+        return RiskLimits.of(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)
 
 
 def context(connection: HTTPConnection) -> ApiContext:

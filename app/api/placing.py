@@ -12,42 +12,21 @@ from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from app.access.authentication import Caller, NotAllowed
-from app.api import sockets
+from app.api import refusals, sockets
 from app.api.admission import admit
 from app.api.context import authenticate, context, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
-from app.api.problems import Problem, database_unavailable, key_reused, request_id
-from app.api.refusals import risk_limit, trading_stopped
+from app.api.problems import Problem, request_id
 from app.api.schemas import ExecuteOrder
 from app.api.sockets import Close
 from app.api.validation import check_key, idempotency_key_in, read, to_order
 from app.api.views import as_json, links
 from app.orders import intake
-from app.orders.model import KeyReused, TradingStopped
-from app.orders.risk import RiskLimitExceeded
-from app.orders.store.kill_switch import TradingState
-from app.postgres import DatabaseUnavailable
 
 FIRST_MESSAGE_SECONDS = 10.0
 
-REFUSALS = (Problem, KeyReused, TradingStopped, RiskLimitExceeded, DatabaseUnavailable)
-
 SocketUrl = Callable[[UUID], str]
-
-
-def problem_of(error: Exception) -> Problem:
-    """The problem for one of `REFUSALS`. Of the answer to a single POST the handlers of the app take care."""
-    match error:
-        case KeyReused():
-            return key_reused()
-        case TradingStopped():
-            return trading_stopped(TradingState.HALTED)
-        case RiskLimitExceeded():
-            return risk_limit(error)
-        case Problem():
-            return error
-    return database_unavailable()
 
 
 async def place_one(request: Request, fields: dict[str, Any]) -> Response:
@@ -68,10 +47,7 @@ async def place(
     except Problem as problem:
         raise translated.with_client_names(problem) from None
     await admit(connection, caller, 1)
-    try:
-        return await ctx.intake.place(order)
-    except KeyReused:
-        raise key_reused() from None
+    return await refusals.place(ctx.intake, order)
 
 
 def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Mapping[str, Any]) -> Response:
@@ -109,8 +85,7 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
         return await _place(socket, body)
     except NotAllowed:
         return sockets.KEY_REVOKED
-    except REFUSALS as error:
-        problem = problem_of(error)
+    except Problem as problem:
         await sockets.send(socket, orjson.dumps(problem.as_dict(request_id(socket))).decode())
         return sockets.close_for(problem)
 

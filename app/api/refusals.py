@@ -1,22 +1,40 @@
-"""Problems of orders that the kill switch or a risk limit refuses."""
+"""Placing an order, or the problem that says why it was refused."""
 
 import math
 from datetime import UTC, datetime, timedelta
 
-from fastapi import FastAPI, Request
-from starlette.responses import Response
-
-from app.api.problems import Problem, request_id
-from app.dex.amounts import to_decimal
-from app.dex.valuation import USD_PLACES
-from app.orders.model import TradingStopped
+from app import metrics
+from app.api.problems import Problem, database_unavailable, key_reused
+from app.api.views import usd
+from app.orders.intake import Accepted, Intake
+from app.orders.model import KeyReused, PlaceOrder, TradingStopped
 from app.orders.risk import RiskLimitExceeded
 from app.orders.store.kill_switch import TradingState
+from app.postgres import DatabaseUnavailable
 
 STOPPED = {
     TradingState.REDUCING: "New orders are refused; orders under way go on. GET /api/kill-switch says why.",
     TradingState.HALTED: "Trading is halted: new orders are refused, none starts. GET /api/kill-switch says why.",
 }
+
+
+async def place(intake: Intake, order: PlaceOrder) -> Accepted:
+    """Raises a `Problem` if the order was refused, or if nobody knows whether it was placed."""
+    try:
+        return await intake.place(order)
+    except KeyReused:
+        raise key_reused() from None
+    except TradingStopped:
+        raise counted(trading_stopped(TradingState.HALTED)) from None
+    except RiskLimitExceeded as error:
+        raise counted(risk_limit(error)) from None
+    except DatabaseUnavailable:
+        raise database_unavailable() from None
+
+
+def counted(problem: Problem) -> Problem:
+    metrics.REFUSED.labels(problem.code).inc()
+    return problem
 
 
 def trading_stopped(state: TradingState) -> Problem:
@@ -34,22 +52,10 @@ def risk_limit(error: RiskLimitExceeded) -> Problem:
     if error.value is None:
         detail = "The token to sell has no price in USD, so the value of the order cannot be compared with your limit."
         return Problem(422, "risk_limit", detail)
-    asked, limit = f"The order is worth {to_decimal(error.value, USD_PLACES)} USD", f"{error.limit_usd} USD"
+    asked, limit = f"The order is worth {usd(error.value)} USD", f"{error.limit_usd} USD"
     if error.used is None:
         return Problem(422, "risk_limit", f"{asked}, and one order may be worth at most {limit}. Send a smaller one.")
-    used = to_decimal(error.used, USD_PLACES)
-    detail = (
-        f"{asked}. Your orders may be worth {limit} a day, and today's are worth {used} USD. A day ends at 0:00 UTC."
-    )
+    detail = f"{asked}. Your orders may be worth {limit} a day, and today's are worth {usd(error.used)} USD."
+    detail += " A day ends at 0:00 UTC."
     wait = max(1, math.ceil((day_ends_at() - datetime.now(UTC)).total_seconds()))
     return Problem(429, "risk_limit", detail, retryable=True, headers={"Retry-After": str(wait)})
-
-
-def install(app: FastAPI) -> None:
-    @app.exception_handler(RiskLimitExceeded)
-    async def too_large(request: Request, error: RiskLimitExceeded) -> Response:
-        return risk_limit(error).answer(request_id(request))
-
-    @app.exception_handler(TradingStopped)
-    async def stopped(request: Request, _: TradingStopped) -> Response:
-        return trading_stopped(TradingState.HALTED).answer(request_id(request))

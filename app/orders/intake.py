@@ -16,7 +16,6 @@ from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import QUEUED
 from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.order_queue import OrderQueue
-from app.orders.risk import RiskLimitExceeded
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable, DiskFull
 from app.redis_client import CircuitBreaker, RedisUnavailable
@@ -27,7 +26,7 @@ log = logging.getLogger("engine.intake")
 MAX_TRIES = 3  # of an insert whose answer was lost; the id is the same each time, so one order is made
 RETRY_SECONDS = 0.05
 DISK_FULL_SECONDS = (
-    10.0  # then an order is tried again, although nothing is known: no read tells whether there is space
+    10.0  # for which a full disk is reported after a refused order: no read tells whether there is space
 )
 
 
@@ -55,14 +54,10 @@ class Intake:
         return time.monotonic() < self._full_until
 
     async def place(self, order: PlaceOrder) -> Accepted:
-        """Durable when this returns. Raises KeyReused, RiskLimitExceeded, or DatabaseUnavailable: then repeat with the
-        same key.
+        """Durable when this returns. Raises KeyReused, TradingStopped, RiskLimitExceeded, or DatabaseUnavailable: then
+        repeat it with the same key.
         """
-        try:
-            placed = await self._write(order)
-        except RiskLimitExceeded:
-            metrics.REFUSED.labels("risk_limit").inc()
-            raise
+        placed = await self._write(order)
         if placed.event is None:
             return Accepted(placed, None)
         metrics.ACCEPTED.inc()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.orders.model import PlaceOrder
+from app.settings import Settings
 
 UNITS = 10**6  # of a value, in one dollar
 
@@ -16,6 +17,11 @@ UNITS = 10**6  # of a value, in one dollar
 class RiskLimits:
     order_usd: int = 0
     daily_usd: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> "RiskLimits":
+        """Of the callers whose key has none of its own."""
+        return cls(settings.max_order_usd, settings.max_daily_usd)
 
     def in_force(self, order_usd: int | None, daily_usd: int | None) -> "RiskLimits":
         """The limits of a key, and these where the key has none of its own."""

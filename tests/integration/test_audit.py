@@ -67,6 +67,13 @@ async def test_each_action_of_an_operator_has_an_entry_before_and_one_after(guar
     assert (await with_outcome(guarded, "dead_letters.clear", "done"))["details"] == {"of": None, "acknowledged": 1}
 
 
+async def test_the_outcome_of_an_action_that_was_refused_is_the_code_of_the_answer(guarded: Guarded) -> None:
+    failed = (await guarded.place("a"))["orderId"]
+    await guarded.engine.postgres.execute("UPDATE orders SET status = 'failed', max_order_usd = 1")
+    assert (await guarded.request("op", "POST", f"/api/dlq/{failed}/retry")).json()["code"] == "risk_limit"
+    assert (await with_outcome(guarded, "dead_letters.retry", "risk_limit"))["details"] == {"order": failed}
+
+
 async def test_an_action_without_its_entry_is_not_done(guarded: Guarded) -> None:
     failed = (await guarded.place("a"))["orderId"]
     await guarded.engine.postgres.execute("UPDATE orders SET status = 'failed'")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.access.keys import OWNER
+from app.api import refusals
 from app.api.admission import admit, admit_read, turn_to_read
 from app.api.context import actor, authenticate, context, operators_only, socket_urls
 from app.api.placing import accepted_response
@@ -192,7 +193,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         request_id=request_id(request),
     )
     async with ctx.audit.action(actor(request, caller), "dead_letters.retry", {"order": failed.id}) as outcome:
-        accepted = await ctx.intake.place(order)
+        accepted = await refusals.place(ctx.intake, order)
         outcome["newOrder"] = accepted.placed.order
     return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app.api import refusals
 from app.api.admission import admit
 from app.api.context import actor, authenticate, context, operators_only, socket_urls
 from app.api.placing import accepted_response, accepted_view
@@ -79,4 +80,4 @@ async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
         for _ in range(count)
     ]
     async with ctx.audit.action(actor(request, caller), "failure_drill", {"orders": count}):
-        return await asyncio.gather(*(ctx.intake.place(order) for order in orders))
+        return await asyncio.gather(*(refusals.place(ctx.intake, order) for order in orders))

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.access.authentication import Caller
+from app.api import refusals
 from app.api.admission import admit
 from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.json_body import read_object
-from app.api.placing import REFUSALS, SocketUrl, accepted_view, place_one, problem_of
+from app.api.placing import SocketUrl, accepted_view, place_one
 from app.api.problems import Problem, invalid, needs_upgrade, request_id
 from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
@@ -122,6 +123,6 @@ async def _place_item(
         body = read(BatchItem, item, at)
         key = check_key(body.idempotency_key)
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
-        return accepted_view(await ctx.intake.place(order), sockets)
-    except REFUSALS as error:
-        return problem_of(error).as_dict(request)
+        return accepted_view(await refusals.place(ctx.intake, order), sockets)
+    except Problem as problem:
+        return problem.as_dict(request)
