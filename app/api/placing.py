@@ -79,8 +79,6 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
             body = await _first_message(socket)
     except TimeoutError:
         return sockets.NO_MESSAGE
-    except WebSocketDisconnect:
-        return sockets.CLIENT_LEFT
     try:
         return await _place(socket, body)
     except NotAllowed:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from fastapi import WebSocket
@@ -16,6 +16,8 @@ from app.api.context import context, refused
 from app.api.problems import Problem
 from app.orders.events.subscriber import SubscriberClosed
 from app.postgres import DatabaseUnavailable
+
+Result = TypeVar("Result")
 
 SEND_SECONDS = 10.0  # for one frame; a client that takes longer is closed with 4408, and can resume with `after`
 CLOSE_SECONDS = 30.0  # for the close frame, which waits behind everything that was sent before
@@ -98,8 +100,8 @@ def is_ping(message: MutableMapping[str, Any]) -> bool:
     return isinstance(found, dict) and found.get("type") == "ping"
 
 
-async def close_reason(conversation: Coroutine[Any, Any, Close]) -> Close:
-    """Run it, and turn the ways in which it can break off into a close code."""
+async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Close:
+    """Its result; if it breaks off, the close code for that."""
     try:
         return await conversation
     except (WebSocketDisconnect, RuntimeError):  # Starlette raises either when the client leaves during a send

@@ -35,7 +35,7 @@ async def test_a_cancelled_pending_order_ends_its_stream_and_is_never_run(engine
         assert await cancel(engine, order) == (200, "cancelled")
         stream = await asyncio.wait_for(reading, 5)
     assert (stream.statuses, stream.code) == (["pending", "cancelled"], 1000)
-    assert stream.events[-1] == (await engine.order(order))["events"][-1]
+    assert stream.log[-1] == (await engine.order(order))["events"][-1]
     assert await cancel(engine, order) == (200, "cancelled")
     await engine.start_worker(venues=[venue], chain=ScriptedChain())
     later = await engine.place()

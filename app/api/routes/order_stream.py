@@ -67,7 +67,7 @@ async def _place_and_stream(socket: WebSocket) -> None:
     if caller is None:
         return
     with context(socket).connections.slot(caller.owner):
-        placed = await place_from_first_message(socket)
+        placed = await sockets.close_reason(place_from_first_message(socket))
         if isinstance(placed, Close):
             return await sockets.close_politely(socket, placed)
         await _follow(socket, caller, placed, 0, execute_frames())
