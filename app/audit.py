@@ -103,8 +103,11 @@ def printable(text: str) -> str:
 
 
 class AuditLog:
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    """`reading`: for pages, which may take long."""
+
+    def __init__(self, pool: asyncpg.Pool, *, reading: asyncpg.Pool) -> None:
         self._pool = pool
+        self._reading = reading
         self._outcomes: list[Entry] = []
         self._refusals: dict[tuple[str | None, str], Entry] = {}
         self._other_refusals = 0
@@ -153,7 +156,7 @@ class AuditLog:
 
     async def page(self, before: int, owner: str | None, action: str | None, limit: int) -> list[StoredEntry]:
         """Newest first: those with a smaller id than `before`."""
-        return [_stored(row) for row in await fetch(self._pool, PAGE, before, owner, action, limit)]
+        return [_stored(row) for row in await fetch(self._reading, PAGE, before, owner, action, limit)]
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         await fetch(self._pool, INSERT, as_json(entries))

@@ -121,7 +121,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
-    kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal)
+    kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal, reading=postgres.reading)
     revision = Revision(postgres.internal, known_revisions())
     ctx = ApiContext(
         settings=settings,

@@ -17,7 +17,7 @@ from app.access.connection_limit import ConnectionLimit
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.api.problems import Problem, not_allowed, request_id
-from app.audit import Actor, AuditLog
+from app.audit import Actor, AuditLog, printable
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import Network
@@ -90,23 +90,32 @@ def authenticate(request: Request) -> Caller:
 
 def actor(request: Request, caller: Caller) -> Actor:
     """For the audit log: who makes this request."""
-    address = request.client.host if request.client else None
-    return Actor(owner=caller.owner, key_prefix=caller.key or None, address=address, request_id=request_id(request))
+    return Actor(
+        owner=caller.owner,
+        key_prefix=caller.key or None,
+        address=_address(request.scope),
+        request_id=request_id(request),
+    )
 
 
 def refused(scope: Scope, code: str) -> None:
     """Put a request that is answered 401 or 403, or a socket closed with 4401, on the audit log."""
     state = scope.get("state", {})
     caller: Caller | None = state.get("caller")
-    client = scope.get("client")
     who = Actor(
         owner=caller.owner if caller else None,
         key_prefix=caller.key if caller else key_prefix(HTTPConnection(scope)),
-        address=client[0] if client else None,
+        address=_address(scope),
         request_id=state.get("request_id"),
     )
     audit: AuditLog = scope["app"].state.context.audit
     audit.refused(who, code, f"{scope.get('method', 'socket')} {scope['path']}")
+
+
+def _address(scope: Scope) -> str | None:
+    """From `X-Forwarded-For` of a trusted proxy it can be any text."""
+    client = scope.get("client")
+    return printable(client[0]) if client else None
 
 
 def operators_only(caller: Caller) -> None:

@@ -125,6 +125,12 @@ async def test_refusals_name_the_key_the_address_and_the_path_and_hold_no_secret
         assert "xxxxxx" not in text
 
 
+async def test_an_address_that_a_proxy_passed_on_is_cut(guarded: Guarded) -> None:
+    await guarded.request(None, "GET", "/api/orders", headers={"X-Forwarded-For": "somewhere" * 1_000})
+    entry = await with_outcome(guarded, "refused", "missing_key")
+    assert entry["address"] == ("somewhere" * 1_000)[: audit.MAX_TEXT]
+
+
 async def test_a_flood_of_refusals_makes_few_entries_and_is_counted(guarded: Guarded) -> None:
     await asyncio.gather(*(guarded.request(None, "GET", "/api/orders") for _ in range(100)))
 
@@ -152,7 +158,7 @@ class Broken:
 
 async def test_refusals_from_many_addresses_are_bounded_also_while_postgres_is_down() -> None:
     pool = Broken()
-    log = audit.AuditLog(pool)  # type: ignore[arg-type]
+    log = audit.AuditLog(pool, reading=pool)  # type: ignore[arg-type]
     pool.down = True
     for _ in range(2):
         for n in range(10_000):

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api.admission import admit_read
+from app.api.admission import admit_read, turn_to_read
 from app.api.context import context, operators_only
 from app.api.schemas import Answer
 from app.api.spec.openapi import problems
@@ -50,9 +50,10 @@ async def audit(
     cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="From `nextCursor`")] = None,
 ) -> Response:
     """Newest first. An operator's action has an entry `begun` and one with its outcome."""
-    operators_only(admit_read(request))
+    operators_only(caller := admit_read(request))
     before = NEWEST if cursor is None else int(cursor)
-    stored = await context(request).audit.page(before, owner, action, limit + 1)
+    async with turn_to_read(request, caller):
+        stored = await context(request).audit.page(before, owner, action, limit + 1)
     more = str(stored[limit - 1].id) if len(stored) > limit else None
     return as_json({"entries": [_view(one) for one in stored[:limit]], "nextCursor": more})
 
