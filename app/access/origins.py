@@ -1,8 +1,8 @@
 """Which host names this engine answers to, and which pages may change something or open a socket.
 
-A browser sends the requests of any page it shows, to this machine too. Two facts tell them apart: the browser names the
-page (`Origin`, `Sec-Fetch-Site`), and the name that the page was loaded from (`Host`). A name can be pointed at this
-machine by whoever owns it (DNS rebinding): then the page has the same origin as the engine. An address cannot.
+A browser sends the requests of any page it shows, to this machine too. It names the page (`Origin`, `Sec-Fetch-Site`),
+and the host that it sends the request to (`Host`). The owner of a name can point it at this machine (DNS rebinding):
+then a page of that name has the same origin as the engine. Nobody can do that with an address.
 """
 
 import ipaddress
@@ -17,7 +17,8 @@ from app.settings import Settings
 
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
-AT_ANY_HOST = frozenset({"/health", "/health/live", "/health/ready", "/api/health", "/metrics"})  # for probes
+HEALTH = frozenset({"/health", "/health/live", "/health/ready", "/api/health"})
+AT_ANY_HOST = HEALTH | {"/metrics"}  # for probes
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
 
@@ -63,14 +64,16 @@ class Origins:
             raise ForeignOrigin
 
     def allows(self, origin: str, host: bytes | None) -> bool:
-        """Whether pages of this origin may act: those that the settings name, and in local mode those on this machine
-        (a front end under development has a port of its own) and the engine's own, whatever address it is reached by.
+        """Whether pages of this origin may act.
+
+        Those that the settings name may. In local mode also those on this machine, because a front end under
+        development has a port of its own, and the engine's own page at any address.
         """
-        if origin in self._origins or not self._local:
-            return origin in self._origins
+        if origin in self._origins:
+            return True
         scheme, _, at = origin.partition("://")
         own = scheme in ("http", "https") and at.encode("latin-1") == host
-        return own or bool(LOOPBACK.fullmatch(origin))
+        return self._local and (own or bool(LOOPBACK.fullmatch(origin)))
 
     def _find_name(self, host: bytes | None) -> bool:
         found = _HOST.fullmatch(host or b"")

@@ -4,13 +4,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.authentication import NotAllowed
-from app.access.origins import ForeignHost, ForeignOrigin, Origins
+from app.access.origins import HEALTH, ForeignHost, ForeignOrigin, Origins
 from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 
-PUBLIC = frozenset({"/", "/api/tokens", "/api/pools", "/health", "/health/live", "/health/ready", "/api/health"})
+PUBLIC = HEALTH | {"/", "/api/tokens", "/api/pools"}
 PUBLIC_BELOW = ("/web/",)
 DOCS = frozenset({"/docs", "/openapi.json", "/asyncapi.json"})
 DOCS_BELOW = ("/docs/files/",)

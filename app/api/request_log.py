@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
+from app.access.origins import AT_ANY_HOST
 from app.access.tickets import split_ticket
 from app.api.context import refused
 
@@ -78,7 +79,7 @@ class RequestLog:
 
 
 # Monitoring and open pages request these all the time.
-_NOT_LOGGED = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/web/{path:path}", "/api/queue"})
+_NOT_LOGGED = AT_ANY_HOST | {"/web/{path:path}", "/api/queue"}
 
 
 def _given_id(scope: Scope) -> str | None:
