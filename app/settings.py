@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     trust_network: bool = False  # local mode: HOST may be more than loopback; whoever reaches it may trade
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # of browsers; separated by commas
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names of the engine beside those of the URLs; commas
-    engine_secret: str | None = Field(None, repr=False)  # signs stream tickets; the same in every API process
+    engine_secret: str | None = Field(None, repr=False)  # signs tickets and events; the same in every process
 
     # The servers. A URL wins over the single values. Neither: `engine up` starts an embedded server.
     database_url: str | None = None

@@ -176,10 +176,10 @@ class Renewal:
 class ClaimRefused:
     """The order cannot be claimed now."""
 
-    seconds: float | None  # try again after this; below zero: at once, in its old place; None: never, it has ended
+    seconds: float | None  # try again then; below zero: at once, in its old place; None: it has ended, or is halted
     status: Status | None = None  # None: there is no such order
     too_late: bool = False  # it could have been started if its start had been granted more recently
-    halted_owner: str | None = None  # whom the kill switch has halted: queue the order once that is lifted
+    halted_owner: str | None = None  # the kill switch halts this owner: queue the order once it no longer does
 
 
 class LeaseLost(Exception):

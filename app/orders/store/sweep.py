@@ -40,7 +40,7 @@ VERDICTS = (
 _VERDICT_ROWS = ", ".join(f"('{one.name}', '{one.status}', '{one.code}', '{one.error}')" for one in VERDICTS)
 
 # Not started, or taken back before it sent anything because of the kill switch: it may expire.
-_UNSTARTED = f"(attempt = 0 OR code = '{HALTED}')"
+_UNSTARTED = f"(o.attempt = 0 OR o.code = '{HALTED}')"
 
 # A waiting order is looked at again after about as long as it has waited so far, and within 18 minutes: a long queue
 # costs little, and an order that has fallen out of the queue is found.
@@ -55,7 +55,7 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
         WHEN status NOT IN ({sql_list(IN_ATTEMPT)}) OR lease_until > now() THEN NULL
         WHEN claims >= {POISON_CLAIMS} THEN 'poison'
         ELSE 'lost' END AS verdict
-      FROM orders
+      FROM orders o
      WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at <= now()
      ORDER BY look_at, id LIMIT $1
        FOR UPDATE SKIP LOCKED
@@ -75,7 +75,7 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
                           ELSE least(now() + (0.8 + 0.4 * random())
                                            * least(greatest(now() - o.updated_at, {SWEEP_AFTER}),
                                                    interval '15 minutes'),
-                                     CASE WHEN (o.attempt = 0 OR o.code = '{HALTED}') AND o.expires_at > now()
+                                     CASE WHEN {_UNSTARTED} AND o.expires_at > now()
                                           THEN o.expires_at END) END,
            updated_at = CASE WHEN j.verdict IS NULL THEN o.updated_at ELSE now() END
       FROM judged j WHERE o.id = j.id

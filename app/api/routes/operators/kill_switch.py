@@ -81,11 +81,10 @@ async def set_kill_switch(request: Request) -> Response:
     or is sent any more. Other API processes refuse new orders within a second.
     """
     operators_only(authenticate(request))
+    fields = await read_object(request)
     try:
-        wanted = read(SetKillSwitch, await read_object(request))
+        wanted = read(SetKillSwitch, fields)
     except Problem as problem:
-        if problem.status != 422:
-            raise
         raise Problem(422, "invalid_request", "The request is not valid.", errors=problem.errors) from None
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason))
 
