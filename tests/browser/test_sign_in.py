@@ -15,7 +15,7 @@ from tests.acceptance.stack import free_port
 from tests.browser.conftest import DELAYS, OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import Engine, running_engine
-from tests.integration.test_access import trust_test_servers
+from tests.integration.test_access import new_key, trust_test_servers
 
 
 @dataclass
@@ -31,14 +31,6 @@ class ProductionEngine:
             assert await keys.revoke(connection, key[: keys.PREFIX_LENGTH])
         finally:
             await connection.close()
-
-
-async def new_key(dsn: str, owner: str, *, operator: bool = False) -> str:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await keys.create(connection, owner, operator=operator)
-    finally:
-        await connection.close()
 
 
 def production_mode(port: int, *, origin: str | None = None) -> dict[str, Any]:

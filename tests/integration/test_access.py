@@ -26,10 +26,10 @@ PRODUCTION: dict[str, Any] = {
 }
 
 
-async def new_key(dsn: str, owner: str, *, operator: bool = False) -> str:
+async def new_key(dsn: str, owner: str, *, operator: bool = False, **limits: int) -> str:
     connection = await asyncpg.connect(dsn)
     try:
-        return await keys.create(connection, owner, operator=operator)
+        return await keys.create(connection, owner, operator=operator, **limits)
     finally:
         await connection.close()
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import httpx
 import orjson
@@ -14,6 +13,7 @@ from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
 from app.redis_client import CircuitBreaker
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
+from tests.integration.raw_client import POST, client
 
 ORDER = "/api/orders/execute"
 
@@ -136,25 +136,15 @@ async def test_sockets_are_limited_per_owner_and_per_process(postgres_dsn: str, 
                 assert event["seq"] == 1
 
 
-@contextlib.asynccontextmanager
-async def raw_connection(engine: Engine) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(engine.http.base_url.host, engine.http.base_url.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-
-
 async def test_a_body_sent_a_byte_at_a_time_gets_408(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_body, "BODY_SECONDS", 0.3)
-    async with raw_connection(engine) as (reader, writer), asyncio.timeout(5):
-        writer.write(b"POST /order HTTP/1.1\r\nHost: localhost\r\n")
-        writer.write(b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n")
+    async with client(engine) as one:
+        one.send(POST + b"Content-Length: 60\r\n\r\n")
         # Only the first line: a byte that arrives after the answer may reset the connection.
-        answer = asyncio.create_task(reader.readline())
+        answer = asyncio.create_task(one.reader.readline())
         with contextlib.suppress(ConnectionError):
             while not answer.done():
-                writer.write(b" ")
-                await writer.drain()
+                one.send(b" ")
+                await one.writer.drain()
                 await asyncio.sleep(0.05)
         assert (await answer).startswith(b"HTTP/1.1 408 ")

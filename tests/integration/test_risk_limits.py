@@ -10,8 +10,7 @@ import httpx
 import pytest
 import typer.testing
 
-from app import preflight
-from app.access import key_commands, keys
+from app.access import key_commands
 from app.api.routes.limits import Limits
 from app.cli import main
 from app.orders.model import Placed, PlaceOrder, new_order_id
@@ -19,7 +18,7 @@ from app.orders.risk import UNITS, RiskLimitExceeded, RiskLimits
 from app.orders.store.writes import OrderStore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.fakes import ScriptedChain, ScriptedVenue
-from tests.integration.test_access import PRODUCTION
+from tests.integration.test_access import PRODUCTION, new_key, trust_test_servers
 
 SELL_USDC = {"tokenIn": "USDC", "tokenOut": "SOL"}  # a USDC is a dollar, so that values are round
 
@@ -166,11 +165,13 @@ async def test_an_order_that_became_worth_too_much_is_not_signed(engine: Engine)
 async def test_a_key_may_have_limits_of_its_own(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "EXAMPLE_PASSWORDS", frozenset())
-    connection = await asyncpg.connect(postgres_dsn)
-    own = {"small": {"max_order_usd": 10}, "free": {"max_order_usd": 0, "max_daily_usd": 500}, "usual": {}}
-    made = {name: await keys.create(connection, "me", operator=False, **limits) for name, limits in own.items()}
-    await connection.close()
+    trust_test_servers(monkeypatch)
+    own: dict[str, dict[str, Any]] = {
+        "small": {"max_order_usd": 10},
+        "free": {"max_order_usd": 0, "max_daily_usd": 500},
+        "usual": {},
+    }
+    made = {name: await new_key(postgres_dsn, "me", **limits) for name, limits in own.items()}
     async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION, max_order_usd=100, max_daily_usd=300) as engine:
 
         async def sell_as(who: str, usdc: int) -> int:
