@@ -58,7 +58,7 @@ def admit_read(request: Request) -> Caller:
 
 
 @contextlib.asynccontextmanager
-async def turn_to_read(request: Request, caller: Caller) -> AsyncIterator[None]:
+async def turn_to_read(request: HTTPConnection, caller: Caller) -> AsyncIterator[None]:
     """For reads of many rows: those of one caller wait for each other, so that others get connections meanwhile."""
     try:
         async with context(request).read_turns.turn(_who(request, caller)):

@@ -1,8 +1,10 @@
 """Reads have a quota, take turns, and end in time: no caller's reads delay the engine itself or other callers."""
 
 import asyncio
+import contextlib
 from typing import Any
 
+import orjson
 import pytest
 
 import app.postgres
@@ -67,6 +69,22 @@ async def test_slow_reads_end_in_time_and_leave_the_engine_its_connections(
             assert answer.json()["retryable"] is True
             assert int(answer.headers["retry-after"]) > 0
         assert (await engine.http.get(LIST)).status_code == 200
+
+
+async def test_the_subscriptions_of_a_caller_take_turns_like_lists(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_turns, "WAIT_SECONDS", 0.5)
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(engine.socket("/api/stream")) for _ in range(read_turns.AT_ONCE + 1)]
+        async with engine.postgres.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE orders")
+            for socket in sockets:
+                await socket.send('{"op":"subscribe","orders":"all"}')
+            answers = [asyncio.create_task(socket.recv()) for socket in sockets]
+            done, waiting = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED, timeout=2)
+        assert [orjson.loads(one.result())["code"] for one in done] == ["too_many_reads"]
+        assert {orjson.loads(await one)["type"] for one in waiting} == {"subscribed"}
 
 
 async def test_a_rare_filter_looks_at_a_bounded_number_of_orders_per_page(

@@ -11,8 +11,10 @@ import orjson
 from fastapi import WebSocket
 from starlette.responses import Response
 
+from app.access.authentication import Caller
 from app.access.tickets import STREAM
 from app.api import sockets
+from app.api.admission import turn_to_read
 from app.api.context import ApiContext, context
 from app.api.fast_routes import SocketRouter
 from app.api.json_body import parse
@@ -57,7 +59,7 @@ async def stream(socket: WebSocket) -> None:
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
     ):
         log.info("stream opened", extra={"owner": owner})
-        session = _StreamSession(socket, ctx, subscriber, owner)
+        session = _StreamSession(socket, ctx, subscriber, caller)
         close = await sockets.close_reason(session.run())
     seconds = round(time.monotonic() - began, 3)
     log.info("stream closed", extra={"owner": owner, "code": close.code, "sent": session.sent, "seconds": seconds})
@@ -70,12 +72,12 @@ class _StreamSession:
     One task sends everything, so that an answer and the events around it keep their order.
     """
 
-    def __init__(self, socket: WebSocket, ctx: ApiContext, subscriber: Subscriber, owner: str) -> None:
+    def __init__(self, socket: WebSocket, ctx: ApiContext, subscriber: Subscriber, caller: Caller) -> None:
         self.sent = 0  # events
         self._socket = socket
         self._ctx = ctx
         self._subscriber = subscriber
-        self._owner = owner
+        self._caller = caller
 
     async def run(self) -> Close:
         """Until the client leaves."""
@@ -109,6 +111,8 @@ class _StreamSession:
             await (self._follow_all(after) if orders is None else self._follow(orders, after))
         except _BadRequest as error:
             await self._send({"type": "error", "code": "bad_request", "detail": str(error)})
+        except Problem as problem:  # too many reads of this caller are under way
+            await self._send({"type": "error", "code": problem.code, "detail": problem.detail})
         except DatabaseUnavailable:
             detail = "the database is unavailable; subscribe again in a moment"
             await self._send({"type": "error", "code": "database_unavailable", "detail": detail})
@@ -117,7 +121,8 @@ class _StreamSession:
         new = {order: after.get(order, 0) for order in orders if not self._subscriber.follows(str(order))}
         if self._subscriber.followed_count + len(new) > MAX_ORDERS:
             raise _BadRequest(f"one socket follows at most {MAX_ORDERS} named orders")
-        log = await self._ctx.feed.replay_many(self._subscriber, new)
+        async with turn_to_read(self._socket, self._caller):
+            log = await self._ctx.feed.replay_many(self._subscriber, new)
         for order in orders:
             if not self._subscriber.follows(str(order)):
                 await self._send({"type": "error", "code": "unknown_order", "orderId": str(order)})
@@ -130,12 +135,12 @@ class _StreamSession:
 
         Also an order that was placed and ended within the last two seconds may be sent: the feed looks back that far.
         """
-        await self._ctx.feed.follow_owner(self._subscriber, self._owner)
-        unfinished = await self._ctx.reader.unfinished(self._owner, MAX_ORDERS)
-        new = {
-            order: after.get(order, 0) for order in [*unfinished, *after] if not self._subscriber.follows(str(order))
-        }
-        log = await self._ctx.feed.replay_many(self._subscriber, new)
+        follows, owner = self._subscriber.follows, self._caller.owner
+        async with turn_to_read(self._socket, self._caller):
+            await self._ctx.feed.follow_owner(self._subscriber, owner)
+            unfinished = await self._ctx.reader.unfinished(owner, MAX_ORDERS)
+            new = {order: after.get(order, 0) for order in [*unfinished, *after] if not follows(str(order))}
+            log = await self._ctx.feed.replay_many(self._subscriber, new)
         await self._send({"type": "subscribed", "orders": "all"})
         await self._send_events(log)
 
