@@ -152,6 +152,13 @@ def test_variables_are_captured_before_they_are_used() -> None:
         known |= set(re.findall(r'set\(\\"(\w+)\\"', scripts))
 
 
+def test_insomnia_has_every_operation() -> None:
+    export = json.loads((CLONE / "docs" / "insomnia_collection.json").read_text())
+    found = [one for one in export["resources"] if one["_type"] == "request"]
+    paths = [one["url"].removeprefix("{{ _.base_url }}").replace("{{ _.order_id }}", "{order_id}") for one in found]
+    assert operations().keys() <= {(one["method"], path) for one, path in zip(found, paths, strict=True)}
+
+
 def test_insomnia_has_a_request_for_every_socket() -> None:
     export = json.loads((CLONE / "docs" / "insomnia_collection.json").read_text())
     assert (export["_type"], export["__export_format"]) == ("export", 4)
