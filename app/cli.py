@@ -84,7 +84,8 @@ def create_key(
         str, typer.Option(help="Owner of the orders placed with this key. Several keys may have the same owner.")
     ],
     operator: Annotated[
-        bool, typer.Option("--operator", help="The key may also manage dead letters and the queue.")
+        bool,
+        typer.Option("--operator", help="The key may also use the kill switch, the dead letters and the audit log."),
     ] = False,
     max_order_usd: Annotated[
         int | None, typer.Option(min=0, max=10**12, help="Most dollars in one order; 0: no limit. [MAX_ORDER_USD]")

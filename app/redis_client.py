@@ -3,7 +3,7 @@
 The worker's client retries without limit. The API's and the publisher's fail at once, behind a circuit breaker:
 Postgres holds every order, so a Redis that is down costs delay, never an order. Orders are accepted and read from
 Postgres, streams continue from Postgres, and request limits fall back to a bucket per process. What only Redis knows is
-answered with a 503: the queue's state, pause and resume, open sockets.
+answered with a 503: the queue's state and the open sockets.
 """
 
 import asyncio
