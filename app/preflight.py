@@ -74,7 +74,7 @@ async def keys_exist(dsn: str) -> None:
 
 
 def server_problems(settings: Settings) -> Iterator[str]:
-    """Servers that let in whoever reaches them, or whoever has read this repository."""
+    """Servers without a password, or with one that stands in this repository."""
     for url, names, proofs in (
         (settings.postgres_dsn, ("DATABASE_URL", "DB_PASSWORD"), "a Unix socket, or a client certificate (sslcert)"),
         (settings.redis_dsn, ("REDIS_URL", "REDIS_PASSWORD"), "a Unix socket"),

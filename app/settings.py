@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65535)
     public_url: str | None = None  # for the URLs in responses; None: the Host of the request
-    trust_network: bool = False  # local mode: HOST may be more than loopback; whoever reaches it may trade
+    trust_network: bool = False  # local mode: HOST may be more than loopback; everyone who reaches it may trade
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # of browsers; separated by commas
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names of the engine beside those of the URLs; commas
     engine_secret: str | None = Field(None, repr=False)  # signs tickets and events; the same in every process

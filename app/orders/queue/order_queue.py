@@ -74,9 +74,7 @@ class Job:
     id: str  # the member of the sorted set
     order: str | None  # None: Redis has lost the job key
     grant: str  # of its start; '': there is none
-    start_by: (
-        float  # until when its order may be started, on the monotonic clock; -inf: never, it was taken from CHECKS
-    )
+    start_by: float  # until when its order may start, on the monotonic clock; -inf: never, it was taken from CHECKS
 
 
 @dataclass(frozen=True, slots=True)
