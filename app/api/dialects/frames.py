@@ -42,7 +42,7 @@ def execute_frames() -> Frames:
 
 def status_frames() -> Frames:
     """For one socket: each event, with `type`, `message`, `timestamp` and `detail` besides."""
-    return _with_fields(lambda event, replay: _status_fields(event) | _execute_fields(event, replay))
+    return _with_fields(lambda body, replay: _status_fields(_event(body)) | _execute_fields(body, replay))
 
 
 def history_then_updates() -> Frames:
@@ -73,12 +73,12 @@ def venue_frames(messages: Iterable[EventMessage]) -> list[str]:
     return [orjson.dumps(_with_venue(_event(message.body))).decode() for message in messages]
 
 
-def _with_fields(fields: Callable[[Event, bool], Event]) -> Frames:
+def _with_fields(fields: Callable[[bytes, bool], Event]) -> Frames:
     replay = True
 
     def frames(messages: Iterable[EventMessage]) -> list[str]:
         nonlocal replay
-        sent = [_append(message.body, fields(_event(message.body), replay)).decode() for message in messages]
+        sent = [_append(message.body, fields(message.body, replay)).decode() for message in messages]
         replay = False
         return sent
 
@@ -95,9 +95,11 @@ def _append(body: bytes, fields: Event) -> bytes:
     return body[:-1] + b"," + orjson.dumps(fields)[1:]
 
 
-def _execute_fields(event: Event, replay: bool) -> Event:
+def _execute_fields(body: bytes, replay: bool) -> Event:
+    event = orjson.loads(body)  # takes less than half as long as `_event`, and rounds prices
     fields = {"ts": event["at"], "replay": replay}
     if event["status"] == "confirmed":
+        event = _event(body)
         fields["execution"] = {name: event[name] for name in EXECUTION}
     return fields
 
