@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from app.api.dialects import bodies
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody, SetKillSwitch
+from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"
 SECURITY = {
@@ -54,8 +55,7 @@ TAGS = [
         "description": (
             "Submitting and streaming are two requests: a WebSocket handshake is a GET (RFC 6455), so the POST that "
             "places an order cannot be upgraded. Its answer has a `wsUrl`. Events before you open it are not lost.\n\n"
-            "Every stream sends the whole event log of an order: `seq` 1, 2, 3 … without a gap. Then it closes with "
-            "1000.\n\n"
+            "Every stream sends the whole event log of an order: `seq` 1, 2, 3 … without a gap.\n\n"
             "- `GET /api/orders/execute?orderId=…&after=seq` (WebSocket): one order, the events after number `after`\n"
             '- `GET /api/stream` (WebSocket): many orders; send `{"op":"subscribe","orders":"all"}` or name them: '
             '`{"op":"subscribe","orders":["…"],"after":{"…":seq}}`; it stays open until you close it\n'
@@ -63,10 +63,7 @@ TAGS = [
             "In production mode a socket needs the API key in `Authorization`. A browser cannot set that header, so "
             "`wsUrl` carries a ticket instead: it is valid for that order, and for one minute. `POST /api/tickets` "
             "issues new ones.\n\n"
-            "Close codes: 1000 the order has ended, 4400 bad request, 4401 not allowed, 4404 no such order, "
-            "4408 you read too slowly, 4429 you have too many open sockets, 1013 the engine has too many open sockets, "
-            "or the database is unavailable. After any code but 1000, 4400, 4401 and 4404 reconnect with `after=` the "
-            "last `seq` you received. `/asyncapi.json` describes every frame."
+            f"{CLOSE_CODES} `/asyncapi.json` describes every frame."
         ),
     },
     {
