@@ -1,10 +1,12 @@
 """Postgres: its connection pools, its timeouts, and which errors mean that it is unavailable."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 # After one of these a write may or may not have happened: the caller has to check, or repeat it safely.
 POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
@@ -25,6 +27,7 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.UndefinedTableError,  # the database was not migrated yet; `app/orders/store/revision.py` says so
     asyncpg.UndefinedColumnError,
 )
+_UNAVAILABLE: tuple[type[Exception], ...] = (asyncpg.InternalClientError, *POSTGRES_UNAVAILABLE)
 # One row of a batch is at fault; the other rows are not.
 BAD_ROW: tuple[type[Exception], ...] = (
     asyncpg.DataError,
@@ -122,13 +125,27 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
     """Runs one statement. DatabaseUnavailable if it is not known whether it happened."""
     try:
         return await pool.fetch(sql, *arguments)
-    except asyncpg.DiskFullError as error:
-        raise DiskFull from error
-    except asyncpg.QueryCanceledError as error:
-        raise ReadTooSlow from error
-    except asyncpg.InternalClientError as error:
-        # The connection broke and the driver's protocol state is invalid: it must not be used again.
-        await pool.expire_connections()
-        raise DatabaseUnavailable from error
-    except POSTGRES_UNAVAILABLE as error:
-        raise DatabaseUnavailable from error
+    except _UNAVAILABLE as error:
+        raise await _unavailable(pool, error) from error
+
+
+@contextlib.asynccontextmanager
+async def transaction(pool: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
+    """For statements that must happen together. DatabaseUnavailable if it is not known whether they did."""
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+    except _UNAVAILABLE as error:
+        raise await _unavailable(pool, error) from error
+
+
+async def _unavailable(pool: asyncpg.Pool, error: Exception) -> DatabaseUnavailable:
+    match error:
+        case asyncpg.DiskFullError():
+            return DiskFull()
+        case asyncpg.QueryCanceledError():
+            return ReadTooSlow()
+        case asyncpg.InternalClientError():
+            # The connection broke and the driver's protocol state is invalid: it must not be used again.
+            await pool.expire_connections()
+    return DatabaseUnavailable()

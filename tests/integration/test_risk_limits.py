@@ -114,6 +114,16 @@ async def test_processes_share_the_day_and_a_restart_does_not_forget_it(postgres
         assert (await sell(restarted, 10)).status_code == 202
 
 
+async def test_processes_that_race_do_not_pass_the_daily_limit_together(postgres_dsn: str, redis_dsn: str) -> None:
+    async with (
+        running_engine(postgres_dsn, redis_dsn, max_daily_usd=100) as one,
+        running_engine(postgres_dsn, redis_dsn, max_daily_usd=100) as other,
+    ):
+        answers = await asyncio.gather(*(sell(engine, 15) for _ in range(10) for engine in (one, other)))
+        codes = [answer.status_code for answer in answers]
+        assert (codes.count(202), codes.count(429)) == (6, 14)
+
+
 async def test_a_repeat_in_the_same_statement_takes_nothing_from_the_day(postgres_dsn: str) -> None:
     old = PlaceOrder(
         id=new_order_id(),

@@ -1,6 +1,7 @@
 """Placing orders: those within their risk limits are inserted, and repeats are answered with the order they repeat."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,15 +12,16 @@ from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.store import statements
-from app.orders.store.daily_volumes import used_today
-from app.postgres import fetch
+from app.orders.store.daily_volumes import Run, lock_days, used_today
+from app.postgres import fetch, transaction
+
+Refused = Mapping[UUID, RiskLimitExceeded]
+Created = Mapping[UUID, asyncpg.Record]
 
 
 class Placing:
-    """Places one batch at a time: what a batch adds to an owner's day is committed when the next one is checked.
-
-    So orders of one process never pass a daily limit together. Those of several processes may, by what the others are
-    inserting at that moment.
+    """Orders of owners with a daily limit are checked and inserted under a lock, so that no process adds to an owner's
+    day in between. Orders of all others take one statement.
     """
 
     def __init__(self, pool: asyncpg.Pool, limits: RiskLimits) -> None:
@@ -28,11 +30,7 @@ class Placing:
         self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
 
     async def place(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | Exception]:
-        refused = beyond_limits(orders, self._limits, await self._used_today(orders))
-        created: Mapping[UUID, asyncpg.Record] = {}
-        if within := [order for order in orders if order.id not in refused]:
-            inserted = await fetch(self._pool, statements.PLACE, _json(within), self._process)
-            created = {row["id"]: row for row in inserted}
+        refused, created = await self._insert(orders)
         existing: Sequence[asyncpg.Record] = []
         if missing := [order for order in orders if order.id not in created]:
             # Also those beyond a limit: the order that they repeat may have been within it.
@@ -44,11 +42,24 @@ class Placing:
             results |= dict(zip([order.id for order in again], await self.place(again), strict=True))
         return list(results.values())
 
-    async def _used_today(self, orders: Sequence[PlaceOrder]) -> Mapping[str, int]:
-        """By owner, for those who have a daily limit."""
+    async def _insert(self, orders: Sequence[PlaceOrder]) -> tuple[Refused, Created]:
+        """Insert the orders within their limits: those beyond, and the rows of the new ones."""
         in_force = self._limits.in_force
         limited = {order.owner for order in orders if in_force(order.max_order_usd, order.max_daily_usd).daily_usd}
-        return await used_today(self._pool, sorted(limited)) if limited else {}
+        if not limited:
+            return await self._insert_within(orders, {}, partial(fetch, self._pool))
+        async with transaction(self._pool) as connection:
+            await lock_days(connection, sorted(limited))
+            used = await used_today(connection.fetch, sorted(limited))
+            return await self._insert_within(orders, used, connection.fetch)
+
+    async def _insert_within(
+        self, orders: Sequence[PlaceOrder], used: Mapping[str, int], run: Run
+    ) -> tuple[Refused, Created]:
+        refused = beyond_limits(orders, self._limits, used)
+        within = [order for order in orders if order.id not in refused]
+        rows = await run(statements.PLACE, _json(within), self._process) if within else []
+        return refused, {row["id"]: row for row in rows}
 
 
 def _json(orders: Sequence[PlaceOrder]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -131,7 +132,7 @@ class OrderReader:
 
     async def used_today(self, owner: str) -> int:
         """The value of the orders that this owner placed today, in millionths of a dollar."""
-        return (await used_today(self._pool, [owner])).get(owner, 0)
+        return (await used_today(partial(fetch, self._pool), [owner])).get(owner, 0)
 
     async def has_started(self, within: float) -> bool:
         """Whether an order was started in the last so many seconds."""
