@@ -7,12 +7,14 @@
 - Some invalid requests make the stock protocol fail before it has begun a handshake, and are never answered. They are
   answered with a 400, and the connection is closed.
 - Text that is not UTF-8 is checked before uvicorn decodes it: uvicorn would log the client's mistake as an exception.
-- A packet can hold 40,000 frames. It is parsed in pieces, and the app takes the messages of one before the next.
-- Frames that carry no message (pings, fragments, empty ones) have a rate. Beyond it the socket is closed with 1008.
+- A packet can hold 40,000 frames. It is parsed in pieces, and the app takes the messages of one before the next. After
+  each message other tasks run: taking one that has arrived already does not wait.
+- Frames have a rate, pings and messages alike. Beyond it the socket is closed with 1008.
 - No pong is written while the client does not read.
 - A socket has a deadline until its handshake is complete, and again when it was closed (connections.py).
 """
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -33,16 +35,16 @@ NOT_UTF8, TOO_MANY_FRAMES = 1007, 1008  # close codes
 
 CLOSE_REPLY = Wait(3.0)  # for the client to answer a close
 PIECE = 1024  # bytes that are parsed at once
-# Frames that carry no message. A client that checks its connection sends one every few seconds.
+# Frames of one socket. A client sends a ping every few seconds, and names many orders in one message.
 BURST = 100
-PER_SECOND = 20.0
+PER_SECOND = 50.0
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     transport: Connection
 
     _unparsed = b""  # received behind a message that the app has not taken yet
-    _allowance = float(BURST)  # frames without a message that may be received now
+    _allowance = float(BURST)  # frames that may be received now
     _allowance_at = 0.0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -63,6 +65,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def receive(self) -> ASGIReceiveEvent:
         message = await super().receive()
+        await asyncio.sleep(0)
         if self._unparsed and not self.read_paused:
             self.data_received(b"")
         return message
@@ -72,22 +75,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.transport.write(_bad_handshake(400).serialize())
             self.transport.linger()
-        elif self._allows(sum(map(self._carries_no_message, self.conn.events))):
+        elif self._allows(sum(map(_counts, self.conn.events))):
             if self.conn.parser_exc is None:
                 self.handle_events()
             else:
                 self.handle_parser_exception()
         elif self.conn.state is State.OPEN:
-            self.conn.fail(TOO_MANY_FRAMES, "too many frames without a message")
+            self.conn.fail(TOO_MANY_FRAMES, "too many frames")
             self.handle_parser_exception()
         else:
             self.transport.abort()
-
-    def _carries_no_message(self, event: Any) -> bool:
-        if not isinstance(event, Frame) or event.opcode is Opcode.CLOSE:
-            return False
-        whole = event.opcode in (Opcode.TEXT, Opcode.BINARY) and event.fin and event.data
-        return not whole or self.close_sent
 
     def _allows(self, frames: int) -> bool:
         if frames:
@@ -130,6 +127,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.lost()
         super().connection_lost(exc)
+
+
+def _counts(event: Any) -> bool:
+    return isinstance(event, Frame) and event.opcode is not Opcode.CLOSE
 
 
 def _bad_handshake(status: int) -> Response:

@@ -1,4 +1,4 @@
-"""What one WebSocket may make the server do: frames without a message, pongs, and a close that is never answered."""
+"""What one WebSocket may make the server do: floods of frames, pongs, and a close that is never answered."""
 
 import asyncio
 import contextlib
@@ -8,9 +8,11 @@ import socket
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
+from uvicorn._types import ASGIReceiveEvent
 
 from app.server import connections, websocket_protocol
 from app.server.connections import Connection, Wait
+from app.server.websocket_protocol import WebSocketProtocol
 from tests.engine import Engine
 from tests.integration.hostile_client import HANDSHAKE, frame, parse_frames
 
@@ -59,21 +61,47 @@ FLOODS = {
     "empty pings": itertools.repeat(frame(PING, b"") * 40_000),
     "pongs": itertools.repeat(frame(PONG, b"") * 500),
     "empty messages": itertools.repeat(frame(TEXT, b"") * 500),
+    "messages": itertools.repeat(frame(TEXT, b"x") * 500),
+    "JSON pings": itertools.repeat(frame(TEXT, b'{"type":"ping"}') * 500),
     "fragments": itertools.chain([frame(TEXT, b"x", final=False)], itertools.repeat(frame(0, b"", final=False) * 500)),
 }
 
 
-async def test_a_flood_of_frames_without_a_message_closes_the_socket(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_flood_of_frames_closes_the_socket(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "LINGER", Wait(0.2))
-    for what, flood in FLOODS.items():
-        async with raw_socket(engine) as one:
+    order = (await engine.place())["orderId"]
+    paths = ("/api/stream", "/api/orders/execute", f"/order/{order}")
+    for (what, flood), path in zip(FLOODS.items(), itertools.cycle(paths)):
+        async with raw_socket(engine, path.encode()) as one:
             flooding = asyncio.create_task(one.flood(flood))
             *before, (opcode, payload) = await one.frames()
             assert (opcode, payload[:2]) == (CLOSE, (1008).to_bytes(2)), what
             assert len(before) <= websocket_protocol.BURST + websocket_protocol.PIECE / len(frame(PING, b"")), what
             await flooding
+
+
+@pytest.mark.parametrize("path", ["/api/stream", "/api/orders/execute", "/order/{order}"])
+async def test_other_tasks_run_after_each_message(engine: Engine, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(WebSocketProtocol, "_allowance", 1_000_000.0)
+    monkeypatch.setattr(websocket_protocol, "BURST", 1_000_000)
+    taken, most = 0, 0
+    receive = WebSocketProtocol.receive
+
+    async def counted(protocol: WebSocketProtocol) -> ASGIReceiveEvent:
+        nonlocal taken
+        message = await receive(protocol)
+        taken += 1
+        return message
+
+    monkeypatch.setattr(WebSocketProtocol, "receive", counted)
+    order = (await engine.place())["orderId"]
+    async with raw_socket(engine, path.format(order=order).encode()) as one:
+        one.writer.write(frame(TEXT, b'{"type":"ping"}') * 1_000)
+        while taken < 1_000:
+            before = taken
+            await asyncio.sleep(0)
+            most = max(most, taken - before)
+    assert most <= 2
 
 
 async def test_a_socket_that_pings_now_and_then_stays_open(engine: Engine) -> None:
@@ -88,6 +116,7 @@ async def test_no_pongs_pile_up_for_a_client_that_does_not_read(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket_protocol, "BURST", 1_000_000)
+    monkeypatch.setattr(WebSocketProtocol, "_allowance", 1_000_000.0)
     async with raw_socket(engine, receive_buffer=4096) as one:
         for connection in [found for found in gc.get_objects() if isinstance(found, Connection)]:
             # Or the kernel buffers megabytes of pongs.
@@ -97,7 +126,11 @@ async def test_no_pongs_pile_up_for_a_client_that_does_not_read(
         assert 0 < [opcode for opcode, _ in await one.frames()].count(PONG) < 2_500
 
 
-async def test_messages_behind_one_that_is_being_answered_wait_and_none_is_lost(engine: Engine) -> None:
+async def test_messages_behind_one_that_is_being_answered_wait_and_none_is_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WebSocketProtocol, "_allowance", 2_000.0)
+    monkeypatch.setattr(websocket_protocol, "BURST", 2_000)
     async with raw_socket(engine, then=frame(TEXT, b"{}")) as one:  # the first comes with the handshake
         one.writer.write(frame(TEXT, b"{}") * 1_000)
         received = b""
