@@ -1,4 +1,4 @@
-"""Which host names this engine answers to, and which pages may change something or open a socket.
+"""Which host names this engine answers to, and which pages may send it requests or open a socket.
 
 A browser sends the requests of any page it shows, to this machine too. It names the page (`Origin`, `Sec-Fetch-Site`),
 and the host that it sends the request to (`Host`). The owner of a name can point it at this machine (DNS rebinding):
@@ -18,7 +18,7 @@ from app.settings import Settings
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
 HEALTH = frozenset({"/health", "/health/live", "/health/ready", "/api/health"})
-AT_ANY_HOST = HEALTH | {"/metrics"}  # for probes
+AT_ANY_HOST = HEALTH | {"/metrics"}  # for probes; in local mode, where they need no key, not the metrics
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
 
@@ -28,7 +28,7 @@ class ForeignHost(Exception):
 
 
 class ForeignOrigin(Exception):
-    """A page of another origin tries to change something, or to open a socket."""
+    """A page of another origin tries to change something, to open a socket, or to use up the user's requests."""
 
 
 class Origins:
@@ -39,11 +39,12 @@ class Origins:
         self._origins = frozenset({*settings.allowed_origins, *own})
         self._names = frozenset({"localhost", *settings.allowed_hosts, *_hosts(self._origins)})
         self._local = settings.engine_mode == "local"
+        self._at_any_host = HEALTH if self._local else AT_ANY_HOST
         self._has_name = lru_cache(maxsize=256)(self._find_name)
 
     def check(self, scope: Scope) -> None:
         """Raises ForeignHost or ForeignOrigin. A few microseconds."""
-        host = origin = site = None
+        host = origin = site = destination = None
         for name, value in scope["headers"]:
             if name == b"host":
                 if host is not None and value != host:
@@ -53,9 +54,14 @@ class Origins:
                 origin = value
             elif name == b"sec-fetch-site":
                 site = value
-        if scope["path"] not in AT_ANY_HOST and not self._has_name(host):
+            elif name == b"sec-fetch-dest":
+                destination = value
+        if scope["path"] not in self._at_any_host and not self._has_name(host):
             raise ForeignHost
-        if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        # A GET changes nothing, but counts as a read of the user, even if a page of another site sent it. A link may
+        # lead to the engine: whoever follows it sees the engine in the address bar.
+        harmless = site != b"cross-site" or destination == b"document" or scope["path"] in HEALTH
+        if harmless and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return
         if origin is None:  # not a browser, unless it says so
             if site in (b"cross-site", b"same-site"):

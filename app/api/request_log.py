@@ -1,4 +1,4 @@
-"""Gives every request an id, logs it, and counts it."""
+"""Gives every request an id, logs it, counts it, and keeps pages of other origins from using the answer."""
 
 import contextlib
 import logging
@@ -17,6 +17,15 @@ from app.api.context import refused
 log = logging.getLogger("engine.http")
 
 INTERNAL_ERROR = 1011  # a close code
+
+# No page may frame an answer: a click on an invisible frame of /docs would trade. No page of another origin may load it
+# as a script or an image either; a fetch with CORS is not affected.
+SECURITY_HEADERS = (
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+NO_FRAMES = "frame-ancestors 'none'"
 
 _USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -46,6 +55,8 @@ class RequestLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers.raw.extend(SECURITY_HEADERS)
+                headers.setdefault("content-security-policy", NO_FRAMES)  # the page has a stricter one
                 if limit := scope["state"].get("rate_limit"):
                     headers.update(limit)
             await send(message)

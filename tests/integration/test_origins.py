@@ -1,6 +1,7 @@
 """A page of another origin cannot trade, and neither can one whose name was pointed at this machine."""
 
 import asyncio
+import re
 
 import pytest
 from websockets.asyncio.client import connect
@@ -12,6 +13,7 @@ from tests.integration.test_access import ORIGIN, PRODUCTION, Guarded, guarded
 __all__ = ["guarded"]
 
 EVIL = {"Origin": "https://evil.net", "Sec-Fetch-Site": "cross-site"}
+EVIL_IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}  # a browser names no origin
 
 
 @pytest.mark.parametrize("headers", [EVIL, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}], ids=str)
@@ -29,10 +31,23 @@ async def test_a_page_of_another_origin_changes_nothing(engine: Engine, headers:
     assert (await engine.http.get("/api/queue")).json()["paused"] is False
 
 
+async def test_a_page_of_another_origin_uses_up_no_reads_but_links_work(engine: Engine) -> None:
+    image, frame = ({**EVIL_IMAGE, "Sec-Fetch-Dest": one} for one in ("image", "iframe"))
+    for headers in (EVIL, image, frame):
+        for path in ("/api/orders", "/api/dlq", "/docs", "/metrics"):
+            answer = await engine.http.get(path, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed"), path
+    front_end = {"Origin": "http://127.0.0.1:5173", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "empty"}
+    link = {**EVIL_IMAGE, "Sec-Fetch-Dest": "document"}
+    for headers in (front_end, link, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        for path in ("/api/orders", "/docs", "/"):
+            assert (await engine.http.get(path, headers=headers)).status_code == 200, (path, headers)
+
+
 async def test_a_name_that_was_pointed_at_this_machine_is_refused(engine: Engine) -> None:
     """DNS rebinding: the page has the origin that it sends its requests to."""
     rebound = {"Host": "evil.net:3000", "Origin": "http://evil.net:3000", "Sec-Fetch-Site": "same-origin"}
-    for method, path in [("POST", "/api/orders/execute"), ("GET", "/api/orders"), ("GET", "/"), ("GET", "/docs")]:
+    for method, path in [("POST", "/api/orders/execute"), ("GET", "/api/orders"), ("GET", "/"), ("GET", "/metrics")]:
         answer = await engine.http.request(method, path, headers=rebound)
         assert (answer.status_code, answer.json()["code"]) == (421, "host_not_allowed"), path
         assert "ALLOWED_HOSTS" in answer.json()["detail"]
@@ -65,6 +80,23 @@ async def test_front_ends_on_other_ports_of_this_machine_still_work(engine: Engi
     answer = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers=headers)
     assert answer.status_code == 202
     assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
+
+
+async def test_no_page_can_frame_an_answer_or_load_it_as_a_script(engine: Engine) -> None:
+    paths = ("/", "/web/main.js", "/docs", "/docs/files/swagger-ui.css", "/api/orders", "/metrics", "/nowhere")
+    for path in paths:
+        headers = (await engine.http.get(path, headers={"Origin": "http://localhost:5173"})).headers
+        assert re.findall("frame-ancestors [^;]+", headers["content-security-policy"]) == ["frame-ancestors 'none'"], (
+            path
+        )
+        for name, value in [
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("access-control-allow-origin", "http://localhost:5173"),  # a front end may still read it
+        ]:
+            assert headers.get_list(name) == [value], (path, name)
+    assert "tryItOutEnabled" not in (await engine.http.get("/docs")).text  # nor trades one click on it
 
 
 async def test_in_production_a_page_needs_a_key_and_an_allowed_origin(guarded: Guarded) -> None:

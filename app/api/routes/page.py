@@ -25,7 +25,6 @@ HEADERS = {
             "frame-ancestors 'none'",
         )
     ),
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # Browsers revalidate every file and get a 304: a page never mixes files of two versions.
     "Cache-Control": "no-cache",
