@@ -4,6 +4,7 @@ Queued means: a member of a sorted set, scored by when it is due on Redis's cloc
 `worker/sweeper.py` rebuilds it from Postgres.
 """
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -38,11 +39,14 @@ WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
 MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
 PRIMING = "engine:priming"  # the loss of data after which Redis has to be primed
+QUEUE_KEYS = (STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING)
 JOB = "execute"  # the function that the worker runs
 
 CLOCK_SKEW_MS = 1_000  # allowed between the clocks of Postgres and Redis
 HEARTBEAT_MS = 3_000  # after which a worker that has sent no other one counts as dead
 MAX_WAKEUPS = 63  # entries in the wake-up list; one worker takes everything that is due
+
+log = logging.getLogger("engine.queue")
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -139,11 +143,21 @@ class OrderQueue:
             ],
         )
         start_by = granted_at + GRANT_SECONDS if self._start_limit.starts else math.inf
-        jobs = [
-            Job(job_id.decode(), order_of(job) if job else None, grant.decode(), -math.inf if queue == 1 else start_by)
-            for queue, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-        ]
+        jobs = []
+        for queue, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True):
+            try:
+                name, start = job_id.decode(), grant.decode()
+            except UnicodeDecodeError:
+                await self._drop(job_id, grant)
+                continue
+            jobs.append(Job(name, order_of(job) if job else None, start, -math.inf if queue == 1 else start_by))
         return TakeResult(jobs, next_start / 1000, None if due < 0 else due / 1000, bool(primed))
+
+    async def _drop(self, entry: bytes, grant: bytes) -> None:
+        """An entry that is not ours, and cannot be a job. Its lock expires."""
+        log.warning("dropped a queue entry that is not an order", extra={"entry": repr(entry[:64])})
+        for key, member in ((STARTS, entry), (CHECKS, entry), (WINDOW, grant)):
+            await self._redis.zrem(key, member)
 
     async def finish(self, results: Sequence[tuple[Job, JobResult]], *, token: str) -> None:
         """Drop jobs or queue them again. A job whose lock another worker holds by now is left alone."""
@@ -173,7 +187,7 @@ class OrderQueue:
 
     async def _prime(self, loss: str, ages: Sequence[float]) -> str:
         arguments: list[Argument] = [MARKER, self._start_limit.window_ms, loss, *(int(age * 1000) for age in ages)]
-        answer: bytes = await PRIME.call(self._redis, [STARTS, WINDOW, PRIMING], arguments)
+        answer: bytes = await PRIME.call(self._redis, QUEUE_KEYS, arguments)
         return answer.decode()
 
     async def misplaced(self, orders: Mapping[str, float], *, submitted: bool = False) -> set[str]:

@@ -1,8 +1,17 @@
 -- Whether the window of this server is complete. If not: replace it with the starts of the last window, as Postgres
 -- recorded them, and allow new ones. (Begins with server.lua.)
--- KEYS: starts, window, priming
+-- A key of another type is not ours: then all of them are deleted, which is a loss like any other.
+-- KEYS: starts, window, priming, checks, wake-up list, workers, running
 -- ARGV: marker, window in ms, what an earlier call has returned ('': only ask), age in ms, age in ms, …
 -- Returns '' if it is primed, else the name of the loss. Ages that were read before this loss are refused.
+local reads = {{'ZCARD'}, {'ZCARD'}, {'GET'}, {'ZCARD'}, {'LTRIM', 0, -1}, {'ZCARD'}, {'HGET', ''}}
+for i, read in ipairs(reads) do
+  local answer = redis.pcall(read[1], KEYS[i], unpack(read, 2))
+  if type(answer) == 'table' and answer.err and answer.err:find('WRONGTYPE') then
+    redis.call('DEL', unpack(KEYS))
+    break
+  end
+end
 local marker = ARGV[1] .. server
 if redis.call('ZSCORE', KEYS[1], marker) then return '' end
 local clock = redis.call('TIME')
