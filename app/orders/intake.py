@@ -25,6 +25,7 @@ log = logging.getLogger("engine.intake")
 
 MAX_TRIES = 3  # of an insert whose answer was lost; the id is the same each time, so one order is made
 RETRY_SECONDS = 0.05
+GIVE_UP_SECONDS = 10.0  # no further try after that: the client learns that Postgres does not answer
 DISK_FULL_SECONDS = (
     10.0  # for which a full disk is reported after a refused order: no read tells whether there is space
 )
@@ -96,6 +97,7 @@ class Intake:
         return [starts_in for _, starts_in in self._queue.parse_enqueued(queued)]
 
     async def _write(self, order: PlaceOrder) -> Placed:
+        give_up_at = time.monotonic() + GIVE_UP_SECONDS
         for tries in range(1, MAX_TRIES + 1):
             try:
                 placed = await self._store.place(order)
@@ -104,7 +106,7 @@ class Intake:
             except DatabaseUnavailable as error:
                 if isinstance(error, DiskFull):
                     self._full_until = time.monotonic() + DISK_FULL_SECONDS
-                if tries == MAX_TRIES:
+                if tries == MAX_TRIES or time.monotonic() > give_up_at:
                     raise
                 await asyncio.sleep(RETRY_SECONDS * tries)
         raise AssertionError("unreachable")

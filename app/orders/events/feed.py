@@ -169,6 +169,7 @@ class Feed:
                     subscriber.receive(message)
 
     async def _receive(self) -> None:
+        reported = False  # that the channel is lost
         while True:
             pubsub = self._redis.pubsub()
             try:
@@ -181,11 +182,13 @@ class Feed:
                         for item in unpack(message["data"], self._signatures):
                             self._dispatch(item)
                     elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
-                        self.connected = True
+                        self.connected, reported = True, False
                         self._last_message_at.clear()
                         self._heal_now.set()
             except REDIS_UNAVAILABLE as error:
-                log.warning("event channel lost, streams continue from Postgres", extra={"error": str(error)})
+                if not reported:
+                    log.warning("event channel lost, streams continue from Postgres", extra={"error": str(error)})
+                reported = True
             except Exception:  # a message that is not ours: what it cost is read from Postgres
                 log.exception("invalid message on the event channel")
             finally:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from app.batching import Batcher
+from app.orders import intake
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
@@ -14,6 +15,7 @@ from app.orders.model import OrderEvent, Placed, PlaceOrder, new_order_id
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.writes import OrderStore
+from app.postgres import DatabaseUnavailable
 from app.redis_client import CircuitBreaker, fail_fast_redis
 
 ORDER = PlaceOrder(
@@ -60,13 +62,38 @@ class RecordingPublisher(EventPublisher):
 async def test_only_an_order_that_waits_in_the_queue_is_queued(status: Status) -> None:
     redis = fail_fast_redis("redis://127.0.0.1:1/0")
     publisher = RecordingPublisher(redis, EventSignatures("secret"), keep_seconds=1)
-    intake = RecordingIntake(FirstStatus(status), redis, OrderQueue(redis, StartLimit(0)), publisher, CircuitBreaker())
-    intake.queued = []
-    accepted = await intake.place(ORDER)
+    placing = RecordingIntake(FirstStatus(status), redis, OrderQueue(redis, StartLimit(0)), publisher, CircuitBreaker())
+    placing.queued = []
+    accepted = await placing.place(ORDER)
     if status in QUEUED:
-        assert intake.queued == [ORDER.id]
+        assert placing.queued == [ORDER.id]
         assert accepted.starts_in_ms == 0
     else:
-        assert intake.queued == []
+        assert placing.queued == []
         assert accepted.starts_in_ms is None
         assert publisher.published.order == str(ORDER.id)
+
+
+class Unavailable(OrderStore):
+    """A store in front of a database that does not answer."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.place = Batcher(self.insert)
+
+    async def insert(self, orders: list[PlaceOrder]) -> list[Placed]:
+        self.tries += 1
+        raise DatabaseUnavailable
+
+
+@pytest.mark.parametrize(("seconds", "tries"), [(10.0, intake.MAX_TRIES), (-1.0, 1)])
+async def test_an_insert_is_not_repeated_once_it_took_too_long(
+    seconds: float, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "GIVE_UP_SECONDS", seconds)
+    redis, store = fail_fast_redis("redis://127.0.0.1:1/0"), Unavailable()
+    publisher = EventPublisher(redis, EventSignatures("secret"), keep_seconds=1)
+    placing = Intake(store, redis, OrderQueue(redis, StartLimit(0)), publisher, CircuitBreaker())
+    with pytest.raises(DatabaseUnavailable):
+        await placing.place(ORDER)
+    assert store.tries == tries
