@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.orders.events.publisher import EventMessage, pack, unpack
+from app.orders.events.publisher import MAX_BATCH, EventMessage, pack, unpack
 from app.orders.events.signature import EventSignatures
 from app.settings import load
 
@@ -34,6 +34,15 @@ def test_an_invalid_event_costs_no_other_event_of_its_message() -> None:
 @pytest.mark.parametrize("message", [b"", b"\n", b"x", b"\xff\xff \n", b"a b c d\n{}", b"a 1 end b \n{}"])
 def test_anything_else_on_the_channel_is_no_event(message: bytes) -> None:
     assert list(unpack(message, SIGNATURES)) == []
+
+
+def test_a_message_of_line_breaks_costs_no_more_than_a_full_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+    monkeypatch.setattr(SIGNATURES, "valid", lambda metadata, body, _: checked.append(metadata + body))
+    assert list(unpack(b"\n" * 4 * 1024 * 1024, SIGNATURES)) == []
+    assert len(checked) <= MAX_BATCH + 1
+    monkeypatch.undo()
+    assert list(unpack(b"\n".join([PACKED] * MAX_BATCH), SIGNATURES)) == [EVENT] * MAX_BATCH
 
 
 def agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
