@@ -234,6 +234,39 @@ async def test_a_socket_follows_at_most_a_thousand_named_orders(engine: Engine) 
         assert frame["code"] == "bad_request"
 
 
+async def test_only_named_orders_that_have_not_ended_count(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.routes.stream.MAX_ORDERS", 2)
+    worker = await engine.start_worker()
+    ended = [(await engine.place())["orderId"] for _ in range(4)]
+    for order in ended:
+        await engine.read_stream(order)
+    await engine.stop_worker(worker)
+    followed, *waiting = [(await engine.place())["orderId"] for _ in range(4)]
+    async with open_stream(engine) as client:
+        for orders, after, ends in [
+            (ended[:2], {}, 2),
+            (ended[2:], {ended[2]: 5, ended[3]: 5}, 0),
+            (waiting[:2], {}, 0),
+        ]:
+            await client.subscribe(orders, after=after)
+            while (frame := await client.receive())["type"] == "event":
+                pass
+            assert frame == {"type": "subscribed", "orders": orders}
+            await client.receive_ends(ends)
+        await client.subscribe(waiting[2:])
+        while (frame := await client.receive())["type"] == "event":
+            pass
+        assert (frame["type"], frame["code"]) == ("error", "bad_request")
+    async with open_stream(engine) as client:
+        await client.subscribe("all")
+        await client.receive()
+        await client.subscribe(ended[:2])  # those that "all" follows are not named
+        while (frame := await client.receive())["type"] == "event":
+            pass
+        assert frame == {"type": "subscribed", "orders": ended[:2]}
+        assert followed in client.received
+
+
 async def test_a_message_of_a_hundred_ids_is_accepted_and_one_over_4_kib_closes_the_socket(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:

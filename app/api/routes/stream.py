@@ -24,7 +24,7 @@ from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber
 from app.postgres import DatabaseUnavailable
 
-MAX_ORDERS = 1_000  # named on one socket, or unfinished when it subscribes to "all"
+MAX_ORDERS = 1_000  # named on one socket and not ended, or unfinished when it subscribes to "all"
 MAX_BUFFERED = 4_096  # events waiting for one socket; what is beyond is read from Postgres
 # While a client reads fast, sending never waits, and no other task would run. So it pauses after this many frames.
 FRAMES_PER_TURN = 100
@@ -78,6 +78,7 @@ class _StreamSession:
         self._ctx = ctx
         self._subscriber = subscriber
         self._caller = caller
+        self._named: set[str] = set()  # some may have ended
 
     async def run(self) -> Close:
         """Until the client leaves."""
@@ -119,8 +120,10 @@ class _StreamSession:
 
     async def _follow(self, orders: list[UUID], after: dict[UUID, int]) -> None:
         new = {order: after.get(order, 0) for order in orders if not self._subscriber.follows(str(order))}
-        if self._subscriber.followed_count + len(new) > MAX_ORDERS:
-            raise _BadRequest(f"one socket follows at most {MAX_ORDERS} named orders")
+        self._named = set(filter(self._subscriber.awaits, self._named))
+        if len(self._named) + len(new) > MAX_ORDERS:
+            raise _BadRequest(f"one socket follows at most {MAX_ORDERS} named orders that have not ended")
+        self._named.update(map(str, new))
         async with turn_to_read(self._socket, self._caller):
             log = await self._ctx.feed.replay_many(self._subscriber, new)
         for order in orders:

@@ -103,6 +103,9 @@ class Feed:
         asked = {}
         for order, head in heads.items():
             start = min(after[order], head.seq)
+            if head.status in TERMINAL and start == head.seq:
+                subscriber.finish(str(order))
+                continue
             subscriber.follow(str(order), start)
             self._register(subscriber, str(order))
             asked[str(order)] = start + 1

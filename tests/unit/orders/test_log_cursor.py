@@ -1,10 +1,12 @@
 """A subscriber gets each order's events in order, each once, whatever the channel loses, repeats or delays."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.orders.events.publisher import EventMessage
-from app.orders.events.subscriber import LogCursor, Subscriber
+from app.orders.events.subscriber import MAX_ENDED, LogCursor, Subscriber
 
 ORDER = "an order"
 
@@ -101,3 +103,18 @@ def test_an_event_that_the_log_does_not_have_is_not_asked_for_again() -> None:
 def test_only_the_next_event_of_a_log_is_delivered() -> None:
     cursor = LogCursor(2)
     assert [seq for seq in (2, 4, 3, 3, 4) if cursor.read(seq)] == [3, 4]
+
+
+def test_ended_orders_take_little_memory() -> None:
+    orders = [f"order {number}" for number in range(10_000)]
+    tracemalloc.start()
+    subscriber = Subscriber(owner="owner", max_buffered=4)
+    for order in orders:
+        subscriber.receive(EventMessage(order, "owner", 1, True, b"{}"))
+        subscriber.take()
+        subscriber.finish(order)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 320 * 1024
+    assert all(map(subscriber.follows, orders[-MAX_ENDED:]))  # none of them begins again
+    assert not any(map(subscriber.awaits, orders))
