@@ -102,7 +102,13 @@ async def _place(socket: WebSocket, body: bytes) -> UUID:
     # The key may have been revoked since the socket was opened.
     caller = context(socket).authenticator.authenticate_socket(socket, sockets.NO_TICKET)
     fields = parse(body)
-    key = fields.pop("idempotencyKey", None)
+    key = idempotency_key_in(socket.headers)
+    if "idempotencyKey" in fields:
+        if key is not None:
+            raise Problem(
+                422, "invalid_key", "Send the Idempotency-Key in the handshake or in the message, not in both."
+            )
+        key = fields.pop("idempotencyKey")
     translated = translate(fields)
     accepted = await place(socket, caller, translated, check_key(key if key is None or isinstance(key, str) else ""))
     view = accepted_view(accepted, socket_urls(socket, caller)) | dict(translated.echo)

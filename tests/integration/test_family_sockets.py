@@ -50,6 +50,11 @@ async def test_a_message_with_the_same_idempotency_key_places_no_second_order(en
     async with engine.socket(EXECUTE) as ws:
         other = await answer_to(ws, SELL_SOL | {"idempotencyKey": "once", "amount": 2})
     assert other["code"] == "key_reused"
+    url = engine.base_url.replace("http", "ws") + EXECUTE
+    for message, expected in [(SELL_SOL, placed["orderId"]), (SELL_SOL | {"idempotencyKey": "once"}, None)]:
+        async with connect(url, additional_headers={"Idempotency-Key": "once"}, proxy=None) as ws:
+            answer = await answer_to(ws, message)
+        assert (answer.get("orderId"), answer.get("code")) == (expected, None if expected else "invalid_key")
     assert await orders(engine) == 1
 
 
