@@ -57,6 +57,7 @@ class Sweeper:
         self._dropped: set[str] = set()  # halted owners whose orders this worker has dropped from the queue
         self._round_now = asyncio.Event()
         self._complete = False  # whether the queue holds every order it should, as far as this sweeper knows
+        self._writers = set[int]()  # the processes of Postgres whose writes priming waits for, as the log has them
 
     def redis_lost(self) -> None:
         """Redis has lost its data: start a round at once."""
@@ -129,7 +130,15 @@ class Sweeper:
         if limit.starts:
             if await self._store.any_under_way():  # a worker may hold a grant of before
                 await asyncio.sleep(EXPIRY_SECONDS)
-                await self._store.writes_end()
+                writers = await self._store.writes_end(ROUND_SECONDS)
+                if writers - self._writers:
+                    log.warning(
+                        "no order starts: a write to Postgres does not end",
+                        extra={"writes": await self._store.blockers(writers)},
+                    )
+                self._writers = writers
+                if writers:  # it may hold a start; the next round tries again
+                    return
             ages = await self._store.recent_starts(limit.window_ms / 1000, limit.starts)
         if await self._queue.prime(loss, ages) and ages:
             log.warning("Redis may have lost starts, restored from Postgres", extra={"starts": len(ages)})

@@ -60,6 +60,30 @@ async def test_a_claim_that_waited_in_postgres_past_its_deadline_starts_nothing(
     assert await engine.starts() == []
 
 
+async def test_a_claim_that_waited_for_the_lock_of_a_row_past_its_deadline_starts_nothing(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    free, locked = sorted([UUID((await engine.place())["orderId"]) for _ in range(2)])
+    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
+        store = OrderStore(pool)
+        blocker = await asyncpg.connect(postgres_dsn)
+        async with blocker.transaction():
+            await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", locked)
+            start_by = time.monotonic() + 0.3
+            claiming = asyncio.gather(*(store.claim(order, start_by=start_by) for order in (free, locked)))
+
+            async def waits() -> bool:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                return bool(await engine.postgres.fetchval(waiting)) and time.monotonic() > start_by
+
+            await eventually(waits)
+        await blocker.close()
+        for refused in await claiming:
+            assert isinstance(refused, ClaimRefused)
+            assert refused.too_late
+    assert await engine.starts() == []
+
+
 async def test_an_order_whose_worker_froze_before_the_claim_is_started_with_a_new_grant(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,15 +168,53 @@ async def test_ages_that_were_read_before_a_loss_do_not_prime(engine: Engine) ->
 async def test_starts_are_read_from_postgres_only_after_the_claims_under_way_have_ended(engine: Engine) -> None:
     await engine.place()
     store = SweepStore(engine.postgres)
-    await asyncio.wait_for(store.writes_end(), 1)  # nothing is under way
+    assert await store.writes_end(1) == set()  # nothing is under way
     connection = await engine.postgres.acquire()
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute("INSERT INTO order_events SELECT id, 2, 'routing', 1, now() FROM orders")
-    ended = asyncio.create_task(store.writes_end())
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(ended), 0.1)
+    assert await store.writes_end(0.1) == {connection.get_server_pid()}
+    ended = asyncio.create_task(store.writes_end(10))
     await transaction.commit()
     await engine.postgres.release(connection)
-    await asyncio.wait_for(ended, 1)
+    assert await asyncio.wait_for(ended, 1) == set()
     assert len(await store.recent_starts(60, 10)) == 1
+
+
+async def test_a_foreign_transaction_that_stays_open_delays_no_start_after_redis_was_lost(
+    engine: Engine, postgres_dsn: str, sweeper: Sweeper
+) -> None:
+    await engine.place()
+    foreign = await asyncpg.connect(postgres_dsn, server_settings={"application_name": "psql"})
+    async with foreign.transaction():
+        await foreign.execute("UPDATE order_events SET attempt = attempt")
+        await engine.redis.flushdb()
+        await sweeper.round()
+        assert await OrderQueue(engine.redis, StartLimit(4)).loss() == ""
+    await foreign.close()
+
+
+async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_is_logged_once(
+    engine: Engine, postgres_dsn: str, sweeper: Sweeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = OrderQueue(engine.redis, StartLimit(4))
+    order = UUID((await engine.place())["orderId"])
+    blocker = await asyncpg.connect(postgres_dsn, server_settings={"application_name": "psql"})
+    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
+        async with blocker.transaction():
+            await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order)
+            claiming = asyncio.create_task(OrderStore(pool).claim(order, start_by=math.inf))
+            late = (await engine.place(expiresInSeconds=5))["orderId"]
+            await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", late)
+            await engine.redis.flushdb()
+            for _ in range(2):
+                await sweeper.round()
+            assert await queue.loss() != ""
+            assert (await engine.order(late))["status"] == "failed"
+        await claiming
+    await sweeper.round()
+    assert await queue.loss() == ""
+    assert await engine.redis.zcard(WINDOW) == 1
+    [warning] = [one for one in caplog.records if "does not end" in one.message]
+    assert f"waits for pid {blocker.get_server_pid()}, application 'psql'" in str(vars(warning)["writes"])
+    await blocker.close()

@@ -59,10 +59,10 @@ SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
 """
 
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
-# `app/orders/queue/start_limit.py`.
+# `app/orders/queue/start_limit.py`. Locking a row can take long, so it is compared again once all of them are locked.
 CLAIM = f"""
 WITH free AS (
-    SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
+    SELECT id, start_by FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
@@ -70,6 +70,8 @@ WITH free AS (
                                  OR expires_at IS NULL OR expires_at > now())
                             AND NOT {is_halted("orders.owner")} END
      ORDER BY id FOR UPDATE OF orders
+), locked AS (
+    SELECT max(clock_timestamp()) AS at FROM free
 ), claimed AS (
     UPDATE orders o
        SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,
@@ -79,9 +81,9 @@ WITH free AS (
            fence = o.fence + 1, error = NULL, code = NULL,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
            updated_at = now()
-      FROM free
+      FROM free, locked
      WHERE o.id = free.id AND (o.lease_until IS NULL OR o.lease_until <= now())
-       AND CASE o.status WHEN 'pending' THEN true WHEN 'submitted' THEN true END
+       AND CASE o.status WHEN 'pending' THEN locked.at <= to_timestamp(free.start_by) WHEN 'submitted' THEN true END
     RETURNING o.*
 ), {logged("claimed", where="status = 'routing'")}
 SELECT {ORDER_COLUMNS} FROM claimed

@@ -1,6 +1,7 @@
 """The sweeper's SQL: orders under way that no worker owns: expired, abandoned, or missing from the queue."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -131,10 +132,18 @@ SELECT extract(epoch FROM now() - at)::float8 AS age FROM order_events
 ANY_UNDER_WAY = (
     f"SELECT EXISTS (SELECT FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity') AS any"
 )
-# Every transaction that has begun to write events. A statement locks its tables before it reads a clock.
+# Every transaction of an engine that has begun to write events. A statement locks its tables before it reads a clock.
+# Other sessions record no start, and may stay open for hours. An engine's bears the name that this one bears.
 WRITES_UNDER_WAY = """
-SELECT virtualtransaction FROM pg_locks JOIN pg_database d ON d.oid = database
- WHERE d.datname = current_database() AND relation = 'order_events'::regclass AND mode = 'RowExclusiveLock' AND granted
+SELECT l.virtualtransaction, a.pid
+  FROM pg_locks l JOIN pg_database d ON d.oid = l.database JOIN pg_stat_activity a USING (pid)
+ WHERE d.datname = current_database() AND l.relation = 'order_events'::regclass AND l.mode = 'RowExclusiveLock'
+   AND l.granted AND a.application_name = current_setting('application_name')
+"""
+# What writes wait for, by process: a lock of another session, or nothing that Postgres knows of.
+BLOCKERS = """
+SELECT w.pid AS writer, b.pid, b.application_name
+  FROM unnest($1::int[]) AS w(pid) LEFT JOIN pg_stat_activity b ON b.pid = ANY(pg_blocking_pids(w.pid))
 """
 
 
@@ -195,14 +204,25 @@ class SweepStore:
     async def any_under_way(self) -> bool:
         return bool((await fetch(self._pool, ANY_UNDER_WAY))[0]["any"])
 
-    async def writes_end(self) -> None:
-        """Wait until every write that is under way now has ended."""
-        waited_for = await self._writes_under_way()
-        while waited_for := waited_for & await self._writes_under_way():
+    async def writes_end(self, within: float) -> set[int]:
+        """Wait until every write that is under way now has ended. After so many seconds: whose have not, by pid."""
+        deadline = time.monotonic() + within
+        writes = await self._writes_under_way()
+        while writes and time.monotonic() < deadline:
             await asyncio.sleep(WRITES_SECONDS)
+            writes &= await self._writes_under_way()
+        return {pid for _, pid in writes}
 
-    async def _writes_under_way(self) -> set[str]:
-        return {row["virtualtransaction"] for row in await fetch(self._pool, WRITES_UNDER_WAY)}
+    async def blockers(self, writers: set[int]) -> list[str]:
+        """What these processes of Postgres wait for, for the log."""
+        return [
+            f"pid {row['writer']} waits for "
+            + (f"pid {row['pid']}, application {row['application_name']!r}" if row["pid"] else "no other session")
+            for row in await fetch(self._pool, BLOCKERS, list(writers))
+        ]
+
+    async def _writes_under_way(self) -> set[tuple[str, int]]:
+        return {(row["virtualtransaction"], row["pid"]) for row in await fetch(self._pool, WRITES_UNDER_WAY)}
 
 
 def _queue_entry(row: asyncpg.Record) -> QueueEntry:
