@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,11 @@ from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 
 TRADED = frozenset(Markets.load().tokens)
+
+
+def in_a_while() -> float:
+    """A time of `time.monotonic` that no test reaches."""
+    return time.monotonic() + 600
 
 
 @dataclass
@@ -113,7 +119,9 @@ class ScriptedChain:
         signature = base58.encode(hashlib.sha512(payload).digest())
         return SignedSwap(signature, payload, blockhash.last_valid_height, swap.venue)
 
-    async def send(self, signed: SignedSwap) -> None:
+    async def send(self, signed: SignedSwap, *, not_after: float) -> None:
+        if time.monotonic() > not_after:
+            raise DexError("outcome_unknown", "too late")
         if signed.payload not in self.signed:
             raise DexError("outcome_unknown", "signed elsewhere")
         swap, _ = self.signed[signed.payload]

@@ -164,8 +164,7 @@ class Execution:
         """Send until the chain answers: a swap that is sent twice lands at most once."""
         while True:
             try:
-                await lease.clear_to_send()
-                return await self._chain.send(signed)
+                return await self._chain.send(signed, not_after=await lease.clear_to_send())
             except TradingHalted:
                 return None
             except DatabaseUnavailable:

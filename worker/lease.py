@@ -100,16 +100,18 @@ class Lease:
         level = logging.WARNING if event.status is Status.FAILED else logging.INFO
         log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **details))
 
-    async def clear_to_send(self) -> None:
-        """Before each send: TradingHalted unless Postgres allowed it within the last `CLEARANCE_SECONDS`.
+    async def clear_to_send(self) -> float:
+        """Before each send: until when it may leave, on `time.monotonic`. TradingHalted: the kill switch forbids it.
 
-        The move to `submitted` was such a permission, but the worker may have been frozen since.
+        Postgres allows it for `CLEARANCE_SECONDS`. The move to `submitted` was such a permission, but the worker may
+        have been frozen since.
         """
         while (asked := time.monotonic()) - self._cleared_at > CLEARANCE_SECONDS:
             self.held_back = not await self._kill_switch.may_send(self.order.owner)
             if self.held_back:
                 raise TradingHalted
             self._cleared_at = asked
+        return self._cleared_at + CLEARANCE_SECONDS
 
     async def take_back(self, code: str, error: str) -> None:
         """End no attempt: the order waits for its start as if this one had not happened."""

@@ -76,9 +76,9 @@ class MeasuredChain:
         with _count_errors():
             return await self._chain.sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
 
-    async def send(self, signed: SignedSwap) -> Snapshot | None:
+    async def send(self, signed: SignedSwap, *, not_after: float) -> Snapshot | None:
         with _count_errors():
-            return await self._chain.send(signed)
+            return await self._chain.send(signed, not_after=not_after)
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, Mapping[str, Outcome]]:
         with _count_errors():

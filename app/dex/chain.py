@@ -90,9 +90,11 @@ class Chain(Protocol):
         The same input gives the same transaction. Two attempts never share a signature, even with one blockhash.
         """
 
-    async def send(self, signed: SignedSwap) -> Snapshot | None:
+    async def send(self, signed: SignedSwap, *, not_after: float) -> Snapshot | None:
         """Send the payload as it is; sending it again changes nothing. `outcome_unknown`: it may have arrived or not.
 
+        `not_after`: a time of `time.monotonic`. Check it right before the bytes leave: when it is over, do not send,
+        and raise `outcome_unknown`.
         Returns what is known of it by then, if anything is. None proves nothing.
         """
 

@@ -108,9 +108,12 @@ class MockChain:
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
         return await transaction.sign(swap, self._signer, memo=memo, attempt=attempt, blockhash=blockhash)
 
-    async def send(self, signed: SignedSwap) -> Snapshot | None:
+    async def send(self, signed: SignedSwap, *, not_after: float) -> Snapshot | None:
         """Decide the outcome of a swap, once: sending it again changes nothing. A send that is too late is ignored."""
         sent, now_ms = transaction.decode(signed.payload), await self._now_ms("outcome_unknown")
+        # The statement may wait for long, so it compares this with its own clock. The last reading of that clock is
+        # older than the time it was noted at, so this is never too late.
+        send_by_ms = self._clock_ms + int((not_after - self._read_at) * 1000)
         decided = plan_outcome(signed, sent.swap, now_ms, self._conditions, self._fill)
         return await self._write(
             {
@@ -122,18 +125,22 @@ class MockChain:
                 "slot": decided.slot,
                 "landed_ms": decided.landed_ms,
                 "last_valid_height": signed.last_valid_height,
+                "send_by_ms": send_by_ms,
             }
         )
 
-    async def _write_all(self, decided: list[dict[str, Any]]) -> list[Snapshot | None]:
+    async def _write_all(self, decided: list[dict[str, Any]]) -> list[Snapshot | Exception | None]:
         async with self._querying("outcome_unknown"):
             text = orjson.dumps(decided).decode()
             rows = await self._pool.fetch(statements.SEND, text, self._conditions.block_ms)
         found = {row["signature"]: row for row in rows}
+        return [self._answer(swap, found[swap["signature"]]) for swap in decided]
+
+    def _answer(self, swap: dict[str, Any], row: Any) -> Snapshot | DexError | None:
+        if row["status"] is not None:
+            return self._snapshot(row)
         # A send of another process may not be visible yet, so a missing row proves nothing.
-        return [
-            None if (row := found[swap["signature"]])["status"] is None else self._snapshot(row) for swap in decided
-        ]
+        return None if row["now_ms"] < swap["send_by_ms"] else DexError("outcome_unknown", "Too late to send it.")
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
         async with self._querying("rpc_timeout"):

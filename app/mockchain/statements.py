@@ -28,12 +28,12 @@ OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
 CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 # One statement: it takes the locks of all signatures in order, then reads the clock, then writes only the transactions
-# that can still land.
+# that may still be sent and can still land.
 SEND = """
 WITH decided AS MATERIALIZED (
         SELECT *, hashtextextended(signature, 0) AS lock FROM json_to_recordset($1) AS d(
             signature text, memo text, status text, code text, amount_out numeric, slot bigint, landed_ms bigint,
-            last_valid_height bigint)
+            last_valid_height bigint, send_by_ms bigint)
      ),
      held AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(lock) FROM (SELECT lock FROM decided ORDER BY lock OFFSET 0) AS in_order
@@ -46,6 +46,7 @@ WITH decided AS MATERIALIZED (
                clock.now
         FROM decided, clock
         WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $2::bigint <= last_valid_height
+          AND floor(extract(epoch FROM clock.now) * 1000)::bigint < send_by_ms
         ORDER BY signature
         ON CONFLICT DO NOTHING
         RETURNING signature, status, code, amount_out, slot, landed_at

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain.ledger import MockChain
 from tests.engine import eventually
-from tests.fakes import ScriptedChain
+from tests.fakes import ScriptedChain, in_a_while
 
 SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True, unwrap_sol=False)
 ABSURD = replace(SWAP, min_amount_out=2**63)
@@ -151,13 +152,13 @@ async def test_a_stored_swap_is_sent_by_another_process_as_it_was_signed(network
     swap = await signed(network.chain)
     stored = SignedSwap.from_json(json.loads(json.dumps(swap.to_json())))
     assert stored == swap
-    await network.other.send(stored)
+    await network.other.send(stored, not_after=in_a_while())
     assert (await outcome_of(network.chain, swap)).status == "landed"
 
 
 async def test_a_swap_that_was_sent_lands_with_at_least_its_floor(network: Network) -> None:
     swap = await signed(network.chain, swap=replace(SWAP, min_amount_out=7))
-    await network.chain.send(swap)
+    await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
     assert (outcome.status, outcome.amount_out, outcome.code) == ("landed", 7, None)
     assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "landed"
@@ -165,7 +166,7 @@ async def test_a_swap_that_was_sent_lands_with_at_least_its_floor(network: Netwo
 
 async def test_the_same_swap_lands_once_however_often_it_is_sent(network: Network) -> None:
     swap = await signed(network.chain)
-    await asyncio.gather(*(chain.send(swap) for chain in [network.chain, network.other] * 10))
+    await asyncio.gather(*(chain.send(swap, not_after=in_a_while()) for chain in [network.chain, network.other] * 10))
     await outcome_of(network.chain, swap)
     assert await network.fills("order") == 1
 
@@ -175,14 +176,14 @@ async def test_two_attempts_that_are_both_sent_land_twice(network: Network) -> N
     blockhash = await network.chain.blockhash()
     for attempt in (1, 2):
         swap = await signed(network.chain, attempt=attempt, blockhash=blockhash)
-        await network.chain.send(swap)
+        await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
     assert await network.fills("order") == 2
 
 
 async def test_a_swap_that_its_venue_refuses_fails_on_chain(network: Network) -> None:
     swap = await signed(network.chain, swap=network.refused_swap())
-    await network.chain.send(swap)
+    await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
     assert (outcome.status, outcome.amount_out) == ("failed", None)
     assert outcome.code in RETRY | NEVER
@@ -192,10 +193,10 @@ async def test_a_swap_that_its_venue_refuses_fails_on_chain(network: Network) ->
 
 async def test_an_outcome_never_changes(network: Network) -> None:
     swap = await signed(network.chain)
-    await network.chain.send(swap)
+    await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
     for chain in (network.chain, network.other) * 2:
-        answer = await chain.send(swap)
+        answer = await chain.send(swap, not_after=in_a_while())
         assert answer is None or answer.outcome in (None, outcome)
         assert (await chain.ask(swap.signature)).outcome == outcome
         assert (await chain.ended([swap.signature]))[1] == {swap.signature: outcome}
@@ -211,17 +212,27 @@ async def test_absent_above_its_last_valid_height_is_absent_forever(network: Net
     swap = await signed(network.chain, blockhash=await network.expired_blockhash())
     for chain in (network.chain, network.other) * 2:
         assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
-        answer = await chain.send(swap)  # a late send of a slow process
+        answer = await chain.send(swap, not_after=in_a_while())  # a late send of a slow process
         assert answer is None or answer.outcome is None
     assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "expired"
     assert await network.fills("order") == 0
+
+
+async def test_a_send_that_is_too_late_is_refused_and_the_swap_can_still_be_sent(network: Network) -> None:
+    swap = await signed(network.chain)
+    with pytest.raises(DexError, match="outcome_unknown"):
+        await network.chain.send(swap, not_after=time.monotonic() - 0.001)
+    assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "unknown"
+    assert await network.fills("order") == 0
+    await network.chain.send(swap, not_after=in_a_while())
+    assert (await outcome_of(network.chain, swap)).status == "landed"
 
 
 async def test_one_question_covers_many_swaps(network: Network) -> None:
     blockhash = await network.chain.blockhash()
     swaps = [await signed(network.chain, memo=str(n), blockhash=blockhash) for n in range(20)]
     for swap in swaps[:-1]:
-        await network.chain.send(swap)
+        await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
     _, ended = await network.other.ended([swap.signature for swap in swaps])
     assert set(ended) == {swap.signature for swap in swaps[:-1]}
@@ -238,5 +249,5 @@ async def test_the_height_never_falls(network: Network) -> None:
 async def test_a_payload_of_another_chain_is_a_dex_error(network: Network) -> None:
     swap = replace(await signed(network.chain), payload=b"\x00of another chain\xff")
     with pytest.raises(DexError):
-        await network.chain.send(swap)
+        await network.chain.send(swap, not_after=in_a_while())
     assert await network.fills("order") == 0

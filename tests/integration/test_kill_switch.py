@@ -133,12 +133,12 @@ async def test_a_worker_frozen_between_its_commit_and_its_first_send_asks_again(
 ) -> None:
     chain, clear_to_send, frozen = ScriptedChain([PRICE]), Lease.clear_to_send, asyncio.Event()
 
-    async def thawed_later(lease: Lease) -> None:
+    async def thawed_later(lease: Lease) -> float:
         if not frozen.is_set():
             frozen.set()
             await switch(engine, "halted")
             lease._cleared_at -= CLEARANCE_SECONDS
-        await clear_to_send(lease)
+        return await clear_to_send(lease)
 
     monkeypatch.setattr(Lease, "clear_to_send", thawed_later)
     await engine.start_worker(venues=[ScriptedVenue("raydium", [PRICE])], chain=chain)
@@ -156,8 +156,53 @@ async def test_a_worker_frozen_between_its_commit_and_its_first_send_asks_again(
     assert len(chain.sends) == 1
 
 
+async def test_a_worker_frozen_right_before_its_send_does_not_send(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear_to_send, frozen = Lease.clear_to_send, asyncio.Event()
+
+    async def then_frozen(lease: Lease) -> float:
+        until = await clear_to_send(lease)
+        if not frozen.is_set():
+            frozen.set()
+            await switch(engine, "halted")
+        return until
+
+    monkeypatch.setattr(Lease, "clear_to_send", then_frozen)
+    await engine.start_worker()
+    await engine.place()
+    await asyncio.wait_for(frozen.wait(), 10)
+    await eventually(lambda: _released(engine))
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 0
+    await switch(engine, "active")
+    await eventually(lambda: all_confirmed(engine))
+
+
+async def test_sends_that_the_chain_holds_up_until_after_the_halt_was_answered_are_not_sent(engine: Engine) -> None:
+    await engine.start_worker()
+    async with engine.postgres.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE chain.transactions")
+        for _ in range(3):
+            await engine.place()
+
+        async def held_up() -> bool:
+            waiting = (
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'chain.transactions'::regclass AND NOT granted)"
+            )
+            submitted = "SELECT bool_and(status = 'submitted') FROM orders"
+            return bool(await engine.postgres.fetchval(waiting) and await engine.postgres.fetchval(submitted))
+
+        await eventually(held_up)
+        await switch(engine, "halted")
+    await eventually(lambda: _released(engine))
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 0
+    await switch(engine, "active")
+    await eventually(lambda: all_confirmed(engine))
+
+
 async def _released(engine: Engine) -> bool:
-    return bool(await engine.postgres.fetchval("SELECT lease_until IS NULL AND status = 'submitted' FROM orders"))
+    released = "SELECT bool_and(lease_until IS NULL AND status = 'submitted') FROM orders"
+    return bool(await engine.postgres.fetchval(released))
 
 
 async def _taken_back(engine: Engine, order: str) -> bool:

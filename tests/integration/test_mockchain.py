@@ -17,6 +17,7 @@ from app.mockchain import statements
 from app.mockchain.ledger import MockChain
 from app.mockchain.outcome import STALE_LIFE
 from app.mockchain.transaction import SimulatedSigner, sign
+from tests.fakes import in_a_while
 
 
 class Counter:
@@ -67,7 +68,7 @@ async def rows(ledger: Any) -> list[dict[str, Any]]:
 
 async def test_a_swap_lands_with_the_amount_its_venue_gives_at_the_landing_slot(chain: MockChain, ledger: Any) -> None:
     swap = await signed(await chain.blockhash())
-    await chain.send(swap)
+    await chain.send(swap, not_after=in_a_while())
     outcome = (await chain.ask(swap.signature)).outcome
     assert outcome is not None
     assert outcome == Outcome("landed", outcome.slot, amount_out=outcome.slot)
@@ -88,7 +89,7 @@ async def test_the_clock_is_read_once_a_block(postgres_dsn: str) -> None:
     chain = await chain_on(postgres_dsn, block_ms=60_000)
     await chain.blockhash()
     with patch.object(statements, "CLOCK", "SELECT 1/0"):
-        await chain.send(await signed(await chain.blockhash()))
+        await chain.send(await signed(await chain.blockhash()), not_after=in_a_while())
         chain._read_at -= 60
         with pytest.raises(DexError, match="rpc_timeout"):
             await chain.blockhash()
@@ -98,7 +99,7 @@ async def test_the_clock_is_read_once_a_block(postgres_dsn: str) -> None:
 async def test_a_swap_lands_at_its_time_even_if_every_process_has_died(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, execution_ms_min=2_000, execution_ms_max=3_000)
     swap = await signed(await chain.blockhash())
-    await chain.send(swap)
+    await chain.send(swap, not_after=in_a_while())
     snapshot = await chain.ask(swap.signature)
     assert verdict(snapshot, swap.last_valid_height) == "unknown"
     await chain.close()
@@ -120,10 +121,10 @@ async def test_one_query_returns_the_swaps_that_have_ended(chain: MockChain, pos
     )
     too_late = await signed(dataclasses.replace(now, last_valid_height=now.slot - 1), memo="c")
     for swap in (landed, refused, too_late):
-        await chain.send(swap)
+        await chain.send(swap, not_after=in_a_while())
     slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
     under_way = await signed(await slow.blockhash(), memo="d")
-    await slow.send(under_way)
+    await slow.send(under_way, not_after=in_a_while())
     height, ended = await slow.ended([swap.signature for swap in (under_way, too_late, refused, landed)])
     assert height >= now.slot
     assert {signature: outcome.status for signature, outcome in ended.items()} == {
@@ -140,7 +141,7 @@ async def test_a_stale_clock_does_not_admit_a_late_swap(chain: MockChain, ledger
     swap = await signed(dataclasses.replace(now, last_valid_height=now.slot + 20))
     chain._clock_ms -= 60_000  # as if this process had been stopped for a minute after reading it
     swap = dataclasses.replace(swap, last_valid_height=now.slot - 100)
-    await chain.send(swap)
+    await chain.send(swap, not_after=in_a_while())
     assert await rows(ledger) == []
 
 
@@ -159,6 +160,7 @@ async def test_a_swap_does_not_count_as_absent_while_a_send_of_it_is_not_committ
         "slot": now.slot,
         "landed_ms": now.slot * 400,
         "last_valid_height": swap.last_valid_height,
+        "send_by_ms": 2**62,
     }
     await ledger.fetchval(statements.SEND, json.dumps([decided]), 400)  # written, and its commit is held up
 
@@ -174,12 +176,12 @@ async def test_a_swap_does_not_count_as_absent_while_a_send_of_it_is_not_committ
 async def test_a_send_returns_what_is_known_of_the_swap(chain: MockChain, postgres_dsn: str) -> None:
     swap = await signed(await chain.blockhash())
     for _ in range(2):  # sent again, it says the same
-        answer = await chain.send(swap)
+        answer = await chain.send(swap, not_after=in_a_while())
         assert answer is not None
         assert answer.outcome == (await chain.ask(swap.signature)).outcome
         assert verdict(answer, swap.last_valid_height) == "landed"
     slow = await chain_on(postgres_dsn, execution_ms_min=60_000, execution_ms_max=60_000)
-    under_way = await slow.send(await signed(await slow.blockhash(), memo="slow"))
+    under_way = await slow.send(await signed(await slow.blockhash(), memo="slow"), not_after=in_a_while())
     await slow.close()
     assert under_way is not None
     assert under_way.outcome is None
@@ -187,13 +189,16 @@ async def test_a_send_returns_what_is_known_of_the_swap(chain: MockChain, postgr
 
 async def test_a_late_send_proves_nothing(chain: MockChain) -> None:
     now = await chain.blockhash()
-    assert await chain.send(await signed(dataclasses.replace(now, last_valid_height=now.slot - 1))) is None
+    assert (
+        await chain.send(await signed(dataclasses.replace(now, last_valid_height=now.slot - 1)), not_after=in_a_while())
+        is None
+    )
 
 
 async def test_a_query_that_waits_for_one_swap_does_not_delay_others(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
     known, doubtful = await signed(now, memo="known"), await signed(now, memo="doubtful")
-    await chain.send(known)
+    await chain.send(known, not_after=in_a_while())
     held = ledger.transaction()
     await held.start()
     await ledger.execute(statements.ABSENT_LOCK, doubtful.signature)  # by a process that stopped at this point
@@ -209,7 +214,7 @@ async def test_a_query_that_waits_for_one_swap_does_not_delay_others(chain: Mock
 async def test_a_dropped_swap_looks_like_one_that_was_never_sent(chain: MockChain, ledger: Any) -> None:
     now = await chain.blockhash()
     swap = await signed(dataclasses.replace(now, last_valid_height=now.slot + STALE_LIFE))
-    await chain.send(swap)
+    await chain.send(swap, not_after=in_a_while())
     assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "unknown"
     [row] = await rows(ledger)
     assert (row["status"], row["code"]) == ("dropped", "tx_dropped")
@@ -221,7 +226,7 @@ async def test_the_failure_rate_is_the_share_of_sends_that_fail_in_a_retryable_w
 ) -> None:
     chain = await chain_on(postgres_dsn, failure_rate=0.5)
     for i in range(400):
-        await chain.send(await signed(await chain.blockhash(), memo=str(i)))
+        await chain.send(await signed(await chain.blockhash(), memo=str(i)), not_after=in_a_while())
     counts = dict(await ledger.fetch("SELECT status, count(*) FROM chain.transactions GROUP BY 1"))
     assert 160 <= counts["landed"] <= 240
     assert 20 <= counts["dropped"] <= 60
@@ -238,7 +243,7 @@ async def test_the_failure_rate_is_the_share_of_sends_that_fail_in_a_retryable_w
 async def test_at_a_failure_rate_of_one_nothing_lands(postgres_dsn: str, ledger: Any) -> None:
     chain = await chain_on(postgres_dsn, failure_rate=1.0)
     for i in range(50):
-        await chain.send(await signed(await chain.blockhash(), memo=str(i)))
+        await chain.send(await signed(await chain.blockhash(), memo=str(i)), not_after=in_a_while())
     assert await ledger.fetchval("SELECT count(*) FROM chain.transactions WHERE status = 'landed'") == 0
     await chain.close()
 
@@ -256,7 +261,7 @@ async def test_a_chain_whose_server_is_down_opens_and_fails_when_it_is_used() ->
     with pytest.raises(DexError, match="rpc_timeout"):
         await chain.ask("signature")
     with pytest.raises(DexError, match="outcome_unknown"):
-        await chain.send(await signed(Blockhash("hash", 200, 50)))
+        await chain.send(await signed(Blockhash("hash", 200, 50)), not_after=in_a_while())
     await chain.close()
 
 
@@ -266,7 +271,7 @@ async def test_a_call_of_a_chain_that_does_not_answer_ends_in_bounded_time(postg
     async with ledger.transaction():
         await ledger.execute("LOCK chain.transactions")
         with pytest.raises(DexError, match="outcome_unknown"):
-            await chain.send(swap)
-    await chain.send(swap)
+            await chain.send(swap, not_after=in_a_while())
+    await chain.send(swap, not_after=in_a_while())
     assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "landed"
     await chain.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.dex.chain import Outcome, SignedSwap
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
-from tests.fakes import ScriptedChain
+from tests.fakes import ScriptedChain, in_a_while
 from worker.confirmation import MAX_PER_QUERY, Confirmations
 
 SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True, unwrap_sol=False)
@@ -16,7 +16,7 @@ QUICK = 0.001
 async def sent(chain: ScriptedChain, *memos: str) -> list[SignedSwap]:
     swaps = [await chain.sign(SWAP, memo=memo, attempt=1, blockhash=await chain.blockhash()) for memo in memos]
     for swap in swaps:
-        await chain.send(swap)
+        await chain.send(swap, not_after=in_a_while())
     return swaps
 
 

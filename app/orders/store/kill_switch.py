@@ -6,8 +6,9 @@
 - The stricter of the state for all owners and the owner's own applies.
 - The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
   and says whose orders need not be queued; it is up to `READ_SECONDS` old.
-- A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. `set` returns only after that time, so
-  nothing is sent after a halt was answered.
+- A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. The end of that time goes with the swap to
+  the chain's adapter, which compares it last. `set` returns only after that time, so no swap leaves after a halt was
+  answered. One that left before may still land: bytes in the buffers of a real network can arrive late.
 """
 
 import asyncio

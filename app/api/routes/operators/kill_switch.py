@@ -78,7 +78,7 @@ async def get_kill_switch(request: Request) -> Response:
 )
 async def set_kill_switch(request: Request) -> Response:
     """Of the state for all owners and an owner's own, the stricter one applies. When a halt is answered, nothing starts
-    or is sent any more. Other API processes refuse new orders within a second.
+    any more, and no swap leaves. Other API processes refuse new orders within a second.
     """
     operators_only(authenticate(request))
     fields = await read_object(request)
