@@ -5,9 +5,9 @@ it takes the order from the queue. Why no 60 s of recorded starts can hold more 
 
 - Grants are counted in a sliding window of 61 s on Redis's clock, so the clocks of workers do not matter.
 - A start is recorded at most GRANT_SECONDS after its grant, or not at all. The claim compares Postgres' clock with a
-  deadline, in the statement that records the start: a statement that waited in a frozen process, connection or server
-  starts nothing afterwards. So starts within 60 s have grants within 60.9 s. The rest of the window is for clocks that
-  run at different rates.
+  deadline, in the statement that records the start: a statement that waited in a frozen process, connection or server,
+  or for the lock of a row, starts nothing afterwards. So starts within 60 s have grants within 60.9 s. The rest of the
+  window is for clocks that run at different rates. (Redis's clock must not jump forward: `docs/reliability.md`.)
 - The deadline counts from before the grant was requested, on a monotonic clock, and is converted with
   `DatabaseClock`, which is never ahead of Postgres. What is known badly makes the deadline too early: then the order is
   queued again, in its place.
