@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -14,8 +16,10 @@ from app.settings import Settings, SettingsError
 
 MIN_SECRET_LENGTH = 32
 MIN_DISTINCT_CHARACTERS = 8  # a long secret of one repeated letter is easy to guess
-EXAMPLE_PASSWORDS = frozenset({"postgres", "changeme", "password"})
+PLACEHOLDERS = re.compile(r"change.?me|change.?this|example|password|placeholder|secret|your[-_]", re.IGNORECASE)
+KNOWN_PASSWORDS = frozenset({"postgres", "redis", "admin", "default", "changeme", "password"})  # and the user's name
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
@@ -82,8 +86,8 @@ def server_problems(settings: Settings) -> Iterator[str]:
         name = names[0] if getattr(settings, names[0].lower()) else names[1]
         if url is not None and not (passwords := _passwords(url)) and not _proves_itself(url):
             yield f"{name}: no password; set one, or use {proofs}."
-        elif url is not None and passwords & EXAMPLE_PASSWORDS:
-            yield f"{name}: this is the password of the example; set your own."
+        elif url is not None and passwords & (KNOWN_PASSWORDS | _users(url)):
+            yield f"{name}: this password stands in examples, or is the name of the user; set your own."
 
 
 def _problems(settings: Settings, api: bool) -> Iterator[str]:
@@ -91,7 +95,7 @@ def _problems(settings: Settings, api: bool) -> Iterator[str]:
     secret = settings.engine_secret or ""
     if not secret:
         yield "ENGINE_SECRET: not set; create one with `openssl rand -hex 32`."
-    elif len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_DISTINCT_CHARACTERS or _repeats(secret):
+    elif _is_easy_to_guess(secret):
         yield "ENGINE_SECRET: too easy to guess; create one with `openssl rand -hex 32`."
     if not api:
         return
@@ -104,6 +108,11 @@ def _problems(settings: Settings, api: bool) -> Iterator[str]:
             yield "ALLOWED_ORIGINS: a page loaded over http can be changed on its way; use https."
         if _is_example(origin):
             yield "ALLOWED_ORIGINS: this is the value of the example; set your own."
+    for name in settings.allowed_hosts:
+        if not HOST_NAME.fullmatch(name):
+            yield "ALLOWED_HOSTS: a name has small letters, no scheme and no port; * is not allowed."
+    if settings.public_url and not _is_base_url(settings.public_url):
+        yield "PUBLIC_URL: it has https, a host and at most a path: no user, query or fragment."
     if settings.public_url and _is_example(settings.public_url):
         yield "PUBLIC_URL: this is the value of the example; set your own."
     if settings.public_url and _is_plain_http(settings.public_url):
@@ -122,6 +131,11 @@ def _passwords(url: str) -> set[str]:
     return found - {""}
 
 
+def _users(url: str) -> set[str]:
+    split = urlsplit(url)
+    return {unquote(split.username or ""), *parse_qs(split.query).get("user", [])}
+
+
 def _proves_itself(url: str) -> bool:
     """Whether the server knows its client without a password: by its account (Unix socket) or its certificate."""
     try:
@@ -135,6 +149,17 @@ def _proves_itself(url: str) -> bool:
     return split.scheme == "unix"
 
 
+def _is_easy_to_guess(secret: str) -> bool:
+    steps = sum(abs(ord(one) - ord(other)) == 1 for one, other in pairwise(secret))
+    return (
+        len(secret) < MIN_SECRET_LENGTH
+        or len(set(secret)) < MIN_DISTINCT_CHARACTERS
+        or steps > len(secret) // 2  # like abcdef; of random hexadecimal digits, every eighth is next to the one before
+        or _repeats(secret)
+        or PLACEHOLDERS.search(secret) is not None
+    )
+
+
 def _repeats(text: str) -> bool:
     """Whether the text is a shorter text repeated."""
     return text in (text + text)[1:-1]
@@ -144,6 +169,14 @@ def _is_origin(text: str) -> bool:
     try:
         split = urlsplit(text)
         return bool(split.scheme in ("http", "https") and split.hostname) and text == f"{split.scheme}://{split.netloc}"
+    except ValueError:
+        return False
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        split = urlsplit(text)
+        return split.scheme in ("http", "https") and bool(split.hostname) and not set("@?#") & set(text)
     except ValueError:
         return False
 

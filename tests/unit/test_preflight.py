@@ -1,6 +1,7 @@
 """Production mode refuses each unsafe setting and names it."""
 
 import contextlib
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def test_local_mode_listens_on_loopback_unless_the_network_is_trusted(host: str)
         {"database_url": "postgresql://engine@db/orders?password=long-and-own"},
         {"redis_url": "unix:///run/redis.sock"},
         {"redis_url": "redis://redis/0?password=long-and-own"},
+        {"public_url": "https://my-domain.net/engine/", "allowed_hosts": "engine,10.0.0.7,api.my-domain.net"},
         {"allowed_origins": "http://localhost:5173", "public_url": "http://127.0.0.1:3000"},
     ],
     ids=str,
@@ -80,6 +82,26 @@ def test_a_client_that_proves_itself_needs_no_password_and_loopback_no_tls(chang
         ("REDIS_PASSWORD", {"redis_url": None, "redis_host": "redis"}),
         ("ALLOWED_ORIGINS", {"allowed_origins": "http://app.my-domain.net"}),
         ("PUBLIC_URL", {"public_url": "http://engine.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "ws://engine.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "ftp://engine.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "engine.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "https://"}),
+        ("PUBLIC_URL", {"public_url": "https://user:pass@engine.my-domain.net"}),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net?a=b"}),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net/#top"}),
+        ("ENGINE_SECRET", {"engine_secret": "change-me-change-me-please-123456"}),
+        ("ENGINE_SECRET", {"engine_secret": "abcdefghijklmnopqrstuvwxyz012345"}),
+        ("ENGINE_SECRET", {"engine_secret": "Your-32-character-key-goes-here-ok"}),
+        ("DATABASE_URL", {"database_url": "postgresql://engine:engine@db/orders"}),
+        ("DATABASE_URL", {"database_url": "postgresql://db/orders?user=trader&password=trader"}),
+        ("DATABASE_URL", {"database_url": "postgresql://engine:admin@db/orders"}),
+        ("DB_PASSWORD", {"database_url": None, "db_host": "db", "db_username": "desk", "db_password": "desk"}),
+        ("REDIS_URL", {"redis_url": "redis://:redis@redis/0"}),
+        ("REDIS_URL", {"redis_url": "redis://default:default@redis/0"}),
+        ("REDIS_PASSWORD", {"redis_url": None, "redis_host": "redis", "redis_password": "admin"}),
+        ("ALLOWED_HOSTS", {"allowed_hosts": "*"}),
+        ("ALLOWED_HOSTS", {"allowed_hosts": "engine.internal,https://engine.my-domain.net"}),
+        ("ALLOWED_HOSTS", {"allowed_hosts": "engine.internal:3000"}),
     ],
 )
 def test_an_unsafe_setting_is_refused_in_one_sentence_that_names_it(name: str, changes: dict[str, Any]) -> None:
@@ -87,6 +109,12 @@ def test_an_unsafe_setting_is_refused_in_one_sentence_that_names_it(name: str, c
         refuse_unsafe(safe(**changes), api=True)
     for secret in ("0123456789abcdef", "aaaa", "long-and-own"):
         assert secret not in str(refused.value)
+
+
+def test_random_secrets_start() -> None:
+    for n in range(1_000):
+        for secret in (hashlib.sha256(b"%d" % n).hexdigest()[:32], hashlib.sha512(b"%d" % n).hexdigest()):
+            refuse_unsafe(safe(engine_secret=secret), api=True)
 
 
 def test_a_worker_needs_no_origins_but_the_secret_and_servers_of_its_own() -> None:
