@@ -28,9 +28,10 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.UndefinedColumnError,
 )
 _UNAVAILABLE: tuple[type[Exception], ...] = (asyncpg.InternalClientError, *POSTGRES_UNAVAILABLE)
+BAD_VALUE: type[Exception] = asyncpg.DataError  # Postgres, or its driver, cannot take the value: text with a NUL
 # One row of a batch is at fault; the other rows are not.
 BAD_ROW: tuple[type[Exception], ...] = (
-    asyncpg.DataError,
+    BAD_VALUE,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
     TypeError,  # the row cannot be encoded as JSON

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from app.access.authentication import InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
-from app.postgres import DatabaseUnavailable, ReadTooSlow
+from app.postgres import BAD_VALUE, DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
 
@@ -186,6 +186,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ReadTooSlow)
     async def too_slow(request: Request, _: ReadTooSlow) -> Response:
         return read_too_slow().answer(request_id(request))
+
+    @app.exception_handler(BAD_VALUE)
+    async def bad_value(request: Request, error: Exception) -> Response:
+        """A safety net below the checks of parameters. What a write stores is made here: there it is our mistake."""
+        if request.method != "GET":
+            raise error
+        log.warning("a parameter that no check refused", extra={"path": request.url.path, "type": type(error).__name__})
+        return invalid_query(()).answer(request_id(request))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

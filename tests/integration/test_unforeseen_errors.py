@@ -8,8 +8,10 @@ from websockets.asyncio.client import connect
 
 from app.dex.router import Router
 from app.orders.events.feed import Feed
+from app.orders.intake import Intake
 from app.orders.store.reads import OrderReader
-from tests.engine import Engine, eventually, read_to_end
+from app.postgres import fetch
+from tests.engine import SELL_SOL, Engine, eventually, read_to_end
 from tests.integration.test_metrics import scrape
 
 
@@ -58,3 +60,34 @@ async def test_an_unexpected_error_is_counted_by_type_and_logged_with_its_contex
     assert record.exc_info
     assert record.exc_info[0] is UnexpectedError
     assert context.items() <= vars(record).items()
+
+
+async def test_no_query_parameter_breaks_a_read(engine: Engine) -> None:
+    paths = (await engine.http.get("/openapi.json")).json()["paths"]
+    order = (await engine.place())["orderId"]
+    seen = 0
+    for template, calls in paths.items():
+        names = [one["name"] for one in calls.get("get", {}).get("parameters", ()) if one["in"] == "query"]
+        path = template.replace("{order_id}", order)
+        required = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"} if path == "/api/quotes" else {}
+        for name in names:
+            for value in ("%00", "a%00b", "%ED%A0%80", "%FF", "%F0%9F%92%A9", "%27%3B--"):
+                others = "".join(f"&{one}={said}" for one, said in required.items() if one != name)
+                answer = await engine.http.get(f"{path}?{name}={value}{others}")
+                assert answer.status_code < 500, (path, name, value)
+                seen += 1
+    assert seen > 100
+
+
+async def test_a_value_that_postgres_cannot_take_is_the_callers_in_a_read_and_ours_in_a_write(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused_by_postgres(*_: Any, **__: Any) -> None:
+        await fetch(engine.postgres, "SELECT $1::text", "\0")
+
+    monkeypatch.setattr(OrderReader, "page", refused_by_postgres)
+    monkeypatch.setattr(Intake, "place", refused_by_postgres)
+    answer = await engine.http.get("/api/orders")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    answer = await engine.http.post("/api/orders/execute", json=SELL_SOL)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")

@@ -44,7 +44,9 @@ class AuditPage(Answer):
 )
 async def audit(
     request: Request,
-    owner: Annotated[str | None, Query(max_length=80, description="Only what keys of this owner did")] = None,
+    owner: Annotated[
+        str | None, Query(max_length=80, pattern="^[ -~]+$", description="Only what keys of this owner did")
+    ] = None,
     action: Annotated[str | None, Query(max_length=40, pattern="^[a-z_.]+$", description="Only this action")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="From `nextCursor`")] = None,
