@@ -57,6 +57,8 @@ class RequestLog:
                 headers["x-request-id"] = request_id
                 headers.raw.extend(SECURITY_HEADERS)
                 headers.setdefault("content-security-policy", NO_FRAMES)  # the page has a stricter one
+                if "caller" in scope["state"]:  # it needed a key, so no cache may show it to somebody else
+                    headers.setdefault("cache-control", "no-store")
                 if limit := scope["state"].get("rate_limit"):
                     headers.update(limit)
             await send(message)

@@ -239,3 +239,11 @@ async def test_production_does_not_start_without_a_key(
     await new_key(postgres_dsn, "a")
     await preflight.keys_exist(postgres_dsn)
     await preflight.keys_exist("postgresql://127.0.0.1:1/none")
+
+
+async def test_no_cache_keeps_what_needs_a_key(guarded: Guarded) -> None:
+    order = (await guarded.place("a"))["orderId"]
+    documents = ("/docs", "/openapi.json", "/asyncapi.json", "/docs/files/swagger-ui.css")
+    for path in ("/api/orders", f"/api/orders/{order}/history", "/metrics", "/nowhere", *documents):
+        assert (await guarded.request("op", "GET", path)).headers.get_list("cache-control") == ["no-store"], path
+    assert (await guarded.request("a", "GET", "/")).headers["cache-control"] == "no-cache"

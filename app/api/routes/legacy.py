@@ -16,6 +16,7 @@ from app.api.routes.order_stream import stream_order
 from app.api.schemas import Accepted, Event
 from app.api.spec.openapi import HISTORY_CLIENTS, KEY_PARAMETER, ORDER_CLIENTS, OrderId, body, problems
 from app.api.validation import order_uuid
+from app.api.views import NO_STORE
 
 router = SocketRouter()
 unknown = SocketRouter()
@@ -108,4 +109,4 @@ async def history(request: Request, order_id: OrderId) -> Response:
     if await ctx.reader.order(order_uid, admit_read(request).owner) is None:
         raise unknown_order()
     log = [frames.with_detail(event.as_json()) for event in await ctx.reader.log(order_uid)]
-    return Response(b"[%b]" % b",".join(log), media_type="application/json")
+    return Response(b"[%b]" % b",".join(log), headers=NO_STORE, media_type="application/json")
