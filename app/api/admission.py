@@ -21,7 +21,8 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
 
     `owner`: of the orders; default: the caller.
     """
-    state = context(request).kill_switch.state(owner or caller.owner)
+    owner = owner or caller.owner
+    state = context(request).kill_switch.state(owner)
     if state is not TradingState.ACTIVE:
         raise counted(trading_stopped(state))
     settings = context(request).settings
@@ -33,10 +34,11 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
         raise counted(Problem(503, "wrong_schema", detail, retryable=True, headers=LATER))
     await _within_quota(request, caller, "orders", orders)
-    match context(request).capacity.reserve(caller.owner, orders):
+    match context(request).capacity.reserve(owner, orders):
         case "owner":
             most = settings.queue_max_per_owner
-            detail = f"You may have at most {most} orders under way. Wait until some have ended."
+            who = "You" if owner == caller.owner else "The owner of the order"
+            detail = f"{who} may have at most {most} orders under way. Wait until some have ended."
             raise counted(Problem(429, "queue_share_full", detail, retryable=True, headers=LATER))
         case "total":
             detail = "The queue is full: too many orders are under way. Try again in a moment."
@@ -50,11 +52,16 @@ async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:
 
 def admit_read(request: Request) -> Caller:
     """The caller of a read; a `Problem` beyond their quota. Counted in this process, whose connections it protects."""
-    ctx, caller = context(request), authenticate(request)
-    if quota := ctx.settings.api_max_reads_per_min:
-        result = ctx.rate_limiter.take_here("reads", _who(request, caller), 1, quota)
-        _refuse_beyond(request, "reads", "too_many_reads", quota, result)
+    caller = authenticate(request)
+    may_read(request, caller)
     return caller
+
+
+def may_read(connection: HTTPConnection, caller: Caller) -> None:
+    ctx = context(connection)
+    if quota := ctx.settings.api_max_reads_per_min:
+        result = ctx.rate_limiter.take_here("reads", _who(connection, caller), 1, quota)
+        _refuse_beyond(connection, "reads", "too_many_reads", quota, result)
 
 
 @contextlib.asynccontextmanager
@@ -91,5 +98,5 @@ def _who(request: HTTPConnection, caller: Caller) -> str:
 def _refuse_beyond(request: HTTPConnection, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
-        detail = f"You may send at most {quota} {kind} per minute. `Retry-After` says when to try again."
+        detail = f"You may send at most {quota} {kind} per minute. Try again in {fields['retry-after']} s."
         raise counted(Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]}))

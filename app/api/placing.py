@@ -14,10 +14,10 @@ from starlette.websockets import WebSocketDisconnect
 from app.access.authentication import Caller, NotAllowed
 from app.api import refusals, sockets
 from app.api.admission import admit
-from app.api.context import authenticate, context, socket_urls
+from app.api.context import authenticate, context, refused, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
-from app.api.problems import Problem, request_id
+from app.api.problems import Problem, invalid, not_allowed, request_id
 from app.api.schemas import ExecuteOrder
 from app.api.sockets import Close
 from app.api.validation import check_key, idempotency_key_in, read, to_order
@@ -31,6 +31,8 @@ SocketUrl = Callable[[UUID], str]
 
 async def place_one(request: Request, fields: dict[str, Any]) -> Response:
     """Place one order, from a body in any dialect."""
+    if "idempotencyKey" in fields:
+        raise invalid([("/idempotencyKey", "unknown field; send the key in the header Idempotency-Key")])
     key, caller, translated = idempotency_key_in(request.headers), authenticate(request), translate(fields)
     accepted = await place(request, caller, translated, key)
     return accepted_response(accepted, socket_urls(request, caller), translated.echo)
@@ -47,7 +49,7 @@ async def place(
     except Problem as problem:
         raise translated.with_client_names(problem) from None
     await admit(connection, caller, 1)
-    return await refusals.place(ctx.intake, order)
+    return await refusals.place(ctx, order)
 
 
 def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Mapping[str, Any]) -> Response:
@@ -81,7 +83,8 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
         return sockets.NO_MESSAGE
     try:
         return await _place(socket, body)
-    except NotAllowed:
+    except NotAllowed as error:
+        refused(socket.scope, not_allowed(error).code)
         return sockets.KEY_REVOKED
     except Problem as problem:
         await sockets.send(socket, orjson.dumps(problem.as_dict(request_id(socket))).decode())

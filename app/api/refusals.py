@@ -1,15 +1,17 @@
 """Placing an order, or the problem that says why it was refused."""
 
+import contextlib
 import math
 from datetime import UTC, datetime, timedelta
 
 from app import metrics
+from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, key_reused
 from app.api.views import usd
-from app.orders.intake import Accepted, Intake
+from app.orders.intake import Accepted
 from app.orders.model import KeyReused, PlaceOrder, TradingStopped
 from app.orders.risk import RiskLimitExceeded
-from app.orders.store.kill_switch import TradingState
+from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.postgres import DatabaseUnavailable
 
 STOPPED = {
@@ -18,18 +20,25 @@ STOPPED = {
 }
 
 
-async def place(intake: Intake, order: PlaceOrder) -> Accepted:
+async def place(ctx: ApiContext, order: PlaceOrder) -> Accepted:
     """Raises a `Problem` if the order was refused, or if nobody knows whether it was placed."""
     try:
-        return await intake.place(order)
+        return await ctx.intake.place(order)
     except KeyReused:
         raise key_reused() from None
     except TradingStopped:
-        raise counted(trading_stopped(TradingState.HALTED)) from None
+        raise counted(trading_stopped(await _state_now(ctx, order.owner))) from None
     except RiskLimitExceeded as error:
         raise counted(risk_limit(error)) from None
     except DatabaseUnavailable:
         raise database_unavailable() from None
+
+
+async def _state_now(ctx: ApiContext, owner: str) -> TradingState:
+    """Why the database refused an order: this process may not know of it yet, or it was lifted a moment ago."""
+    with contextlib.suppress(DatabaseUnavailable):
+        await ctx.kill_switch.read()
+    return max(ctx.kill_switch.state(owner), TradingState.REDUCING, key=STRICTNESS.__getitem__)
 
 
 def counted(problem: Problem) -> Problem:

@@ -13,7 +13,7 @@ from app.access.authentication import Caller, InvalidKey, NotAllowed
 from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
-from app.api.problems import Problem
+from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed
 from app.orders.events.subscriber import SubscriberClosed
 from app.postgres import DatabaseUnavailable
 
@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 SEND_SECONDS = 10.0  # for one frame; a client that takes longer is closed with 4408, and can resume with `after`
 CLOSE_SECONDS = 30.0  # for the close frame, which waits behind everything that was sent before
 MAX_PING = 256  # characters
+MAX_REASON = 123  # bytes that a close frame has room for
 PONG = '{"type":"pong"}'
 NO_TICKET = ""  # the scope of no ticket: only an API key opens the socket
 
@@ -47,19 +48,15 @@ UNKNOWN_PATH = Close(4404, "there is no socket at this path; use the wsUrl of th
 UNKNOWN_ORDER = Close(4404, "there is no such order")
 TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after the last event")
 TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
-
-
-_CODES = {
-    FOREIGN_HOST: "host_not_allowed",
-    FOREIGN_ORIGIN: "origin_not_allowed",
-    NO_KEY: "missing_key",
-    INVALID_KEY: "unknown_key",
-}  # in the audit log
+TOO_MANY_READS = Close(4429, "you opened too many sockets in the last minute; reconnect later, after the last event")
 
 
 def close_for(problem: Problem) -> Close:
     """4404 for an order that does not exist, 4429 above a limit, 1013 if the engine is unavailable, else 4400."""
-    return Close({404: 4404, 429: 4429, 503: 1013}.get(problem.status, 4400), problem.detail)
+    reason = problem.detail
+    if len(reason.encode()) > MAX_REASON:
+        reason = reason.encode()[: MAX_REASON - 3].decode(errors="ignore").rpartition(" ")[0] + "..."
+    return Close({404: 4404, 429: 4429, 503: 1013}.get(problem.status, 4400), reason)
 
 
 async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
@@ -68,22 +65,23 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
     Another task may take the last free slot at the next `await`: enter `connections.slot` before that.
     """
     ctx = context(socket)
+    problem: Problem | None = None  # for the audit log
     try:
         caller = ctx.authenticator.authenticate_socket(socket, scope)
         ctx.connections.check(caller.owner)
         return caller
     except ForeignHost:
-        refusal = FOREIGN_HOST
+        refusal, problem = FOREIGN_HOST, foreign_host()
     except ForeignOrigin:
-        refusal = FOREIGN_ORIGIN
+        refusal, problem = FOREIGN_ORIGIN, foreign_origin()
+    except NotAllowed as error:
+        refusal, problem = INVALID_KEY if isinstance(error, InvalidKey) else NO_KEY, not_allowed(error)
     except DatabaseUnavailable:
         refusal = DATABASE_DOWN
-    except NotAllowed as error:
-        refusal = INVALID_KEY if isinstance(error, InvalidKey) else NO_KEY
     except TooManyConnections as error:
         refusal = TOO_MANY_OF_OWNER if error.of_owner else SERVER_FULL
-    if refusal in _CODES:
-        refused(socket.scope, _CODES[refusal])
+    if problem is not None:
+        refused(socket.scope, problem.code)
     await socket.close(*refusal)
     return None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from websockets.asyncio.client import connect
 
 from app import audit
 from app.access import key_commands
@@ -125,6 +126,27 @@ async def test_refusals_name_the_key_the_address_and_the_path_and_hold_no_secret
         assert "xxxxxx" not in text
 
 
+async def test_a_key_that_was_revoked_before_the_first_message_of_a_socket_has_an_entry(guarded: Guarded) -> None:
+    address = guarded.engine.base_url.replace("http", "ws") + "/api/orders/execute"
+    async with asyncio.timeout(10), connect(address, additional_headers=guarded.headers("a")) as ws:
+        await ws.send('{"type":"ping"}')
+        await ws.recv()  # the socket is open
+        await guarded.engine.postgres.execute("UPDATE api_keys SET revoked_at = now() WHERE owner = 'a'")
+
+        async def revoked() -> bool:
+            return (await guarded.request("a", "GET", "/api/orders")).status_code == 401
+
+        await eventually(revoked)
+        await with_outcome(guarded, "refused", "unknown_key")  # of that request
+        await ws.send("{}")
+
+        async def requests() -> bool:
+            found = [one["details"].get("request") for one in await entries(guarded, action="refused")]
+            return "socket /api/orders/execute" in found
+
+        await eventually(requests)
+
+
 async def test_an_address_that_a_proxy_passed_on_is_cut(guarded: Guarded) -> None:
     await guarded.request(None, "GET", "/api/orders", headers={"X-Forwarded-For": "somewhere" * 1_000})
     entry = await with_outcome(guarded, "refused", "missing_key")
@@ -207,7 +229,7 @@ async def test_the_list_is_for_operators_newest_first_in_pages_and_filtered(guar
         query["cursor"] = page["nextCursor"]
     assert seen == ["active", "halted", "reducing"]
     assert await entries(guarded, action="kill_switch.set", owner="a") == []
-    for query in ({"cursor": "x"}, {"limit": 0}, {"action": "a b"}, {"owner": "x" * 81}):
+    for query in ({"cursor": "x"}, {"limit": 0}, {"action": "a b"}, {"owner": "x" * 81}, {"owner": "a\0"}):
         assert (await guarded.request("op", "GET", "/api/audit", params=query)).status_code == 422
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from app.access.authentication import Authenticator, Caller
 from app.api.routes.dead_letters import Cleared, DeadLetters, DeadLetterStats
 from app.api.routes.failure_drill import FailureDrill
-from tests.engine import Engine, eventually
+from tests.engine import Engine, eventually, running_engine
 
 
 async def letters(engine: Engine, count: int, **query: Any) -> list[dict[str, Any]]:
@@ -101,6 +101,30 @@ async def test_clearing_acknowledges_and_keeps_the_history(engine: Engine) -> No
     assert {order["orderId"] for order in listed} == set(failed)
     new = (await engine.http.post("/test/dlq")).json()["orderId"]
     assert [letter["orderId"] for letter in await letters(engine, 1)] == [new]  # it failed after the acknowledgement
+
+
+async def test_a_drill_of_which_a_part_is_refused_says_which(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=400) as engine:  # an order is worth about 150
+        answer = await engine.http.post("/test/dlq/bulk")
+        drill = answer.json()
+        assert (answer.status_code, drill["success"]) == (202, False)
+        FailureDrill.model_validate(drill)
+        stored = await engine.postgres.fetch("SELECT id::text FROM orders")
+        assert 0 < drill["count"] < 5
+        assert {row["id"] for row in stored} == set(drill["orderIds"]) == {one["orderId"] for one in drill["orders"]}
+        assert [one["code"] for one in drill["refused"]] == ["risk_limit"] * (5 - drill["count"])
+        nothing = await engine.http.post("/test/dlq/bulk")
+        assert (nothing.status_code, nothing.json()["code"]) == (429, "risk_limit")
+
+        async def outcomes() -> list[tuple[str, dict[str, Any]]] | None:
+            entries = (await engine.http.get("/api/audit")).json()["entries"]
+            ended = [(one["outcome"], one["details"]) for one in entries if one["outcome"] != "begun"]
+            return ended if len(ended) == 2 else None
+
+        assert await eventually(outcomes) == [
+            ("risk_limit", {"orders": 5, "placed": 0, "refused": "risk_limit"}),
+            ("done", {"orders": 5, "placed": drill["count"], "refused": "risk_limit"}),
+        ]
 
 
 async def test_a_retry_is_a_new_order_that_refers_to_the_old_one(engine: Engine) -> None:

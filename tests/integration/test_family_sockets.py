@@ -8,7 +8,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.access.authentication import LOCAL_OWNER
-from app.api import placing
+from app.api import placing, sockets
+from app.api.problems import Problem
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, read_to_end, running_engine
 from tests.integration.test_access import ORIGIN, Guarded, guarded
 
@@ -90,6 +91,25 @@ async def test_orders_in_messages_count_against_the_limits(postgres_dsn: str, re
             assert (await answer_to(ws, SELL_SOL))["code"] == "too_many_orders"
             assert (await read_to_end(ws)).code == 4429
         assert await orders(engine) == 1
+
+
+async def test_a_reason_that_is_too_long_for_a_close_frame_is_cut_at_a_word(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=1) as engine:
+        async with asyncio.timeout(5), engine.socket(EXECUTE) as ws:
+            problem = await answer_to(ws, SELL_SOL)
+            assert (problem["code"], (await read_to_end(ws)).code) == ("risk_limit", 4429)
+        assert len(problem["detail"]) > sockets.MAX_REASON
+        assert ws.close_reason
+        said = ws.close_reason.removesuffix("...")
+        assert problem["detail"].startswith(f"{said} ")
+
+
+def test_every_reason_fits_into_a_close_frame() -> None:
+    reasons = [one.reason for one in vars(sockets).values() if isinstance(one, sockets.Close)]
+    assert len(reasons) > 10
+    reasons += [sockets.close_for(Problem(422, "x", text)).reason for text in ("ü" * 200, "€ " * 60, "x" * 123)]
+    assert max(len(reason.encode()) for reason in reasons) == sockets.MAX_REASON
+    assert reasons[-1] == "x" * 123
 
 
 async def test_an_order_in_a_message_is_refused_while_trading_is_halted(engine: Engine) -> None:

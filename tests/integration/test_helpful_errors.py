@@ -11,6 +11,7 @@ NO_ORDER = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 INVALID_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"amuont": 1}, "/amuont", "unknown field; did you mean amount?"),
     ({"slippage_bps": 1}, "/slippage_bps", "unknown field; did you mean slippageBps?"),
+    ({"idempotencyKey": "k"}, "/idempotencyKey", "unknown field; send the key in the header Idempotency-Key"),
     ({"memo": 1}, "/memo", "unknown field"),
     ({"tokenIn": "sol"}, "/tokenIn", "this token is not traded here; did you mean SOL?"),
     ({"tokenOut": "USDCC"}, "/tokenOut", "this token is not traded here; did you mean USDC?"),

@@ -278,17 +278,18 @@ async def test_no_way_in_is_open_while_halted(engine: Engine, owner: str | None)
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 1
 
 
-async def test_an_api_process_that_does_not_know_of_the_halt_yet_places_nothing(engine: Engine) -> None:
+@pytest.mark.parametrize("state", ["reducing", "halted"])
+async def test_an_api_process_that_does_not_know_of_the_halt_yet_places_nothing(engine: Engine, state: str) -> None:
     placed = await engine.place(key="before")
-    await set_behind_the_api(engine, "reducing")
+    await set_behind_the_api(engine, state)
     single, batch = await asyncio.gather(
         engine.http.post("/api/orders/execute", json=SELL_SOL),
         engine.http.post("/api/orders/batch", json={"orders": [SELL_SOL | {"idempotencyKey": "before"}, SELL_SOL]}),
     )
-    assert (single.status_code, single.json()["code"]) == (503, "trading_halted")
+    assert (single.status_code, single.json()["code"]) == (503, f"trading_{state}")
     repeated, refused = batch.json()["results"]
     assert repeated["orderId"] == placed["orderId"]
-    assert refused["code"] == "trading_halted"
+    assert refused["code"] == f"trading_{state}"
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 1
 
 

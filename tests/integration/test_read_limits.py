@@ -10,10 +10,11 @@ import pytest
 import app.postgres
 from app.access import read_turns
 from app.orders.store import reads
-from tests.engine import SELL_SOL, Engine, eventually, running_engine
+from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 
 LIST = "/api/orders"
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
+ORDER = orjson.dumps(SELL_SOL).decode()
 QUOTE = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 
 
@@ -40,6 +41,29 @@ async def test_beyond_the_quota_reads_are_refused_and_orders_are_not(postgres_ds
         assert answers[-1].json()["retryable"] is True
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
         assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
+
+
+async def test_each_socket_that_replays_a_log_is_a_read_and_so_is_a_ticket_for_an_order(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=3) as engine:
+        order = (await engine.place())["orderId"]
+        for path in (f"/order/{order}", f"/api/orders/{order}/status"):
+            async with asyncio.timeout(5), engine.socket(path) as ws:
+                await ws.recv()
+        assert (await engine.http.post("/api/tickets", json={"orderId": order})).status_code == 200
+        refused = await engine.http.post("/api/tickets", json={"orderId": order})
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_reads")
+        for path in (f"/api/orders/execute?orderId={order}", f"/api/orders/{order}/ws", f"/ws/{order}"):
+            async with asyncio.timeout(5), engine.socket(path) as ws:
+                stream = await read_to_end(ws)
+            assert (stream.events, stream.code) == ([], 4429), path
+        # What the page needs, and placing an order, are no reads.
+        assert (await engine.http.post("/api/tickets", json={"scope": "stream"})).status_code == 200
+        for path, message in (("/api/stream", '{"op":"subscribe","orders":"all"}'), ("/api/orders/execute", ORDER)):
+            async with asyncio.timeout(5), engine.socket(path) as ws:
+                await ws.send(message)
+                assert {"type", "orderId"} & orjson.loads(await ws.recv()).keys()
 
 
 async def test_slow_reads_end_in_time_and_leave_the_engine_its_connections(

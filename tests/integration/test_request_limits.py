@@ -9,6 +9,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from app.access.authentication import Authenticator, Caller
 from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
 from app.redis_client import CircuitBreaker
@@ -112,6 +113,22 @@ async def test_a_full_queue_refuses_first_its_owner_and_then_all_callers(postgre
         assert await engine.postgres.fetchval("SELECT count(*) FROM orders") <= 6
         await engine.postgres.execute("UPDATE orders SET status = 'cancelled'")
         await eventually(accepts, within=30)  # a slow count is not repeated soon
+
+
+async def test_a_retry_of_a_dead_letter_needs_room_in_the_share_of_its_owner(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, queue_max_per_owner=1) as engine:
+        dead = (await engine.http.post(ORDER, json=SELL_SOL)).json()["orderId"]
+        await engine.postgres.execute("UPDATE orders SET status = 'failed'")
+
+        async def accepts() -> bool:
+            return (await engine.http.post(ORDER, json=SELL_SOL)).status_code == 202
+
+        await eventually(accepts, within=30)  # a slow count is not repeated soon
+        monkeypatch.setattr(Authenticator, "authenticate", lambda *_: Caller("ops", operator=True))
+        answer = await engine.http.post(f"/api/dlq/{dead}/retry")
+        assert (answer.status_code, answer.json()["code"]) == (429, "queue_share_full")
 
 
 async def test_sockets_are_limited_per_owner_and_per_process(postgres_dsn: str, redis_dsn: str) -> None:

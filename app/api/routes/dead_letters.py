@@ -193,7 +193,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         request_id=request_id(request),
     )
     async with ctx.audit.action(actor(request, caller), "dead_letters.retry", {"order": failed.id}) as outcome:
-        accepted = await refusals.place(ctx.intake, order)
+        accepted = await refusals.place(ctx, order)
         outcome["newOrder"] = accepted.placed.order
     return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 

@@ -4,20 +4,21 @@ import asyncio
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.api import refusals
 from app.api.admission import admit
-from app.api.context import actor, authenticate, context, operators_only, socket_urls
+from app.api.context import ApiContext, actor, authenticate, context, operators_only, socket_urls
 from app.api.placing import accepted_response, accepted_view
-from app.api.problems import request_id
+from app.api.problems import Problem, ProblemDocument, request_id
 from app.api.schemas import Accepted, ExecuteOrder
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order
 from app.api.views import as_json
 from app.dex.venue import UnavailableVenue
 from app.orders import intake
+from app.orders.model import PlaceOrder
 
 BULK = 5
 FAILING_ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "clientOrderId": "dead-letter-test"}
@@ -31,6 +32,7 @@ class FailureDrill(BaseModel):
     count: int
     orderIds: list[str]
     orders: list[Accepted]
+    refused: list[ProblemDocument] = Field(description="Those that a limit did not let through")
 
 
 @router.post(
@@ -41,7 +43,7 @@ class FailureDrill(BaseModel):
 )
 async def one_failure(request: Request) -> Response:
     """Its venue is always unavailable. After three attempts the order fails and is a dead letter."""
-    (accepted,) = await _place_failing(request, 1)
+    (accepted,), _ = await _place_failing(request, 1)
     return accepted_response(accepted, socket_urls(request, authenticate(request)), {})
 
 
@@ -52,21 +54,25 @@ async def one_failure(request: Request) -> Response:
     responses={202: {"model": FailureDrill}, **problems(401, 403, 422, 429, 503)},
 )
 async def many_failures(request: Request) -> Response:
+    """The orders are independent: `orders` has those that were placed, `refused` a problem for each other one."""
     sockets = socket_urls(request, authenticate(request))
-    orders = [accepted_view(accepted, sockets) for accepted in await _place_failing(request, BULK)]
+    accepted, refused = await _place_failing(request, BULK)
+    orders = [accepted_view(one, sockets) for one in accepted]
     return as_json(
         {
-            "success": True,
+            "success": not refused,
             "message": f"{len(orders)} failing orders queued",
             "count": len(orders),
             "orderIds": [order["orderId"] for order in orders],
             "orders": orders,
+            "refused": [problem.as_dict(request_id(request)) for problem in refused],
         },
         202,
     )
 
 
-async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
+async def _place_failing(request: Request, count: int) -> tuple[list[intake.Accepted], list[Problem]]:
+    """What was placed, at least one order, and what was refused."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
     await admit(request, caller, count)
@@ -79,5 +85,18 @@ async def _place_failing(request: Request, count: int) -> list[intake.Accepted]:
         )
         for _ in range(count)
     ]
-    async with ctx.audit.action(actor(request, caller), "failure_drill", {"orders": count}):
-        return await asyncio.gather(*(refusals.place(ctx.intake, order) for order in orders))
+    async with ctx.audit.action(actor(request, caller), "failure_drill", {"orders": count}) as outcome:
+        results = await asyncio.gather(*(_placed_or_refused(ctx, order) for order in orders))
+        accepted = [one for one in results if isinstance(one, intake.Accepted)]
+        refused = [one for one in results if isinstance(one, Problem)]
+        outcome |= {"placed": len(accepted)} | ({"refused": refused[0].code} if refused else {})
+        if not accepted:
+            raise refused[0]
+        return accepted, refused
+
+
+async def _placed_or_refused(ctx: ApiContext, order: PlaceOrder) -> intake.Accepted | Problem:
+    try:
+        return await refusals.place(ctx, order)
+    except Problem as problem:
+        return problem

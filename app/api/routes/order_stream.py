@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from app.access.authentication import Caller
 from app.access.connection_limit import TooManyConnections
 from app.api import sockets
-from app.api.admission import admit_read
+from app.api.admission import admit_read, may_read
 from app.api.context import ApiContext, context
 from app.api.dialects.frames import Frames, execute_frames
 from app.api.fast_routes import SocketRouter
@@ -56,9 +56,14 @@ async def stream_order(socket: WebSocket, order_id: str, frames: Frames) -> None
     except Problem as problem:
         return await socket.close(*sockets.close_for(problem))
     caller = await sockets.authenticate_or_close(socket, scope=str(order))
-    if caller is not None:
-        with context(socket).connections.slot(caller.owner):
-            await _follow(socket, caller, order, after, frames)
+    if caller is None:
+        return
+    try:
+        may_read(socket, caller)  # the socket starts with the events so far
+    except Problem:
+        return await socket.close(*sockets.TOO_MANY_READS)
+    with context(socket).connections.slot(caller.owner):
+        await _follow(socket, caller, order, after, frames)
 
 
 async def _place_and_stream(socket: WebSocket) -> None:

@@ -123,6 +123,6 @@ async def _place_item(
         body = read(BatchItem, item, at)
         key = check_key(body.idempotency_key)
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
-        return accepted_view(await refusals.place(ctx.intake, order), sockets)
+        return accepted_view(await refusals.place(ctx, order), sockets)
     except Problem as problem:
         return problem.as_dict(request)

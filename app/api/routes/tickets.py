@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.access.tickets import STREAM, VALID_SECONDS
+from app.api.admission import may_read
 from app.api.context import authenticate, context, socket_base_url
 from app.api.json_body import read_object
 from app.api.problems import Problem, unknown_order
@@ -30,7 +31,7 @@ class Ticket(Answer):
 @router.post(
     "/tickets",
     summary="Issue a ticket for a socket",
-    responses={200: {"model": Ticket}, **problems(400, 401, 404, 413, 415, 422, 503)},
+    responses={200: {"model": Ticket}, **problems(400, 401, 404, 413, 415, 422, 429, 503)},
     openapi_extra=body(
         "TicketRequest", {"stream": {"summary": "For the stream of many orders", "value": {"scope": STREAM}}}
     ),
@@ -44,6 +45,7 @@ async def ticket(request: Request) -> Response:
             scope, url = STREAM, f"{sockets}/api/stream?"
         case {"orderId": str(order)} if len(fields) == 1:
             scope = str(order_uuid(order))
+            may_read(request, caller)
             if await ctx.reader.order(order_uuid(order), caller.owner) is None:
                 raise unknown_order()
             url = f"{sockets}/api/orders/execute?orderId={scope}&"

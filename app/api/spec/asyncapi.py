@@ -16,10 +16,10 @@ Schema = dict[str, Any]
 
 CLOSE_CODES = (
     "Closes with 1000 once the order has ended. 4400: bad request, 4401: not allowed, 4404: no such order, "
-    "4408: you read too slowly, 4429: you have too many open sockets, 1008: you sent too many frames (100 at "
-    "once, then 50 per second), 1009: you sent a message of more than 4 KiB, 1013: the engine has too many open "
-    "sockets, or the database is unavailable. 4401 also closes a socket whose API key is revoked. After 4408, 1013 "
-    "or a broken connection, reconnect with `after=` the last `seq` you received."
+    "4408: you read too slowly, 4429: you have too many open sockets, or opened too many in the last minute, 1008: "
+    "you sent too many frames (100 at once, then 50 per second), 1009: you sent a message of more than 4 KiB, 1013: "
+    "the engine has too many open sockets, or the database is unavailable. 4401 also closes a socket whose API key is "
+    "revoked. After 4408, 1013 or a broken connection, reconnect with `after=` the last `seq` you received."
 )
 TEXT: Schema = {"type": "string"}
 TIME: Schema = {"type": "string", "format": "date-time"}
