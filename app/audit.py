@@ -1,7 +1,9 @@
 """The audit log: what operators did, and which requests were refused for lack of a right. It only grows.
 
 - An operator's action whose entry cannot be written is not done: the entry is written first, or by the same statement.
-  Its outcome follows in a second entry.
+  Its outcome follows in a second entry. Only a halt is done all the same, and its entry is written as soon as it can
+  be.
+- Entries are written one statement at a time: while the table is locked, a connection is left for a halt.
 - An attacker can have any number of requests refused. Those of one address with one outcome share an entry per flush.
   `MAX_GROUPS` of such groups have an entry, and the rest are counted in one. They are written in the background.
 - Entries hold no keys, no tickets and no bodies. Text from a request is cut and printable.
@@ -112,6 +114,7 @@ class AuditLog:
         self._refusals: dict[tuple[str | None, str], Entry] = {}
         self._other_refusals = 0
         self._waiting = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -128,7 +131,7 @@ class AuditLog:
     async def action(self, actor: Actor, action: str, details: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Around an operator's action. It may add details of the outcome. DatabaseUnavailable: it must not be done."""
         entry = Entry(actor=actor, action=action, outcome="begun", details=details)
-        await self._write([entry])
+        await self.write([entry])
         more: dict[str, Any] = {}
         outcome = "internal_error"
         try:
@@ -138,9 +141,28 @@ class AuditLog:
             outcome = getattr(error, "code", type(error).__name__)
             raise
         finally:
-            if len(self._outcomes) < MAX_OUTCOMES:
-                self._outcomes.append(replace(entry, outcome=outcome, details={**details, **more}))
-            self._waiting.set()
+            self._write_later(replace(entry, outcome=outcome, details={**details, **more}))
+
+    async def write(self, entries: Sequence[Entry], statement: str = INSERT, *arguments: Any) -> list[asyncpg.Record]:
+        """By this statement, whose last parameter is the entries. Returns its rows."""
+        async with self._writing:
+            rows = await fetch(self._pool, statement, *arguments, as_json(entries))
+        note(entries)
+        return rows
+
+    async def follow(self, entry: Entry, *, within: float) -> None:
+        """Write the entry of what is done already; if that takes longer, go on with it in the background."""
+        try:
+            async with asyncio.timeout(within):
+                await self.write([entry])
+        except Exception as error:
+            log.warning("the entry of %s cannot be written yet", entry.action, extra={"error": type(error).__name__})
+            self._write_later(entry)
+
+    def _write_later(self, entry: Entry) -> None:
+        if len(self._outcomes) < MAX_OUTCOMES:
+            self._outcomes.append(entry)
+        self._waiting.set()
 
     def refused(self, actor: Actor, code: str, request: str) -> None:
         """A request that was answered 401 or 403; `request`: its method and path."""
@@ -158,10 +180,6 @@ class AuditLog:
         """Newest first: those with a smaller id than `before`."""
         return [_stored(row) for row in await fetch(self._reading, PAGE, before, owner, action, limit)]
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
-        await fetch(self._pool, INSERT, as_json(entries))
-        note(entries)
-
     async def _flush(self) -> None:
         entries = [*self._outcomes, *self._refusals.values()]
         others = self._other_refusals
@@ -172,7 +190,7 @@ class AuditLog:
         outcomes, refusals = self._outcomes, self._refusals
         self._outcomes, self._refusals, self._other_refusals = [], {}, 0
         try:
-            await self._write(entries)
+            await self.write(entries)
         except BaseException:
             self._outcomes = (outcomes + self._outcomes)[:MAX_OUTCOMES]
             self._other_refusals += others + sum(1 + one.left_out for one in self._refusals.values())

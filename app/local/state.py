@@ -4,13 +4,15 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from app.local import CannotStart
 from app.local.run_as import Account
 from app.local.watchdog import STOP_TIMEOUTS, alive
+
+MAX_PID = 2**22  # of Linux
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,8 @@ def read(home: Path) -> Running | None:
         running = Running(**json.loads((home / "state.json").read_text()))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # no file, or a file of another version
         return None
+    if not all(_fits(getattr(running, field.name), field.type) for field in fields(Running)):
+        return None
     # A killed supervisor leaves its file, and its pid may belong to another program: the lock decides.
     return running if alive(running.supervisor) and _is_locked(home) else None
 
@@ -77,6 +81,11 @@ def report(home: Path) -> dict[str, dict[str, Any]]:
         "postgres": {"url": running and running.postgres},
         "redis": {"url": running and running.redis},
     }
+
+
+def _fits(value: object, of: Any) -> bool:
+    """Whether it is of this type. A number is a pid, which has to be one."""
+    return isinstance(value, of) and (not isinstance(value, int) or 0 < value < MAX_PID)
 
 
 def _if_alive(pid: int | None) -> int | None:

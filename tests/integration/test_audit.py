@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -80,10 +81,10 @@ async def test_an_action_without_its_entry_is_not_done(guarded: Guarded) -> None
     await guarded.engine.postgres.execute("UPDATE orders SET status = 'failed'")
     lost = "ALTER TABLE audit_log ADD CONSTRAINT none CHECK (false) NOT VALID"
     await guarded.engine.postgres.execute(lost)
-    body = {"state": "halted", "reason": "a test"}
+    body = {"state": "active", "reason": "a test"}
     for method, path, json in (
         ("PUT", "/api/kill-switch", body),
-        ("POST", "/api/queue/pause", None),
+        ("POST", "/api/queue/resume", None),
         ("POST", f"/api/dlq/{failed}/retry", None),
         ("DELETE", "/api/dlq/clear", None),
         ("POST", "/test/dlq", None),
@@ -98,6 +99,28 @@ async def test_an_action_without_its_entry_is_not_done(guarded: Guarded) -> None
     assert await postgres.fetchval("SELECT count(*) FROM trading_states") == 0
     assert await postgres.fetchval("SELECT count(*) FROM api_keys WHERE owner = 'late'") == 0
     await postgres.execute("ALTER TABLE audit_log DROP CONSTRAINT none")
+
+
+async def test_a_halt_does_not_wait_for_the_audit_log_and_its_entry_follows(guarded: Guarded) -> None:
+    put = partial(guarded.request, "op", "PUT", "/api/kill-switch")
+    postgres = guarded.engine.postgres
+    async with postgres.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE audit_log")
+        await guarded.request(None, "GET", "/api/orders")  # a refusal, whose entry waits too
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(put(json={"state": "halted", "reason": "a test"}) for _ in range(3)))
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert (await guarded.request("a", "POST", "/api/orders/execute", json=SELL_SOL)).status_code == 503
+        release = asyncio.create_task(put(json={"state": "active", "reason": "a test"}))
+        again = await put(json={"state": "halted", "reason": "a test"})
+        assert (again.status_code, release.done()) == (200, False)
+    assert (await release).status_code == 200
+
+    async def all_recorded() -> bool:
+        states = [one["details"]["state"] for one in await entries(guarded, action="kill_switch.set")]
+        return sorted(states) == ["active"] + ["halted"] * 4
+
+    await eventually(all_recorded)
 
 
 async def test_refusals_name_the_key_the_address_and_the_path_and_hold_no_secret(

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import asyncpg
 
-from app.audit import Actor, Entry, as_json, insert, note
+from app.audit import Actor, AuditLog, Entry, insert
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
 
@@ -53,13 +53,13 @@ def is_stopped(owner: str) -> str:
 
 
 # States that were lifted stay, to say who did so.
-SET = f"""
-WITH audited AS ({insert("$5")})
+SET = """
 INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, now())
 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
                                   set_at = excluded.set_at
 RETURNING scope, state, reason, set_by, set_at
 """
+AUDITED_SET = f"WITH audited AS ({insert('$5')}) {SET}"
 STOPPED = f"SELECT scope, state FROM trading_states WHERE state <> '{TradingState.ACTIVE}'"
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
@@ -114,15 +114,18 @@ class KillSwitch:
         """The state of all owners and of this one, if they were ever set, and those that hold for others."""
         return [_entry(row) for row in await fetch(self._pool, ENTRIES, [ALL, owner], of_others, MAX_ENTRIES)]
 
-    async def set(self, scope: str, state: TradingState, *, reason: str, actor: Actor) -> SwitchEntry:
-        """After a halt this returns once no worker sends any more."""
+    async def set(self, scope: str, state: TradingState, *, reason: str, actor: Actor, audit: AuditLog) -> SwitchEntry:
+        """A halt does not need the audit log, and this returns once no worker sends any more."""
         details = {"scope": scope, "state": state, "reason": reason}
         entry = Entry(actor=actor, action="kill_switch.set", outcome="done", details=details)
-        (row,) = await fetch(self._pool, SET, scope, state, reason, actor.owner, as_json([entry]))
-        note([entry])
-        await self.read()
+        columns = scope, state, reason, actor.owner
         if state is TradingState.HALTED:
-            await asyncio.sleep(CLEARANCE_SECONDS)
+            (row,) = await fetch(self._pool, SET, *columns)
+            await self.read()
+            await asyncio.gather(audit.follow(entry, within=CLEARANCE_SECONDS), asyncio.sleep(CLEARANCE_SECONDS))
+        else:
+            (row,) = await audit.write([entry], AUDITED_SET, *columns)
+            await self.read()
         return _entry(row)
 
     async def open(self) -> None:

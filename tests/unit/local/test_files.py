@@ -1,10 +1,12 @@
 """No other user of the machine can read what the local stack writes, not even for a moment."""
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,22 @@ def modes_between_calls(folder: Path) -> Iterator[dict[str, set[int]]]:
     finally:
         sys.setprofile(None)
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"supervisor": "x"}, {"supervisor": -1}, {"supervisor": 10**20}, {"api": "z"}, {"api": 1.5}, {"url": 5}, {"x": 1}],
+    ids=str,
+)
+def test_a_state_file_with_values_of_other_types_counts_as_none(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    lock = state.acquire_lock(tmp_path)
+    state.write(tmp_path, replace(STATE, supervisor=os.getpid()))
+    assert state.read(tmp_path) is not None
+    good = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps(good | wrong))
+    assert state.read(tmp_path) is None
+    assert state.report(tmp_path)["worker"] == {"pid": None}
+    os.close(lock)
 
 
 def set_up_postgres(data_home: DataHome) -> None:

@@ -93,7 +93,7 @@ async def switch(request: Request, scope: str, state: TradingState, reason: str)
     """Set it, as the operator that makes this request."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
-    entry = await ctx.kill_switch.set(scope, state, reason=reason, actor=actor(request, caller))
+    entry = await ctx.kill_switch.set(scope, state, reason=reason, actor=actor(request, caller), audit=ctx.audit)
     return _view(entry, with_setter=True)
 
 
