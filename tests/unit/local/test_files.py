@@ -74,7 +74,8 @@ def set_up_postgres(data_home: DataHome) -> None:
 def start_a_server(data_home: DataHome) -> None:
     watchdog = Watchdog()
     try:
-        servers._spawn("server", ["true"], data_home, watchdog, signal.SIGTERM, Stage.POSTGRES)
+        process, _ = servers._spawn("server", ["true"], data_home, watchdog, signal.SIGTERM, Stage.POSTGRES)
+        process.wait()
     finally:
         watchdog.end()
 
