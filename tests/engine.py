@@ -187,7 +187,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _Server(server_config(create_app(chosen), shutdown_seconds=2))
+        server = _Server(server_config(create_app(chosen), chosen, shutdown_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:

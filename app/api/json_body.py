@@ -88,6 +88,8 @@ async def read_object(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise Problem(415, "not_json", "The body must be JSON: send `Content-Type: application/json`.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "not_json", "The body must not be compressed: send it without `Content-Encoding`.")
     return parse(await _read_body(request))
 
 

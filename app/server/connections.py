@@ -9,7 +9,8 @@ import contextlib
 import logging
 import socket
 import struct
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import uvicorn
@@ -22,6 +23,7 @@ RESET = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes a close a r
 # its connections wait this long for the rest of a request. Those that idle in its pool do not count.
 MAX_SLOW_PER_ADDRESS = 256
 SLOW_SECONDS = 1.0
+TURNS = 16  # requests sent ahead that begin before other events are looked at
 
 
 class Wait(NamedTuple):
@@ -38,13 +40,13 @@ CLOSING = Wait(5.0)  # for the client to read what was sent before the connectio
 class Connection(asyncio.Transport):
     """The transport of one client. Closing it does not destroy an answer, and never takes long."""
 
-    __slots__ = ("_closing", "_connections", "_transport", "deadline", "idle", "since", "unread")
+    __slots__ = ("_closing", "_connections", "_paused", "_transport", "deadline", "idle", "since", "unread")
 
     def __init__(self, transport: asyncio.Transport, connections: "Connections") -> None:
         super().__init__()
         self._transport = transport
         self._connections = connections
-        self._closing = False
+        self._closing = self._paused = False
         self.unread = False  # more of what is being answered may arrive
         self.deadline = self.since = 0.0  # only while it waits
         self.idle = False
@@ -58,8 +60,8 @@ class Connection(asyncio.Transport):
         self._connections.discard(self)
 
     def close(self) -> None:
-        """Close it after everything was sent; `linger` first if the client is still sending a request."""
-        if self.unread:
+        """Close it after everything was sent; `linger` first if the client may have sent more."""
+        if self.unread or self._paused:
             self.linger()
         elif not self._closing:
             self.end()
@@ -106,10 +108,13 @@ class Connection(asyncio.Transport):
             self._transport.write(data)
 
     def pause_reading(self) -> None:
-        self._transport.pause_reading()
+        if not self._closing:
+            self._paused = True
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         if not self._closing:
+            self._paused = False
             self._transport.resume_reading()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -130,6 +135,7 @@ class Connections:
         self._waiting: dict[Connection, None] = {}  # the longest-waiting first
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._gave_way = 0
+        self._turns: deque[Callable[[], None]] = deque()
 
     def add(self, connection: Connection, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -152,6 +158,19 @@ class Connections:
         longest.abort()
         self._gave_way += 1
         return True
+
+    def take_turn(self, parse_ahead: Callable[[], None]) -> None:
+        """Call it soon, but after the events of other clients: requests sent ahead would hold them up for seconds."""
+        self._turns.append(parse_ahead)
+        if len(self._turns) == 1:
+            asyncio.get_running_loop().call_soon(self._next_turns)
+
+    def _next_turns(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(min(TURNS, len(self._turns))):
+            loop.call_soon(self._turns.popleft())
+        if self._turns:
+            loop.call_soon(self._next_turns)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

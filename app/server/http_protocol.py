@@ -5,24 +5,24 @@
 - uvicorn waits without limit for the headers of a request, and for the rest of a request that it has answered. Here a
   connection has a deadline unless it has a complete request in progress (connections.py).
 - uvicorn keeps headers and trailers of any size. Here everything of a request except its body has a limit. Packets are
-  parsed in pieces, so that the limit is noticed before much memory is used.
-- uvicorn adds trailers to the headers of the request. Here they are dropped.
-- uvicorn answers invalid HTTP in plain text, even in the middle of another answer.
+  parsed in pieces, so that the limit is noticed before much memory is used, and before the app gets the request.
+- uvicorn parses all requests that a client sends ahead. Here nothing is parsed or read until a request is answered.
+- uvicorn adds trailers to the headers; here they are dropped. It answers invalid HTTP in plain text, even in the middle
+  of another answer.
 - httptools stops parsing after the headers of a request that asks for an upgrade, and takes its body for the next
   request. `curl --http2` and Java's HttpClient ask for h2c by default. Here such a request is like any other.
 """
 
-import secrets
+import re
 from typing import Any
 
 import httptools
-import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from websockets.datastructures import Headers
-from websockets.http11 import Response
 
 from app.api.problems import Problem
+from app.server import refusals
 from app.server.connections import LINGER, Connection, ServerConfig, Wait
+from app.server.refusals import objection, refusal
 
 HEAD = Wait(10.0)  # from the opening of the connection, or the first byte of a later request, to the end of its headers
 BODY = Wait(15.0)  # for routes that read no body; the others have json_body.BODY_SECONDS
@@ -32,31 +32,20 @@ UNREAD = Wait(30.0)  # for the client to read enough of an answer that the next 
 PIECE = 16 * 1024  # bytes that are parsed at once; a packet can have 256 KiB
 MAX_BESIDE_BODY = 32 * 1024  # bytes of one request: its headers, the sizes and extensions of its chunks, its trailers
 MAX_HEADERS = 100
-MAX_PIPELINED = 64  # requests that wait on one connection
-
-INVALID = Problem(400, "bad_request", "This is not a valid HTTP request.")
-NO_TUNNEL = Problem(400, "bad_request", "CONNECT is not supported: this is not a proxy.")
-TOO_LARGE = Problem(431, "headers_too_large", "A request may have 100 headers, and 32 KiB besides its body.")
-FULL = Problem(
-    503,
-    "too_many_connections",
-    "All connections of the engine are in use. Try again in a moment.",
-    retryable=True,
-    headers={"Retry-After": "2"},
-)
+MAX_TARGET = 2 * 1024  # bytes of a path with its query; ours have at most a few hundred
+MAX_AHEAD = 16 * 1024  # bytes that wait on one connection for the answer to what was sent before them
+# Headers end with a blank line, so a piece that ends with the first one begins at most one request. But a body may
+# consist of blank lines.
+BLANK_LINE = re.compile(rb"\n\r?\n")
+MIN_PIECE = 32
 
 
-def refusal(problem: Problem) -> Response:
-    """A whole HTTP response, for requests that never reach the app."""
-    document = problem.as_dict(secrets.token_hex(8))
-    body = orjson.dumps(document)
-    headers = {"Content-Type": "application/problem+json", "Content-Length": str(len(body)), "Connection": "close"}
-    headers |= problem.headers
-    return Response(problem.status, document["title"], Headers(headers), body)
+class _Refused(Exception):
+    """Raised inside the parser."""
 
-
-class _TooLarge(Exception):
-    pass
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -67,6 +56,9 @@ class HttpProtocol(HttpToolsProtocol):
     _beside_body = 0  # bytes of it
     _waits_for: Wait | None = None
     _refused = False  # nothing more is read
+    _ahead = b""  # received while a request is being answered
+    _ahead_is_cut = False
+    _upgraded = False  # it is a WebSocket by now
 
     def connection_made(self, transport: Any) -> None:
         connections = self.config.connections
@@ -74,30 +66,53 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(connection)
         self._wait_for(HEAD)
         if len(self.connections) > connections.max_open and not connections.make_room(connection):
-            self.refuse(FULL)
+            self.refuse(refusals.FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= PIECE:
-            return self._receive(data)
-        for start in range(0, len(data), PIECE):
-            self.transport.get_protocol().data_received(data[start : start + PIECE])  # it may be a WebSocket by now
+        if self._ahead:
+            return self._keep(data)
+        start, size = 0, len(data)
+        while start < size and not self._refused and not self.transport.is_closing():
+            if self._upgraded:
+                return self._pass_on(data[start:])
+            if self._is_answering():
+                return self._keep(data[start:])
+            blank = BLANK_LINE.search(data, start + MIN_PIECE, start + PIECE)
+            end = blank.end() if blank else start + PIECE
+            self._receive(data[start:end])
+            start = end
+
+    def _pass_on(self, data: bytes) -> None:
+        self.transport.get_protocol().data_received(data)
+
+    def _is_answering(self) -> bool:
+        """A complete request is being answered, or the next one waits."""
+        answering = self.cycle is not None and not self.cycle.response_complete and not self.transport.unread
+        return answering or bool(self.pipeline)
+
+    def _keep(self, data: bytes) -> None:
+        room = MAX_AHEAD - len(self._ahead)
+        self._ahead += data[:room]
+        self._ahead_is_cut |= len(data) > room
+        self.flow.pause_reading()
 
     def _receive(self, data: bytes) -> None:
         if self._refused or self.transport.is_closing():
             return
+        self._beside_body += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
             return self._upgrade(data[stop.args[0] :])
         except httptools.HttpParserError as error:
-            return self.refuse(TOO_LARGE if isinstance(error.__context__, _TooLarge) else INVALID)
-        self._beside_body += len(data)
+            refused = error.__context__
+            return self.refuse(refused.problem if isinstance(refused, _Refused) else refusals.INVALID)
         if self._beside_body > MAX_BESIDE_BODY:
-            return self.refuse(TOO_LARGE)
+            return self.refuse(refusals.TOO_LARGE)
         self._wait_for_client()
 
     def pause_writing(self) -> None:
@@ -111,18 +126,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _wait_for_client(self) -> None:
         """Bytes alone change nothing: a deadline is set when something else is awaited."""
-        answered = self.cycle is None or self.cycle.response_complete
-        if self.transport.unread:
-            wait = LINGER if answered else BODY
+        if self._is_answering():
+            if not self.flow.write_paused:
+                self._waits_for = None
+                return self.transport.stop_waiting()
+            wait = UNREAD
+        elif self.transport.unread:
+            wait = LINGER if self.cycle.response_complete else BODY
         elif self._begun or self.cycle is None:
             wait = HEAD
-        elif answered:
-            wait = IDLE
-        elif self.flow.write_paused:
-            wait = UNREAD
         else:
-            self._waits_for = None
-            return self.transport.stop_waiting()
+            wait = IDLE
         if wait is not self._waits_for:
             self._wait_for(wait)
 
@@ -134,17 +148,18 @@ class HttpProtocol(HttpToolsProtocol):
         """llhttp takes what follows the headers for another protocol."""
         method, answered = self.parser.get_method(), self.cycle is None or self.cycle.response_complete
         if method == b"GET" and self._should_upgrade():
-            if not answered:
-                return self.refuse(INVALID)
+            if not answered or self._ahead_is_cut:
+                return self.refuse(refusals.INVALID)
             self._wait_for(HEAD)
             self.handle_websocket_upgrade()
-            self.transport.get_protocol().data_received(rest)
-            return
+            self._upgraded = True
+            return self._pass_on(rest)
         if method == b"CONNECT":
-            return self.refuse(NO_TUNNEL)
+            return self.refuse(refusals.NO_TUNNEL)
         # A new parser gets the same headers without `Upgrade`, so it alone decides where the body ends.
         head = [b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())]
         head += [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        self._beside_body = 0
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self._receive(b"".join(head) + b"\r\n")
@@ -171,22 +186,28 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._begun = True
-        self._beside_body = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_TARGET:
+            raise _Refused(refusals.TARGET_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.transport.unread:
             return  # a trailer
         if len(self.headers) >= MAX_HEADERS:
-            raise _TooLarge
+            raise _Refused(refusals.TOO_LARGE)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        too_large = self._beside_body > MAX_BESIDE_BODY
+        problem = refusals.TOO_LARGE if too_large else objection(self.parser.get_http_version(), self.headers)
+        if problem:
+            raise _Refused(problem)
         if self.parser.should_upgrade():
             self.scope["method"] = self.parser.get_method().decode()
             return
-        if len(self.pipeline) >= MAX_PIPELINED:
-            raise _TooLarge
         super().on_headers_complete()
         self.transport.unread = True
 
@@ -198,6 +219,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._begun = self.transport.unread = False
+        self._beside_body = 0
         self._waits_for = None
         super().on_message_complete()
 
@@ -207,8 +229,16 @@ class HttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self._wait_for_client()
+        if self._ahead:
+            return self.config.connections.take_turn(self._parse_ahead)
+        self.flow.resume_reading()
+        self._wait_for_client()
+
+    def _parse_ahead(self) -> None:
+        self.flow.resume_reading()
+        ahead, self._ahead = self._ahead, b""
+        self.data_received(ahead)
+        if self._ahead_is_cut and not self._ahead:
+            self.refuse(refusals.AHEAD)

@@ -42,10 +42,10 @@ def serve(settings: Settings) -> None:
     # uvicorn raises the signal again after its shutdown. A requested stop must exit with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
-        DrainingServer(server_config("app.main:app")).run(sockets=[listener])
+        DrainingServer(server_config("app.main:app", settings)).run(sockets=[listener])
 
 
-def server_config(app: Any, *, shutdown_seconds: int = 8) -> ServerConfig:
+def server_config(app: Any, settings: Settings, *, shutdown_seconds: int = 8) -> ServerConfig:
     config = ServerConfig(
         app,
         loop="uvloop",
@@ -58,6 +58,9 @@ def server_config(app: Any, *, shutdown_seconds: int = 8) -> ServerConfig:
         access_log=False,
         log_config=None,  # the app configures logging
         server_header=False,
+        # uvicorn trusts the headers of a proxy on this machine. In local mode every client is on this machine, and
+        # could pass for as many as it likes.
+        proxy_headers=settings.engine_mode == "production" or "FORWARDED_ALLOW_IPS" in os.environ,
         timeout_graceful_shutdown=shutdown_seconds,
     )
     config.connections = Connections(max_connections())

@@ -11,6 +11,7 @@
   each message other tasks run: taking one that has arrived already does not wait.
 - Frames have a rate, pings and messages alike. Beyond it the socket is closed with 1008.
 - No pong is written while the client does not read.
+- What a client sends before its handshake is answered waits for the answer.
 - A socket has a deadline until its handshake is complete, and again when it was closed (connections.py).
 """
 
@@ -28,13 +29,14 @@ from websockets.server import ServerProtocol
 
 from app.api.problems import Problem
 from app.server.connections import Connection, Wait
-from app.server.http_protocol import refusal
+from app.server.refusals import refusal
 
 BAD_HANDSHAKE = "This WebSocket handshake is invalid or not supported."
 NOT_UTF8, TOO_MANY_FRAMES = 1007, 1008  # close codes
 
 CLOSE_REPLY = Wait(3.0)  # for the client to answer a close
 PIECE = 1024  # bytes that are parsed at once
+MAX_EARLY = 16 * 1024  # bytes that may arrive before the handshake is answered
 # Frames of one socket. A client sends a ping every few seconds, and names many orders in one message.
 BURST = 100
 PER_SECOND = 50.0
@@ -61,7 +63,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if self.read_paused:
                 self._unparsed = data[start:]
                 return
+            if self.handshake_initiated and not self.handshake_complete:
+                return self._keep_early(data[start:])
             self._receive(data[start : start + PIECE])
+
+    def _keep_early(self, data: bytes) -> None:
+        if len(data) > MAX_EARLY:
+            return self.transport.abort()
+        self._unparsed = data
+        self.transport.pause_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
         message = await super().receive()
@@ -118,8 +128,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The handshake is complete."""
         super().start_keepalive()
         self.transport.stop_waiting()
+        if early := self._unparsed:
+            self._unparsed = b""
+            self.transport.resume_reading()
+            self.data_received(early)
 
     async def send(self, message: ASGISendEvent) -> None:
+        if self.disconnected and message["type"] != "websocket.send":
+            return  # a client that left during its handshake is no error: the app receives `websocket.disconnect`
         await super().send(message)
         if self.close_sent:
             self.transport.wait(CLOSE_REPLY)

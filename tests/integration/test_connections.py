@@ -9,6 +9,7 @@ import socket
 import orjson
 import pytest
 
+from app import metrics
 from app.server import connections, http_protocol
 from app.server.connections import Wait
 from tests.engine import SELL_SOL, Engine, eventually
@@ -25,7 +26,6 @@ ENDLESS = {
     "one long header": (b"GET / HTTP/1.1\r\nX: ", b"x" * 65_536),
     "many short headers": (b"GET / HTTP/1.1\r\n", b"a:b\r\n" * 13_000),
     "many short headers, one a packet": (b"GET / HTTP/1.1\r\n", b"a:b\r\n"),
-    "a long request line": (b"GET /", b"x" * 65_536),
     "blank lines": (b"", b"\r\n" * 32_768),
     "a long header of a WebSocket": (UPGRADE + b"X: ", b"x" * 65_536),
     "many headers of a WebSocket": (UPGRADE, b"a:b\r\n" * 13_000),
@@ -72,10 +72,92 @@ async def test_requests_before_an_invalid_one_are_answered_and_nothing_after_it(
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
 
 
-async def test_at_most_64_requests_wait_on_one_connection(engine: Engine) -> None:
+async def test_a_path_over_2_kib_is_refused_with_or_without_end(engine: Engine) -> None:
+    for begin, repeated in ((b"GET /web/", b"a/" * 1_500), (UPGRADE.split()[0] + b" /api/stream?", b"x" * 65_536)):
+        async with client(engine) as one:
+            one.send(begin)
+            flooding = asyncio.create_task(one.flood(itertools.repeat(repeated)))
+            assert [status for status, _ in await one.answers()] == [414]
+            assert await flooding < ENOUGH
+    async with client(engine) as one:
+        one.send(LIVE.replace(b"live", b"live?" + b"x" * 2_000))
+        assert await one.answer() == 200
+
+
+async def test_an_order_with_too_large_headers_is_not_placed(engine: Engine) -> None:
+    for padding in (b"X: %b" % (b"x" * 33_000), b"X:%bx" % (b" " * 33_000)):
+        async with client(engine) as one:
+            one.send(POST + padding + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY)
+            assert [status for status, _ in await one.answers()] == [431]
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+CHUNK = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+NOT_SUPPORTED = {
+    "a compressed body": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNK, 501),
+    "two codings": (POST + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNK, 501),
+    "HTTP/2 in the text of HTTP/1": (LIVE.replace(b"HTTP/1.1", b"HTTP/2.0"), 505),
+    "HTTP/0.9": (LIVE.replace(b"HTTP/1.1", b"HTTP/0.9"), 505),
+    "two equal hosts": (LIVE[:-2] + b"Host: localhost\r\n\r\n", 400),
+    "two hosts of a WebSocket": (UPGRADE + b"Host: localhost\r\n\r\n", 400),
+}
+
+
+async def test_what_is_not_supported_is_refused_and_not_ignored(engine: Engine) -> None:
+    for what, (request, expected) in NOT_SUPPORTED.items():
+        async with client(engine) as one:
+            one.send(request)
+            assert [status for status, _ in await one.answers()] == [expected], what
+    answer = await engine.http.post(
+        "/api/orders/execute", content=BODY, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    )
+    assert answer.status_code == 415
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+# ---- requests sent ahead ----
+
+
+def answered(path: bytes) -> float:
+    labels = {"method": "GET", "route": path.decode(), "status": "200"}
+    return metrics.API.get_sample_value("engine_http_requests_total", labels) or 0
+
+
+async def test_requests_sent_ahead_are_answered_in_turn(engine: Engine) -> None:
+    order = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    chunked = CHUNKED + CHUNK
+    for kinds in ([LIVE], [order], [chunked], [order, LIVE, chunked, LIVE]):
+        requests = [kinds[n % len(kinds)] for n in range(40)]
+        expected = [200 if request == LIVE else 202 for request in requests]
+        for size in (100_000, 1_000, 7):
+            data = b"".join(requests)
+            async with client(engine) as one:
+                for start in range(0, len(data), size):
+                    one.send(data[start : start + size])
+                    await asyncio.sleep(0)
+                assert [await one.answer() for _ in requests] == expected
+
+
+async def test_requests_far_ahead_close_the_connection_after_the_answers(engine: Engine) -> None:
     async with client(engine) as one:
         one.send(LIVE * 10_000)
-        assert [status for status, _ in await one.answers()] == [200] * 65
+        *answered, last = [status for status, _ in await one.answers()]
+        assert len(answered) < http_protocol.MAX_AHEAD / len(LIVE) + 10
+        assert set(answered) == {200}
+        assert last in (200, 400)
+
+
+async def test_requests_sent_ahead_take_turns(engine: Engine) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        ahead = [await stack.enter_async_context(client(engine)) for _ in range(50)]
+        before = answered(b"/api/tokens")
+        for one in ahead:
+            one.send(LIVE.replace(b"/health/live", b"/api/tokens") * 64)
+        await eventually(lambda: asyncio.sleep(0, answered(b"/api/tokens") > before))
+        async with client(engine) as other:
+            other.send(LIVE)
+            assert await other.answer() == 200
+        assert answered(b"/api/tokens") - before < 50 * 64 / 4
 
 
 # ---- time ----

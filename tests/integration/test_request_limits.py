@@ -165,3 +165,18 @@ async def test_a_body_sent_a_byte_at_a_time_gets_408(engine: Engine, monkeypatch
                 await one.writer.drain()
                 await asyncio.sleep(0.05)
         assert (await answer).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(("trusted", "refused"), [(None, True), ("127.0.0.1", False)])
+async def test_in_local_mode_a_header_makes_no_new_client_unless_its_proxy_is_trusted(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch, trusted: str | None, refused: bool
+) -> None:
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    if trusted:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=1) as engine:
+        answers = [
+            await engine.http.post("/api/orders/execute", json=SELL_SOL, headers={"X-Forwarded-For": f"192.0.2.{n}"})
+            for n in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [202, 429 if refused else 202]

@@ -13,8 +13,9 @@ from uvicorn._types import ASGIReceiveEvent
 from app.server import connections, websocket_protocol
 from app.server.connections import Connection, Wait
 from app.server.websocket_protocol import WebSocketProtocol
-from tests.engine import Engine
+from tests.engine import Engine, eventually
 from tests.integration.hostile_client import HANDSHAKE, frame, parse_frames
+from tests.integration.raw_client import LIVE, UPGRADE, client
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
@@ -149,3 +150,27 @@ async def test_a_closed_socket_whose_client_does_not_answer_is_dropped(
         with contextlib.suppress(ConnectionResetError):
             assert [opcode for opcode, _ in await one.frames()] == [CLOSE]
         flooding.cancel()
+
+
+EARLY = [LIVE, b"\xff" * 10, b"\x81\x01x", frame(CLOSE, b""), frame(TEXT, b"{}")]
+
+
+async def test_what_is_sent_before_the_handshake_is_answered_waits(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    for early in EARLY:
+        async with raw_socket(engine, then=early) as one:
+            if early == EARLY[-1]:
+                one.writer.write(frame(CLOSE, b""))
+            frames = await one.frames()
+            assert [opcode for opcode, _ in frames] in ([CLOSE], [TEXT, CLOSE]), early
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_much_that_is_sent_before_the_handshake_is_answered_ends_the_connection(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with client(engine) as one:
+        one.send(UPGRADE + b"\r\n" + frame(TEXT, b"{}") * 100_000)
+        await eventually(one.is_closed)
+    assert not [record for record in caplog.records if record.exc_info]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
+
+from app.api.spec.fixed_files import FixedFiles
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 
@@ -31,7 +32,7 @@ HEADERS = {
 }
 
 
-class _PageFiles(StaticFiles):
+class _PageFiles(FixedFiles):
     def file_response(self, full_path: str | os.PathLike[str], *args: object, **kwargs: object) -> Response:
         response = super().file_response(full_path, *args, **kwargs)  # type: ignore[arg-type]
         response.headers.update(HEADERS)
@@ -41,7 +42,7 @@ class _PageFiles(StaticFiles):
 def install(app: FastAPI) -> None:
     # A system's MIME table may map `.js` to something else, and `nosniff` would then block the scripts.
     mimetypes.add_type("text/javascript", ".js")
-    files = _PageFiles(directory=WEB)
+    files = _PageFiles(WEB)
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:

@@ -6,13 +6,14 @@ import fastapi_swagger  # type: ignore[import-untyped]
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
+
+from app.api.spec.fixed_files import FixedFiles
 
 SWAGGER = Path(fastapi_swagger.__file__).parent / "resources"
 
 
 def install(app: FastAPI) -> None:
-    app.mount("/docs/files", StaticFiles(directory=SWAGGER), name="swagger")
+    app.mount("/docs/files", FixedFiles(SWAGGER), name="swagger")
 
     @app.get("/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:
