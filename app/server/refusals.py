@@ -30,7 +30,7 @@ def refusal(problem: Problem) -> Response:
     document = problem.as_dict(secrets.token_hex(8))
     body = orjson.dumps(document)
     headers = {"Content-Type": "application/problem+json", "Content-Length": str(len(body)), "Connection": "close"}
-    headers |= problem.headers
+    headers |= {"X-Request-Id": document["requestId"], **problem.headers}
     return Response(problem.status, document["title"], Headers(headers), body)
 
 
