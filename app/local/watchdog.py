@@ -91,7 +91,9 @@ class Watchdog:
         self.replace_if_dead()
         assert self._process.stdin
         self._process.stdin.close()
-        while self._process.poll() is None:
+        ended = False
+        while not ended:
+            ended = self._process.poll() is not None
             for child in self._watched:
                 child.poll()  # reaps it: the watchdog would wait for a zombie
             time.sleep(0.01)
