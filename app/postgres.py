@@ -21,6 +21,7 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby during a failover
     asyncpg.TransactionRollbackError,  # a deadlock or a conflict: nothing was written
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen meanwhile
     asyncpg.PostgresSystemError,  # an I/O error of the server
     asyncpg.InternalServerError,
     asyncpg.InvalidSQLStatementNameError,  # a connection pooler has switched the connection

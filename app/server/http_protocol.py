@@ -38,6 +38,7 @@ MAX_AHEAD = 16 * 1024  # bytes that wait on one connection for the answer to wha
 # consist of blank lines.
 BLANK_LINE = re.compile(rb"\n\r?\n")
 MIN_PIECE = 32
+MIN_UNREAD = 2 * 1024  # the same for what is left of a request that was answered: a body of line breaks costs time
 
 
 class _Refused(Exception):
@@ -81,7 +82,8 @@ class HttpProtocol(HttpToolsProtocol):
                 return self._pass_on(data[start:])
             if self._is_answering():
                 return self._keep(data[start:])
-            blank = BLANK_LINE.search(data, start + MIN_PIECE, start + PIECE)
+            least = MIN_UNREAD if self.transport.unread else MIN_PIECE
+            blank = BLANK_LINE.search(data, start + least, start + PIECE)
             end = blank.end() if blank else start + PIECE
             self._receive(data[start:end])
             start = end

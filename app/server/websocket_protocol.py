@@ -136,7 +136,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if self.disconnected and message["type"] != "websocket.send":
             return  # a client that left during its handshake is no error: the app receives `websocket.disconnect`
-        await super().send(message)
+        # A frame behind the handshake may have closed the socket before the app could.
+        if not self.close_sent or message["type"] == "websocket.send":
+            await super().send(message)
         if self.close_sent:
             self.transport.wait(CLOSE_REPLY)
 

@@ -60,8 +60,9 @@ async def test_a_claim_that_waited_in_postgres_past_its_deadline_starts_nothing(
     assert await engine.starts() == []
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
 async def test_a_claim_that_waited_for_the_lock_of_a_row_past_its_deadline_starts_nothing(
-    engine: Engine, postgres_dsn: str
+    engine: Engine, postgres_dsn: str, cancelled: bool
 ) -> None:
     free, locked = sorted([UUID((await engine.place())["orderId"]) for _ in range(2)])
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
@@ -77,10 +78,13 @@ async def test_a_claim_that_waited_for_the_lock_of_a_row_past_its_deadline_start
                 return bool(await engine.postgres.fetchval(waiting)) and time.monotonic() > start_by
 
             await eventually(waits)
+            if cancelled:  # the row that was waited for is no longer one to claim
+                await blocker.execute("UPDATE orders SET status = 'cancelled' WHERE id = $1", locked)
         await blocker.close()
-        for refused in await claiming:
-            assert isinstance(refused, ClaimRefused)
-            assert refused.too_late
+        first, second = await claiming
+        assert isinstance(first, ClaimRefused)
+        assert isinstance(second, ClaimRefused)
+        assert (first.too_late, second.too_late) == (True, not cancelled)
     assert await engine.starts() == []
 
 

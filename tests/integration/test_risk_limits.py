@@ -3,18 +3,21 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import httpx
 import pytest
 import typer.testing
+from asyncpg.pool import PoolConnectionProxy
 
 from app.access import key_commands
 from app.api.routes.limits import Limits
 from app.cli import main
+from app.orders import intake
 from app.orders.model import Placed, PlaceOrder, new_order_id
 from app.orders.risk import UNITS, RiskLimitExceeded, RiskLimits
+from app.orders.store.daily_volumes import lock_days
 from app.orders.store.writes import OrderStore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.fakes import ScriptedChain, ScriptedVenue
@@ -122,6 +125,20 @@ async def test_processes_that_race_do_not_pass_the_daily_limit_together(postgres
         answers = await asyncio.gather(*(sell(engine, 15) for _ in range(10) for engine in (one, other)))
         codes = [answer.status_code for answer in answers]
         assert (codes.count(202), codes.count(429)) == (6, 14)
+
+
+async def test_a_process_that_keeps_the_lock_of_a_day_stops_the_others_for_seconds_only(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "GIVE_UP_SECONDS", -1.0)
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=100) as engine:
+        frozen = await asyncpg.connect(postgres_dsn)
+        async with frozen.transaction():
+            await lock_days(cast("PoolConnectionProxy", frozen), ["local"])
+            assert (await asyncio.wait_for(sell(engine, 15), 4)).status_code == 503
+            assert await frozen.fetchval("SELECT current_setting('idle_in_transaction_session_timeout')") == "3s"
+        await frozen.close()
+        assert (await sell(engine, 15)).status_code == 202
 
 
 async def test_a_repeat_in_the_same_statement_takes_nothing_from_the_day(postgres_dsn: str) -> None:

@@ -155,11 +155,12 @@ async def test_a_closed_socket_whose_client_does_not_answer_is_dropped(
 EARLY = [LIVE, b"\xff" * 10, b"\x81\x01x", frame(CLOSE, b""), frame(TEXT, b"{}")]
 
 
+@pytest.mark.parametrize("path", [b"/api/stream", b"/no/such/path", b"/order/1"])
 async def test_what_is_sent_before_the_handshake_is_answered_waits(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+    engine: Engine, path: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     for early in EARLY:
-        async with raw_socket(engine, then=early) as one:
+        async with raw_socket(engine, path, then=early) as one:
             if early == EARLY[-1]:
                 one.writer.write(frame(CLOSE, b""))
             frames = await one.frames()

@@ -104,7 +104,7 @@ class Feed:
         for order, head in heads.items():
             start = min(after[order], head.seq)
             if head.status in TERMINAL and start == head.seq:
-                subscriber.finish(str(order))
+                self.unfollow(subscriber, str(order))  # a follower of all orders may have been registered meanwhile
                 continue
             subscriber.follow(str(order), start)
             self._register(subscriber, str(order))

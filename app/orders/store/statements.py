@@ -70,8 +70,8 @@ WITH free AS (
                                  OR expires_at IS NULL OR expires_at > now())
                             AND NOT {is_halted("orders.owner")} END
      ORDER BY id FOR UPDATE OF orders
-), locked AS (
-    SELECT max(clock_timestamp()) AS at FROM free
+), locked AS MATERIALIZED (
+    SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM free) AS all_locked
 ), claimed AS (
     UPDATE orders o
        SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,
