@@ -59,7 +59,7 @@ class Origins:
         if scope["path"] not in self._at_any_host and not self._has_name(host):
             raise ForeignHost
         # A GET changes nothing, but counts as a read of the user, even if a page of another site sent it. A link may
-        # lead to the engine: whoever follows it sees the engine in the address bar.
+        # lead to the engine: a user who follows it sees the engine in the address bar.
         harmless = site != b"cross-site" or destination == b"document" or scope["path"] in HEALTH
         if harmless and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return
