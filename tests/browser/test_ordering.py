@@ -194,6 +194,7 @@ async def test_an_order_can_be_cancelled_before_it_is_sent(page: TradingPage, en
     await expect(page.orders.first).to_have_attribute("data-status", "cancelled")
     await expect(page.tab.get_by_role("button", name="Cancel the order")).to_have_count(0)
     await page.tab.get_by_role("button", name="Resume trading").click()
+    await expect(page.announcement).to_have_text("Trading goes on.")
     await engine.release_starts()
     await page.place()
     await expect(page.tab.locator(".order.confirmed")).to_have_count(1)
