@@ -37,12 +37,15 @@ async def test_a_worker_killed_right_after_a_send_loses_and_doubles_nothing(
     assert clean, figure
 
 
+@pytest.mark.slow
 async def test_no_order_starts_late_when_postgres_was_frozen(env: Environment, rng: random.Random) -> None:
     figure, clean = await start_limit.postgres_frozen(env, rng, orders=30, seconds=1.5)
     assert clean, figure
 
 
-@pytest.mark.parametrize("fault", [servers.redis_flushed, servers.commits_unanswered])
+@pytest.mark.parametrize(
+    "fault", [servers.redis_flushed, pytest.param(servers.commits_unanswered, marks=pytest.mark.slow)]
+)
 async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault
 ) -> None:
@@ -50,6 +53,7 @@ async def test_under_load_nothing_is_lost_when(
     assert clean, figure
 
 
+@pytest.mark.slow
 async def test_nothing_starts_or_is_sent_after_a_halt_was_answered(env: Environment, rng: random.Random) -> None:
     figure, clean = await kill_switch_faults.halted_under_load(env, rng, orders=60, seconds=2.0)
     assert clean, figure
