@@ -4,10 +4,11 @@ The only module that imports the simulation. A real network replaces this wiring
 nothing else depends on how fast the simulation is.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from app.dex.chain import Chain
 from app.dex.markets import Markets, Token
@@ -34,6 +35,8 @@ class Network:
     confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
     slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
     usd: Callable[[Token, int, int], int | None]  # value of units of a token at a slot, in millionths of a dollar
+    # venue → tokens out for one token in, at the mid prices of its best path at a slot; costs microseconds
+    mids: Callable[[Token, Token, int], Mapping[str, Decimal]]
 
     def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
         return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
@@ -43,6 +46,11 @@ def open_network(settings: Settings) -> Network:
     markets = Markets.load()
     block_ms = settings.mock_block_ms
     venues = open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms)
+
+    def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
+        prices = ((venue.name, venue.mid(token_in, token_out, slot)) for venue in venues)
+        return {venue: price for venue, price in prices if price is not None}
+
     return Network(
         markets=markets,
         venues=venues,
@@ -51,6 +59,7 @@ def open_network(settings: Settings) -> Network:
         confirm_timeout=settings.mock_execution_ms_max / 1000 + CONFIRM_MARGIN,
         slot_at=lambda moment: int(moment.timestamp() * 1000) // block_ms,
         usd=Valuation(markets, {venue.name: venue for venue in venues}).usd,
+        mids=mids,
     )
 
 

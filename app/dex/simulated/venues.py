@@ -5,15 +5,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from random import Random
 from typing import ClassVar
 
 from app.dex import curves
 from app.dex.errors import DexError
-from app.dex.markets import NATIVE_SOL, Leg, Markets, PoolConfig, VenueFees
+from app.dex.markets import NATIVE_SOL, Leg, Markets, PoolConfig, Token, VenueFees
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
 from app.dex.simulated.drift import drift
 from app.dex.simulated.pools import Ladder, Reserves, Shape
+
+PRICE_PLACES = 18
+_SPARE_PLACES = 18  # so that rounding between two hops does not reach the places that are kept
 
 
 class PoolVenue:
@@ -114,6 +118,20 @@ class PoolVenue:
         """The amount out of one of its pools at the mid price, without fee and price impact."""
         config, x_to_y = leg
         return self._pool(config, slot).at_mid(amount_in, x_to_y)
+
+    def mid(self, token_in: Token, token_out: Token, slot: int) -> Decimal | None:
+        """Tokens out for one token in at the mid prices of its best path, rounded down to `PRICE_PLACES`."""
+        one = 10 ** (token_in.decimals + PRICE_PLACES + _SPARE_PLACES)
+        outs = [self._path_at_mid(path, one, slot) for path in self._markets.paths(self.name, token_in, token_out)]
+        if not outs:
+            return None
+        # From text, which keeps every digit: arithmetic with a Decimal rounds to 28.
+        return Decimal(f"{max(outs) // 10 ** (token_out.decimals + _SPARE_PLACES)}E-{PRICE_PLACES}")
+
+    def _path_at_mid(self, path: tuple[Leg, ...], amount: int, slot: int) -> int:
+        for leg in path:
+            amount = self.at_mid(leg, amount, slot)
+        return amount
 
     def _walk(self, path: tuple[Leg, ...], amount_in: int, slot: int) -> tuple[QuoteLeg, ...]:
         legs, amount, now = [], amount_in, slot * self._block_ms // 1000
