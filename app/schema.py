@@ -40,6 +40,14 @@ orders = sa.Table(
     sa.Column("idempotency_key", sa.Text),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="hash of the normalised request body"),
     sa.Column("request_id", sa.Text, nullable=False),
+    # For an order that waits.
+    sa.Column("limit_price", sa.Numeric, comment="as the client said it: tokens out for one token in"),
+    sa.Column("limit_out", BaseUnits, comment="the least the fill may bring; NULL: a market order"),
+    sa.Column("condition", pg.JSON, comment="what it waits for, as the client said it"),
+    sa.Column("time_in_force", sa.Text, comment="gtc, gtd or ioc; NULL: a market order"),
+    sa.Column("parent_id", sa.Uuid, comment="the order that this one is a slice of"),
+    sa.Column("slice", sa.Integer, comment="its number among the slices"),
+    sa.Column("group_id", sa.Uuid, comment="the group that this order is a leg of"),
     # The progress; changed by one guarded statement.
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False, comment="number of its last event"),
@@ -52,6 +60,8 @@ orders = sa.Table(
     sa.Column("dex", sa.Text),
     sa.Column("executed_price", sa.Numeric),
     sa.Column("amount_out", BaseUnits),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("rearms", sa.Integer, nullable=False, server_default="0", comment="how often it went back to open"),
     # Which worker owns it, and when the sweeper checks it.
     sa.Column("claims", sa.Integer, nullable=False, server_default="0", comment="starts since the last progress"),
     sa.Column(
@@ -90,6 +100,11 @@ sa.Index(
     postgresql_where=sa.text(f"status IN ({sql_list(UNDER_WAY)})"),
 )
 sa.Index(
+    "orders_open_expiring",
+    orders.c.expires_at,
+    postgresql_where=sa.text("status = 'open' AND expires_at IS NOT NULL"),
+)
+sa.Index(
     "orders_dead_letters",
     orders.c.updated_at,
     orders.c.id,
@@ -113,6 +128,55 @@ sa.Index(
     postgresql_using="brin",
     postgresql_with={"pages_per_range": 16, "autosummarize": True},
 )
+
+# One row for each armed condition; a watcher deletes it when it fires the order.
+Price = sa.Numeric(38, 18)
+triggers = sa.Table(
+    "triggers",
+    metadata,
+    sa.Column("order_id", sa.ForeignKey(orders.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("order_type", sa.Text, nullable=False),
+    sa.Column("feed", sa.Text, nullable=False, comment="token_in/token_out"),
+    sa.Column("op", sa.Text, nullable=False, comment="ge or le: how the price has to lie to the level"),
+    sa.Column(
+        "persist",
+        sa.SmallInteger,
+        nullable=False,
+        comment="for how many recorded slots in a row; 0: compared with the best mid, then quoted at its size",
+    ),
+    sa.Column("level", Price, nullable=False, comment="further away while a limit is put aside"),
+    sa.Column("base_level", Price, nullable=False),
+    sa.Column("look_at", sa.DateTime(timezone=True), comment="not fired before; level is base_level again then"),
+    sa.Column("armed", sa.Boolean, nullable=False, server_default=sa.text("true")),
+    sa.Column("group_id", sa.Uuid),
+    sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0", comment="the lowest of a group wins"),
+    sa.CheckConstraint("op IN ('ge', 'le')", name="op_known"),
+)
+for _side in ("ge", "le"):
+    sa.Index(
+        f"triggers_{_side}",
+        triggers.c.feed,
+        triggers.c.persist,
+        triggers.c.level,
+        postgresql_where=sa.text(f"armed AND op = '{_side}'"),
+    )
+sa.Index("triggers_to_look_at", triggers.c.look_at, postgresql_where=triggers.c.look_at.is_not(None))
+sa.Index("triggers_by_group", triggers.c.group_id, postgresql_where=triggers.c.group_id.is_not(None))
+
+# The prices that watchers recorded, one row per pair and slot; old rows are deleted.
+prices = sa.Table(
+    "prices",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("best", Price, nullable=False, comment="the best venue's mid"),
+    sa.Column("low", Price, nullable=False, comment="what levels to be risen to are compared with"),
+    sa.Column("high", Price, nullable=False, comment="what levels to be fallen to are compared with"),
+    sa.Column("venues", sa.Integer, nullable=False, comment="how many had a price"),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+sa.Index("prices_at", prices.c.at, postgresql_using="brin")
 
 # Risk limits: what each owner traded on a UTC day. A row belongs to one API process, so no two wait for each other.
 daily_volumes = sa.Table(
