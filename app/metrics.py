@@ -5,9 +5,35 @@ Labels are statuses, codes, venues and routes, never a text that a client can ch
 
 import logging
 from collections.abc import Callable
+from typing import Any, Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+
+
+class _KeepsChildren(MetricWrapperBase):
+    """`labels` of the library takes a lock and makes text of each label, which costs more than counting."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._kept: dict[tuple[object, ...], Self] = {}
+        super().__init__(*arguments, **options)
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
+        child = self._kept.get(labelvalues)
+        if child is None:
+            child = self._kept[labelvalues] = super().labels(*labelvalues, **labelkwargs)
+        return child
+
+
+class Counter(_KeepsChildren, prometheus_client.Counter):
+    """By labels, if it has any."""
+
+
+class Histogram(_KeepsChildren, prometheus_client.Histogram):
+    """By labels, if it has any."""
+
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
