@@ -13,6 +13,7 @@ from app import metrics
 from app.access.origins import AT_ANY_HOST
 from app.access.tickets import split_ticket
 from app.api.context import refused
+from app.logs import info
 
 log = logging.getLogger("engine.http")
 
@@ -74,12 +75,8 @@ class RequestLog:
             metrics.REQUESTS.labels(scope["method"] if route != "none" else "-", route, status).inc()
             metrics.SECONDS.labels(route).observe(seconds)
             if route not in _NOT_LOGGED:
-                log.info(
-                    "%s %s",
-                    scope["method"],
-                    route,
-                    extra={"status": status, "ms": round(seconds * 1000, 2), "request": request_id},
-                )
+                milliseconds = round(seconds * 1000, 2)
+                info(log, f"{scope['method']} {route}", status=status, ms=milliseconds, request=request_id)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

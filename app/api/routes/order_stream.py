@@ -25,6 +25,7 @@ from app.api.sockets import Close
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid, sequence_number
 from app.api.views import as_json
+from app.logs import info
 from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber, SubscriberClosed
 from app.postgres import DatabaseUnavailable
@@ -86,18 +87,17 @@ async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, fr
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
         ctx.presence.watching(str(order)) as watcher,
     ):
-        log.info("socket opened", extra={"order": str(order), "socket": watcher.id, "after": after})
+        info(log, "socket opened", order=str(order), socket=watcher.id, after=after)
         close = await sockets.close_reason(stream.run(subscriber, after))
-    log.info(
+    info(
+        log,
         "socket closed",
-        extra={
-            "order": str(order),
-            "socket": watcher.id,
-            "code": close.code,
-            "sent": stream.sent,
-            "lag_ms": round(stream.lag * 1000, 2),
-            "seconds": round(time.monotonic() - began, 3),
-        },
+        order=str(order),
+        socket=watcher.id,
+        code=close.code,
+        sent=stream.sent,
+        lag_ms=round(stream.lag * 1000, 2),
+        seconds=round(time.monotonic() - began, 3),
     )
     await sockets.close_politely(socket, close)
 

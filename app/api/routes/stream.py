@@ -20,6 +20,7 @@ from app.api.fast_routes import SocketRouter
 from app.api.json_body import parse
 from app.api.problems import Problem, needs_upgrade
 from app.api.sockets import Close
+from app.logs import info
 from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber
 from app.postgres import DatabaseUnavailable
@@ -58,11 +59,11 @@ async def stream(socket: WebSocket) -> None:
         ctx.feed.subscriber(owner=owner, max_buffered=MAX_BUFFERED) as subscriber,
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
     ):
-        log.info("stream opened", extra={"owner": owner})
+        info(log, "stream opened", owner=owner)
         session = _StreamSession(socket, ctx, subscriber, caller)
         close = await sockets.close_reason(session.run())
     seconds = round(time.monotonic() - began, 3)
-    log.info("stream closed", extra={"owner": owner, "code": close.code, "sent": session.sent, "seconds": seconds})
+    info(log, "stream closed", owner=owner, code=close.code, sent=session.sent, seconds=seconds)
     await sockets.close_politely(socket, close)
 
 
