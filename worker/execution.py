@@ -6,7 +6,8 @@
 - Only one snapshot of the chain is proof, of an outcome or of absence above the last valid height. A time-out or an
   unanswered send proves nothing: without proof the order stays `submitted`.
 - A slot is held for `confirm_seconds` at most. After that the order waits in the queue, and any worker checks it.
-- The floor is fixed when the order is first built.
+- The floor of a market order is fixed when it is first built; that of an order with a condition, when it is placed.
+- An order with a condition is not failed because the price was lost: it waits for its condition again.
 - While the kill switch halts its owner, a swap is neither sent nor sent again. The chain is still asked about it.
 """
 
@@ -24,11 +25,12 @@ from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
 from app.orders.lifecycle import HALTED, Status
-from app.orders.model import ClaimRefused, LeaseLost, Order, TradingHalted
+from app.orders.model import LeaseLost, Order, TradingHalted
 from app.orders.queue.order_queue import JobResult
+from app.orders.steps import ClaimRefused
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
-from worker import order_metrics
+from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 from worker.retry import RetryPolicy
@@ -134,7 +136,7 @@ class Execution:
             order_metrics.quoted(error.answers)
             raise
         order_metrics.quoted(route.answers)
-        best, floor = route.best, floor_of(order, route.best.amount_out)
+        best, floor = route.best, conditions.floor_of(order, route.best.amount_out)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
@@ -218,29 +220,25 @@ class Execution:
         return JobResult(halted_owner=lease.order.owner)
 
     async def end_attempt(self, lease: Lease, code: str, error: str) -> JobResult:
-        """Carry out what the retry policy decides: another attempt after a wait, or the end."""
-        wait = self._retry.decide(lease.order.attempt, code).wait_seconds
+        """Carry out what the retry policy decides: another attempt after a wait, or the end. Nothing can land now."""
+        if conditions.waits_again(order := lease.order, code):
+            await lease.rearm(code, error, conditions.condition_again(order), conditions.wait_before(order.rearms))
+            return JobResult()
+        wait = self._retry.decide(order.attempt, code).wait_seconds
         if wait is None:
             await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
             return JobResult()
-        await lease.move(
+        status = await lease.move(
             Status.PENDING,
             ready_in=wait,
             error=error,
             code=code,
             details={"error": error, "code": code, "retryInMs": int(wait * 1000)},
         )
-        return JobResult(requeue_in=wait)
+        return JobResult(requeue_in=wait) if status is Status.PENDING else JobResult()
 
     def _request(self, order: Order) -> QuoteRequest:
         return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)
-
-
-def floor_of(order: Order, quoted: int) -> int:
-    """The least amount the order accepts. Fixed when the order is first built, and never loosened afterwards."""
-    if order.floor_out is not None:
-        return order.floor_out
-    return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
 
 
 def _has_ended(snapshot: Snapshot | None, signed: SignedSwap) -> bool:

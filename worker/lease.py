@@ -9,14 +9,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from app.orders.conditions import Trigger
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
-from app.orders.model import LeaseLost, Move, Order, OrderEvent, Renewal, TradingHalted
+from app.orders.model import LeaseLost, Order, OrderEvent, TradingHalted
+from app.orders.steps import Move, Rearm, Renewal
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
@@ -28,6 +30,9 @@ DATABASE_RETRY_SECONDS = 0.25  # between tries of a write while Postgres is down
 RENEWALS_PER_LEASE = 3
 RENEWAL_BATCH = 100  # in one statement, which must not lock rows for long: moves wait for them
 RELEASE_SECONDS = 2.0
+Step = TypeVar("Step")
+Written = TypeVar("Written")
+
 LOGGED_DETAILS = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of an event, in the log
 
 
@@ -68,8 +73,8 @@ class Lease:
             )
         )
 
-    async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> None:
-        """Make one move. Waits for Postgres if need be.
+    async def move(self, after: Status, *, details: Mapping[str, Any] | None = None, **columns: Any) -> Status:
+        """Make one move, and say where it led: a requested cancel ends a return. Waits for Postgres if need be.
 
         Raises LeaseLost if another worker has the order, TradingHalted if the kill switch forbids to send its swap.
         """
@@ -83,15 +88,33 @@ class Lease:
             **columns,
         )
         began = time.monotonic()
-        event = await self._write(move)
+        event = await _until_written(self._store.advance, move)
         if event is None:
-            return
+            return after
         if after is Status.SUBMITTED:
             self._cleared_at = began
+        return self._moved(event, move.dex)
+
+    async def rearm(self, code: str, error: str, trigger: Trigger, wait_seconds: float) -> Status:
+        """The order waits for its condition again, unless it was to be cancelled or its time has run out."""
+        step = Rearm(
+            order=self.order.id,
+            fence=self.order.fence,
+            seq=self._seq + 1,
+            before=self.status,
+            error=error,
+            code=code,
+            trigger=trigger,
+            wait_seconds=wait_seconds,
+        )
+        return self._moved(await _until_written(self._store.rearm, step), None)
+
+    def _moved(self, event: OrderEvent, dex: str | None) -> Status:
         order_metrics.moved(self.status, self._since, self._dex, event, self._attempt_began)
-        self.status, self._seq, self._since, self._dex = after, move.seq, event.at, move.dex or self._dex
+        self.status, self._seq, self._since, self._dex = event.status, event.seq, event.at, dex or self._dex
         # The next step comes first: this event is published while the database works on that one.
         asyncio.get_running_loop().call_soon(self.publish, event)
+        return event.status
 
     def publish(self, event: OrderEvent) -> None:
         """Publish and log an event that is committed."""
@@ -127,12 +150,13 @@ class Lease:
                 elif self.status in IN_ATTEMPT:
                     await self.take_back(WORKER_LOST, "the worker was stopped before it sent anything")
 
-    async def _write(self, move: Move) -> OrderEvent | None:
-        while True:
-            try:
-                return await self._store.advance(move)
-            except DatabaseUnavailable:
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+
+async def _until_written(write: Callable[[Step], Awaitable[Written]], step: Step) -> Written:
+    while True:
+        try:
+            return await write(step)
+        except DatabaseUnavailable:
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
 class Leases:

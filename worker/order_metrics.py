@@ -104,6 +104,7 @@ def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:
         metrics.SWEPT.labels(code).inc()
         if event.is_terminal:
             metrics.ENDED.labels(event.status, "none").inc()
+        if event.status is Status.FAILED:
             metrics.FAILED.labels(code).inc()
 
 

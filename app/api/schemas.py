@@ -176,6 +176,7 @@ class OrderView(Answer):
     expires_at: datetime | None
     client_order_id: str | None
     retry_of: str | None
+    cancel_requested: bool = Field(description="It is cancelled once its swap is proven dead")
     dex: str | None
     tx_hash: str | None
     executed_price: float | None = Field(description="tokenOut for one tokenIn, with all its digits")

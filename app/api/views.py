@@ -64,6 +64,7 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
         "expiresAt": order.expires_at,
         "clientOrderId": order.client_order_id,
         "retryOf": None if order.retry_of is None else str(order.retry_of),
+        "cancelRequested": order.cancel_requested,
         "dex": order.dex,
         "txHash": order.tx_hash,
         "executedPrice": None if order.executed_price is None else json_number(format(order.executed_price, "f")),

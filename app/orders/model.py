@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from app.orders.conditions import Waiting
 from app.orders.lifecycle import TERMINAL, Status
 
 PRICES = frozenset({"price", "executedPrice"})
@@ -31,7 +32,7 @@ class PlaceOrder:
 
     id: UUID  # minted before the insert, so that repeating the insert makes no second order
     owner: str
-    type: str  # the order type: "market"
+    type: str  # an `OrderType`
     token_in: str  # symbol
     token_out: str  # symbol
     amount_in: int  # base units of token_in
@@ -39,7 +40,8 @@ class PlaceOrder:
     min_amount_out: int | None = None  # base units of token_out; the higher of it and the slippage bound holds
     max_price_impact_bps: int | None = None  # None: no limit
     venues: tuple[str, ...] | None = None  # None: all
-    expires_in_seconds: int = 0  # 0: never
+    expires_in_seconds: int = 0  # 0: never, or as `waiting` says
+    waiting: Waiting | None = None  # None: it is due at once
     client_order_id: str | None = None  # the client's own label, without effect
     retry_of: UUID | None = None  # the dead letter that this order retries
     usd_value: int | None = None  # of amount_in now, in millionths of a dollar; None: no price
@@ -81,18 +83,27 @@ class Order:
     min_amount_out: int | None
     max_price_impact_bps: int | None
     venues: tuple[str, ...] | None
-    expires_at: datetime | None  # not started by then: it fails as expired
+    expires_at: datetime | None  # not started by then: it has expired
     client_order_id: str | None
     retry_of: UUID | None
     usd_value: int | None  # of amount_in when it was accepted, in millionths of a dollar
     max_order_usd: int | None  # the limit of the key that placed it, in dollars; None: that of all callers
     request_id: str
+    limit_price: Decimal | None  # as the client said it
+    limit_out: int | None  # the least the fill may bring, whatever happens; None: a market order
+    condition: Mapping[str, Any] | None  # what it waits for; None: nothing
+    time_in_force: str | None
+    parent_id: UUID | None  # the order that this one is a slice of
+    slice: int | None
+    group_id: UUID | None
+    cancel_requested: bool  # it is cancelled as soon as its swap is proven dead
+    rearms: int  # how often it went back to open
     status: Status
     seq: int  # number of its last event
     attempt: int  # attempts begun
     error: str | None  # of the last attempt, as a sentence
     code: str | None  # of the last attempt, for programs
-    floor_out: int | None  # the least the fill may bring: fixed when first built, never lowered
+    floor_out: int | None  # the least the fill may bring. Market orders: fixed when first built, never lowered
     swap: Mapping[str, Any] | None  # the signed swap: sent again as it is, never signed twice
     tx_hash: str | None  # its signature
     dex: str | None  # the venue it was routed to
@@ -140,48 +151,6 @@ class OrderEvent:
         return self.status in TERMINAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One step of an order that this process owns: from `before`, making event number `seq`.
-
-    `before == after` makes no event: the worker gives up the order, which waits without an owner.
-    """
-
-    order: UUID
-    fence: int  # this worker's; another one in the database means that the lease is lost
-    seq: int  # of the event that the move makes
-    before: Status
-    after: Status
-    ready_in: float | None = None  # seconds until a worker may take it; None: this worker keeps it, or it has ended
-    details: Mapping[str, Any] = field(default_factory=dict)
-    error: str | None = None
-    code: str | None = None
-    floor_out: int | None = None
-    swap: Mapping[str, Any] | None = None
-    tx_hash: str | None = None
-    dex: str | None = None
-    executed_price: Decimal | None = None
-    amount_out: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """The lease of one order, to be extended."""
-
-    order: UUID
-    fence: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRefused:
-    """The order cannot be claimed now."""
-
-    seconds: float | None  # try again then; below zero: at once, in its old place; None: it has ended, or is halted
-    status: Status | None = None  # None: there is no such order
-    too_late: bool = False  # it could have been started if its start had been granted more recently
-    halted_owner: str | None = None  # the kill switch halts this owner: queue the order once it no longer does
-
-
 class LeaseLost(Exception):
     """Another worker owns the order now. Stop without a word: the new owner publishes its events."""
 
@@ -192,6 +161,10 @@ class TradingHalted(Exception):
 
 class TradingStopped(Exception):
     """The kill switch refuses new orders."""
+
+
+class TooManyOpen(Exception):
+    """The owner has as many orders that wait as one owner may have."""
 
 
 class KeyReused(Exception):

@@ -122,7 +122,8 @@ def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
     else:
         import asyncpg.pool
 
-        from app.orders.store.statements import CLAIM, MOVE, PLACE
+        from app.orders.store.placing import PLACE
+        from app.orders.store.statements import CLAIM, MOVE
 
         def counts(_: Any, sql: str, *arguments: Any) -> bool:
             if order is not None:  # reading the order is harmless; only executing it kills

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.dex.chain import Outcome
 from app.dex.errors import DexError
 from tests.engine import Engine, eventually, read_to_end
 from tests.fakes import After, ScriptedChain, ScriptedVenue
@@ -17,7 +18,7 @@ async def cancel(engine: Engine, order: str) -> tuple[int, str]:
     """The HTTP status, and the order's status or the problem code."""
     answer = await engine.http.post(f"/api/orders/{order}/cancel")
     body = answer.json()
-    return answer.status_code, body["status"] if answer.status_code == 200 else body["code"]
+    return answer.status_code, body["status"] if answer.status_code < 300 else body["code"]
 
 
 async def has_status(engine: Engine, order: str, status: str) -> None:
@@ -94,18 +95,40 @@ async def test_an_order_that_waits_for_a_retry_can_be_cancelled(engine: Engine) 
     assert len(venue.asked) == 1
 
 
-async def test_a_sent_or_ended_order_cannot_be_cancelled(engine: Engine) -> None:
-    chain = ScriptedChain([None])  # no outcome yet
-    venue = ScriptedVenue("raydium", [200_000_000, DexError("insufficient_liquidity", "scripted")])
-    await engine.start_worker(venues=[venue], chain=chain)
-    sent = (await engine.place())["orderId"]
-    await has_status(engine, sent, "submitted")
-    assert await cancel(engine, sent) == (409, "not_cancellable")
+async def test_an_ended_order_cannot_be_cancelled(engine: Engine) -> None:
+    venue = ScriptedVenue("raydium", [DexError("insufficient_liquidity", "scripted")])
+    await engine.start_worker(venues=[venue])
     failed = (await engine.place())["orderId"]
     await has_status(engine, failed, "failed")
     assert await cancel(engine, failed) == (409, "not_cancellable")
     assert await cancel(engine, UNKNOWN) == (404, "unknown_order")
-    assert (await engine.order(sent))["status"] == "submitted"
+
+
+async def test_a_sent_order_is_cancelled_once_its_swap_is_proven_dead(engine: Engine) -> None:
+    chain = ScriptedChain([None])  # no outcome yet
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
+    sent = (await engine.place())["orderId"]
+    await has_status(engine, sent, "submitted")
+    assert await cancel(engine, sent) == (202, "submitted")
+    assert await cancel(engine, sent) == (202, "submitted")  # asked for again
+    order = await engine.order(sent)
+    assert (order["status"], order["cancelRequested"]) == ("submitted", True)
+    chain.slot += 1_000  # beyond the last height at which it could land
+    stream = await engine.read_stream(sent)
+    assert stream.statuses == ["pending", "routing", "building", "submitted", "cancelled"]
+    assert stream.events[-1]["code"] == "owner"
+    assert await cancel(engine, sent) == (200, "cancelled")
+
+
+async def test_a_sent_order_that_lands_is_confirmed_although_its_cancel_was_requested(engine: Engine) -> None:
+    chain = ScriptedChain([None])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
+    sent = (await engine.place())["orderId"]
+    await has_status(engine, sent, "submitted")
+    assert await cancel(engine, sent) == (202, "submitted")
+    chain.outcomes[chain.sends[0].signature] = Outcome("landed", chain.slot, amount_out=200_000_000)
+    assert (await engine.read_stream(sent)).statuses[-1] == "confirmed"
+    assert await cancel(engine, sent) == (409, "not_cancellable")
 
 
 async def test_a_confirmed_order_cannot_be_cancelled(engine: Engine) -> None:

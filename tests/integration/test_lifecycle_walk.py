@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.orders.lifecycle import CANCELLABLE, MOVES, TERMINAL, Status
-from app.orders.model import ClaimRefused, IllegalCancel, LeaseLost, Move, Order, PlaceOrder, new_order_id
+from app.orders.model import IllegalCancel, LeaseLost, Order, PlaceOrder, new_order_id
+from app.orders.steps import ClaimRefused, Move
 from app.orders.store.sweep import POISON_CLAIMS, SweepStore
 from app.orders.store.writes import OrderStore
 from app.postgres import open_postgres

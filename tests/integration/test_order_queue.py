@@ -14,7 +14,7 @@ from redis.asyncio.client import Pipeline
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.lifecycle import Status
-from app.orders.model import ClaimRefused, Order
+from app.orders.model import Order
 from app.orders.queue.order_queue import (
     CHECKS,
     PRIMING,
@@ -28,6 +28,7 @@ from app.orders.queue.order_queue import (
     serialize,
 )
 from app.orders.queue.start_limit import StartLimit
+from app.orders.steps import ClaimRefused
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore

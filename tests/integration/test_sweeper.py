@@ -15,9 +15,10 @@ from app.dex.markets import Markets
 from app.dex.router import Router
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
-from app.orders.model import ClaimRefused, Order
+from app.orders.model import Order
 from app.orders.queue.order_queue import CHECKS, STARTS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.steps import ClaimRefused
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore

@@ -15,6 +15,7 @@ Frames = Callable[[Iterable[EventMessage]], list[str]]
 Event = dict[str, Any]
 
 MESSAGES = {
+    "open": "Order waits for its condition",
     "pending": "Order queued",
     "routing": "Comparing the quotes of all venues",
     "building": "Building the swap on the best venue",
@@ -22,7 +23,14 @@ MESSAGES = {
     "confirmed": "Order executed",
     "failed": "Order failed",
     "cancelled": "Order cancelled",
+    "expired": "Order expired",
+    "completed": "All slices of the order have ended",
 }
+# A status that legacy clients do not know → the one they know
+_OLDER = [
+    (f'"status":"{status}"'.encode(), f'"status":"{known}"'.encode())
+    for status, known in (("open", "pending"), ("expired", "failed"), ("completed", "confirmed"))
+]
 # field of an event → its name in `detail`
 DETAIL_NAMES = {
     "dex": "chosenDex",
@@ -42,7 +50,7 @@ def execute_frames() -> Frames:
 
 def status_frames() -> Frames:
     """For one socket: each event, with `type`, `message`, `timestamp` and `detail` besides."""
-    return _with_fields(lambda body, replay: _status_fields(_event(body)) | _execute_fields(body, replay))
+    return _with_fields(lambda body, replay: _status_fields(_event(body)) | _execute_fields(body, replay), older=True)
 
 
 def history_then_updates() -> Frames:
@@ -65,20 +73,28 @@ def history_then_updates() -> Frames:
 
 def with_detail(body: bytes) -> bytes:
     """An event with `timestamp` and `detail`."""
-    return _append(body, _detail_fields(_event(body)))
+    return _append(_older(body), _detail_fields(_event(body)))
 
 
 def venue_frames(messages: Iterable[EventMessage]) -> list[str]:
     """Each event with `venue` "Raydium" or "Meteora", and with prices and amounts as exact numbers."""
-    return [orjson.dumps(_with_venue(_event(message.body))).decode() for message in messages]
+    return [orjson.dumps(_with_venue(_event(_older(message.body)))).decode() for message in messages]
 
 
-def _with_fields(fields: Callable[[bytes, bool], Event]) -> Frames:
+def _older(body: bytes) -> bytes:
+    """The event with a status that legacy clients know. It is not in any value, where quotes are escaped."""
+    for status, known in _OLDER:
+        body = body.replace(status, known)
+    return body
+
+
+def _with_fields(fields: Callable[[bytes, bool], Event], *, older: bool = False) -> Frames:
     replay = True
 
     def frames(messages: Iterable[EventMessage]) -> list[str]:
         nonlocal replay
-        sent = [_append(message.body, fields(message.body, replay)).decode() for message in messages]
+        bodies = [_older(message.body) if older else message.body for message in messages]
+        sent = [_append(body, fields(body, replay)).decode() for body in bodies]
         replay = False
         return sent
 

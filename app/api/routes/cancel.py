@@ -17,11 +17,19 @@ router = APIRouter(prefix="/api/orders", tags=["orders"])
 
 @router.post(
     "/{order_id}/cancel",
-    summary="Cancel an order whose swap was not sent",
-    responses={200: {"model": OrderView}, **problems(401, 404, 409, 429, 503)},
+    summary="Cancel an order",
+    responses={
+        200: {"model": OrderView, "description": "Cancelled, now or before"},
+        202: {"model": OrderView, "description": "Its swap was sent: it is cancelled once that is proven dead"},
+        **problems(401, 404, 409, 429, 503),
+    },
 )
 async def cancel(request: Request, order_id: OrderId) -> Response:
-    """200 if it is cancelled, now or before. 409 once its swap was sent, or if it ended in another way."""
+    """200 if it is cancelled, now or before.
+
+    202 if its swap was sent, which may still land: the order ends as confirmed then, and as cancelled if it does not.
+    409 if the order has ended in another way.
+    """
     ctx, caller = context(request), authenticate(request)
     await admit_cancel(request, caller)
     try:
@@ -31,4 +39,4 @@ async def cancel(request: Request, order_id: OrderId) -> Response:
         raise Problem(409, "not_cancellable", detail) from None
     if order is None:
         raise unknown_order()
-    return as_json(order_view(order, ctx.markets))
+    return as_json(order_view(order, ctx.markets), 200 if order.is_terminal else 202)

@@ -8,15 +8,75 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
+from app.orders.conditions import Trigger
 from app.orders.lifecycle import Status
-from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TradingStopped
+from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
-from app.orders.store import statements
-from app.orders.store.daily_volumes import Run, lock_days, used_today
+from app.orders.store.daily_volumes import COUNTED, Run, lock_days, used_today
+from app.orders.store.kill_switch import is_stopped
+from app.orders.store.statements import SWEEP_AFTER, logged
 from app.postgres import fetch, transaction
 
 Refused = Mapping[UUID, RiskLimitExceeded]
 Created = Mapping[UUID, asyncpg.Record]
+
+_REQUESTED = """id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
+        min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
+        client_order_id text, retry_of uuid, usd_value numeric, max_order_usd bigint, idempotency_key text,
+        fingerprint text, request_id text"""
+_COLUMNS = """id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out, max_price_impact_bps,
+        venues, client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, request_id"""
+_EXPIRES_AT = "now() + nullif(expires_in_seconds, 0) * interval '1 second'"
+_PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
+
+PLACE = f"""
+WITH requested AS (
+    SELECT * FROM json_to_recordset($1) AS r({_REQUESTED})
+), placed AS (
+    INSERT INTO orders ({_COLUMNS}, fingerprint, expires_at, status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT {_COLUMNS}, decode(fingerprint, 'hex'), {_EXPIRES_AT}, 'pending', 1, now(),
+           least(now() + {SWEEP_AFTER}, {_EXPIRES_AT}), now(), now()
+      FROM requested WHERE NOT {is_stopped("owner")} ORDER BY owner, idempotency_key, id
+    ON CONFLICT DO NOTHING
+    {_PLACED}
+), {COUNTED}, {logged("placed")}
+SELECT id, status AS first_status, created_at FROM placed
+"""
+# Orders that wait, each with its trigger; $3: how many of them one owner may have. Those of one statement are not
+# counted, so an owner may have a few more.
+PLACE_OPEN = f"""
+WITH requested AS (
+    SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
+        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint)
+), free AS (
+    SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
+     WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
+                                        WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
+       AND NOT {is_stopped("owners.owner")}
+), placed AS (
+    INSERT INTO orders ({_COLUMNS}, fingerprint, limit_price, limit_out, condition, time_in_force, expires_at,
+                        status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT {_COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, time_in_force,
+           coalesce(expires_at, {_EXPIRES_AT}), 'open', 1, now(), 'infinity', now(), now()
+      FROM requested WHERE owner IN (SELECT owner FROM free) ORDER BY owner, idempotency_key, id
+    ON CONFLICT DO NOTHING
+    {_PLACED}
+), armed AS (
+    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank)
+    SELECT id, placed.owner, placed.type, feed, op, persist, level, level, rank FROM placed JOIN requested USING (id)
+), {COUNTED}, {logged("placed")}
+SELECT id, status AS first_status, created_at FROM placed
+"""
+
+# The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
+PLACED_BEFORE = """
+SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
+       CASE WHEN o.id = r.id
+            THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
+  FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
+  JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
+"""
+STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('owner')}"
 
 
 class Placing:
@@ -24,9 +84,10 @@ class Placing:
     day in between. Orders of all others take one statement.
     """
 
-    def __init__(self, pool: asyncpg.Pool, limits: RiskLimits) -> None:
+    def __init__(self, pool: asyncpg.Pool, limits: RiskLimits, *, max_open: int) -> None:
         self._pool = pool
         self._limits = limits  # of orders placed with a key that has none of its own
+        self._max_open = max_open  # orders that wait, of one owner
         self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
 
     async def place(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | Exception]:
@@ -34,8 +95,15 @@ class Placing:
         existing: Sequence[asyncpg.Record] = []
         if missing := [order for order in orders if order.id not in created]:
             # Also those beyond a limit: the order that they repeat may have been within it.
-            existing = await fetch(self._pool, statements.PLACED_BEFORE, _json(missing))
+            existing = await fetch(self._pool, PLACED_BEFORE, _json(missing))
         results = {order.id: _placed(order, created, existing, refused.get(order.id)) for order in orders}
+        if full := {order.owner for order in orders if isinstance(results[order.id], TooManyOpen)}:
+            stopped = {row["owner"] for row in await fetch(self._pool, STOPPED, list(full))}
+            results |= {
+                order.id: TradingStopped()
+                for order in orders
+                if order.owner in stopped and isinstance(results[order.id], TooManyOpen)
+            }
         again = [order for order in orders if isinstance(results[order.id], RiskLimitExceeded)]
         if again and any(order.id not in refused for order in missing):
             # A repeat was taken for a new order and used up what was left of the day. Without it these may fit.
@@ -58,7 +126,11 @@ class Placing:
     ) -> tuple[Refused, Created]:
         refused = beyond_limits(orders, self._limits, used)
         within = [order for order in orders if order.id not in refused]
-        rows = await run(statements.PLACE, _json(within), self._process) if within else []
+        rows = list[asyncpg.Record]()
+        if due := [order for order in within if order.waiting is None]:
+            rows += await run(PLACE, _json(due), self._process)
+        if waiting := [order for order in within if order.waiting is not None]:
+            rows += await run(PLACE_OPEN, _json(waiting), self._process, self._max_open)
         return refused, {row["id"]: row for row in rows}
 
 
@@ -67,7 +139,7 @@ def _json(orders: Sequence[PlaceOrder]) -> str:
 
 
 def _row(order: PlaceOrder) -> dict[str, Any]:
-    return {
+    row = {
         "id": order.id,
         "owner": order.owner,
         "type": order.type,
@@ -86,6 +158,27 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
         "idempotency_key": order.idempotency_key,
         "fingerprint": order.fingerprint.hex(),
         "request_id": order.request_id,
+    }
+    if (waiting := order.waiting) is not None:
+        row |= {
+            "limit_price": None if waiting.limit_price is None else str(waiting.limit_price),
+            "limit_out": waiting.limit_out,
+            "condition": dict(waiting.condition),
+            "time_in_force": waiting.time_in_force,
+            "expires_at": waiting.expires_at,
+            **trigger_row(waiting.trigger),
+        }
+    return row
+
+
+def trigger_row(trigger: Trigger) -> dict[str, Any]:
+    """The columns of a trigger."""
+    return {
+        "feed": trigger.feed,
+        "op": trigger.op,
+        "persist": trigger.persist,
+        "level": str(trigger.level),
+        "rank": trigger.rank,
     }
 
 
@@ -107,7 +200,7 @@ def _placed(
             return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
     if refused is not None:
         return refused
-    return TradingStopped()
+    return TooManyOpen() if order.waiting else TradingStopped()
 
 
 def _new(row: asyncpg.Record) -> Placed:

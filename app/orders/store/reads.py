@@ -77,13 +77,14 @@ class Page:
 def order_from(row: asyncpg.Record) -> Order:
     values = dict(row)
     values["status"] = Status(values["status"])
-    for name in ("amount_in", "min_amount_out", "usd_value", "floor_out", "amount_out"):
+    for name in ("amount_in", "min_amount_out", "usd_value", "floor_out", "amount_out", "limit_out"):
         if values[name] is not None:
             values[name] = int(values[name])
     if values["venues"] is not None:
         values["venues"] = tuple(values["venues"])
-    if values["swap"] is not None:
-        values["swap"] = orjson.loads(values["swap"])
+    for name in ("swap", "condition"):
+        if values[name] is not None:
+            values[name] = orjson.loads(values[name])
     return Order(**values)
 
 

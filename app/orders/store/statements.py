@@ -4,15 +4,18 @@ Multi-row statements lock rows in the order of their keys, so that no two of the
 owner are written as CASE, which no index can answer: the planner has to find rows by key, whatever its statistics say.
 """
 
-from app.orders.lifecycle import HALTED, NO_ATTEMPT, sql_list
-from app.orders.store.daily_volumes import COUNTED
-from app.orders.store.kill_switch import is_halted, is_stopped
+from app.orders.lifecycle import CANCELLED_BY_OWNER, EXPIRED, HALTED, NO_ATTEMPT, sql_list
+from app.orders.store.kill_switch import is_halted
 from app.orders.store.reads import ORDER_COLUMNS
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
 SWEEP_AFTER = "interval '5 seconds'"
 
 _NO_ATTEMPT = sql_list(NO_ATTEMPT)
+
+CANCELLED_DETAILS = f'{{"code":"{CANCELLED_BY_OWNER}"}}'
+# In MOVE: the owner asked to cancel an order whose swap was sent, and the swap is proven dead.
+_CANCELLED_INSTEAD = "(o.cancel_requested AND s.before = 'submitted' AND s.after IN ('pending', 'failed'))"
 
 EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
 
@@ -24,39 +27,6 @@ def logged(source: str, *, details: str = "NULL::json", where: str = "true", ret
     SELECT id, seq, status, attempt, updated_at, {details} FROM {source} WHERE {where}
     {returning})"""
 
-
-PLACE = f"""
-WITH requested AS (
-    SELECT * FROM json_to_recordset($1) AS r(
-        id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
-        min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
-        client_order_id text, retry_of uuid, usd_value numeric, max_order_usd bigint, idempotency_key text,
-        fingerprint text, request_id text)
-), placed AS (
-    INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
-                        max_price_impact_bps, venues, expires_at, client_order_id, retry_of, usd_value,
-                        max_order_usd, idempotency_key, fingerprint, request_id, status, seq, ready_at, look_at,
-                        created_at, updated_at)
-    SELECT id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out,
-           max_price_impact_bps, venues, now() + nullif(expires_in_seconds, 0) * interval '1 second',
-           client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, decode(fingerprint, 'hex'), request_id,
-           'pending', 1, now(),
-           least(now() + {SWEEP_AFTER}, now() + nullif(expires_in_seconds, 0) * interval '1 second'), now(), now()
-      FROM requested WHERE NOT {is_stopped("owner")} ORDER BY owner, idempotency_key, id
-    ON CONFLICT DO NOTHING
-    RETURNING id, owner, usd_value, seq, status, attempt, created_at, updated_at
-), {COUNTED}, {logged("placed")}
-SELECT id, status AS first_status, created_at FROM placed
-"""
-
-# The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
-PLACED_BEFORE = """
-SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
-       CASE WHEN o.id = r.id
-            THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
-  FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
-  JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
-"""
 
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
 # `app/orders/queue/start_limit.py`. Locking a row can take long, so it is compared again once all of them are locked.
@@ -115,15 +85,17 @@ WITH step AS (
      ORDER BY o.id FOR UPDATE OF o
 ), moved AS (
     UPDATE orders o
-       SET status = s.after, seq = s.seq, error = s.error, code = s.code,
-           floor_out = coalesce(o.floor_out, s.floor_out),
+       SET status = CASE WHEN {_CANCELLED_INSTEAD} THEN 'cancelled' ELSE s.after END, seq = s.seq,
+           error = s.error, code = CASE WHEN {_CANCELLED_INSTEAD} THEN '{CANCELLED_BY_OWNER}' ELSE s.code END,
+           floor_out = CASE WHEN o.limit_out IS NULL THEN coalesce(o.floor_out, s.floor_out)
+                            ELSE coalesce(s.floor_out, o.floor_out) END,
            swap = coalesce(s.swap, o.swap), tx_hash = coalesce(s.tx_hash, o.tx_hash), dex = coalesce(s.dex, o.dex),
            executed_price = s.executed_price, amount_out = s.amount_out,
            claims = CASE WHEN s.after = 'submitted'
                            OR (s.after = 'pending' AND coalesce(s.code, '') NOT IN ({_NO_ATTEMPT})) THEN 0
                          WHEN s.after = 'pending' THEN greatest(o.claims - 1, 0)
                          ELSE o.claims END,
-           lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL THEN NULL
+           lease_until = CASE WHEN s.after = ANY($3) OR s.ready_in IS NOT NULL OR {_CANCELLED_INSTEAD} THEN NULL
                               ELSE now() + $2 * interval '1 second' END,
            ready_at = CASE WHEN s.code = '{HALTED}' OR s.ready_in IS NULL THEN o.ready_at
                            ELSE now() + s.ready_in * interval '1 second' END,
@@ -133,9 +105,40 @@ WITH step AS (
       FROM step s JOIN owned USING (id)
      WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before
        AND o.seq = s.seq - (s.after <> s.before)::int
-    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before, s.details
+    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before,
+              CASE WHEN o.status = s.after THEN s.details ELSE '{CANCELLED_DETAILS}' END AS details
 ), {logged("moved", details="details", where="status <> before")}
-SELECT id, attempt, updated_at FROM moved
+SELECT id, status, attempt, updated_at FROM moved
+"""
+
+# Back to `open`. A cancel that was requested meanwhile comes first, and then the end of the order's time.
+REARM = f"""
+WITH step AS (
+    SELECT * FROM json_to_recordset($1) AS s(
+        id uuid, fence int, seq int, before text, error text, code text, wait float8, details json,
+        feed text, op text, persist smallint, level numeric, rank smallint)
+), owned AS (
+    SELECT o.id FROM orders o JOIN step s USING (id)
+     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1 ORDER BY o.id FOR UPDATE OF o
+), moved AS (
+    UPDATE orders o
+       SET status = CASE WHEN o.cancel_requested THEN 'cancelled'
+                         WHEN o.expires_at <= now() THEN 'expired' ELSE 'open' END,
+           code = CASE WHEN o.cancel_requested THEN '{CANCELLED_BY_OWNER}'
+                       WHEN o.expires_at <= now() THEN '{EXPIRED}' ELSE s.code END,
+           seq = s.seq, error = s.error, attempt = 0, claims = 0, rearms = o.rearms + 1, floor_out = NULL,
+           swap = NULL, tx_hash = NULL, dex = NULL, lease_until = NULL, look_at = 'infinity', updated_at = now()
+      FROM step s JOIN owned USING (id)
+     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, o.code, o.group_id, s.wait,
+              CASE o.status WHEN 'open' THEN s.details ELSE json_build_object('code', o.code) END AS details,
+              s.feed, s.op, s.persist, s.level, s.rank
+), armed AS (
+    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, look_at, group_id, rank)
+    SELECT id, owner, type, feed, op, persist, level, level, now() + wait * interval '1 second', group_id, rank
+      FROM moved WHERE status = 'open' ORDER BY id
+), {logged("moved", details="details")}
+SELECT id, status, code, attempt, updated_at FROM moved
 """
 
 RENEW = """
@@ -150,14 +153,25 @@ UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = no
 CLOCK = "SELECT clock_timestamp() AS clock"
 
 # Read for moves that wrote nothing: the lease is lost, or an earlier try of the same move has happened.
-CURRENT = "SELECT id, fence, seq, status, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
+CURRENT = "SELECT id, fence, seq, status, code, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
+# The trigger of an order that waits goes with it. It is locked first, as by the watchers, so that neither waits for the
+# other for ever.
 CANCEL = f"""
-WITH cancelled AS (
+WITH gone AS (
+    DELETE FROM triggers WHERE order_id = $1 AND owner = $2 RETURNING order_id
+), cancelled AS (
     UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
-           error = NULL, code = NULL, updated_at = now()
-     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END
+           error = NULL, code = '{CANCELLED_BY_OWNER}', updated_at = now()
+     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND (SELECT count(*) >= 0 FROM gone)
     RETURNING *
-), {logged("cancelled")}
+), {logged("cancelled", details=f"'{CANCELLED_DETAILS}'::json")}
 SELECT {ORDER_COLUMNS} FROM cancelled
 """
+# Its swap may be on the chain: it is cancelled once that is proven dead.
+REQUEST_CANCEL = f"""
+UPDATE orders SET cancel_requested = true
+ WHERE id = $1 AND CASE owner WHEN $2 THEN status = 'submitted' AND NOT cancel_requested END
+RETURNING {ORDER_COLUMNS}
+"""
+OWN = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2"

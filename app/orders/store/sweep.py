@@ -34,7 +34,7 @@ class Verdict:
 
 
 VERDICTS = (
-    Verdict("expired", Status.FAILED, EXPIRED, "the order was not started in the time it was given"),
+    Verdict("expired", Status.EXPIRED, EXPIRED, "the order was not started in the time it was given"),
     Verdict("lost", Status.PENDING, WORKER_LOST, "the worker was lost before it sent anything"),
     Verdict("poison", Status.FAILED, WORKER_LOST, "every worker that started the order was lost"),
 )

@@ -14,40 +14,39 @@ import asyncpg
 import orjson
 
 from app.batching import Batcher
-from app.orders.lifecycle import CANCELLABLE, TERMINAL, UNDER_WAY, Status
-from app.orders.model import (
-    ClaimRefused,
-    IllegalCancel,
-    LeaseLost,
-    Move,
-    Order,
-    OrderEvent,
-    Placed,
-    PlaceOrder,
-    Renewal,
-    TradingHalted,
-)
+from app.orders.lifecycle import CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, UNDER_WAY, Status
+from app.orders.model import IllegalCancel, LeaseLost, Order, OrderEvent, Placed, PlaceOrder, TradingHalted
 from app.orders.risk import RiskLimits
+from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
 from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
-from app.orders.store.placing import Placing
-from app.orders.store.reads import ORDER_COLUMNS, order_from
+from app.orders.store.placing import Placing, trigger_row
+from app.orders.store.reads import order_from
 from app.postgres import BAD_ROW, fetch
 
 MAX_MOVES = 100  # in one statement, which compares each with each
 CONCURRENT_STATEMENTS = 2  # of a kind
 NO_LIMITS = RiskLimits()
+MAX_OPEN = 10_000  # orders that wait, of one owner
+CANCELLED_DETAILS = {"code": CANCELLED_BY_OWNER}
 
 
 class OrderStore:
     """All writers of orders in one process share one of these."""
 
-    def __init__(self, pool: asyncpg.Pool, *, lease_seconds: float = 5.0, limits: RiskLimits = NO_LIMITS) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        lease_seconds: float = 5.0,
+        limits: RiskLimits = NO_LIMITS,
+        max_open: int = MAX_OPEN,
+    ) -> None:
         self._pool = pool
         self._lease = lease_seconds
         # One statement at a time, so that orders are queued in the order in which they arrive.
         self.place: Batcher[PlaceOrder, Placed] = Batcher(
-            Placing(pool, limits).place, key=lambda order: order.id, bad_row=BAD_ROW
+            Placing(pool, limits, max_open=max_open).place, key=lambda order: order.id, bad_row=BAD_ROW
         )
         self._clock = DatabaseClock()
         self._claims: Batcher[tuple[UUID, float], Order | ClaimRefused] = Batcher(
@@ -59,6 +58,9 @@ class OrderStore:
             at_once=CONCURRENT_STATEMENTS,
             key=lambda move: move.order,
             bad_row=BAD_ROW,
+        )
+        self.rearm: Batcher[Rearm, OrderEvent] = Batcher(
+            self._rearm_all, max_batch=MAX_MOVES, key=lambda step: step.order, bad_row=BAD_ROW
         )
 
     async def claim(self, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
@@ -95,7 +97,8 @@ class OrderStore:
                 move.order: before[move.order]
                 for move in moves
                 if (row := before.get(move.order))
-                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq, move.after)
+                and (row["fence"], row["seq"]) == (move.fence, move.seq)
+                and row["status"] in (move.after, Status.CANCELLED)  # in place of a return: see MOVE
             }
             refused = {
                 move.order: TradingHalted()
@@ -109,13 +112,30 @@ class OrderStore:
             for move in moves
         ]
 
+    async def _rearm_all(self, steps: list[Rearm]) -> Sequence[OrderEvent | Exception]:
+        """The event of each step: back to `open`, or the end that came first."""
+        done = {
+            row["id"]: row for row in await fetch(self._pool, statements.REARM, _json(list(map(_rearm_row, steps))))
+        }
+        if doubtful := [step.order for step in steps if step.order not in done]:
+            before = {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, doubtful)}
+            done |= {
+                step.order: row
+                for step in steps
+                if (row := before.get(step.order)) and (row["fence"], row["seq"]) == (step.fence, step.seq)
+            }
+        return [_rearm_event(step, done[step.order]) if step.order in done else LeaseLost() for step in steps]
+
     async def renew(self, renewals: Sequence[Renewal]) -> None:
         """Independent of moves, which do not wait for it. A lost lease is noticed by the next move."""
         rows = [{"id": renewal.order, "fence": renewal.fence} for renewal in renewals]
         await fetch(self._pool, statements.RENEW, _json(rows), self._lease)
 
     async def cancel(self, order_id: UUID, owner: str) -> tuple[Order, OrderEvent | None] | None:
-        """The cancelled order, with its event if this call cancelled it; None: this owner has no such order."""
+        """The order, with its event if this call cancelled it; None: this owner has no such order.
+
+        An order whose swap was sent is cancelled once that is proven dead. Raises IllegalCancel if it has ended.
+        """
         if rows := await fetch(self._pool, statements.CANCEL, order_id, owner, list(CANCELLABLE)):
             order = order_from(rows[0])
             return order, OrderEvent(
@@ -124,16 +144,16 @@ class OrderStore:
                 status=order.status,
                 attempt=order.attempt,
                 at=order.updated_at,
+                details=CANCELLED_DETAILS,
             )
-        rows = await fetch(
-            self._pool,
-            f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2",
-            order_id,
-            owner,
-        )
+        rows = await fetch(self._pool, statements.REQUEST_CANCEL, order_id, owner)
+        rows = rows or await fetch(self._pool, statements.OWN, order_id, owner)
         if not rows:
             return None
-        if (order := order_from(rows[0])).status is not Status.CANCELLED:
+        order = order_from(rows[0])
+        if order.status in CANCELLABLE:  # it went back a moment ago
+            return await self.cancel(order_id, owner)
+        if order.status is not Status.CANCELLED and not (order.cancel_requested and not order.is_terminal):
             raise IllegalCancel(order)
         return order, None
 
@@ -173,14 +193,41 @@ def _move_row(move: Move) -> dict[str, Any]:
     }
 
 
+def _rearm_row(step: Rearm) -> dict[str, Any]:
+    return {
+        "id": step.order,
+        "fence": step.fence,
+        "seq": step.seq,
+        "before": step.before,
+        "error": step.error,
+        "code": step.code,
+        "wait": step.wait_seconds,
+        "details": step.details,
+        **trigger_row(step.trigger),
+    }
+
+
 def _event(move: Move, row: asyncpg.Record) -> OrderEvent | None:
     if move.before == move.after:
         return None
+    status = Status(row["status"])
     return OrderEvent(
         order_id=move.order,
         seq=move.seq,
-        status=move.after,
+        status=status,
         attempt=row["attempt"],
         at=row["updated_at"],
-        details=move.details,
+        details=move.details if status is move.after else CANCELLED_DETAILS,
+    )
+
+
+def _rearm_event(step: Rearm, row: asyncpg.Record) -> OrderEvent:
+    status = Status(row["status"])
+    return OrderEvent(
+        order_id=step.order,
+        seq=step.seq,
+        status=status,
+        attempt=row["attempt"],
+        at=row["updated_at"],
+        details=step.details if status is Status.OPEN else {"code": row["code"]},
     )

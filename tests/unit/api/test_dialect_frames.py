@@ -101,3 +101,12 @@ def test_each_socket_gets_its_own_history() -> None:
     first, second = history_then_updates(), history_then_updates()
     first([])
     assert second([message(1, "pending")])[0].startswith('{"type":"history"')
+
+
+def test_legacy_clients_are_told_statuses_that_they_know() -> None:
+    for status, known in (("open", "pending"), ("expired", "failed"), ("completed", "confirmed")):
+        event = message(1, status)
+        assert orjson.loads(status_frames()([event])[0])["status"] == known
+        assert orjson.loads(venue_frames([event])[0])["status"] == known
+        assert orjson.loads(history_then_updates()([event])[0])["data"][0]["status"] == known
+        assert orjson.loads(execute_frames()([event])[0])["status"] == status

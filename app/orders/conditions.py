@@ -1,0 +1,112 @@
+"""What each type of order waits for, and the least that it accepts. Pure arithmetic on exact decimals.
+
+A price is tokens out for one token in, so a better price is always a higher one. A limit and a take-profit wait for the
+price to rise to their level, a stop for it to fall.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+BPS = 10_000
+PLACES = 18  # of a level in the database
+STOP_SLIPPAGE_BPS = 300  # of a price trigger that names none
+DEFAULT_PERSIST_SLOTS = 2
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    TAKE_PROFIT = "take_profit"
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"  # until it is filled or cancelled
+    GTD = "gtd"  # until a moment
+    IOC = "ioc"  # now, or not at all
+
+
+Op = Literal["ge", "le"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One armed condition: the price of a feed at or beyond a level."""
+
+    feed: str
+    op: Op
+    level: Decimal
+    persist: int  # recorded slots in a row; 0: the best mid, and then a quote at the order's size
+    rank: int = 0  # of several legs of a group that are met at once, the lowest wins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What an order that waits has besides the fields of every order."""
+
+    limit_price: Decimal | None
+    limit_out: int  # base units: the order's floor
+    condition: Mapping[str, Any]  # as the client said it
+    time_in_force: TimeInForce
+    expires_at: datetime | None
+    trigger: Trigger
+
+
+def feed_of(token_in: str, token_out: str) -> str:
+    return f"{token_in}/{token_out}"
+
+
+def amount_at(price: Decimal, amount_in: int, decimals_in: int, decimals_out: int) -> int:
+    """The least amount out at which a swap is not below a price: rounded up."""
+    exact = amount_in * Fraction(price) * Fraction(10) ** (decimals_out - decimals_in)
+    return -(-exact.numerator // exact.denominator)
+
+
+def less(price: Decimal, slippage_bps: int) -> Decimal:
+    """A price less a slippage, rounded up to the last place that the database has."""
+    exact = Fraction(price) * (BPS - slippage_bps) / BPS * 10**PLACES
+    return Decimal(-(-exact.numerator // exact.denominator)).scaleb(-PLACES)
+
+
+def floor_price(
+    order_type: str, limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int
+) -> Decimal:
+    """The worst price that the order accepts."""
+    return limit_price if limit_price is not None else less(Decimal(condition["price"]), slippage_bps)
+
+
+def trigger_of(order_type: str, feed: str, limit_price: Decimal | None, condition: Mapping[str, Any]) -> Trigger:
+    """What a new order waits for."""
+    if order_type == OrderType.LIMIT:
+        assert limit_price is not None
+        return Trigger(feed, "ge", limit_price, persist=0, rank=1)
+    level, persist = Decimal(condition["price"]), condition.get("persistSlots", DEFAULT_PERSIST_SLOTS)
+    if order_type == OrderType.STOP:
+        return Trigger(feed, "le", level, persist)
+    return Trigger(feed, "ge", level, persist, rank=1)
+
+
+def trigger_again(
+    order_type: str, feed: str, limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int
+) -> Trigger:
+    """What an order waits for that fired and was not filled because the price was lost.
+
+    A stop stays due: it starts again as soon as a quote at its size reaches its floor, wherever the price is by then.
+    """
+    if order_type == OrderType.STOP:
+        return Trigger(feed, "ge", floor_price(order_type, limit_price, condition, slippage_bps), persist=0)
+    return trigger_of(order_type, feed, limit_price, condition)
+
+
+def is_met(trigger: Trigger, price: Decimal) -> bool:
+    return price >= trigger.level if trigger.op == "ge" else price <= trigger.level
+
+
+def distance_bps(level: Decimal, price: Decimal) -> int:
+    """How far the price still is from a level, in basis points of the price; never below zero."""
+    return int(abs(Fraction(level) - Fraction(price)) * BPS / Fraction(price)) if price else 0

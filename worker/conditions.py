@@ -1,0 +1,34 @@
+"""What an order accepts at this start, and what it waits for again if that was not to be had."""
+
+from app.dex import amounts
+from app.orders.conditions import Trigger, feed_of, trigger_again
+from app.orders.model import Order
+
+# Codes of attempts that ended because the price was lost. An order with a condition then waits for it again.
+PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
+
+
+def floor_of(order: Order, quoted: int) -> int:
+    """The least amount the order accepts. Of a market order it is fixed when it is first built, and never loosened.
+    Others get a new one at each start, which never lies below `limit_out`.
+    """
+    if order.limit_out is not None:
+        return max(order.limit_out, amounts.minimum_out(quoted, order.slippage_bps))
+    if order.floor_out is not None:
+        return order.floor_out
+    return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
+
+
+def waits_again(order: Order, code: str) -> bool:
+    return order.condition is not None and code in PRICE_LOST
+
+
+def condition_again(order: Order) -> Trigger:
+    feed = feed_of(order.token_in, order.token_out)
+    return trigger_again(order.type, feed, order.limit_price, order.condition or {}, order.slippage_bps)
+
+
+def wait_before(rearms: int) -> float:
+    """Seconds until it may fire again, which double each time."""
+    return min(FIRST_WAIT_SECONDS * 2.0 ** min(rearms, 10), LONGEST_WAIT_SECONDS)
