@@ -114,7 +114,7 @@ def _append(body: bytes, fields: Event) -> bytes:
 def _execute_fields(body: bytes, replay: bool) -> Event:
     event = orjson.loads(body)  # takes less than half as long as `_event`, and rounds prices
     fields = {"ts": event["at"], "replay": replay}
-    if event["status"] == "confirmed":
+    if "executedPrice" in event:
         event = _event(body)
         fields["execution"] = {name: event[name] for name in EXECUTION}
     return fields
