@@ -37,9 +37,9 @@ test-java: .venv  ## Run a client in Java against the engine; needs a JDK
 chaos: .venv  ## Run all faults (takes minutes) and write the table in docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)
 
-bench: .venv  ## Measure the engine and a peer, and write the tables in docs/performance.md; needs node and npm
+bench: .venv  ## Measure the engine and two peers, and write the tables in docs/performance.md; needs node and npm
 	@npm ci --prefix tests/bench/peer --no-audit --no-fund --silent
-	@.venv/bin/python -m tests.bench --write $(args)
+	@.venv/bin/python -m tests.bench --install --write $(args)
 
 check: .venv  ## Check style, strict types and import rules, and run the unit tests
 	@.venv/bin/ruff format --check .
@@ -67,6 +67,7 @@ lock:  ## Lock the newest allowed versions; needs uv
 	$(COMPILE) pyproject.toml --extra local --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
 	$(COMPILE) --group browser --constraints requirements-dev.lock -o requirements-browser.lock
+	$(COMPILE) tests/bench/dbos_peer/requirements.in -o tests/bench/dbos_peer/requirements.lock
 
 # Created again when the lock file changes. When only pyproject.toml changes, only the clone is installed again.
 .venv: .venv/made

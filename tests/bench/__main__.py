@@ -1,14 +1,17 @@
-"""`make bench`: measures the engine and its peer in turns on this machine."""
+"""`make bench`: measures the engine and its peers in turns on this machine."""
 
 import argparse
 import asyncio
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
-from tests.bench import report
+from tests.bench import interpreters, report
 from tests.bench.client import ClientFailed
+from tests.bench.environment import install_dbos, is_installed
+from tests.bench.report import Measurement
 from tests.bench.rows import (
     InvalidRun,
     Plan,
@@ -25,7 +28,7 @@ from tests.bench.rows import (
     second_worker,
     sockets,
 )
-from tests.bench.systems import peer_is_installed
+from tests.bench.table import DBOS, NAMES, PEER
 
 ROWS: dict[str, Row] = {
     "limits": limits.run,
@@ -44,47 +47,66 @@ ROWS: dict[str, Row] = {
 QUICK = ("post", "flow", "idle")
 
 
-async def run(names: list[str], plan: Plan) -> dict[str, Result]:
-    results = {}
+async def run(names: list[str], plan: Plan) -> list[Measurement]:
+    measurements = []
     for name in names:
         began = time.monotonic()
         print(f"{name} …", flush=True)
         try:
-            results[name] = await ROWS[name](plan)
+            result = await ROWS[name](plan)
         except (InvalidRun, ClientFailed, RuntimeError) as error:
-            results[name] = Result([], notes=[f"**`{name}` was not measured**: {error}"])
-        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
-    return results
+            result = Result([], notes=[f"**`{name}` was not measured**: {error}"])
+        seconds = time.monotonic() - began
+        measurements.append(Measurement(name=name, result=result, rounds=plan.rounds, seconds=seconds))
+        print(f"{name}: {seconds:.0f} s", flush=True)
+    return measurements
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench")
     arguments.add_argument("--only", default="", help=f"rows to run, separated by commas: {', '.join(ROWS)}")
-    arguments.add_argument("--rounds", type=int, default=5, help="rounds; engine and peer take turns in each")
+    arguments.add_argument("--rounds", type=int, default=5, help="rounds; engine and peers take turns in each")
     arguments.add_argument(
         "--quick",
         action="store_true",
         help=f"takes a minute: a tenth of the orders, two rounds, only {', '.join(QUICK)}",
     )
-    arguments.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
+    arguments.add_argument(
+        "--python", type=Path, help="run all of it on this interpreter, in an environment of its own"
+    )
+    arguments.add_argument("--install", action="store_true", help="install the DBOS peer, on the same interpreter")
+    arguments.add_argument(
+        "--write", action="store_true", help="write docs/performance.md; with --only the other rows are kept"
+    )
     chosen = arguments.parse_args()
+    if chosen.quick and chosen.write:
+        arguments.error("--quick measures nothing that could be written")
+    if chosen.python:
+        if not chosen.python.is_file():
+            arguments.error(f"no such file: {chosen.python}")
+        if chosen.python.resolve() != interpreters.base():
+            interpreters.run_with(chosen.python, sys.argv[1:])
     names = chosen.only.split(",") if chosen.only else list(QUICK if chosen.quick else ROWS)
     if unknown := set(names) - set(ROWS):
         arguments.error(f"no such row: {', '.join(sorted(unknown))}")
     plan = Plan(rounds=2, orders=1_000, quick=True) if chosen.quick else Plan(rounds=chosen.rounds)
-    if not peer_is_installed():
-        print("The peer is not installed (node, then `npm ci --prefix tests/bench/peer`): the engine runs alone.")
+    if chosen.install:
+        install_dbos()
+    for peer in (PEER, DBOS):
+        if not is_installed(peer):
+            print(f"{NAMES[peer]} is left out: it is not installed. `make bench` does that; the Node peer needs node.")
     signal.signal(signal.SIGTERM, interrupted)
-    began = time.monotonic()
     try:
-        results = asyncio.run(run(names, plan))
+        measurements = asyncio.run(run(names, plan))
     except KeyboardInterrupt:
         sys.exit(130)
-    text = report.render(results, plan, time.monotonic() - began)
-    print(f"\n{text}")
+    print(f"\n{report.render(measurements, plan)}")
     if chosen.write:
-        report.write(text)
-    sys.exit(0 if all(result.rows for result in results.values()) else 1)
+        # A whole run starts afresh: rows of another interpreter may be of older code.
+        before = report.saved() if chosen.only else []
+        everything = report.merged(before, measurements, list(ROWS))
+        report.write(everything, report.render(everything, plan))
+    sys.exit(0 if all(one.result.rows for one in measurements) else 1)
 
 
 def interrupted(_signal: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tests.bench.processes import cpu
 from tests.bench.rows import require
 from tests.bench.systems import System
-from tests.bench.table import TableRow
+from tests.bench.table import PEER, TableRow
 
 STATUSES = "pending routing building submitted confirmed"
 
@@ -15,8 +15,12 @@ PROCESSES = ("API", "worker", "Postgres", "Redis")
 class Costs:
     """CPU per order, by process."""
 
-    def __init__(self, when: str) -> None:
-        self._rows = {process: TableRow(f"{when}: {process}", "µs") for process in (*PROCESSES, "all")}
+    def __init__(self, when: str, other: str = PEER) -> None:
+        self._rows = {process: TableRow(f"{when}: {process}", "µs", other=other) for process in (*PROCESSES, "all")}
+
+    @property
+    def all(self) -> TableRow:
+        return self._rows["all"]
 
     def before(self, system: System) -> dict[str, float]:
         pids = {
@@ -27,10 +31,17 @@ class Costs:
         }
         return {process: cpu(*pids[process]) for process in PROCESSES}
 
-    def after(self, system: System, before: dict[str, float], orders: int) -> None:
+    def spent(self, system: System, before: dict[str, float], orders: int) -> dict[str, float]:
+        """Microseconds per order since then."""
         spent = {process: (now - before[process]) / orders * 1e6 for process, now in self.before(system).items()}
-        for process, figure in (spent | {"all": sum(spent.values())}).items():
+        return spent | {"all": sum(spent.values())}
+
+    def add(self, system: System, spent: dict[str, float]) -> None:
+        for process, figure in spent.items():
             self._rows[process].add(system.name, figure)
+
+    def after(self, system: System, before: dict[str, float], orders: int) -> None:
+        self.add(system, self.spent(system, before, orders))
 
     def rows(self, processes: Iterable[str] = (*PROCESSES, "all")) -> list[TableRow]:
         return [self._rows[process] for process in processes]

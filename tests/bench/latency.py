@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import deque
 from typing import Any
 
 import orjson
@@ -43,37 +42,38 @@ class AllOrdersStream:
                 await self.received_end.wait()
 
 
-async def idle(port: int, path: str, body: str, count: int) -> dict[str, Any]:
+async def idle(port: int, path: str, body: str, count: int, caller: str) -> dict[str, Any]:
     """One order at a time, each after the previous one has ended: POST sent → `routing` received on an open socket."""
     stream, answers = AllOrdersStream(), asyncio.Queue[bytes]()
-    socket = await open_socket(port, "/api/stream", stream.on_text, ignore_close)
+    socket = await open_socket(port, "/api/stream", stream.on_text, ignore_close, caller)
     socket.send(SUBSCRIBE)
     async with asyncio.timeout(STEP_SECONDS):
         await stream.subscribed.wait()
     loop = asyncio.get_running_loop()
-    _, caller = await loop.create_connection(
+    _, poster = await loop.create_connection(
         lambda: Connection(lambda _, __, body: answers.put_nowait(body), ignore_loss), port=port
     )
-    post, took = request(port, path, body), []
+    poster.request = request(port, path, body, caller)
+    took = []
     for _ in range(count):
-        caller.send(post)
+        poster.send()
         async with asyncio.timeout(STEP_SECONDS):
             order = orjson.loads(await answers.get())["orderId"]
         await stream.end_of(order)
-        took.append(stream.started[order] - caller.sent_at)
+        took.append(stream.started[order] - poster.sent_at)
         await asyncio.sleep(random.uniform(0.002, 0.006))
     socket.close()
-    caller.close()
+    poster.close()
     return {"p50_ms": percentile(took, 50) * 1000, "p99_ms": percentile(took, 99) * 1000}
 
 
 class LiveOrders:
     """A constant number of live orders with a socket each: when one ends, another is placed."""
 
-    def __init__(self, port: int, path: str, body: str) -> None:
-        self._port, self._path = port, path
-        self._post = request(port, path, body)
-        self._callers: deque[Connection] = deque()
+    def __init__(self, port: int, path: str, body: str, caller: str) -> None:
+        self._port, self._path, self._caller = port, path, caller
+        self._post = request(port, path, body, caller)
+        self._connections: list[Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.sockets: dict[str, WebSocket] = {}
         self.received: list[tuple[str, int, float]] = []
@@ -81,15 +81,18 @@ class LiveOrders:
         self.running = True
 
     async def place(self) -> None:
-        if not self._callers:
+        # The one used last: a server closes those that have been idle for some seconds.
+        self._connections = [one for one in self._connections if one.is_open]
+        if self._connections:
+            connection = self._connections.pop()
+        else:
             loop = asyncio.get_running_loop()
-            self._callers.append(
-                (await loop.create_connection(lambda: Connection(self._placed, ignore_loss), port=self._port))[1]
-            )
-        self._callers.popleft().send(self._post)
+            _, connection = await loop.create_connection(lambda: Connection(self._placed, ignore_loss), port=self._port)
+            connection.request = self._post
+        connection.send()
 
-    def _placed(self, caller: Connection, status: bytes, body: bytes) -> None:
-        self._callers.append(caller)
+    def _placed(self, connection: Connection, status: bytes, body: bytes) -> None:
+        self._connections.append(connection)
         if status == b"202":
             self._run(self._follow(orjson.loads(body)["orderId"]))
         else:
@@ -108,7 +111,8 @@ class LiveOrders:
             if self.running:
                 self._run(self.place())
 
-        socket = await open_socket(self._port, f"{self._path}?orderId={order}", on_text, on_close)
+        path = f"{self._path}?orderId={order}"
+        socket = await open_socket(self._port, path, on_text, on_close, self._caller)
         opened = time.time()
         self.sockets[order] = socket
 
@@ -118,9 +122,9 @@ class LiveOrders:
         task.add_done_callback(self._tasks.discard)
 
 
-async def live(port: int, path: str, body: str, orders: int, seconds: float) -> dict[str, Any]:
+async def live(port: int, path: str, body: str, orders: int, seconds: float, caller: str) -> dict[str, Any]:
     """The events that arrived while this many orders were live: order, number, time."""
-    live_orders = LiveOrders(port, path, body)
+    live_orders = LiveOrders(port, path, body, caller)
     for _ in range(orders):
         await live_orders.place()
         await asyncio.sleep(1 / PLACED_PER_SECOND)

@@ -17,8 +17,9 @@ class TooSlow(Exception):
     """A run did not end in time."""
 
 
-def request(port: int, path: str, body: str) -> bytes:
-    kind = "content-type: application/json\r\n"
+def request(port: int, path: str, body: str, caller: str = "") -> bytes:
+    """`caller`: a header line with a key."""
+    kind = f"{caller}content-type: application/json\r\n"
     return f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{kind}content-length: {len(body)}\r\n\r\n{body}".encode()
 
 
@@ -30,15 +31,20 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._read = b""
+        self.request = b""  # of its caller
         self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transport does not inherit from it
 
-    def send(self, request: bytes) -> None:
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self) -> None:
         assert self._transport
         self.sent_at = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         self._read = data = self._read + data if self._read else data
@@ -69,8 +75,8 @@ def length(answer: bytes, head: int) -> int:
 class Run:
     """`count` requests. Each answer makes room for the next one."""
 
-    def __init__(self, request: bytes, count: int) -> None:
-        self._request = request
+    def __init__(self, requests: Sequence[bytes], count: int) -> None:
+        self.requests = requests  # the connections take turns with them
         self._left = count
         self.waiting = count
         self.statuses: Counter[bytes] = Counter()
@@ -81,7 +87,7 @@ class Run:
     def next(self, connection: Connection) -> None:
         if self._left:
             self._left -= 1
-            connection.send(self._request)
+            connection.send()
 
     def answered(self, connection: Connection, status: bytes, body: bytes) -> None:
         self.seconds.append(time.perf_counter() - connection.sent_at)
@@ -102,8 +108,9 @@ async def perform(run: Run, port: int, in_flight: int) -> float:
     """Run it to its end and return the seconds it took."""
     loop = asyncio.get_running_loop()
     opened = []
-    for _ in range(in_flight):
+    for number in range(in_flight):
         _, connection = await loop.create_connection(lambda: Connection(run.answered, run.lost), "127.0.0.1", port)
+        connection.request = run.requests[number % len(run.requests)]
         opened.append(connection)
     began = time.perf_counter()
     for connection in opened:
@@ -119,9 +126,9 @@ async def perform(run: Run, port: int, in_flight: int) -> float:
     return took
 
 
-async def post(port: int, path: str, body: str, count: int, in_flight: int) -> dict[str, Any]:
+async def post(port: int, path: str, body: str, count: int, in_flight: int, callers: list[str]) -> dict[str, Any]:
     """Statuses, rate and latency of the answers, and the processor time of the load tool."""
-    run = Run(request(port, path, body), count)
+    run = Run([request(port, path, body, caller) for caller in callers or [""]], count)
     cpu, began_at = time.process_time(), time.time()
     seconds = await perform(run, port, in_flight)
     return {
@@ -134,9 +141,9 @@ async def post(port: int, path: str, body: str, count: int, in_flight: int) -> d
     }
 
 
-async def get(port: int, path: str, count: int) -> dict[str, Any]:
+async def get(port: int, path: str, count: int, caller: str) -> dict[str, Any]:
     """One request at a time."""
-    run = Run(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode(), count)
+    run = Run([f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{caller}\r\n".encode()], count)
     run.bodies = []
     await perform(run, port, 1)
     statuses = {status.decode(): seen for status, seen in run.statuses.items()}

@@ -46,14 +46,16 @@ class Follower:
                 path = f"{self._clients.path}?orderId={self._order}&after={self.last}"
                 try:
                     async with asyncio.timeout(TIMEOUT_SECONDS):
-                        self._socket = await open_socket(self._clients.port, path, self.on_text, self.on_close)
+                        self._socket = await open_socket(
+                            self._clients.port, path, self.on_text, self.on_close, self._clients.caller
+                        )
                 except (OSError, HandshakeFailed):
                     await asyncio.sleep(random.uniform(0.02, 0.1))
 
 
 class SocketClients:
-    def __init__(self, port: int, path: str) -> None:
-        self.port, self.path = port, path
+    def __init__(self, port: int, path: str, caller: str) -> None:
+        self.port, self.path, self.caller = port, path, caller
         self.followers: list[Follower] = []
         self.handshakes = asyncio.Semaphore(MAX_HANDSHAKES)
         self.progress = asyncio.Event()
@@ -81,11 +83,11 @@ class SocketClients:
 _current: list[SocketClients] = []  # the only one of this process
 
 
-async def place(port: int, path: str, body: str, count: int) -> dict[str, Any]:
-    run = Run(request(port, path, body), count)
+async def place(port: int, path: str, body: str, count: int, caller: str) -> dict[str, Any]:
+    run = Run([request(port, path, body, caller)], count)
     run.bodies = []
     await perform(run, port, 32)
-    clients = SocketClients(port, path)
+    clients = SocketClients(port, path, caller)
     clients.followers = [Follower(clients, orjson.loads(answer)["orderId"]) for answer in run.bodies]
     _current[:] = [clients]
     return {"placed": len(clients.followers)}

@@ -3,21 +3,25 @@
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-ENGINE, PEER = "engine", "peer"
+ENGINE, PEER, DBOS = "engine", "peer", "dbos"
+NAMES = {ENGINE: "engine", PEER: "Node peer", DBOS: "DBOS"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
+    """Limits of the engine's median, and of the median of its ratios to the other system."""
+
     at_least: float | None = None
     at_most: float | None = None
-    ratio: float | None = None  # engine to peer, at least
+    ratio_at_least: float | None = None
+    ratio_at_most: float | None = None
 
     def __str__(self) -> str:
-        limits = [f"≥ {number(self.at_least)}"] if self.at_least is not None else []
-        limits += [f"≤ {number(self.at_most)}"] if self.at_most is not None else []
-        limits += [f"≥ {self.ratio:g} times the peer"] if self.ratio is not None else []
-        return ", ".join(limits)
+        limits = [(self.at_least, "≥ ", ""), (self.at_most, "≤ ", "")]
+        limits += [(self.ratio_at_least, "≥ ", " times"), (self.ratio_at_most, "≤ ", " times")]
+        return ", ".join(f"{sign}{number(limit)}{times}" for limit, sign, times in limits if limit is not None)
 
 
 @dataclass
@@ -28,6 +32,7 @@ class TableRow:
     unit: str
     target: Target | None = None
     seen: dict[str, list[float]] = field(default_factory=dict)
+    other: str = PEER  # the system that the engine is compared with
 
     def add(self, system: str, figure: float) -> None:
         self.seen.setdefault(system, []).append(figure)
@@ -38,25 +43,24 @@ class TableRow:
     @property
     def ratio(self) -> float | None:
         """The median of each round's ratio: the two systems of a round ran one after the other."""
-        pairs = zip(self.seen.get(ENGINE, ()), self.seen.get(PEER, ()), strict=False)
-        ratios = [engine / peer for engine, peer in pairs if peer]
+        pairs = zip(self.seen.get(ENGINE, ()), self.seen.get(self.other, ()), strict=False)
+        ratios = [engine / other for engine, other in pairs if other]
         return statistics.median(ratios) if ratios else None
 
     @property
     def met(self) -> bool | None:
         """None without a target, or without a figure to compare with it."""
-        median = self.median(ENGINE)
-        if self.target is None or median is None:
+        target, median, ratio = self.target, self.median(ENGINE), self.ratio
+        if target is None or median is None:
             return None
+        compared = [(median, target.at_least, target.at_most), (ratio, target.ratio_at_least, target.ratio_at_most)]
         verdicts = []
-        if self.target.at_least is not None:
-            verdicts.append(median >= self.target.at_least)
-        if self.target.at_most is not None:
-            verdicts.append(median <= self.target.at_most)
-        if self.target.ratio is not None:
-            if self.ratio is None:  # the peer did not run
+        for figure, least, most in compared:
+            if least is None and most is None:
+                continue
+            if figure is None:  # the other system did not run
                 return None
-            verdicts.append(self.ratio >= self.target.ratio)
+            verdicts.append((least is None or figure >= least) and (most is None or figure <= most))
         return all(verdicts)
 
     def cell(self, system: str) -> str:
@@ -66,34 +70,46 @@ class TableRow:
         middle = number(statistics.median(figures))
         return middle if len(figures) == 1 else f"{middle} ({number(min(figures))} to {number(max(figures))})"
 
+    @property
+    def label(self) -> str:
+        return f"{self.what}, {self.unit}" if self.unit else self.what
+
+    @property
+    def comparison(self) -> str:
+        ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
+        return " | ".join([self.label, self.cell(ENGINE), self.cell(self.other), ratio])
+
+    @staticmethod
+    def from_json(saved: dict[str, Any]) -> "TableRow":
+        target = saved.pop("target")
+        return TableRow(**saved, target=target and Target(**target))
+
 
 def number(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
-def markdown(rows: Iterable[TableRow]) -> str:
-    """Engine, peer and targets."""
-    lines = ["| | engine | peer | engine / peer | target | met |", "|---|---|---|---|---|---|"]
-    for row in rows:
+def markdown(rows: Iterable[tuple[str, TableRow]], other: str = PEER) -> str:
+    """The rows of each interpreter, with their targets."""
+    lines = [
+        f"| | Python | engine | {NAMES[other]} | engine / {NAMES[other]} | target | met |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for python, row in rows:
         met = {True: "yes", False: "**no**", None: "-"}[row.met]
-        lines.append(f"| {comparison(row)} | {row.target or '-'} | {met} |")
+        label, figures = row.comparison.split(" | ", 1)
+        lines.append(f"| {label} | {python} | {figures} | {row.target or '-'} | {met} |")
     return "\n".join(lines)
 
 
-def without_targets(rows: Iterable[TableRow]) -> str:
-    lines = ["| | engine | peer | engine / peer |", "|---|---|---|---|"]
-    return "\n".join([*lines, *(f"| {comparison(row)} |" for row in rows)])
+def without_targets(rows: Iterable[tuple[str, TableRow]], other: str = PEER) -> str:
+    lines = [f"| | Python | engine | {NAMES[other]} | engine / {NAMES[other]} |", "|---|---|---|---|---|"]
+    for python, row in rows:
+        label, figures = row.comparison.split(" | ", 1)
+        lines.append(f"| {label} | {python} | {figures} |")
+    return "\n".join(lines)
 
 
 def single_column(rows: Iterable[TableRow], system: str) -> str:
     lines = ["| | measured |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {label(row)} | {row.cell(system)} |" for row in rows)])
-
-
-def comparison(row: TableRow) -> str:
-    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-    return " | ".join([label(row), row.cell(ENGINE), row.cell(PEER), ratio])
-
-
-def label(row: TableRow) -> str:
-    return f"{row.what}, {row.unit}" if row.unit else row.what
+    return "\n".join([*lines, *(f"| {row.label} | {row.cell(system)} |" for row in rows)])

@@ -19,11 +19,16 @@ class WebSocket(asyncio.Protocol):
     """One socket. `on_text` gets each message, `on_close` the close code (None if the connection was cut)."""
 
     def __init__(
-        self, port: int, path: str, on_text: Callable[[bytes], None], on_close: Callable[[int | None], None]
+        self,
+        port: int,
+        path: str,
+        on_text: Callable[[bytes], None],
+        on_close: Callable[[int | None], None],
+        caller: str = "",
     ) -> None:
         self._handshake = (
             f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-            f"sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
+            f"sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n{caller}\r\n"
         ).encode()
         self._on_text = on_text
         self._on_close = on_close
@@ -89,10 +94,13 @@ def next_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
 
 
 async def open_socket(
-    port: int, path: str, on_text: Callable[[bytes], None], on_close: Callable[[int | None], None]
+    port: int, path: str, on_text: Callable[[bytes], None], on_close: Callable[[int | None], None], caller: str
 ) -> WebSocket:
+    """`caller`: a header line with a key."""
     loop = asyncio.get_running_loop()
-    _, socket = await loop.create_connection(lambda: WebSocket(port, path, on_text, on_close), "127.0.0.1", port)
+    _, socket = await loop.create_connection(
+        lambda: WebSocket(port, path, on_text, on_close, caller), "127.0.0.1", port
+    )
     await socket.opened
     return socket
 

@@ -93,5 +93,5 @@ def test_every_test_file_is_in_a_folder_that_is_run() -> None:
         CLONE / path
         for path in (*settings["tool"]["pytest"]["ini_options"]["testpaths"], "tests/browser", "tests/java")
     ]
-    files = [path for path in (CLONE / "tests").rglob("test_*.py") if "node_modules" not in path.parts]
+    files = [path for path in (CLONE / "tests").rglob("test_*.py") if not {"node_modules", ".venv"} & set(path.parts)]
     assert [path for path in files if not any(path.is_relative_to(folder) for folder in run)] == []

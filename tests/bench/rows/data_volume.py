@@ -17,14 +17,14 @@ from app.orders.store.sweep import SweepStore
 from app.postgres import open_postgres
 from tests.bench import dataset
 from tests.bench.client import Client, client
+from tests.bench.environment import OWNERS, bench_environment
 from tests.bench.rows import EXECUTE, IN_FLIGHT, ORDER, Plan, Result, require
 from tests.bench.rows.flow import place
-from tests.bench.systems import System, bench_environment
+from tests.bench.systems import System
 from tests.bench.table import ENGINE, TableRow, Target
 
 WAITING, ENDED = 100_000, 5_000_000
 EMPTY, WAITING_ORDERS, ENDED_ORDERS = "empty", "waiting", "ended"
-OWNER = "local"
 NEVER_EXPIRES = ORDER.replace("}", ',"expiresInSeconds":0}')
 ONE_START_A_MINUTE = {"QUEUE_MAX_PER_MIN": "1"}  # they stay
 POSTS, GETS, PICKED, TAKEN, SWEEPS = 1_000, 200, 100, 1_500, 7
@@ -48,11 +48,11 @@ async def run(plan: Plan) -> Result:
         clients = await closing.enter_async_context(client())
         engines, notes = {}, []
         for what, many in ((EMPTY, (0, 0)), (WAITING_ORDERS, (0, waiting)), (ENDED_ORDERS, (ended, 0))):
-            env = await closing.enter_async_context(bench_environment(with_peer=False))
+            env = await closing.enter_async_context(bench_environment(peers=()))
             require(dataset.has_disk_space(env.data_home, sum(many)), f"the disk has no room for {sum(many):,} orders")
             engines[what], began = env.engine, time.monotonic()
             # The empty engine also needs a page of orders to list.
-            await dataset.fill(env.engine, OWNER, ended=max(many[0], 4 * PAGE_SIZE), waiting=many[1])
+            await dataset.fill(env.engine, OWNERS[0], ended=max(many[0], 4 * PAGE_SIZE), waiting=many[1])
             await env.engine.start_api(**ONE_START_A_MINUTE)
             env.engine.start_worker(**ONE_START_A_MINUTE)
             while await env.engine.redis.zcard(STARTS) < many[1]:
@@ -93,7 +93,10 @@ async def measure_in_turns(
         engines[name].start_worker()
     for _ in range(rounds):
         for name in (EMPTY, ENDED_ORDERS):
-            answer = await clients.call("idle", port=engines[name].port, path=EXECUTE, body=ORDER, count=PICKED)
+            engine = engines[name]
+            answer = await clients.call(
+                "idle", port=engine.port, path=EXECUTE, body=ORDER, count=PICKED, caller=engine.caller
+            )
             seen.setdefault("pickup, p50", {}).setdefault(name, []).append(answer["p50_ms"])
     return seen
 
@@ -117,12 +120,18 @@ def compared(when: str, name: str, seen: dict[str, Figures]) -> list[TableRow]:
 async def measured(system: System, clients: Client) -> dict[str, float]:
     found = {}
     for what, path in PAGES.items():
-        seen = await clients.call("get", port=system.port, path=path, count=GETS)
+        seen = await clients.call("get", port=system.port, path=path, count=GETS, caller=system.caller)
         require(seen["statuses"] == {"200": GETS}, f"{what}: {seen['statuses']}")
         require(seen["last"].count('"orderId"') == PAGE_SIZE, f"{what}: not a whole page")
         found[what] = seen["p50_ms"]
     seen = await clients.call(
-        "post", port=system.port, path=EXECUTE, body=NEVER_EXPIRES, count=POSTS, in_flight=IN_FLIGHT
+        "post",
+        port=system.port,
+        path=EXECUTE,
+        body=NEVER_EXPIRES,
+        count=POSTS,
+        in_flight=IN_FLIGHT,
+        callers=system.callers,
     )
     require(seen["statuses"] == {"202": POSTS}, f"POST: {seen['statuses']}")
     found["POST, time per order"] = 1000 / seen["per_second"]

@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from app.local.watchdog import Stage
-from tests.bench import baseline_servers
 from tests.bench.client import CLONE, client
-from tests.bench.rows import IN_FLIGHT, ORDER, Plan, Result, require
-from tests.bench.systems import Environment, bench_environment, free_port
+from tests.bench.environment import Environment, bench_environment, free_port
+from tests.bench.rows import IN_FLIGHT, ORDER, Plan, Result, baseline_servers, require
 from tests.bench.table import ENGINE, TableRow
 
 CLIENTS = (1, 10, 32)
@@ -36,7 +35,7 @@ async def run(plan: Plan) -> Result:
     kinds = [kind for kind in BASELINES if kind != "node" or shutil.which("node")]
     https = {kind: TableRow(f"{BASELINES[kind]}, {IN_FLIGHT} in flight", "requests/s") for kind in kinds}
     cost = TableRow("… cost of the load tool", "µs per request")
-    async with bench_environment(with_peer=False) as env, client() as clients:
+    async with bench_environment(peers=()) as env, client() as clients:
         await env.engine.db.execute("CREATE TABLE commits (id bigserial PRIMARY KEY, what text NOT NULL)")
         for _ in range(rounds):
             for number, row in inserts.items():
@@ -48,7 +47,7 @@ async def run(plan: Plan) -> Result:
             for kind, row in https.items():
                 async with serving(env, kind) as port:
                     seen = await clients.call(
-                        "post", port=port, path="/", body=ORDER, count=REQUESTS, in_flight=IN_FLIGHT
+                        "post", port=port, path="/", body=ORDER, count=REQUESTS, in_flight=IN_FLIGHT, callers=[]
                     )
                 row.add(ENGINE, seen["per_second"])
                 if kind == "empty":

@@ -7,9 +7,10 @@ import time
 
 from tests.bench.client import client
 from tests.bench.costs import check_orders
+from tests.bench.environment import bench_environment
 from tests.bench.rows import InvalidRun, Plan, Result
 from tests.bench.rows.flow import LAST_END, ended, place
-from tests.bench.systems import System, bench_environment
+from tests.bench.systems import System
 from tests.bench.table import ENGINE, TableRow
 
 PROCESSES = (1, 2, 4)
@@ -19,7 +20,7 @@ WARM_UP = 500
 
 async def run(plan: Plan) -> Result:
     rates = {n: TableRow(f"POST → confirmed, {n} API and {n} worker", "orders/s") for n in PROCESSES}
-    async with bench_environment(with_peer=False) as env, client() as clients:
+    async with bench_environment(peers=()) as env, client() as clients:
         system = env.engine
         for _ in range(plan.rounds):
             for n, rate in rates.items():

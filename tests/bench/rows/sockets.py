@@ -11,9 +11,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from tests.bench.client import Client, client
+from tests.bench.environment import bench_environment
 from tests.bench.processes import memory_mib
 from tests.bench.rows import EXECUTE, ORDER, Plan, Result, require
-from tests.bench.systems import System, bench_environment
+from tests.bench.systems import System
 from tests.bench.table import TableRow, Target
 
 SOCKETS = 10_000
@@ -30,9 +31,9 @@ RESUMED, LAST = 3, 7  # number of the last event after the reconnect, and after 
 
 async def run(plan: Plan) -> Result:
     count = 1_000 if plan.quick else SOCKETS
-    each = TableRow(f"{count:,} open sockets, one process: memory of each", "KiB", Target(at_most=40))
+    each = TableRow(f"{count:,} open sockets, one process: memory of each", "KiB", Target(at_most=20))
     opening = TableRow("… until all are open and have their first event", "s")
-    back = TableRow("… API killed, started again: until all are back and resumed", "s", Target(at_most=15))
+    back = TableRow("… API killed, started again: until all are back and resumed", "s", Target(at_most=4))
     served = TableRow(f"… received all events, of {count:,}", "", Target(at_least=count))
     async with bench_environment() as env, AsyncExitStack() as closing:
         clients = [await closing.enter_async_context(client()) for _ in range(CLIENTS)]
@@ -71,7 +72,8 @@ async def run(plan: Plan) -> Result:
 
 
 async def fill(clients: list[Client], system: System, count: int) -> None:
-    await all_of(clients, "place", port=system.port, path=EXECUTE, body=ORDER, count=count // len(clients))
+    each = count // len(clients)
+    await all_of(clients, "place", port=system.port, path=EXECUTE, body=ORDER, count=each, caller=system.caller)
 
 
 async def all_of(clients: list[Client], what: str, **arguments: object) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ async def asgi(
 def command(kind: str, port: int) -> list[str]:
     if kind == "node":
         return ["node", "-e", NODE, str(port), BODY.decode()]
-    return [sys.executable, "-m", "tests.bench.baseline_servers", kind, str(port)]
+    return [sys.executable, "-m", "tests.bench.rows.baseline_servers", kind, str(port)]
 
 
 def main() -> None:
