@@ -19,7 +19,8 @@ from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
+from app.orders.queue.redis_clock import RedisClock
+from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, StartLimit
 from app.redis_scripts import Argument, Script
 
 DEPTH, ENQUEUE, FINISH, HEARTBEAT, RENEW_LOCKS = (
@@ -27,19 +28,20 @@ DEPTH, ENQUEUE, FINISH, HEARTBEAT, RENEW_LOCKS = (
     for name in ("depth", "enqueue", "finish", "heartbeat", "renew_locks")
 )
 PRIME, TAKE = (
-    Script(Path(__file__).with_name("server.lua"), Path(__file__).with_name(f"{name}.lua"))
-    for name in ("prime", "take")
+    Script(*(Path(__file__).with_name(f"{name}.lua") for name in names))
+    for names in (("server", "prime"), ("server", "clock", "take"))
 )
 
 STARTS = "engine:starts"  # orders that wait for a start; this is arq's queue
 CHECKS = "engine:checks"  # submitted orders that wait for a check of the chain: taken first, need no start
 WINDOW = "engine:window"  # the starts granted lately
+CLOCK = "engine:clock"  # Redis's clock when the window was last looked at
 WAKEUP = "engine:wakeup"  # a list that idle workers block on
 WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
 MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
 PRIMING = "engine:priming"  # the loss of data after which Redis has to be primed
-QUEUE_KEYS = (STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING)
+QUEUE_KEYS = (STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING, CLOCK)
 JOB = "execute"  # the function that the worker runs
 
 CLOCK_SKEW_MS = 1_000  # allowed between the clocks of Postgres and Redis
@@ -114,6 +116,7 @@ class OrderQueue:
     def __init__(self, redis: Redis, start_limit: StartLimit) -> None:
         self._redis = redis
         self._start_limit = start_limit
+        self._clock = RedisClock()
 
     def enqueue(self, pipe: Pipeline, orders: Mapping[str, float], *, submitted: bool = False) -> None:
         """Queue orders as part of a pipeline, each due in so many seconds; its answer goes to `parse_enqueued`."""
@@ -133,16 +136,18 @@ class OrderQueue:
 
         Without `may_start` only checks are taken.
         """
-        granted_at = time.monotonic()  # or later
-        next_start, due, primed, *flat = await TAKE.call(
+        sent = time.monotonic()
+        next_start, due, primed, now, epoch, *flat = await TAKE.call(
             self._redis,
-            [CHECKS, STARTS, WINDOW],
+            [CHECKS, STARTS, WINDOW, CLOCK],
             [
                 *(limit, int(lock_seconds * 1000), in_progress_key_prefix, token),
                 *(self._start_limit.starts, self._start_limit.window_ms, MARKER, job_key_prefix, int(may_start)),
+                *(JUMP_MS, self._clock.expected(sent), self._clock.epoch),
             ],
         )
-        start_by = granted_at + GRANT_SECONDS if self._start_limit.starts else math.inf
+        self._clock.read(now, epoch.decode(), sent=sent, received=time.monotonic())
+        start_by = sent + GRANT_SECONDS if self._start_limit.starts else math.inf
         jobs = []
         for queue, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True):
             try:

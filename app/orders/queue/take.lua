@@ -1,18 +1,19 @@
 -- Take up to `want` due orders in one round trip: first those that wait for a check of the chain, which need no start,
 -- then those that wait for a start, as many as the window has left. What is taken stays in the queue, but is due again
--- only when its lock expires: no later call has to skip all that are running. (Begins with server.lua.)
--- KEYS: checks, starts, window
+-- only when its lock expires: no later call has to skip all that are running. (Begins with server.lua and clock.lua.)
+-- KEYS: checks, starts, window, last look at the clock
 -- ARGV: want, lock in ms, lock prefix, token, starts per window, window in ms, marker, job prefix,
---       1 if orders may start, 0 while the kill switch is set
+--       1 if orders may start, 0 while the kill switch is set, then for the clock: jump, expected, epoch
 -- Returns: ms until another start can be granted (0: now), ms until the next entry becomes due (-1: none will),
---          1 if primed,
+--          1 if primed, the clock in ms, its epoch,
 --          then for each: its queue (1: checks, 2: starts), id, job (empty: missing), grant (empty: no limit)
 local want, lock_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local primed = redis.call('ZSCORE', KEYS[2], ARGV[7] .. server) and 1 or 0
-local out, taken = {0, -1, primed}, 0
+local out, taken = {0, -1, primed, now, ''}, 0
+if limit > 0 then out[5] = look(KEYS[3], KEYS[4], now, tonumber(ARGV[10]), ARGV[11], ARGV[12]) end
 
 local function take(n, max, grant)
   local queue = KEYS[n]
@@ -59,7 +60,8 @@ elseif taken < want then
     local left = limit - redis.call('ZCARD', KEYS[3])
     if left > 0 then
       local started = take(2, math.min(left, want - taken), grant)
-      if started > 0 then redis.call('PEXPIRE', KEYS[3], window) end
+      -- In a thousand years: it must not expire when the clock jumps. Older processes of the engine make it expire.
+      if started > 0 then redis.call('EXPIRE', KEYS[3], 3e10) end
       taken = taken + started
       left = left - started
     end
