@@ -23,7 +23,7 @@ from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
 from app.audit import AuditLog
 from app.logs import configure
-from app.network import open_network
+from app.network import open_market, open_network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
@@ -108,7 +108,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
-    network = open_network(settings)
+    network, stack = open_network(settings), contextlib.AsyncExitStack()
+    market = await stack.enter_async_context(open_market(settings, network))
     store = OrderStore(postgres.writing, limits=RiskLimits.of(settings))
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     signatures = EventSignatures.of(settings)
@@ -127,6 +128,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
         network=network,
+        market=market,
         router=network.router(),
         reader=OrderReader(postgres.reading),
         internal=internal,
@@ -164,6 +166,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         await revision.stop()
         for part in reversed(started):
             await part.stop()
+        await stack.aclose()
         await redis.aclose()
         await postgres.close()
 

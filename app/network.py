@@ -13,10 +13,13 @@ from decimal import Decimal
 from app.dex.chain import Chain
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
+from app.dex.simulated.set_prices import PriceOutOfRange as PriceOutOfRange
+from app.dex.simulated.set_prices import SetPrices
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
 from app.dex.valuation import Valuation
 from app.dex.venue import Venue
 from app.mockchain.ledger import MockChain
+from app.mockchain.market import MovableMarket as MovableMarket
 from app.settings import Settings, SettingsError
 
 VENUE_NAMES = tuple(kind.name for kind in KINDS)
@@ -38,6 +41,8 @@ class Network:
     # venue → tokens out for one token in, at the mid prices of its best path at a slot; costs microseconds
     mids: Callable[[Token, Token, int], Mapping[str, Decimal]]
 
+    set_prices: SetPrices  # of the simulated market: set by hand
+
     def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
         return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
 
@@ -45,7 +50,10 @@ class Network:
 def open_network(settings: Settings) -> Network:
     markets = Markets.load()
     block_ms = settings.mock_block_ms
-    venues = open_venues(markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms)
+    set_prices = SetPrices()
+    venues = open_venues(
+        markets, seed=settings.mock_seed, quote_ms=settings.mock_quote_ms, block_ms=block_ms, set_prices=set_prices
+    )
 
     def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
         prices = ((venue.name, venue.mid(token_in, token_out, slot)) for venue in venues)
@@ -60,6 +68,7 @@ def open_network(settings: Settings) -> Network:
         slot_at=lambda moment: int(moment.timestamp() * 1000) // block_ms,
         usd=Valuation(markets, {venue.name: venue for venue in venues}).usd,
         mids=mids,
+        set_prices=set_prices,
     )
 
 
@@ -81,3 +90,25 @@ async def open_chain(settings: Settings, network: Network) -> AsyncIterator[Chai
         yield chain
     finally:
         await chain.close()
+
+
+@asynccontextmanager
+async def open_market(settings: Settings, network: Network) -> AsyncIterator[MovableMarket | None]:
+    """While it is open, this network's prices follow those that any process sets by hand.
+
+    None: a real market, or production mode, where nobody may move it.
+    """
+    if settings.engine_mode == "production" or settings.postgres_dsn is None:
+        yield None
+        return
+
+    def mid(token_in: Token, token_out: Token, slot: int) -> Decimal:
+        """Half-way between the lowest and the highest venue."""
+        prices = network.mids(token_in, token_out, slot).values()
+        return (min(prices) + max(prices)) / 2
+
+    market = await MovableMarket.open(settings.postgres_dsn, network.set_prices, mid, block_ms=settings.mock_block_ms)
+    try:
+        yield market
+    finally:
+        await market.close()

@@ -14,7 +14,7 @@ from app import metrics, preflight
 from app.dex.chain import Chain
 from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
-from app.network import open_chain, open_network
+from app.network import open_chain, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
@@ -84,6 +84,7 @@ async def worker(
     quick = fail_fast_redis(redis_url)
     network = open_network(settings)
     stack = contextlib.AsyncExitStack()
+    await stack.enter_async_context(open_market(settings, network))
     if chain is None:
         chain = await stack.enter_async_context(open_chain(settings, network))
     publisher = EventPublisher(quick, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)

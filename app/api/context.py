@@ -20,7 +20,7 @@ from app.api.problems import Problem, not_allowed, request_id
 from app.audit import Actor, AuditLog, printable
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
-from app.network import Network
+from app.network import MovableMarket, Network
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
@@ -41,6 +41,7 @@ class ApiContext:
     settings: Settings
     authenticator: Authenticator  # who is calling
     network: Network  # tokens, pools, venues, and market time
+    market: MovableMarket | None  # the simulated market, where it may be moved by hand
     router: Router  # quotes all venues and picks the best
     reader: OrderReader  # reads orders and their logs for callers
     internal: OrderReader  # the same on connections that no list of a caller can fill: for health

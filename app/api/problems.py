@@ -90,6 +90,10 @@ def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem(422, "invalid_order", "The order is not valid.", errors=errors)
 
 
+def invalid_request(errors: Sequence[tuple[str, str]]) -> Problem:
+    return Problem(422, "invalid_request", "The request is not valid.", errors=errors)
+
+
 def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem(422, "invalid_request", "A query parameter is not valid.", errors=errors)
 

@@ -112,6 +112,17 @@ class SetKillSwitch(RequestBody):
     )
 
 
+class MoveMarket(RequestBody):
+    """A new price of a pair: either the price itself, or how far it moves."""
+
+    token_in: Label = Field(description="Symbol or mint", examples=["SOL"])
+    token_out: Label = Field(description="Symbol or mint", examples=["USDC"])
+    price: DecimalText | None = Field(None, description="tokenOut for one tokenIn", examples=["150.25"])
+    move_bps: Annotated[int, Field(ge=-9_900, le=100_000)] | None = Field(
+        None, description="From the price now, in basis points: -100 is 1 % down"
+    )
+
+
 class Answer(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
 

@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
-from app.api.problems import Problem, invalid, invalid_query, unknown_order
+from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH, ExecuteOrder
 from app.api.spec.openapi import PROBLEM
 from app.dex.amounts import AmountError, to_base_units
-from app.dex.markets import Token, UnknownToken
+from app.dex.markets import Markets, Token, UnknownToken
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -32,6 +32,29 @@ def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
     except ValidationError as error:
         names = [field.alias or name for name, field in shape.model_fields.items()]
         raise invalid(field_errors(error.errors(include_url=False), names, at)) from None
+
+
+def read_request(shape: type[Shape], fields: dict[str, Any]) -> Shape:
+    """The same for a body that is no order."""
+    try:
+        return read(shape, fields)
+    except Problem as problem:
+        raise invalid_request(problem.errors) from None
+
+
+def pair(token_in: str, token_out: str, markets: Markets) -> tuple[Token, Token]:
+    """The tokens with these symbols or mints; a 422 problem unless the pair is traded."""
+    tokens, errors = [], []
+    for at, text in (("/tokenIn", token_in), ("/tokenOut", token_out)):
+        try:
+            tokens.append(markets.token(text))
+        except UnknownToken:
+            errors.append((at, unknown_token(text, markets)))
+    if not errors and not markets.serves(tokens[0], tokens[1]):
+        errors.append(("/tokenOut", unserved_pair(tokens[0], markets, None)))
+    if errors:
+        raise invalid_request(errors)
+    return tokens[0], tokens[1]
 
 
 def to_order(

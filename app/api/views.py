@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,12 @@ def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = No
 def json_number(decimal: str) -> orjson.Fragment:
     """A JSON number with exactly these digits. A float would round them."""
     return orjson.Fragment(decimal)
+
+
+def price_number(price: Decimal) -> orjson.Fragment:
+    """A JSON number with all digits of a price, without zeros at its end."""
+    text = format(price, "f")
+    return json_number(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def usd(value: int) -> str:

@@ -4,6 +4,7 @@ No float and no context-dependent `Decimal` touches an amount: text is sliced an
 """
 
 import re
+from decimal import Decimal
 
 MAX_UNITS = 2**64 - 1
 """The most that an SPL token account can hold."""
@@ -37,6 +38,16 @@ def to_base_units(text: str, decimals: int) -> int:
     if units > MAX_UNITS:
         raise AmountError("The amount is larger than a token account can hold.")
     return units
+
+
+def to_price(text: str) -> Decimal:
+    """The price in a decimal text, with every digit: tokens out for one token in."""
+    if _GRAMMAR.fullmatch(text) is None:
+        raise AmountError("The price must be a plain decimal number: up to 20 digits, and up to 18 after a point.")
+    price = Decimal(text)
+    if price == 0:
+        raise AmountError("The price must be greater than zero.")
+    return price
 
 
 def to_decimal(units: int, decimals: int) -> str:

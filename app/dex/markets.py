@@ -110,6 +110,10 @@ class Markets:
         """Whether a venue, or one of those in `only`, trades the pair, directly or in two hops."""
         return any(self.paths(venue, token_in, token_out) for venue in self.venues if only is None or venue in only)
 
+    def pools_of(self, token: Token, other: Token) -> tuple[PoolConfig, ...]:
+        """The pools of these two tokens, whichever way round."""
+        return tuple(pool for pool in self.pools if {pool.x.symbol, pool.y.symbol} == {token.symbol, other.symbol})
+
     def paths(self, venue: str | None, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
         """The paths through the pools of one venue (None: of all): the direct ones, or else those in two hops."""
         key = (venue, token_in.symbol, token_out.symbol)

@@ -198,9 +198,8 @@ class MockChain:
             raise DexError(code, f"The chain did not answer ({type(error).__name__}).") from error
 
     async def _prepare(self) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(statements.OPEN_LOCK)
-            await connection.execute(statements.OPEN)
+        async with self._pool.acquire() as connection:
+            await statements.prepare(connection)
         self._prepared = True
 
 

@@ -1,8 +1,10 @@
-"""The SQL of the simulated chain: its one table and the statements on it.
+"""The SQL of the simulated chain: its tables and the statements on them.
 
 It shares only the server with the engine: no migration creates this schema, and no foreign key refers to it. Time is
 the database's clock in milliseconds. A height is that time divided by the block time.
 """
+
+from typing import Any
 
 OPEN = """
 CREATE SCHEMA IF NOT EXISTS chain;
@@ -20,10 +22,27 @@ CREATE TABLE IF NOT EXISTS chain.transactions (
     CHECK ((status = 'landed') = (code IS NULL)),
     CHECK (slot <= last_valid_height)
 );
+-- Prices of the market that were set by hand: tokens out for one token in, from a market time on; NULL: released.
+CREATE TABLE IF NOT EXISTS chain.set_prices (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    token_in   text NOT NULL,
+    token_out  text NOT NULL,
+    price      numeric,
+    from_ms    bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS set_prices_by_time ON chain.set_prices (from_ms);
 """
 
 # Two processes that create the schema at the same time would fail in spite of IF NOT EXISTS.
 OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
+
+
+async def prepare(connection: Any) -> None:
+    """Creates the schema, unless it is there."""
+    async with connection.transaction():
+        await connection.execute(OPEN_LOCK)
+        await connection.execute(OPEN)
+
 
 CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -78,3 +97,20 @@ LEFT JOIN chain.transactions t
 # sends of it that are in progress. After that, an earlier send is visible to the next statement, and a later one reads
 # a later clock.
 ABSENT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+# Held to the end of a transaction that sets prices, so that rows become visible in the order of their ids.
+SET_PRICE_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.set_prices', 0))"
+SET_PRICE = "INSERT INTO chain.set_prices (token_in, token_out, price, from_ms) VALUES ($1, $2, $3, $4)"
+SET_PRICES = "SELECT id, token_in, token_out, price, from_ms FROM chain.set_prices WHERE id > $1 ORDER BY id"
+CHANNEL = "chain_set_prices"
+TELL = f"NOTIFY {CHANNEL}"  # arrives with the commit
+
+# Those that were replaced before a market time.
+FORGET = """
+DELETE FROM chain.set_prices AS old
+ WHERE from_ms < $1
+   AND EXISTS (SELECT FROM chain.set_prices AS newer
+                WHERE newer.id > old.id AND newer.from_ms < $1
+                  AND least(newer.token_in, newer.token_out) = least(old.token_in, old.token_out)
+                  AND greatest(newer.token_in, newer.token_out) = greatest(old.token_in, old.token_out))
+"""

@@ -17,7 +17,7 @@ from app.api.routes import (
     stream,
     tickets,
 )
-from app.api.routes.operators import audit, kill_switch
+from app.api.routes.operators import audit, kill_switch, simulation
 from app.api.spec import asyncapi
 from app.api.validation import known_parameters_only
 
@@ -27,7 +27,7 @@ ROUTERS = (
         module.router
         for module in (
             *(order_stream, place_order, legacy, orders, cancel, limits, stream, tickets),
-            *(dead_letters, failure_drill, market, queue, kill_switch, audit, health, asyncapi),
+            *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, asyncapi),
         )
     ),
     legacy.unknown,

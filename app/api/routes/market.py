@@ -11,13 +11,21 @@ from app.api.context import context
 from app.api.problems import request_id
 from app.api.schemas import Answer, ExecuteOrder
 from app.api.spec.openapi import problems
-from app.api.validation import read, to_order
-from app.api.views import as_json, json_number
+from app.api.validation import pair, read, to_order
+from app.api.views import as_json, json_number, price_number
 from app.dex.amounts import minimum_out, to_decimal
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, quotes_json
 
 router = APIRouter(prefix="/api", tags=["market"])
+
+TokenIn = Annotated[
+    str, Query(alias="tokenIn", max_length=64, description="Symbol or mint", openapi_examples={"SOL": {"value": "SOL"}})
+]
+TokenOut = Annotated[
+    str,
+    Query(alias="tokenOut", max_length=64, description="Symbol or mint", openapi_examples={"USDC": {"value": "USDC"}}),
+]
 
 
 class TradedToken(Answer):
@@ -40,6 +48,21 @@ class TradedPool(Answer):
 
 class Pools(Answer):
     pools: list[TradedPool]
+
+
+class MidPrice(Answer):
+    venue: str
+    price: float = Field(description="tokenOut for one tokenIn at the mid price of its pools, with all its digits")
+
+
+class MidPrices(Answer):
+    """What a pair costs before fees and price impact."""
+
+    slot: int = Field(description="The slot of the market that the prices are for")
+    token_in: str
+    token_out: str
+    mids: list[MidPrice] = Field(description="Of each venue that trades the pair")
+    set_by_hand: bool = Field(description="true: the price was set by hand, and stands still until it is released")
 
 
 class VenueQuote(Answer):
@@ -101,22 +124,38 @@ async def pools(request: Request) -> Response:
 
 
 @router.get(
+    "/market",
+    summary="The current mid prices of a pair",
+    responses={200: {"model": MidPrices}, **problems(401, 422, 429, 503)},
+)
+async def market(request: Request, token_in: TokenIn, token_out: TokenOut) -> Response:
+    """The prices that triggers of orders are compared with. Two different tokens; one hop or two."""
+    ctx, _ = context(request), admit_read(request)
+    tokens = pair(token_in, token_out, ctx.markets)
+    slot = ctx.network.slot_at(await ctx.reader.now())
+    return as_json(
+        {
+            "slot": slot,
+            "tokenIn": tokens[0].symbol,
+            "tokenOut": tokens[1].symbol,
+            "mids": [
+                {"venue": venue, "price": price_number(price)}
+                for venue, price in ctx.network.mids(*tokens, slot).items()
+            ],
+            "setByHand": ctx.market is not None and ctx.market.is_set(*tokens, slot),
+        }
+    )
+
+
+@router.get(
     "/quotes",
     summary="The current quote of every venue, the best one, and why",
     responses={200: {"model": Preview}, **problems(401, 422, 429, 503)},
 )
 async def quotes(
     request: Request,
-    token_in: Annotated[
-        str,
-        Query(alias="tokenIn", max_length=64, description="Symbol or mint", openapi_examples={"SOL": {"value": "SOL"}}),
-    ],
-    token_out: Annotated[
-        str,
-        Query(
-            alias="tokenOut", max_length=64, description="Symbol or mint", openapi_examples={"USDC": {"value": "USDC"}}
-        ),
-    ],
+    token_in: TokenIn,
+    token_out: TokenOut,
     amount: Annotated[
         str, Query(max_length=39, description="How much of tokenIn", openapi_examples={"1.5": {"value": "1.5"}})
     ],

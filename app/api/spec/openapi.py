@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, RequestBody, SetKillSwitch
+from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"
@@ -32,7 +32,7 @@ TICKET_REQUEST = {
     ],
 }
 # Bodies that routes parse themselves, because FastAPI would read numbers as floats.
-PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch, SetKillSwitch)
+PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch, SetKillSwitch, MoveMarket)
 
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
 OTHER_BODIES = {
@@ -90,7 +90,7 @@ TAGS = [
         ),
     },
     {"name": "dead letters", "description": "Failed orders: list, retry, acknowledge. For operators."},
-    {"name": "market", "description": "Tokens, pools and current quotes."},
+    {"name": "market", "description": "Tokens, pools, current prices and quotes; moving the simulated market."},
     {"name": "operator", "description": "The state of the queue, and its controls."},
     {"name": "health", "description": "For probes and for Prometheus."},
 ]

@@ -1,4 +1,4 @@
-"""The pools of the simulated venues: a pool of `curves.py` for each configuration and drift.
+"""The pools of the simulated venues: a pool of `curves.py` for each configuration and price.
 
 Fills do not change these pools, so a quote depends on the slot only.
 """
@@ -8,14 +8,16 @@ from typing import Protocol
 
 from app.dex import curves
 from app.dex.markets import USD_DECIMALS, PoolConfig, Token
-from app.dex.simulated.drift import BILLION
+
+Scale = tuple[int, int]
+"""A price as a fraction of the reference price."""
 
 
 class Shape(Protocol):
     """A pool with everything computed that does not depend on the time."""
 
-    def at(self, drift: int, now: int) -> curves.Pool:
-        """The pool at `now` (Unix seconds), with its price `drift` billionths above the reference."""
+    def at(self, scale: Scale, now: int) -> curves.Pool:
+        """The pool at `now` (Unix seconds), with its reference price times `scale`."""
 
 
 class Reserves:
@@ -26,8 +28,9 @@ class Reserves:
         self._y = _units(config.depth_usd, 2, config.y)
         self._fee = config.options.get("fee_bps", 30) * 100
 
-    def at(self, drift: int, now: int) -> curves.ConstantProductPool:
-        return curves.ConstantProductPool(self._x, self._y * (BILLION + drift) // BILLION, self._fee)
+    def at(self, scale: Scale, now: int) -> curves.ConstantProductPool:
+        above, below = scale
+        return curves.ConstantProductPool(self._x, self._y * above // below, self._fee)
 
 
 class Ladder:
@@ -70,11 +73,17 @@ class Ladder:
         volatility = config.options.get("volatility_bps", 120) * 10**4 // step
         self._reference = curves.DlmmPool(fees, active, volatility, volatility, active, 0, tuple(bins))
 
-    def at(self, drift: int, now: int) -> curves.DlmmPool:
-        scale = BILLION + drift
-        bins = tuple(curves.Bin(i, x, y, price * scale // BILLION) for i, x, y, price in self._reference.bins)
+    def at(self, scale: Scale, now: int) -> curves.DlmmPool:
+        above, below = scale
+        bins = tuple(curves.Bin(i, x, y, price * above // below) for i, x, y, price in self._reference.bins)
         # As if traded a moment ago: the volatility it remembers has not started to decay.
         return replace(self._reference, bins=bins, last_update_timestamp=now)
+
+
+def scale_to(price: tuple[int, int], config: PoolConfig) -> Scale:
+    """The scale that gives a pool this price: whole Y for one whole X, as a fraction."""
+    y, x = price
+    return y * config.y.usd, x * config.x.usd
 
 
 def nearest_bin(price: int, bin_step: int) -> int:

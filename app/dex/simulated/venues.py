@@ -13,8 +13,9 @@ from app.dex import curves
 from app.dex.errors import DexError
 from app.dex.markets import NATIVE_SOL, Leg, Markets, PoolConfig, Token, VenueFees
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
-from app.dex.simulated.drift import drift
-from app.dex.simulated.pools import Ladder, Reserves, Shape
+from app.dex.simulated.drift import BILLION, drift
+from app.dex.simulated.pools import Ladder, Reserves, Shape, scale_to
+from app.dex.simulated.set_prices import SetPrices
 
 PRICE_PLACES = 18
 _SPARE_PLACES = 18  # so that rounding between two hops does not reach the places that are kept
@@ -36,17 +37,19 @@ class PoolVenue:
         seed: int,
         quote_ms: int = 0,
         block_ms: int = 400,
+        set_prices: SetPrices | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._markets = markets
         self._seed = seed
         self._block_ms = block_ms
         self._quote_ms = quote_ms
+        self._set_prices = set_prices or SetPrices()
         self._jitter = Random(f"{seed}/{self.name}")
         self._sleep = sleep
         configs = [config for config in markets.pools if config.venue == self.name]
         self._shapes = {config.id: (config, self.shape(config)) for config in configs}
-        self._pools: dict[tuple[str, int], curves.Pool] = {}
+        self._pools: dict[tuple[str, int, tuple[int, int] | None], curves.Pool] = {}
         self._fees = markets.fees.get(self.name, VenueFees())
 
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
@@ -117,6 +120,10 @@ class PoolVenue:
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         """The amount out of one of its pools at the mid price, without fee and price impact."""
         config, x_to_y = leg
+        if price := self._set_prices.of_pool(config, slot * self._block_ms):
+            # Exactly that price: the pool's own is rounded, so it could be just below it.
+            y, x = price[0] * int(10**config.y.decimals), price[1] * int(10**config.x.decimals)
+            return amount_in * y // x if x_to_y else amount_in * x // y
         return self._pool(config, slot).at_mid(amount_in, x_to_y)
 
     def mid(self, token_in: Token, token_out: Token, slot: int) -> Decimal | None:
@@ -148,14 +155,19 @@ class PoolVenue:
         return tuple(legs)
 
     def _pool(self, config: PoolConfig, slot: int) -> curves.Pool:
-        key = (config.id, slot)
+        at_ms = slot * self._block_ms
+        price = self._set_prices.of_pool(config, at_ms)
+        key = (config.id, slot, price)
         pool = self._pools.get(key)
         if pool is None:
             if len(self._pools) >= 512:
                 self._pools.clear()
             shape = self._shapes[config.id][1]
-            at_ms = slot * self._block_ms
-            pool = shape.at(drift(self._seed, config.pair, config.lean, at_ms), at_ms // 1000)
+            if price is None:
+                scale = BILLION + drift(self._seed, config.pair, config.lean, at_ms), BILLION
+            else:
+                scale = scale_to(price, config)
+            pool = shape.at(scale, at_ms // 1000)
             self._pools[key] = pool
         return pool
 
@@ -181,6 +193,8 @@ class Meteora(PoolVenue):
 KINDS: tuple[type[PoolVenue], ...] = (Raydium, Meteora)
 
 
-def open_venues(markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400) -> Sequence[PoolVenue]:
+def open_venues(
+    markets: Markets, *, seed: int, quote_ms: int = 0, block_ms: int = 400, set_prices: SetPrices | None = None
+) -> Sequence[PoolVenue]:
     """All simulated venues, over the same tokens and pools."""
-    return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms) for kind in KINDS]
+    return [kind(markets, seed=seed, quote_ms=quote_ms, block_ms=block_ms, set_prices=set_prices) for kind in KINDS]

@@ -10,10 +10,9 @@ from starlette.responses import Response
 from app.api.admission import admit_read
 from app.api.context import actor, authenticate, context, operators_only
 from app.api.json_body import read_object
-from app.api.problems import Problem
 from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
-from app.api.validation import read
+from app.api.validation import read_request
 from app.api.views import as_json
 from app.orders.store.kill_switch import ALL, SwitchEntry, TradingState
 
@@ -81,11 +80,7 @@ async def set_kill_switch(request: Request) -> Response:
     any more, and no swap leaves. Other API processes refuse new orders within a second.
     """
     operators_only(authenticate(request))
-    fields = await read_object(request)
-    try:
-        wanted = read(SetKillSwitch, fields)
-    except Problem as problem:
-        raise Problem(422, "invalid_request", "The request is not valid.", errors=problem.errors) from None
+    wanted = read_request(SetKillSwitch, await read_object(request))
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason))
 
 

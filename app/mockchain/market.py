@@ -1,0 +1,136 @@
+"""Moves the simulated market by hand, and tells every process that trades on it.
+
+A price that was set is a row of the chain's schema, and holds from a slot in the near future. Each process listens for
+new rows, so all of them know the price before that slot, and nothing is asked while nothing changes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from app.dex.markets import Token
+from app.dex.simulated.set_prices import SetPrice, SetPrices, check, moved, pair_of
+from app.mockchain import statements
+from app.postgres import POSTGRES_UNAVAILABLE, fetch, no_reset, transaction
+from app.tasks import cancel_and_wait, run_forever
+
+AHEAD_SLOTS = 2
+MIN_AHEAD_MS = 200  # for every process to hear of it, where slots are short
+KEEP_MS = 60_000  # prices that were replaced; nobody asks for slots as old as that
+READ_SECONDS = 5.0  # a notification may get lost with its connection
+
+Mid = Callable[[Token, Token, int], Decimal]
+"""The mid price of a pair at a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    price: Decimal  # tokens out for one token in
+    slot: int  # from which it holds
+
+
+class MovableMarket:
+    def __init__(self, dsn: str, pool: asyncpg.Pool, prices: SetPrices, mid: Mid, *, block_ms: int) -> None:
+        self._dsn = dsn
+        self._pool = pool
+        self._prices = prices
+        self._mid = mid
+        self._block_ms = block_ms
+        self._looked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @staticmethod
+    async def open(dsn: str, prices: SetPrices, mid: Mid, *, block_ms: int) -> "MovableMarket":
+        """Reads the prices, and follows them until `close`. A server that is down is tried again."""
+        pool = await asyncpg.create_pool(dsn, min_size=0, max_size=1, timeout=3, command_timeout=10, reset=no_reset)
+        market = MovableMarket(dsn, pool, prices, mid, block_ms=block_ms)
+        market._task = run_forever("simulated market", market._follow)
+        await market._looked.wait()
+        return market
+
+    async def close(self) -> None:
+        if self._task is not None:
+            await cancel_and_wait(self._task)
+        try:
+            async with asyncio.timeout(3):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    def is_set(self, token_in: Token, token_out: Token, slot: int) -> bool:
+        """Whether the pair stands still because its price was set."""
+        return self._prices.at(pair_of(token_in.symbol, token_out.symbol), slot * self._block_ms) is not None
+
+    async def set_price(self, token_in: Token, token_out: Token, price: Decimal) -> Moved:
+        """Raises `PriceOutOfRange`."""
+        check(price, token_in, token_out)
+        return await self._write(token_in, token_out, lambda _: price)
+
+    async def move(self, token_in: Token, token_out: Token, bps: int) -> Moved:
+        """From the pair's mid price in the slot from which it holds. Raises `PriceOutOfRange`."""
+
+        def target(slot: int) -> Decimal:
+            return check(moved(self._mid(token_in, token_out, slot), bps), token_in, token_out)
+
+        return await self._write(token_in, token_out, target)
+
+    async def release(self) -> int:
+        """All pairs move by themselves again, from the slot that is returned."""
+        async with self._writing() as (connection, slot):
+            for one in self._prices.in_force(slot * self._block_ms):
+                await connection.execute(statements.SET_PRICE, one.token_in, one.token_out, None, slot * self._block_ms)
+        self._learn(await fetch(self._pool, statements.SET_PRICES, self._prices.last_id))
+        return slot
+
+    async def _write(self, token_in: Token, token_out: Token, target: Callable[[int], Decimal]) -> Moved:
+        async with self._writing() as (connection, slot):
+            price = target(slot)
+            await connection.execute(
+                statements.SET_PRICE, token_in.symbol, token_out.symbol, price, slot * self._block_ms
+            )
+        self._learn(await fetch(self._pool, statements.SET_PRICES, self._prices.last_id))
+        return Moved(price, slot)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[tuple[PoolConnectionProxy, int]]:
+        """A transaction, and the slot from which what it writes holds. DatabaseUnavailable: it may or may not hold."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(statements.SET_PRICE_LOCK)  # so that ids become visible in their order
+            self._learn(await connection.fetch(statements.SET_PRICES, self._prices.last_id))
+            now_ms = await connection.fetchval(statements.CLOCK)
+            await connection.execute(statements.FORGET, now_ms - KEEP_MS)
+            await connection.execute(statements.TELL)
+            yield connection, now_ms // self._block_ms + max(AHEAD_SLOTS, -(-MIN_AHEAD_MS // self._block_ms))
+
+    async def _follow(self) -> None:
+        """Reads what is new whenever Postgres says so. Returns once the connection is lost, to be started again."""
+        told = asyncio.Event()
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=3, command_timeout=10)
+            try:
+                await statements.prepare(connection)
+                connection.add_termination_listener(lambda _: told.set())
+                await connection.add_listener(statements.CHANNEL, lambda *_: told.set())
+                while not connection.is_closed():
+                    told.clear()
+                    self._learn(await connection.fetch(statements.SET_PRICES, self._prices.last_id))
+                    self._looked.set()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(READ_SECONDS):
+                            await told.wait()
+            finally:
+                connection.terminate()
+        except POSTGRES_UNAVAILABLE:
+            pass
+        finally:
+            self._looked.set()
+
+    def _learn(self, rows: Sequence[asyncpg.Record]) -> None:
+        if rows:
+            newest = rows[-1]["from_ms"]
+            self._prices.add((SetPrice(**row) for row in rows), forget_before_ms=newest - KEEP_MS)
