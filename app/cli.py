@@ -40,7 +40,7 @@ main = typer.Typer(
 
 @main.command()
 def up(
-    reload: Annotated[bool, typer.Option(help="Restart API and worker when a source file changes.")] = False,
+    reload: Annotated[bool, typer.Option(help="Restart API, worker and watcher when a source file changes.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
     from app.local import supervisor
@@ -64,6 +64,15 @@ def worker() -> None:
     from worker.main import main as work
 
     work()
+
+
+@main.command()
+def watcher() -> None:
+    """Run only a watcher, which fires the orders that wait for a price."""
+    _with_servers()
+    from app.watcher.main import main as watch_prices
+
+    watch_prices()
 
 
 @main.command()

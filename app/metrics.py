@@ -1,4 +1,4 @@
-"""Prometheus metrics: the API serves them at /metrics, a worker at its own port (WORKER_METRICS_PORT).
+"""Prometheus metrics: the API serves them at /metrics, a worker and a watcher at ports of their own.
 
 Labels are statuses, codes, venues and routes, never a text that a client can choose.
 """
@@ -6,9 +6,10 @@ Labels are statuses, codes, venues and routes, never a text that a client can ch
 import logging
 from collections.abc import Callable
 from typing import Any, Self
+from wsgiref.simple_server import WSGIServer
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, start_http_server
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -35,9 +36,11 @@ class Histogram(_KeepsChildren, prometheus_client.Histogram):
     """By labels, if it has any."""
 
 
+log = logging.getLogger("engine.metrics")
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
-# Only an API serves these: a worker would report zeros, for example 0 live workers.
+# Only an API serves these: another process would report zeros, for example 0 live workers.
 API = CollectorRegistry()
 
 WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -85,6 +88,25 @@ TO_END = Histogram(
 STEP = Histogram("engine_step_seconds", "Time spent in a status", ["status"], buckets=STEPS, registry=REGISTRY)
 SWEPT = Counter("engine_swept", "Orders the sweeper found: queued, or abandoned by code", ["found"], registry=REGISTRY)
 
+# Orders that wait
+FIRED = Counter("engine_orders_fired", "Orders whose condition was met", ["type"], registry=REGISTRY)
+TO_PENDING = Histogram(
+    "engine_fire_seconds",
+    "Time from the price that fired an order until it was pending",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4),
+    registry=REGISTRY,
+)
+BEHIND = Gauge(
+    "engine_fire_behind_seconds", "Time that the oldest price has waited to be compared with orders", registry=REGISTRY
+)
+WATCHERS = Gauge("engine_watchers_alive", "Watchers with a heartbeat", registry=API)
+PRICES_AGE = Gauge(
+    "engine_prices_age_seconds",
+    "Age of the newest price of the pair that has waited longest for one; 0: no order waits for a price",
+    registry=API,
+)
+ARMED = Gauge("engine_triggers_armed", "Orders that wait for a price; above 10000 an estimate", registry=API)
+
 # The queue, read at each scrape
 WAITING = Gauge("engine_queue_waiting", "Orders in the queue", registry=API)
 RUNNING = Gauge("engine_queue_running", "Orders that workers run", registry=API)
@@ -125,6 +147,19 @@ def watch_process(*, dropped: Callable[[], int], in_pool: Callable[[], int], idl
     POOL.labels("used").set_function(lambda: in_pool() - idle_in_pool())
     for ours in ("engine", "asyncio"):  # asyncio logs the exception of a task that nothing awaited
         logging.getLogger(ours).addHandler(_ERRORS)  # the same handler: adding it twice has no effect
+
+
+def serve(host: str, port: int) -> WSGIServer | None:
+    """Serve the metrics of a worker or watcher. If the port is taken, the process runs without them."""
+    if not port:
+        return None
+    try:
+        server, _ = start_http_server(port, addr=host, registry=REGISTRY)  # in a daemon thread
+    except OSError as error:
+        log.warning("the metrics port is not available", extra={"port": port, "error": error.strerror})
+        return None
+    log.info("metrics are served", extra={"host": host, "port": port})
+    return server
 
 
 class _CountErrors(logging.Handler):

@@ -37,6 +37,7 @@ class Network:
     quote_timeout: float  # seconds a venue may take to quote or to build
     confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
     slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
+    slot_seconds: float  # slots begin at multiples of it
     usd: Callable[[Token, int, int], int | None]  # value of units of a token at a slot, in millionths of a dollar
     # venue → tokens out for one token in, at the mid prices of its best path at a slot; costs microseconds
     mids: Callable[[Token, Token, int], Mapping[str, Decimal]]
@@ -66,6 +67,7 @@ def open_network(settings: Settings) -> Network:
         quote_timeout=max(MIN_QUOTE_TIMEOUT, 3 * settings.mock_quote_ms / 1000),
         confirm_timeout=settings.mock_execution_ms_max / 1000 + CONFIRM_MARGIN,
         slot_at=lambda moment: int(moment.timestamp() * 1000) // block_ms,
+        slot_seconds=block_ms / 1000,
         usd=Valuation(markets, {venue.name: venue for venue in venues}).usd,
         mids=mids,
         set_prices=set_prices,

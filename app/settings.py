@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     docs_public: bool = False  # production mode: /docs, /openapi.json and /asyncapi.json need no key
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(0, ge=0, le=65535)  # 0: a worker serves no metrics
+    watcher_metrics_port: int = Field(0, ge=0, le=65535)  # the same for a watcher; at WORKER_METRICS_HOST too
 
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: JSON in production, or without a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 async def run(settings: Settings) -> None:
-    order_metrics.expose(settings)
+    metrics.serve(settings.worker_metrics_host, settings.worker_metrics_port)
     async with worker(settings) as arq_worker:
         freeze_gc()
         log.info(

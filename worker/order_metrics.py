@@ -1,12 +1,8 @@
 """Counts and times the steps of orders: a few microseconds per step."""
 
 import contextlib
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from wsgiref.simple_server import WSGIServer
-
-from prometheus_client import start_http_server
 
 from app import metrics
 from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
@@ -15,9 +11,6 @@ from app.dex.quotes import BuiltSwap
 from app.dex.router import VenueAnswer
 from app.orders.lifecycle import EXPIRED, NO_ATTEMPT, WORKER_LOST, Status
 from app.orders.model import Order, OrderEvent
-from app.settings import Settings
-
-log = logging.getLogger("engine.worker")
 
 HAS_VENUE = (Status.BUILDING, Status.SUBMITTED)  # the venue of the attempt is chosen
 
@@ -106,18 +99,3 @@ def swept(events: Iterable[tuple[str, str, OrderEvent]]) -> None:
             metrics.ENDED.labels(event.status, "none").inc()
         if event.status is Status.FAILED:
             metrics.FAILED.labels(code).inc()
-
-
-def expose(settings: Settings) -> WSGIServer | None:
-    """Serve this worker's metrics. If the port is taken, the worker runs without them."""
-    if not settings.worker_metrics_port:
-        return None
-    host, port = settings.worker_metrics_host, settings.worker_metrics_port
-    try:
-        # In a daemon thread, which ends with the worker.
-        server, _ = start_http_server(port, addr=host, registry=metrics.REGISTRY)
-    except OSError as error:
-        log.warning("the metrics port of this worker is not available", extra={"port": port, "error": error.strerror})
-        return None
-    log.info("metrics are served", extra={"host": host, "port": port})
-    return server

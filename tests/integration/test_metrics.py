@@ -10,12 +10,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import metrics
 from app.dex.errors import DexError
-from app.settings import load
 from tests.engine import Engine, eventually, running_engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
-from worker import order_metrics
 
 __all__ = ["guarded"]
 
@@ -208,10 +207,10 @@ async def test_a_worker_serves_its_metrics_and_runs_without_them_when_the_port_i
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-        assert order_metrics.expose(load(worker_metrics_port=port)) is None  # taken
-    assert "the metrics port of this worker is not available" in caplog.text
-    assert order_metrics.expose(load()) is None  # off unless asked for
-    server = order_metrics.expose(load(worker_metrics_port=port))
+        assert metrics.serve("127.0.0.1", port) is None  # taken
+    assert "the metrics port is not available" in caplog.text
+    assert metrics.serve("127.0.0.1", 0) is None  # off unless asked for
+    server = metrics.serve("127.0.0.1", port)
     assert server is not None
     async with httpx.AsyncClient() as http:
         answer = await http.get(f"http://127.0.0.1:{port}/metrics")

@@ -25,7 +25,9 @@ BASE_MODULES = frozenset(
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.access": frozenset(),
     "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
-    "app.cli": frozenset({"app.access", "app.client", "app.local", "app.server", "migrations", "worker"}),
+    "app.cli": frozenset(
+        {"app.access", "app.client", "app.local", "app.server", "app.watcher", "migrations", "worker"}
+    ),
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),
     "app.local": frozenset({"app.server", "migrations"}),
@@ -36,6 +38,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.preflight": frozenset(),
     "app.schema": frozenset({"app.orders"}),
     "app.server": frozenset({"app.access", "app.api", "app.preflight"}),
+    "app.watcher": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "migrations"}),
     "migrations": frozenset({"app.orders", "app.schema"}),
     "worker": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "migrations"}),
 }

@@ -21,6 +21,7 @@ from enum import StrEnum
 import asyncpg
 
 from app.audit import Actor, AuditLog, Entry, insert
+from app.orders.lifecycle import sql_list
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
 
@@ -50,6 +51,16 @@ def is_stopped(owner: str) -> str:
     """The SQL condition that this owner may place no orders."""
     return f"""EXISTS (SELECT FROM trading_states t
                        WHERE t.scope IN ('{ALL}', {owner}) AND t.state <> '{TradingState.ACTIVE}')"""
+
+
+REDUCE = ("stop", "take_profit", "trailing_stop")  # order types that leave a position
+
+
+def may_fire(owner: str, order_type: str) -> str:
+    """The SQL condition that an order of this owner and type, SQL expressions, may leave its wait."""
+    refused = f"t.state = '{TradingState.REDUCING}' AND {order_type} NOT IN ({sql_list(REDUCE)})"
+    return f"""NOT EXISTS (SELECT FROM trading_states t
+                           WHERE t.scope IN ('{ALL}', {owner}) AND (t.state = '{TradingState.HALTED}' OR {refused}))"""
 
 
 # States that were lifted stay, to say who did so.

@@ -1,0 +1,149 @@
+"""The prices that fire orders: one row for each pair and slot, written by whichever watcher is first.
+
+- Every watcher compares with the recorded rows, and not with what it saw itself, so all of them use the same numbers.
+- Recorded slots never decrease. While the clock of Postgres is behind the newest one, nothing is recorded and nothing
+  fires: `FRESH` in `statements.py`.
+- Prices are decimals, and their moments are those of the clock of Postgres.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+
+from app.postgres import fetch
+
+MAX_AGE_SLOTS = 10  # an older price fires nothing
+KEEP = "interval '1 hour'"
+DELETE_PAGE = 1_000
+
+# The pairs that orders wait for, and of each the level that the price meets first. Each step jumps to the next pair in
+# the index, so the cost is that of the pairs, not of the orders.
+GROUPS = """
+WITH RECURSIVE ge AS (
+    (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'ge' ORDER BY feed, persist, level LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM ge, LATERAL (
+        SELECT feed, persist, level FROM triggers
+         WHERE armed AND op = 'ge' AND (feed, persist) > (ge.feed, ge.persist)
+         ORDER BY feed, persist, level LIMIT 1) next
+), le AS (
+    (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'le'
+      ORDER BY feed DESC, persist DESC, level DESC LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM le, LATERAL (
+        SELECT feed, persist, level FROM triggers
+         WHERE armed AND op = 'le' AND (feed, persist) < (le.feed, le.persist)
+         ORDER BY feed DESC, persist DESC, level DESC LIMIT 1) next
+)
+SELECT now, g.* FROM (SELECT clock_timestamp() AS now) clock
+  LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le) g ON true
+"""
+RECORD = """
+INSERT INTO prices (feed, slot, best, low, high, venues, at)
+SELECT feed, $6, best, low, high, venues, $7
+  FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[]) AS r(feed, best, low, high, venues)
+ WHERE NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6) ORDER BY feed
+ON CONFLICT DO NOTHING
+"""
+RECORDED = """
+SELECT feed, slot, best, low, high, at FROM prices WHERE feed = ANY($1) AND slot BETWEEN $2 - $3::int + 1 AND $2
+"""
+DELETE_OLD = f"""
+DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
+RETURNING slot
+"""
+DELETE_AHEAD = "DELETE FROM prices WHERE at > clock_timestamp() + interval '1 second' RETURNING slot"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The armed triggers of a pair that are compared in the same way."""
+
+    feed: str  # token_in/token_out
+    op: str  # ge: fires once the price is at its level or above; le: or below
+    persist: int  # recorded slots in a row; 0: compared with the best mid, then quoted at the order's size
+    level: Decimal  # the one that the price meets first
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the venues say of one pair at one slot."""
+
+    best: Decimal
+    low: Decimal  # what a level that is to be risen to is compared with
+    high: Decimal  # what a level that is to be fallen to is compared with
+    venues: int
+
+    @staticmethod
+    def of(mids: Iterable[Decimal]) -> "Price | None":
+        """`low` and `high` are the middle ones: both of two venues must meet a level, or the median of three."""
+        prices = sorted(mids)
+        venues = len(prices)
+        return Price(prices[-1], prices[(venues - 1) // 2], prices[venues // 2], venues) if prices else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recorded price of one pair at one slot."""
+
+    slot: int
+    best: Decimal
+    low: Decimal
+    high: Decimal
+    at: datetime
+
+
+def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
+    """Whether the first level of a group is met at a slot, by the recorded prices of its pair."""
+    try:
+        if group.persist == 0:
+            return group.level <= rows[slot].best
+        last = [rows[slot - back] for back in range(group.persist)]
+    except KeyError:  # a gap
+        return False
+    if group.op == "ge":
+        return group.level <= min(row.low for row in last)
+    return group.level >= max(row.high for row in last)
+
+
+class PriceStore:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def groups(self) -> tuple[datetime, list[Group]]:
+        """The clock of Postgres, and what orders wait for."""
+        rows = await fetch(self._pool, GROUPS)
+        groups = [Group(row["feed"], row["op"], row["persist"], row["level"]) for row in rows if row["feed"]]
+        return rows[0]["now"], groups
+
+    async def record(self, prices: Mapping[str, Price], slot: int, at: datetime) -> None:
+        """`at`: the moment at which this was the present slot. Another watcher may have recorded it before."""
+        values = list(prices.values())
+        await fetch(
+            self._pool,
+            RECORD,
+            list(prices),
+            [price.best for price in values],
+            [price.low for price in values],
+            [price.high for price in values],
+            [price.venues for price in values],
+            slot,
+            at,
+        )
+
+    async def recorded(self, feeds: Sequence[str], slot: int, *, slots: int) -> dict[str, dict[int, Recorded]]:
+        """Of each pair the recorded prices of the last so many slots: pair → slot → price."""
+        found: dict[str, dict[int, Recorded]] = {feed: {} for feed in feeds}
+        for row in await fetch(self._pool, RECORDED, feeds, slot, slots):
+            found[row["feed"]][row["slot"]] = Recorded(*(row[name] for name in ("slot", "best", "low", "high", "at")))
+        return found
+
+    async def delete_old(self) -> int:
+        return len(await fetch(self._pool, DELETE_OLD))
+
+    async def delete_ahead(self) -> int:
+        """After the clock was set back for good: forget the prices of a future that did not come."""
+        return len(await fetch(self._pool, DELETE_AHEAD))

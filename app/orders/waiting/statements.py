@@ -1,0 +1,171 @@
+"""The SQL that fires, puts aside and ends orders that wait. Every change of an order is logged by its statement.
+
+- Locks are taken in the order trigger, order. A row that another watcher has locked is skipped: that one handles it.
+- A watcher may have been frozen between any two statements, so each compares the price with the clock itself.
+- The kill switch is part of each statement that fires.
+"""
+
+from app.orders.lifecycle import EXPIRED, Status
+from app.orders.store.kill_switch import may_fire
+from app.orders.store.statements import SWEEP_AFTER, logged
+
+NOT_MARKETABLE = "not_marketable"  # code of an order that was to be filled at once or not at all
+IOC_SECONDS = 10
+LONGEST_ASIDE = 60  # seconds
+
+_MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type FROM told"
+
+# The newest price must not be ahead of the clock: the clock was set back, and what it says now may have been before.
+_NOT_AHEAD = "(SELECT at FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1) <= clock_timestamp()"
+_IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()"
+
+
+def _fires(details: str) -> str:
+    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns."""
+    return f"""gone AS (
+    DELETE FROM triggers t USING met WHERE t.order_id = met.order_id RETURNING met.*
+), moved AS (
+    UPDATE orders o
+       SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
+           look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now()
+      FROM gone
+     -- An order whose time has run out loses its trigger here, and is ended by EXPIRE.
+     WHERE o.id = gone.order_id AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, gone.*
+), told AS (
+    SELECT moved.*, json_strip_nulls({details}) AS details FROM moved
+), {logged("told", details="details")}
+{_MOVED}"""
+
+
+# $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
+# $6 at most so many, $7 ms until the first of them can start
+def _fire(op: str, order: str, bound: str, meets: str) -> str:
+    return f"""
+WITH price AS MATERIALIZED (
+    SELECT {bound} AS price FROM prices WHERE feed = $1 AND slot > $2 - $4::int AND slot <= $2
+    HAVING count(*) = $4 AND min(venues) >= $5 AND {_IS_FRESH.format(at="max(at)")} AND {_NOT_AHEAD}
+), met AS MATERIALIZED (
+    SELECT order_id, level FROM triggers
+     WHERE armed AND op = '{op}' AND feed = $1 AND persist = $4 AND level {meets} (SELECT price FROM price)
+       AND (look_at IS NULL OR look_at <= now()) AND {may_fire("triggers.owner", "triggers.order_type")}
+     ORDER BY level {order} LIMIT $6 FOR UPDATE SKIP LOCKED
+), {
+        _fires(
+            "json_build_object('trigger', json_build_object("
+            "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
+            " 'level', trim_scale(level)::text, 'source', 'venues'), 'startsInMs', $7::int)"
+        )
+    }"""
+
+
+FIRE = {
+    "ge": _fire("ge", "ASC", "min(low)", "<="),
+    "le": _fire("le", "DESC", "max(high)", ">="),
+}
+
+# Limits whose level the best mid has met, the most favourable first. An order that was put aside is looked at again
+# before its time if the price has moved past its level.
+CANDIDATES = f"""
+SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
+       o.max_price_impact_bps, o.time_in_force
+  FROM triggers t JOIN orders o ON o.id = t.order_id
+ WHERE t.armed AND t.op = 'ge' AND t.feed = $1 AND t.persist = 0
+   AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2
+                      AND {_IS_FRESH.format(at="at")} AND {_NOT_AHEAD})
+   AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
+   AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
+   AND {may_fire("t.owner", "t.order_type")}
+ ORDER BY t.level LIMIT $4
+"""
+
+# $1 feed, $2 slot, $3 the greatest age in seconds, $4 orders, $5 and $6 their levels when they were quoted,
+# $7 prices and $8 venues of the quotes, $9 ms until the first of them can start.
+# A quote takes time. It counts while its slot is the newest or the one before; later only if the mid still meets it.
+FIRE_QUOTED = f"""
+WITH newest AS MATERIALIZED (
+    SELECT slot, best FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1
+), quoted AS (
+    SELECT * FROM unnest($4::uuid[], $5::numeric[], $6::numeric[], $7::text[], $8::text[])
+                  AS q(order_id, level, base_level, price, venue)
+     WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2 AND {_IS_FRESH.format(at="at")}) AND {_NOT_AHEAD}
+), met AS MATERIALIZED (
+    SELECT t.order_id, t.base_level AS level, q.price, q.venue
+      FROM quoted q JOIN triggers t USING (order_id), newest n
+     WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
+       AND (n.slot <= $2 + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
+     ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
+), {
+    _fires(
+        "json_build_object('trigger', json_build_object("
+        "'slot', $2::bigint, 'price', price, 'level', trim_scale(level)::text, 'source', venue),"
+        " 'startsInMs', $9::int)"
+    )
+}"""
+
+# $1 orders, $2 their levels when they were quoted, $3 the levels at which a quote may say yes, $4 for how many seconds
+PUT_ASIDE = """
+WITH refused AS (
+    SELECT t.order_id, r.needs, r.seconds
+      FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::float8[]) AS r(order_id, level, needs, seconds)
+      JOIN triggers t USING (order_id)
+     WHERE t.armed AND t.level = r.level ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE triggers t SET level = greatest(t.base_level, r.needs), look_at = now() + r.seconds * interval '1 second'
+  FROM refused r WHERE t.order_id = r.order_id
+"""
+
+# The second half is for a clock that was set back.
+LOOK_AGAIN = f"""
+UPDATE triggers SET level = base_level, look_at = NULL
+ WHERE order_id = ANY(ARRAY(
+    SELECT order_id FROM triggers
+     WHERE look_at <= now() OR look_at > now() + interval '{LONGEST_ASIDE + 5} seconds'
+     ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+RETURNING order_id
+"""
+
+
+def _ends(due: str) -> str:
+    """Ends the orders that `due` selects, with a code for each."""
+    return f"""
+WITH due AS MATERIALIZED ({due}
+), held AS MATERIALIZED (
+    SELECT t.order_id FROM triggers t JOIN due ON due.id = t.order_id FOR UPDATE OF t SKIP LOCKED
+), free AS MATERIALIZED (
+    SELECT * FROM due WHERE id IN (SELECT order_id FROM held)
+                         OR NOT EXISTS (SELECT FROM triggers t WHERE t.order_id = due.id)
+), gone AS (
+    DELETE FROM triggers t USING held WHERE t.order_id = held.order_id
+), told AS (
+    UPDATE orders o
+       SET status = '{Status.EXPIRED}', seq = o.seq + 1, error = free.error, code = free.code, updated_at = now()
+      FROM free WHERE o.id = free.id AND o.status = '{Status.OPEN}'
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
+              json_build_object('error', free.error, 'code', free.code) AS details
+), {logged("told", details="details")}
+{_MOVED}"""
+
+
+_TOO_LATE = "the order's time ran out before its condition was met"
+_NOT_NOW = "no venue could fill the order at its limit at once"
+EXPIRE = _ends(
+    f"""
+    SELECT id, CASE time_in_force WHEN 'ioc' THEN '{NOT_MARKETABLE}' ELSE '{EXPIRED}' END AS code,
+           CASE time_in_force WHEN 'ioc' THEN '{_NOT_NOW}' ELSE '{_TOO_LATE.replace("'", "''")}' END AS error
+      FROM orders WHERE status = '{Status.OPEN}' AND expires_at IS NOT NULL AND expires_at <= now()
+     ORDER BY expires_at LIMIT $1"""
+)
+# Orders that are filled at once or not at all, and whose limit is beyond even the best mid. $2: the greatest age
+REFUSE_AT_MID = _ends(
+    f"""
+    SELECT o.id, '{NOT_MARKETABLE}' AS code, '{_NOT_NOW}' AS error
+      FROM orders o JOIN triggers t ON t.order_id = o.id
+     CROSS JOIN LATERAL (SELECT best, at FROM prices p WHERE p.feed = t.feed ORDER BY slot DESC LIMIT 1) p
+     WHERE o.status = '{Status.OPEN}' AND o.expires_at IS NOT NULL
+       AND o.expires_at <= now() + interval '{IOC_SECONDS} seconds' AND o.time_in_force = 'ioc'
+       AND t.persist = 0 AND t.level > p.best AND p.at >= o.created_at
+       AND p.at BETWEEN clock_timestamp() - $2 * interval '1 second' AND clock_timestamp()
+     LIMIT $1"""
+)
+REFUSE_QUOTED = _ends(f"SELECT id, '{NOT_MARKETABLE}' AS code, '{_NOT_NOW}' AS error FROM unnest($1::uuid[]) AS q(id)")

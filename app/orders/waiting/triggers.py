@@ -1,0 +1,136 @@
+"""Firing orders that wait: each leaves its wait once, with any number of watchers.
+
+A statement that fires deletes the trigger, moves the order from `open` to `pending` and logs the event, or does none
+of it. Killed before its commit, nothing has happened; after it the sweeper finds the order, as it finds every other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from app.orders.model import OrderEvent
+from app.orders.store.reads import event_from
+from app.orders.waiting import statements
+from app.orders.waiting.prices import Group
+from app.postgres import fetch
+
+BATCH = 500  # orders that one statement fires or ends
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An order that was fired, or has ended, with its event."""
+
+    owner: str
+    type: str
+    event: OrderEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A limit that the best mid has met. The quote at its size decides."""
+
+    order: UUID
+    level: Decimal
+    base_level: Decimal
+    token_in: str
+    token_out: str
+    amount_in: int
+    limit_out: int
+    venues: tuple[str, ...] | None
+    max_price_impact_bps: int | None
+    time_in_force: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marketable:
+    """A candidate whose quote at its size said yes."""
+
+    candidate: Candidate
+    price: str  # of the quote
+    venue: str  # that gave it
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A candidate whose quote said no: it is put aside until the best mid is at `needs`, or for so many seconds."""
+
+    candidate: Candidate
+    needs: Decimal
+    seconds: float
+
+
+class TriggerStore:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+        self._pool = pool
+        self._max_age = max_age  # seconds: an older price fires nothing
+
+    async def fire(self, group: Group, slot: int, *, min_venues: int, starts_in_ms: int | None) -> list[Moved]:
+        """Fire up to BATCH orders of a group that its recorded prices up to this slot have met."""
+        sql = statements.FIRE[group.op]
+        return await self._move(sql, group.feed, slot, self._max_age, group.persist, min_venues, BATCH, starts_in_ms)
+
+    async def candidates(self, feed: str, slot: int, limit: int) -> list[Candidate]:
+        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit)
+        return [
+            Candidate(
+                order=row["order_id"],
+                level=row["level"],
+                base_level=row["base_level"],
+                token_in=row["token_in"],
+                token_out=row["token_out"],
+                amount_in=int(row["amount_in"]),
+                limit_out=int(row["limit_out"]),
+                venues=None if row["venues"] is None else tuple(row["venues"]),
+                max_price_impact_bps=row["max_price_impact_bps"],
+                time_in_force=row["time_in_force"],
+            )
+            for row in rows
+        ]
+
+    async def fire_quoted(
+        self, feed: str, slot: int, quoted: Sequence[Marketable], *, starts_in_ms: int | None
+    ) -> list[Moved]:
+        return await self._move(
+            statements.FIRE_QUOTED,
+            feed,
+            slot,
+            self._max_age,
+            [one.candidate.order for one in quoted],
+            [one.candidate.level for one in quoted],
+            [one.candidate.base_level for one in quoted],
+            [one.price for one in quoted],
+            [one.venue for one in quoted],
+            starts_in_ms,
+        )
+
+    async def put_aside(self, refused: Sequence[Refused]) -> None:
+        await fetch(
+            self._pool,
+            statements.PUT_ASIDE,
+            [one.candidate.order for one in refused],
+            [one.candidate.level for one in refused],
+            [one.needs for one in refused],
+            [one.seconds for one in refused],
+        )
+
+    async def look_again(self) -> int:
+        """Limits whose time aside is over are compared with their own level again; how many."""
+        return len(await fetch(self._pool, statements.LOOK_AGAIN, BATCH))
+
+    async def expire(self) -> list[Moved]:
+        return await self._move(statements.EXPIRE, BATCH)
+
+    async def refuse_at_mid(self) -> list[Moved]:
+        """End the orders that had to be filled at once, and whose limit even the best mid does not meet."""
+        return await self._move(statements.REFUSE_AT_MID, BATCH, self._max_age)
+
+    async def refuse_quoted(self, orders: Sequence[UUID]) -> list[Moved]:
+        """End the orders that had to be filled at once, and whose quote at their size said no."""
+        return await self._move(statements.REFUSE_QUOTED, orders)
+
+    async def _move(self, sql: str, *arguments: object) -> list[Moved]:
+        return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(self._pool, sql, *arguments)]

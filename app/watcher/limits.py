@@ -1,0 +1,91 @@
+"""Fires limit orders: the best mid selects them, the router's quote at the size of each decides.
+
+Only the newest slot counts. MAX_QUOTES orders are quoted at once, those first whose level the mid has passed the
+furthest; then the newest slot is looked at again. An order whose quote says no is put aside, so that it is not quoted
+in each slot: until the mid has moved by what was missing, or for a while.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+
+from app.dex.errors import DexError
+from app.dex.markets import Markets
+from app.dex.quotes import QuoteRequest
+from app.dex.router import Router
+from app.orders.waiting.statements import LONGEST_ASIDE
+from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerStore
+from app.postgres import DatabaseUnavailable
+from app.watcher.announcer import Announcer
+from app.watcher.recorder import Tick
+
+log = logging.getLogger("engine.watcher")
+
+MAX_QUOTES = 100
+SHORTEST_ASIDE = 5.0  # seconds
+HIGHEST_LEVEL = Decimal(10) ** 19  # that the database can store
+
+
+class Limits:
+    def __init__(self, store: TriggerStore, markets: Markets, router: Router, announcer: Announcer) -> None:
+        self._store = store
+        self._markets = markets
+        self._router = router
+        self._announcer = announcer
+        self._newest: Tick | None = None
+        self._arrived = asyncio.Event()
+
+    def receive(self, tick: Tick) -> None:
+        if any(group.persist == 0 for group in tick.groups):
+            self._newest = tick
+            self._arrived.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            try:
+                await self._announcer.ended(await self._store.refuse_at_mid())
+                while self._newest and await self._round(self._newest):
+                    pass
+            except DatabaseUnavailable as error:
+                log.warning("limit orders could not be fired", extra={"error": str(error.__cause__)})
+
+    async def _round(self, tick: Tick) -> bool:
+        """Whether there may be more."""
+        feeds = [group.feed for group in tick.met() if group.persist == 0]
+        if not feeds:
+            return False
+        share = -(-MAX_QUOTES // len(feeds))
+        pages = [await self._store.candidates(feed, tick.slot, share) for feed in feeds]
+        await asyncio.gather(*(self._decide(feed, tick, page) for feed, page in zip(feeds, pages, strict=True) if page))
+        return any(len(page) == share for page in pages)
+
+    async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> None:
+        mid = tick.rows[feed][tick.slot].best
+        answers = await asyncio.gather(*(self._quote(candidate, tick.slot, mid) for candidate in page))
+        if quoted := [answer for answer in answers if isinstance(answer, Marketable)]:
+            starts_in = self._announcer.starts_in_ms()
+            fired = await self._store.fire_quoted(feed, tick.slot, quoted, starts_in_ms=starts_in)
+            await self._announcer.fired(fired, tick.at)
+        refused = [answer for answer in answers if isinstance(answer, Refused)]
+        if at_once := [one.candidate.order for one in refused if one.candidate.time_in_force == "ioc"]:
+            await self._announcer.ended(await self._store.refuse_quoted(at_once))
+        if refused:
+            await self._store.put_aside(refused)
+
+    async def _quote(self, candidate: Candidate, slot: int, mid: Decimal) -> Marketable | Refused:
+        try:
+            token = self._markets.token
+            request = QuoteRequest(token(candidate.token_in), token(candidate.token_out), candidate.amount_in)
+            route = await self._router.route(
+                request, slot, only=candidate.venues, max_price_impact_bps=candidate.max_price_impact_bps
+            )
+        except DexError:  # nobody knows at which price there will be a quote
+            return Refused(candidate, candidate.base_level, SHORTEST_ASIDE)
+        if (out := route.best.amount_out) >= candidate.limit_out:
+            return Marketable(candidate, route.price, route.best.venue)
+        missing_bps = (candidate.limit_out - out) * 10_000 // out
+        needs = min(mid * candidate.limit_out / out, HIGHEST_LEVEL)
+        return Refused(candidate, needs, min(SHORTEST_ASIDE + missing_bps, LONGEST_ASIDE))

@@ -1,0 +1,115 @@
+"""The watcher process, `engine watcher`: wiring, start and stop.
+
+It fires the orders that wait for a price. Any number may run; market orders need none.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from functools import partial
+
+import uvloop
+
+from app import metrics, preflight
+from app.logs import configure
+from app.network import Network, open_network
+from app.orders.events.publisher import EventPublisher
+from app.orders.events.signature import EventSignatures
+from app.orders.intake import Intake
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
+from app.orders.store.revision import Revision
+from app.orders.store.writes import OrderStore
+from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
+from app.orders.waiting.triggers import TriggerStore
+from app.orders.waiting.watchers import Watchers
+from app.postgres import open_postgres
+from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, fail_fast_redis
+from app.settings import Settings, SettingsError, load
+from app.tasks import cancel_and_wait, freeze_gc, run_forever
+from app.watcher.announcer import Announcer
+from app.watcher.limits import Limits
+from app.watcher.recorder import Recorder
+from app.watcher.stops import Stops
+from app.watcher.upkeep import Upkeep
+from migrations.revisions import known_revisions
+
+log = logging.getLogger("engine.watcher")
+
+HEARTBEAT_SECONDS = 1.0
+
+
+def main() -> None:
+    settings = load()
+    configure(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings))
+
+
+async def run(settings: Settings) -> None:
+    metrics.serve(settings.worker_metrics_host, settings.watcher_metrics_port)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with watcher(settings):
+        freeze_gc()
+        log.info("watcher ready")
+        await stop.wait()
+    log.info("watcher stopped")
+
+
+@contextlib.asynccontextmanager
+async def watcher(settings: Settings, *, network: Network | None = None) -> AsyncIterator[None]:
+    """A watcher that works until the end of the block. Tests pass their own network."""
+    await preflight.check(settings, api=False)
+    dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
+    if dsn is None or redis_url is None:
+        raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
+    network = network or open_network(settings)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size)
+    redis = fail_fast_redis(redis_url)
+    publisher = EventPublisher(redis, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
+    queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
+    intake = Intake(OrderStore(postgres.writing), redis, queue, publisher, CircuitBreaker())
+    announcer = Announcer(intake, publisher)
+    prices = PriceStore(postgres.writing)
+    triggers = TriggerStore(postgres.writing, max_age=MAX_AGE_SLOTS * network.slot_seconds)
+    stops = Stops(triggers, network, announcer)
+    limits = Limits(triggers, network.markets, network.router(), announcer)
+    recorder = Recorder(prices, network, [stops.receive, limits.receive])
+    revision = Revision(postgres.internal, known_revisions())
+    watchers = Watchers(redis)
+    metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
+    metrics.BEHIND.set_function(stops.behind)
+    publisher.start()
+    await revision.start()
+    tasks = [
+        run_forever("prices", partial(recorder.run, revision.fits)),
+        run_forever("stops", stops.run),
+        run_forever("limits", limits.run),
+        run_forever("upkeep", partial(Upkeep(triggers, prices, announcer).run, revision.fits)),
+        run_forever("heartbeat", partial(_send_heartbeats, watchers)),
+    ]
+    try:
+        yield
+    finally:
+        await cancel_and_wait(*tasks)
+        await publisher.stop()
+        await revision.stop()
+        with contextlib.suppress(*REDIS_UNAVAILABLE):
+            await watchers.heartbeat(stopped=True)
+        await redis.aclose()
+        await postgres.close()
+
+
+async def _send_heartbeats(watchers: Watchers) -> None:
+    while True:
+        with contextlib.suppress(*REDIS_UNAVAILABLE):
+            await watchers.heartbeat()
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Records the price of every pair that orders wait for, once in each slot.
+
+The slot is that of the clock of Postgres, as the chain reads it. Every watcher does this; the first one in a slot
+writes the price, and all compare with what was written.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.dex.errors import DexError
+from app.network import Network
+from app.orders.waiting.prices import Group, Price, PriceStore, Recorded, is_met
+from app.postgres import DatabaseUnavailable
+
+log = logging.getLogger("engine.watcher")
+
+LATE_SECONDS = 0.002  # beyond the beginning of a slot: timers are a little early
+MIN_SLEEP = 0.005  # seconds
+RETRY_SECONDS = 0.25  # while Postgres is down, or has another schema
+AHEAD_SECONDS = 10.0  # after which prices ahead of the clock are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One slot: what orders wait for, and the recorded prices."""
+
+    slot: int
+    at: datetime  # on the clock of Postgres
+    groups: Sequence[Group]
+    rows: Mapping[str, Mapping[int, Recorded]] = field(default_factory=dict)
+
+    def met(self) -> list[Group]:
+        """The groups of which at least one order is met."""
+        return [group for group in self.groups if is_met(group, self.rows[group.feed], self.slot)]
+
+
+class Recorder:
+    def __init__(self, store: PriceStore, network: Network, hand_on: Sequence[Callable[[Tick], None]]) -> None:
+        self._store = store
+        self._network = network
+        self._hand_on = hand_on
+        self._slot = -1  # the last one
+        self._ahead_since: float | None = None
+
+    async def run(self, may_run: Callable[[], bool]) -> None:
+        while True:
+            began = time.monotonic()
+            try:
+                now = await self.tick() if may_run() else None
+            except DatabaseUnavailable as error:
+                log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
+                now = None
+            if now is None:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            seconds = self._network.slot_seconds
+            rest = seconds - now.timestamp() % seconds - (time.monotonic() - began)
+            await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP))
+
+    async def tick(self) -> datetime:
+        """Record the prices of this slot, unless this was done. Returns the clock of Postgres when it began."""
+        now, groups = await self._store.groups()
+        slot = self._network.slot_at(now)
+        if slot != self._slot:
+            self._slot = slot
+            tick = Tick(slot, now, groups, await self._record(slot, now, groups) if groups else {})
+            for receive in self._hand_on:
+                receive(tick)
+        return now
+
+    async def _record(self, slot: int, now: datetime, groups: Sequence[Group]) -> Mapping[str, Mapping[int, Recorded]]:
+        feeds = sorted({group.feed for group in groups})
+        prices = {feed: price for feed in feeds if (price := self._price(feed, slot)) is not None}
+        await self._store.record(prices, slot, now)
+        rows = await self._store.recorded(feeds, slot, slots=max(1, *(group.persist for group in groups)))
+        await self._forget_future(
+            any(row.at > now + timedelta(seconds=1) for of in rows.values() for row in of.values())
+        )
+        return rows
+
+    def _price(self, feed: str, slot: int) -> Price | None:
+        token_in, _, token_out = feed.partition("/")
+        try:
+            token = self._network.markets.token
+            return Price.of(self._network.mids(token(token_in), token(token_out), slot).values())
+        except DexError:  # a token that is no longer traded
+            return None
+
+    async def _forget_future(self, is_ahead: bool) -> None:
+        """While recorded prices are ahead of the clock nothing fires. It may catch up; if it does not, begin anew."""
+        if not is_ahead:
+            self._ahead_since = None
+        elif self._ahead_since is None:
+            self._ahead_since = time.monotonic()
+            log.warning("the clock of Postgres was set back: nothing fires until it has caught up")
+        elif time.monotonic() - self._ahead_since > AHEAD_SECONDS:
+            deleted = await self._store.delete_ahead()
+            log.warning("the clock of Postgres stays set back: prices begin anew", extra={"deleted": deleted})
+            self._ahead_since = None

@@ -1,0 +1,74 @@
+"""Fires stops and take-profits: the recorded prices of the last slots decide, and nobody is asked.
+
+Slots are taken in the order in which they were recorded. A fall that meets thousands of orders takes longer than a
+slot: those that it met are fired even if the price has turned since, as long as their slot is not older than
+MAX_AGE_SLOTS. That is for the statements to decide.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+
+from app.network import Network
+from app.orders.waiting.prices import MAX_AGE_SLOTS, Group
+from app.orders.waiting.triggers import BATCH, Moved, TriggerStore
+from app.postgres import DatabaseUnavailable
+from app.watcher.announcer import Announcer
+from app.watcher.recorder import Tick
+
+log = logging.getLogger("engine.watcher")
+
+
+class Stops:
+    def __init__(self, store: TriggerStore, network: Network, announcer: Announcer) -> None:
+        self._store = store
+        self._network = network
+        self._announcer = announcer
+        self._ticks = deque[Tick](maxlen=MAX_AGE_SLOTS)
+        self._arrived = asyncio.Event()
+        self._since = 0.0  # when the oldest slot that was not compared yet was recorded; 0: all were
+
+    def behind(self) -> float:
+        return time.monotonic() - self._since if self._since else 0.0
+
+    def receive(self, tick: Tick) -> None:
+        self._ticks.append(tick)
+        self._since = self._since or time.monotonic()
+        self._arrived.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._ticks:
+                tick = self._ticks.popleft()
+                try:
+                    for group in tick.met():
+                        if group.persist:
+                            await self._fire(group, tick)
+                except DatabaseUnavailable as error:  # what is still met is fired in the next slot
+                    log.warning("orders could not be fired", extra={"error": str(error.__cause__)})
+                self._since = time.monotonic() if self._ticks else 0.0
+
+    async def _fire(self, group: Group, tick: Tick) -> None:
+        fired = await self._batch(group, tick)
+        while fired:
+            rest = self._batch(group, tick) if len(fired) == BATCH else _nothing()
+            fired, _ = await asyncio.gather(rest, self._announcer.fired(fired, tick.at))
+
+    async def _batch(self, group: Group, tick: Tick) -> list[Moved]:
+        return await self._store.fire(
+            group, tick.slot, min_venues=self._min_venues(group.feed), starts_in_ms=self._announcer.starts_in_ms()
+        )
+
+    def _min_venues(self, feed: str) -> int:
+        """Two, unless only one trades this pair: a venue that is down must not leave the decision to the other."""
+        token_in, _, token_out = feed.partition("/")
+        markets = self._network.markets
+        pair = markets.token(token_in), markets.token(token_out)
+        return min(2, sum(bool(markets.paths(venue, *pair)) for venue in markets.venues))
+
+
+async def _nothing() -> list[Moved]:
+    return []

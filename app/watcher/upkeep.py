@@ -1,0 +1,46 @@
+"""Once a second: ends orders whose time ran out, looks again at limits that were put aside, deletes old prices."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from app.orders.waiting.prices import DELETE_PAGE, PriceStore
+from app.orders.waiting.triggers import BATCH, TriggerStore
+from app.postgres import DatabaseUnavailable
+from app.watcher.announcer import Announcer
+
+log = logging.getLogger("engine.watcher")
+
+ROUND_SECONDS = 1.0
+DELETE_SECONDS = 60.0
+
+
+class Upkeep:
+    def __init__(self, triggers: TriggerStore, prices: PriceStore, announcer: Announcer) -> None:
+        self._triggers = triggers
+        self._prices = prices
+        self._announcer = announcer
+        self._delete_at = 0.0
+
+    async def run(self, may_run: Callable[[], bool]) -> None:
+        while True:
+            try:
+                more = may_run() and await self.round()
+            except DatabaseUnavailable as error:
+                log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
+                more = False
+            if not more:
+                await asyncio.sleep(ROUND_SECONDS)
+
+    async def round(self) -> bool:
+        """Whether there is more to do."""
+        expired = await self._triggers.expire()
+        await self._announcer.ended(expired)
+        aside = await self._triggers.look_again()
+        deleted = 0
+        if time.monotonic() > self._delete_at:
+            deleted = await self._prices.delete_old()
+            if deleted < DELETE_PAGE:
+                self._delete_at = time.monotonic() + DELETE_SECONDS
+        return len(expired) == BATCH or aside == BATCH or deleted == DELETE_PAGE
