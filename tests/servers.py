@@ -79,7 +79,7 @@ DO $$ BEGIN IF EXISTS (SELECT FROM audit_log) THEN
 END IF; END $$
 """
 DELETE_ALL = """DELETE FROM order_events; DELETE FROM orders; DELETE FROM daily_volumes; DELETE FROM api_keys;
-                DELETE FROM trading_states"""
+                DELETE FROM trading_states; DELETE FROM prices"""
 
 
 class Databases:
@@ -125,7 +125,9 @@ class Databases:
                 # TRUNCATE takes 40 ms of CPU, because it makes new files. Large tables get them: dead rows cost time.
                 large = await connection.fetchval("SELECT pg_table_size('order_events') > 1000000")
                 await connection.execute(
-                    "TRUNCATE orders, order_events, daily_volumes, api_keys, trading_states" if large else DELETE_ALL
+                    "TRUNCATE orders, order_events, triggers, prices, daily_volumes, api_keys, trading_states"
+                    if large
+                    else DELETE_ALL
                 )
                 unchanged = await connection.fetchval(TABLES) == self._tables
             finally:

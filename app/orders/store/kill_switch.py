@@ -58,9 +58,9 @@ REDUCE = ("stop", "take_profit", "trailing_stop")  # order types that leave a po
 
 def may_fire(owner: str, order_type: str) -> str:
     """The SQL condition that an order of this owner and type, SQL expressions, may leave its wait."""
-    refused = f"t.state = '{TradingState.REDUCING}' AND {order_type} NOT IN ({sql_list(REDUCE)})"
-    return f"""NOT EXISTS (SELECT FROM trading_states t
-                           WHERE t.scope IN ('{ALL}', {owner}) AND (t.state = '{TradingState.HALTED}' OR {refused}))"""
+    refused = f"s.state = '{TradingState.REDUCING}' AND {order_type} NOT IN ({sql_list(REDUCE)})"
+    return f"""NOT EXISTS (SELECT FROM trading_states s
+                           WHERE s.scope IN ('{ALL}', {owner}) AND (s.state = '{TradingState.HALTED}' OR {refused}))"""
 
 
 # States that were lifted stay, to say who did so.

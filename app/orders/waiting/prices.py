@@ -43,13 +43,14 @@ SELECT now, g.* FROM (SELECT clock_timestamp() AS now) clock
 """
 RECORD = """
 INSERT INTO prices (feed, slot, best, low, high, venues, at)
-SELECT feed, $6, best, low, high, venues, $7
+SELECT feed, $6::bigint, best, low, high, venues, $7
   FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[]) AS r(feed, best, low, high, venues)
- WHERE NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6) ORDER BY feed
+ WHERE NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6::bigint) ORDER BY feed
 ON CONFLICT DO NOTHING
 """
 RECORDED = """
-SELECT feed, slot, best, low, high, at FROM prices WHERE feed = ANY($1) AND slot BETWEEN $2 - $3::int + 1 AND $2
+SELECT feed, slot, best, low, high, at FROM prices
+ WHERE feed = ANY($1) AND slot > $2::bigint - $3::int AND slot <= $2::bigint
 """
 DELETE_OLD = f"""
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))

@@ -43,7 +43,7 @@ def _fires(details: str) -> str:
 def _fire(op: str, order: str, bound: str, meets: str) -> str:
     return f"""
 WITH price AS MATERIALIZED (
-    SELECT {bound} AS price FROM prices WHERE feed = $1 AND slot > $2 - $4::int AND slot <= $2
+    SELECT {bound} AS price FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {_IS_FRESH.format(at="max(at)")} AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
     SELECT order_id, level FROM triggers
@@ -71,7 +71,7 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
        o.max_price_impact_bps, o.time_in_force
   FROM triggers t JOIN orders o ON o.id = t.order_id
  WHERE t.armed AND t.op = 'ge' AND t.feed = $1 AND t.persist = 0
-   AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2
+   AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
                       AND {_IS_FRESH.format(at="at")} AND {_NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
    AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
@@ -88,12 +88,13 @@ WITH newest AS MATERIALIZED (
 ), quoted AS (
     SELECT * FROM unnest($4::uuid[], $5::numeric[], $6::numeric[], $7::text[], $8::text[])
                   AS q(order_id, level, base_level, price, venue)
-     WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2 AND {_IS_FRESH.format(at="at")}) AND {_NOT_AHEAD}
+     WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {_IS_FRESH.format(at="at")})
+       AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
     SELECT t.order_id, t.base_level AS level, q.price, q.venue
       FROM quoted q JOIN triggers t USING (order_id), newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
-       AND (n.slot <= $2 + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
+       AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
      ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
 ), {
     _fires(

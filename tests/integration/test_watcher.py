@@ -1,0 +1,167 @@
+"""A watcher that runs: prices of each slot, quotes at the size of a limit, and what becomes of the orders."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from app.dex.markets import Token
+from app.network import Network, open_network
+from app.watcher.main import watcher
+from tests.engine import Engine, eventually
+from tests.fakes import After, Answer, ScriptedVenue
+from tests.waiting import place_limit, place_open, statuses
+
+SIZE = 1_500_000_000  # 1.5 SOL
+
+
+@dataclass
+class Market:
+    """Its mids are the same in every slot until the test sets others; its quotes follow a script."""
+
+    mids: dict[str, str] = field(default_factory=lambda: {"meteora": "150", "raydium": "150.2"})
+
+    def at(self, token_in: Token, token_out: Token, _: int) -> Mapping[str, Decimal]:
+        return {venue: Decimal(mid) for venue, mid in self.mids.items()} if token_in.symbol == "SOL" else {}
+
+
+@contextlib.asynccontextmanager
+async def watching(
+    engine: Engine, market: Market, *, quotes: Mapping[str, list[Answer]] | None = None, watchers: int = 1
+) -> AsyncIterator[Network]:
+    network = open_network(engine.settings)
+    venues = [ScriptedVenue(name, script) for name, script in (quotes or {}).items()] or network.venues
+    network = replace(network, venues=venues, mids=market.at)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(watchers):
+            await stack.enter_async_context(watcher(engine.settings, network=network))
+        yield network
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+async def ended(engine: Engine, order: UUID, status: str) -> None:
+    async def reached() -> bool:
+        return await statuses(engine.postgres, [order]) == [status]
+
+    await eventually(reached)
+
+
+async def slots_later(engine: Engine, slots: int) -> None:
+    """Wait until so many slots have been recorded and compared since the next one."""
+    newest = await engine.postgres.fetchval("SELECT max(slot) FROM prices")
+    later = "SELECT max(slot) > $1::bigint + $2::int FROM prices"
+    await eventually(lambda: engine.postgres.fetchval(later, newest, slots))
+
+
+async def test_a_stop_fires_when_the_market_falls_and_a_worker_executes_it(engine: Engine, market: Market) -> None:
+    await engine.start_worker()
+    [order, other] = await place_open(engine.postgres, ["145", "140"], owner="local")
+    async with watching(engine, market):
+        recorded = "SELECT count(*) >= 2 FROM prices"
+        await eventually(lambda: engine.postgres.fetchval(recorded))
+        assert await statuses(engine.postgres, [order]) == ["open"]
+        market.mids = {"meteora": "144", "raydium": "144.9"}
+        await ended(engine, order, "confirmed")
+    assert await statuses(engine.postgres, [other]) == ["open"]
+    waited = await engine.postgres.fetchval(
+        "SELECT max(at) FILTER (WHERE status = 'routing') - max(at) FILTER (WHERE status = 'pending')"
+        " FROM order_events WHERE order_id = $1",
+        order,
+    )
+    assert waited.total_seconds() < 2  # it was queued by the watcher, and not found by the sweeper after 5 s
+
+
+async def test_a_limit_fires_once_the_quote_at_its_size_reaches_it(engine: Engine, market: Market) -> None:
+    near = await place_limit(engine.postgres, "150", limit_out=225_000_000, amount_in=SIZE)
+    async with watching(engine, market, quotes={"raydium": [224_000_000], "meteora": [225_000_001]}):
+        await ended(engine, near, "pending")
+    [trigger] = await engine.postgres.fetch(
+        "SELECT details->'trigger' ->> 'price' AS price, details->'trigger' ->> 'source' AS source,"
+        " details->'trigger' ->> 'level' AS level FROM order_events WHERE order_id = $1 AND seq = 2",
+        near,
+    )
+    assert dict(trigger) == {"price": "150.000000666", "source": "meteora", "level": "150"}
+
+
+async def test_a_limit_beyond_the_best_mid_is_not_quoted(engine: Engine, market: Market) -> None:
+    far = await place_limit(engine.postgres, "150.3", limit_out=1, amount_in=SIZE)
+    near = await place_limit(engine.postgres, "150.2", limit_out=1, amount_in=SIZE)
+    async with watching(engine, market):
+        await ended(engine, near, "pending")
+    assert await statuses(engine.postgres, [far]) == ["open"]
+
+
+async def test_a_limit_honours_its_venues(engine: Engine, market: Market) -> None:
+    order = await place_limit(engine.postgres, "150", limit_out=225_000_000, amount_in=SIZE, venues=["raydium"])
+    async with watching(engine, market, quotes={"raydium": [224_000_000], "meteora": [225_000_001]}):
+        await eventually(lambda: engine.postgres.fetchval("SELECT look_at IS NOT NULL FROM triggers"))
+    assert await statuses(engine.postgres, [order]) == ["open"]
+
+
+async def test_a_limit_whose_quote_says_no_is_put_aside_by_what_was_missing(engine: Engine, market: Market) -> None:
+    """150.2 * 225 / 200 = 168.975: there the same cost would leave what it asks for."""
+    order = await place_limit(engine.postgres, "150", limit_out=225_000_000, amount_in=SIZE)
+    script: list[Answer] = [200_000_000, 200_000_000, 225_000_000]
+    async with watching(engine, market, quotes={"raydium": script}) as network:
+        [venue] = network.venues
+        assert isinstance(venue, ScriptedVenue)
+        aside = "SELECT level FROM triggers WHERE look_at BETWEEN now() + interval '50 s' AND now() + interval '60 s'"
+        level = await eventually(lambda: engine.postgres.fetchval(aside))
+        assert level == Decimal("168.975")
+        asked = len(venue.asked)
+        market.mids = {"raydium": "168.9"}
+        await slots_later(engine, 2)
+        assert len(venue.asked) == asked  # two slots later it was not quoted again
+        market.mids = {"raydium": "168.98"}
+        await eventually(lambda: engine.postgres.fetchval(f"SELECT EXISTS ({aside} AND level > 180)"))
+        assert len(venue.asked) == asked + 1
+        await engine.postgres.execute("UPDATE triggers SET look_at = now()")
+        await ended(engine, order, "pending")
+
+
+async def test_an_order_for_now_or_never_that_no_venue_fills_ends_at_once(engine: Engine, market: Market) -> None:
+    fields = {"time_in_force": "ioc", "expires_in": 10, "amount_in": SIZE}
+    beyond = await place_limit(engine.postgres, "150.3", limit_out=1, **fields)
+    refused = await place_limit(engine.postgres, "150", limit_out=225_000_000, **fields)
+    filled = await place_limit(engine.postgres, "150", limit_out=224_000_000, **fields)
+    async with watching(engine, market, quotes={"raydium": [224_000_000]}):
+        await ended(engine, filled, "pending")
+        await ended(engine, beyond, "expired")
+        await ended(engine, refused, "expired")
+    codes = await engine.postgres.fetch("SELECT DISTINCT details ->> 'code' FROM order_events WHERE status = 'expired'")
+    assert [code for (code,) in codes] == ["not_marketable"]
+    assert await engine.postgres.fetchval("SELECT count(*) FROM triggers") == 0
+
+
+async def test_several_watchers_fire_each_limit_once(engine: Engine, market: Market) -> None:
+    orders = [await place_limit(engine.postgres, "150", limit_out=1, amount_in=SIZE) for _ in range(150)]
+    async with watching(engine, market, watchers=3):
+        waiting = "SELECT NOT EXISTS (SELECT FROM triggers)"
+        await eventually(lambda: engine.postgres.fetchval(waiting))
+    events = await engine.postgres.fetch("SELECT order_id FROM order_events WHERE seq > 1")
+    assert sorted(row["order_id"] for row in events) == sorted(orders)
+
+
+async def test_a_slow_quote_does_not_fire_an_order_that_was_changed_meanwhile(engine: Engine, market: Market) -> None:
+    answered = asyncio.Event()
+    order = await place_limit(engine.postgres, "150", limit_out=1, amount_in=SIZE)
+    async with watching(engine, market, quotes={"raydium": [After(answered, 225_000_000)]}) as network:
+        [venue] = network.venues
+        assert isinstance(venue, ScriptedVenue)
+
+        async def asked() -> bool:
+            return isinstance(venue, ScriptedVenue) and bool(venue.asked)
+
+        await eventually(asked)
+        await engine.postgres.execute("UPDATE triggers SET level = 151, base_level = 151")
+        answered.set()
+        await slots_later(engine, 1)
+    assert await statuses(engine.postgres, [order]) == ["open"]
