@@ -5,20 +5,21 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app import metrics, preflight
 from app.access.authentication import Authenticator
 from app.access.connection_limit import ConnectionLimit, max_streams
 from app.access.keys import Keyring
-from app.access.origins import LOOPBACK
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
 from app.api import problems
-from app.api.auth_middleware import AuthMiddleware
 from app.api.context import ApiContext
-from app.api.request_log import RequestLog
+from app.api.fast_routes import Application
+from app.api.layers.auth_middleware import AuthMiddleware
+from app.api.layers.cors import Cors
+from app.api.layers.request_log import RequestLog
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
 from app.audit import AuditLog
@@ -69,7 +70,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             freeze_gc()
             yield
 
-    app = FastAPI(
+    def layers(routes: ASGIApp) -> ASGIApp:
+        return RequestLog(Cors(AuthMiddleware(routes, settings), settings), routes)
+
+    app = Application(
+        layers=layers,
         title="Order Execution Engine",
         version="0.1.0",
         description=ABOUT,
@@ -84,18 +89,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         # Not `include_router`, which would look for the route of each request twice.
         app.router.routes.extend(router.routes)
-
-    app.add_middleware(AuthMiddleware, settings=settings)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.allowed_origins,
-        # A front end under development has a port of its own.
-        allow_origin_regex=LOOPBACK.pattern if settings.engine_mode == "local" else None,
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
-    )
-    app.add_middleware(RequestLog)
     return app
 
 

@@ -3,8 +3,12 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 log = logging.getLogger("engine.tasks")
 
@@ -50,3 +54,31 @@ async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=0.5)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
+    """Its result; `TimeoutError` if it takes longer. A timer is set only if it has to wait, which most do not."""
+    try:
+        waits_for = work.send(None)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    async with asyncio.timeout(seconds):
+        return await _go_on(work, waits_for)
+
+
+@types.coroutine
+def _go_on(work: Coroutine[Any, Any, Result], waits_for: Any) -> Generator[Any, Any, Result]:
+    """The rest of a coroutine that has begun to wait for something."""
+    while True:
+        try:
+            sent = yield waits_for
+        except BaseException as error:
+            step: Callable[[], Any] = partial(work.throw, error)
+        else:
+            step = partial(work.send, sent)
+        try:
+            waits_for = step()
+        except StopIteration as done:
+            result: Result = done.value
+            return result

@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
+from app.access.headers import headers_of
 from app.access.keys import PREFIX, Keyring
 from app.access.origins import Origins
 from app.access.tickets import Tickets
@@ -46,11 +47,11 @@ class Authenticator:
     def local(self) -> bool:
         return self._keyring is None
 
-    def authenticate(self, connection: HTTPConnection) -> Caller:
+    def authenticate(self, request: Scope) -> Caller:
         """Raises NotAllowed, or DatabaseUnavailable until the keys were read for the first time."""
         if self._keyring is None:
             return Caller(LOCAL_OWNER, operator=True, key="")
-        key = _key_in(connection)
+        key = _key_in(request)
         if not key:
             raise NotAllowed
         found = self._keyring.find(key)
@@ -58,10 +59,10 @@ class Authenticator:
             raise InvalidKey
         return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
 
-    def authenticate_socket(self, socket: HTTPConnection, scope: str) -> Caller:
+    def authenticate_socket(self, socket: Scope, scope: str) -> Caller:
         """The same for a WebSocket: its host and origin must be allowed, and a ticket for `scope` replaces the key."""
-        self._origins.check(socket.scope)
-        ticket = socket.scope.get("state", {}).get("ticket")
+        self._origins.check(socket)
+        ticket = socket["state"].get("ticket")
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
         valid = self._tickets.read(ticket, scope)
@@ -78,14 +79,15 @@ class Authenticator:
         return self._tickets.issue(scope, owner=owner or caller.owner, key=caller.key)
 
 
-def key_prefix(connection: HTTPConnection) -> str | None:
+def key_prefix(request: Scope) -> str | None:
     """The public part of the key that was sent, valid or not; None: nothing that looks like a key was."""
-    found = PREFIX.match(_key_in(connection) or "")
+    found = PREFIX.match(_key_in(request) or "")
     return found[0] if found else None
 
 
-def _key_in(connection: HTTPConnection) -> str | None:
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return key.strip()
-    return connection.headers.get("x-api-key")
+def _key_in(request: Scope) -> str | None:
+    headers = headers_of(request)
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        key = headers.get(b"x-api-key", b"")
+    return key.strip().decode("latin-1")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
+from app.access.headers import headers_of
 from app.settings import Settings
 
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
@@ -44,23 +45,15 @@ class Origins:
 
     def check(self, scope: Scope) -> None:
         """Raises ForeignHost or ForeignOrigin. A few microseconds."""
-        host = origin = site = destination = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                if host is not None and value != host:
-                    raise ForeignHost
-                host = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"sec-fetch-site":
-                site = value
-            elif name == b"sec-fetch-dest":
-                destination = value
+        headers = headers_of(scope)
+        if len(headers) < len(scope["headers"]) and len({at for name, at in scope["headers"] if name == b"host"}) > 1:
+            raise ForeignHost
+        host, origin, site = headers.get(b"host"), headers.get(b"origin"), headers.get(b"sec-fetch-site")
         if scope["path"] not in self._at_any_host and not self._has_name(host):
             raise ForeignHost
         # A GET changes nothing, but counts as a read of the user, even if a page of another site sent it. A link may
         # lead to the engine: a user who follows it sees the engine in the address bar.
-        harmless = site != b"cross-site" or destination == b"document" or scope["path"] in HEALTH
+        harmless = site != b"cross-site" or headers.get(b"sec-fetch-dest") == b"document" or scope["path"] in HEALTH
         if harmless and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return
         if origin is None:  # not a browser, unless it says so

@@ -6,7 +6,7 @@ during one round trip to Redis share the next one, so under load a request costs
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,10 @@ def take_from_bucket(
     return RateLimitResult(granted, left, full_at - now, enough_in), full_at
 
 
-def headers(kind: str, quota: int, result: RateLimitResult) -> Mapping[str, str]:
+def headers(kind: str, quota: int, result: RateLimitResult) -> dict[bytes, bytes]:
     """The fields of the IETF draft on RateLimit headers, and `Retry-After` on a refusal."""
     fields = {
-        "ratelimit-policy": f'"{kind}";q={quota};w={PERIOD_SECONDS}',
-        "ratelimit": f'"{kind}";r={result.left};t={math.ceil(result.full_in)}',
+        b"ratelimit-policy": b'"%b";q=%d;w=%d' % (kind.encode(), quota, PERIOD_SECONDS),
+        b"ratelimit": b'"%b";r=%d;t=%d' % (kind.encode(), result.left, math.ceil(result.full_in)),
     }
-    return fields if result.granted else fields | {"retry-after": str(max(1, math.ceil(result.enough_in)))}
+    return fields if result.granted else fields | {b"retry-after": b"%d" % max(1, math.ceil(result.enough_in))}

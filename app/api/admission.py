@@ -98,5 +98,6 @@ def _who(request: HTTPConnection, caller: Caller) -> str:
 def _refuse_beyond(request: HTTPConnection, kind: str, code: str, quota: int, result: RateLimitResult) -> None:
     fields = request.scope["state"]["rate_limit"] = headers(kind, quota, result)  # `RequestLog` adds them to any answer
     if not result.granted:
-        detail = f"You may send at most {quota} {kind} per minute. Try again in {fields['retry-after']} s."
-        raise counted(Problem(429, code, detail, retryable=True, headers={"Retry-After": fields["retry-after"]}))
+        seconds = fields[b"retry-after"].decode()
+        detail = f"You may send at most {quota} {kind} per minute. Try again in {seconds} s."
+        raise counted(Problem(429, code, detail, retryable=True, headers={"Retry-After": seconds}))

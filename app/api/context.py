@@ -74,7 +74,7 @@ class ApiContext:
 
 
 def context(connection: HTTPConnection) -> ApiContext:
-    ctx: ApiContext = connection.app.state.context
+    ctx: ApiContext = connection.scope["app"].state.context
     return ctx
 
 
@@ -84,7 +84,7 @@ def authenticate(request: Request) -> Caller:
     if caller is not None:  # AuthMiddleware has set it
         return caller
     try:
-        return context(request).authenticator.authenticate(request)
+        return context(request).authenticator.authenticate(request.scope)
     except NotAllowed as error:
         raise not_allowed(error) from None
 
@@ -105,7 +105,7 @@ def refused(scope: Scope, code: str) -> None:
     caller: Caller | None = state.get("caller")
     who = Actor(
         owner=caller.owner if caller else None,
-        key_prefix=caller.key if caller else key_prefix(HTTPConnection(scope)),
+        key_prefix=caller.key if caller else key_prefix(scope),
         address=_address(scope),
         request_id=state.get("request_id"),
     )

@@ -33,7 +33,7 @@ async def place_one(request: Request, fields: dict[str, Any]) -> Response:
     """Place one order, from a body in any dialect."""
     if "idempotencyKey" in fields:
         raise invalid([("/idempotencyKey", "unknown field; send the key in the header Idempotency-Key")])
-    key, caller, translated = idempotency_key_in(request.headers), authenticate(request), translate(fields)
+    key, caller, translated = idempotency_key_in(request.scope), authenticate(request), translate(fields)
     accepted = await place(request, caller, translated, key)
     return accepted_response(accepted, socket_urls(request, caller), translated.echo)
 
@@ -103,9 +103,9 @@ async def _first_message(socket: WebSocket) -> bytes:
 
 async def _place(socket: WebSocket, body: bytes) -> UUID:
     # The key may have been revoked since the socket was opened.
-    caller = context(socket).authenticator.authenticate_socket(socket, sockets.NO_TICKET)
+    caller = context(socket).authenticator.authenticate_socket(socket.scope, sockets.NO_TICKET)
     fields = parse(body)
-    key = idempotency_key_in(socket.headers)
+    key = idempotency_key_in(socket.scope)
     if "idempotencyKey" in fields:
         if key is not None:
             raise Problem(

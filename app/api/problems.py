@@ -195,7 +195,7 @@ def install(app: FastAPI) -> None:
     async def bad_value(request: Request, error: Exception) -> Response:
         """A safety net below the checks of parameters. What a write stores is made here: there it is our mistake."""
         if request.method != "GET":
-            raise error
+            return await unexpected(request, error)
         log.warning("a parameter that no check refused", extra={"path": request.url.path, "type": type(error).__name__})
         return invalid_query(()).answer(request_id(request))
 
@@ -221,6 +221,4 @@ def install(app: FastAPI) -> None:
         # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
         log.error("unhandled error", extra={"request": identifier, "type": type(error).__name__}, exc_info=error)
         detail = "Internal error; see the log. The order may have been placed: repeat it with the same Idempotency-Key."
-        # This answer does not pass through `RequestLog`, which sets the id on all others.
-        headers = {"x-request-id": identifier}
-        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(identifier)
+        return Problem(500, "internal_error", detail, retryable=True).answer(identifier)

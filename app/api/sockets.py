@@ -16,6 +16,7 @@ from app.api.context import context, refused
 from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed
 from app.orders.events.subscriber import SubscriberClosed
 from app.postgres import DatabaseUnavailable
+from app.tasks import within
 
 Result = TypeVar("Result")
 
@@ -67,7 +68,7 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
     ctx = context(socket)
     problem: Problem | None = None  # for the audit log
     try:
-        caller = ctx.authenticator.authenticate_socket(socket, scope)
+        caller = ctx.authenticator.authenticate_socket(socket.scope, scope)
         ctx.connections.check(caller.owner)
         return caller
     except ForeignHost:
@@ -114,8 +115,7 @@ async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Cl
 
 async def send(socket: WebSocket, text: str) -> None:
     """Send one frame; `TimeoutError` if the client does not read."""
-    async with asyncio.timeout(SEND_SECONDS):
-        await socket.send_text(text)
+    await within(SEND_SECONDS, socket.send_text(text))
 
 
 async def close_politely(socket: WebSocket, close: Close) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from app.access.authentication import Caller
@@ -21,6 +20,8 @@ from app.dex.markets import Markets, Token, UnknownToken
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+KEY_HEADERS = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
 _NATIVE = {"order_type": "type", "amount": "amount_in"}  # a field of `ExecuteOrder` → its name in `PlaceOrder`
 
@@ -119,9 +120,9 @@ def to_order(
     )
 
 
-def idempotency_key_in(headers: Headers) -> str | None:
+def idempotency_key_in(request: Scope) -> str | None:
     """The idempotency key of a request, from either of the two headers."""
-    keys = {*headers.getlist("idempotency-key"), *headers.getlist("x-idempotency-key")}
+    keys = {value.decode("latin-1") for name, value in request["headers"] if name in KEY_HEADERS}
     if len(keys) > 1:
         detail = "The request has two different Idempotency-Keys. Send one of the two headers."
         raise Problem(422, "invalid_key", detail)

@@ -48,6 +48,7 @@ def serve(settings: Settings) -> None:
 def server_config(app: Any, settings: Settings, *, shutdown_seconds: int = 8) -> ServerConfig:
     config = ServerConfig(
         app,
+        interface="asgi3",
         loop="uvloop",
         http=HttpProtocol,
         ws=WebSocketProtocol,

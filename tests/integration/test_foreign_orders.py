@@ -8,7 +8,7 @@ import orjson
 from fastapi.routing import iter_route_contexts
 from websockets.asyncio.client import connect
 
-from app.api.auth_middleware import PUBLIC, PUBLIC_BELOW
+from app.api.layers.auth_middleware import PUBLIC, PUBLIC_BELOW
 from app.main import create_app
 from app.settings import load
 from tests.engine import SELL_SOL

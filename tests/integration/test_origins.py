@@ -6,7 +6,7 @@ import re
 import pytest
 from websockets.asyncio.client import connect
 
-from app.api.auth_middleware import DOCS
+from app.api.layers.auth_middleware import DOCS
 from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 from tests.integration.test_access import ORIGIN, PRODUCTION, Guarded, guarded
 

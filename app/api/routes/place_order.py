@@ -103,7 +103,7 @@ async def batch(request: Request) -> Response:
     items = fields.get("orders")
     if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MAX_IN_BATCH:
         raise invalid([("/orders", f"must be the only field: a list of 1 to {MAX_IN_BATCH} orders")])
-    if idempotency_key_in(request.headers) is not None:
+    if idempotency_key_in(request.scope) is not None:
         raise Problem(422, "invalid_key", "In a batch, set `idempotencyKey` on each order instead of the header.")
     ctx, caller = context(request), authenticate(request)
     await admit(request, caller, len(items))

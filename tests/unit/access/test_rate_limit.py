@@ -43,9 +43,9 @@ def test_no_period_grants_more_than_the_quota_and_its_refill(quota: int, request
 
 def test_the_headers_follow_the_ietf_draft() -> None:
     assert headers("orders", 120, RateLimitResult(False, 0, 60.0, 0.4)) == {
-        "ratelimit-policy": '"orders";q=120;w=60',
-        "ratelimit": '"orders";r=0;t=60',
-        "retry-after": "1",
+        b"ratelimit-policy": b'"orders";q=120;w=60',
+        b"ratelimit": b'"orders";r=0;t=60',
+        b"retry-after": b"1",
     }
 
 

@@ -1,6 +1,7 @@
 """Refuses requests before their body is read: to a foreign host, from a foreign page, and without a valid API key."""
 
-from starlette.requests import HTTPConnection
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.authentication import NotAllowed
@@ -27,19 +28,18 @@ class AuthMiddleware:
         self._public |= {"/metrics"} if settings.metrics_public else set()
         self._public_below = PUBLIC_BELOW + (DOCS_BELOW if settings.docs_public else ())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (problem := self._refusal(scope)):
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if problem := self._refusal(scope):
             scope["state"]["problem"] = problem.code  # for the audit log
-            request_id = str(scope["state"].get("request_id", "-"))
-            return await problem.answer(request_id)(scope, receive, send)
-        await self._app(scope, receive, send)
+            return problem.answer(scope["state"]["request_id"])(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Problem | None:
         try:
             self._origins.check(scope)
             if not self._local and not self._is_public(scope["path"]):
                 ctx: ApiContext = scope["app"].state.context
-                scope["state"]["caller"] = ctx.authenticator.authenticate(HTTPConnection(scope))
+                scope["state"]["caller"] = ctx.authenticator.authenticate(scope)
         except ForeignHost:
             return foreign_host()
         except ForeignOrigin:
