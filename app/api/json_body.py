@@ -1,12 +1,14 @@
 """Reads JSON bodies strictly, and keeps numbers as text: a float would round them."""
 
-import asyncio
 import json
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
+from app.access.headers import headers_of
 from app.api.problems import Problem, body_too_large
+from app.tasks import within
 
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 10.0  # for the whole body, so that a byte per second cannot hold a request open
@@ -41,6 +43,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+# Made once: `json.loads` would make one for each body.
+_DECODER = json.JSONDecoder(
+    parse_float=NumberText, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+)
+
 # The messages of the `json` module, for people.
 _SYNTAX = {
     "Expecting value": "a value was expected",
@@ -52,7 +59,6 @@ _SYNTAX = {
     "Invalid control character at": "a string contains a control character, which must be escaped",
     "Invalid \\escape": "a string contains an invalid escape",
     "Invalid \\uXXXX escape": "a string contains an invalid escape",
-    "Unexpected UTF-8 BOM (decode using utf-8-sig)": "it starts with a byte order mark",
 }
 
 
@@ -62,14 +68,10 @@ def parse(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise malformed("It is not UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise malformed("It is not valid JSON: line 1, column 1: it starts with a byte order mark.")
     try:
-        value = json.loads(
-            text,
-            parse_float=NumberText,
-            parse_int=_integer,
-            parse_constant=_constant,
-            object_pairs_hook=_object,
-        )
+        value = _DECODER.decode(text)
     except RecursionError:
         raise malformed("It is nested too deeply.") from None
     except json.JSONDecodeError as error:
@@ -85,31 +87,31 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    headers = headers_of(request.scope)
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not kind.endswith(b"+json"):
         raise Problem(415, "not_json", "The body must be JSON: send `Content-Type: application/json`.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Problem(415, "not_json", "The body must not be compressed: send it without `Content-Encoding`.")
-    return parse(await _read_body(request))
-
-
-async def _read_body(request: Request) -> bytes:
-    """The body, up to `MAX_BODY`. If `Content-Length` is larger, nothing is read."""
-    if int(request.headers.get("content-length", 0)) > MAX_BODY:
+    if int(headers.get(b"content-length", 0)) > MAX_BODY:  # then nothing is read
         raise body_too_large()
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise body_too_large()
+        return parse(await within(BODY_SECONDS, _read_body(request.receive)))
     except TimeoutError:
         detail = f"The body took too long to arrive. Send it within {BODY_SECONDS:g} seconds."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
-    except ClientDisconnect:
-        raise malformed("It ended before it was complete.") from None
-    return bytes(body)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """The body, up to `MAX_BODY`."""
+    body = bytearray()
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise body_too_large()
+        if not message.get("more_body"):
+            return bytes(body)
+    raise malformed("It ended before it was complete.")
 
 
 def malformed(why: str) -> Problem:

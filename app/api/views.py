@@ -1,7 +1,7 @@
 """Orders as JSON: amounts are exact decimals of their token."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,16 +18,23 @@ from app.orders.model import Order
 from app.orders.store.reads import PageKey
 
 NO_STORE = {"cache-control": "no-store"}
+_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
-def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+class _Json(Response):
+    """Starlette's encodes every header and looks for those that are missing."""
+
+    def __init__(self, content: Any, status: int, headers: Mapping[str, str]) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
+        more = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), *_HEADERS, *more]
+
+
+def as_json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """No cache keeps it: most answers belong to one caller, and some hold tickets."""
-    return Response(
-        orjson.dumps(content, option=orjson.OPT_UTC_Z),
-        status,
-        headers=NO_STORE | (headers or {}),
-        media_type="application/json",
-    )
+    return _Json(content, status, headers or {})
 
 
 def json_number(decimal: str) -> orjson.Fragment:

@@ -74,6 +74,7 @@ class Markets:
     ) -> None:
         self.tokens = tuple(tokens)
         self.pools = tuple(pools)
+        self.venues = tuple(sorted({pool.venue for pool in self.pools}))  # the names of those that have pools
         self.fees = fees or {}
         self._tokens = {token.symbol: token for token in tokens} | {token.mint: token for token in tokens}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
@@ -94,11 +95,6 @@ class Markets:
             raise ValueError("a venue has two pools for the same pair")
         fees = {name: VenueFees(**row) for name, row in data.get("venues", {}).items()}
         return Markets(tokens.values(), pools, fees)
-
-    @property
-    def venues(self) -> tuple[str, ...]:
-        """The names of the venues that have pools."""
-        return tuple(sorted({pool.venue for pool in self.pools}))
 
     def token(self, symbol_or_mint: str) -> Token:
         try:
