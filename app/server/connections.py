@@ -33,6 +33,10 @@ class Wait(NamedTuple):
     idle: bool = False
 
 
+HEAD = Wait(10.0)  # from the opening of the connection, or the first byte of a later request, to the end of its headers
+BODY = Wait(15.0)  # for routes that read no body; the others have json_body.BODY_SECONDS
+IDLE = Wait(5.0, idle=True)  # from an answer to the next request
+UNREAD = Wait(30.0)  # for the client to read enough of an answer that the next part can be sent
 LINGER = Wait(2.0)  # for the client to read an answer that came before the end of its request
 CLOSING = Wait(5.0)  # for the client to read what was sent before the connection was closed
 

@@ -21,13 +21,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.problems import Problem
 from app.server import refusals
-from app.server.connections import LINGER, Connection, ServerConfig, Wait
+from app.server.connections import BODY, HEAD, IDLE, LINGER, UNREAD, Connection, ServerConfig, Wait
+from app.server.cycle import Cycle, set_target
 from app.server.refusals import objection, refusal
-
-HEAD = Wait(10.0)  # from the opening of the connection, or the first byte of a later request, to the end of its headers
-BODY = Wait(15.0)  # for routes that read no body; the others have json_body.BODY_SECONDS
-IDLE = Wait(5.0, idle=True)  # from an answer to the next request
-UNREAD = Wait(30.0)  # for the client to read enough of an answer that the next part can be sent
 
 PIECE = 16 * 1024  # bytes that are parsed at once; a packet can have 256 KiB
 MAX_BESIDE_BODY = 32 * 1024  # bytes of one request: its headers, the sizes and extensions of its chunks, its trailers
@@ -200,17 +196,25 @@ class HttpProtocol(HttpToolsProtocol):
             return  # a trailer
         if len(self.headers) >= MAX_HEADERS:
             raise _Refused(refusals.TOO_LARGE)
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        too_large = self._beside_body > MAX_BESIDE_BODY
-        problem = refusals.TOO_LARGE if too_large else objection(self.parser.get_http_version(), self.headers)
+        self.scope["method"], version = self.parser.get_method().decode(), self.parser.get_http_version()
+        problem = refusals.TOO_LARGE if self._beside_body > MAX_BESIDE_BODY else objection(version, self.headers)
         if problem:
             raise _Refused(problem)
         if self.parser.should_upgrade():
-            self.scope["method"] = self.parser.get_method().decode()
             return
-        super().on_headers_complete()
+        set_target(self.scope, version, self.url)
+        earlier, self.cycle = self.cycle, Cycle.of(self)
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
         self.transport.unread = True
 
     def on_body(self, body: bytes) -> None:
