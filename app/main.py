@@ -103,7 +103,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     redis = fail_fast_redis(redis_url)
     network, stack = open_network(settings), contextlib.AsyncExitStack()
     market = await stack.enter_async_context(open_market(settings, network))
-    store = OrderStore(postgres.writing, limits=RiskLimits.of(settings))
+    store = OrderStore(postgres.writing, limits=RiskLimits.of(settings), max_open=settings.max_open_per_owner)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     signatures = EventSignatures.of(settings)
     publisher = EventPublisher(redis, signatures, keep_seconds=settings.active_order_ttl_seconds)

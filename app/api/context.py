@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -21,9 +22,12 @@ from app.audit import Actor, AuditLog, printable
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import MovableMarket, Network
+from app.orders.conditions import feed_of, price_for, trigger_of
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
+from app.orders.lifecycle import Status
+from app.orders.model import Order
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
@@ -68,6 +72,15 @@ class ApiContext:
     def usd_value(self, token: Token, units: int) -> int | None:
         """What an amount is worth now, in millionths of a dollar; None: the token has no price in dollars."""
         return self.network.usd(token, units, self.network.slot_at(datetime.now(UTC)))
+
+    def price_now(self, order: Order) -> Decimal | None:
+        """What an order that waits is compared with now; None: it does not wait, or no venue has a price."""
+        if order.status is not Status.OPEN or order.condition is None:
+            return None
+        tokens = self.markets.token(order.token_in), self.markets.token(order.token_out)
+        prices = self.network.mids(*tokens, self.network.slot_at(datetime.now(UTC)))
+        feed = feed_of(order.token_in, order.token_out)
+        return price_for(trigger_of(order.type, feed, order.limit_price, order.condition), list(prices.values()))
 
     def risk_limits(self, caller: Caller) -> RiskLimits:
         return RiskLimits.of(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)

@@ -17,14 +17,16 @@ from app.api.admission import admit
 from app.api.context import authenticate, context, refused, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
+from app.api.orders.bodies import shape_of
 from app.api.problems import Problem, invalid, not_allowed, request_id
-from app.api.schemas import ExecuteOrder
 from app.api.sockets import Close
 from app.api.validation import check_key, idempotency_key_in, read, to_order
-from app.api.views import as_json, links
+from app.api.views import as_json, links, trigger_view
 from app.orders import intake
+from app.orders.lifecycle import Status
 
 FIRST_MESSAGE_SECONDS = 10.0
+MESSAGES = {Status.OPEN: "Order waits for its condition"}
 
 SocketUrl = Callable[[UUID], str]
 
@@ -44,7 +46,7 @@ async def place(
     """Every order that comes alone is placed here: from a POST, or from a message on a socket."""
     ctx = context(connection)
     try:
-        body = read(ExecuteOrder, translated.fields)
+        body = read(shape_of(translated.fields), translated.fields)
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(connection))
     except Problem as problem:
         raise translated.with_client_names(problem) from None
@@ -65,12 +67,13 @@ def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str,
         "success": True,
         "orderId": str(placed.order),
         "status": placed.status,
-        "message": "Order queued successfully",
+        "message": MESSAGES.get(placed.status, "Order queued successfully"),
         **urls,
         "websocketUrl": urls["wsUrl"],
         "createdAt": placed.created_at,
         "idempotent": placed.idempotent,
         "startsInMs": accepted.starts_in_ms,
+        **({} if accepted.waiting is None else {"trigger": trigger_view(accepted.waiting)}),
     }
 
 

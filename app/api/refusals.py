@@ -9,7 +9,7 @@ from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, key_reused
 from app.api.views import usd
 from app.orders.intake import Accepted
-from app.orders.model import KeyReused, PlaceOrder, TradingStopped
+from app.orders.model import KeyReused, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded
 from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.postgres import DatabaseUnavailable
@@ -26,6 +26,9 @@ async def place(ctx: ApiContext, order: PlaceOrder) -> Accepted:
         return await ctx.intake.place(order)
     except KeyReused:
         raise key_reused() from None
+    except TooManyOpen:
+        detail = f"You may have at most {ctx.settings.max_open_per_owner} orders that wait. Cancel some of them first."
+        raise counted(Problem(429, "too_many_open", detail)) from None
     except TradingStopped:
         raise counted(trading_stopped(await _state_now(ctx, order.owner))) from None
     except RiskLimitExceeded as error:

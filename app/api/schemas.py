@@ -13,9 +13,7 @@ from app.api.problems import ProblemDocument
 from app.orders.lifecycle import Status
 from app.orders.store.kill_switch import TradingState
 
-YEAR_SECONDS = 31_536_000
 MAX_KEY_LENGTH = 255
-MAX_IN_BATCH = 50
 MAX_REASON = 500
 
 
@@ -54,50 +52,6 @@ class RequestBody(BaseModel):
         strict=True,
         frozen=True,
     )
-
-
-class ExecuteOrder(RequestBody):
-    """A market order."""
-
-    token_in: Label = Field(description="Symbol or mint address of the token you pay with", examples=["SOL"])
-    token_out: Label = Field(description="Symbol or mint address of the token you receive", examples=["USDC"])
-    amount: DecimalText = Field(
-        description="The amount of tokenIn. It is read from its literal text, never as a float", examples=[1.5]
-    )
-    order_type: Literal["market"] = Field("market", description="This engine executes market orders only")
-    slippage_bps: Bps | None = Field(
-        None, description="How far the fill may be below the quote, in basis points; 50 unless configured otherwise"
-    )
-    min_amount_out: DecimalText | None = Field(
-        None, description="The least you accept, in tokenOut; the higher of this and the slippage limit applies"
-    )
-    max_price_impact_bps: Bps | None = Field(
-        None, description="Do not use a venue whose price the order would move by more than this"
-    )
-    venues: list[Label] | None = Field(
-        None, min_length=1, max_length=10, description="Use only these venues; default: all", examples=[["raydium"]]
-    )
-    expires_in_seconds: int = Field(
-        300,
-        ge=0,
-        le=YEAR_SECONDS,
-        description="An order that has not started by then fails with the code `expired`; 0: it never expires",
-    )
-    client_order_id: Label | None = Field(None, description="A label of your own; it has no effect")
-
-
-class BatchItem(ExecuteOrder):
-    """An order with its own idempotency key."""
-
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)] | None = Field(
-        None, description="Like the header of a single order: the same key never places a second order"
-    )
-
-
-class Batch(RequestBody):
-    """Independent orders: if one is refused, the others are still placed."""
-
-    orders: list[BatchItem] = Field(min_length=1, max_length=MAX_IN_BATCH)
 
 
 class SetKillSwitch(RequestBody):
@@ -142,6 +96,7 @@ class Accepted(Answer):
     starts_in_ms: int | None = Field(
         None, description="How soon the limit of starts per minute lets it start; null: not known now"
     )
+    trigger: dict[str, Any] | None = Field(None, description="Only if it waits: for what, and how far the price is")
     side: Literal["buy", "sell"] | None = Field(None, description="Only if the request had it: echoed")
     slippage_bps: int | None = Field(
         None, description="Only if the request had `slippage`: how it was understood, in basis points"
@@ -187,6 +142,11 @@ class OrderView(Answer):
     expires_at: datetime | None
     client_order_id: str | None
     retry_of: str | None
+    limit_price: str | None
+    time_in_force: str | None
+    trigger: dict[str, Any] | None = Field(description="What it waits for, and how far the price is from that now")
+    parent_id: str | None
+    group_id: str | None
     cancel_requested: bool = Field(description="It is cancelled once its swap is proven dead")
     dex: str | None
     tx_hash: str | None

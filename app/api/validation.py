@@ -12,8 +12,10 @@ from starlette.types import Receive, Scope, Send
 from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
+from app.api.orders.bodies import ExecuteOrder, LimitOrder, OrderTerms, StopOrder, TakeProfitOrder
+from app.api.orders.waiting import expires_in, slippage_of, waiting_of
 from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
-from app.api.schemas import MAX_KEY_LENGTH, ExecuteOrder
+from app.api.schemas import MAX_KEY_LENGTH
 from app.api.spec.openapi import PROBLEM
 from app.dex.amounts import AmountError, to_base_units
 from app.dex.markets import Markets, Token, UnknownToken
@@ -23,7 +25,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 KEY_HEADERS = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
-_NATIVE = {"order_type": "type", "amount": "amount_in"}  # a field of `ExecuteOrder` → its name in `PlaceOrder`
+# a field of `OrderTerms` → its name in `PlaceOrder`; those of other types are part of `waiting`
+_NATIVE = {"order_type": "type", "amount": "amount_in"}
 
 
 def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
@@ -59,7 +62,7 @@ def pair(token_in: str, token_out: str, markets: Markets) -> tuple[Token, Token]
 
 
 def to_order(
-    body: ExecuteOrder, ctx: ApiContext, *, caller: Caller, idempotency_key: str | None, request_id: str, at: str = ""
+    body: OrderTerms, ctx: ApiContext, *, caller: Caller, idempotency_key: str | None, request_id: str, at: str = ""
 ) -> PlaceOrder:
     """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues."""
     errors: list[tuple[str, str]] = []
@@ -84,7 +87,7 @@ def to_order(
     amount_in = min_out = None
     if token_in and token_out:
         amount_in = checked("/amount", lambda: to_base_units(body.amount, token_in.decimals))
-        if body.min_amount_out is not None:
+        if isinstance(body, ExecuteOrder) and body.min_amount_out is not None:
             min_out = checked("/minAmountOut", lambda: to_base_units(str(body.min_amount_out), token_out.decimals))
         if token_in == token_out:
             errors.append((f"{at}/tokenOut", "must differ from tokenIn"))
@@ -92,7 +95,12 @@ def to_order(
             errors.append((f"{at}/tokenOut", unserved_pair(token_in, ctx.markets, only)))
     if errors or token_in is None or token_out is None or amount_in is None:
         raise invalid(errors)
-    default_slippage_bps = ctx.settings.default_slippage_bps
+    default_slippage_bps, waiting = ctx.settings.default_slippage_bps, None
+    if isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
+        waiting = waiting_of(body, ctx, token_in=token_in, token_out=token_out, amount_in=amount_in, at=at)
+        expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
+    else:
+        expires_in_seconds = body.expires_in_seconds or 0
     fields = {
         "type": body.order_type,
         "token_in": token_in.symbol,
@@ -102,19 +110,23 @@ def to_order(
         "min_amount_out": min_out,
         "max_price_impact_bps": body.max_price_impact_bps,
         "venues": only,
-        "expires_in_seconds": body.expires_in_seconds,
+        "expires_in_seconds": expires_in_seconds,
         "client_order_id": body.client_order_id,
     }
     # Only what the client said: a retry after a default has changed is still the same request.
     said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None}
+    words = {name: value for name, value in fields.items() if name in said}
+    if waiting is not None:
+        words |= body.model_dump(include=said - fields.keys(), exclude_unset=True)
     return PlaceOrder(
         id=new_order_id(),
         owner=caller.owner,
         usd_value=ctx.usd_value(token_in, amount_in),
         max_order_usd=caller.max_order_usd,
         max_daily_usd=caller.max_daily_usd,
+        waiting=waiting,
         idempotency_key=idempotency_key,
-        fingerprint=fingerprint_of({name: value for name, value in fields.items() if name in said}),
+        fingerprint=fingerprint_of(words),
         request_id=request_id,
         **fields,
     )

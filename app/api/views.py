@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from app.api.problems import Problem
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.dex.valuation import USD_PLACES
+from app.orders.conditions import Waiting, distance_bps
 from app.orders.model import Order
 from app.orders.store.reads import PageKey
 
@@ -42,10 +43,15 @@ def json_number(decimal: str) -> orjson.Fragment:
     return orjson.Fragment(decimal)
 
 
+def plain(decimal: Decimal, places: int = 18) -> str:
+    """Without an exponent and without zeros at the end; digits beyond `places` are cut."""
+    text = format(decimal.quantize(Decimal(1).scaleb(-places), ROUND_DOWN), "f")
+    return text.rstrip("0").rstrip(".")
+
+
 def price_number(price: Decimal) -> orjson.Fragment:
-    """A JSON number with all digits of a price, without zeros at its end."""
-    text = format(price, "f")
-    return json_number(text.rstrip("0").rstrip(".") if "." in text else text)
+    """A JSON number with all digits of a price."""
+    return json_number(plain(price))
 
 
 def usd(value: int) -> str:
@@ -53,7 +59,17 @@ def usd(value: int) -> str:
     return to_decimal(value, USD_PLACES)
 
 
-def order_view(order: Order, markets: Markets) -> dict[str, Any]:
+def trigger_view(waiting: Waiting) -> dict[str, Any]:
+    """What an order waits for, and how far the price is from it."""
+    return _with_distance(waiting.condition, waiting.price)
+
+
+def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:
+    return {**condition, "distanceBps": None if price is None else distance_bps(Decimal(condition["price"]), price)}
+
+
+def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
+    """`price`: what an order that waits is compared with now."""
     token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
     min_out = order.min_amount_out if order.floor_out is None else order.floor_out
 
@@ -78,6 +94,11 @@ def order_view(order: Order, markets: Markets) -> dict[str, Any]:
         "expiresAt": order.expires_at,
         "clientOrderId": order.client_order_id,
         "retryOf": None if order.retry_of is None else str(order.retry_of),
+        "limitPrice": None if order.limit_price is None else plain(order.limit_price),
+        "timeInForce": order.time_in_force,
+        "trigger": None if order.condition is None else _with_distance(order.condition, price),
+        "parentId": None if order.parent_id is None else str(order.parent_id),
+        "groupId": None if order.group_id is None else str(order.group_id),
         "cancelRequested": order.cancel_requested,
         "dex": order.dex,
         "txHash": order.tx_hash,

@@ -4,12 +4,13 @@ A price is tokens out for one token in, so a better price is always a higher one
 price to rise to their level, a stop for it to fall.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from statistics import median
 from typing import Any, Literal
 
 BPS = 10_000
@@ -55,6 +56,7 @@ class Waiting:
     time_in_force: TimeInForce
     expires_at: datetime | None
     trigger: Trigger
+    price: Decimal | None  # that the trigger was compared with when the order was accepted
 
 
 def feed_of(token_in: str, token_out: str) -> str:
@@ -73,9 +75,7 @@ def less(price: Decimal, slippage_bps: int) -> Decimal:
     return Decimal(-(-exact.numerator // exact.denominator)).scaleb(-PLACES)
 
 
-def floor_price(
-    order_type: str, limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int
-) -> Decimal:
+def floor_price(limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int) -> Decimal:
     """The worst price that the order accepts."""
     return limit_price if limit_price is not None else less(Decimal(condition["price"]), slippage_bps)
 
@@ -99,8 +99,26 @@ def trigger_again(
     A stop stays due: it starts again as soon as a quote at its size reaches its floor, wherever the price is by then.
     """
     if order_type == OrderType.STOP:
-        return Trigger(feed, "ge", floor_price(order_type, limit_price, condition, slippage_bps), persist=0)
+        return Trigger(feed, "ge", floor_price(limit_price, condition, slippage_bps), persist=0)
     return trigger_of(order_type, feed, limit_price, condition)
+
+
+def compared(op: Op, prices: Sequence[Decimal]) -> Decimal:
+    """The price that a price trigger is compared with, of the venues' mids in one slot: one thin pool fires nothing.
+
+    Of two venues both have to meet the level; of more, the middle one.
+    """
+    ordered = sorted(prices)
+    if len(ordered) > 2:
+        return median(ordered)
+    return ordered[0] if op == "ge" else ordered[-1]
+
+
+def price_for(trigger: Trigger, prices: Sequence[Decimal]) -> Decimal | None:
+    """What this trigger is compared with; None: no venue has a price."""
+    if not prices:
+        return None
+    return compared(trigger.op, prices) if trigger.persist else max(prices)
 
 
 def is_met(trigger: Trigger, price: Decimal) -> bool:

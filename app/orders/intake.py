@@ -12,6 +12,7 @@ from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.batching import Batcher
+from app.orders.conditions import Waiting
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import QUEUED
 from app.orders.model import Order, Placed, PlaceOrder
@@ -35,6 +36,7 @@ DISK_FULL_SECONDS = (
 class Accepted:
     placed: Placed
     starts_in_ms: int | None  # None: not known now
+    waiting: Waiting | None = None
 
 
 class Intake:
@@ -60,12 +62,12 @@ class Intake:
         """
         placed = await self._write(order)
         if placed.event is None:
-            return Accepted(placed, None)
+            return Accepted(placed, None, order.waiting)
         metrics.ACCEPTED.inc()
         message = EventMessage.of(order.owner, placed.event)
         if placed.status not in QUEUED:
             self._publisher.publish(message)
-            return Accepted(placed, None)
+            return Accepted(placed, None, order.waiting)
         return Accepted(placed, await self._enqueue(message))
 
     async def cancel(self, order_id: UUID, owner: str) -> Order | None:

@@ -10,8 +10,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from app.api.json_body import NumberText
+from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import Problem, invalid
-from app.api.schemas import ExecuteOrder
 
 SIDES = ("buy", "sell")
 SIDE_NAMES = {"tokenIn": "inputToken", "tokenOut": "outputToken"}

@@ -10,9 +10,10 @@ from starlette.responses import Response
 from app.api import refusals
 from app.api.admission import admit
 from app.api.context import ApiContext, actor, authenticate, context, operators_only, socket_urls
+from app.api.orders.bodies import ExecuteOrder
 from app.api.placing import accepted_response, accepted_view
 from app.api.problems import Problem, ProblemDocument, request_id
-from app.api.schemas import Accepted, ExecuteOrder
+from app.api.schemas import Accepted
 from app.api.spec.openapi import problems
 from app.api.validation import read, to_order
 from app.api.views import as_json

@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from app.api.admission import admit_read
 from app.api.context import context
+from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import request_id
-from app.api.schemas import Answer, ExecuteOrder
+from app.api.schemas import Answer
 from app.api.spec.openapi import problems
 from app.api.validation import pair, read, to_order
 from app.api.views import as_json, json_number, price_number

@@ -49,7 +49,7 @@ async def list_orders(
         page = await ctx.reader.page(caller.owner, filter_by, page_after, limit)
     return as_json(
         {
-            "orders": [order_view(order, ctx.markets) for order in page.orders],
+            "orders": [order_view(order, ctx.markets, ctx.price_now(order)) for order in page.orders],
             "nextCursor": None if page.end is None else cursor(page.end),
         }
     )
@@ -68,7 +68,11 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
     # The log is read after the row, so it may be longer than the row's `seq`. It is cut there, to show one state.
     events = [event.as_dict() for event in await ctx.reader.log(order_uid) if event.seq <= order.seq]
     return as_json(
-        {**order_view(order, ctx.markets), "events": events, **links(order_uid, socket_urls(request, caller))}
+        {
+            **order_view(order, ctx.markets, ctx.price_now(order)),
+            "events": events,
+            **links(order_uid, socket_urls(request, caller)),
+        }
     )
 
 

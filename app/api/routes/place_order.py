@@ -12,9 +12,10 @@ from app.api.admission import admit
 from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.json_body import read_object
+from app.api.orders.bodies import MAX_IN_BATCH, shape_of
 from app.api.placing import SocketUrl, accepted_view, place_one
 from app.api.problems import Problem, invalid, needs_upgrade, request_id
-from app.api.schemas import MAX_IN_BATCH, Accepted, BatchAnswer, BatchItem
+from app.api.schemas import Accepted, BatchAnswer
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.validation import check_key, idempotency_key_in, read, to_order
 from app.api.views import as_json
@@ -35,16 +36,33 @@ PROTECTED = {
     "expiresInSeconds": 60,
     "clientOrderId": "rebalance-7",
 }
+LIMIT = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "orderType": "limit", "limitPrice": "155"}
+STOP = {
+    "tokenIn": "SOL",
+    "tokenOut": "USDC",
+    "amount": "1.5",
+    "orderType": "stop",
+    "trigger": {"price": "120", "when": "below", "persistSlots": 2},
+    "limitPrice": "115",
+}
+TAKE_PROFIT = {
+    "tokenIn": "SOL",
+    "tokenOut": "USDC",
+    "amount": "1.5",
+    "orderType": "take_profit",
+    "trigger": {"price": "180", "when": "above"},
+    "expiresInSeconds": 86_400,
+}
 SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
 
 
 @router.post(
     "/execute",
     status_code=202,
-    summary="Place a market order",
+    summary="Place an order",
     tags=[SIDE_CLIENTS],
     responses={
-        202: {"model": Accepted, "description": "Durable and queued"},
+        202: {"model": Accepted, "description": "Durable, and queued or waiting for its condition"},
         200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
         **problems(400, 401, 413, 415, 422, 429, 503),
     },
@@ -56,13 +74,18 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
                 "plain": {"summary": "Sell 1.5 SOL for USDC", "value": SELL_SOL},
                 "venue": {"summary": "Buy BONK for 20 USDC, on Meteora only", "value": BUY_BONK},
                 "protected": {"summary": "With all optional limits", "value": PROTECTED},
+                "limit": {"summary": "Sell once the price reaches 155", "value": LIMIT},
+                "stop": {"summary": "Sell once the price has fallen to 120, for no less than 115", "value": STOP},
+                "take_profit": {"summary": "Sell once the price has risen to 180, within a day", "value": TAKE_PROFIT},
                 "side": {"summary": "In the format of a legacy client", "value": SIDED},
             },
         ),
     },
 )
 async def execute(request: Request) -> Response:
-    """The answer is sent once the order is on disk. Then open `wsUrl` to receive every step.
+    """A market order is executed now. Orders of the other types wait for their price, with the status `open`.
+
+    The answer is sent once the order is on disk. Then open `wsUrl` to receive every step.
 
     Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
     upgraded. Events in between are not lost: the socket starts with all events so far.
@@ -120,8 +143,8 @@ async def _place_item(
     try:
         if not isinstance(item, dict):
             raise invalid([(at, "must be an object")])
-        body = read(BatchItem, item, at)
-        key = check_key(body.idempotency_key)
+        body = read(shape_of(item, at, in_batch=True), item, at)
+        key = check_key(getattr(body, "idempotency_key", None))
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
         return accepted_view(await refusals.place(ctx, order), sockets)
     except Problem as problem:

@@ -7,8 +7,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
+from app.api.orders.bodies import SHAPES, Batch
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, Batch, ExecuteOrder, MoveMarket, RequestBody, SetKillSwitch
+from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"
@@ -32,7 +33,12 @@ TICKET_REQUEST = {
     ],
 }
 # Bodies that routes parse themselves, because FastAPI would read numbers as floats.
-PARSED_BODIES: tuple[type[RequestBody], ...] = (ExecuteOrder, Batch, SetKillSwitch, MoveMarket)
+PARSED_BODIES: tuple[type[RequestBody], ...] = (
+    *(alone for alone, _ in SHAPES.values()),
+    Batch,
+    SetKillSwitch,
+    MoveMarket,
+)
 
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
 OTHER_BODIES = {
@@ -40,8 +46,11 @@ OTHER_BODIES = {
     "OrderWithSide": bodies.body_schema(bodies.SIDE_NAMES, {"side": bodies.SIDE_SCHEMA}),
     "OrderWithSlippage": bodies.body_schema(bodies.SLIPPAGE_NAMES, {"slippage": bodies.SLIPPAGE_SCHEMA}),
     "AnyOrder": {
-        "description": "With `inputToken` it is an OrderWithSide. The field names of the two must not be mixed",
-        "oneOf": [{"$ref": REFERENCE.format(model=shape)} for shape in ("ExecuteOrder", "OrderWithSide")],
+        "description": "By `orderType`. With `inputToken` it is an OrderWithSide: their names must not be mixed",
+        "oneOf": [
+            {"$ref": REFERENCE.format(model=shape)}
+            for shape in (*(alone.__name__ for alone, _ in SHAPES.values()), "OrderWithSide")
+        ],
     },
 }
 SIDE_CLIENTS = "compatible with side, inputToken, outputToken"

@@ -6,8 +6,8 @@ import pytest
 
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
+from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import Problem
-from app.api.schemas import ExecuteOrder
 from app.api.validation import read
 
 NATIVE = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}

@@ -1,0 +1,172 @@
+"""What a client may send to place an order: one shape for each order type. A field of another type is refused."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from app.api.names import did_you_mean
+from app.api.problems import invalid
+from app.api.schemas import MAX_KEY_LENGTH, Bps, DecimalText, Label, RequestBody
+from app.orders.conditions import DEFAULT_PERSIST_SLOTS
+
+YEAR_SECONDS = 31_536_000
+MAX_IN_BATCH = 50
+MAX_PERSIST_SLOTS = 10
+
+
+def _text(value: Any) -> Any:
+    """Pydantic would take a number for seconds since 1970."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("moment", "must be a string such as 2027-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+Price = DecimalText
+
+
+class OrderTerms(RequestBody):
+    """What all orders have."""
+
+    order_type: str
+    token_in: Label = Field(description="Symbol or mint address of the token you pay with", examples=["SOL"])
+    token_out: Label = Field(description="Symbol or mint address of the token you receive", examples=["USDC"])
+    amount: DecimalText = Field(
+        description="The amount of tokenIn. It is read from its literal text, never as a float", examples=[1.5]
+    )
+    slippage_bps: Bps | None = Field(
+        None, description="How far the fill may be below the quote, in basis points; 50 unless configured otherwise"
+    )
+    max_price_impact_bps: Bps | None = Field(
+        None, description="Do not use a venue whose price the order would move by more than this"
+    )
+    venues: list[Label] | None = Field(
+        None, min_length=1, max_length=10, description="Use only these venues; default: all", examples=[["raydium"]]
+    )
+    client_order_id: Label | None = Field(None, description="A label of your own; it has no effect")
+    expires_in_seconds: int | None
+
+
+class ExecuteOrder(OrderTerms):
+    """A market order: executed now."""
+
+    order_type: Literal["market"] = "market"
+    min_amount_out: DecimalText | None = Field(
+        None, description="The least you accept, in tokenOut; the higher of this and the slippage limit applies"
+    )
+    expires_in_seconds: int = Field(
+        300, ge=0, le=YEAR_SECONDS, description="An order that has not started by then expires; 0: it never does"
+    )
+
+
+class _Expires(OrderTerms):
+    expires_at: Moment | None = Field(None, description="When it expires if it has not been filled")
+    expires_in_seconds: int | None = Field(None, ge=1, le=YEAR_SECONDS, description="The same, from now")
+
+
+class LimitOrder(_Expires):
+    """Executed once a quote at its size reaches the limit price, and never at a worse price."""
+
+    order_type: Literal["limit"]
+    limit_price: DecimalText = Field(
+        description="The least tokenOut for one tokenIn. It is read from its literal text", examples=["155"]
+    )
+    time_in_force: Literal["gtc", "gtd", "ioc", "fok"] | None = Field(
+        None,
+        description="gtc: until it is filled or cancelled; gtd: until it expires; ioc, or fok: now, or it expires",
+    )
+    acknowledge_price: bool = Field(
+        False, description="Accept a limit price that is more than 20 % worse than the market's"
+    )
+
+
+class _PriceTrigger(RequestBody):
+    """The price that fires the order, in tokenOut for one tokenIn."""
+
+    price: DecimalText = Field(examples=["140"])
+    persist_slots: int = Field(
+        DEFAULT_PERSIST_SLOTS, ge=1, le=MAX_PERSIST_SLOTS, description="For how many slots in a row it has to hold"
+    )
+
+
+class StopTrigger(_PriceTrigger):
+    when: Literal["below"] = "below"
+
+
+class TakeProfitTrigger(_PriceTrigger):
+    when: Literal["above"] = "above"
+
+
+class _OnPrice(_Expires):
+    time_in_force: Literal["gtc", "gtd"] | None = Field(
+        None, description="gtc: until it is filled or cancelled; gtd: until it expires"
+    )
+    limit_price: DecimalText | None = Field(
+        None, description="The worst price you accept. Default: the trigger's less the slippage, 300 basis points"
+    )
+    acknowledge_single_venue: bool = Field(
+        False, description="Needed for a pair that one venue trades: one thin pool can then fire the order"
+    )
+
+
+class StopOrder(_OnPrice):
+    """Executed once the price on all venues has fallen to the trigger's."""
+
+    order_type: Literal["stop"]
+    trigger: StopTrigger
+
+
+class TakeProfitOrder(_OnPrice):
+    """Executed once the price on all venues has risen to the trigger's."""
+
+    order_type: Literal["take_profit"]
+    trigger: TakeProfitTrigger
+
+
+WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
+
+
+class _InBatch(RequestBody):
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)] | None = Field(
+        None, description="Like the header of a single order: the same key never places a second order"
+    )
+
+
+class BatchItem(_InBatch, ExecuteOrder):
+    """A market order with its own idempotency key."""
+
+
+class BatchLimit(_InBatch, LimitOrder):
+    """A limit order with its own idempotency key."""
+
+
+class BatchStop(_InBatch, StopOrder):
+    """A stop with its own idempotency key."""
+
+
+class BatchTakeProfit(_InBatch, TakeProfitOrder):
+    """A take-profit with its own idempotency key."""
+
+
+class Batch(RequestBody):
+    """Independent orders: if one is refused, the others are still placed."""
+
+    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit] = Field(min_length=1, max_length=MAX_IN_BATCH)
+
+
+# order type → its shape, alone and in a batch
+SHAPES: dict[str, tuple[type[OrderTerms], type[OrderTerms]]] = {
+    "market": (ExecuteOrder, BatchItem),
+    "limit": (LimitOrder, BatchLimit),
+    "stop": (StopOrder, BatchStop),
+    "take_profit": (TakeProfitOrder, BatchTakeProfit),
+}
+
+
+def shape_of(fields: dict[str, Any], at: str = "", *, in_batch: bool = False) -> type[OrderTerms]:
+    order_type = fields.get("orderType", "market")
+    if not isinstance(order_type, str) or order_type not in SHAPES:
+        message = f"must be one of: {', '.join(SHAPES)}{did_you_mean(order_type, SHAPES)}"
+        raise invalid([(f"{at}/orderType", message)])
+    return SHAPES[order_type][in_batch]

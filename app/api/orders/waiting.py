@@ -1,0 +1,141 @@
+"""What an order waits for, from its body and the market as it is now: every check that needs no database."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from app.api.context import ApiContext
+from app.api.orders.bodies import YEAR_SECONDS, LimitOrder, WaitingBody
+from app.api.problems import Problem, invalid
+from app.api.views import plain
+from app.dex.amounts import MAX_UNITS, AmountError, to_price
+from app.dex.markets import Token
+from app.orders.conditions import (
+    STOP_SLIPPAGE_BPS,
+    TimeInForce,
+    Waiting,
+    amount_at,
+    feed_of,
+    floor_price,
+    is_met,
+    less,
+    price_for,
+    trigger_of,
+)
+from app.orders.risk import UNITS
+
+IOC_SECONDS = 10
+PRICE_BAND_BPS = 2_000
+
+Errors = list[tuple[str, str]]
+
+
+def slippage_of(body: WaitingBody, default_bps: int) -> int:
+    if body.slippage_bps is not None:
+        return body.slippage_bps
+    return default_bps if isinstance(body, LimitOrder) else STOP_SLIPPAGE_BPS
+
+
+def waiting_of(
+    body: WaitingBody, ctx: ApiContext, *, token_in: Token, token_out: Token, amount_in: int, at: str
+) -> Waiting:
+    now, errors = datetime.now(UTC), Errors()
+    force = _time_in_force(body, now, errors)
+    limit_price = _price(body.limit_price, "/limitPrice", errors)
+    condition = _condition(body, limit_price, errors)
+    if errors:
+        raise invalid([(at + pointer, message) for pointer, message in errors])
+    trigger = trigger_of(body.order_type, feed_of(token_in.symbol, token_out.symbol), limit_price, condition)
+    slippage_bps = slippage_of(body, ctx.settings.default_slippage_bps)
+    worst = floor_price(limit_price, condition, slippage_bps)
+    limit_out = amount_at(worst, amount_in, token_in.decimals, token_out.decimals)
+    if limit_out > MAX_UNITS:
+        raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
+    prices = list(ctx.network.mids(token_in, token_out, ctx.network.slot_at(now)).values())
+    price = price_for(trigger, prices)
+    _check_value(ctx, token_in, amount_in)
+    if isinstance(body, LimitOrder):
+        if price is not None and worst < less(price, PRICE_BAND_BPS) and not body.acknowledge_price:
+            raise _price_band(worst, price)
+    elif len(prices) == 1 and not body.acknowledge_single_venue:
+        detail = "One venue trades this pair: one pool could fire the order. Set acknowledgeSingleVenue to accept."
+        raise Problem(422, "single_venue", detail)
+    elif price is not None and is_met(trigger, price):
+        raise _met_already(trigger.level, price)
+    return Waiting(
+        limit_price=limit_price,
+        limit_out=limit_out,
+        condition=condition,
+        time_in_force=force,
+        expires_at=body.expires_at,
+        trigger=trigger,
+        price=price,
+    )
+
+
+def expires_in(body: WaitingBody) -> int:
+    """Seconds; 0: never, or at `expiresAt`."""
+    return IOC_SECONDS if body.time_in_force in ("ioc", "fok") else body.expires_in_seconds or 0
+
+
+def _time_in_force(body: WaitingBody, now: datetime, errors: Errors) -> TimeInForce:
+    given = (("/expiresAt", body.expires_at), ("/expiresInSeconds", body.expires_in_seconds))
+    ends = [pointer for pointer, value in given if value is not None]
+    named = "ioc" if body.time_in_force == "fok" else body.time_in_force
+    force = TimeInForce(named or ("gtd" if ends else "gtc"))
+    if len(ends) == 2:
+        errors.append(("/expiresAt", "cannot be used in a body with expiresInSeconds"))
+    elif ends and force is not TimeInForce.GTD:
+        errors.append((ends[0], f"cannot be used with timeInForce {body.time_in_force}"))
+    elif not ends and force is TimeInForce.GTD:
+        errors.append(("/expiresAt", "timeInForce gtd needs expiresAt or expiresInSeconds"))
+    elif body.expires_at is not None and body.expires_at <= now:
+        errors.append(("/expiresAt", "is in the past"))
+    elif body.expires_at is not None and (body.expires_at - now).total_seconds() > YEAR_SECONDS:
+        errors.append(("/expiresAt", "is more than a year away"))
+    return force
+
+
+def _price(text: str | None, pointer: str, errors: Errors) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return to_price(text)
+    except AmountError as error:
+        errors.append((pointer, str(error)))
+        return None
+
+
+def _condition(body: WaitingBody, limit_price: Decimal | None, errors: Errors) -> Mapping[str, Any]:
+    """As it is stored, and shown as `trigger`."""
+    if isinstance(body, LimitOrder):
+        return {"price": body.limit_price, "when": "above"}
+    trigger = body.trigger
+    price = _price(trigger.price, "/trigger/price", errors)
+    if price is not None and limit_price is not None and body.order_type == "stop" and limit_price > price:
+        errors.append(("/limitPrice", "must not be above the trigger's price"))
+    return {"price": trigger.price, "when": trigger.when, "persistSlots": trigger.persist_slots}
+
+
+def _check_value(ctx: ApiContext, token_in: Token, amount_in: int) -> None:
+    value, least = ctx.usd_value(token_in, amount_in), ctx.settings.min_notional_usd
+    if value is not None and value < least * UNITS:
+        detail = f"An order that waits must be worth at least {least} USD. Send a larger one."
+        raise Problem(422, "min_notional", detail)
+
+
+def _price_band(worst: Decimal, market: Decimal) -> Problem:
+    detail = (
+        f"The limit price is {plain(worst)}, more than 20 % worse than the market's {plain(market)}. "
+        "A price is tokenOut for one tokenIn. If you mean it, set acknowledgePrice."
+    )
+    return Problem(422, "price_band", detail)
+
+
+def _met_already(level: Decimal, price: Decimal) -> Problem:
+    detail = (
+        f"The price is {plain(price)}, so the trigger at {plain(level)} is met already and would fire at once. "
+        "Set another price, or place a market order."
+    )
+    return Problem(422, "would_trigger_immediately", detail)
