@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -45,8 +45,8 @@ def json_number(decimal: str) -> orjson.Fragment:
 
 def plain(decimal: Decimal, places: int = 18) -> str:
     """Without an exponent and without zeros at the end; digits beyond `places` are cut."""
-    text = format(decimal.quantize(Decimal(1).scaleb(-places), ROUND_DOWN), "f")
-    return text.rstrip("0").rstrip(".")
+    whole, _, fraction = format(decimal, "f").partition(".")
+    return f"{whole}.{fraction[:places]}".rstrip("0").rstrip(".")
 
 
 def price_number(price: Decimal) -> orjson.Fragment:

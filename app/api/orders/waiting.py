@@ -27,6 +27,7 @@ from app.orders.risk import UNITS
 
 IOC_SECONDS = 10
 PRICE_BAND_BPS = 2_000
+PRICE_PLACES = 12  # of a market's price in a message
 
 Errors = list[tuple[str, str]]
 
@@ -127,7 +128,7 @@ def _check_value(ctx: ApiContext, token_in: Token, amount_in: int) -> None:
 
 def _price_band(worst: Decimal, market: Decimal) -> Problem:
     detail = (
-        f"The limit price is {plain(worst)}, more than 20 % worse than the market's {plain(market)}. "
+        f"The limit price is {plain(worst)}, more than 20 % worse than the market's {plain(market, PRICE_PLACES)}. "
         "A price is tokenOut for one tokenIn. If you mean it, set acknowledgePrice."
     )
     return Problem(422, "price_band", detail)
@@ -135,7 +136,7 @@ def _price_band(worst: Decimal, market: Decimal) -> Problem:
 
 def _met_already(level: Decimal, price: Decimal) -> Problem:
     detail = (
-        f"The price is {plain(price)}, so the trigger at {plain(level)} is met already and would fire at once. "
+        f"The price is {plain(price, PRICE_PLACES)}, so the trigger at {plain(level)} is met already and would fire at once. "
         "Set another price, or place a market order."
     )
     return Problem(422, "would_trigger_immediately", detail)
