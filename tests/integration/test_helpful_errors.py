@@ -18,7 +18,7 @@ INVALID_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"tokenOut": "EUR"}, "/tokenOut", "this token is not traded here; GET /api/tokens lists those that are"),
     ({"venues": ["Raydium"]}, "/venues", "must be one of: meteora, raydium; did you mean raydium?"),
     ({"orderType": "makret"}, "/orderType", "must be one of: market, limit, stop, take_profit; did you mean market?"),
-    ({"orderType": "limit"}, "/orderType", "must be 'market'"),
+    ({"orderType": "limit"}, "/limitPrice", "is required"),
     ({"clientOrderId": "x" * 65}, "/clientOrderId", "must have at most 64 characters"),
     ({"slippageBps": 10_001}, "/slippageBps", "must be less than or equal to 10000"),
 ]

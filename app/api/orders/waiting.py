@@ -136,7 +136,7 @@ def _price_band(worst: Decimal, market: Decimal) -> Problem:
 
 def _met_already(level: Decimal, price: Decimal) -> Problem:
     detail = (
-        f"The price is {plain(price, PRICE_PLACES)}, so the trigger at {plain(level)} is met already and would fire at once. "
-        "Set another price, or place a market order."
+        f"The price is {plain(price, PRICE_PLACES)}, so the trigger at {plain(level)} is met already and would fire at "
+        "once. Set another price, or place a market order."
     )
     return Problem(422, "would_trigger_immediately", detail)

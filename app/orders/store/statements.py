@@ -155,8 +155,7 @@ CLOCK = "SELECT clock_timestamp() AS clock"
 # Read for moves that wrote nothing: the lease is lost, or an earlier try of the same move has happened.
 CURRENT = "SELECT id, fence, seq, status, code, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
-# The trigger of an order that waits goes with it. It is locked first, as by the watchers, so that neither waits for the
-# other for ever.
+# The trigger of an order that waits goes with it. It is locked first, as by the watchers: no two wait for each other.
 CANCEL = f"""
 WITH gone AS (
     DELETE FROM triggers WHERE order_id = $1 AND owner = $2 RETURNING order_id
