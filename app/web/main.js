@@ -3,6 +3,8 @@
 import { Api } from "./api.js";
 import { OrderStore } from "./order_store.js";
 import { dateTime } from "./clock.js";
+import { Market } from "./market.js";
+import { OpenOrders } from "./open_orders.js";
 import { SignIn } from "./sign_in.js";
 import { QueueStatus } from "./queue.js";
 import { DeadLetters } from "./dead_letters.js";
@@ -33,19 +35,20 @@ function announce(text) {
 
 const signIn = new SignIn(start, stop, scheduleRender);
 const api = new Api(signIn);
-let orderStore, stream, quotes, orderForm, deadLetters, queueStatus, orders;
+let orderStore, stream, quotes, market, orderForm, deadLetters, queueStatus, orders, openOrders;
 
 function start() {
   orderStore = new OrderStore(api, scheduleRender);
   stream = new Stream(api, orderStore, scheduleRender);
   quotes ??= new Quotes(api, scheduleRender);
-  orderForm = new OrderForm(api, quotes, orderStore, announce, scheduleRender);
+  market = new Market(api, announce, scheduleRender);
+  orderForm = new OrderForm(api, quotes, market, orderStore, announce, scheduleRender);
   deadLetters = new DeadLetters(api, orderStore, announce, scheduleRender);
   orderStore.onFailed = () => deadLetters.allowed && deadLetters.start();
   queueStatus = new QueueStatus(api, deadLetters, announce, scheduleRender);
   orders = new Orders(api, orderStore, orderForm, queueStatus, announce, scheduleRender);
-  queueStatus.start();
-  deadLetters.start();
+  openOrders = new OpenOrders(api, orderStore, orders, scheduleRender);
+  for (const section of [queueStatus, deadLetters, market, openOrders]) section.start();
   stream.start();
   loadOnce();
 }
@@ -66,7 +69,7 @@ async function loadOnce() {
 }
 
 function stop() {
-  for (const section of [stream, queueStatus, deadLetters]) section.stop();
+  for (const section of [stream, queueStatus, deadLetters, market, openOrders]) section.stop();
   quotes.request(null);
 }
 
@@ -96,7 +99,7 @@ function renderPage() {
       </header>
       ${text ? html`<p class="banner offline">${text}</p>` : nothing}
       ${signIn.hasAccess
-        ? html`${queueStatus.warning()}<div class="layout">${orderForm.view()}${queueStatus.view()}<div class="stack">${orders.view()}${deadLetters.view()}</div></div>`
+        ? html`${queueStatus.warning()}<div class="layout">${orderForm.view()}${market.view()}${queueStatus.view()}<div class="stack">${openOrders.view()}${orders.view()}${deadLetters.view()}</div></div>`
         : signIn.view()}`,
     document.getElementById("page"),
   );

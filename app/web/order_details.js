@@ -5,18 +5,21 @@ import { dateTime, duration, now, preciseTime } from "./clock.js";
 import { comparison, explanation } from "./comparison.js";
 import { toPercent } from "./money.js";
 import { currentState, isComplete, routingDecision, statusOf } from "./order_log.js";
+import { waitsFor } from "./order_types.js";
 import { timingChart } from "./progress.js";
 import { advice, readable, sentence, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const STATUS_TEXT = {
+  open: "accepted, waiting for its condition",
   pending: "accepted, waiting for a start",
   routing: "asking both venues",
   building: "the better venue is chosen",
   submitted: "the signed swap is recorded and sent",
   confirmed: "filled",
   failed: "not filled",
-  cancelled: "cancelled before anything was sent",
+  expired: "not filled in time",
+  cancelled: "cancelled, nothing was swapped",
 };
 
 export function details(log, decimals) {
@@ -40,6 +43,7 @@ function outcome(order) {
   if (order.status === "failed") {
     return html`<p class="error-box"><strong>Failed: ${readable(order.code ?? "unknown")}.</strong> ${sentence(order.error ?? "")} ${advice(order.code)}</p>`;
   }
+  if (order.status === "expired") return html`<p class="info-box">Expired: nothing was swapped. ${sentence(order.error ?? "")}</p>`;
   if (order.status === "cancelled") return html`<p class="info-box">Cancelled: nothing was swapped.</p>`;
   if (order.status === "pending" && order.code) {
     return html`<p class="warning-box"><strong>Attempt ${order.attempt} failed: ${readable(order.code)}.</strong> ${sentence(order.error ?? "")} The engine retries it automatically.</p>`;
@@ -49,6 +53,8 @@ function outcome(order) {
 
 function facts(order) {
   const rows = [
+    ["Type", order.orderType !== "market" && waitsFor(order)],
+    ["Expires", order.orderType !== "market" && order.expiresAt && dateTime(order.expiresAt)],
     ["You pay", amount(order.amount, order.tokenIn)],
     ["You received", order.status === "confirmed" ? amount(order.amountOut, order.tokenOut) : null],
     ["Minimum", order.minAmountOut && amount(order.minAmountOut, order.tokenOut)],
@@ -63,7 +69,7 @@ function facts(order) {
     ["Transaction", order.txHash && html`<code>${order.txHash}</code>`],
     ["Order id", html`<code>${order.orderId}</code>`],
   ];
-  return html`<dl class="facts">${rows.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${rows.filter(([, value]) => value).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 function eventList(log) {
@@ -88,7 +94,10 @@ function eventText(event) {
     case "confirmed":
       return html`filled on ${venueName(event.dex)}: ${amount(event.amountOut)} at ${amount(event.executedPrice)}`;
     case "failed":
+    case "open":
     case "pending":
+      if (event.trigger) return html`fired: the price was ${amount(event.trigger.price)}, and it waited for ${amount(event.trigger.level)}`;
+      if (event.code === "rearmed") return `waits for its condition again: ${readable(event.why ?? "the price was lost")}`;
       if (event.code) {
         const wait = event.retryInMs ? ` Retry in ${duration(event.retryInMs)}.` : "";
         return `${readable(event.code)}: ${sentence(event.error ?? "")}${wait}`;
@@ -104,6 +113,8 @@ export function summary(log, queueStatus) {
   const order = currentState(log);
   const last = log.events.at(-1);
   switch (statusOf(log)) {
+    case "open":
+      return waitsFor(order);
     case "pending":
       if (last?.retryInMs !== undefined) {
         const left = Date.parse(last.at) + last.retryInMs - now();
@@ -118,6 +129,8 @@ export function summary(log, queueStatus) {
       return `sent to ${venueName(order.dex)}`;
     case "confirmed":
       return `on ${venueName(order.dex)} in ${duration(Date.parse(order.updatedAt) - Date.parse(order.createdAt))}`;
+    case "expired":
+      return "not filled in time";
     case "failed":
       return order.attempt > 1 ? `${readable(order.code ?? "unknown")}, after ${order.attempt} attempts` : readable(order.code ?? "unknown");
     default:

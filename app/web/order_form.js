@@ -4,21 +4,23 @@ import { newIdempotencyKey, Problem } from "./api.js";
 import { amount } from "./amount.js";
 import { ago } from "./clock.js";
 import { comparison, explanation } from "./comparison.js";
+import { shortPrice } from "./market.js";
 import { toBps, toPercent } from "./money.js";
+import { DEFAULTS, EXPLANATIONS, invalidField, lifetimes, orderBody, ORDER_TYPES, slippageField } from "./order_types.js";
 import { load, save } from "./storage.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 
-const SLIPPAGE_PRESETS_BPS = [10, 50, 100];
+const SLIPPAGE_PRESETS_BPS = { slippage: [10, 50, 100], triggerSlippage: [100, 300, 500] };
 const DEFAULT_SLIPPAGE_BPS = 50;
 const STALE_MS = 15_000;
 
 export class OrderForm {
-  constructor(api, quotes, orderStore, announce, onChange) {
-    Object.assign(this, { api, quotes, orderStore, announce, onChange });
+  constructor(api, quotes, market, orderStore, announce, onChange) {
+    Object.assign(this, { api, quotes, market, orderStore, announce, onChange });
     this.tokens = [];
-    this.fields = load("order-form", { tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", slippage: "0.5" });
+    this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5" });
     this.problem = null;
     this.sending = 0; // how many orders are being sent
   }
@@ -44,7 +46,9 @@ export class OrderForm {
     save("order-form", this.fields);
     this.problem = null;
     const { tokenIn, tokenOut, amount: text } = this.fields;
-    this.quotes.request(text.trim() && this.#token(tokenIn) && this.#token(tokenOut) ? { tokenIn, tokenOut, amount: text.trim() } : null);
+    const known = this.#token(tokenIn) && this.#token(tokenOut);
+    this.market.follow(known ? { tokenIn, tokenOut } : null);
+    this.quotes.request(text.trim() && known ? { tokenIn, tokenOut, amount: text.trim() } : null);
     this.onChange();
   }
 
@@ -54,16 +58,11 @@ export class OrderForm {
     this.#set(this.fields[other] === symbol ? { [other]: this.fields[field], [field]: symbol } : { [field]: symbol });
   }
 
-  get #order() {
-    const { tokenIn, tokenOut, amount: text, slippage } = this.fields;
-    return { tokenIn, tokenOut, amount: text.trim(), slippageBps: toBps(slippage) };
-  }
-
   /** [field, message] of the first invalid field; null if the order can be sent. */
   #invalid() {
-    const { amount: text, slippageBps } = this.#order;
-    if (!text) return ["amount", "Enter an amount."];
-    if (slippageBps === null) return ["slippage", "Enter a slippage from 0 to 100 %, such as 0.5."];
+    if (!this.fields.amount.trim()) return ["amount", "Enter an amount."];
+    const invalid = invalidField(this.fields);
+    if (invalid) return invalid;
     const message = this.quotes.problem?.fieldError("amount");
     return message ? ["amount", message] : null;
   }
@@ -92,12 +91,12 @@ export class OrderForm {
   }
 
   async #sendOne() {
-    const { orderId } = await this.api.postWithRetries("api/orders/execute", this.#order, { "idempotency-key": newIdempotencyKey() });
+    const { orderId } = await this.api.postWithRetries("api/orders/execute", orderBody(this.fields), { "idempotency-key": newIdempotencyKey() });
     return [orderId];
   }
 
   async #sendBatch(count) {
-    const orders = Array.from({ length: count }, () => ({ ...this.#order, idempotencyKey: newIdempotencyKey() }));
+    const orders = Array.from({ length: count }, () => ({ ...orderBody(this.fields), idempotencyKey: newIdempotencyKey() }));
     const { results } = await this.api.postWithRetries("api/orders/batch", { orders });
     const refused = results.find(({ orderId }) => !orderId);
     const accepted = results.flatMap(({ orderId }) => orderId ?? []);
@@ -107,44 +106,79 @@ export class OrderForm {
   }
 
   view() {
-    const { tokenIn, tokenOut, amount: text, slippage } = this.fields;
-    const [invalidField, invalidText] = this.#invalid() ?? [];
+    const { type, tokenIn, tokenOut, amount: text } = this.fields;
+    const [invalidName, invalidText] = this.#invalid() ?? [];
+    const error = (name) => html`<p class="field-error" id="${name}-error">${invalidName === name ? invalidText : nothing}</p>`;
     const { answer } = this.quotes;
     const best = answer?.quotes.find((quote) => quote.won);
     return html`
       <section class="card order-form" aria-labelledby="order-form-title">
         <h2 id="order-form-title">Swap</h2>
         <form autocomplete="off" novalidate @submit=${(event) => { event.preventDefault(); this.#send(1); }}>
+          <fieldset class="order-type">
+            <legend class="visually-hidden">Order type</legend>
+            ${Object.entries(ORDER_TYPES).map(([value, name]) => html`<label class="choice"><input type="radio" name="type" .checked=${live(type === value)} @change=${() => this.#set({ type: value })}><span>${name}</span></label>`)}
+            <p class="hint">${EXPLANATIONS[type]}</p>
+          </fieldset>
           <div class="token-field">
             <label for="amount">You pay</label>
             <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
-              aria-invalid=${invalidField === "amount"} aria-describedby="amount-error"
+              aria-invalid=${invalidName === "amount"} aria-describedby="amount-error"
               @input=${(event) => this.#set({ amount: event.target.value })}>
             ${this.#select("tokenIn", "Token to pay", tokenIn)}
           </div>
-          <p class="field-error" id="amount-error">${invalidField === "amount" ? invalidText : nothing}</p>
+          ${error("amount")}
           <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap"
             @click=${() => this.#set({ tokenIn: tokenOut, tokenOut: tokenIn })}>⇅</button>
           <div class="token-field">
-            <span class="label" id="receive-label">You receive (estimate)</span>
+            <span class="label" id="receive-label">${type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
             <output class="result ${this.quotes.pending ? "loading" : ""}" aria-labelledby="receive-label" aria-live="off">${best ? amount(best.amountOut) : html`<span class="none">–</span>`}</output>
             ${this.#select("tokenOut", "Token to receive", tokenOut)}
           </div>
-          <fieldset class="slippage">
-            <legend>Slippage <span class="hint">If the price gets worse by more than this, nothing is swapped.</span></legend>
-            ${SLIPPAGE_PRESETS_BPS.map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(slippage) === bps)} @change=${() => this.#set({ slippage: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
-            <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id="slippage" inputmode="decimal" maxlength="6" .value=${live(slippage)}
-              aria-invalid=${invalidField === "slippage"} aria-describedby="slippage-error" @input=${(event) => this.#set({ slippage: event.target.value.trim() })}> %</label>
-          </fieldset>
-          <p class="field-error" id="slippage-error">${invalidField === "slippage" ? invalidText : nothing}</p>
+          ${type === "market" ? nothing : this.#waiting(invalidName, error)}
+          ${type === "limit" || (type !== "market" && this.fields.limitPrice) ? nothing : this.#slippage(invalidName, error)}
           ${this.#quotes(answer, tokenIn, tokenOut)}
           ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
           <div class="submit">
-            <button class="primary" aria-disabled=${this.sending > 0}>${this.sending === 1 ? "Sending …" : html`Swap ${tokenIn} for ${tokenOut}`}</button>
+            <button class="primary" aria-disabled=${this.sending > 0}>${this.sending === 1 ? "Sending …" : type === "market" ? html`Swap ${tokenIn} for ${tokenOut}` : `Place the ${ORDER_TYPES[type].toLowerCase()} order`}</button>
             <button class="secondary" type="button" aria-disabled=${this.sending > 0} @click=${() => this.#send(5)}>${this.sending === 5 ? "Sending …" : "Send 5 at once"}</button>
           </div>
         </form>
       </section>`;
+  }
+
+  /** The fields of orders that wait. */
+  #waiting(invalidName, error) {
+    const { type, tokenIn, tokenOut, lifetime } = this.fields;
+    const { best } = this.market;
+    const price = (name, label) => html`
+      <label for=${name}>${label}</label>
+      <input id=${name} inputmode="decimal" maxlength="39" .value=${live(this.fields[name])} placeholder=${best ? shortPrice(best) : nothing}
+        aria-invalid=${invalidName === name} aria-describedby="${name}-error" @input=${(event) => this.#set({ [name]: event.target.value.trim() })}>
+      ${error(name)}`;
+    return html`
+      <div class="waiting-fields">
+        <p class="hint">Prices are ${tokenOut} for 1 ${tokenIn}${best ? `, now ${shortPrice(best)}` : ""}.</p>
+        ${type === "limit" ? price("limitPrice", "Limit price") : html`${price("triggerPrice", type === "stop" ? "Stop price" : "Target price")}${price("limitPrice", "Worst price (optional)")}`}
+        <label for="lifetime">Good for</label>
+        <select id="lifetime" @change=${(event) => this.#set({ lifetime: event.target.value })}>
+          ${lifetimes(type).map(([value, name]) => html`<option value=${value} .selected=${live(value === lifetime)}>${name}</option>`)}
+        </select>
+      </div>`;
+  }
+
+  #slippage(invalidName, error) {
+    const field = slippageField(this.fields.type);
+    const value = this.fields[field];
+    const hint = field === "slippage" ? "If the price gets worse by more than this, nothing is swapped." : "Below the price that it waits for, at most.";
+    return html`
+      <fieldset class="slippage">
+        <legend>Slippage <span class="hint">${hint}</span></legend>
+        ${SLIPPAGE_PRESETS_BPS[field].map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(value) === bps)} @change=${() => this.#set({ [field]: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
+        <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id="slippage" inputmode="decimal" maxlength="6" .value=${live(value)}
+          aria-invalid=${invalidName === "slippage"} aria-describedby="slippage-error" @input=${(event) => this.#set({ [field]: event.target.value.trim() })}> %</label>
+      </fieldset>
+      ${error("slippage")}`;
   }
 
   #select(field, label, selected) {

@@ -2,9 +2,8 @@
 // (null before that) and its events sorted by number. Events may arrive twice, late or out of order: the result is the same.
 
 export const STEPS = ["pending", "routing", "building", "submitted", "confirmed"];
-export const STATUSES = [...STEPS, "failed", "cancelled"];
-const TERMINAL = new Set(["confirmed", "failed", "cancelled"]);
-const CANCELLABLE = new Set(["pending", "routing", "building"]);
+export const STATUSES = ["open", ...STEPS, "failed", "expired", "cancelled"];
+const TERMINAL = new Set(["confirmed", "completed", "failed", "expired", "cancelled"]);
 
 export const emptyLog = (id) => ({ id, snapshot: null, events: [] });
 
@@ -19,7 +18,7 @@ export function applyEvent(log, event) {
 /** Adds an API response: the order, and its events if the response has them. An older snapshot replaces nothing. */
 export function applyResponse(log, { events = [], wsUrl, statusEndpoint, ...snapshot }) {
   const withEvents = events.reduce(applyEvent, log);
-  return log.snapshot && log.snapshot.seq >= snapshot.seq ? withEvents : { ...withEvents, snapshot };
+  return log.snapshot && log.snapshot.seq > snapshot.seq ? withEvents : { ...withEvents, snapshot };
 }
 
 /** The snapshot with every later event applied. Null before the first snapshot. */
@@ -56,15 +55,16 @@ export function statusOf({ snapshot, events }) {
 }
 
 export const isUnfinished = (log) => !TERMINAL.has(statusOf(log));
-export const isCancellable = (log) => CANCELLABLE.has(statusOf(log));
+export const isOpen = (log) => statusOf(log) === "open";
+export const isCancellable = (log) => isUnfinished(log) && !log.snapshot?.cancelRequested;
 
 /** The latest routing decision, with every venue's quote; undefined before the first one. */
 export const routingDecision = ({ events }) => events.findLast((event) => event.status === "building");
 
-/** Index of the step that the order has reached; for a failed or cancelled order, the step at which it ended. */
+/** Index of the step that the order has reached, or at which it ended without a swap; -1: it waits, or ended waiting. */
 export function stepReached(log) {
   const status = statusOf(log);
-  if (STEPS.includes(status)) return STEPS.indexOf(status);
+  if (status === "open" || STEPS.includes(status)) return STEPS.indexOf(status);
   const beforeLast = log.events.at(-2);
   if (beforeLast && isComplete(log)) return STEPS.indexOf(beforeLast.status);
   const { txHash, dex, attempt } = log.snapshot ?? {};

@@ -1,6 +1,6 @@
 // The orders that this page knows. Events come from the socket; everything before the first event is read from the API.
 
-import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
+import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isOpen, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
 
 const PAGE_SIZE = 15;
 const MAX_PAGE_SIZE = 200;
@@ -96,7 +96,17 @@ export class OrderStore {
   }
 
   get underWayCount() {
-    return [...this.logs.values()].filter((log) => log.snapshot && isUnfinished(log)).length;
+    return [...this.logs.values()].filter((log) => log.snapshot && isUnfinished(log) && !isOpen(log)).length;
+  }
+
+  /** The orders that wait for their condition, newest first. */
+  get waiting() {
+    return [...this.logs.values()].filter((log) => log.snapshot && isOpen(log)).sort(newestFirst);
+  }
+
+  /** Orders as another view has just read them. */
+  learn(orders) {
+    orders.forEach((order) => this.#apply(order));
   }
 
   open(id) {

@@ -39,16 +39,16 @@ export class Orders {
     history.replaceState(null, "", this.orderStore.openId ? `#${id}` : location.pathname + location.search);
   }
 
-  async #cancel(id, button) {
+  async cancel(id) {
     if (this.cancelling.has(id)) return;
     this.cancelling.add(id);
     this.onChange();
     try {
-      await this.api.post(`api/orders/${id}/cancel`);
+      const { status } = await this.api.post(`api/orders/${id}/cancel`);
       this.cancelErrors.delete(id);
-      this.announce("The order is cancelled. Nothing was swapped.");
-      // The button is about to be removed: its focus moves to the order's row.
-      if (document.activeElement === button) button.previousElementSibling.focus();
+      this.announce(status === "cancelled" ? "The order is cancelled. Nothing was swapped." : "Its swap was sent. The order is cancelled if that does not land.");
+      // The button is about to be removed: its focus moves to the order's row in the list, or to the list.
+      if (document.activeElement?.closest(`[data-order="${id}"]`)) (document.querySelector(`.order[data-order="${id}"] .toggle`) ?? document.getElementById("orders-title")).focus();
       await this.orderStore.loadOrder(id);
     } catch (error) {
       this.cancelErrors.set(id, error.code === "not_cancellable" ? error.message : explain(error));
@@ -75,7 +75,7 @@ export class Orders {
     return html`
       <section class="card orders" aria-labelledby="orders-title" aria-busy=${orderStore.loading}>
         <header class="card-header">
-          <h2 id="orders-title">Orders <span class="count">${orderStore.underWayCount ? `${orderStore.underWayCount} under way` : nothing}</span></h2>
+          <h2 id="orders-title" tabindex="-1">Orders <span class="count">${orderStore.underWayCount ? `${orderStore.underWayCount} under way` : nothing}</span></h2>
           ${this.#filters()}
         </header>
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
@@ -122,7 +122,7 @@ export class Orders {
             <time datetime=${order.createdAt}>${dateTime(order.createdAt)}</time>
           </button>
           ${isCancellable(log)
-            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(log.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${(event) => this.#cancel(log.id, event.currentTarget)}>Cancel</button>`
+            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(log.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${() => this.cancel(log.id)}>Cancel</button>`
             : nothing}
         </div>
         ${this.cancelErrors.has(log.id) ? html`<p class="note">${this.cancelErrors.get(log.id)}</p>` : nothing}

@@ -1,21 +1,21 @@
 // The progress of an order: its five steps, and the time each of them took.
 
 import { duration } from "./clock.js";
-import { lastSeq, stepReached, STEPS, statusOf, stepTimings } from "./order_log.js";
+import { currentState, isOpen, stepReached, STEPS, statusOf, stepTimings } from "./order_log.js";
 import { html, svg } from "./vendor/lit-html/lit-html.js";
 
 /** Five steps; the current one is animated while a worker runs the order. A waiting order is not animated. */
 export function progressBar(log) {
   const status = statusOf(log);
   const at = stepReached(log);
-  const stopped = status === "failed" || status === "cancelled";
-  const waiting = status === "pending" && (lastSeq(log) > 1 ? "retrying" : "waiting");
+  const stopped = ["failed", "expired", "cancelled"].includes(status);
+  const waiting = isOpen(log) || (status === "pending" && (currentState(log)?.code ? "retrying" : "waiting"));
   const stepClass = (n) => {
     if (n < at || status === "confirmed") return "done";
     if (n > at) return n === at + 1 && !stopped && !waiting ? "next" : "upcoming";
     return stopped ? status : waiting || "current";
   };
-  const label = stopped ? `${status} at ${STEPS[at]}` : `${status}, step ${at + 1} of ${STEPS.length}`;
+  const label = at < 0 ? `${status}, before its first step` : stopped ? `${status} at ${STEPS[at]}` : `${status}, step ${at + 1} of ${STEPS.length}`;
   return html`<span class="progress" role="img" aria-label=${label}>${STEPS.map((step, n) => html`<span class="step ${stepClass(n)}" title=${step}></span>`)}</span>`;
 }
 

@@ -63,6 +63,7 @@ class MidPrices(Answer):
     token_in: str
     token_out: str
     mids: list[MidPrice] = Field(description="Of each venue that trades the pair")
+    movable: bool = Field(description="true: `POST /api/simulate/market` moves this price")
     set_by_hand: bool = Field(description="true: the price was set by hand, and stands still until it is released")
 
 
@@ -143,6 +144,7 @@ async def market(request: Request, token_in: TokenIn, token_out: TokenOut) -> Re
                 {"venue": venue, "price": price_number(price)}
                 for venue, price in ctx.network.mids(*tokens, slot).items()
             ],
+            "movable": ctx.market is not None and bool(ctx.markets.pools_of(*tokens)),
             "setByHand": ctx.market is not None and ctx.market.is_set(*tokens, slot),
         }
     )

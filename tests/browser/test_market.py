@@ -1,0 +1,37 @@
+"""The price of the chosen pair on the page, and the control that moves the simulated market."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.trading_page import TradingPage
+
+
+async def test_the_market_is_moved_set_and_released(page: TradingPage) -> None:
+    market, mids = page.tab.locator(".market"), page.tab.locator(".market dd")
+    await expect(mids).to_have_count(2)
+    await market.get_by_label("Price to set").fill("150.25")
+    await market.get_by_role("button", name="Set").click()
+    await expect(page.announcement).to_have_text("The price becomes 150.25 USDC for 1 SOL.")
+    await expect(mids).to_have_text(["150.25", "150.25"])
+    await market.get_by_role("button", name="+1 %").click()
+    await expect(mids).to_have_text(["151.7525", "151.7525"])
+    await expect(market).to_contain_text("it stands still")
+    assert await page.accessibility_violations() == []
+    await market.get_by_label("Price to set").fill("1")
+    await market.get_by_role("button", name="Set").click()
+    await expect(market.get_by_role("alert")).to_contain_text("100 times")
+    await market.get_by_role("button", name="Let prices move again").click()
+    await expect(market.get_by_role("button", name="Let prices move again")).to_have_count(0)
+    await expect(market.get_by_role("alert")).to_have_count(0)
+
+
+async def test_the_price_follows_the_chosen_pair_and_two_hops_cannot_be_moved(page: TradingPage) -> None:
+    market = page.tab.locator(".market")
+    await page.tab.get_by_label("Token to receive").select_option("USDT")
+    await expect(market).to_contain_text("USDT for 1 SOL")
+    await expect(market.get_by_role("button", name="Set")).to_have_count(1)
+    await page.tab.get_by_label("Token to pay").select_option("BONK")
+    await expect(market).to_contain_text("USDT for 1 BONK")
+    await expect(market.locator("dd").first).to_have_text(re.compile(r"^0\.0000\d+$"))
+    await expect(market.get_by_role("button")).to_have_count(0)
