@@ -14,7 +14,7 @@ import uvloop
 
 from app import metrics, preflight
 from app.logs import configure
-from app.network import Network, open_network
+from app.network import Network, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
@@ -67,7 +67,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    network = network or open_network(settings)
+    network, stack = network or open_network(settings), contextlib.AsyncExitStack()
+    await stack.enter_async_context(open_market(settings, network))
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
     redis = fail_fast_redis(redis_url)
     publisher = EventPublisher(redis, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
@@ -100,6 +101,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         await revision.stop()
         with contextlib.suppress(*REDIS_UNAVAILABLE):
             await watchers.heartbeat(stopped=True)
+        await stack.aclose()
         await redis.aclose()
         await postgres.close()
 

@@ -14,7 +14,8 @@ import pytest
 from app.mockchain.market import READ_SECONDS
 from app.network import MovableMarket, Network, open_market, open_network
 from app.settings import load
-from tests.engine import Engine, eventually, running_engine
+from app.watcher.main import watcher
+from tests.engine import HAPPY, Engine, eventually, running_engine
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
 
@@ -130,6 +131,19 @@ async def test_an_order_fills_at_the_price_that_was_set_and_a_release_ends_it(
         now = await once_it_holds(engine, slot)
         assert now["setByHand"] is False
         assert all(price["price"] > 140 for price in now["mids"])
+
+
+async def test_a_limit_order_fires_within_seconds_when_the_market_is_moved(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn) as engine, watcher(engine.settings):
+        await engine.start_worker()
+        await once_it_holds(engine, (await moved(engine, price="150"))["fromSlot"])
+        order = await engine.place(orderType="limit", limitPrice="155")
+        assert order["status"] == "open"
+        slot = (await moved(engine, price="160"))["fromSlot"]
+        events = (await engine.read_stream(order["orderId"])).events
+        assert [event["status"] for event in events] == ["open", *HAPPY]
+        assert events[1]["trigger"]["slot"] >= slot
+        assert Decimal(events[-1]["amountOut"]) >= Decimal("1.5") * 155
 
 
 async def test_a_price_outlives_a_restart(postgres_dsn: str, redis_dsn: str) -> None:
