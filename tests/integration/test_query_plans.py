@@ -1,4 +1,4 @@
-"""Write statements are planned once for tables of any size: even on empty tables they find their rows by key."""
+"""Writes are planned once for tables of any size: they find their rows by key. The sweeper reads only what is due."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.orders.store import daily_volumes, statements
-from app.postgres import WRITE_PLANS
+from app.orders.store import daily_volumes, placing, statements
+from app.orders.store.sweep import SweepStore
+from app.postgres import WRITE_PLANS, open_postgres
 
 WRITES = {
     "PLACE": "null, null",
@@ -22,8 +23,15 @@ WRITES = {
     "CANCEL": "null, null, null",
 }
 
-KEYS = ("orders_pkey", "orders_one_per_key", "order_events_pkey", "daily_volumes_pkey", "trading_states_pkey")
-SQL = vars(statements) | vars(daily_volumes)
+KEYS = (
+    "orders_pkey",
+    "orders_one_per_key",
+    "order_events_pkey",
+    "daily_volumes_pkey",
+    "trading_states_pkey",
+    "triggers_pkey",
+)
+SQL = vars(statements) | vars(placing) | vars(daily_volumes)
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -41,6 +49,38 @@ async def test_a_write_finds_its_rows_by_key(new_postgres_dsn: str, name: str) -
         if index := scan.get("Index Name"):
             assert index in KEYS, scan
             assert "Index Cond" in scan, scan
+
+
+# One in fifty is due.
+WAITING = """
+INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status, seq,
+                    ready_at, look_at, created_at, updated_at)
+SELECT gen_random_uuid(), 'local', 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00', 'r', 'pending', 1,
+       now(), now() + (n * 7919 % 5000 - 100) * interval '1 minute', now(), now()
+  FROM generate_series(1, 5000) AS n
+"""
+
+
+async def test_a_round_of_the_sweeper_does_not_visit_the_dead_entries_of_earlier_rounds(new_postgres_dsn: str) -> None:
+    postgres = await open_postgres(new_postgres_dsn, size=3)
+    sweeper, pool = SweepStore(postgres.internal), postgres.internal
+
+    async def visited_pages() -> int:
+        await pool.execute("SELECT pg_stat_force_next_flush()")
+        hits = await pool.fetchval("SELECT heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'orders'")
+        return int(hits)
+
+    try:
+        await pool.execute("ALTER TABLE orders SET (autovacuum_enabled = off)")
+        await pool.execute(WAITING)
+        await pool.execute("ANALYZE orders")
+        assert (await sweeper.sweep(500)).examined > 90
+        await sweeper.sweep(500)
+        before = await visited_pages()
+        assert (await sweeper.sweep(500)).examined == 0
+        assert await visited_pages() - before < 10
+    finally:
+        await postgres.close()
 
 
 def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
