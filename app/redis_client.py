@@ -11,21 +11,23 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from app.redis_scripts import PipelinedPool
+
 Answer = TypeVar("Answer")
 
 REDIS_UNAVAILABLE: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
-def reconnecting_pool(url: str) -> ConnectionPool:
+def reconnecting_pool(url: str) -> PipelinedPool:
     """For the worker: retries without limit, because without Redis it has no work. Blocking calls stay below 5 s."""
-    return ConnectionPool.from_url(
+    return PipelinedPool.from_url(
         url,
         socket_connect_timeout=1,
         socket_timeout=5,
@@ -39,8 +41,9 @@ def reconnecting_pool(url: str) -> ConnectionPool:
 
 def fail_fast_redis(url: str) -> Redis:
     """For the API and the publisher: fails at once. Events that were not published are in Postgres."""
-    redis: Redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
-    return redis
+    return Redis.from_pool(
+        PipelinedPool.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+    )
 
 
 class RedisUnavailable(Exception):

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.redis_scripts import PipelinedPool
 from app.settings import Settings
 from tests import postgres_template
 from tests.engine import Engine, running_engine
@@ -103,7 +104,7 @@ def redis_dsn(servers: Servers) -> Iterator[str]:
 @pytest.fixture
 async def primed_queue(redis_dsn: str) -> AsyncIterator[None]:
     """A Redis whose queue is complete: the first worker does not have to restore it from Postgres."""
-    async with Redis.from_url(redis_dsn) as redis:
+    async with Redis.from_pool(PipelinedPool.from_url(redis_dsn)) as redis:
         queue = OrderQueue(redis, StartLimit(100))
         await queue.prime(await queue.loss(), [])
         yield

@@ -22,6 +22,7 @@ from app.dex.venue import Venue
 from app.main import create_app
 from app.orders.queue.order_queue import WINDOW
 from app.orders.queue.start_limit import StartLimit
+from app.redis_scripts import PipelinedPool
 from app.server.server import server_config
 from app.settings import Settings, load
 from worker.arq_worker import ArqWorker
@@ -198,7 +199,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
                     httpx.AsyncClient(base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200))
                 )
                 postgres = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
-                redis = Redis.from_url(redis_dsn)
+                redis = Redis.from_pool(PipelinedPool.from_url(redis_dsn))
                 stack.push_async_callback(redis.aclose)
                 workers = await stack.enter_async_context(contextlib.AsyncExitStack())
                 yield Engine(chosen, base_url, http, postgres, redis, _stack=workers)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
@@ -26,7 +25,7 @@ from app.orders.store.kill_switch import KillSwitch, TradingState
 from app.orders.store.sweep import QueueEntry, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
-from app.redis_scripts import pipelined
+from app.redis_scripts import Pipeline, pipelined
 from worker import order_metrics
 
 log = logging.getLogger("engine.sweeper")

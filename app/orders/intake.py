@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.batching import Batcher
@@ -20,7 +19,7 @@ from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable, DiskFull
 from app.redis_client import CircuitBreaker, RedisUnavailable
-from app.redis_scripts import pipelined
+from app.redis_scripts import Pipeline, pipelined
 
 log = logging.getLogger("engine.intake")
 

@@ -25,6 +25,7 @@ from app.local import servers
 from app.local.data_home import prepare
 from app.local.servers import Server
 from app.local.watchdog import Stage, Watchdog
+from app.redis_scripts import PipelinedPool
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from migrations.upgrade import upgrade
 from tests import postgres_template
@@ -150,7 +151,7 @@ class Environment:
         await servers.wait_until_ready(self.redis_server)
         self.to_redis.target = self.redis_server.port
         await self.redis.aclose()
-        self.redis = Redis.from_url(self.redis_server.url)
+        self.redis = Redis.from_pool(PipelinedPool.from_url(self.redis_server.url))
 
     async def restart_postgres(self) -> None:
         """Kill all processes of the server, then start it again; it recovers from its log."""
@@ -212,7 +213,7 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
             to_chain=proxies[1],
             to_redis=proxies[2],
             db=db,
-            redis=Redis.from_url(valkey.url),
+            redis=Redis.from_pool(PipelinedPool.from_url(valkey.url)),
             settings=chosen | settings,
             listener=listener,
         )

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
@@ -33,7 +32,7 @@ from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.redis_client import reconnecting_pool
-from app.redis_scripts import pipelined
+from app.redis_scripts import Pipeline, pipelined
 from tests.engine import HAPPY, Engine, eventually
 from worker.arq_worker import ArqWorker
 from worker.sweeper import Sweeper

@@ -13,6 +13,7 @@ from app.access.authentication import Authenticator, Caller
 from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
 from app.redis_client import CircuitBreaker
+from app.redis_scripts import PipelinedPool
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 from tests.integration.raw_client import POST, client
 
@@ -66,7 +67,7 @@ async def test_without_redis_each_process_has_its_own_quota(postgres_dsn: str) -
 
 
 async def test_the_script_matches_the_arithmetic_and_requests_share_round_trips(redis_dsn: str) -> None:
-    async with Redis.from_url(redis_dsn) as redis:
+    async with Redis.from_pool(PipelinedPool.from_url(redis_dsn)) as redis:
         limiter = RateLimiter(redis, CircuitBreaker(timeout=5))
         results = await asyncio.gather(*(limiter.take("orders", "a", 7, 50) for _ in range(12)))
         full_at = 0.0

@@ -15,13 +15,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app import metrics
 from app.orders.events.signature import EventSignatures
 from app.orders.model import OrderEvent
 from app.redis_client import REDIS_UNAVAILABLE
-from app.redis_scripts import Argument, Script, pipelined
+from app.redis_scripts import Argument, Pipeline, Script, pipelined
 from app.tasks import cancel_and_wait, run_forever
 
 PUBLISH = Script(Path(__file__).with_name("publish.lua"))

@@ -17,11 +17,10 @@ import orjson
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app.orders.queue.redis_clock import RedisClock
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, StartLimit
-from app.redis_scripts import Argument, Script
+from app.redis_scripts import Argument, Pipeline, Script
 
 DEPTH, ENQUEUE, FINISH, HEARTBEAT, RENEW_LOCKS = (
     Script(Path(__file__).with_name(f"{name}.lua"))
