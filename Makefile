@@ -7,10 +7,10 @@
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
 
-up: .venv  ## Run everything: Postgres, Redis, migrations, API and worker (Ctrl-C stops it all)
+up: .venv  ## Run everything: Postgres, Redis, migrations, API, worker and watcher (Ctrl-C stops it all)
 	@.venv/bin/engine up
 
-dev: .venv  ## Like `up`, and restart API and worker when a source file changes
+dev: .venv  ## Like `up`, and restart API, worker and watcher when a source file changes
 	@.venv/bin/engine up --reload
 
 # Empty is "off". If it is set, each process of a test run compiles all sources again: about 2 s of CPU each.

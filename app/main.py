@@ -40,6 +40,8 @@ from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
+from app.orders.waiting.prices import PriceStore
+from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
@@ -129,6 +131,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(store, redis, queue, publisher, breaker),
         queue=queue,
+        watchers=Watchers(redis),
+        prices=PriceStore(postgres.internal),
         feed=feed,
         presence=presence,
         rate_limiter=RateLimiter(redis, breaker),

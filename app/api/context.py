@@ -36,6 +36,8 @@ from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
+from app.orders.waiting.prices import PriceStore
+from app.orders.waiting.watchers import Watchers
 from app.redis_client import CircuitBreaker
 from app.settings import Settings
 
@@ -53,6 +55,8 @@ class ApiContext:
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders
     queue: OrderQueue  # its depth
+    watchers: Watchers  # how many are alive
+    prices: PriceStore  # how current the prices are that orders wait for
     feed: Feed  # live events for streams
     presence: Presence  # which sockets watch which order
     rate_limiter: RateLimiter  # requests per minute and caller

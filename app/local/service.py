@@ -1,4 +1,4 @@
-"""A process that `engine up` restarts when it stops: the API or the worker."""
+"""A process that `engine up` restarts when it stops: the API, the worker or the watcher."""
 
 import contextlib
 import os
@@ -94,7 +94,7 @@ class Service:
 
 
 def print_line(text: str, name: str = "engine") -> None:
-    print_text(f"{name:6} | {text}")
+    print_text(f"{name:7} | {text}")
 
 
 def print_text(text: str) -> None:

@@ -23,6 +23,7 @@ class Running:
     url: str  # of the API
     api: int | None  # pid; None while it is down
     worker: int | None  # pid; None while it is down
+    watcher: int | None  # pid; None while it is down
     postgres: str  # URL
     redis: str  # URL
 
@@ -78,6 +79,7 @@ def report(home: Path) -> dict[str, dict[str, Any]]:
     return {
         "api": {"pid": running and _if_alive(running.api), "url": running and running.url},
         "worker": {"pid": running and _if_alive(running.worker)},
+        "watcher": {"pid": running and _if_alive(running.watcher)},
         "postgres": {"url": running and running.postgres},
         "redis": {"url": running and running.redis},
     }

@@ -1,7 +1,7 @@
 """`engine up`: the whole engine on one machine.
 
 Invariants:
-- Start in order: servers, migration, API and worker. Stop in the opposite order.
+- Start in order: servers, migration, then API, worker and watcher. Stop in the opposite order.
 - What ends is started again, for as long as it takes: a server that ended because the disk is full may not start before
   there is space. Only while the stack starts does the end of a part end it.
 - Nothing that is written has to succeed: the disk may be full.
@@ -120,9 +120,16 @@ class Supervisor:
         self._services = [
             Service("api", self._watchdog, environment | {LISTEN_FD_VARIABLE: str(port)}, inherits=[port]),
             Service("worker", self._watchdog, environment),
+            Service("watcher", self._watchdog, environment),
         ]
         self._running = state.Running(
-            supervisor=os.getpid(), url=self._url, api=None, worker=None, postgres=postgres, redis=redis
+            supervisor=os.getpid(),
+            url=self._url,
+            api=None,
+            worker=None,
+            watcher=None,
+            postgres=postgres,
+            redis=redis,
         )
         for service in self._services:
             service.start()
@@ -184,8 +191,8 @@ class Supervisor:
                     self._servers[place] = server.start_again()
 
     def _write_state(self) -> None:
-        api, worker = self._services
-        self._running = replace(self._running, api=api.pid, worker=worker.pid)
+        api, worker, watcher = self._services
+        self._running = replace(self._running, api=api.pid, worker=worker.pid, watcher=watcher.pid)
         try:
             state.write(self._home, self._running)
             self._state_written = True

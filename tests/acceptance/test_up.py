@@ -60,6 +60,7 @@ async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process
         kill_and_await_restart(stack, "api")
         eventually(stack.healthy)
         kill_and_await_restart(stack, "worker")
+        kill_and_await_restart(stack, "watcher")
 
         second = engine(data_home, "up", **stack.settings)
         assert second.returncode == 1
@@ -189,6 +190,6 @@ def test_a_home_that_cannot_be_written_is_one_sentence(home: Path) -> None:
     assert "Not a directory" in error_of(home / "home", "up", PORT=str(free_port()))
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "migrate"])
+@pytest.mark.parametrize("command", ["api", "worker", "watcher", "migrate"])
 def test_a_process_without_servers_says_what_to_do(home: Path, command: str) -> None:
     assert "`engine up`" in error_of(home, command)

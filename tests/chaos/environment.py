@@ -94,7 +94,7 @@ class Environment:
         *,
         sabotage: Mapping[str, Any] | None = None,
     ) -> Process:
-        """Start an `api` or a `worker`, sabotaged or not."""
+        """Start an `api`, a `worker` or a `watcher`, sabotaged or not."""
         chosen = {"chain_url": _via_proxy(self.postgres.url, self.to_chain.port)} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {

@@ -36,6 +36,10 @@ def main() -> None:
         from worker.main import main as work
 
         work()
+    elif role == "watcher":
+        from app.watcher.main import main as watch_prices
+
+        watch_prices()
     else:
         from app.server.server import serve
         from app.settings import load

@@ -25,6 +25,7 @@ from tests.chaos.environment import Environment, Process, chaos_environment
 from tests.chaos.proxy import LinkState
 from tests.engine import SELL_SOL, eventually
 from tests.promql import Scrape, evaluate
+from tests.waiting import place_open
 
 MONITORING = Path(__file__).resolve().parents[2] / "deploy" / "monitoring"
 ALERTS = dict(re.findall(r"- alert: (\w+)\n(?: +#.*\n)*? +expr: '(.*)'", (MONITORING / "alerts.yml").read_text()))
@@ -32,26 +33,35 @@ PANELS = json.loads((MONITORING / "grafana" / "dashboard.json").read_text())["pa
 TOP_ROW = [panel for panel in PANELS if panel["gridPos"]["y"] == 0]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Monitoring:
     """Sees only the metrics of the engine, while orders come in."""
+
+    watcher: Process
 
     def __init__(self, env: Environment, http: httpx.AsyncClient) -> None:
         self.env = env
         self._http = http
-        self._worker_port = 0
+        self._worker_port, self._watcher_port = free_port(), free_port()
         self.seen: list[Scrape] = []
 
     def start_worker(self, sabotage: Mapping[str, Any] | None = None) -> Process:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._worker_port = probe.getsockname()[1]
         return self.env.start("worker", {"WORKER_METRICS_PORT": str(self._worker_port)}, sabotage=sabotage)
 
+    def start_watcher(self) -> Process:
+        return self.env.start("watcher", {"WATCHER_METRICS_PORT": str(self._watcher_port)})
+
     async def scrape(self) -> list[Scrape]:
-        """Scrape both processes once more."""
-        worker = f"http://127.0.0.1:{self._worker_port}"
-        api, other = await asyncio.gather(self._read(self.env.base_url, 4), self._read(worker, 1))
-        self.seen.append(Scrape.of(time.monotonic(), {"engine-api": api, "engine-worker": other}))
+        """Scrape all processes once more."""
+        worker, watcher = (f"http://127.0.0.1:{port}" for port in (self._worker_port, self._watcher_port))
+        texts = await asyncio.gather(self._read(self.env.base_url, 4), self._read(worker, 1), self._read(watcher, 1))
+        jobs = ("engine-api", "engine-worker", "engine-watcher")
+        self.seen.append(Scrape.of(time.monotonic(), dict(zip(jobs, texts, strict=True))))
         return self.seen
 
     async def _read(self, address: str, seconds: float) -> str | None:
@@ -125,7 +135,9 @@ async def monitoring(env: Environment) -> AsyncIterator[Monitoring]:
     placing = asyncio.create_task(_orders(env.base_url))
     async with httpx.AsyncClient() as http:
         try:
-            yield Monitoring(env, http)
+            watched = Monitoring(env, http)
+            watched.watcher = watched.start_watcher()
+            yield watched
         finally:
             placing.cancel()
             await asyncio.gather(placing, return_exceptions=True)
@@ -136,7 +148,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVERS, PROCESSES, QUOTES, SWAPS = (panel["title"] for panel in TOP_ROW)
 BOTH_UP = {"postgres": 1.0, "redis": 1.0}
-ALL_UP = {"engine-api": 1.0, "engine-worker": 1.0, "workers alive": 1.0}
+ALL_UP = {
+    **{"engine-api": 1.0, "engine-worker": 1.0, "engine-watcher": 1.0},
+    **{"workers alive": 1.0, "watchers alive": 1.0},
+}
 
 
 def all_zero(shares: Mapping[str, float]) -> bool:
@@ -168,8 +183,9 @@ async def test_redis_killed(monitoring: Monitoring) -> None:
     shown = monitoring.dashboard()
     print(shown)
     assert shown[SERVERS] == BOTH_UP | {"redis": 0}
-    assert math.isnan(shown[PROCESSES].pop("workers alive"))  # the heartbeats are in Redis
-    assert shown[PROCESSES] == {"engine-api": 1, "engine-worker": 1}
+    for unknown in ("workers alive", "watchers alive"):  # the heartbeats are in Redis
+        assert math.isnan(shown[PROCESSES].pop(unknown))
+    assert shown[PROCESSES].items() <= ALL_UP.items()
     assert all_zero(shown[QUOTES])
     assert all_zero(shown[SWAPS])
     await monitoring.env.start_redis()
@@ -186,9 +202,22 @@ async def test_the_worker_killed_or_frozen(monitoring: Monitoring, fault: signal
     shown = monitoring.dashboard()
     print(shown, evaluate("max(engine_queue_oldest_seconds)", monitoring.seen))
     assert shown[SERVERS] == BOTH_UP
-    assert shown[PROCESSES] == {"engine-api": 1, "engine-worker": 0, "workers alive": 0}
+    assert shown[PROCESSES] == ALL_UP | {"engine-worker": 0, "workers alive": 0}
     assert all_zero(shown[QUOTES])
     assert all_zero(shown[SWAPS])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_watcher_killed_or_frozen(monitoring: Monitoring, fault: signal.Signals) -> None:
+    monitoring.start_worker()
+    await monitoring.healthy()
+    await place_open(monitoring.env.db, ["1"])  # an order that waits, far from its price
+    monitoring.watcher.send(fault)
+    await monitoring.until("WatcherDown", also=["PricesStale"])
+    shown = monitoring.dashboard()
+    assert shown[PROCESSES] == ALL_UP | {"engine-watcher": 0, "watchers alive": 0}
+    await monitoring.until("PricesStale", also=["WatcherDown"])
 
 
 async def test_a_venue_without_quotes(monitoring: Monitoring) -> None:

@@ -61,9 +61,8 @@ def test_a_process_runs_an_engine_command_unprivileged_on_a_read_only_disk(name:
 @pytest.mark.parametrize("name", [name for name in RUNNING if name != "engine-migrate"])
 def test_a_probe_uses_a_port_and_a_path_that_exist(name: str) -> None:
     ports = {port["name"]: port["containerPort"] for port in container(name)["ports"]}
-    assert ports == {"http": Settings.model_fields["port"].default} or ports == {
-        "metrics": int(SETTINGS["WORKER_METRICS_PORT"])
-    }
+    metrics = SETTINGS.get(f"{name.removeprefix('engine-').upper()}_METRICS_PORT", 0)
+    assert ports in ({"http": Settings.model_fields["port"].default}, {"metrics": int(metrics)})
     probes = [probe["httpGet"] for key, probe in container(name).items() if key.endswith("Probe")]
     assert len(probes) >= 2
     for get in probes:

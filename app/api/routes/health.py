@@ -14,6 +14,7 @@ from app.api.schemas import Answer
 from app.api.views import as_json
 from app.orders.queue.order_queue import QueueDepth
 from app.orders.store.kill_switch import STRICTNESS, TradingState
+from app.orders.waiting.prices import Waiting
 from app.postgres import DatabaseUnavailable
 from app.redis_client import RedisUnavailable
 
@@ -32,6 +33,9 @@ class Readiness(Answer):
     redis: Literal["up", "down"]
     trading: TradingState = Field(description="The kill switch, for all owners. It does not affect `ready`")
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
+    watchers: int | None = Field(
+        description="Running watchers, which fire orders that wait. Market orders need none: it does not affect `ready`"
+    )
     revision: str | None = Field(description="Of the database's schema; null: not known, or never migrated")
     expected_revision: str = Field(description="Of the schema that this process was written for")
     stalled: bool = Field(description="Orders are due and the start limit has starts left, but none is started")
@@ -83,16 +87,20 @@ async def prometheus(request: Request) -> Response:
 
 _QUEUE_GAUGES = (
     *(metrics.WAITING, metrics.RUNNING, metrics.OLDEST, metrics.HEADROOM),
-    metrics.WORKERS,
+    *(metrics.WORKERS, metrics.WATCHERS),
 )
 
 
 async def _set_gauges(ctx: ApiContext) -> None:
-    postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
+    postgres, depth, watchers, waiting = await asyncio.gather(
+        _postgres(ctx), _depth(ctx), _watchers(ctx), _waiting(ctx)
+    )
+    metrics.PRICES_AGE.set(math.nan if waiting is None else waiting.prices_age)
+    metrics.ARMED.set(math.nan if waiting is None else waiting.triggers)
     metrics.TRADING.set(STRICTNESS[ctx.kill_switch.state()])
     metrics.UP.labels("postgres").set(postgres != "down")
     metrics.UP.labels("redis").set(depth is not None)
-    if depth is None:  # unknown is NaN, not 0
+    if depth is None or watchers is None:  # unknown is NaN, not 0
         for gauge in _QUEUE_GAUGES:
             gauge.set(math.nan)
         return
@@ -101,10 +109,11 @@ async def _set_gauges(ctx: ApiContext) -> None:
     metrics.OLDEST.set(depth.oldest_seconds)
     metrics.HEADROOM.set(-1 if depth.starts_left is None else depth.starts_left)
     metrics.WORKERS.set(depth.workers)
+    metrics.WATCHERS.set(watchers)
 
 
 async def _readiness(ctx: ApiContext) -> dict[str, Any]:
-    postgres, depth = await asyncio.gather(_postgres(ctx), _depth(ctx))
+    postgres, depth, watchers = await asyncio.gather(_postgres(ctx), _depth(ctx), _watchers(ctx))
     stalled = postgres == "up" and depth is not None and await _stalled(ctx, depth)
     reasons = []
     if postgres == "down":
@@ -124,6 +133,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         "redis": "down" if depth is None else "up",
         "trading": ctx.kill_switch.state(),
         "workers": None if depth is None else depth.workers,
+        "watchers": watchers,
         "stalled": stalled,
         "revision": ctx.revision.found,
         "expectedRevision": ctx.revision.expected,
@@ -160,4 +170,19 @@ async def _depth(ctx: ApiContext) -> QueueDepth | None:
     try:
         return await ctx.breaker.call(ctx.queue.depth())
     except RedisUnavailable:
+        return None
+
+
+async def _watchers(ctx: ApiContext) -> int | None:
+    try:
+        return await ctx.breaker.call(ctx.watchers.alive())
+    except RedisUnavailable:
+        return None
+
+
+async def _waiting(ctx: ApiContext) -> Waiting | None:
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return await ctx.prices.waiting()
+    except (DatabaseUnavailable, TimeoutError):
         return None

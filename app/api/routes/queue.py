@@ -34,6 +34,10 @@ class Queue(Answer):
     waiting: int = Field(description="Orders in the queue that no worker runs now")
     running: int
     workers: int = Field(description="Running workers")
+    watchers: int = Field(description="Running watchers, which fire orders that wait for a price")
+    prices_age_seconds: float = Field(
+        description="Age of the newest price of the pair that has waited longest for one; 0: no order waits for a price"
+    )
     concurrency: int = Field(description="How many orders the workers can run at once")
     starts_per_minute: int | None = Field(description="How many orders may start in any minute; null: no limit")
     starts_left: int | None = Field(description="How many may start right now")
@@ -70,9 +74,10 @@ async def queue(request: Request) -> Response:
     """Waiting and running orders, starts left, and how fast orders were confirmed in the last five minutes."""
     ctx = context(request)
     caller = admit_read(request)
-    throughput = await ctx.throughput.measure()
+    throughput, waiting = await ctx.throughput.measure(), await ctx.prices.waiting()
     try:
         depth = await ctx.breaker.call(ctx.queue.depth())
+        watchers = await ctx.breaker.call(ctx.watchers.alive())
     except RedisUnavailable:
         raise redis_unavailable() from None
     return as_json(
@@ -80,6 +85,8 @@ async def queue(request: Request) -> Response:
             "waiting": depth.waiting,
             "running": depth.running,
             "workers": depth.workers,
+            "watchers": watchers,
+            "pricesAgeSeconds": round(waiting.prices_age, 3),
             "concurrency": depth.workers * ctx.settings.worker_concurrency,
             "startsPerMinute": ctx.settings.queue_max_per_min or None,
             "startsLeft": depth.starts_left,

@@ -18,11 +18,11 @@ from app.postgres import fetch
 MAX_AGE_SLOTS = 10  # an older price fires nothing
 KEEP = "interval '1 hour'"
 DELETE_PAGE = 1_000
+COUNTED = 10_000
 
 # The pairs that orders wait for, and of each the level that the price meets first. Each step jumps to the next pair in
 # the index, so the cost is that of the pairs, not of the orders.
-GROUPS = """
-WITH RECURSIVE ge AS (
+_GROUPS = """ge AS (
     (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'ge' ORDER BY feed, persist, level LIMIT 1)
     UNION ALL
     SELECT next.* FROM ge, LATERAL (
@@ -37,9 +37,22 @@ WITH RECURSIVE ge AS (
         SELECT feed, persist, level FROM triggers
          WHERE armed AND op = 'le' AND (feed, persist) < (le.feed, le.persist)
          ORDER BY feed DESC, persist DESC, level DESC LIMIT 1) next
-)
+)"""
+GROUPS = f"""
+WITH RECURSIVE {_GROUPS}
 SELECT now, g.* FROM (SELECT clock_timestamp() AS now) clock
   LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le) g ON true
+"""
+# $1: armed triggers are counted up to here, and estimated beyond. A price ahead of the clock is as bad as an old one.
+STATE = f"""
+WITH RECURSIVE {_GROUPS}, newest AS (
+    SELECT coalesce((SELECT at FROM prices p WHERE p.feed = g.feed ORDER BY slot DESC LIMIT 1),
+                    clock_timestamp() - {KEEP}) AS at
+      FROM (SELECT feed FROM ge UNION SELECT feed FROM le) g
+)
+SELECT (SELECT count(*) FROM (SELECT FROM triggers LIMIT $1) AS counted)::int AS armed,
+       (SELECT reltuples::int FROM pg_class WHERE oid = 'triggers'::regclass) AS estimate,
+       (SELECT coalesce(max(abs(extract(epoch FROM clock_timestamp() - at))), 0)::float8 FROM newest) AS age
 """
 RECORD = """
 INSERT INTO prices (feed, slot, best, low, high, venues, at)
@@ -87,6 +100,14 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for prices, and how current those are."""
+
+    triggers: int  # beyond COUNTED an estimate
+    prices_age: float  # seconds, of the pair whose newest price is the oldest; 0: nothing waits
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The recorded price of one pair at one slot."""
 
@@ -119,6 +140,10 @@ class PriceStore:
         rows = await fetch(self._pool, GROUPS)
         groups = [Group(row["feed"], row["op"], row["persist"], row["level"]) for row in rows if row["feed"]]
         return rows[0]["now"], groups
+
+    async def waiting(self) -> Waiting:
+        ((armed, estimate, age),) = await fetch(self._pool, STATE, COUNTED + 1)
+        return Waiting(armed if armed <= COUNTED else max(armed, estimate), age)
 
     async def record(self, prices: Mapping[str, Price], slot: int, at: datetime) -> None:
         """`at`: the moment at which this was the present slot. Another watcher may have recorded it before."""

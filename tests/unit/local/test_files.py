@@ -16,7 +16,9 @@ from app.local import servers, state
 from app.local.data_home import DataHome, prepare
 from app.local.watchdog import Stage, Watchdog
 
-STATE = state.Running(supervisor=1, url="http://x", api=2, worker=3, postgres="postgresql://a:b@c/d", redis="redis://")
+STATE = state.Running(
+    supervisor=1, url="http://x", api=2, worker=3, watcher=4, postgres="postgresql://a:b@c/d", redis="redis://"
+)
 
 
 @contextmanager

@@ -34,8 +34,10 @@ class FullDisk:
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     watchdog = Watchdog()
     made = Supervisor(load(engine_home=tmp_path, _env_file=None), watchdog, socket.socket(), False)
-    made._services = [Service(name, watchdog, {}) for name in ("api", "worker")]
-    made._running = state.Running(supervisor=1, url="http://x", api=None, worker=None, postgres="", redis="")
+    made._services = [Service(name, watchdog, {}) for name in ("api", "worker", "watcher")]
+    made._running = state.Running(
+        supervisor=1, url="http://x", api=None, worker=None, watcher=None, postgres="", redis=""
+    )
     yield made
     watchdog.end()
     made._listener.close()
