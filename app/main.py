@@ -25,6 +25,7 @@ from app.api.spec import openapi, swagger
 from app.audit import AuditLog
 from app.logs import configure
 from app.network import open_market, open_network
+from app.orders.changes import Changes
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
@@ -36,6 +37,7 @@ from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.kill_switch import KillSwitch
+from app.orders.store.open_orders import OpenOrders
 from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
@@ -130,6 +132,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(store, redis, queue, publisher, breaker),
+        changes=Changes(OpenOrders(postgres.writing), publisher),
         queue=queue,
         watchers=Watchers(redis),
         prices=PriceStore(postgres.internal),

@@ -22,6 +22,7 @@ from app.audit import Actor, AuditLog, printable
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import MovableMarket, Network
+from app.orders.changes import Changes
 from app.orders.conditions import feed_of, price_for, trigger_of
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
@@ -54,6 +55,7 @@ class ApiContext:
     throughput: ThroughputMeter  # how fast orders were confirmed lately
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders
+    changes: Changes  # to orders that wait
     queue: OrderQueue  # its depth
     watchers: Watchers  # how many are alive
     prices: PriceStore  # how current the prices are that orders wait for

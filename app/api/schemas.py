@@ -166,6 +166,10 @@ class OrderSnapshot(OrderView):
     status_endpoint: str
 
 
+class Cancelled(Answer):
+    cancelled: int = Field(description="How many orders this request cancelled")
+
+
 class OrderPage(Answer):
     orders: list[OrderView]
     next_cursor: str | None = Field(

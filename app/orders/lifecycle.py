@@ -59,6 +59,7 @@ NO_ATTEMPT = frozenset({WORKER_LOST, HALTED})  # codes of returns to pending tha
 EXPIRED = "expired"  # code of an order that was not started in time
 CANCELLED_BY_OWNER = "owner"  # code of a cancel that the owner asked for
 REARMED = "rearmed"  # code of a return to open
+AMENDED = "amended"  # code of an event of an open order that stays open
 
 
 def sql_list(statuses: Iterable[str]) -> str:

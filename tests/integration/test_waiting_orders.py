@@ -10,10 +10,10 @@ from tests.engine import Engine, running_engine
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
-PAIR = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
-LIMIT = {**PAIR, "orderType": "limit", "limitPrice": "100000"}
-STOP = {**PAIR, "orderType": "stop", "trigger": {"price": "1"}}
-TAKE_PROFIT = {**PAIR, "orderType": "take_profit", "trigger": {"price": "100000", "persistSlots": 3}}
+PAIR: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
+LIMIT: dict[str, Any] = {**PAIR, "orderType": "limit", "limitPrice": "100000"}
+STOP: dict[str, Any] = {**PAIR, "orderType": "stop", "trigger": {"price": "1"}}
+TAKE_PROFIT: dict[str, Any] = {**PAIR, "orderType": "take_profit", "trigger": {"price": "100000", "persistSlots": 3}}
 
 
 async def refused(engine: Engine, body: dict[str, Any]) -> tuple[int, str, list[str]]:

@@ -125,6 +125,34 @@ class TakeProfitOrder(_OnPrice):
 
 
 WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
+WAITING_SHAPES: dict[str, type[WaitingBody]] = {"limit": LimitOrder, "stop": StopOrder, "take_profit": TakeProfitOrder}
+# fields that can be amended → their names in the shapes
+AMENDABLE = {
+    "limitPrice": "limit_price",
+    "trigger": "trigger",
+    "slippageBps": "slippage_bps",
+    "expiresAt": "expires_at",
+    "acknowledgePrice": "acknowledge_price",
+}
+
+
+class AmendOrder(RequestBody):
+    """What changes; the rest stays. Fields that the order's type does not have are refused."""
+
+    limit_price: DecimalText | None = None
+    trigger: StopTrigger | TakeProfitTrigger | None = None
+    slippage_bps: Bps | None = None
+    expires_at: Moment | None = None
+    acknowledge_price: bool = False
+
+
+class CancelAll(RequestBody):
+    """Which orders; a field that is missing selects every order."""
+
+    token_in: Label | None = None
+    token_out: Label | None = None
+    order_type: Literal["market", "limit", "stop", "take_profit"] | None = None
+    group_id: Label | None = None
 
 
 class _InBatch(RequestBody):

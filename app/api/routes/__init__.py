@@ -3,7 +3,7 @@
 from fastapi.routing import APIRoute
 
 from app.api.routes import (
-    cancel,
+    change_orders,
     dead_letters,
     failure_drill,
     health,
@@ -26,7 +26,7 @@ ROUTERS = (
     *(
         module.router
         for module in (
-            *(order_stream, place_order, legacy, orders, cancel, limits, stream, tickets),
+            *(order_stream, place_order, legacy, orders, change_orders, limits, stream, tickets),
             *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, asyncapi),
         )
     ),

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, Batch
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
@@ -36,6 +36,8 @@ TICKET_REQUEST = {
 PARSED_BODIES: tuple[type[RequestBody], ...] = (
     *(alone for alone, _ in SHAPES.values()),
     Batch,
+    AmendOrder,
+    CancelAll,
     SetKillSwitch,
     MoveMarket,
 )
@@ -113,6 +115,14 @@ KEY_PARAMETER = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The `seq` of the order as you know it",
+    "schema": {"type": "string"},
+    "example": "1",
+}
 OrderId = Annotated[str, Path(description="The `orderId` from the answer to placing the order")]
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
@@ -123,9 +133,11 @@ _PROBLEM_TEXTS = {
     404: "There is no such order, or it belongs to someone else",
     408: "The body took too long to arrive",
     409: "The state of the order does not allow this",
+    412: "The order has changed since",
     413: "The body is over 64 KiB",
     415: "The body is not application/json",
     422: "The request is not valid, and `errors` points to each invalid field; or the order is worth too much",
+    428: "If-Match is missing",
     429: "Too many requests, orders under way, open streams, or dollars today; see `Retry-After`",
     503: "Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After`",
 }

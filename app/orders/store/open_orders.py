@@ -1,0 +1,129 @@
+"""Changes that owners make to orders that wait: amending one, and cancelling many.
+
+Triggers are locked before their orders, each kind in the order of its keys, as by watchers and by a single cancel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.orders.conditions import Waiting
+from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, Status, sql_list
+from app.orders.model import Order, OrderEvent
+from app.orders.store.placing import trigger_row
+from app.orders.store.reads import ORDER_COLUMNS, order_from
+from app.orders.store.statements import logged
+from app.postgres import fetch
+
+PAGE = 500  # orders in one statement, which must not hold its locks for long
+
+AMEND = f"""
+WITH new AS (
+    SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
+        expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
+        details json)
+), held AS MATERIALIZED (
+    SELECT order_id FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
+), amended AS (
+    UPDATE orders o
+       SET limit_price = new.limit_price, limit_out = new.limit_out, condition = new.condition,
+           time_in_force = new.time_in_force, expires_at = new.expires_at, slippage_bps = new.slippage_bps,
+           seq = o.seq + 1, updated_at = now()
+      FROM new WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
+       AND (SELECT count(*) = 1 FROM held)
+    RETURNING o.*, new.details
+), armed AS (
+    UPDATE triggers t
+       SET feed = new.feed, op = new.op, persist = new.persist, level = new.level, base_level = new.level,
+           look_at = NULL
+      FROM new, amended WHERE t.order_id = amended.id
+), {logged("amended", details="details")}
+SELECT {ORDER_COLUMNS} FROM amended
+"""
+
+CANCEL_MANY = f"""
+WITH wanted AS MATERIALIZED (
+    SELECT id FROM orders
+     WHERE owner = $1 AND status IN ({sql_list(CANCELLABLE)})
+       AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
+       AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
+     LIMIT {PAGE}
+), locked AS MATERIALIZED (
+    SELECT order_id FROM triggers WHERE order_id IN (SELECT id FROM wanted) ORDER BY order_id FOR UPDATE
+), gone AS (
+    DELETE FROM triggers WHERE order_id IN (SELECT order_id FROM locked)
+), held AS MATERIALIZED (
+    SELECT id FROM orders
+     WHERE id IN (SELECT id FROM wanted) AND (SELECT count(*) >= 0 FROM locked)
+     ORDER BY id FOR UPDATE
+), cancelled AS (
+    UPDATE orders o SET status = '{Status.CANCELLED}', seq = seq + 1, fence = fence + 1, lease_until = NULL,
+           error = NULL, code = $6, updated_at = now()
+     WHERE id IN (SELECT id FROM held) AND status IN ({sql_list(CANCELLABLE)})
+    RETURNING id, seq, status, attempt, updated_at
+), {logged("cancelled", details="json_build_object('code', $6::text)")}
+SELECT id, seq, attempt, updated_at FROM cancelled
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which of an owner's orders; None: any."""
+
+    token_in: str | None = None
+    token_out: str | None = None
+    type: str | None = None
+    group: UUID | None = None
+
+
+class OpenOrders:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def amend(
+        self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]
+    ) -> tuple[Order, OrderEvent] | None:
+        """The order as amended; None: it has changed since it was read, or another leg of its group is under way."""
+        row = {
+            "limit_price": None if waiting.limit_price is None else str(waiting.limit_price),
+            "limit_out": waiting.limit_out,
+            "condition": dict(waiting.condition),
+            "time_in_force": waiting.time_in_force,
+            "expires_at": waiting.expires_at,
+            "slippage_bps": slippage_bps,
+            "details": {"code": AMENDED, **details},
+            **trigger_row(waiting.trigger),
+        }
+        rows = await fetch(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
+        if not rows:
+            return None
+        amended = order_from(rows[0])
+        return amended, OrderEvent(
+            order_id=amended.id,
+            seq=amended.seq,
+            status=amended.status,
+            attempt=amended.attempt,
+            at=amended.updated_at,
+            details=row["details"],
+        )
+
+    async def cancel_page(self, owner: str, chosen: Selection, code: str = CANCELLED_BY_OWNER) -> list[OrderEvent]:
+        """The events of up to `PAGE` orders that this call cancelled; an empty list: none is left."""
+        rows = await fetch(
+            self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group, code
+        )
+        return [
+            OrderEvent(
+                order_id=row["id"],
+                seq=row["seq"],
+                status=Status.CANCELLED,
+                attempt=row["attempt"],
+                at=row["updated_at"],
+                details={"code": code},
+            )
+            for row in rows
+        ]

@@ -1,0 +1,67 @@
+"""Amending an order that waits, and cancelling many orders at once."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.engine import Engine
+from tests.integration.test_waiting_orders import LIMIT, PAIR, STOP, trigger_rows
+
+pytestmark = pytest.mark.usefixtures("primed_queue")
+
+
+async def patch(engine: Engine, order: str, seq: int | None, **fields: Any) -> tuple[int, dict[str, Any]]:
+    headers = {} if seq is None else {"If-Match": f'"{seq}"'}
+    answer = await engine.http.patch(f"/api/orders/{order}", json=fields, headers=headers)
+    return answer.status_code, answer.json()
+
+
+async def test_an_amended_limit_order_waits_for_its_new_price_at_its_new_floor(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    status, amended = await patch(engine, order, 1, limitPrice="200000", expiresAt="2027-06-01T00:00:00Z")
+    assert (status, amended["seq"], amended["limitPrice"], amended["timeInForce"]) == (200, 2, "200000", "gtd")
+    [row] = await trigger_rows(engine)
+    assert row["level"] == row["base_level"] == Decimal(200_000)
+    assert await engine.postgres.fetchval("SELECT limit_out FROM orders") == 300_000_000_000
+    events = (await engine.order(order))["events"]
+    assert [event["status"] for event in events] == ["open", "open"]
+    assert (events[1]["code"], events[1]["limitPrice"]) == ("amended", "200000")
+
+
+async def test_part_of_a_trigger_is_amended_and_the_rest_stays(engine: Engine) -> None:
+    order = (await engine.place(**STOP))["orderId"]
+    status, amended = await patch(engine, order, 1, trigger={"persistSlots": 5})
+    assert (status, amended["trigger"]["price"], amended["trigger"]["persistSlots"]) == (200, "1", 5)
+
+
+async def test_an_order_is_not_amended_unless_it_is_as_the_client_knows_it(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    assert (await patch(engine, order, None, limitPrice="2"))[1]["code"] == "precondition_required"
+    assert (await patch(engine, order, 7, limitPrice="2"))[1]["code"] == "order_changed"
+    assert (await patch(engine, order, 1, limitPrice="1"))[1]["code"] == "price_band"
+    assert (await patch(engine, order, 1, amount="2"))[1]["errors"][0]["pointer"] == "/amount"
+    assert (await patch(engine, order, 1, trigger={"price": "2"}))[0] == 422
+    assert (await patch(engine, order, 1))[0] == 422
+    market = (await engine.place())["orderId"]
+    assert (await patch(engine, market, 1, limitPrice="2"))[1]["code"] == "not_amendable"
+    assert (await engine.order(order))["seq"] == 1
+
+
+async def test_all_orders_of_a_type_are_cancelled_and_the_others_stay(engine: Engine) -> None:
+    limits = [(await engine.place(**LIMIT, clientOrderId=str(n)))["orderId"] for n in range(3)]
+    stop, market = (await engine.place(**STOP))["orderId"], (await engine.place(**PAIR))["orderId"]
+    answer = await engine.http.post("/api/orders/cancel-all", json={"orderType": "limit"})
+    assert (answer.status_code, answer.json()) == (200, {"cancelled": 3})
+    for order in limits:
+        assert (await engine.read_stream(order)).statuses == ["open", "cancelled"]
+    assert [row["order_type"] for row in await trigger_rows(engine)] == ["stop"]
+    assert (await engine.http.post("/api/orders/cancel-all", json={"tokenOut": "BONK"})).json() == {"cancelled": 0}
+    assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 2}
+    for order in (stop, market):
+        assert (await engine.order(order))["status"] == "cancelled"
+
+
+async def test_what_cannot_be_selected_is_refused(engine: Engine) -> None:
+    for fields in ({"orderTyp": "limit"}, {"orderType": "limt"}, {"tokenIn": "nothing"}):
+        assert (await engine.http.post("/api/orders/cancel-all", json=fields)).status_code == 422
