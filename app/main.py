@@ -60,15 +60,15 @@ open a WebSocket on the answer's `wsUrl`, or read `GET /api/orders/{id}/events` 
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> Application:
     if settings is None:
         settings = load()
         configure(settings)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings) as ctx:
-            app.state.context = ctx
+            app.context = ctx
             if settings.engine_mode == "local":
                 log.warning("local mode: any client that reaches this address may trade", extra={"host": settings.host})
             freeze_gc()

@@ -93,7 +93,7 @@ class ApiContext:
 
 
 def context(connection: HTTPConnection) -> ApiContext:
-    ctx: ApiContext = connection.scope["app"].state.context
+    ctx: ApiContext = connection.scope["app"].context
     return ctx
 
 
@@ -128,7 +128,7 @@ def refused(scope: Scope, code: str) -> None:
         address=_address(scope),
         request_id=state.get("request_id"),
     )
-    audit: AuditLog = scope["app"].state.context.audit
+    audit: AuditLog = scope["app"].context.audit
     audit.refused(who, code, f"{scope.get('method', 'socket')} {scope['path']}")
 
 

@@ -23,6 +23,7 @@ class Application(FastAPI):
     def __init__(self, *, layers: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
         super().__init__(**options)
         self._layers = layers
+        self.context: Any = None  # an `ApiContext`, while the app runs
         self._is_traced = False
 
     def build_middleware_stack(self) -> ASGIApp:

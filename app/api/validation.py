@@ -22,6 +22,7 @@ from app.dex.markets import Markets, Token, UnknownToken
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
+Convert = Callable[[], Any]
 
 KEY_HEADERS = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
@@ -67,7 +68,7 @@ def to_order(
     """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues."""
     errors: list[tuple[str, str]] = []
 
-    def checked(pointer: str, convert: Callable[[], Any]) -> Any:
+    def checked(pointer: str, convert: Convert) -> Any:
         try:
             return convert()
         except AmountError as error:

@@ -38,7 +38,7 @@ class AuthMiddleware:
         try:
             self._origins.check(scope)
             if not self._local and not self._is_public(scope["path"]):
-                ctx: ApiContext = scope["app"].state.context
+                ctx: ApiContext = scope["app"].context
                 scope["state"]["caller"] = ctx.authenticator.authenticate(scope)
         except ForeignHost:
             return foreign_host()

@@ -5,7 +5,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,7 +62,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_added(message["headers"], headers, state)]
+                message["headers"] = _complete(message["headers"], headers, state)
             await send(message)
 
         try:
@@ -105,18 +105,17 @@ def _id_of(headers: Mapping[bytes, bytes]) -> str:
     return given.decode() if given and _USABLE_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
 
 
-def _added(answer: Sequence[Header], request: Mapping[bytes, bytes], state: Mapping[str, Any]) -> Iterator[Header]:
-    """The headers that an answer with these headers gets."""
-    names = {name for name, _ in answer}
+def _complete(answer: Sequence[Header], request: Mapping[bytes, bytes], state: Mapping[str, Any]) -> list[Header]:
+    """The headers of an answer, with those that every answer has."""
+    names, headers = {name for name, _ in answer}, [*answer, *SECURITY_HEADERS]
     if b"x-request-id" not in names:
-        yield b"x-request-id", state["request_id"].encode()
-    yield from SECURITY_HEADERS
+        headers.append((b"x-request-id", state["request_id"].encode()))
     if b"origin" not in request:
-        yield VARY
+        headers.append(VARY)
     if b"content-security-policy" not in names:  # the page has a stricter one
-        yield NO_FRAMES
+        headers.append(NO_FRAMES)
     if "caller" in state and b"cache-control" not in names:  # it needed a key, so no cache may show it to somebody else
-        yield NO_STORE
-    for name, value in state.get("rate_limit", {}).items():
-        if name not in names:
-            yield name, value
+        headers.append(NO_STORE)
+    if limit := state.get("rate_limit"):
+        headers += [header for header in limit.items() if header[0] not in names]
+    return headers
