@@ -166,6 +166,20 @@ class OrderSnapshot(OrderView):
     status_endpoint: str
 
 
+class AcceptedGroup(Answer):
+    group_id: str
+    type: Literal["oco"]
+    idempotent: bool = Field(description="true: an earlier request with this key placed the group")
+    orders: list[Accepted]
+
+
+class GroupView(Answer):
+    group_id: str
+    type: Literal["oco"]
+    holder: str | None = Field(description="The order that has fired; the others are held, or were cancelled")
+    orders: list[OrderView]
+
+
 class Cancelled(Answer):
     cancelled: int = Field(description="How many orders this request cancelled")
 

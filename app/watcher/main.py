@@ -22,6 +22,7 @@ from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
+from app.orders.waiting.groups import Groups
 from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
 from app.orders.waiting.triggers import TriggerStore
 from app.orders.waiting.watchers import Watchers
@@ -79,6 +80,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     triggers = TriggerStore(postgres.writing, max_age=MAX_AGE_SLOTS * network.slot_seconds)
     stops = Stops(triggers, network, announcer)
     limits = Limits(triggers, network.markets, network.router(), announcer)
+    upkeep = Upkeep(triggers, Groups(postgres.writing), prices, announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
     watchers = Watchers(redis)
@@ -90,7 +92,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("prices", partial(recorder.run, revision.fits)),
         run_forever("stops", stops.run),
         run_forever("limits", limits.run),
-        run_forever("upkeep", partial(Upkeep(triggers, prices, announcer).run, revision.fits)),
+        run_forever("upkeep", partial(upkeep.run, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),
     ]
     try:

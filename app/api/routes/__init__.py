@@ -3,7 +3,6 @@
 from fastapi.routing import APIRoute
 
 from app.api.routes import (
-    change_orders,
     dead_letters,
     failure_drill,
     health,
@@ -18,6 +17,7 @@ from app.api.routes import (
     tickets,
 )
 from app.api.routes.operators import audit, kill_switch, simulation
+from app.api.routes.waiting import changes, groups
 from app.api.spec import asyncapi
 from app.api.validation import known_parameters_only
 
@@ -26,7 +26,7 @@ ROUTERS = (
     *(
         module.router
         for module in (
-            *(order_stream, place_order, legacy, orders, change_orders, limits, stream, tickets),
+            *(order_stream, place_order, legacy, orders, changes, groups, limits, stream, tickets),
             *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, asyncapi),
         )
     ),

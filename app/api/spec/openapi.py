@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll, OrderGroup
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
@@ -38,6 +38,7 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (
     Batch,
     AmendOrder,
     CancelAll,
+    OrderGroup,
     SetKillSwitch,
     MoveMarket,
 )

@@ -70,6 +70,10 @@ SELECT id, seq, attempt, updated_at FROM cancelled
 """
 
 
+GROUP = "SELECT type, holder FROM order_groups WHERE id = $1 AND owner = $2"
+LEGS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE group_id = $1 AND owner = $2 ORDER BY id"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which of an owner's orders; None: any."""
@@ -80,9 +84,24 @@ class Selection:
     group: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    id: UUID
+    type: str
+    holder: UUID | None  # the order that has fired
+    orders: list[Order]
+
+
 class OpenOrders:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+
+    async def group(self, group: UUID, owner: str) -> OrderGroup | None:
+        rows = await fetch(self._pool, GROUP, group, owner)
+        if not rows:
+            return None
+        orders = [order_from(row) for row in await fetch(self._pool, LEGS, group, owner)]
+        return OrderGroup(group, rows[0]["type"], rows[0]["holder"], orders)
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]

@@ -166,4 +166,5 @@ def _check_amendable(order: Order, seq: int) -> None:
 
 
 def _has_changed() -> Problem:
-    return Problem(412, "order_changed", "The order has changed since. Read it, and send If-Match with its new `seq`.")
+    detail = "The order has changed since, or its group holds it. Read it, and send If-Match with its new `seq`."
+    return Problem(412, "order_changed", detail)
