@@ -78,7 +78,10 @@ DO $$ BEGIN IF EXISTS (SELECT FROM audit_log) THEN
     ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log; ALTER TABLE audit_log ENABLE TRIGGER USER;
 END IF; END $$
 """
-WRITTEN = "order_events triggers orders order_groups prices daily_volumes api_keys trading_states".split()
+WRITTEN = (
+    *("order_events", "triggers", "orders", "order_groups", "prices"),
+    *("daily_volumes", "api_keys", "trading_states"),
+)
 DELETE_ALL = "; ".join(f"DELETE FROM {table}" for table in WRITTEN)
 
 
