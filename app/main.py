@@ -84,8 +84,7 @@ def create_app(settings: Settings | None = None) -> Application:
         version="0.1.0",
         description=ABOUT,
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # FastAPI would write the document anew for each request
     )
     problems.install(app)
     openapi.install(app)

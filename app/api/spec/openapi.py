@@ -135,7 +135,7 @@ _PROBLEM_TEXTS = {
     408: "The body took too long to arrive",
     409: "The state of the order does not allow this",
     412: "The order has changed since",
-    413: "The body is over 64 KiB",
+    413: "The body is over 8 KiB; that of a batch, over 64 KiB",
     415: "The body is not application/json",
     422: "The request is not valid, and `errors` points to each invalid field; or the order is worth too much",
     428: "If-Match is missing",

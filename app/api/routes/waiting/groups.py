@@ -7,9 +7,8 @@ from starlette.responses import Response
 
 from app.access.authentication import Caller
 from app.api import refusals
-from app.api.admission import admit, admit_read
+from app.api.admission import admit, admit_read, read_body
 from app.api.context import ApiContext, authenticate, context, socket_urls
-from app.api.json_body import read_object
 from app.api.orders.bodies import LEG_SHAPES
 from app.api.placing import accepted_view
 from app.api.problems import Problem, invalid, request_id
@@ -51,7 +50,7 @@ async def place(request: Request) -> Response:
     """One cancels the other: while one is executed the other is held. If the one is filled, the other is cancelled with
     the code `sibling_filled`; if it is not, the other waits again.
     """
-    fields, key = await read_object(request), idempotency_key_in(request.scope)
+    fields, key = await read_body(request), idempotency_key_in(request.scope)
     ctx, caller = context(request), authenticate(request)
     orders = _orders(fields, ctx, caller, request_id(request))
     await admit(request, caller, len(orders))
