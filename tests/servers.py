@@ -79,7 +79,7 @@ DO $$ BEGIN IF EXISTS (SELECT FROM audit_log) THEN
 END IF; END $$
 """
 WRITTEN = (
-    *("order_events", "triggers", "orders", "order_groups", "prices"),
+    *("order_events", "triggers", "orders", "order_groups", "plans", "prices"),
     *("daily_volumes", "api_keys", "trading_states"),
 )
 DELETE_ALL = "; ".join(f"DELETE FROM {table}" for table in WRITTEN)

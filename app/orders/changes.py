@@ -8,7 +8,7 @@ from app import metrics
 from app.orders.conditions import Waiting
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.model import Order
-from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection
+from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection, Slices
 from app.orders.store.placing_groups import GroupPlacing, PlacedGroup, PlaceGroup
 
 
@@ -28,6 +28,9 @@ class Changes:
 
     async def group(self, group: UUID, owner: str) -> OrderGroup | None:
         return await self._store.group(group, owner)
+
+    async def slices(self, parent: UUID) -> Slices:
+        return await self._store.slices(parent)
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]

@@ -80,3 +80,22 @@ prices = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
 )
 sa.Index("prices_at", prices.c.at, postgresql_using="brin")
+
+# One row for each order that is executed in slices and has not ended.
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("order_id", sa.ForeignKey(orders.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("slices", sa.Integer, nullable=False),
+    sa.Column("every_seconds", sa.Integer, nullable=False),
+    sa.Column("on_miss", sa.Text, nullable=False),
+    sa.Column("band_min", Price),
+    sa.Column("band_max", Price),
+    sa.Column("next_slice", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
+    sa.CheckConstraint("on_miss IN ('extend', 'skip', 'catch_up')", name="on_miss_known"),
+)
+sa.Index("plans_due", plans.c.next_at)
+sa.Index("orders_by_parent", orders.c.parent_id, postgresql_where=orders.c.parent_id.is_not(None))

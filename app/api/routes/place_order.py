@@ -54,6 +54,14 @@ TAKE_PROFIT = {
     "trigger": {"price": "180", "when": "above"},
     "expiresInSeconds": 86_400,
 }
+DCA = {
+    "tokenIn": "USDC",
+    "tokenOut": "SOL",
+    "amount": "1000",
+    "orderType": "dca",
+    "schedule": {"slices": 10, "everySeconds": 3600, "onMiss": "extend"},
+    "priceBand": {"min": "0.005"},
+}
 SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
 
 
@@ -78,6 +86,7 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
                 "limit": {"summary": "Sell once the price reaches 155", "value": LIMIT},
                 "stop": {"summary": "Sell once the price has fallen to 120, for no less than 115", "value": STOP},
                 "take_profit": {"summary": "Sell once the price has risen to 180, within a day", "value": TAKE_PROFIT},
+                "dca": {"summary": "Buy SOL for 100 USDC every hour, ten times", "value": DCA},
                 "side": {"summary": "In the format of a legacy client", "value": SIDED},
             },
         ),

@@ -34,7 +34,7 @@ TICKET_REQUEST = {
 }
 # Bodies that routes parse themselves, because FastAPI would read numbers as floats.
 PARSED_BODIES: tuple[type[RequestBody], ...] = (
-    *(alone for alone, _ in SHAPES.values()),
+    *dict.fromkeys(alone for alone, _ in SHAPES.values()),
     Batch,
     AmendOrder,
     CancelAll,
@@ -52,7 +52,7 @@ OTHER_BODIES = {
         "description": "By `orderType`. With `inputToken` it is an OrderWithSide: their names must not be mixed",
         "oneOf": [
             {"$ref": REFERENCE.format(model=shape)}
-            for shape in (*(alone.__name__ for alone, _ in SHAPES.values()), "OrderWithSide")
+            for shape in (*dict.fromkeys(alone.__name__ for alone, _ in SHAPES.values()), "OrderWithSide")
         ],
     },
 }

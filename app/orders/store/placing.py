@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from app.orders.conditions import Trigger
+from app.orders.conditions import Plan, Trigger
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
@@ -51,7 +51,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
-        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint)
+        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
+        slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
@@ -69,7 +70,11 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
 ), armed AS (
     INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank)
     SELECT id, placed.owner, placed.type, feed, op, persist, level, level, group_id, rank
-      FROM placed JOIN requested USING (id)
+      FROM placed JOIN requested USING (id) WHERE feed IS NOT NULL
+), planned AS (
+    INSERT INTO plans (order_id, owner, slices, every_seconds, on_miss, next_at, band_min, band_max)
+    SELECT id, placed.owner, slices, every_seconds, on_miss, coalesce(start_at, now()), band_min, band_max
+      FROM placed JOIN requested USING (id) WHERE slices IS NOT NULL
 )"""
 
 
@@ -177,9 +182,24 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
             "condition": dict(waiting.condition),
             "time_in_force": waiting.time_in_force,
             "expires_at": waiting.expires_at,
-            **trigger_row(waiting.trigger),
         }
+        if waiting.trigger is not None:
+            row |= trigger_row(waiting.trigger)
+        if waiting.plan is not None:
+            row |= _plan_row(waiting.plan)
     return row
+
+
+def _plan_row(plan: Plan) -> dict[str, Any]:
+    least, most = plan.band
+    return {
+        "slices": plan.slices,
+        "every_seconds": plan.every_seconds,
+        "on_miss": plan.on_miss,
+        "start_at": plan.start_at,
+        "band_min": None if least is None else str(least),
+        "band_max": None if most is None else str(most),
+    }
 
 
 def trigger_row(trigger: Trigger) -> dict[str, Any]:

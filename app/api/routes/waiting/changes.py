@@ -159,7 +159,7 @@ def _expected_seq(request: Request) -> int:
 
 
 def _check_amendable(order: Order, seq: int) -> None:
-    if order.status is not Status.OPEN or order.condition is None:
+    if order.status is not Status.OPEN or order.type not in WAITING_SHAPES:
         raise Problem(409, "not_amendable", f"The order is {order.status}. Only an order that waits can be amended.")
     if order.seq != seq:
         raise _has_changed()
