@@ -66,7 +66,7 @@ class Waiting:
     limit_out: int | None = None  # base units: the order's floor
     condition: Mapping[str, Any]  # as the client said it
     time_in_force: TimeInForce
-    expires_at: datetime | None
+    expires_at: datetime | None = None
     trigger: Trigger | None = None
     plan: Plan | None = None  # in place of a trigger
     price: Decimal | None = None  # that the trigger was compared with when the order was accepted
