@@ -53,8 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
     _beside_body = 0  # bytes of it
     _waits_for: Wait | None = None
     _refused = False  # nothing more is read
-    _ahead = b""  # received while a request is being answered
-    _ahead_is_cut = False
+    _ahead, _ahead_is_cut = b"", False  # received while a request is being answered
     _upgraded = False  # it is a WebSocket by now
 
     def connection_made(self, transport: Any) -> None:
@@ -151,6 +150,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._wait_for(HEAD)
             self.handle_websocket_upgrade()
             self._upgraded = True
+            del self.parser  # a circle of references
             return self._pass_on(rest)
         if method == b"CONNECT":
             return self.refuse(refusals.NO_TUNNEL)

@@ -17,9 +17,11 @@
 
 import asyncio
 import contextlib
+import struct
 from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
@@ -30,6 +32,7 @@ from websockets.server import ServerProtocol
 from app.api.problems import Problem
 from app.server.connections import Connection, Wait
 from app.server.refusals import refusal
+from app.server.waiting import Gate, Inbox
 
 BAD_HANDSHAKE = "This WebSocket handshake is invalid or not supported."
 NOT_UTF8, TOO_MANY_FRAMES = 1007, 1008  # close codes
@@ -44,6 +47,8 @@ PER_SECOND = 50.0
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     transport: Connection
+    queue: Any
+    writable: Any
 
     _unparsed = b""  # received behind a message that the app has not taken yet
     _allowance = float(BURST)  # frames that may be received now
@@ -52,6 +57,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
+        self.queue, self.writable = Inbox(), Gate()
 
     # ---- receiving ----
 
@@ -127,6 +133,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def start_keepalive(self) -> None:
         """The handshake is complete."""
         super().start_keepalive()
+        # Both have headers, which would be kept for as long as the socket is open. So would the generator that parsed
+        # them. It has parsed no frame yet.
+        del self.request, self.response
+        self.conn.parser = self.conn.parse()
+        next(self.conn.parser)
         self.transport.stop_waiting()
         if early := self._unparsed:
             self._unparsed = b""
@@ -134,6 +145,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.data_received(early)
 
     async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.send" and self.handshake_complete and not self.close_sent:
+            return await self._send_text(message["text"] or "")
         if self.disconnected and message["type"] != "websocket.send":
             return  # a client that left during its handshake is no error: the app receives `websocket.disconnect`
         # A frame behind the handshake may have closed the socket before the app could.
@@ -142,9 +155,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent:
             self.transport.wait(CLOSE_REPLY)
 
+    async def _send_text(self, text: str) -> None:
+        await self.writable.wait()
+        if self.disconnected or self.conn.state is not State.OPEN:
+            raise ClientDisconnected
+        self.transport.write(text_frame(text.encode()))
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.lost()
         super().connection_lost(exc)
+
+
+def text_frame(text: bytes) -> bytes:
+    size = len(text)
+    if size < 126:
+        return b"\x81%c%b" % (size, text)
+    return b"\x81%b%b" % (struct.pack("!BH", 126, size) if size < 65536 else struct.pack("!BQ", 127, size), text)
 
 
 def _counts(event: Any) -> bool:

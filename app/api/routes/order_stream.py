@@ -16,7 +16,7 @@ from app.access.connection_limit import TooManyConnections
 from app.api import sockets
 from app.api.admission import admit_read, may_read
 from app.api.context import ApiContext, context
-from app.api.dialects.frames import Frames, execute_frames
+from app.api.dialects.frames import ExecuteFrames, Frames
 from app.api.fast_routes import SocketRouter
 from app.api.placing import place_from_first_message
 from app.api.problems import Problem, needs_upgrade, unknown_order
@@ -44,7 +44,7 @@ async def execute_socket(socket: WebSocket) -> None:
     Without `orderId` the first message is an order to place, and its events follow.
     """
     if "orderId" in socket.query_params:
-        await stream_order(socket, socket.query_params["orderId"], execute_frames())
+        await stream_order(socket, socket.query_params["orderId"], ExecuteFrames())
     else:
         await _place_and_stream(socket)
 
@@ -76,7 +76,7 @@ async def _place_and_stream(socket: WebSocket) -> None:
         placed = await sockets.close_reason(place_from_first_message(socket))
         if isinstance(placed, Close):
             return await sockets.close_politely(socket, placed)
-        await _follow(socket, caller, placed, 0, execute_frames())
+        await _follow(socket, caller, placed, 0, ExecuteFrames())
 
 
 async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, frames: Frames) -> None:
@@ -88,6 +88,7 @@ async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, fr
         ctx.presence.watching(str(order)) as watcher,
     ):
         info(log, "socket opened", order=str(order), socket=watcher.id, after=after)
+        socket.scope.clear()  # nothing reads it from here on, and it has the headers of the handshake
         close = await sockets.close_reason(stream.run(subscriber, after))
     info(
         log,
@@ -116,27 +117,38 @@ class _OrderStream:
     async def run(self, subscriber: Subscriber, after: int) -> Close:
         """Until the order has ended or the client has left."""
         receiving = asyncio.ensure_future(self._until_client_leaves())
-        sending = asyncio.ensure_future(self._send_log(subscriber, after))
+        receiving.add_done_callback(lambda _: subscriber.close())
         try:
-            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-            return sending.result() if sending.done() else receiving.result()
+            return await self._send_log(subscriber, after)
+        except SubscriberClosed:
+            if receiving.done():
+                return receiving.result()
+            raise
         finally:
-            for task in (receiving, sending):
-                task.cancel()
-            await asyncio.gather(receiving, sending, return_exceptions=True)
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
 
     async def _send_log(self, subscriber: Subscriber, after: int) -> Close:
+        """An event in a variable here would be memory of each open socket."""
+        ended = await self._send_replay(subscriber, after)
+        if ended is None:
+            return sockets.UNKNOWN_ORDER
+        while not ended:
+            ended = await self._send_next(subscriber)
+        return sockets.ORDER_ENDED
+
+    async def _send_replay(self, subscriber: Subscriber, after: int) -> bool | None:
         replay = await self._ctx.feed.replay(subscriber, self._order, after)
         if replay is None:
-            return sockets.UNKNOWN_ORDER
+            return None
         await self._send(replay.log)
-        ended = replay.ended
-        while not ended:
-            messages = await self._ctx.feed.next_events(subscriber)
-            await self._send(messages)
-            self.lag = max(self.lag, time.monotonic() - subscriber.received_at)
-            ended = messages[-1].terminal
-        return sockets.ORDER_ENDED
+        return replay.ended
+
+    async def _send_next(self, subscriber: Subscriber) -> bool:
+        messages = await self._ctx.feed.next_events(subscriber)
+        await self._send(messages)
+        self.lag = max(self.lag, time.monotonic() - subscriber.received_at)
+        return messages[-1].terminal
 
     async def _send(self, messages: Iterable[EventMessage]) -> None:
         for frame in self._frames(messages):

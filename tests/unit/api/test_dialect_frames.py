@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from app.api.dialects.frames import Frames, execute_frames, history_then_updates, status_frames, venue_frames
+from app.api.dialects.frames import Frames, ExecuteFrames, history_then_updates, status_frames, venue_frames
 from app.orders.events.publisher import EventMessage
 
 TINY = "0.00000000123456789012"  # a float would be written as 1.23456789012e-09
@@ -33,7 +33,7 @@ def frame(frames: Frames, sent: EventMessage) -> dict[str, Any]:
 
 
 def test_the_first_events_are_a_replay_and_the_later_ones_are_not() -> None:
-    for make in (execute_frames, status_frames):
+    for make in (ExecuteFrames, status_frames):
         frames = make()
         assert frame(frames, message(1, "pending"))["replay"] is True
         assert frame(frames, message(2, "routing"))["replay"] is False
@@ -43,10 +43,10 @@ def test_the_first_events_are_a_replay_and_the_later_ones_are_not() -> None:
 
 
 def test_an_execute_frame_has_the_time_and_the_execution() -> None:
-    assert frame(execute_frames(), BUILDING) == {"ts": AT, "replay": True}
-    confirmed = frame(execute_frames(), CONFIRMED)
+    assert frame(ExecuteFrames(), BUILDING) == {"ts": AT, "replay": True}
+    confirmed = frame(ExecuteFrames(), CONFIRMED)
     assert confirmed["execution"] == {"dex": "meteora", "executedPrice": float(TINY), "amountOut": "7", "txHash": "5K"}
-    assert f'"execution":{{"dex":"meteora","executedPrice":{TINY},' in execute_frames()([CONFIRMED])[0]
+    assert f'"execution":{{"dex":"meteora","executedPrice":{TINY},' in ExecuteFrames()([CONFIRMED])[0]
 
 
 def test_a_status_frame_has_a_type_a_message_and_a_detail_besides() -> None:
@@ -109,4 +109,4 @@ def test_legacy_clients_are_told_statuses_that_they_know() -> None:
         assert orjson.loads(status_frames()([event])[0])["status"] == known
         assert orjson.loads(venue_frames([event])[0])["status"] == known
         assert orjson.loads(history_then_updates()([event])[0])["data"][0]["status"] == known
-        assert orjson.loads(execute_frames()([event])[0])["status"] == status
+        assert orjson.loads(ExecuteFrames()([event])[0])["status"] == status
