@@ -8,7 +8,7 @@ One subscription to the event channel per process, fanned out to its sockets. In
   is read from Postgres.
 - The loss of an order's last message leaves no gap to see. So once a second one query asks for the log length of every
   order that is followed and was silent during that second, and one per owner for orders that are new.
-- A subscription that redis-py has repeated silently counts as a loss of everything.
+- A new subscription counts as a loss of everything that came before.
 
 A subscriber costs no task here: its socket's task waits in `next_events`.
 """
@@ -23,6 +23,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from app.orders.events.channel import subscribe
 from app.orders.events.publisher import CHANNEL, EventMessage, unpack
 from app.orders.events.replay import Replay, redis_backlog
 from app.orders.events.signature import EventSignatures
@@ -34,9 +35,8 @@ from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, RedisUnavailable
 from app.tasks import cancel_and_wait, run_forever
 
 HEAL_SECONDS = 1.0
-CHANNEL_TIMEOUT_SECONDS = 10.0
 RECONNECT_SECONDS = 0.2
-HEAL_BATCH = 250  # orders in one query; events wait while its answer is processed
+HEAL_BATCH = 100  # orders in one query; events wait while its answer is processed
 MAX_NEW_ORDERS = 1_000  # of one owner, in one query
 COMMIT_SKEW = timedelta(seconds=2)  # orders are not committed exactly in the order of their creation times
 
@@ -174,31 +174,26 @@ class Feed:
     async def _receive(self) -> None:
         reported = False  # that the channel is lost
         while True:
-            pubsub = self._redis.pubsub()
             try:
-                await pubsub.subscribe(CHANNEL)
-                while True:
-                    message = await pubsub.get_message(timeout=CHANNEL_TIMEOUT_SECONDS)
-                    if message is None:  # no event for a while, not a lost connection
-                        continue
-                    if message["type"] == "message":
-                        for item in unpack(message["data"], self._signatures):
-                            self._dispatch(item)
-                    elif message["type"] == "subscribe":  # the first, and each one that redis-py repeats silently
-                        self.connected, reported = True, False
-                        self._last_message_at.clear()
-                        self._heal_now.set()
+                await subscribe(self._redis, CHANNEL, subscribed=self._subscribed, received=self._received)
             except REDIS_UNAVAILABLE as error:
-                if not reported:
+                if self.connected or not reported:
                     log.warning("event channel lost, streams continue from Postgres", extra={"error": str(error)})
                 reported = True
             except Exception:  # a message that is not ours: what it cost is read from Postgres
                 log.exception("invalid message on the event channel")
             finally:
                 self.connected = False
-                with contextlib.suppress(*REDIS_UNAVAILABLE):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _subscribed(self) -> None:
+        self.connected = True
+        self._last_message_at.clear()
+        self._heal_now.set()
+
+    def _received(self, message: bytes) -> None:
+        for item in unpack(message, self._signatures):
+            self._dispatch(item)
 
     async def _heal(self) -> None:
         """Once a second, and at once after a reconnect."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app.redis_client import REDIS_UNAVAILABLE
+from app.redis_scripts import pack, pipelined_connection
 from app.tasks import cancel_and_wait, run_forever
 
 WATCHERS = "engine:watchers:"  # + order id: hash of socket → since when, in which process
@@ -87,19 +87,17 @@ class Presence:
             self._not_empty.clear()
             changes = list(self._changes)
             self._changes.clear()
-            pipe = self._redis.pipeline(transaction=False)
-            for watcher, opened in changes:
-                self._put(pipe, watcher, opened)
+            commands = [packed for watcher, opened in changes for packed in self._commands(watcher, opened)]
             with suppress(*REDIS_UNAVAILABLE):
-                await pipe.execute()
+                await pipelined_connection(self._redis).call_all(commands)
 
-    def _put(self, pipe: Pipeline, watcher: Watcher, opened: bool) -> None:
+    def _commands(self, watcher: Watcher, opened: bool) -> Iterator[bytes]:
         key = WATCHERS + watcher.order
         if opened:
-            pipe.hset(key, watcher.id, watcher.connected_at.isoformat())
-            pipe.expire(key, self._keep_seconds)
+            yield pack("HSET", key, watcher.id, watcher.connected_at.isoformat())
+            yield pack("EXPIRE", key, self._keep_seconds)
         else:
-            pipe.hdel(key, watcher.id)
+            yield pack("HDEL", key, watcher.id)
 
     async def _renew_process(self) -> None:
         while True:

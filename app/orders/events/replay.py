@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from app.orders.events.publisher import BACKLOG, EventMessage, unpack
 from app.orders.events.signature import EventSignatures
+from app.redis_scripts import pipelined_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ async def redis_backlog(
 
     The last of them may be missing: Redis is never trusted for the end of a log.
     """
-    kept = await redis.hgetall(BACKLOG + order)  # type: ignore[misc]
-    events = {event.seq: event for data in kept.values() for event in unpack(data, signatures)}
+    kept = await pipelined_connection(redis).call("HGETALL", BACKLOG + order)
+    values = kept.values() if isinstance(kept, dict) else kept[1::2]  # RESP 3, or 2
+    events = {event.seq: event for data in values for event in unpack(data, signatures)}
     if any(event.order != order or owner not in (None, event.owner) for event in events.values()):
         return None
     last = max(events, default=0)
