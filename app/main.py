@@ -38,6 +38,7 @@ from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.open_orders import OpenOrders
+from app.orders.store.placing_groups import GroupPlacing
 from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
@@ -83,8 +84,7 @@ def create_app(settings: Settings | None = None) -> Application:
         version="0.1.0",
         description=ABOUT,
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # FastAPI would write the document anew for each request
     )
     problems.install(app)
     openapi.install(app)
@@ -119,6 +119,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
+    groups = GroupPlacing(postgres.writing, RiskLimits.of(settings), max_open=settings.max_open_per_owner)
     kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal, reading=postgres.reading)
     revision = Revision(postgres.internal, known_revisions())
     ctx = ApiContext(
@@ -132,7 +133,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         throughput=ThroughputMeter(postgres.reading),
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(store, redis, queue, publisher, breaker),
-        changes=Changes(OpenOrders(postgres.writing), publisher),
+        changes=Changes(OpenOrders(postgres.writing), groups, publisher),
         queue=queue,
         watchers=Watchers(redis),
         prices=PriceStore(postgres.internal),

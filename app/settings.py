@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     max_order_usd: int = Field(1_000_000, ge=0, le=10**12)  # most dollars that one order may be worth; 0: no limit
     max_daily_usd: int = Field(0, ge=0, le=10**12)  # the same for all orders of one owner in one UTC day; 0: no limit
     min_notional_usd: int = Field(1, ge=0, le=10**12)  # least dollars that an order that waits may be worth
+    min_slice_seconds: int = Field(10, ge=1, le=86_400)  # between two slices of an order
     max_open_per_owner: int = Field(10_000, ge=1)  # orders that wait
     queue_max_depth: int = Field(200_000, ge=1)  # orders under way, all owners together
     queue_max_per_owner: int = Field(100_000, ge=1)  # orders under way

@@ -38,6 +38,8 @@ class ScriptedVenue:
     It trades every configured pair. `asked` has every request with its slot.
     """
 
+    in_process = False
+
     def __init__(self, name: str, script: Iterable[Answer], *, network_cost: int = 0) -> None:
         self.name = name
         self.asked: list[tuple[QuoteRequest, int]] = []

@@ -78,8 +78,11 @@ DO $$ BEGIN IF EXISTS (SELECT FROM audit_log) THEN
     ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log; ALTER TABLE audit_log ENABLE TRIGGER USER;
 END IF; END $$
 """
-DELETE_ALL = """DELETE FROM order_events; DELETE FROM orders; DELETE FROM daily_volumes; DELETE FROM api_keys;
-                DELETE FROM trading_states; DELETE FROM prices"""
+WRITTEN = (
+    *("order_events", "triggers", "orders", "order_groups", "plans", "prices"),
+    *("daily_volumes", "api_keys", "trading_states"),
+)
+DELETE_ALL = "; ".join(f"DELETE FROM {table}" for table in WRITTEN)
 
 
 class Databases:
@@ -124,11 +127,7 @@ class Databases:
                 await connection.execute(EMPTY_AUDIT_LOG)
                 # TRUNCATE takes 40 ms of CPU, because it makes new files. Large tables get them: dead rows cost time.
                 large = await connection.fetchval("SELECT pg_table_size('order_events') > 1000000")
-                await connection.execute(
-                    "TRUNCATE orders, order_events, triggers, prices, daily_volumes, api_keys, trading_states"
-                    if large
-                    else DELETE_ALL
-                )
+                await connection.execute(f"TRUNCATE {', '.join(WRITTEN)}" if large else DELETE_ALL)
                 unchanged = await connection.fetchval(TABLES) == self._tables
             finally:
                 await connection.close()

@@ -78,6 +78,7 @@ class Execution:
                     # A slot was held for this swap before: check once, and let other orders have it.
                     return await self._follow(lease, SignedSwap.from_json(claimed.swap or {}), seconds=0)
                 lease.started()
+                await asyncio.sleep(0)  # sends that event: an attempt that asks nobody does not let the loop run soon
                 return await self._attempt(lease)
             except LeaseLost:
                 log.info("another worker has the order", extra=lease.labels())

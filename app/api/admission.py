@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
@@ -9,10 +10,12 @@ from app.access.authentication import Caller
 from app.access.rate_limit import RateLimitResult, headers
 from app.access.read_turns import NoTurn
 from app.api.context import authenticate, context
+from app.api.json_body import MAX_BODY, read_object
 from app.api.problems import Problem
 from app.api.refusals import counted, trading_stopped
 from app.orders.store.kill_switch import TradingState
 
+INVALID = "invalid requests"
 LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 
 
@@ -43,6 +46,22 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         case "total":
             detail = "The queue is full: too many orders are under way. Try again in a moment."
             raise counted(Problem(503, "queue_full", detail, retryable=True, headers=LATER))
+
+
+async def read_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
+    """The object in the body; a `Problem` if the caller's last requests were invalid, and too many."""
+    if quota := context(request).settings.api_max_reads_per_min:
+        take, who = context(request).rate_limiter.take_here, _who(request, request.scope["state"].get("caller"))
+        if not take(INVALID, who, 0, quota).left:
+            _refuse_beyond(request, INVALID, "too_many_invalid", quota, take(INVALID, who, 1, quota))
+    return await read_object(request, most)
+
+
+def count_invalid(request: HTTPConnection) -> None:
+    """Such a request counts towards no other quota. In this process, which takes time to say what is wrong with it."""
+    if quota := context(request).settings.api_max_reads_per_min:
+        who = _who(request, request.scope["state"].get("caller"))
+        context(request).rate_limiter.take_here(INVALID, who, 1, quota)
 
 
 async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:
@@ -91,8 +110,8 @@ async def _within_quota(request: HTTPConnection, caller: Caller, kind: str, cost
         _refuse_beyond(request, kind, "too_many_orders", quota, result)
 
 
-def _who(request: HTTPConnection, caller: Caller) -> str:
-    return caller.key or (request.client.host if request.client else "unknown")
+def _who(request: HTTPConnection, caller: Caller | None) -> str:
+    return (caller and caller.key) or (request.client.host if request.client else "unknown")
 
 
 def _refuse_beyond(request: HTTPConnection, kind: str, code: str, quota: int, result: RateLimitResult) -> None:

@@ -81,12 +81,12 @@ class ApiContext:
 
     def price_now(self, order: Order) -> Decimal | None:
         """What an order that waits is compared with now; None: it does not wait, or no venue has a price."""
-        if order.status is not Status.OPEN or order.condition is None:
+        if order.status is not Status.OPEN or "price" not in (order.condition or {}):
             return None
         tokens = self.markets.token(order.token_in), self.markets.token(order.token_out)
         prices = self.network.mids(*tokens, self.network.slot_at(datetime.now(UTC)))
         feed = feed_of(order.token_in, order.token_out)
-        return price_for(trigger_of(order.type, feed, order.limit_price, order.condition), list(prices.values()))
+        return price_for(trigger_of(order.type, feed, order.limit_price, order.condition or {}), list(prices.values()))
 
     def risk_limits(self, caller: Caller) -> RiskLimits:
         return RiskLimits.of(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)

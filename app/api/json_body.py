@@ -10,7 +10,9 @@ from app.access.headers import headers_of
 from app.api.problems import Problem, body_too_large
 from app.tasks import within
 
-MAX_BODY = 64 * 1024
+MAX_BODY = 8 * 1024
+MAX_FIELDS = 50  # of one object: each unknown one costs an error
+MAX_COMMAS = 2_500  # in a body: each value costs a microsecond, in which nobody else is served
 BODY_SECONDS = 10.0  # for the whole body, so that a byte per second cannot hold a request open
 MAX_INTEGER_DIGITS = 40  # a longer number is no valid amount, and slow to convert
 
@@ -37,6 +39,8 @@ def _constant(_: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        raise _NotStrict(f"An object has more than {MAX_FIELDS} fields.")
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise _NotStrict("An object has the same field twice.")
@@ -70,6 +74,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise malformed("It is not UTF-8.") from None
     if text.startswith("\ufeff"):
         raise malformed("It is not valid JSON: line 1, column 1: it starts with a byte order mark.")
+    if text.count(",") > MAX_COMMAS:
+        raise malformed(f"It has too many values: more than {MAX_COMMAS} commas.")
     try:
         value = _DECODER.decode(text)
     except RecursionError:
@@ -86,29 +92,29 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-async def read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
+    """The object in the body, which may have this many bytes."""
     headers = headers_of(request.scope)
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         raise Problem(415, "not_json", "The body must be JSON: send `Content-Type: application/json`.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Problem(415, "not_json", "The body must not be compressed: send it without `Content-Encoding`.")
-    if int(headers.get(b"content-length", 0)) > MAX_BODY:  # then nothing is read
-        raise body_too_large()
+    if int(headers.get(b"content-length", 0)) > most:  # then nothing is read
+        raise body_too_large(most)
     try:
-        return parse(await within(BODY_SECONDS, _read_body(request.receive)))
+        return parse(await within(BODY_SECONDS, _read_body(request.receive, most)))
     except TimeoutError:
         detail = f"The body took too long to arrive. Send it within {BODY_SECONDS:g} seconds."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """The body, up to `MAX_BODY`."""
+async def _read_body(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise body_too_large()
+        if len(body) > most:
+            raise body_too_large(most)
         if not message.get("more_body"):
             return bytes(body)
     raise malformed("It ended before it was complete.")

@@ -21,7 +21,7 @@ from app.api.orders.bodies import shape_of
 from app.api.problems import Problem, invalid, not_allowed, request_id
 from app.api.sockets import Close
 from app.api.validation import check_key, idempotency_key_in, read, to_order
-from app.api.views import as_json, links, trigger_view
+from app.api.views import as_json, links, waiting_view
 from app.orders import intake
 from app.orders.lifecycle import Status
 
@@ -73,7 +73,7 @@ def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str,
         "createdAt": placed.created_at,
         "idempotent": placed.idempotent,
         "startsInMs": accepted.starts_in_ms,
-        **({} if accepted.waiting is None else {"trigger": trigger_view(accepted.waiting)}),
+        **({} if accepted.waiting is None else waiting_view(accepted.waiting)),
     }
 
 

@@ -103,8 +103,8 @@ def key_reused() -> Problem:
     return Problem(422, "key_reused", detail)
 
 
-def body_too_large() -> Problem:
-    return Problem(413, "body_too_large", "The body is larger than 64 KiB. Send less in one request.")
+def body_too_large(most: int) -> Problem:
+    return Problem(413, "body_too_large", f"The body is larger than {most // 1024} KiB. Send less in one request.")
 
 
 def needs_upgrade() -> Problem:

@@ -12,6 +12,7 @@ from app.orders.intake import Accepted
 from app.orders.model import KeyReused, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded
 from app.orders.store.kill_switch import STRICTNESS, TradingState
+from app.orders.store.placing_groups import PlacedGroup, PlaceGroup
 from app.postgres import DatabaseUnavailable
 
 STOPPED = {
@@ -20,21 +21,38 @@ STOPPED = {
 }
 
 
+REFUSALS = (KeyReused, TooManyOpen, TradingStopped, RiskLimitExceeded, DatabaseUnavailable)
+
+
 async def place(ctx: ApiContext, order: PlaceOrder) -> Accepted:
     """Raises a `Problem` if the order was refused, or if nobody knows whether it was placed."""
     try:
         return await ctx.intake.place(order)
-    except KeyReused:
-        raise key_reused() from None
-    except TooManyOpen:
-        detail = f"You may have at most {ctx.settings.max_open_per_owner} orders that wait. Cancel some of them first."
-        raise counted(Problem(429, "too_many_open", detail)) from None
-    except TradingStopped:
-        raise counted(trading_stopped(await _state_now(ctx, order.owner))) from None
-    except RiskLimitExceeded as error:
-        raise counted(risk_limit(error)) from None
-    except DatabaseUnavailable:
-        raise database_unavailable() from None
+    except REFUSALS as error:
+        raise await _problem(ctx, order.owner, error) from None
+
+
+async def place_group(ctx: ApiContext, group: PlaceGroup) -> PlacedGroup:
+    """The same for a group of orders."""
+    try:
+        return await ctx.changes.place_group(group)
+    except REFUSALS as error:
+        raise await _problem(ctx, group.owner, error) from None
+
+
+async def _problem(ctx: ApiContext, owner: str, error: Exception) -> Problem:
+    match error:
+        case KeyReused():
+            return key_reused()
+        case TooManyOpen():
+            most = ctx.settings.max_open_per_owner
+            detail = f"You may have at most {most} orders that wait. Cancel some of them first."
+            return counted(Problem(429, "too_many_open", detail))
+        case TradingStopped():
+            return counted(trading_stopped(await _state_now(ctx, owner)))
+        case RiskLimitExceeded():
+            return counted(risk_limit(error))
+    return database_unavailable()
 
 
 async def _state_now(ctx: ApiContext, owner: str) -> TradingState:

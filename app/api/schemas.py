@@ -145,6 +145,8 @@ class OrderView(Answer):
     limit_price: str | None
     time_in_force: str | None
     trigger: dict[str, Any] | None = Field(description="What it waits for, and how far the price is from that now")
+    schedule: dict[str, Any] | None = Field(description="Only if it is executed in slices")
+    price_band: dict[str, Any] | None
     parent_id: str | None
     group_id: str | None
     cancel_requested: bool = Field(description="It is cancelled once its swap is proven dead")
@@ -158,12 +160,39 @@ class OrderView(Answer):
     updated_at: datetime
 
 
+class SliceCounts(Answer):
+    total: int
+    filled: int
+    failed: int
+    skipped: int
+    next_at: datetime | None
+
+
 class OrderSnapshot(OrderView):
     """An order with its log, and the URLs for its further events."""
+
+    slices: SliceCounts | None = Field(None, description="Only if it is executed in slices, as the next three")
+    filled_in: str | None = None
+    filled_out: str | None = None
+    avg_price: float | None = None
 
     events: list[Event]
     ws_url: str
     status_endpoint: str
+
+
+class AcceptedGroup(Answer):
+    group_id: str
+    type: Literal["oco"]
+    idempotent: bool = Field(description="true: an earlier request with this key placed the group")
+    orders: list[Accepted]
+
+
+class GroupView(Answer):
+    group_id: str
+    type: Literal["oco"]
+    holder: str | None = Field(description="The order that has fired; the others are held, or were cancelled")
+    orders: list[OrderView]
 
 
 class Cancelled(Answer):

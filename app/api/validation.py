@@ -12,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
-from app.api.orders.bodies import ExecuteOrder, LimitOrder, OrderTerms, StopOrder, TakeProfitOrder
-from app.api.orders.waiting import expires_in, slippage_of, waiting_of
+from app.api.orders.bodies import DcaOrder, ExecuteOrder, LimitOrder, OrderTerms, StopOrder, TakeProfitOrder
+from app.api.orders.waiting import expires_in, plan_of, slippage_of, waiting_of
 from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH
 from app.api.spec.openapi import PROBLEM
 from app.dex.amounts import AmountError, to_base_units
 from app.dex.markets import Markets, Token, UnknownToken
+from app.orders.conditions import OrderType
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -97,13 +98,17 @@ def to_order(
     if errors or token_in is None or token_out is None or amount_in is None:
         raise invalid(errors)
     default_slippage_bps, waiting = ctx.settings.default_slippage_bps, None
-    if isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
+    order_type = body.order_type
+    if isinstance(body, DcaOrder):
+        waiting, order_type = plan_of(body, ctx, token_in=token_in, amount_in=amount_in, at=at), OrderType.DCA.value
+        expires_in_seconds = expires_in(body)
+    elif isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
         waiting = waiting_of(body, ctx, token_in=token_in, token_out=token_out, amount_in=amount_in, at=at)
         expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
     else:
         expires_in_seconds = body.expires_in_seconds or 0
     fields = {
-        "type": body.order_type,
+        "type": order_type,
         "token_in": token_in.symbol,
         "token_out": token_out.symbol,
         "amount_in": amount_in,

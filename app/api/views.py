@@ -11,11 +11,13 @@ import orjson
 from starlette.responses import Response
 
 from app.api.problems import Problem
+from app.dex.amounts import price as price_text
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.dex.valuation import USD_PLACES
 from app.orders.conditions import Waiting, distance_bps
 from app.orders.model import Order
+from app.orders.store.open_orders import Slices
 from app.orders.store.reads import PageKey
 
 NO_STORE = {"cache-control": "no-store"}
@@ -59,9 +61,11 @@ def usd(value: int) -> str:
     return to_decimal(value, USD_PLACES)
 
 
-def trigger_view(waiting: Waiting) -> dict[str, Any]:
-    """What an order waits for, and how far the price is from it."""
-    return _with_distance(waiting.condition, waiting.price)
+def waiting_view(waiting: Waiting) -> dict[str, Any]:
+    """What an order waits for; of a price, how far it is away."""
+    if waiting.trigger is None:
+        return dict(waiting.condition)
+    return {"trigger": _with_distance(waiting.condition, waiting.price)}
 
 
 def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:
@@ -71,6 +75,7 @@ def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[
 def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
     """`price`: what an order that waits is compared with now."""
     token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
+    condition = order.condition or {}
     min_out = order.min_amount_out if order.floor_out is None else order.floor_out
 
     def out(units: int | None) -> str | None:
@@ -96,7 +101,9 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "retryOf": None if order.retry_of is None else str(order.retry_of),
         "limitPrice": None if order.limit_price is None else plain(order.limit_price),
         "timeInForce": order.time_in_force,
-        "trigger": None if order.condition is None else _with_distance(order.condition, price),
+        "trigger": None if "price" not in condition else _with_distance(condition, price),
+        "schedule": condition.get("schedule"),
+        "priceBand": condition.get("priceBand"),
         "parentId": None if order.parent_id is None else str(order.parent_id),
         "groupId": None if order.group_id is None else str(order.group_id),
         "cancelRequested": order.cancel_requested,
@@ -108,6 +115,28 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "code": order.code,
         "createdAt": order.created_at,
         "updatedAt": order.updated_at,
+    }
+
+
+def slices_view(order: Order, slices: Slices, markets: Markets) -> dict[str, Any]:
+    """What an order that is executed in slices has done so far."""
+    token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
+    total = (order.condition or {})["schedule"]["slices"]
+    skipped = total - slices.filled - slices.failed if slices.skipped is None else slices.skipped
+    average = None
+    if slices.filled_in:
+        average = json_number(price_text(slices.filled_in, token_in.decimals, slices.filled_out, token_out.decimals))
+    return {
+        "slices": {
+            "total": total,
+            "filled": slices.filled,
+            "failed": slices.failed,
+            "skipped": skipped,
+            "nextAt": slices.next_at,
+        },
+        "filledIn": to_decimal(slices.filled_in, token_in.decimals),
+        "filledOut": to_decimal(slices.filled_out, token_out.decimals),
+        "avgPrice": average,
     }
 
 

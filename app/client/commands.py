@@ -1,4 +1,4 @@
-"""`engine submit`, `watch` and `simulate`. Each returns its exit code."""
+"""`engine submit`, `open`, `cancel`, `watch` and `simulate`. Each returns its exit code."""
 
 import asyncio
 import contextlib
@@ -51,8 +51,29 @@ async def submit(base_url: str, api_key: str | None, order: dict[str, Any], key:
         repeated = "  (already placed with this idempotency key)" if state.idempotent else ""
         typer.echo(f"order   {state.order_id}{repeated}")
         typer.echo(f"status  {state.status}")
+        if state.waits:
+            typer.echo(f"waits   {state.waits}")
         typer.echo(f"socket  {printable(state.ws_url, 1000)}")
         return await _print_events(engine, state, 0) if watching else 0
+
+
+async def open_orders(base_url: str, api_key: str | None) -> int:
+    async with Engine(base_url, api_key) as engine:
+        none = True
+        async for line in engine.open_orders():
+            none = False
+            typer.echo(line)
+    if none:
+        typer.echo("There are no open orders.")
+    return 0
+
+
+async def cancel(base_url: str, api_key: str | None, order_id: str) -> int:
+    async with Engine(base_url, api_key) as engine:
+        status = await engine.cancel(order_id)
+        sent = "" if status == "cancelled" else "  (its swap was sent: it is cancelled if that does not land)"
+        typer.echo(f"status  {status}{sent}")
+        return 0
 
 
 async def watch(base_url: str, api_key: str | None, order_id: str, after: int) -> int:

@@ -1,7 +1,7 @@
-"""The engine's HTTP API: placing an order and reading its state."""
+"""The engine's HTTP API: placing orders, reading and cancelling them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 
 from app.client import CommandError, Refused, Unreachable
-from app.client.responses import OrderState, ProblemDocument, printable
+from app.client.responses import OpenOrders, OrderState, ProblemDocument, printable, status_of
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
@@ -68,12 +68,30 @@ class Engine:
         raise error
 
     async def order(self, order_id: str) -> OrderState:
+        return OrderState.parse(await self._request_of("GET", order_id))
+
+    async def cancel(self, order_id: str) -> str:
+        """Its status after that."""
+        return status_of(await self._request_of("POST", order_id, "/cancel"))
+
+    async def open_orders(self) -> AsyncIterator[str]:
+        """A line for each order that waits, newest first."""
+        query: dict[str, str] = {"status": "open", "limit": "200"}
+        while True:
+            page = OpenOrders.parse(await self._request("GET", "/api/orders", params=query))
+            for line in page.lines:
+                yield line
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
+
+    async def _request_of(self, method: str, order_id: str, action: str = "") -> bytes:
         try:
             valid_id = str(UUID(order_id))
         except ValueError:
             raise CommandError(f"{printable(order_id, 80)} is not an order id.") from None
         try:
-            return OrderState.parse(await self._request("GET", f"/api/orders/{valid_id}"))
+            return await self._request(method, f"/api/orders/{valid_id}{action}")
         except Refused as refused:
             if refused.status == 404:
                 raise order_not_found(valid_id, self.name) from None

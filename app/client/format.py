@@ -16,6 +16,8 @@ def event_details(event: Event) -> str:
         details.append(f"attempt {event.attempt}: {error_text(event)}")
     elif event.attempt > 1:
         details.append(f"attempt {event.attempt}")
+    if event.fired_at:
+        details.append(f"fired at {event.fired_at}")
     if event.dex:
         details.append(event.dex + (f" at {event.price}" if event.price else ""))
     if event.losing_quotes:

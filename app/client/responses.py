@@ -1,7 +1,7 @@
 """Parses what the server sends. Every text is made safe to print here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from app.client import CommandError
 
 CONFIRMED = "confirmed"
-FINAL = frozenset({CONFIRMED, "failed", "cancelled"})
+FINAL = frozenset({CONFIRMED, "completed", "failed", "expired", "cancelled"})
 MAX_TEXT = 300  # characters shown of one text from the server
 
 
@@ -35,6 +35,7 @@ class Event:
     error: str | None
     code: str | None
     retry_in_ms: int | None  # 0: at once; None: no retry
+    fired_at: str | None = None  # the price that an order had waited for
 
     @staticmethod
     def parse(frame: str | bytes) -> "Event":
@@ -49,9 +50,10 @@ class Event:
             amount_out=_text(data, "amountOut"),
             losing_quotes=_losing_quotes(data.get("quotes")),
             tx_hash=_text(data, "txHash"),
-            error=_text(data, "error"),
+            error=_text(data, "error") or _text(data, "why"),
             code=_text(data, "code"),
             retry_in_ms=_number(data, "retryInMs") if data.get("retryInMs") is not None else None,
+            fired_at=_price(data["trigger"], "price") if isinstance(data.get("trigger"), dict) else None,
         )
 
 
@@ -65,6 +67,7 @@ class OrderState:
     created_at: datetime
     idempotent: bool = False  # this idempotency key had already placed it
     starts_in_ms: int | None = None  # None: not known
+    waits: str | None = None  # for which price, and how far that is
 
     @staticmethod
     def parse(body: str | bytes) -> "OrderState":
@@ -79,7 +82,50 @@ class OrderState:
             created_at=_timestamp(data, "createdAt"),
             idempotent=data.get("idempotent") is True,
             starts_in_ms=_number(data, "startsInMs") if data.get("startsInMs") is not None else None,
+            waits=waits_for(data),
         )
+
+
+def status_of(body: str | bytes) -> str:
+    return _required_text(_object(body), "status")
+
+
+def waits_for(data: Mapping[str, Any]) -> str | None:
+    """The price that an order waits for, and how far away it is; None: it waits for none."""
+    trigger = data.get("trigger")
+    if data.get("status") != "open" or not isinstance(trigger, dict):
+        return None
+    worst = _price(data, "limitPrice")
+    words = [_text(trigger, "when") or "at", _price(trigger, "price") or "?"]
+    if worst and worst != words[1]:
+        words.append(f"(worst {worst})")
+    if trigger.get("distanceBps") is not None:
+        words.append(f"{_number(trigger, 'distanceBps') / 100:g} % away")
+    return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """A page of the orders that wait, one line each."""
+
+    lines: Sequence[str]
+    next_cursor: str | None
+
+    @staticmethod
+    def parse(body: str | bytes) -> "OpenOrders":
+        data = _object(body)
+        rows = data.get("orders")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise invalid_response("orders")
+        return OpenOrders([_open_order(row) for row in rows], _text(data, "nextCursor"))
+
+
+def _open_order(row: Mapping[str, Any]) -> str:
+    swap = f"{_required_text(row, 'amount')} {_required_text(row, 'tokenIn')} → {_required_text(row, 'tokenOut')}"
+    expires = _text(row, "expiresAt")
+    until = f"until {expires}" if expires else None
+    words = (_required_text(row, "orderId"), swap, _required_text(row, "orderType"), waits_for(row), until)
+    return "  ".join(word for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)

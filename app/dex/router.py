@@ -132,16 +132,22 @@ class Router:
             raise DexError("venue_unavailable", "the venue failed while building the swap") from None
 
     async def _ask(self, venues: Sequence[Venue], request: QuoteRequest, slot: int) -> list[Quote | DexError]:
-        if not venues:
-            return []
-        tasks = [asyncio.ensure_future(_quote(venue, request, slot)) for venue in venues]
+        """Each venue that asks somebody gets a task. For one that does not, a task costs more than its quote."""
+        tasks = {
+            venue.name: asyncio.ensure_future(_quote(venue, request, slot)) for venue in venues if not venue.in_process
+        }
+        late: set[asyncio.Future[Quote | DexError]] = set()
         try:
-            _, late = await asyncio.wait(tasks, timeout=self._timeout)
+            results = {venue.name: await _quote(venue, request, slot) for venue in venues if venue.in_process}
+            if tasks:
+                _, late = await asyncio.wait(tasks.values(), timeout=self._timeout)
         finally:
             # Also if this call is cancelled. A venue that ignores its cancellation is not waited for.
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-        return [TIMED_OUT if task in late else FAILED if task.cancelled() else task.result() for task in tasks]
+        for name, task in tasks.items():
+            results[name] = TIMED_OUT if task in late else FAILED if task.cancelled() else task.result()
+        return [results[venue.name] for venue in venues]
 
 
 async def _quote(venue: Venue, request: QuoteRequest, slot: int) -> Quote | DexError:

@@ -14,6 +14,10 @@ class Venue(Protocol):
     def name(self) -> str:
         """Its name in the API: lower case."""
 
+    @property
+    def in_process(self) -> bool:
+        """Whether it quotes and builds without asking anybody. Then it never waits, and is given no time-out."""
+
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         """The best this venue can do at a slot; `DexError` if it cannot."""
 
@@ -25,6 +29,7 @@ class UnavailableVenue:
     """Never gives a quote, so orders that name it fail as if every venue were down. For failure drills."""
 
     name = "unavailable"
+    in_process = True
 
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         raise DexError("venue_unavailable", "This venue is always down. It exists to make orders fail.")

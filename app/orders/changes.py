@@ -1,19 +1,36 @@
-"""Changes that owners make to orders that wait: written to Postgres first, then published."""
+"""Groups of orders that wait, and changes of such orders: written to Postgres first, then published."""
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from app import metrics
 from app.orders.conditions import Waiting
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.model import Order
-from app.orders.store.open_orders import OpenOrders, Selection
+from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection, Slices
+from app.orders.store.placing_groups import GroupPlacing, PlacedGroup, PlaceGroup
 
 
 class Changes:
-    def __init__(self, store: OpenOrders, publisher: EventPublisher) -> None:
+    def __init__(self, store: OpenOrders, groups: GroupPlacing, publisher: EventPublisher) -> None:
         self._store = store
+        self._groups = groups
         self._publisher = publisher
+
+    async def place_group(self, group: PlaceGroup) -> PlacedGroup:
+        placed = await self._groups.place(group)
+        for order in placed.orders:
+            if order.event is not None:
+                metrics.ACCEPTED.inc()
+                self._publisher.publish(EventMessage.of(group.owner, order.event))
+        return placed
+
+    async def group(self, group: UUID, owner: str) -> OrderGroup | None:
+        return await self._store.group(group, owner)
+
+    async def slices(self, parent: UUID) -> Slices:
+        return await self._store.slices(parent)
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]

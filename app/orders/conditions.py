@@ -24,6 +24,7 @@ class OrderType(StrEnum):
     LIMIT = "limit"
     STOP = "stop"
     TAKE_PROFIT = "take_profit"
+    DCA = "dca"
 
 
 class TimeInForce(StrEnum):
@@ -47,16 +48,28 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How an order is executed in slices."""
+
+    slices: int
+    every_seconds: int
+    start_at: datetime | None  # None: at once
+    on_miss: str  # what follows a time in which nobody could make slices: extend, skip or catch_up
+    band: tuple[Decimal | None, Decimal | None]  # the prices within which a slice is made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """What an order that waits has besides the fields of every order."""
 
-    limit_price: Decimal | None
-    limit_out: int  # base units: the order's floor
+    limit_price: Decimal | None = None
+    limit_out: int | None = None  # base units: the order's floor
     condition: Mapping[str, Any]  # as the client said it
     time_in_force: TimeInForce
-    expires_at: datetime | None
-    trigger: Trigger
-    price: Decimal | None  # that the trigger was compared with when the order was accepted
+    expires_at: datetime | None = None
+    trigger: Trigger | None = None
+    plan: Plan | None = None  # in place of a trigger
+    price: Decimal | None = None  # that the trigger was compared with when the order was accepted
 
 
 def feed_of(token_in: str, token_out: str) -> str:

@@ -1,4 +1,4 @@
-"""The statuses of an order and its legal moves, as data. The database enforces the same table (see `schema.py`).
+"""The statuses of an order and its legal moves, as data. The database enforces the same table (see the migrations).
 
 open ─► pending ─► routing ─► building ─► submitted ─► confirmed
  ▲         ▲          │           │           │
@@ -59,6 +59,9 @@ NO_ATTEMPT = frozenset({WORKER_LOST, HALTED})  # codes of returns to pending tha
 EXPIRED = "expired"  # code of an order that was not started in time
 CANCELLED_BY_OWNER = "owner"  # code of a cancel that the owner asked for
 REARMED = "rearmed"  # code of a return to open
+SIBLING_FILLED = "sibling_filled"  # code of a cancel: another order of its group was filled
+PARENT_ENDED = "parent_ended"  # code of a cancel: the order that it is a slice of has ended
+NO_SLICE_FILLED = "no_slice_filled"  # code of an order whose slices all failed
 AMENDED = "amended"  # code of an event of an open order that stays open
 
 

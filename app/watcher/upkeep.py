@@ -1,10 +1,11 @@
-"""Once a second: ends orders whose time ran out, looks again at limits that were put aside, deletes old prices."""
+"""Once a second: ends orders whose time ran out, settles groups, looks again at limits, deletes old prices."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
 
+from app.orders.waiting.groups import Groups
 from app.orders.waiting.prices import DELETE_PAGE, PriceStore
 from app.orders.waiting.triggers import BATCH, TriggerStore
 from app.postgres import DatabaseUnavailable
@@ -17,8 +18,9 @@ DELETE_SECONDS = 60.0
 
 
 class Upkeep:
-    def __init__(self, triggers: TriggerStore, prices: PriceStore, announcer: Announcer) -> None:
+    def __init__(self, triggers: TriggerStore, groups: Groups, prices: PriceStore, announcer: Announcer) -> None:
         self._triggers = triggers
+        self._groups = groups
         self._prices = prices
         self._announcer = announcer
         self._delete_at = 0.0
@@ -37,10 +39,12 @@ class Upkeep:
         """Whether there is more to do."""
         expired = await self._triggers.expire()
         await self._announcer.ended(expired)
+        settled, cancelled = await self._groups.settle()
+        await self._announcer.ended(cancelled)
         aside = await self._triggers.look_again()
         deleted = 0
         if time.monotonic() > self._delete_at:
             deleted = await self._prices.delete_old()
             if deleted < DELETE_PAGE:
                 self._delete_at = time.monotonic() + DELETE_SECONDS
-        return len(expired) == BATCH or aside == BATCH or deleted == DELETE_PAGE
+        return BATCH in (len(expired), settled, aside) or deleted == DELETE_PAGE

@@ -41,15 +41,18 @@ export class Orders {
 
   async cancel(id) {
     if (this.cancelling.has(id)) return;
+    const isInside = (element) => element?.closest(`[data-order="${id}"]`);
+    const hadFocus = isInside(document.activeElement);
     this.cancelling.add(id);
     this.onChange();
     try {
       const { status } = await this.api.post(`api/orders/${id}/cancel`);
       this.cancelErrors.delete(id);
       this.announce(status === "cancelled" ? "The order is cancelled. Nothing was swapped." : "Its swap was sent. The order is cancelled if that does not land.");
-      // The button is about to be removed: its focus moves to the order's row in the list, or to the list.
-      if (document.activeElement?.closest(`[data-order="${id}"]`)) (document.querySelector(`.order[data-order="${id}"] .toggle`) ?? document.getElementById("orders-title")).focus();
       await this.orderStore.loadOrder(id);
+      // The button goes, or is gone: its focus moves to the order's row in the list, or to the list.
+      const lost = document.activeElement === document.body || isInside(document.activeElement);
+      if (hadFocus && lost) (document.querySelector(`.order[data-order="${id}"] .toggle`) ?? document.getElementById("orders-title")).focus();
     } catch (error) {
       this.cancelErrors.set(id, error.code === "not_cancellable" ? error.message : explain(error));
       this.announce(this.cancelErrors.get(id));

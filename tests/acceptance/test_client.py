@@ -1,4 +1,4 @@
-"""`engine submit`, `watch` and `simulate`, against a running engine or another server."""
+"""`engine submit`, `open`, `cancel`, `watch` and `simulate`, against a running engine or another server."""
 
 import json
 import os
@@ -13,10 +13,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests import postgres_template
-from tests.acceptance.stack import ENGINE, Stack, engine, environment, free_port, running
+from tests.acceptance.stack import ENGINE, Stack, engine, environment, eventually, free_port, running
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
 SELL_SOL = ("--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5")
@@ -129,6 +130,47 @@ def test_a_failed_order_shows_its_attempts_and_exits_with_1(stack: Stack) -> Non
     assert "attempt 1: " in failed.stdout
     assert "(slippage_exceeded)  retry in 0.050 s" in failed.stdout
     assert failed.returncode == 1
+
+
+def set_price(stack: Stack, price: str) -> None:
+    """Returns once it holds."""
+    body = {"tokenIn": "SOL", "tokenOut": "USDC", "price": price}
+    slot = httpx.post(f"{stack.url}/api/simulate/market", json=body).json()["fromSlot"]
+    query = {"tokenIn": "SOL", "tokenOut": "USDC"}
+    eventually(lambda: bool(httpx.get(f"{stack.url}/api/market", params=query).json()["slot"] >= slot))
+
+
+def test_a_limit_order_is_listed_until_the_market_moves_and_fires_it(stack: Stack) -> None:
+    set_price(stack, "150")
+    placed = client(stack, "submit", *SELL_SOL, "--type", "limit", "--limit-price", "155")
+    order, lines = placed.stdout.split()[1], placed.stdout.splitlines()
+    assert lines[1:3] == ["status  open", "waits   above 155 3.33 % away"]
+    listed = client(stack, "open")
+    assert listed.stdout == f"{order}  1.5 SOL → USDC  limit  above 155 3.33 % away\n"
+    set_price(stack, "160")
+    watched = client(stack, "watch", order)
+    assert EVENT.findall(watched.stdout) == ["open", *HAPPY]
+    assert "fired at 159." in watched.stdout
+    assert watched.returncode == 0
+    assert client(stack, "open").stdout == "There are no open orders.\n"
+
+
+def test_a_stop_is_cancelled_and_watching_it_exits_with_1(stack: Stack) -> None:
+    set_price(stack, "150")
+    stop = ("--type", "stop", "--trigger-price", "140", "--limit-price", "138", "--expires-in-seconds", "3600")
+    order = client(stack, "submit", *SELL_SOL, *stop).stdout.split()[1]
+    assert "  stop  below 140 (worst 138) 6.66 % away  until 2" in client(stack, "open").stdout
+    cancelled = client(stack, "cancel", order)
+    assert (cancelled.returncode, cancelled.stdout) == (0, "status  cancelled\n")
+    watched = client(stack, "watch", order)
+    assert (watched.returncode, EVENT.findall(watched.stdout)) == (1, ["open", "cancelled"])
+    unknown = str(uuid4())
+    assert error_of(client(stack, "cancel", unknown)) == f"engine: There is no order {unknown} at {stack.url}.\n"
+
+
+def test_a_field_of_another_order_type_is_refused(stack: Stack) -> None:
+    assert "limitPrice: unknown field" in error_of(client(stack, "submit", *SELL_SOL, "--limit-price", "155"))
+    assert "orderType: must be one of" in error_of(client(stack, "submit", *SELL_SOL, "--type", "limt"))
 
 
 def test_watching_an_unknown_order_is_one_sentence(stack: Stack) -> None:

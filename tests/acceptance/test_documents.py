@@ -22,9 +22,10 @@ EXPECTED = [
     ["submitted", "confirmed"],
     ['"count":5'],
     ['"startsPerMinute":100', '"running":'],
+    ["open", "% away", '"price":160', "fired at 159.", "confirmed", '"fromSlot":'],
     ['"totalFailed":5', '"clearedCount":5'],
 ]
-PLACES_ORDER, KILLS_WORKER, READS_DEAD_LETTERS = 2, 3, 6
+PLACES_ORDER, KILLS_WORKER, READS_DEAD_LETTERS = 2, 3, 7
 
 # Shorter waits than the defaults. An execution still outlasts the kill in the demo, 1.5 s after `engine submit`.
 FAST = {

@@ -81,6 +81,8 @@ def main() -> None:
     chosen = arguments.parse_args()
     if chosen.quick and chosen.write:
         arguments.error("--quick measures nothing that could be written")
+    if chosen.only and chosen.write and not report.RESULTS.is_file():
+        arguments.error("there are no figures of the other rows to keep; run all rows once")
     if chosen.python:
         if not chosen.python.is_file():
             arguments.error(f"no such file: {chosen.python}")

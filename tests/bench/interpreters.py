@@ -36,6 +36,6 @@ def run_with(python: Path, arguments: list[str]) -> None:
 
 
 def described() -> str:
-    """Its version, and whether it was built with optimisation by profile (PGO)."""
+    """Its version, and whether its build flags ask for optimisation by profile (PGO)."""
     built = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return f"{platform.python_version()}, {'PGO' if built else 'no PGO'}"
+    return platform.python_version() + " (PGO)" * built

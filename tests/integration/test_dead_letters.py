@@ -223,3 +223,19 @@ async def test_dead_letters_and_failure_drills_are_for_operators(engine: Engine,
     assert (await engine.http.delete("/api/dlq/clear", params={"owner": "ops"})).json()["clearedCount"] == 0
     made = (await engine.http.post(f"/api/dlq/{failed}/retry")).json()["orderId"]
     assert await engine.postgres.fetchval("SELECT owner FROM orders WHERE id = $1", made) == "local"
+
+
+async def test_a_limit_order_that_failed_waits_again_when_it_is_retried(engine: Engine) -> None:
+    order = (await engine.place(orderType="limit", limitPrice="100000"))["orderId"]
+    await engine.postgres.execute("UPDATE orders SET status = 'failed', code = 'rpc_timeout'; DELETE FROM triggers")
+    retried = (await engine.http.post(f"/api/dlq/{order}/retry")).json()
+    assert (retried["status"], retried["retryOf"]) == ("open", order)
+    assert await engine.postgres.fetchval("SELECT base_level FROM triggers") == 100_000
+    floors = await engine.postgres.fetch("SELECT DISTINCT limit_out FROM orders")
+    assert len(floors) == 1
+
+
+async def test_an_order_of_a_group_is_not_retried_alone(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    await engine.postgres.execute("UPDATE orders SET status = 'failed', group_id = gen_random_uuid()")
+    assert (await engine.http.post(f"/api/dlq/{order}/retry")).json()["code"] == "group_member"

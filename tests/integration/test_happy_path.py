@@ -3,15 +3,20 @@
 import asyncio
 import json
 import re
+import time
 from unittest.mock import AsyncMock, patch
 
 import orjson
 import pytest
+import redis
 
 from app.dex.chain import SignedSwap
+from app.dex.quotes import Quote, QuoteRequest
 from app.mockchain.ledger import MockChain
 from app.mockchain.transaction import decode
+from app.orders.events.publisher import BACKLOG
 from tests.engine import HAPPY, Engine, eventually, read_to_end
+from tests.fakes import ScriptedChain, ScriptedVenue
 
 
 async def test_a_socket_opened_before_execution_gets_exactly_five_events(engine: Engine) -> None:
@@ -125,6 +130,31 @@ async def test_a_swap_that_landed_at_once_needs_no_status_query(engine: Engine) 
         order = await engine.place()
         assert (await engine.read_stream(order["orderId"])).statuses == HAPPY
     asked.assert_not_called()
+
+
+async def test_routing_is_published_before_the_venues_are_asked(engine: Engine, redis_dsn: str) -> None:
+    published: list[int] = []
+
+    class Blocking(ScriptedVenue):
+        """While it quotes, the process does nothing else: only what was sent before can be in Redis."""
+
+        in_process = True
+
+        async def quote(self, request: QuoteRequest, slot: int) -> Quote:
+            deadline = time.monotonic() + 0.5
+            with redis.Redis.from_url(redis_dsn) as client:
+                found = 0
+                while found <= len(published) and time.monotonic() < deadline:
+                    found = sum(client.hexists(key, "2") for key in client.scan_iter(f"{BACKLOG}*"))
+            published.append(found)
+            return await super().quote(request, slot)
+
+    await engine.start_worker(venues=[Blocking("raydium", [200_000_000])], chain=ScriptedChain())
+    for _ in range(2):  # by the second time the publisher has a connection
+        order = await engine.place()
+        await engine.read_stream(order["orderId"])
+
+    assert published[-1] == 2
 
 
 async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(engine: Engine) -> None:

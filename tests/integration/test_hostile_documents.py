@@ -50,7 +50,7 @@ async def test_the_owner_filter_of_dead_letters_is_validated(engine: Engine) -> 
 
 
 async def test_an_endless_body_is_refused_as_soon_as_it_is_too_large(engine: Engine) -> None:
-    """A client that sends a GiB in chunks gets its answer after 64 KiB, not at the end."""
+    """A client that sends a GiB in chunks gets its answer after 8 KiB, not at the end."""
     reader, writer = await asyncio.open_connection(engine.http.base_url.host, engine.http.base_url.port)
     sent, chunk = 0, b"4000\r\n" + b" " * 0x4000 + b"\r\n"
     answer = asyncio.create_task(reader.read(12))

@@ -17,7 +17,11 @@ TAKE_PROFIT: dict[str, Any] = {**PAIR, "orderType": "take_profit", "trigger": {"
 
 
 async def refused(engine: Engine, body: dict[str, Any]) -> tuple[int, str, list[str]]:
-    answer = await engine.http.post("/api/orders/execute", json=body)
+    return await refused_at(engine, "/api/orders/execute", body)
+
+
+async def refused_at(engine: Engine, url: str, body: dict[str, Any]) -> tuple[int, str, list[str]]:
+    answer = await engine.http.post(url, json=body)
     problem = answer.json()
     return answer.status_code, problem["code"], [error["pointer"] for error in problem.get("errors", [])]
 

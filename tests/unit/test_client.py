@@ -12,7 +12,7 @@ from app.client import CommandError
 from app.client.engine import Engine
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
-from app.client.responses import Event, OrderState, ProblemDocument, printable
+from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, printable
 from app.client.simulation import DEMO_SWAPS, SimulatedOrder, Swap, simulated_orders
 from app.client.summary import summary
 
@@ -152,6 +152,18 @@ def test_a_problem_becomes_one_sentence_that_names_the_field() -> None:
 def test_a_price_is_shown_with_the_digits_that_were_sent(price: str) -> None:
     fields = '"seq":3,"status":"building","attempt":1,"at":"2030-01-01T00:00:00Z","dex":"raydium"'
     assert Event.parse(f'{{{fields},"price":{price}}}').price == price.strip('"')
+
+
+def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
+    waiting = {"status": "open", "limitPrice": "138", "trigger": {"price": "140", "when": "below", "distanceBps": 657}}
+    row = {"orderId": "id", "amount": "1.5", "tokenIn": "SOL", "tokenOut": "\x1b[2J", "orderType": "stop"}
+    page = OpenOrders.parse(json.dumps({"orders": [row | waiting], "nextCursor": "next"}))
+    assert page == OpenOrders(["id  1.5 SOL → \\x1b[2J  stop  below 140 (worst 138) 6.57 % away"], "next")
+    fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
+    assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
+    for hostile in ('{"orders":7}', '{"orders":[7]}', '{"orders":[{}]}'):
+        with pytest.raises(CommandError, match="does not answer like this engine"):
+            OpenOrders.parse(hostile)
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])

@@ -8,12 +8,14 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
 from app.access.headers import headers_of
 from app.access.origins import AT_ANY_HOST
 from app.access.tickets import split_ticket
+from app.api.admission import count_invalid
 from app.api.context import refused
 from app.logs import info
 
@@ -21,6 +23,7 @@ Header = tuple[bytes, bytes]
 
 log = logging.getLogger("engine.http")
 
+INVALID = frozenset({400, 413, 415, 422})  # statuses of requests that the client has to correct
 INTERNAL_ERROR = 1011  # a close code
 
 # No page may frame an answer: a click on an invisible frame of /docs would trade. No page of another origin may load it
@@ -68,7 +71,9 @@ class RequestLog:
         try:
             await self._requests(scope, receive, with_headers)
         finally:
-            if status in (401, 403):
+            if status in INVALID:
+                count_invalid(HTTPConnection(scope))
+            elif status in (401, 403):
                 refused(scope, state.get("problem", str(status)))
             seconds = time.perf_counter() - began
             # The template of the route, never the path: clients must not be able to invent label values.

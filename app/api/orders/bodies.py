@@ -124,8 +124,36 @@ class TakeProfitOrder(_OnPrice):
     trigger: TakeProfitTrigger
 
 
+class Schedule(RequestBody):
+    slices: int = Field(description="How many, 2 to 1,000", examples=[10])
+    every_seconds: int = Field(ge=1, le=YEAR_SECONDS, examples=[3600])
+    start_at: Moment | None = Field(None, description="When the first slice is made; default: now")
+    on_miss: Literal["extend", "skip", "catch_up"] = Field(
+        "extend",
+        description="After a time without slices, such as a halt: extend makes all, later; skip leaves out the missed "
+        "ones; catch_up makes them one after the other, 10 s apart",
+    )
+
+
+class PriceBand(RequestBody):
+    min: DecimalText | None = Field(None, description="No slice is filled below it")
+    max: DecimalText | None = Field(None, description="A slice is skipped while the price is above it")
+
+
+class DcaOrder(_Expires):
+    """Executed in equal slices at intervals, each a market order of its own. Also called twap."""
+
+    order_type: Literal["dca", "twap"]
+    schedule: Schedule
+    price_band: PriceBand | None = Field(None, description="A slice is skipped while the price is outside")
+    time_in_force: Literal["gtc", "gtd"] | None = Field(
+        None, description="gtc: until its last slice; gtd: at most until it expires"
+    )
+
+
 WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
 WAITING_SHAPES: dict[str, type[WaitingBody]] = {"limit": LimitOrder, "stop": StopOrder, "take_profit": TakeProfitOrder}
+LEG_SHAPES: dict[str, type[StopOrder | TakeProfitOrder]] = {"take_profit": TakeProfitOrder, "stop": StopOrder}
 # fields that can be amended → their names in the shapes
 AMENDABLE = {
     "limitPrice": "limit_price",
@@ -134,6 +162,13 @@ AMENDABLE = {
     "expiresAt": "expires_at",
     "acknowledgePrice": "acknowledge_price",
 }
+
+
+class OrderGroup(RequestBody):
+    """Two orders that swap the same amount of the same tokens. Only one of them is filled."""
+
+    type: Literal["oco"]
+    legs: list[TakeProfitOrder | StopOrder] = Field(min_length=2, max_length=2)
 
 
 class AmendOrder(RequestBody):
@@ -151,7 +186,7 @@ class CancelAll(RequestBody):
 
     token_in: Label | None = None
     token_out: Label | None = None
-    order_type: Literal["market", "limit", "stop", "take_profit"] | None = None
+    order_type: Literal["market", "limit", "stop", "take_profit", "dca"] | None = None
     group_id: Label | None = None
 
 
@@ -177,10 +212,16 @@ class BatchTakeProfit(_InBatch, TakeProfitOrder):
     """A take-profit with its own idempotency key."""
 
 
+class BatchDca(_InBatch, DcaOrder):
+    """An order in slices with its own idempotency key."""
+
+
 class Batch(RequestBody):
     """Independent orders: if one is refused, the others are still placed."""
 
-    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit] = Field(min_length=1, max_length=MAX_IN_BATCH)
+    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit | BatchDca] = Field(
+        min_length=1, max_length=MAX_IN_BATCH
+    )
 
 
 # order type → its shape, alone and in a batch
@@ -189,6 +230,8 @@ SHAPES: dict[str, tuple[type[OrderTerms], type[OrderTerms]]] = {
     "limit": (LimitOrder, BatchLimit),
     "stop": (StopOrder, BatchStop),
     "take_profit": (TakeProfitOrder, BatchTakeProfit),
+    "dca": (DcaOrder, BatchDca),
+    "twap": (DcaOrder, BatchDca),
 }
 
 

@@ -1,18 +1,19 @@
 """What an order waits for, from its body and the market as it is now: every check that needs no database."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.api.context import ApiContext
-from app.api.orders.bodies import YEAR_SECONDS, LimitOrder, WaitingBody
+from app.api.orders.bodies import YEAR_SECONDS, DcaOrder, LimitOrder, WaitingBody
 from app.api.problems import Problem, invalid
 from app.api.views import plain
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
 from app.dex.markets import Token
 from app.orders.conditions import (
     STOP_SLIPPAGE_BPS,
+    Plan,
     TimeInForce,
     Waiting,
     amount_at,
@@ -26,6 +27,8 @@ from app.orders.conditions import (
 from app.orders.risk import UNITS
 
 IOC_SECONDS = 10
+MAX_SLICES = 1_000
+START_TOLERANCE = timedelta(seconds=60)  # a client's clock may be behind
 PRICE_BAND_BPS = 2_000
 PRICE_PLACES = 12  # of a market's price in a message
 
@@ -75,12 +78,45 @@ def waiting_of(
     )
 
 
-def expires_in(body: WaitingBody) -> int:
+def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, amount_in: int, at: str) -> Waiting:
+    """The schedule of an order that is executed in slices."""
+    now, errors, schedule = datetime.now(UTC), Errors(), body.schedule
+    force = _time_in_force(body, now, errors)
+    band = body.price_band
+    least = None if band is None else _price(band.min, "/priceBand/min", errors)
+    most = None if band is None else _price(band.max, "/priceBand/max", errors)
+    if least is not None and most is not None and least > most:
+        errors.append(("/priceBand/min", "must not be above max"))
+    if schedule.start_at is not None and schedule.start_at < now - START_TOLERANCE:
+        errors.append(("/schedule/startAt", "is in the past"))
+    if errors:
+        raise invalid([(at + pointer, message) for pointer, message in errors])
+    shortest = ctx.settings.min_slice_seconds
+    if not 2 <= schedule.slices <= MAX_SLICES or schedule.every_seconds < shortest:
+        detail = f"An order has 2 to {MAX_SLICES} slices, at least {shortest} s apart."
+        raise Problem(422, "schedule_range", detail)
+    _check_value(ctx, token_in, amount_in // schedule.slices)
+    condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
+    return Waiting(
+        condition=condition,
+        time_in_force=force,
+        expires_at=body.expires_at,
+        plan=Plan(
+            slices=schedule.slices,
+            every_seconds=schedule.every_seconds,
+            start_at=schedule.start_at,
+            on_miss=schedule.on_miss,
+            band=(least, most),
+        ),
+    )
+
+
+def expires_in(body: WaitingBody | DcaOrder) -> int:
     """Seconds; 0: never, or at `expiresAt`."""
     return IOC_SECONDS if body.time_in_force in ("ioc", "fok") else body.expires_in_seconds or 0
 
 
-def _time_in_force(body: WaitingBody, now: datetime, errors: Errors) -> TimeInForce:
+def _time_in_force(body: WaitingBody | DcaOrder, now: datetime, errors: Errors) -> TimeInForce:
     given = (("/expiresAt", body.expires_at), ("/expiresInSeconds", body.expires_in_seconds))
     ends = [pointer for pointer, value in given if value is not None]
     named = "ioc" if body.time_in_force == "fok" else body.time_in_force

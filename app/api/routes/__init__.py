@@ -1,9 +1,8 @@
-"""All routes, one module per resource, and that of /asyncapi.json. A new module has to be listed here."""
+"""All routes, one module per resource, and those of the documents of the API. A new module has to be listed here."""
 
 from fastapi.routing import APIRoute
 
 from app.api.routes import (
-    change_orders,
     dead_letters,
     failure_drill,
     health,
@@ -18,7 +17,8 @@ from app.api.routes import (
     tickets,
 )
 from app.api.routes.operators import audit, kill_switch, simulation
-from app.api.spec import asyncapi
+from app.api.routes.waiting import changes, groups
+from app.api.spec import documents
 from app.api.validation import known_parameters_only
 
 # Swagger lists them in this order.
@@ -26,15 +26,15 @@ ROUTERS = (
     *(
         module.router
         for module in (
-            *(order_stream, place_order, legacy, orders, change_orders, limits, stream, tickets),
-            *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, asyncapi),
+            *(order_stream, place_order, legacy, orders, changes, groups, limits, stream, tickets),
+            *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, documents),
         )
     ),
     legacy.unknown,
 )
 
 # Clients of other engines and monitoring send query parameters of their own.
-LENIENT = (legacy.router, health.router, asyncapi.router)
+LENIENT = (legacy.router, health.router, documents.router)
 
 for _router in ROUTERS:
     for _route in _router.routes if _router not in LENIENT else ():

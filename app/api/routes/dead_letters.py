@@ -19,6 +19,7 @@ from app.api.validation import order_uuid
 from app.api.views import as_json, cursor, json_number, page_key
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
+from app.orders.conditions import OrderType
 from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.store.dead_letters import as_new_order
@@ -185,6 +186,9 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     if failed.status is not Status.FAILED:
         raise Problem(409, "not_failed", f"The order is {failed.status}. Only a failed order can be retried.")
+    if failed.group_id or failed.parent_id or failed.type == OrderType.DCA:
+        detail = "The order is part of a group, or of an order that is executed in slices. Place it anew."
+        raise Problem(409, "group_member", detail)
     await admit(request, caller, 1, owner=failed.owner)
     order = as_new_order(
         failed,

@@ -4,11 +4,10 @@ from fastapi import Request, WebSocket
 from starlette.responses import Response
 
 from app.api import sockets
-from app.api.admission import admit_read
+from app.api.admission import admit_read, read_body
 from app.api.context import context
 from app.api.dialects import frames
 from app.api.fast_routes import SocketRouter
-from app.api.json_body import read_object
 from app.api.placing import place_one
 from app.api.problems import needs_upgrade, unknown_order
 from app.api.routes import health, queue
@@ -59,7 +58,7 @@ ALIASES = {"/api/health": health.health, "/api/queue/stats": queue.queue}
 )
 async def order(request: Request) -> Response:
     """Like `POST /api/orders/execute`. Work starts now, not when a socket connects; the socket replays older events."""
-    return await place_one(request, await read_object(request))
+    return await place_one(request, await read_body(request))
 
 
 async def plain_get() -> Response:

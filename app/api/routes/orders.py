@@ -12,8 +12,9 @@ from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json, cursor, links, order_view, page_key
+from app.api.views import as_json, cursor, links, order_view, page_key, slices_view
 from app.dex.markets import UnknownToken
+from app.orders.conditions import OrderType
 from app.orders.lifecycle import Status
 from app.orders.store.reads import Filter
 
@@ -67,13 +68,10 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     # The log is read after the row, so it may be longer than the row's `seq`. It is cut there, to show one state.
     events = [event.as_dict() for event in await ctx.reader.log(order_uid) if event.seq <= order.seq]
-    return as_json(
-        {
-            **order_view(order, ctx.markets, ctx.price_now(order)),
-            "events": events,
-            **links(order_uid, socket_urls(request, caller)),
-        }
-    )
+    view = order_view(order, ctx.markets, ctx.price_now(order))
+    if order.type == OrderType.DCA and order.parent_id is None:
+        view |= slices_view(order, await ctx.changes.slices(order.id), ctx.markets)
+    return as_json({**view, "events": events, **links(order_uid, socket_urls(request, caller))})
 
 
 def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from app.access.authentication import Caller
 from app.api import refusals
-from app.api.admission import admit
+from app.api.admission import admit, read_body
 from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
-from app.api.json_body import read_object
 from app.api.orders.bodies import MAX_IN_BATCH, shape_of
 from app.api.placing import SocketUrl, accepted_view, place_one
 from app.api.problems import Problem, invalid, needs_upgrade, request_id
@@ -21,6 +20,8 @@ from app.api.validation import check_key, idempotency_key_in, read, to_order
 from app.api.views import as_json
 
 router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=FastRoute)
+
+MAX_BATCH = 64 * 1024  # bytes
 
 SELL_SOL = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
 BUY_BONK = {"tokenIn": "USDC", "tokenOut": "BONK", "amount": "20", "venues": ["meteora"]}
@@ -53,6 +54,14 @@ TAKE_PROFIT = {
     "trigger": {"price": "180", "when": "above"},
     "expiresInSeconds": 86_400,
 }
+DCA = {
+    "tokenIn": "USDC",
+    "tokenOut": "SOL",
+    "amount": "1000",
+    "orderType": "dca",
+    "schedule": {"slices": 10, "everySeconds": 3600, "onMiss": "extend"},
+    "priceBand": {"min": "0.005"},
+}
 SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
 
 
@@ -77,6 +86,7 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
                 "limit": {"summary": "Sell once the price reaches 155", "value": LIMIT},
                 "stop": {"summary": "Sell once the price has fallen to 120, for no less than 115", "value": STOP},
                 "take_profit": {"summary": "Sell once the price has risen to 180, within a day", "value": TAKE_PROFIT},
+                "dca": {"summary": "Buy SOL for 100 USDC every hour, ten times", "value": DCA},
                 "side": {"summary": "In the format of a legacy client", "value": SIDED},
             },
         ),
@@ -90,7 +100,7 @@ async def execute(request: Request) -> Response:
     Submitting and streaming are two requests, because a WebSocket handshake is a GET (RFC 6455): a POST cannot be
     upgraded. Events in between are not lost: the socket starts with all events so far.
     """
-    return await place_one(request, await read_object(request))
+    return await place_one(request, await read_body(request))
 
 
 @router.get("/execute", include_in_schema=False)
@@ -122,7 +132,7 @@ async def batch(request: Request) -> Response:
 
     The whole request is refused only if it is not a list of 1 to 50 orders.
     """
-    fields = await read_object(request)
+    fields = await read_body(request, MAX_BATCH)
     items = fields.get("orders")
     if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MAX_IN_BATCH:
         raise invalid([("/orders", f"must be the only field: a list of 1 to {MAX_IN_BATCH} orders")])

@@ -8,9 +8,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.access.tickets import STREAM, VALID_SECONDS
-from app.api.admission import may_read
+from app.api.admission import may_read, read_body
 from app.api.context import authenticate, context, socket_base_url
-from app.api.json_body import read_object
 from app.api.problems import Problem, unknown_order
 from app.api.schemas import Answer
 from app.api.spec.openapi import body, problems
@@ -38,7 +37,7 @@ class Ticket(Answer):
 )
 async def ticket(request: Request) -> Response:
     """`{"orderId": …}` for the sockets of that order, `{"scope": "stream"}` for `/api/stream`. Valid for one minute."""
-    ctx, caller, fields = context(request), authenticate(request), await read_object(request)
+    ctx, caller, fields = context(request), authenticate(request), await read_body(request)
     sockets = socket_base_url(request)
     match fields:
         case {"scope": "stream"} if len(fields) == 1:

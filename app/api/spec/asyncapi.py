@@ -1,16 +1,9 @@
-"""The AsyncAPI 3.0 document of the streams, at /asyncapi.json."""
+"""The AsyncAPI 3.0 document of the streams."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
-
-from app.api.context import socket_base_url
-from app.api.views import as_json
 from app.network import VENUE_NAMES
-
-router = APIRouter()
 
 Schema = dict[str, Any]
 
@@ -243,8 +236,3 @@ def _channel(name: str) -> dict[str, Any]:
     if name != "source":
         channel["bindings"] = {"ws": {"method": "GET", "query": {"type": "object", "properties": query | TICKET}}}
     return channel
-
-
-@router.get("/asyncapi.json", include_in_schema=False)
-async def asyncapi(request: Request) -> Response:
-    return as_json(document(socket_base_url(request), request.app.version))

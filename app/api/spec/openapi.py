@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll, OrderGroup
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
@@ -34,10 +34,11 @@ TICKET_REQUEST = {
 }
 # Bodies that routes parse themselves, because FastAPI would read numbers as floats.
 PARSED_BODIES: tuple[type[RequestBody], ...] = (
-    *(alone for alone, _ in SHAPES.values()),
+    *dict.fromkeys(alone for alone, _ in SHAPES.values()),
     Batch,
     AmendOrder,
     CancelAll,
+    OrderGroup,
     SetKillSwitch,
     MoveMarket,
 )
@@ -51,7 +52,7 @@ OTHER_BODIES = {
         "description": "By `orderType`. With `inputToken` it is an OrderWithSide: their names must not be mixed",
         "oneOf": [
             {"$ref": REFERENCE.format(model=shape)}
-            for shape in (*(alone.__name__ for alone, _ in SHAPES.values()), "OrderWithSide")
+            for shape in (*dict.fromkeys(alone.__name__ for alone, _ in SHAPES.values()), "OrderWithSide")
         ],
     },
 }
@@ -134,7 +135,7 @@ _PROBLEM_TEXTS = {
     408: "The body took too long to arrive",
     409: "The state of the order does not allow this",
     412: "The order has changed since",
-    413: "The body is over 64 KiB",
+    413: "The body is over 8 KiB; that of a batch, over 64 KiB",
     415: "The body is not application/json",
     422: "The request is not valid, and `errors` points to each invalid field; or the order is worth too much",
     428: "If-Match is missing",

@@ -44,6 +44,7 @@ class PoolVenue:
         self._seed = seed
         self._block_ms = block_ms
         self._quote_ms = quote_ms
+        self.in_process = not quote_ms
         self._set_prices = set_prices or SetPrices()
         self._jitter = Random(f"{seed}/{self.name}")
         self._sleep = sleep

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from app.orders.conditions import TimeInForce, Waiting, feed_of, trigger_of
 from app.orders.model import Order, PlaceOrder, new_order_id
 from app.orders.store.reads import ORDER_COLUMNS, PageKey, order_from
 from app.postgres import fetch
@@ -77,6 +78,20 @@ class DeadLetters:
         return acknowledged
 
 
+def _waits_again(failed: Order) -> Waiting | None:
+    """An order with a condition waits for it again, at the same floor."""
+    if failed.condition is None or failed.time_in_force is None:
+        return None
+    feed = feed_of(failed.token_in, failed.token_out)
+    return Waiting(
+        limit_price=failed.limit_price,
+        limit_out=failed.limit_out,
+        condition=failed.condition,
+        time_in_force=TimeInForce(failed.time_in_force),
+        trigger=trigger_of(failed.type, feed, failed.limit_price, failed.condition),
+    )
+
+
 def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | None, request_id: str) -> PlaceOrder:
     """The same order as a new one, of the same owner, that names the one that failed.
 
@@ -97,6 +112,7 @@ def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | N
         max_price_impact_bps=failed.max_price_impact_bps,
         venues=failed.venues,
         expires_in_seconds=lifetime,
+        waiting=_waits_again(failed),
         client_order_id=failed.client_order_id,
         retry_of=failed.id,
         usd_value=usd_value,

@@ -5,6 +5,7 @@ Triggers are locked before their orders, each kind in the order of its keys, as 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import asyncpg
 import orjson
 
 from app.orders.conditions import Waiting
-from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, Status, sql_list
+from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, Status, sql_list
 from app.orders.model import Order, OrderEvent
 from app.orders.store.placing import trigger_row
 from app.orders.store.reads import ORDER_COLUMNS, order_from
@@ -70,6 +71,33 @@ SELECT id, seq, attempt, updated_at FROM cancelled
 """
 
 
+GROUP = "SELECT type, holder FROM order_groups WHERE id = $1 AND owner = $2"
+LEGS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE group_id = $1 AND owner = $2 ORDER BY id"
+
+
+SLICES = f"""
+SELECT count(*) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled,
+       count(*) FILTER (WHERE c.status IN ({sql_list(TERMINAL - {Status.CONFIRMED})})) AS failed,
+       sum(c.amount_in) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled_in,
+       sum(c.amount_out) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled_out,
+       (SELECT skipped FROM plans WHERE order_id = $1) AS skipped,
+       (SELECT next_at FROM plans WHERE order_id = $1 AND next_slice <= slices) AS next_at
+  FROM orders c WHERE c.parent_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """What became of the slices of an order so far."""
+
+    filled: int
+    failed: int
+    skipped: int | None  # None: the order has ended
+    filled_in: int
+    filled_out: int
+    next_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which of an owner's orders; None: any."""
@@ -80,9 +108,29 @@ class Selection:
     group: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    id: UUID
+    type: str
+    holder: UUID | None  # the order that has fired
+    orders: list[Order]
+
+
 class OpenOrders:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+
+    async def group(self, group: UUID, owner: str) -> OrderGroup | None:
+        rows = await fetch(self._pool, GROUP, group, owner)
+        if not rows:
+            return None
+        orders = [order_from(row) for row in await fetch(self._pool, LEGS, group, owner)]
+        return OrderGroup(group, rows[0]["type"], rows[0]["holder"], orders)
+
+    async def slices(self, parent: UUID) -> Slices:
+        (row,) = await fetch(self._pool, SLICES, parent)
+        filled_in, filled_out = int(row["filled_in"] or 0), int(row["filled_out"] or 0)
+        return Slices(row["filled"], row["failed"], row["skipped"], filled_in, filled_out, row["next_at"])
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]
@@ -96,7 +144,7 @@ class OpenOrders:
             "expires_at": waiting.expires_at,
             "slippage_bps": slippage_bps,
             "details": {"code": AMENDED, **details},
-            **trigger_row(waiting.trigger),
+            **({} if waiting.trigger is None else trigger_row(waiting.trigger)),
         }
         rows = await fetch(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
         if not rows:

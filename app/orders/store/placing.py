@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from app.orders.conditions import Trigger
+from app.orders.conditions import Plan, Trigger
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
@@ -42,29 +42,44 @@ WITH requested AS (
 ), {COUNTED}, {logged("placed")}
 SELECT id, status AS first_status, created_at FROM placed
 """
-# Orders that wait, each with its trigger; $3: how many of them one owner may have. Those of one statement are not
-# counted, so an owner may have a few more.
-PLACE_OPEN = f"""
-WITH requested AS (
+
+
+def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
+    """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
+    their `group`. $3: how many such orders one owner may have; those of one statement are not counted, so it may be a
+    few more.
+    """
+    return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
-        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint)
+        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
+        slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
                                         WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
        AND NOT {is_stopped("owners.owner")}
-), placed AS (
+), {made}placed AS (
     INSERT INTO orders ({_COLUMNS}, fingerprint, limit_price, limit_out, condition, time_in_force, expires_at,
-                        status, seq, ready_at, look_at, created_at, updated_at)
+                        group_id, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT {_COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, time_in_force,
-           coalesce(expires_at, {_EXPIRES_AT}), 'open', 1, now(), 'infinity', now(), now()
-      FROM requested WHERE owner IN (SELECT owner FROM free) ORDER BY owner, idempotency_key, id
+           coalesce(expires_at, {_EXPIRES_AT}), {group}, 'open', 1, now(), 'infinity', now(), now()
+      FROM requested WHERE owner IN (SELECT owner FROM free) {"AND EXISTS (SELECT FROM made)" if made else ""}
+     ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
-    {_PLACED}
+    {_PLACED}, group_id
 ), armed AS (
-    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank)
-    SELECT id, placed.owner, placed.type, feed, op, persist, level, level, rank FROM placed JOIN requested USING (id)
-), {COUNTED}, {logged("placed")}
+    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank)
+    SELECT id, placed.owner, placed.type, feed, op, persist, level, level, group_id, rank
+      FROM placed JOIN requested USING (id) WHERE feed IS NOT NULL
+), planned AS (
+    INSERT INTO plans (order_id, owner, slices, every_seconds, on_miss, next_at, band_min, band_max)
+    SELECT id, placed.owner, slices, every_seconds, on_miss, coalesce(start_at, now()), band_min, band_max
+      FROM placed JOIN requested USING (id) WHERE slices IS NOT NULL
+)"""
+
+
+PLACE_OPEN = f"""
+WITH {open_orders()}, {COUNTED}, {logged("placed")}
 SELECT id, status AS first_status, created_at FROM placed
 """
 
@@ -95,7 +110,7 @@ class Placing:
         existing: Sequence[asyncpg.Record] = []
         if missing := [order for order in orders if order.id not in created]:
             # Also those beyond a limit: the order that they repeat may have been within it.
-            existing = await fetch(self._pool, PLACED_BEFORE, _json(missing))
+            existing = await fetch(self._pool, PLACED_BEFORE, rows_of(missing))
         results = {order.id: _placed(order, created, existing, refused.get(order.id)) for order in orders}
         if full := {order.owner for order in orders if isinstance(results[order.id], TooManyOpen)}:
             stopped = {row["owner"] for row in await fetch(self._pool, STOPPED, list(full))}
@@ -128,13 +143,14 @@ class Placing:
         within = [order for order in orders if order.id not in refused]
         rows = list[asyncpg.Record]()
         if due := [order for order in within if order.waiting is None]:
-            rows += await run(PLACE, _json(due), self._process)
+            rows += await run(PLACE, rows_of(due), self._process)
         if waiting := [order for order in within if order.waiting is not None]:
-            rows += await run(PLACE_OPEN, _json(waiting), self._process, self._max_open)
+            rows += await run(PLACE_OPEN, rows_of(waiting), self._process, self._max_open)
         return refused, {row["id"]: row for row in rows}
 
 
-def _json(orders: Sequence[PlaceOrder]) -> str:
+def rows_of(orders: Sequence[PlaceOrder]) -> str:
+    """The first argument of the statements that insert."""
     return orjson.dumps([_row(order) for order in orders], default=str).decode()  # for asyncpg's own UUID class
 
 
@@ -166,9 +182,24 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
             "condition": dict(waiting.condition),
             "time_in_force": waiting.time_in_force,
             "expires_at": waiting.expires_at,
-            **trigger_row(waiting.trigger),
         }
+        if waiting.trigger is not None:
+            row |= trigger_row(waiting.trigger)
+        if waiting.plan is not None:
+            row |= _plan_row(waiting.plan)
     return row
+
+
+def _plan_row(plan: Plan) -> dict[str, Any]:
+    least, most = plan.band
+    return {
+        "slices": plan.slices,
+        "every_seconds": plan.every_seconds,
+        "on_miss": plan.on_miss,
+        "start_at": plan.start_at,
+        "band_min": None if least is None else str(least),
+        "band_max": None if most is None else str(most),
+    }
 
 
 def trigger_row(trigger: Trigger) -> dict[str, Any]:

@@ -21,9 +21,25 @@ _IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock
 
 
 def _fires(details: str) -> str:
-    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns."""
-    return f"""gone AS (
-    DELETE FROM triggers t USING met WHERE t.order_id = met.order_id RETURNING met.*
+    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns.
+
+    Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
+    that somebody else has locked is left alone, so nobody waits for it. `SETTLE` in `groups.py` ends that state.
+    """
+    return f"""groups AS MATERIALIZED (
+    SELECT id FROM order_groups
+     WHERE id IN (SELECT group_id FROM met WHERE group_id IS NOT NULL) AND holder IS NULL
+     ORDER BY id FOR UPDATE SKIP LOCKED
+), chosen AS MATERIALIZED (
+    SELECT DISTINCT ON (coalesce(group_id, order_id)) * FROM met
+     WHERE group_id IS NULL OR group_id IN (SELECT id FROM groups) ORDER BY coalesce(group_id, order_id), rank
+), gone AS (
+    DELETE FROM triggers t USING chosen WHERE t.order_id = chosen.order_id RETURNING chosen.*
+), held AS (
+    UPDATE order_groups g SET holder = chosen.order_id FROM chosen WHERE g.id = chosen.group_id
+), disarmed AS (
+    UPDATE triggers t SET armed = false FROM chosen
+     WHERE t.group_id = chosen.group_id AND t.order_id <> chosen.order_id
 ), moved AS (
     UPDATE orders o
        SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
@@ -46,7 +62,7 @@ WITH price AS MATERIALIZED (
     SELECT {bound} AS price FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {_IS_FRESH.format(at="max(at)")} AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT order_id, level FROM triggers
+    SELECT order_id, level, group_id, rank FROM triggers
      WHERE armed AND op = '{op}' AND feed = $1 AND persist = $4 AND level {meets} (SELECT price FROM price)
        AND (look_at IS NULL OR look_at <= now()) AND {may_fire("triggers.owner", "triggers.order_type")}
      ORDER BY level {order} LIMIT $6 FOR UPDATE SKIP LOCKED
@@ -91,7 +107,7 @@ WITH newest AS MATERIALIZED (
      WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {_IS_FRESH.format(at="at")})
        AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT t.order_id, t.base_level AS level, q.price, q.venue
+    SELECT t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
       FROM quoted q JOIN triggers t USING (order_id), newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}

@@ -155,7 +155,7 @@ def test_variables_are_captured_before_they_are_used() -> None:
 def test_insomnia_has_every_operation() -> None:
     export = json.loads((CLONE / "docs" / "insomnia_collection.json").read_text())
     found = [one for one in export["resources"] if one["_type"] == "request"]
-    paths = [one["url"].removeprefix("{{ _.base_url }}").replace("{{ _.order_id }}", "{order_id}") for one in found]
+    paths = [re.sub(r"\{\{ _\.(\w+_id) \}\}", r"{\1}", one["url"].removeprefix("{{ _.base_url }}")) for one in found]
     assert operations().keys() <= {(one["method"], path) for one, path in zip(found, paths, strict=True)}
 
 

@@ -219,3 +219,20 @@ async def test_a_venue_that_does_not_build_fails_the_attempt_in_bounded_time(
     with pytest.raises(DexError) as failure:
         await router.build((await routed(router)).best, min_amount_out=1)
     assert failure.value.code == code
+
+
+async def test_a_venue_that_asks_nobody_is_given_no_task() -> None:
+    tasks: set[asyncio.Task[Any] | None] = set()
+
+    class Here(ScriptedVenue):
+        in_process = True
+
+        async def quote(self, request: QuoteRequest, slot: int) -> Any:
+            tasks.add(asyncio.current_task())
+            return await super().quote(request, slot)
+
+    broken = DexError("venue_unavailable", "down for repair")
+    route = await Router([Here("a", [broken]), Here("b", [7_000]), ScriptedVenue("c", [8_000])]).route(REQUEST, 1)
+
+    assert tasks == {asyncio.current_task()}
+    assert [answer.won for answer in route.answers] == [False, False, True]

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.admission import admit_cancel
+from app.api.admission import admit_cancel, read_body
 from app.api.context import ApiContext, authenticate, context
 from app.api.json_body import read_object
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, WaitingBody
@@ -103,7 +103,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     overwritten. The same checks apply as for a new order.
     """
     ctx, caller = context(request), authenticate(request)
-    fields = await read_object(request)
+    fields = await read_body(request)
     seq = _expected_seq(request)
     await admit_cancel(request, caller)
     order = await ctx.reader.order(order_uuid(order_id), caller.owner)
@@ -159,11 +159,12 @@ def _expected_seq(request: Request) -> int:
 
 
 def _check_amendable(order: Order, seq: int) -> None:
-    if order.status is not Status.OPEN or order.condition is None:
+    if order.status is not Status.OPEN or order.type not in WAITING_SHAPES:
         raise Problem(409, "not_amendable", f"The order is {order.status}. Only an order that waits can be amended.")
     if order.seq != seq:
         raise _has_changed()
 
 
 def _has_changed() -> Problem:
-    return Problem(412, "order_changed", "The order has changed since. Read it, and send If-Match with its new `seq`.")
+    detail = "The order has changed since, or its group holds it. Read it, and send If-Match with its new `seq`."
+    return Problem(412, "order_changed", detail)

@@ -1,0 +1,106 @@
+"""The `engine` command. An expected error is one sentence and exit code 1."""
+
+import errno
+import json
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from app.cli import keys, orders
+from app.cli.servers import database, with_servers
+from app.local import CannotStart
+from app.settings import SettingsError, load
+
+
+class OneSentenceErrors(TyperGroup):
+    """Prints an expected error as one sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CannotStart, SettingsError) as error:
+            typer.echo(f"engine: {error}", err=True)
+        except OSError as error:
+            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            typer.echo(f"engine: {error.filename or 'the disk'}: {error.strerror}.", err=True)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        raise typer.Exit(1)
+
+
+main = typer.Typer(
+    cls=OneSentenceErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Executes orders on the better of two venues and streams every step.",
+)
+
+
+@main.command()
+def up(
+    reload: Annotated[bool, typer.Option(help="Restart API, worker and watcher when a source file changes.")] = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    from app.local import supervisor
+
+    supervisor.up(load(), reload=reload)
+
+
+@main.command()
+def api() -> None:
+    """Run only the API."""
+    settings = with_servers()
+    from app.server.server import serve
+
+    serve(settings)
+
+
+@main.command()
+def worker() -> None:
+    """Run only a worker."""
+    with_servers()
+    from worker.main import main as work
+
+    work()
+
+
+@main.command()
+def watcher() -> None:
+    """Run only a watcher, which fires the orders that wait for a price."""
+    with_servers()
+    from app.watcher.main import main as watch_prices
+
+    watch_prices()
+
+
+@main.command()
+def migrate() -> None:
+    """Migrate the database to the newest revision."""
+    from migrations.upgrade import upgrade
+
+    upgrade(database())
+
+
+@main.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the processes that run here, and their addresses."""
+    from app.local import state
+
+    report = state.report(load().engine_home.absolute())
+    if as_json:
+        typer.echo(json.dumps(report))
+    elif report["api"]["url"] is None:
+        typer.echo("The engine is not running; `engine up` starts it.")
+    else:
+        for name, facts in report.items():
+            typer.echo(f"{name:9} " + "  ".join(str(fact or "down") for fact in facts.values()))
+
+
+main.add_typer(keys.app, name="keys")
+for name, command in orders.COMMANDS.items():
+    main.command(name)(command)

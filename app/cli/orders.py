@@ -1,0 +1,99 @@
+"""The commands of the client: they use the public API of an engine."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Address of the engine; default: PUBLIC_URL, or the engine that runs here.")
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="ENGINE_API_KEY", show_envvar=True, help="An API key.")]
+
+
+def submit(
+    token_in: Annotated[str, typer.Option(help="You pay: symbol or mint.")],
+    token_out: Annotated[str, typer.Option(help="You receive: symbol or mint.")],
+    amount: Annotated[str, typer.Option(help="Amount you pay.")],
+    slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
+    min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
+    order_type: Annotated[str, typer.Option("--type", help="market, limit, stop or take_profit.")] = "market",
+    limit_price: Annotated[str | None, typer.Option(help="The worst price you accept: token out for one in.")] = None,
+    trigger_price: Annotated[
+        str | None, typer.Option(help="Of a stop or a take-profit: the price it waits for.")
+    ] = None,
+    time_in_force: Annotated[str | None, typer.Option(help="gtc, gtd, or ioc: now or not at all.")] = None,
+    expires_in_seconds: Annotated[int | None, typer.Option(help="It expires if it was not filled by then.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key never places a second order.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the order to its end.")] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Place an order: a market order, or one that waits for a price."""
+    from app.client import address, commands
+
+    options = {
+        "tokenIn": token_in,
+        "tokenOut": token_out,
+        "amount": amount,
+        "slippageBps": slippage_bps,
+        "minAmountOut": min_amount_out,
+        "orderType": None if order_type == "market" else order_type,
+        "limitPrice": limit_price,
+        "trigger": None if trigger_price is None else {"price": trigger_price},
+        "timeInForce": time_in_force,
+        "expiresInSeconds": expires_in_seconds,
+    }
+    order = {name: value for name, value in options.items() if value is not None}
+    commands.run(commands.submit(address.base_url(base_url), api_key, order, idempotency_key, watch))
+
+
+def open_orders(base_url: BaseUrl = None, api_key: ApiKey = None) -> None:
+    """List the orders that wait, and how far the price of each is."""
+    from app.client import address, commands
+
+    commands.run(commands.open_orders(address.base_url(base_url), api_key))
+
+
+def cancel(order_id: str, base_url: BaseUrl = None, api_key: ApiKey = None) -> None:
+    """Cancel an order. Exit code 0 if it is cancelled, or will be unless its swap lands."""
+    from app.client import address, commands
+
+    commands.run(commands.cancel(address.base_url(base_url), api_key, order_id))
+
+
+def watch(
+    order_id: str,
+    after: Annotated[int, typer.Option(min=0, help="Number of the last event you have seen.")] = 0,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Follow an order to its end. Exit code 0 if it is confirmed, else 1."""
+    from app.client import address, commands
+
+    commands.run(commands.watch(address.base_url(base_url), api_key, order_id, after))
+
+
+def simulate(
+    count: Annotated[int, typer.Option(min=1, max=1000, help="Number of orders.")] = 5,
+    token_in: Annotated[
+        str | None, typer.Option(help="With --token-out and --amount: the same swap every time.")
+    ] = None,
+    token_out: Annotated[str | None, typer.Option()] = None,
+    amount: Annotated[str | None, typer.Option()] = None,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Place several orders at once and show the progress of each."""
+    from app.client import address, commands
+
+    commands.run(commands.simulate(address.base_url(base_url), api_key, count, token_in, token_out, amount))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "submit": submit,
+    "open": open_orders,
+    "cancel": cancel,
+    "watch": watch,
+    "simulate": simulate,
+}

@@ -1,0 +1,110 @@
+"""Placing a group of orders of which one may be filled: all of them are inserted, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from app.orders.lifecycle import Status
+from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
+from app.orders.risk import RiskLimits, beyond_limits
+from app.orders.store.daily_volumes import TODAY, lock_days, used_today
+from app.orders.store.placing import STOPPED, open_orders, rows_of
+from app.orders.store.statements import logged
+from app.postgres import fetch, transaction
+
+# One of the orders is filled at most, so the value of one counts for the day.
+_COUNTED = f"""counted AS (
+    INSERT INTO daily_volumes (owner, day, writer, usd)
+    SELECT owner, {TODAY}, $2::uuid, max(usd_value) FROM placed WHERE usd_value IS NOT NULL GROUP BY owner
+    ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
+
+# $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint
+_MADE = """made AS (
+    INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, created_at)
+    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, now() WHERE EXISTS (SELECT FROM free)
+    ON CONFLICT DO NOTHING RETURNING id
+), """
+PLACE_GROUP = f"""
+WITH {open_orders(made=_MADE, group="$4::uuid")}, {_COUNTED}, {logged("placed")}
+SELECT id, status, created_at FROM placed
+"""
+GROUP_BEFORE = """
+SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at,
+       (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) AS first_status, o.status
+  FROM order_groups g JOIN orders o ON o.group_id = g.id
+ WHERE g.id = $1 OR (g.owner = $2 AND g.idempotency_key = $3) ORDER BY o.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceGroup:
+    id: UUID  # minted before the insert, so that repeating the insert makes no second group
+    owner: str
+    type: str
+    orders: Sequence[PlaceOrder]
+    idempotency_key: str | None
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedGroup:
+    id: UUID
+    orders: Sequence[Placed]
+    idempotent: bool
+
+
+class GroupPlacing:
+    def __init__(self, pool: asyncpg.Pool, limits: RiskLimits, *, max_open: int) -> None:
+        self._pool = pool
+        self._limits = limits
+        self._max_open = max_open
+        self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
+
+    async def place(self, group: PlaceGroup) -> PlacedGroup:
+        """Raises KeyReused, RiskLimitExceeded, TooManyOpen or TradingStopped."""
+        first = group.orders[0]
+        arguments = (
+            rows_of(group.orders),
+            self._process,
+            self._max_open,
+            *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint),
+        )
+        if self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
+            async with transaction(self._pool) as connection:
+                await lock_days(connection, [group.owner])
+                self._check(first, await used_today(connection.fetch, [group.owner]))
+                rows = await connection.fetch(PLACE_GROUP, *arguments)
+        else:
+            self._check(first, {})
+            rows = await fetch(self._pool, PLACE_GROUP, *arguments)
+        if rows:
+            created = {row["id"]: row["created_at"] for row in rows}
+            return PlacedGroup(group.id, [_new(order.id, created[order.id]) for order in group.orders], False)
+        if before := await self._before(group):
+            return before
+        stopped = await fetch(self._pool, STOPPED, [group.owner])
+        raise TradingStopped if stopped else TooManyOpen
+
+    def _check(self, order: PlaceOrder, used: dict[str, int]) -> None:
+        for refused in beyond_limits([order], self._limits, used).values():
+            raise refused
+
+    async def _before(self, group: PlaceGroup) -> PlacedGroup | None:
+        """The same group, of an earlier request or of an insert whose answer was lost."""
+        rows = await fetch(self._pool, GROUP_BEFORE, group.id, group.owner, group.idempotency_key)
+        if not rows:
+            return None
+        if rows[0]["fingerprint"] != group.fingerprint:
+            raise KeyReused
+        if rows[0]["group_id"] == group.id:
+            return PlacedGroup(group.id, [_new(row["id"], row["created_at"]) for row in rows], False)
+        placed = [Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True) for row in rows]
+        return PlacedGroup(rows[0]["group_id"], placed, True)
+
+
+def _new(order: UUID, created_at: datetime) -> Placed:
+    event = OrderEvent(order_id=order, seq=1, status=Status.OPEN, attempt=0, at=created_at)
+    return Placed(order, Status.OPEN, created_at, event=event)

@@ -1,0 +1,173 @@
+"""Orders that are executed in slices (DCA): each slice is an order of its own, and happens once.
+
+- One statement inserts a slice with its event and moves the plan on, so it happens whole or not at all. The id of a
+  slice is derived from its parent and its number.
+- A parent has no fill of its own. It ends once its last slice has ended.
+- Locks are taken in the order plan, order. A plan that another watcher has locked is skipped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINISHED, Status, sql_list
+from app.orders.store.kill_switch import may_fire
+from app.orders.store.reads import event_from
+from app.orders.store.statements import SWEEP_AFTER, logged
+from app.orders.waiting.triggers import BATCH, Moved
+from app.postgres import fetch
+
+CATCH_UP_SECONDS = 10
+_MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
+
+DUE = f"""
+SELECT p.order_id, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max
+  FROM plans p JOIN orders o ON o.id = p.order_id
+ WHERE p.next_at <= now() AND p.next_slice <= p.slices AND o.status = '{Status.OPEN}'
+   AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
+ ORDER BY p.next_at LIMIT $1
+"""
+
+# $1 orders, $2 the numbers of the slices, $3 whether the price is outside of the band: then the slice is skipped,
+# $4 base units of the token out for one of the token in, at a price of 1.
+# After a time in which no watcher ran, one slice is made, and `on_miss` says when the next one is.
+SLICE = f"""
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::bool[], $4::numeric[]) AS w(order_id, number, skip, scale)
+), due AS MATERIALIZED (
+    SELECT p.*, w.skip, w.scale, floor(extract(epoch FROM now() - p.next_at) / p.every_seconds)::int AS missed
+      FROM plans p JOIN wanted w ON w.order_id = p.order_id AND w.number = p.next_slice
+     WHERE p.next_at <= now() AND p.next_slice <= p.slices ORDER BY p.order_id FOR UPDATE OF p SKIP LOCKED
+), parents AS MATERIALIZED (
+    SELECT o.*, due.slices, due.next_slice, due.skip, due.missed, due.every_seconds, due.on_miss, due.band_min,
+           due.scale,
+           CASE due.on_miss WHEN 'skip' THEN least(due.missed, due.slices - due.next_slice) ELSE 0 END AS jumped
+      FROM due JOIN orders o ON o.id = due.order_id
+     WHERE o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
+       AND {may_fire("o.owner", "o.type")}
+     ORDER BY o.id FOR SHARE OF o
+), moved_on AS (
+    UPDATE plans p
+       SET next_slice = p.next_slice + 1 + parents.jumped,
+           skipped = p.skipped + parents.jumped + parents.skip::int,
+           next_at = CASE WHEN parents.missed = 0 OR p.on_miss = 'skip'
+                          THEN p.next_at + (1 + parents.jumped) * p.every_seconds * interval '1 second'
+                          WHEN p.on_miss = 'catch_up'
+                          THEN greatest(p.next_at + p.every_seconds * interval '1 second',
+                                        least(now() + interval '{CATCH_UP_SECONDS} seconds',
+                                              now() + p.every_seconds * interval '1 second'))
+                          ELSE now() + p.every_seconds * interval '1 second' END
+      FROM parents WHERE p.order_id = parents.id
+), sliced AS (
+    SELECT *, CASE next_slice WHEN slices THEN amount_in - div(amount_in, slices) * (slices - 1)
+                              ELSE div(amount_in, slices) END AS part
+      FROM parents WHERE NOT skip
+), placed AS (
+    INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, venues,
+                        expires_at, client_order_id, max_order_usd, fingerprint, request_id, min_amount_out, parent_id,
+                        slice, status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT md5(id::text || '/' || next_slice)::uuid, owner, type, token_in, token_out, part, slippage_bps,
+           max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id,
+           ceil(part * band_min * scale), id, next_slice, '{Status.PENDING}', 1, now(),
+           now() + {SWEEP_AFTER}, now(), now()
+      FROM sliced ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING id, owner, type, seq, status, attempt, updated_at, parent_id, slice
+), told AS (
+    SELECT *, json_build_object('parentId', parent_id, 'slice', slice) AS details FROM placed
+), {logged("told", details="details")}
+{_MOVED} FROM told
+"""
+
+# The last slice of a plan has ended. A parent with no filled slice has failed.
+FINISH = f"""
+WITH done AS MATERIALIZED (
+    SELECT p.order_id FROM plans p
+     WHERE p.next_slice > p.slices AND NOT EXISTS (
+           SELECT FROM orders c WHERE c.parent_id = p.order_id AND c.status IN ({sql_list(UNFINISHED)}))
+     ORDER BY p.order_id LIMIT $1 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM plans WHERE order_id IN (SELECT order_id FROM done)
+), told AS (
+    UPDATE orders o
+       SET status = CASE WHEN filled.any THEN '{Status.COMPLETED}' ELSE '{Status.FAILED}' END, seq = o.seq + 1,
+           code = CASE WHEN filled.any THEN NULL ELSE '{NO_SLICE_FILLED}' END,
+           error = CASE WHEN filled.any THEN NULL ELSE 'none of its slices was filled' END, updated_at = now()
+      FROM done, LATERAL (SELECT EXISTS (SELECT FROM orders c WHERE c.parent_id = done.order_id
+                                            AND c.status = '{Status.CONFIRMED}') AS any) filled
+     WHERE o.id = done.order_id AND o.status = '{Status.OPEN}'
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
+              json_strip_nulls(json_build_object('code', o.code, 'error', o.error)) AS details
+), {logged("told", details="details")}
+{_MOVED} FROM told
+"""
+# The parent was cancelled, or its time ran out: a slice that has not started goes with it.
+ABANDON = f"""
+WITH gone AS (
+    DELETE FROM plans WHERE order_id = ANY(ARRAY(
+        SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id WHERE o.status IN ({sql_list(TERMINAL)})
+         ORDER BY p.order_id LIMIT $1 FOR UPDATE OF p SKIP LOCKED))
+    RETURNING order_id
+), told AS (
+    UPDATE orders o
+       SET status = '{Status.CANCELLED}', seq = o.seq + 1, fence = o.fence + 1, code = '{PARENT_ENDED}', error = NULL,
+           updated_at = now()
+      FROM gone WHERE o.parent_id = gone.order_id AND o.status = '{Status.PENDING}'
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
+              json_build_object('code', '{PARENT_ENDED}') AS details
+), {logged("told", details="details")}
+{_MOVED} FROM told
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueSlice:
+    order: UUID
+    number: int
+    token_in: str
+    token_out: str
+    band: tuple[Decimal | None, Decimal | None]  # the prices within which it is made
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    due: DueSlice
+    skip: bool
+    scale: Decimal  # base units of the token out for one of the token in, at a price of 1
+
+
+class PlanStore:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def due(self) -> list[DueSlice]:
+        return [
+            DueSlice(
+                row["order_id"],
+                row["next_slice"],
+                row["token_in"],
+                row["token_out"],
+                (row["band_min"], row["band_max"]),
+            )
+            for row in await fetch(self._pool, DUE, BATCH)
+        ]
+
+    async def make(self, decisions: Sequence[Decision]) -> list[Moved]:
+        """The slices that were made; the plans of all go on."""
+        return await self._move(
+            SLICE,
+            [one.due.order for one in decisions],
+            [one.due.number for one in decisions],
+            [one.skip for one in decisions],
+            [one.scale for one in decisions],
+        )
+
+    async def finish(self) -> list[Moved]:
+        """The parents whose last slice has ended, and the slices of parents that have ended before."""
+        return await self._move(FINISH, BATCH) + await self._move(ABANDON, BATCH)
+
+    async def _move(self, sql: str, *arguments: object) -> list[Moved]:
+        return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(self._pool, sql, *arguments)]

@@ -1,0 +1,88 @@
+"""Orders that wait for a price, placed on the page and seen to fire."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import expect
+
+from app.watcher.main import watcher
+from tests.browser.trading_page import TradingPage
+from tests.engine import HAPPY, Engine
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watching(engine: Engine) -> AsyncIterator[None]:
+    """A watcher beside the engine, and a price that stands still."""
+    await engine.http.post("/api/simulate/market", json={"tokenIn": "SOL", "tokenOut": "USDC", "price": "150"})
+    async with watcher(engine.settings):
+        yield
+
+
+async def choose(page: TradingPage, order_type: str) -> None:
+    await page.tab.locator(".order-type label", has_text=order_type).click()
+
+
+async def test_a_limit_order_waits_and_fires_when_the_market_is_moved(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await expect(page.tab.locator(".market dd").first).to_have_text("150")
+    await choose(page, "Limit")
+    await page.tab.get_by_label("Limit price").fill("155")
+    assert await page.accessibility_violations() == []
+    await page.tab.get_by_role("button", name="Place the limit order").click()
+    await expect(page.announcement).to_have_text("The order is accepted.")
+    waiting = page.tab.locator(".open-order")
+    await expect(waiting).to_contain_text("limit: at 155 USDC or more")
+    await expect(waiting).to_contain_text("3.33 % away")
+    await expect(page.orders.first).to_have_attribute("data-status", "open")
+    assert await page.accessibility_violations() == []
+
+    await page.tab.locator(".market").get_by_role("button", name="+5 %").click()
+    await expect(page.orders.first).to_have_attribute("data-status", "confirmed")
+    await expect(waiting).to_have_count(0)
+    await page.open_details(page.orders.first)
+    await page.expect_log(page.orders.first, ["open", *HAPPY])
+    fired = re.compile(r"fired: the price was 157\.\d+, and it waited for 155")
+    await expect(page.orders.first.locator(".log")).to_contain_text(fired)
+
+
+async def test_a_stop_is_placed_with_its_worst_price_and_cancelled(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await choose(page, "Stop")
+    await page.tab.get_by_label("Stop price").fill("140")
+    await page.tab.get_by_label("Worst price (optional)").fill("138")
+    await page.tab.get_by_label("Good for").select_option("1 day")
+    await page.tab.get_by_role("button", name="Place the stop order").click()
+    waiting = page.tab.locator(".open-order")
+    await expect(waiting).to_contain_text("stop: once the price falls to 140 USDC, for no less than 138")
+    await expect(waiting).to_contain_text("until")
+    (order_id,) = await page.ids()
+    order = await engine.order(order_id)
+    assert (order["orderType"], order["limitPrice"], order["timeInForce"]) == ("stop", "138", "gtd")
+    await waiting.get_by_role("button", name="Cancel the open order of 1.5 SOL").click()
+    await expect(page.orders.first).to_have_attribute("data-status", "cancelled")
+    await expect(waiting).to_have_count(0)
+    await expect(page.orders.first.locator(".toggle")).to_be_focused()
+
+
+async def test_open_orders_from_before_are_listed_with_their_distance(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await engine.place(orderType="take_profit", trigger={"price": "165", "when": "above"})
+    await page.tab.reload()
+    waiting = page.tab.locator(".open-order")
+    await expect(waiting).to_contain_text("take-profit: once the price rises to 165 USDC")
+    await expect(waiting).to_contain_text("10 % away")
+
+
+async def test_what_is_wrong_with_a_price_is_said_before_and_after_it_is_sent(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await choose(page, "Take-profit")
+    await expect(page.tab.locator("#triggerPrice-error")).to_contain_text("Enter the price")
+    await page.tab.get_by_label("Target price").fill("120")
+    await page.tab.get_by_role("button", name="Place the take-profit order").click()
+    await expect(page.tab.locator(".order-form .error-box")).to_contain_text("met already")
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0

@@ -1,0 +1,69 @@
+"""Invalid requests are cheap and have a quota, so that nobody can keep the engine busy with them."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from app.api import json_body
+from app.api.orders.bodies import ExecuteOrder
+from app.api.problems import Problem
+from app.api.routes import health
+from app.api.validation import read
+from tests.engine import SELL_SOL, Engine, running_engine
+
+ORDER, BATCH, TICKET = "/api/orders/execute", "/api/orders/batch", "/api/tickets"
+LARGEST = 64 * 1024
+COSTLY = {
+    "fields": "{" + ",".join(f'"{n}":1' for n in range(7_000)) + "}",
+    "fields that are just allowed": "{" + ",".join(f'"{"amuont" * 9}{n:02}":1' for n in range(50)) + "}",
+    "numbers": '{"orders":[' + "1," * 30_000 + "1]}",
+    "objects": '{"orders":[' + "{}," * 20_000 + "{}]}",
+}
+
+
+@pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY)
+def test_an_invalid_body_takes_little_time(body: str) -> None:
+    def seconds() -> float:
+        began = time.process_time()
+        with pytest.raises(Problem):
+            read(ExecuteOrder, json_body.parse(body.encode()))
+        return time.process_time() - began
+
+    assert len(body) <= LARGEST
+    assert min(seconds() for _ in range(3)) < 0.005  # 20 to 150 ms, if each value or field is looked at
+
+
+async def test_invalid_requests_have_a_quota_and_do_not_keep_their_sender_from_stopping(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    invalid: tuple[tuple[str, Any], ...] = ((ORDER, {}), (TICKET, {"scope": "all"}), (BATCH, []), (ORDER, {"side": 1}))
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=len(invalid)) as engine:
+        order = (await engine.place())["orderId"]
+        assert [(await engine.http.post(path, json=body)).is_client_error for path, body in invalid] == [True] * 4
+        for path, body in (*invalid, (ORDER, SELL_SOL)):
+            refused = await engine.http.post(path, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_invalid")
+            assert 1 <= int(refused.headers["retry-after"]) <= 15
+        assert (await engine.http.get(f"/api/orders/{order}")).status_code == 200
+        assert (await engine.http.post(f"/api/orders/{order}/cancel")).status_code == 200
+        halt = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "Prices are wrong."})
+        assert halt.status_code == 200
+
+
+async def test_postgres_is_not_called_down_because_the_api_is_busy(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.1)
+    assert (await engine.http.get("/health")).json()["postgres"] == "up"
+
+    loop, answering = asyncio.get_running_loop(), asyncio.create_task(engine.http.get("/health"))
+
+    def be_busy() -> None:
+        time.sleep(0.04)
+        if not answering.done():
+            loop.call_soon(be_busy)
+
+    be_busy()
+    assert (await answering).json()["postgres"] == "up"

@@ -1,0 +1,112 @@
+"""One cancels the other: of a group one order is filled at most."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.orders.waiting.groups import Groups
+from tests.engine import Engine, eventually
+from tests.integration.test_waiting_orders import LIMIT, STOP, TAKE_PROFIT, refused_at
+from tests.integration.test_watcher import Market, market, watching
+
+__all__ = ["market"]
+pytestmark = pytest.mark.usefixtures("primed_queue")
+
+URL = "/api/order-groups"
+OCO: dict[str, Any] = {"type": "oco", "legs": [TAKE_PROFIT, {**STOP, "trigger": {"price": "140"}}]}
+
+
+async def place(engine: Engine, body: dict[str, Any] = OCO, **headers: str) -> dict[str, Any]:
+    answer = await engine.http.post(
+        URL, json=body, headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
+    assert answer.status_code in (200, 202), answer.text
+    placed: dict[str, Any] = answer.json()
+    return placed
+
+
+async def statuses(engine: Engine, group: dict[str, Any]) -> list[str]:
+    orders = (await engine.http.get(f"{URL}/{group['groupId']}")).json()["orders"]
+    by_id = {order["orderId"]: order["status"] for order in orders}
+    return [by_id[order["orderId"]] for order in group["orders"]]
+
+
+async def armed(engine: Engine) -> list[bool]:
+    return [row["armed"] for row in await engine.postgres.fetch("SELECT armed FROM triggers ORDER BY rank DESC")]
+
+
+async def test_both_orders_of_a_group_wait_and_one_key_makes_one_group(engine: Engine) -> None:
+    group = await place(engine, Idempotency_Key="one")
+    assert await statuses(engine, group) == ["open", "open"]
+    again = await place(engine, Idempotency_Key="one")
+    assert (again["idempotent"], again["groupId"]) == (True, group["groupId"])
+    assert {order["orderId"] for order in again["orders"]} == {order["orderId"] for order in group["orders"]}
+    other = {**OCO, "legs": [TAKE_PROFIT, {**STOP, "trigger": {"price": "141"}}]}
+    answer = await engine.http.post(URL, json=other, headers={"Idempotency-Key": "one"})
+    assert answer.json()["code"] == "key_reused"
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
+
+
+@pytest.mark.parametrize(
+    ("legs", "code"),
+    [
+        ([TAKE_PROFIT], "invalid_order"),
+        ([TAKE_PROFIT, LIMIT], "invalid_order"),
+        ([STOP, STOP], "group_shape"),
+        ([TAKE_PROFIT, {**STOP, "amount": "2"}], "group_shape"),
+        ([TAKE_PROFIT, {**STOP, "trigger": {"price": "100000"}}], "would_trigger_immediately"),
+    ],
+)
+async def test_what_is_no_group_is_refused(engine: Engine, legs: list[dict[str, Any]], code: str) -> None:
+    assert (await refused_at(engine, URL, {"type": "oco", "legs": legs}))[:2] == (422, code)
+    assert await engine.postgres.fetchval("SELECT count(*) FROM order_groups") == 0
+
+
+async def test_the_order_that_is_filled_cancels_the_other(engine: Engine, market: Market) -> None:
+    await engine.start_worker()
+    async with watching(engine, market):
+        group = await place(
+            engine, {**OCO, "legs": [TAKE_PROFIT, {**STOP, "trigger": {"price": "130"}, "limitPrice": "1"}]}
+        )
+        market.mids = {"meteora": "129", "raydium": "129.5"}
+        profit, stop = (order["orderId"] for order in group["orders"])
+        assert (await engine.read_stream(stop)).statuses[-1] == "confirmed"
+        stream = await engine.read_stream(profit)
+    assert (stream.statuses, stream.events[-1]["code"]) == (["open", "cancelled"], "sibling_filled")
+    assert await armed(engine) == []
+
+
+async def test_the_other_order_is_held_while_one_is_under_way_and_waits_again_after_it(
+    engine: Engine, market: Market
+) -> None:
+    groups = Groups(engine.postgres)
+    async with watching(engine, market):
+        group = await place(engine)
+        market.mids = {"meteora": "139", "raydium": "139.5"}
+
+        async def fired() -> bool:
+            return await statuses(engine, group) == ["open", "pending"]
+
+        await eventually(fired)
+        assert await armed(engine) == [False]
+        assert await groups.settle() == (0, [])
+    profit, stop = (order["orderId"] for order in group["orders"])
+    amended = await engine.http.patch(f"/api/orders/{profit}", json={"slippageBps": 9}, headers={"If-Match": "1"})
+    assert amended.status_code == 412
+    assert (await engine.http.post(f"/api/orders/{stop}/cancel")).status_code == 200
+    assert (await groups.settle())[0] == 1
+    assert await armed(engine) == [True]
+    assert await statuses(engine, group) == ["open", "cancelled"]
+
+
+async def test_a_group_is_cancelled_as_one(engine: Engine) -> None:
+    group = await place(engine)
+    await engine.place(**LIMIT)
+    answer = await engine.http.post("/api/orders/cancel-all", json={"groupId": group["groupId"]})
+    assert answer.json() == {"cancelled": 2}
+    assert await statuses(engine, group) == ["cancelled", "cancelled"]
+
+
+async def test_a_group_of_another_owner_does_not_exist(engine: Engine) -> None:
+    assert (await engine.http.get(f"{URL}/{UUID(int=7)}")).status_code == 404

@@ -1,0 +1,150 @@
+"""Orders that are executed in slices: each slice is an order of its own, and happens once."""
+
+import asyncio
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.orders.waiting.plans import Decision, PlanStore
+from tests.engine import Engine, eventually
+from tests.integration.test_waiting_orders import PAIR, refused
+from tests.integration.test_watcher import Market, market, watching
+
+__all__ = ["market"]
+pytestmark = pytest.mark.usefixtures("primed_queue")
+
+DCA: dict[str, Any] = {**PAIR, "amount": "1.0000001", "orderType": "dca", "schedule": {"slices": 3, "everySeconds": 10}}
+SCALE = Decimal("0.001")
+
+
+async def make_due(engine: Engine, *, seconds: int = 0) -> None:
+    await engine.postgres.execute("UPDATE plans SET next_at = now() - $1 * interval '1 second'", seconds)
+
+
+async def slices(engine: Engine, parent: str) -> list[Any]:
+    rows = await engine.postgres.fetch(
+        "SELECT slice, amount_in, status FROM orders WHERE parent_id = $1 ORDER BY slice", UUID(parent)
+    )
+    return [(row["slice"], int(row["amount_in"]), row["status"]) for row in rows]
+
+
+async def make(store: PlanStore, *, skip: bool = False) -> int:
+    return len(await store.make([Decision(due, skip, SCALE) for due in await store.due()]))
+
+
+async def test_an_order_is_executed_in_equal_slices_and_the_last_takes_the_rest(engine: Engine, market: Market) -> None:
+    await engine.start_worker()
+    parent = (await engine.place(**DCA))["orderId"]
+    async with watching(engine, market):
+        for made in (1, 2, 3):
+            await make_due(engine)
+            await eventually(partial(_filled, engine, parent, made))
+        stream = await engine.read_stream(parent)
+    assert stream.statuses == ["open", "completed"]
+    third = 333_333_366
+    assert await slices(engine, parent) == [(n, third + (n == 3) * 2, "confirmed") for n in (1, 2, 3)]
+    order = await engine.order(parent)
+    assert order["slices"] == {"total": 3, "filled": 3, "failed": 0, "skipped": 0, "nextAt": None}
+    assert order["filledIn"] == "1.0000001"
+    assert order["avgPrice"] == pytest.approx(float(order["filledOut"]) / 1.0000001, rel=1e-6)
+
+
+async def _filled(engine: Engine, parent: str, slices: int) -> bool:
+    return bool((await engine.order(parent))["slices"]["filled"] == slices)
+
+
+async def test_several_watchers_make_each_slice_once(engine: Engine) -> None:
+    parents = [(await engine.place(**DCA, clientOrderId=str(n)))["orderId"] for n in range(5)]
+    stores = [PlanStore(engine.postgres) for _ in range(4)]
+    for _ in range(3):
+        await make_due(engine)
+        for _ in range(3):
+            await asyncio.gather(*(make(store) for store in stores))
+    for parent in parents:
+        assert [number for number, _, _ in await slices(engine, parent)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("on_miss", "expected"),
+    [
+        ("extend", {"next": 2, "seconds": 10, "skipped": 0}),
+        ("skip", {"next": 5, "seconds": 5, "skipped": 3}),
+        ("catch_up", {"next": 2, "seconds": 10, "skipped": 0}),
+    ],
+)
+async def test_after_a_time_without_watchers_one_slice_is_made(
+    engine: Engine, on_miss: str, expected: dict[str, int]
+) -> None:
+    schedule = {"slices": 100, "everySeconds": 10, "onMiss": on_miss}
+    parent = (await engine.place(**DCA | {"amount": "100", "schedule": schedule}))["orderId"]
+    await make_due(engine, seconds=35)
+    assert await make(PlanStore(engine.postgres)) == 1
+    assert len(await slices(engine, parent)) == 1
+    row = await engine.postgres.fetchrow(
+        "SELECT next_slice, skipped, extract(epoch FROM next_at - now())::float8 AS seconds FROM plans"
+    )
+    assert row is not None
+    assert (row["next_slice"], row["skipped"]) == (expected["next"], expected["skipped"])
+    assert row["seconds"] == pytest.approx(expected["seconds"], abs=1.5)
+
+
+async def test_a_slice_outside_of_the_band_is_skipped(engine: Engine, market: Market) -> None:
+    parent = (await engine.place(**DCA | {"priceBand": {"max": "140"}}))["orderId"]
+    async with watching(engine, market):
+        await eventually(partial(_skipped, engine, parent))
+    assert await slices(engine, parent) == []
+
+
+async def _skipped(engine: Engine, parent: str) -> bool:
+    return bool((await engine.order(parent))["slices"]["skipped"] == 1)
+
+
+async def test_a_slice_that_has_not_started_ends_with_its_parent(engine: Engine) -> None:
+    parent = (await engine.place(**DCA))["orderId"]
+    store = PlanStore(engine.postgres)
+    assert await make(store) == 1
+    assert (await engine.http.post(f"/api/orders/{parent}/cancel")).status_code == 200
+    assert [moved.event.details["code"] for moved in await store.finish()] == ["parent_ended"]
+    assert [status for _, _, status in await slices(engine, parent)] == ["cancelled"]
+    assert await engine.postgres.fetchval("SELECT count(*) FROM plans") == 0
+    assert await make(store) == 0
+
+
+async def test_a_parent_none_of_whose_slices_was_filled_has_failed(engine: Engine) -> None:
+    parent = (await engine.place(**DCA | {"schedule": {"slices": 2, "everySeconds": 10}}))["orderId"]
+    store = PlanStore(engine.postgres)
+    for _ in range(2):
+        await make_due(engine)
+        await make(store, skip=True)
+    [moved] = await store.finish()
+    assert (str(moved.event.order_id), moved.event.status, moved.event.details["code"]) == (
+        *(parent, "failed"),
+        "no_slice_filled",
+    )
+
+
+async def test_a_halt_makes_no_slices(engine: Engine) -> None:
+    await engine.place(**DCA)
+    await engine.postgres.execute(
+        "INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('*', 'reducing', '', '', now())"
+    )
+    assert await make(PlanStore(engine.postgres)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"schedule": {"slices": 1, "everySeconds": 10}}, "schedule_range"),
+        ({"schedule": {"slices": 1001, "everySeconds": 10}}, "schedule_range"),
+        ({"schedule": {"slices": 2, "everySeconds": 9}}, "schedule_range"),
+        ({"schedule": {"slices": 1000, "everySeconds": 10}}, "min_notional"),
+        ({"schedule": {"slices": 2}}, "invalid_order"),
+        ({"priceBand": {"min": "2", "max": "1"}}, "invalid_order"),
+        ({"limitPrice": "2"}, "invalid_order"),
+    ],
+)
+async def test_what_is_no_plan_is_refused(engine: Engine, changes: dict[str, Any], code: str) -> None:
+    assert (await refused(engine, DCA | changes))[:2] == (422, code)
