@@ -141,7 +141,7 @@ class Execution:
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
-        await lease.move(Status.BUILDING, details=details, floor_out=floor, dex=best.venue)
+        await lease.chosen(details, floor_out=floor, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
         self._check_value(order, blockhash.slot)
         return await self._chain.sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -48,6 +49,7 @@ class Lease:
         self._kill_switch = kill_switch
         self._cleared_at = float("-inf")  # when Postgres was asked whether the swap may be sent
         self._attempt_began: datetime | None = None  # None: another worker began it
+        self._building: dict[str, Any] | None = None  # the move to `building`, to be written with the next one
 
     def labels(self, **more: Any) -> dict[str, Any]:
         """What every log line about this order carries."""
@@ -78,10 +80,14 @@ class Lease:
 
         Raises LeaseLost if another worker has the order, TradingHalted if the kill switch forbids to send its swap.
         """
+        if after is Status.SUBMITTED and self._building:
+            columns |= self._building
+            self._building = None
+        await self._write_building()
         move = Move(
             order=self.order.id,
             fence=self.order.fence,
-            seq=self._seq + (after is not self.status),
+            seq=self._seq + (after is not self.status) + ("building" in columns),
             before=self.status,
             after=after,
             details=details or {},
@@ -93,10 +99,25 @@ class Lease:
             return after
         if after is Status.SUBMITTED:
             self._cleared_at = began
+        if move.building is not None:
+            first = replace(event, seq=event.seq - 1, status=Status.BUILDING, details=move.building)
+            self._moved(first, move.dex)
         return self._moved(event, move.dex)
+
+    async def chosen(self, details: Mapping[str, Any], *, floor_out: int, dex: str, at_once: bool) -> None:
+        """Move to `building`. If the venue builds at once, that is written with the next move: one commit for both."""
+        self._building = {"building": details, "floor_out": floor_out, "dex": dex}
+        if not at_once:
+            await self._write_building()
+
+    async def _write_building(self) -> None:
+        if self._building:
+            columns, self._building = self._building, None
+            await self.move(Status.BUILDING, details=columns.pop("building"), **columns)
 
     async def rearm(self, code: str, error: str, trigger: Trigger, wait_seconds: float) -> Status:
         """The order waits for its condition again, unless it was to be cancelled or its time has run out."""
+        await self._write_building()
         step = Rearm(
             order=self.order.id,
             fence=self.order.fence,

@@ -117,9 +117,13 @@ class Router:
             answers[quote.venue] = VenueAnswer(quote.venue, quote is best, _reason(quote, best), quote)
         return Route(request, best, tuple(answers[venue.name] for venue in venues))
 
+    def is_in_process(self, venue: str) -> bool:
+        """Whether this venue builds without asking anybody."""
+        return self._venue(venue).in_process
+
     async def build(self, quote: Quote, *, min_amount_out: int) -> BuiltSwap:
         """The swap of a quote. The venue that gave the quote builds it, in as much time as a quote may take."""
-        venue = next(venue for venue in self._venues if venue.name == quote.venue)
+        venue = self._venue(quote.venue)
         try:
             async with asyncio.timeout(self._timeout):
                 return await venue.build(quote, min_amount_out=min_amount_out)
@@ -130,6 +134,9 @@ class Router:
         except Exception:
             log.exception("venue %s failed while building a swap", venue.name)
             raise DexError("venue_unavailable", "the venue failed while building the swap") from None
+
+    def _venue(self, name: str) -> Venue:
+        return next(venue for venue in self._venues if venue.name == name)
 
     async def _ask(self, venues: Sequence[Venue], request: QuoteRequest, slot: int) -> list[Quote | DexError]:
         """Each venue that asks somebody gets a task. For one that does not, a task costs more than its quote."""

@@ -44,6 +44,8 @@ MOVES: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.COMPLETED: frozenset(),
     }
 )
+# A statement may make two moves at once and log both. So the row passes through `building` without being seen in it.
+AT_ONCE = (Status.ROUTING, Status.SUBMITTED)
 
 TERMINAL = frozenset(status for status, onward in MOVES.items() if not onward)
 UNFINISHED = frozenset(MOVES) - TERMINAL

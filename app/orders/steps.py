@@ -32,6 +32,12 @@ class Move:
     dex: str | None = None
     executed_price: Decimal | None = None
     amount_out: int | None = None
+    # The details of `building`, if this is the move from `routing` to `submitted`: it logs that event before its own.
+    building: Mapping[str, Any] | None = None
+
+    @property
+    def seq_before(self) -> int:
+        return self.seq - (self.after is not self.before) - (self.building is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ async def no_fence(env: Environment, clients: Clients) -> Verdict:
 
 
 async def publish_before_commit(env: Environment, clients: Clients) -> Verdict:
-    """A worker is killed after it published `building` and before it committed it."""
+    """A worker is killed after it published its first move and before it committed it."""
     sabotage = {"bug": "publish before commit", "kill_at": {"when": "before", "what": "commit", "n": 2}}
     return await _killed_then_healthy(env, clients, sabotage)
 

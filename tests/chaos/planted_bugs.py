@@ -11,10 +11,10 @@ def no_fence() -> None:
     """The last writer wins: writes go by id, without a check of the owner and the status."""
     from app.orders.store import statements
 
-    condition = "o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int"
+    condition = "o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before"
     text = " ".join(statements.MOVE.split())
     assert text.count(condition) == 2
-    text = text.replace(condition, "true").replace("seq = s.seq,", "seq = o.seq + (s.after <> s.before)::int,")
+    text = text.replace(condition, "true").replace("seq = s.seq,", "seq = o.seq + s.seq - s.seq_before,")
     statements.MOVE = text
 
 

@@ -13,13 +13,15 @@ from tests.engine import eventually
 
 LEASE = 1.0  # as chaos_environment() sets it
 LEASE_LOST_LOG = b"another worker has the order"
-COMMITS = 4  # of a worker for an order without failures: claim, building, submitted, confirmed
+ASKING = {"MOCK_QUOTE_MS": "1"}  # then venues do not quote and build in process
 
-Point = tuple[str, str, int]
+Point = tuple[dict[str, str], str, str, int]  # the settings of the worker, and when it is killed
 EVERY_POINT: tuple[Point, ...] = (
-    *((when, "commit", n) for n in range(1, COMMITS + 1) for when in ("before", "after")),
-    ("before", "send", 1),
-    ("after", "send", 1),
+    # The commits of an order without failures: claim, (building and) submitted, confirmed.
+    *(({}, when, "commit", n) for n in range(1, 4) for when in ("before", "after")),
+    *((ASKING, when, "commit", n) for n in range(1, 5) for when in ("before", "after")),
+    ({}, "before", "send", 1),
+    ({}, "after", "send", 1),
 )
 
 
@@ -35,11 +37,11 @@ async def killed_at_every_point(
     """A worker is killed before and after every commit and every send; another one continues."""
     total = Verdict()
     for _ in range(repeats):
-        for when, what, n in points:
+        for settings, when, what, n in points:
             await env.clear()
             env.start("api")
             clients = Clients(env.base_url, rng)
-            sabotaged = env.start("worker", sabotage={"kill_at": {"when": when, "what": what, "n": n}})
+            sabotaged = env.start("worker", settings, sabotage={"kill_at": {"when": when, "what": what, "n": n}})
             await clients.place(rng.randint(1, 3))
             assert await sabotaged.exited() == -signal.SIGKILL
             env.start("worker")

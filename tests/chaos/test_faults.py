@@ -33,7 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_a_worker_killed_right_after_a_send_loses_and_doubles_nothing(
     env: Environment, rng: random.Random
 ) -> None:
-    figure, clean = await processes.killed_at_every_point(env, rng, repeats=1, points=[("after", "send", 1)])
+    figure, clean = await processes.killed_at_every_point(env, rng, repeats=1, points=[({}, "after", "send", 1)])
     assert clean, figure
 
 
@@ -72,7 +72,7 @@ async def test_an_order_whose_worker_was_killed_continues_within_ten_seconds(
 ) -> None:
     """With the default lease of the engine; the battery uses a shorter one."""
     await env.clear()
-    default = {"LEASE_SECONDS": "5"}
+    default = {"LEASE_SECONDS": "5", **processes.ASKING}
     env.start("api")
     sabotaged = env.start("worker", default, sabotage={"kill_at": {"when": "after", "what": "commit", "n": 2}})
     clients = Clients(env.base_url, rng)

@@ -157,6 +157,20 @@ async def test_routing_is_published_before_the_venues_are_asked(engine: Engine, 
     assert published[-1] == 2
 
 
+@pytest.mark.parametrize("asks_nobody", [True, False])
+async def test_building_has_a_commit_of_its_own_only_if_the_venue_asks_somebody(
+    engine: Engine, asks_nobody: bool
+) -> None:
+    venue = ScriptedVenue("raydium", [200_000_000])
+    venue.in_process = asks_nobody
+    await engine.start_worker(venues=[venue], chain=ScriptedChain())
+    stream = await engine.read_stream((await engine.place())["orderId"])
+    committed = {event["status"]: event["at"] for event in stream.events}
+
+    assert stream.statuses == HAPPY
+    assert (committed["building"] == committed["submitted"]) is asks_nobody
+
+
 async def test_native_sol_is_wrapped_on_the_way_in_and_unwrapped_on_the_way_out(engine: Engine) -> None:
     await engine.start_worker()
     sell = await engine.place()

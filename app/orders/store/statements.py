@@ -73,14 +73,17 @@ SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::
 #
 # The move to `submitted` precedes the first send, so it obeys the kill switch. `worker/execution.py` asks again before
 # it repeats a send. A halted order keeps its place in the queue: its `ready_at` stays.
+#
+# With details of `building` it is the moves to `building` and to `submitted` at once, and logs both.
 MOVE = f"""
 WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
         id uuid, fence int, seq int, before text, after text, ready_in float8, details json, error text, code text,
-        floor_out numeric, swap json, tx_hash text, dex text, executed_price numeric, amount_out numeric)
+        floor_out numeric, swap json, tx_hash text, dex text, executed_price numeric, amount_out numeric,
+        seq_before int, building json)
 ), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
-     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - (s.after <> s.before)::int
+     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
        AND NOT (s.after = 'submitted' AND s.before <> 'submitted' AND {is_halted("o.owner")})
      ORDER BY o.id FOR UPDATE OF o
 ), moved AS (
@@ -103,11 +106,14 @@ WITH step AS (
                               now() + $2 * interval '1 second'),
            updated_at = now()
       FROM step s JOIN owned USING (id)
-     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before
-       AND o.seq = s.seq - (s.after <> s.before)::int
-    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before,
+     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
+    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before, s.building,
               CASE WHEN o.status = s.after THEN s.details ELSE '{CANCELLED_DETAILS}' END AS details
-), {logged("moved", details="details", where="status <> before")}
+), events AS (
+    SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
+    UNION ALL
+    SELECT id, seq - 1, 'building', attempt, updated_at, building FROM moved WHERE building IS NOT NULL
+), {logged("events", details="details")}
 SELECT id, status, attempt, updated_at FROM moved
 """
 

@@ -105,7 +105,7 @@ class OrderStore:
                 for move in moves
                 if move.after is Status.SUBMITTED
                 and (row := before.get(move.order))
-                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq - 1, move.before)
+                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq_before, move.before)
             }
         return [
             _event(move, landed[move.order]) if move.order in landed else refused.get(move.order, LeaseLost())
@@ -190,6 +190,8 @@ def _move_row(move: Move) -> dict[str, Any]:
         "dex": move.dex,
         "executed_price": None if move.executed_price is None else str(move.executed_price),
         "amount_out": move.amount_out,
+        "seq_before": move.seq_before,
+        "building": move.building,
     }
 
 
