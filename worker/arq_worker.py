@@ -33,6 +33,7 @@ from app.orders.queue.order_queue import (
     serialize,
 )
 from app.redis_client import REDIS_UNAVAILABLE
+from app.redis_scripts import PipelinedConnection
 from app.tasks import cancel_and_wait, run_forever
 
 log = logging.getLogger("engine.worker")
@@ -82,6 +83,7 @@ class ArqWorker(Worker):
         self.token = secrets.token_hex(8)  # this worker's, in the locks it takes
         self._execute = execute
         self._queue = queue
+        self._wakeups = PipelinedConnection(redis.connection_pool)  # of its own: a call that waits holds up the next
         self._redis_lost = redis_lost
         self._may_start = may_start
         self._dropped_halted = dropped_halted
@@ -102,6 +104,7 @@ class ArqWorker(Worker):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._run()
         finally:
+            self._wakeups.close()
             await cancel_and_wait(*helpers)
             with contextlib.suppress(TimeoutError):  # Redis is down; Postgres has the orders released already
                 async with asyncio.timeout(FINISH_SECONDS):
@@ -159,7 +162,7 @@ class ArqWorker(Worker):
             await asyncio.sleep(min(taken.next_start_in or PRIMING_SECONDS, NO_START_SECONDS))
         else:
             idle = MAX_IDLE_SECONDS if taken.due_in is None else min(taken.due_in, MAX_IDLE_SECONDS)
-            await self.pool.blpop([WAKEUP], timeout=cast("int", max(idle, 0.001)))  # type: ignore[misc]
+            await self._wakeups.call("BLPOP", WAKEUP, max(idle, 0.001))
 
     def _remove_task(self, job_id: str, task: asyncio.Task[None]) -> None:
         if self.tasks.get(job_id) is task:
