@@ -144,10 +144,11 @@ class AuditLog:
             self._write_later(replace(entry, outcome=outcome, details={**details, **more}))
 
     async def write(self, entries: Sequence[Entry], statement: str = INSERT, *arguments: Any) -> list[asyncpg.Record]:
-        """By this statement, whose last parameter is the entries. Returns its rows."""
+        """By this statement, whose last parameter is the entries. Returns its rows; without any, it wrote nothing."""
         async with self._writing:
             rows = await fetch(self._pool, statement, *arguments, as_json(entries))
-        note(entries)
+        if rows or statement is INSERT:
+            note(entries)
         return rows
 
     async def follow(self, entry: Entry, *, within: float) -> None:

@@ -113,7 +113,7 @@ async def pause(request: Request) -> Response:
 @router.post(
     "/queue/resume",
     summary="Release trading for all owners",
-    responses={200: {"model": Paused}, **problems(401, 403, 503)},
+    responses={200: {"model": Paused}, **problems(401, 403, 409, 503)},
 )
 async def resume(request: Request) -> Response:
     """The same as `PUT /api/kill-switch` with `active`."""

@@ -6,6 +6,8 @@
 - The stricter of the state for all owners and the owner's own applies.
 - The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
   and says whose orders need not be queued; it is up to `READ_SECONDS` old.
+- A request may wait for long, and whoever sent it may be gone by then. A change to a less strict state is made only if
+  the scope was not set since the request arrived.
 - A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. The end of that time goes with the swap to
   the chain's adapter, which compares it last. `set` returns only after that time, so no swap leaves after a halt was
   answered. One that left before may still land: bytes in the buffers of a real network can arrive late.
@@ -13,8 +15,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,13 +67,25 @@ def may_fire(owner: str, order_type: str) -> str:
 
 
 # States that were lifted stay, to say who did so.
-SET = """
-INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, now())
+_WRITE = """
+INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, clock_timestamp())
 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
-                                  set_at = excluded.set_at
-RETURNING scope, state, reason, set_by, set_at
+                                  set_at = clock_timestamp()"""
+_WRITTEN = "RETURNING scope, state, reason, set_by, set_at"
+HALT = f"{_WRITE} {_WRITTEN}"
+_LEVELS = f"ARRAY[{', '.join(repr(str(state)) for state in TradingState)}]"
+_AS_STRICT = f"array_position({_LEVELS}, excluded.state) >= array_position({_LEVELS}, trading_states.state)"
+# Returns no row if the scope was set after $5, to a stricter state.
+AUDITED_SET = f"""
+WITH changed AS ({_WRITE}
+      WHERE trading_states.set_at IS NOT DISTINCT FROM $5::timestamptz OR {_AS_STRICT} {_WRITTEN}
+), audited AS ({insert("$6")} WHERE EXISTS (SELECT FROM changed))
+SELECT * FROM changed
 """
-AUDITED_SET = f"WITH audited AS ({insert('$5')}) {SET}"
+LAST_SET = """
+SELECT state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS seconds FROM trading_states
+ WHERE scope = $1
+"""
 STOPPED = f"SELECT scope, state FROM trading_states WHERE state <> '{TradingState.ACTIVE}'"
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
@@ -90,6 +105,10 @@ class SwitchEntry:
     reason: str
     set_by: str
     set_at: datetime
+
+
+class KillSwitchChanged(Exception):
+    """The scope was set by somebody else since the request arrived, to a stricter state than this one."""
 
 
 class KillSwitch:
@@ -125,19 +144,36 @@ class KillSwitch:
         """The state of all owners and of this one, if they were ever set, and those that hold for others."""
         return [_entry(row) for row in await fetch(self._pool, ENTRIES, [ALL, owner], of_others, MAX_ENTRIES)]
 
-    async def set(self, scope: str, state: TradingState, *, reason: str, actor: Actor, audit: AuditLog) -> SwitchEntry:
-        """A halt does not need the audit log, and this returns once no worker sends any more."""
+    async def set(
+        self, scope: str, state: TradingState, *, reason: str, actor: Actor, audit: AuditLog, arrived: float
+    ) -> SwitchEntry:
+        """`arrived`: when the request did, on `time.monotonic`. It may raise KillSwitchChanged.
+
+        A halt does not need the audit log, and this returns once no worker sends any more.
+        """
         details = {"scope": scope, "state": state, "reason": reason}
         entry = Entry(actor=actor, action="kill_switch.set", outcome="done", details=details)
         columns = scope, state, reason, actor.owner
         if state is TradingState.HALTED:
-            (row,) = await fetch(self._pool, SET, *columns)
+            (row,) = await fetch(self._pool, HALT, *columns)
             await self.read()
+            # The entry may be written after that of a later release.
+            entry = replace(entry, details=details | {"setAt": row["set_at"]})
             await asyncio.gather(audit.follow(entry, within=CLEARANCE_SECONDS), asyncio.sleep(CLEARANCE_SECONDS))
-        else:
-            (row,) = await audit.write([entry], AUDITED_SET, *columns)
-            await self.read()
-        return _entry(row)
+            return _entry(row)
+        last_set = await fetch(self._pool, LAST_SET, scope)
+        halted_since = any(
+            one["state"] == TradingState.HALTED and one["seconds"] < time.monotonic() - arrived for one in last_set
+        )
+        rows: list[asyncpg.Record] = []
+        if not halted_since:
+            set_at = last_set[0]["set_at"] if last_set else None
+            rows = await audit.write([entry], AUDITED_SET, *columns, set_at)
+        await self.read()
+        if not rows:
+            await audit.follow(replace(entry, outcome="kill_switch_changed"), within=CLEARANCE_SECONDS)
+            raise KillSwitchChanged
+        return _entry(rows[0])
 
     async def open(self) -> None:
         """Read the states, and again every second."""

@@ -1,7 +1,11 @@
 """The kill switch: read it, and set it for all owners or for one."""
 
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import Field
@@ -10,11 +14,17 @@ from starlette.responses import Response
 from app.api.admission import admit_read
 from app.api.context import actor, authenticate, context, operators_only
 from app.api.json_body import read_object
+from app.api.problems import Problem
 from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
 from app.api.validation import read_request
 from app.api.views import as_json
-from app.orders.store.kill_switch import ALL, SwitchEntry, TradingState
+from app.orders.store.kill_switch import ALL, KillSwitchChanged, SwitchEntry, TradingState
+from app.tasks import cancel_and_wait
+
+Result = TypeVar("Result")
+
+log = logging.getLogger("engine.api")
 
 router = APIRouter(prefix="/api", tags=["operator"])
 
@@ -62,7 +72,7 @@ async def get_kill_switch(request: Request) -> Response:
 @router.put(
     "/kill-switch",
     summary="Stop or release trading",
-    responses={200: {"model": SwitchState}, **problems(400, 401, 403, 413, 415, 422, 503)},
+    responses={200: {"model": SwitchState}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
     openapi_extra=body(
         "SetKillSwitch",
         {
@@ -77,19 +87,53 @@ async def get_kill_switch(request: Request) -> Response:
 )
 async def set_kill_switch(request: Request) -> Response:
     """Of the state for all owners and an owner's own, the stricter one applies. When a halt is answered, nothing starts
-    any more, and no swap leaves. Other API processes refuse new orders within a second.
+    any more, and no swap leaves. Other API processes refuse new orders within a second. A release that would undo a
+    later halt gets 409, and one whose client has gone is dropped.
     """
+    arrived = time.monotonic()
     operators_only(authenticate(request))
     wanted = read_request(SetKillSwitch, await read_object(request))
-    return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason))
+    return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason, arrived=arrived))
 
 
-async def switch(request: Request, scope: str, state: TradingState, reason: str) -> dict[str, Any]:
-    """Set it, as the operator that makes this request."""
+async def switch(
+    request: Request, scope: str, state: TradingState, reason: str, *, arrived: float | None = None
+) -> dict[str, Any]:
+    """Set it, as the operator that makes this request, which arrived at this time of `time.monotonic` (None: now)."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
-    entry = await ctx.kill_switch.set(scope, state, reason=reason, actor=actor(request, caller), audit=ctx.audit)
+    setting = ctx.kill_switch.set(
+        scope,
+        state,
+        reason=reason,
+        actor=actor(request, caller),
+        audit=ctx.audit,
+        arrived=time.monotonic() if arrived is None else arrived,
+    )
+    try:
+        entry = await (setting if state is TradingState.HALTED else _unless_gone(request, setting))
+    except KillSwitchChanged:
+        detail = "The kill switch was set meanwhile, to a stricter state. Look at it, and decide again."
+        raise Problem(409, "kill_switch_changed", detail) from None
     return _view(entry, with_setter=True)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Cancels the work when the client disconnects: nobody waits for its result, or knows that it may still happen."""
+    working, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        log.warning("the client left before its change of the kill switch, which is dropped")
+        raise KillSwitchChanged
+    finally:
+        await cancel_and_wait(working, gone)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _view(entry: SwitchEntry, *, with_setter: bool) -> dict[str, Any]:

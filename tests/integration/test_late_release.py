@@ -1,0 +1,99 @@
+"""A release of the kill switch that had to wait does not undo a halt that was answered meanwhile."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engine import Engine, eventually, running_engine
+
+RELEASE = {"state": "active", "reason": "a release"}
+
+
+async def halt(engine: Engine) -> None:
+    answer = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "a halt"})
+    assert answer.status_code == 200, answer.text
+
+
+async def state(engine: Engine) -> str:
+    return str((await engine.http.get("/api/kill-switch")).json()["state"])
+
+
+async def waiting_for_the_audit_log(engine: Engine) -> bool:
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'audit_log'::regclass AND NOT granted)"
+    return bool(await engine.postgres.fetchval(waiting))
+
+
+@contextlib.asynccontextmanager
+async def locked_audit_log(engine: Engine) -> AsyncIterator[None]:
+    async with engine.postgres.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE audit_log IN SHARE MODE")
+        yield
+
+
+async def outcomes(engine: Engine) -> list[tuple[str, str]]:
+    """The entries about the kill switch, the oldest first: the state that was wanted, and what came of it."""
+    rows = await engine.postgres.fetch("SELECT details->>'state' AS state, outcome FROM audit_log ORDER BY id")
+    return [(row["state"], row["outcome"]) for row in rows]
+
+
+@pytest.mark.parametrize("wanted", ["active", "reducing"])
+async def test_a_release_that_waited_while_another_process_answered_a_halt_is_refused(
+    engine: Engine, redis_dsn: str, wanted: str
+) -> None:
+    async with running_engine(str(engine.settings.postgres_dsn), redis_dsn) as other:
+        async with locked_audit_log(engine):
+            releasing = asyncio.create_task(engine.http.put("/api/kill-switch", json=RELEASE | {"state": wanted}))
+            await eventually(lambda: waiting_for_the_audit_log(engine))
+            await halt(other)
+        released = await releasing
+    assert (released.status_code, released.json()["code"]) == (409, "kill_switch_changed")
+    assert await state(engine) == "halted"
+    assert (wanted, "done") not in await outcomes(engine)
+    assert (wanted, "kill_switch_changed") in await outcomes(engine)
+
+
+async def test_a_release_whose_client_has_gone_is_dropped(engine: Engine) -> None:
+    await halt(engine)
+    async with locked_audit_log(engine):
+        with pytest.raises(httpx.ReadTimeout):
+            await engine.http.put("/api/kill-switch", json=RELEASE, timeout=0.3)
+
+        async def dropped() -> bool:
+            return not await waiting_for_the_audit_log(engine)
+
+        await eventually(dropped, within=3)
+    assert await state(engine) == "halted"
+    assert await outcomes(engine) == [("halted", "done")]
+
+
+async def test_a_release_that_was_still_arriving_when_a_halt_was_answered_is_refused(engine: Engine) -> None:
+    begun = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"state": "active", '
+        begun.set()
+        await halt(engine)
+        yield b'"reason": "a release"}'
+
+    headers = {"Content-Type": "application/json"}
+    answer = await engine.http.put("/api/kill-switch", content=body(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "kill_switch_changed")
+    assert await state(engine) == "halted"
+
+
+async def test_releases_at_the_same_time_all_succeed_and_so_does_a_stricter_state(engine: Engine) -> None:
+    await halt(engine)
+
+    async def put(wanted: str) -> Any:
+        return (await engine.http.put("/api/kill-switch", json=RELEASE | {"state": wanted})).status_code
+
+    async with locked_audit_log(engine):
+        putting = [asyncio.create_task(put("active")) for _ in range(2)]
+        await eventually(lambda: waiting_for_the_audit_log(engine))
+        putting.append(asyncio.create_task(put("reducing")))
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*putting) == [200] * 3
