@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.chaos import bug_detection, kill_switch_faults, slow_tests
+from tests.chaos import bug_detection, kill_switch_faults, slow_tests, watcher_faults
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -43,6 +43,9 @@ FAULTS: dict[str, Fault] = {
     **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
     "kill switch under load, and Redis flushed while it is set": partial(
         kill_switch_faults.halted_under_load, orders=300, seconds=6.0
+    ),
+    "watchers killed, frozen and thawed while the market moves and fires orders": partial(
+        watcher_faults.killed_while_the_market_moves, orders=6_000, moves=40
     ),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.chaos import bug_detection, kill_switch_faults
+from tests.chaos import bug_detection, kill_switch_faults, watcher_faults
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -50,6 +50,15 @@ async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault
 ) -> None:
     figure, clean = await servers.under_load(fault, env, rng, orders=60, seconds=1.5)
+    assert clean, figure
+
+
+@pytest.mark.slow
+async def test_watchers_that_are_killed_and_frozen_fire_each_order_once_and_miss_none(
+    env: Environment, rng: random.Random
+) -> None:
+    figure, clean = await watcher_faults.killed_while_the_market_moves(env, rng, orders=600, moves=4)
+    print(figure)
     assert clean, figure
 
 
