@@ -7,19 +7,32 @@ from datetime import datetime
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.intake import Intake
-from app.orders.waiting.triggers import Moved
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.waiting.triggers import Backlog, Moved
+from app.redis_client import CircuitBreaker, RedisUnavailable
 
 log = logging.getLogger("engine.watcher")
 
 
 class Announcer:
-    def __init__(self, intake: Intake, publisher: EventPublisher) -> None:
+    def __init__(
+        self, intake: Intake, publisher: EventPublisher, queue: OrderQueue, breaker: CircuitBreaker, *, per_minute: int
+    ) -> None:
         self._intake = intake
         self._publisher = publisher
+        self._queue = queue
+        self._breaker = breaker
+        self._per_minute = per_minute  # the start limit
 
-    def starts_in_ms(self) -> int | None:
-        """In how many ms the next order that is queued can start; None: not known."""
-        return None
+    async def backlog(self) -> Backlog:
+        """What the next order that is fired waits for."""
+        if not self._per_minute:
+            return Backlog(0, 0)
+        try:
+            depth = await self._breaker.call(self._queue.depth())
+        except RedisUnavailable:
+            return Backlog(None, self._per_minute)
+        return Backlog(depth.waiting - (depth.starts_left or 0), self._per_minute)
 
     async def fired(self, orders: Sequence[Moved], price_at: datetime) -> None:
         """If Redis is down the sweeper queues them."""

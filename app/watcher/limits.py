@@ -66,8 +66,8 @@ class Limits:
         mid = tick.rows[feed][tick.slot].best
         answers = await asyncio.gather(*(self._quote(candidate, tick.slot, mid) for candidate in page))
         if quoted := [answer for answer in answers if isinstance(answer, Marketable)]:
-            starts_in = self._announcer.starts_in_ms()
-            fired = await self._store.fire_quoted(feed, tick.slot, quoted, starts_in_ms=starts_in)
+            backlog = await self._announcer.backlog()
+            fired = await self._store.fire_quoted(feed, tick.slot, quoted, backlog=backlog)
             await self._announcer.fired(fired, tick.at)
         refused = [answer for answer in answers if isinstance(answer, Refused)]
         if at_once := [one.candidate.order for one in refused if one.candidate.time_in_force == "ioc"]:

@@ -12,7 +12,7 @@ from collections import deque
 
 from app.network import Network
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group
-from app.orders.waiting.triggers import BATCH, Moved, TriggerStore
+from app.orders.waiting.triggers import Moved, TriggerStore
 from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 from app.watcher.recorder import Tick
@@ -53,14 +53,12 @@ class Stops:
 
     async def _fire(self, group: Group, tick: Tick) -> None:
         fired = await self._batch(group, tick)
-        while fired:
-            rest = self._batch(group, tick) if len(fired) == BATCH else _nothing()
-            fired, _ = await asyncio.gather(rest, self._announcer.fired(fired, tick.at))
+        while fired:  # fewer than a batch may be all, or the legs that a group left over
+            fired, _ = await asyncio.gather(self._batch(group, tick), self._announcer.fired(fired, tick.at))
 
     async def _batch(self, group: Group, tick: Tick) -> list[Moved]:
-        return await self._store.fire(
-            group, tick.slot, min_venues=self._min_venues(group.feed), starts_in_ms=self._announcer.starts_in_ms()
-        )
+        backlog = await self._announcer.backlog()
+        return await self._store.fire(group, tick.slot, min_venues=self._min_venues(group.feed), backlog=backlog)
 
     def _min_venues(self, feed: str) -> int:
         """Two, unless only one trades this pair: a venue that is down must not leave the decision to the other."""
@@ -68,7 +66,3 @@ class Stops:
         markets = self._network.markets
         pair = markets.token(token_in), markets.token(token_out)
         return min(2, sum(bool(markets.paths(venue, *pair)) for venue in markets.venues))
-
-
-async def _nothing() -> list[Moved]:
-    return []

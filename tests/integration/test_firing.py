@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.orders.waiting.prices import Group, Price, PriceStore
-from app.orders.waiting.triggers import BATCH, Moved, TriggerStore
+from app.orders.waiting.triggers import BATCH, Backlog, Moved, TriggerStore
 from app.postgres import open_postgres
 from tests.waiting import FEED, SLOT, place_open, record, statuses
 
@@ -29,7 +29,7 @@ def store(pool: asyncpg.Pool) -> TriggerStore:
 
 
 async def fire(store: TriggerStore, group: Group = STOPS, slot: int = SLOT, *, min_venues: int = 2) -> list[Moved]:
-    return await store.fire(group, slot, min_venues=min_venues, starts_in_ms=600)
+    return await store.fire(group, slot, min_venues=min_venues, backlog=Backlog(99, 100))
 
 
 async def test_a_stop_fires_when_its_level_is_met_in_two_slots_in_a_row(
@@ -43,7 +43,7 @@ async def test_a_stop_fires_when_its_level_is_met_in_two_slots_in_a_row(
     assert (moved.event.order_id, moved.event.status, moved.event.seq) == (met, "pending", 2)
     assert moved.event.details == {
         "trigger": {"slot": SLOT, "price": "144", "level": "145", "source": "venues"},
-        "startsInMs": 600,
+        "startsInMs": 60_000,
     }
     assert await statuses(pool, [met, other]) == ["pending", "open"]
     logged = await pool.fetchrow("SELECT details::jsonb AS details, status FROM order_events WHERE seq = 2")
@@ -51,6 +51,26 @@ async def test_a_stop_fires_when_its_level_is_met_in_two_slots_in_a_row(
     assert logged["status"] == "pending"
     assert await pool.fetchval("SELECT array_agg(order_id) FROM triggers") == [other]
     assert await fire(store) == []
+
+
+@pytest.mark.parametrize(
+    ("backlog", "expected"),
+    [
+        (Backlog(-2, 2), [0, 0, 60_000]),
+        (Backlog(2, 2), [120_000, 120_000, 180_000]),
+        (Backlog(0, 0), [0, 0, 0]),
+        (Backlog(None, 100), [None] * 3),
+    ],
+)
+async def test_the_event_says_when_each_order_can_start(
+    pool: asyncpg.Pool, store: TriggerStore, backlog: Backlog, expected: list[int | None]
+) -> None:
+    await place_open(pool, ["145"] * 3)
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "144")
+    moved = await store.fire(STOPS, SLOT, min_venues=2, backlog=backlog)
+    starts = [one.event.details.get("startsInMs") for one in moved]
+    assert sorted(starts, key=lambda ms: ms or 0) == expected
 
 
 async def test_a_gap_between_the_slots_begins_anew(pool: asyncpg.Pool, store: TriggerStore) -> None:

@@ -20,6 +20,13 @@ _NOT_AHEAD = "(SELECT at FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1)
 _IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()"
 
 
+def _starts_in(ahead: str, per_minute: str) -> str:
+    """In how many ms each of the fired orders can start; NULL: not known. See `Backlog` in `triggers.py`."""
+    minutes = f"ceil(({ahead}::int + row_number() OVER (ORDER BY seq))::float8 / {per_minute})"
+    later = f"CASE {per_minute}::int WHEN 0 THEN 0 ELSE greatest(0, {minutes} * 60000)::int END"
+    return f"CASE WHEN {ahead}::int IS NOT NULL THEN {later} END"
+
+
 def _fires(details: str) -> str:
     """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns.
 
@@ -55,7 +62,7 @@ def _fires(details: str) -> str:
 
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
-# $6 at most so many, $7 ms until the first of them can start
+# $6 at most so many, $7 and $8 for `_starts_in`
 def _fire(op: str, order: str, bound: str, meets: str) -> str:
     return f"""
 WITH price AS MATERIALIZED (
@@ -70,7 +77,8 @@ WITH price AS MATERIALIZED (
         _fires(
             "json_build_object('trigger', json_build_object("
             "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
-            " 'level', trim_scale(level)::text, 'source', 'venues'), 'startsInMs', $7::int)"
+            " 'level', trim_scale(level)::text, 'source', 'venues'),"
+            f" 'startsInMs', {_starts_in('$7', '$8')})"
         )
     }"""
 
@@ -96,7 +104,7 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
 """
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 orders, $5 and $6 their levels when they were quoted,
-# $7 prices and $8 venues of the quotes, $9 ms until the first of them can start.
+# $7 prices and $8 venues of the quotes, $9 and $10 for `_starts_in`.
 # A quote takes time. It counts while its slot is the newest or the one before; later only if the mid still meets it.
 FIRE_QUOTED = f"""
 WITH newest AS MATERIALIZED (
@@ -116,7 +124,7 @@ WITH newest AS MATERIALIZED (
     _fires(
         "json_build_object('trigger', json_build_object("
         "'slot', $2::bigint, 'price', price, 'level', trim_scale(level)::text, 'source', venue),"
-        " 'startsInMs', $9::int)"
+        f" 'startsInMs', {_starts_in('$9', '$10')})"
     )
 }"""
 

@@ -29,6 +29,14 @@ class Moved:
     event: OrderEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an order that is queued now waits for."""
+
+    ahead: int | None  # orders that start before it, less the starts that are left; None: not known
+    per_minute: int  # starts; 0: no limit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A limit that the best mid has met. The quote at its size decides."""
@@ -68,10 +76,14 @@ class TriggerStore:
         self._pool = pool
         self._max_age = max_age  # seconds: an older price fires nothing
 
-    async def fire(self, group: Group, slot: int, *, min_venues: int, starts_in_ms: int | None) -> list[Moved]:
+    async def fire(self, group: Group, slot: int, *, min_venues: int, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders of a group that its recorded prices up to this slot have met."""
         sql = statements.FIRE[group.op]
-        return await self._move(sql, group.feed, slot, self._max_age, group.persist, min_venues, BATCH, starts_in_ms)
+        return await self._move(
+            sql,
+            *(group.feed, slot, self._max_age, group.persist, min_venues, BATCH),
+            *(backlog.ahead, backlog.per_minute),
+        )
 
     async def candidates(self, feed: str, slot: int, limit: int) -> list[Candidate]:
         rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit)
@@ -91,9 +103,7 @@ class TriggerStore:
             for row in rows
         ]
 
-    async def fire_quoted(
-        self, feed: str, slot: int, quoted: Sequence[Marketable], *, starts_in_ms: int | None
-    ) -> list[Moved]:
+    async def fire_quoted(self, feed: str, slot: int, quoted: Sequence[Marketable], *, backlog: Backlog) -> list[Moved]:
         return await self._move(
             statements.FIRE_QUOTED,
             feed,
@@ -104,7 +114,8 @@ class TriggerStore:
             [one.candidate.base_level for one in quoted],
             [one.price for one in quoted],
             [one.venue for one in quoted],
-            starts_in_ms,
+            backlog.ahead,
+            backlog.per_minute,
         )
 
     async def put_aside(self, refused: Sequence[Refused]) -> None:
