@@ -23,6 +23,7 @@ from app.orders.queue.start_limit import StartLimit
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
 from app.orders.waiting.groups import Groups
+from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.plans import PlanStore
 from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
 from app.orders.waiting.triggers import TriggerStore
@@ -83,7 +84,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     triggers = TriggerStore(postgres.writing, max_age=MAX_AGE_SLOTS * network.slot_seconds)
     stops = Stops(triggers, network, announcer)
     limits = Limits(triggers, network.markets, network.router(), announcer)
-    upkeep = Upkeep(triggers, Groups(postgres.writing), prices, announcer)
+    upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
     schedules = Schedules(PlanStore(postgres.writing), network, announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())

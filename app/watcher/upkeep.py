@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from app.orders.waiting.groups import Groups
+from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.prices import DELETE_PAGE, PriceStore
 from app.orders.waiting.triggers import BATCH, TriggerStore
 from app.postgres import DatabaseUnavailable
@@ -15,15 +16,19 @@ log = logging.getLogger("engine.watcher")
 
 ROUND_SECONDS = 1.0
 DELETE_SECONDS = 60.0
+MEND_SECONDS = 5.0
 
 
 class Upkeep:
-    def __init__(self, triggers: TriggerStore, groups: Groups, prices: PriceStore, announcer: Announcer) -> None:
+    def __init__(
+        self, triggers: TriggerStore, groups: Groups, prices: PriceStore, lost: LostTriggers, announcer: Announcer
+    ) -> None:
         self._triggers = triggers
         self._groups = groups
         self._prices = prices
+        self._lost = lost
         self._announcer = announcer
-        self._delete_at = 0.0
+        self._delete_at = self._mend_at = 0.0
 
     async def run(self, may_run: Callable[[], bool]) -> None:
         while True:
@@ -42,6 +47,9 @@ class Upkeep:
         settled, cancelled = await self._groups.settle()
         await self._announcer.ended(cancelled)
         aside = await self._triggers.look_again()
+        if time.monotonic() > self._mend_at:
+            self._mend_at = time.monotonic() + MEND_SECONDS
+            await self._lost.mend()
         deleted = 0
         if time.monotonic() > self._delete_at:
             deleted = await self._prices.delete_old()

@@ -1,0 +1,49 @@
+"""An open order whose trigger was lost gets it again, or is named in the log."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from app.orders.waiting.lost import OWNERS, LostTriggers
+from app.postgres import open_postgres
+from tests.waiting import place_open
+
+TRIGGERS = "SELECT order_id, owner, order_type, feed, op, persist, level, base_level FROM triggers ORDER BY order_id"
+
+
+@pytest.fixture
+async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    postgres = await open_postgres(postgres_dsn, size=10)
+    yield postgres.writing
+    await postgres.close()
+
+
+async def test_every_owner_is_looked_at_and_each_lost_trigger_is_as_before(
+    pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for n in range(OWNERS + 2):
+        await place_open(pool, ["145"], owner=f"owner {n}")
+    before = await pool.fetch(TRIGGERS)
+    await pool.execute("DELETE FROM triggers")
+    lost = LostTriggers(pool)
+    await lost.mend()
+    assert len(await pool.fetch(TRIGGERS)) == OWNERS
+    await lost.mend()
+    assert await pool.fetch(TRIGGERS) == before
+    assert caplog.text.count("an open order had no trigger, and has got it again") == OWNERS + 2
+    await lost.mend()  # begins anew
+    assert await pool.fetch(TRIGGERS) == before
+
+
+async def test_a_leg_of_a_group_and_an_order_that_ends_get_none(
+    pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await place_open(pool, ["145"])
+    await pool.execute("UPDATE orders SET group_id = $1", uuid4())
+    await place_open(pool, ["145"], expires_in=-1)
+    await pool.execute("DELETE FROM triggers")
+    await LostTriggers(pool).mend()
+    assert await pool.fetch(TRIGGERS) == []
+    assert caplog.text.count("waits for ever: cancel it") == 1
