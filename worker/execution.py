@@ -171,7 +171,7 @@ class Execution:
             except TradingHalted:
                 return None
             except DatabaseUnavailable:
-                log.warning("the kill switch cannot be read, so the swap is not sent", extra=lease.labels())
+                log.warning("the kill switch cannot be read in time, so the swap is not sent", extra=lease.labels())
             except DexError as error:
                 log.warning("the chain did not answer", extra=lease.labels(code=error.code))
             if time.monotonic() + RESEND_SECONDS > deadline:

@@ -147,13 +147,16 @@ class Lease:
     async def clear_to_send(self) -> float:
         """Before each send: until when it may leave, on `time.monotonic`. TradingHalted: the kill switch forbids it.
 
-        Postgres allows it for `CLEARANCE_SECONDS`. The move to `submitted` was such a permission, but the worker may
-        have been frozen since.
+        Postgres allows it for `CLEARANCE_SECONDS` from when it was asked. An answer that comes later is none:
+        DatabaseUnavailable. The move to `submitted` was such a permission, but the worker may have been frozen since.
         """
-        while (asked := time.monotonic()) - self._cleared_at > CLEARANCE_SECONDS:
-            self.held_back = not await self._kill_switch.may_send(self.order.owner)
-            if self.held_back:
+        if time.monotonic() - self._cleared_at > CLEARANCE_SECONDS:
+            asked = await self._kill_switch.may_send(self.order.owner)
+            self.held_back = asked is None
+            if asked is None:
                 raise TradingHalted
+            if time.monotonic() - asked > CLEARANCE_SECONDS:
+                raise DatabaseUnavailable
             self._cleared_at = asked
         return self._cleared_at + CLEARANCE_SECONDS
 

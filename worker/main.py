@@ -89,7 +89,7 @@ async def worker(
         chain = await stack.enter_async_context(open_chain(settings, network))
     publisher = EventPublisher(quick, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
-    kill_switch = KillSwitch(postgres.internal)
+    kill_switch = KillSwitch(postgres.reading)  # no caller reads in a worker: a permission to send waits for nobody
     leases = Leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
     sweeper = Sweeper(
         store=SweepStore(postgres.internal, lease_seconds=settings.lease_seconds),

@@ -24,6 +24,7 @@ from enum import StrEnum
 import asyncpg
 
 from app.audit import Actor, AuditLog, Entry, insert
+from app.batching import Batcher
 from app.orders.lifecycle import sql_list
 from app.postgres import DatabaseUnavailable, fetch
 from app.tasks import cancel_and_wait
@@ -93,7 +94,9 @@ SELECT scope, state, reason, set_by, set_at FROM trading_states
  ORDER BY set_at DESC, scope LIMIT $3
 """
 MAX_ENTRIES = 1_000
-MAY_SEND = f"SELECT NOT {is_halted('$1::text')} AS may_send"
+MAY_SEND = f"""
+SELECT NOT {is_halted("owner")} AS may_send FROM unnest($1::text[]) WITH ORDINALITY AS o(owner, place) ORDER BY place
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,7 @@ class KillSwitch:
         self._pool = pool
         self._states: Mapping[str, TradingState] | None = None  # those that are not active; None: never read
         self._task: asyncio.Task[None] | None = None
+        self._ask: Batcher[str, float | None] = Batcher(self._ask_all)
 
     def state(self, owner: str = ALL) -> TradingState:
         """The state that applies to this owner, as it was last read."""
@@ -136,9 +140,14 @@ class KillSwitch:
     def _halted(self) -> set[str]:
         return {scope for scope, state in (self._states or {}).items() if state is TradingState.HALTED}
 
-    async def may_send(self, owner: str) -> bool:
-        """Asks Postgres."""
-        return bool((await fetch(self._pool, MAY_SEND, owner))[0]["may_send"])
+    async def may_send(self, owner: str) -> float | None:
+        """Asks Postgres, with one query for all that wait: when it was asked, on `time.monotonic`; None: halted."""
+        return await self._ask(owner)
+
+    async def _ask_all(self, owners: list[str]) -> list[float | None]:
+        asked = time.monotonic()
+        rows = await fetch(self._pool, MAY_SEND, owners)
+        return [asked if row["may_send"] else None for row in rows]
 
     async def entries(self, owner: str, *, of_others: bool) -> list[SwitchEntry]:
         """The state of all owners and of this one, if they were ever set, and those that hold for others."""
