@@ -183,14 +183,14 @@ class OrderSnapshot(OrderView):
 
 class AcceptedGroup(Answer):
     group_id: str
-    type: Literal["oco"]
+    type: Literal["oco", "bracket"]
     idempotent: bool = Field(description="true: an earlier request with this key placed the group")
     orders: list[Accepted]
 
 
 class GroupView(Answer):
     group_id: str
-    type: Literal["oco"]
+    type: Literal["oco", "bracket"]
     holder: str | None = Field(description="The order that has fired; the others are held, or were cancelled")
     orders: list[OrderView]
 

@@ -64,9 +64,19 @@ def pair(token_in: str, token_out: str, markets: Markets) -> tuple[Token, Token]
 
 
 def to_order(
-    body: OrderTerms, ctx: ApiContext, *, caller: Caller, idempotency_key: str | None, request_id: str, at: str = ""
+    body: OrderTerms,
+    ctx: ApiContext,
+    *,
+    caller: Caller,
+    idempotency_key: str | None,
+    request_id: str,
+    at: str = "",
+    may_be_met: bool = False,
 ) -> PlaceOrder:
-    """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues."""
+    """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues.
+
+    `may_be_met`: the price may be beyond its trigger now, because it waits for another order first.
+    """
     errors: list[tuple[str, str]] = []
 
     def checked(pointer: str, convert: Convert) -> Any:
@@ -103,7 +113,8 @@ def to_order(
         waiting, order_type = plan_of(body, ctx, token_in=token_in, amount_in=amount_in, at=at), OrderType.DCA.value
         expires_in_seconds = expires_in(body)
     elif isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
-        waiting = waiting_of(body, ctx, token_in=token_in, token_out=token_out, amount_in=amount_in, at=at)
+        tokens = {"token_in": token_in, "token_out": token_out}
+        waiting = waiting_of(body, ctx, **tokens, amount_in=amount_in, at=at, may_be_met=may_be_met)
         expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
     else:
         expires_in_seconds = body.expires_in_seconds or 0

@@ -69,6 +69,7 @@ class Waiting:
     expires_at: datetime | None = None
     trigger: Trigger | None = None
     plan: Plan | None = None  # in place of a trigger
+    held: bool | None = None  # in a group with an entry: false: it is the entry; true: it waits for the entry's fill
     price: Decimal | None = None  # that the trigger was compared with when the order was accepted
 
 

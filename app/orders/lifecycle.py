@@ -64,6 +64,7 @@ REARMED = "rearmed"  # code of a return to open
 SIBLING_FILLED = "sibling_filled"  # code of a cancel: another order of its group was filled
 PARENT_ENDED = "parent_ended"  # code of a cancel: the order that it is a slice of has ended
 NO_SLICE_FILLED = "no_slice_filled"  # code of an order whose slices all failed
+ENTERED = "entered"  # code of an event of an open order: the entry of its group was filled, and it waits from now on
 AMENDED = "amended"  # code of an event of an open order that stays open
 
 

@@ -49,6 +49,7 @@ order_groups = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("holder", sa.Uuid, comment="the leg that has fired; the others are held meanwhile"),
     sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.text("false"), comment="a leg was filled"),
+    sa.Column("entry", sa.Uuid, comment="the order whose fill arms the others; it is the first holder"),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False, comment="hash of the normalised request body"),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

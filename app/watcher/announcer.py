@@ -44,5 +44,6 @@ class Announcer:
 
     async def ended(self, orders: Sequence[Moved]) -> None:
         for order in orders:
-            metrics.ENDED.labels(order.event.status, "none").inc()
+            if order.event.is_terminal:
+                metrics.ENDED.labels(order.event.status, "none").inc()
             self._publisher.publish(EventMessage.of(order.owner, order.event))

@@ -7,7 +7,7 @@ import pytest
 
 from app.orders.waiting.groups import Groups
 from tests.engine import Engine, eventually
-from tests.integration.test_waiting_orders import LIMIT, STOP, TAKE_PROFIT, refused_at
+from tests.integration.test_waiting_orders import LIMIT, STOP, TAKE_PROFIT, refused_at, trigger_rows
 from tests.integration.test_watcher import Market, market, watching
 
 __all__ = ["market"]
@@ -110,3 +110,59 @@ async def test_a_group_is_cancelled_as_one(engine: Engine) -> None:
 
 async def test_a_group_of_another_owner_does_not_exist(engine: Engine) -> None:
     assert (await engine.http.get(f"{URL}/{UUID(int=7)}")).status_code == 404
+
+
+BRACKET: dict[str, Any] = {
+    "type": "bracket",
+    "entry": {"tokenIn": "USDC", "tokenOut": "SOL", "amount": "150", "limitPrice": "0.007"},
+    "takeProfit": {"price": "100000"},
+    "stopLoss": {"price": "130", "limitPrice": "1"},
+}
+
+
+async def fill(engine: Engine, order: str, amount_out: int) -> None:
+    await engine.postgres.execute(
+        "WITH gone AS (DELETE FROM triggers WHERE order_id = $1) UPDATE orders SET status = 'pending' WHERE id = $1",
+        UUID(order),
+    )
+    for status in ("routing", "building", "submitted", "confirmed"):
+        sql = "UPDATE orders SET status = $2, tx_hash = '', amount_out = $3 WHERE id = $1"
+        await engine.postgres.execute(sql, UUID(order), status, amount_out)
+
+
+async def test_the_fill_of_an_entry_arms_the_others_with_what_it_brought(engine: Engine) -> None:
+    bracket = await place(engine, BRACKET)
+    entry, profit, stop = (order["orderId"] for order in bracket["orders"])
+    assert [(row["group_id"] is None, row["armed"]) for row in await trigger_rows(engine)] == [
+        *((True, True), (False, False), (False, False)),
+    ]
+    groups = Groups(engine.postgres)
+    assert await groups.settle() == (0, [])
+    await fill(engine, entry, 1_100_000_000)
+    settled, moved = await groups.settle()
+    assert settled == 1
+    assert sorted(one.event.details["code"] for one in moved) == ["entered", "entered"]
+    assert await armed(engine) == [True, True]
+    for order in (profit, stop):
+        assert (await engine.order(order))["amount"] == "1.1"
+    floor = await engine.postgres.fetchval("SELECT limit_out FROM orders WHERE id = $1", UUID(stop))
+    assert 1_100_000 <= floor <= 1_100_002  # 1.1 SOL at 1 USDC
+    await fill(engine, stop, 1_200_000)
+    await engine.postgres.execute("UPDATE order_groups SET holder = $1", UUID(stop))
+    assert (await groups.settle())[0] == 1
+    assert await statuses(engine, bracket) == ["confirmed", "cancelled", "confirmed"]
+
+
+async def test_the_others_end_with_an_entry_that_is_not_filled(engine: Engine) -> None:
+    bracket = await place(engine, BRACKET)
+    assert (await engine.http.post(f"/api/orders/{bracket['orders'][0]['orderId']}/cancel")).status_code == 200
+    _, moved = await Groups(engine.postgres).settle()
+    assert [one.event.details["code"] for one in moved] == ["parent_ended", "parent_ended"]
+    assert await statuses(engine, bracket) == ["cancelled", "cancelled", "cancelled"]
+    assert await trigger_rows(engine) == []
+
+
+async def test_the_prices_of_a_bracket_lie_on_both_sides_of_its_entry(engine: Engine) -> None:
+    assert (await refused_at(engine, URL, {**BRACKET, "stopLoss": {"price": "150"}}))[:2] == (422, "group_shape")
+    assert (await refused_at(engine, URL, {**BRACKET, "takeProfit": {"price": "140"}}))[:2] == (422, "group_shape")
+    assert (await refused_at(engine, URL, {**BRACKET, "more": 1}))[:2] == (422, "invalid_order")

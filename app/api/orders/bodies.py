@@ -153,7 +153,6 @@ class DcaOrder(_Expires):
 
 WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
 WAITING_SHAPES: dict[str, type[WaitingBody]] = {"limit": LimitOrder, "stop": StopOrder, "take_profit": TakeProfitOrder}
-LEG_SHAPES: dict[str, type[StopOrder | TakeProfitOrder]] = {"take_profit": TakeProfitOrder, "stop": StopOrder}
 # fields that can be amended → their names in the shapes
 AMENDABLE = {
     "limitPrice": "limit_price",
@@ -162,13 +161,6 @@ AMENDABLE = {
     "expiresAt": "expires_at",
     "acknowledgePrice": "acknowledge_price",
 }
-
-
-class OrderGroup(RequestBody):
-    """Two orders that swap the same amount of the same tokens. Only one of them is filled."""
-
-    type: Literal["oco"]
-    legs: list[TakeProfitOrder | StopOrder] = Field(min_length=2, max_length=2)
 
 
 class AmendOrder(RequestBody):

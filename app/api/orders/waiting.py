@@ -42,8 +42,16 @@ def slippage_of(body: WaitingBody, default_bps: int) -> int:
 
 
 def waiting_of(
-    body: WaitingBody, ctx: ApiContext, *, token_in: Token, token_out: Token, amount_in: int, at: str
+    body: WaitingBody,
+    ctx: ApiContext,
+    *,
+    token_in: Token,
+    token_out: Token,
+    amount_in: int,
+    at: str,
+    may_be_met: bool = False,
 ) -> Waiting:
+    """`may_be_met`: it waits for something else first, so where the price is now does not matter."""
     now, errors = datetime.now(UTC), Errors()
     force = _time_in_force(body, now, errors)
     limit_price = _price(body.limit_price, "/limitPrice", errors)
@@ -65,7 +73,7 @@ def waiting_of(
     elif len(prices) == 1 and not body.acknowledge_single_venue:
         detail = "One venue trades this pair: one pool could fire the order. Set acknowledgeSingleVenue to accept."
         raise Problem(422, "single_venue", detail)
-    elif price is not None and is_met(trigger, price):
+    elif price is not None and is_met(trigger, price) and not may_be_met:
         raise _met_already(trigger.level, price)
     return Waiting(
         limit_price=limit_price,

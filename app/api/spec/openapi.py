@@ -7,7 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll, OrderGroup
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
+from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
@@ -39,6 +40,7 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (
     AmendOrder,
     CancelAll,
     OrderGroup,
+    Bracket,
     SetKillSwitch,
     MoveMarket,
 )
@@ -48,6 +50,7 @@ OTHER_BODIES = {
     "TicketRequest": TICKET_REQUEST,
     "OrderWithSide": bodies.body_schema(bodies.SIDE_NAMES, {"side": bodies.SIDE_SCHEMA}),
     "OrderWithSlippage": bodies.body_schema(bodies.SLIPPAGE_NAMES, {"slippage": bodies.SLIPPAGE_SCHEMA}),
+    "AnyGroup": {"oneOf": [{"$ref": REFERENCE.format(model=shape)} for shape in ("OrderGroup", "Bracket")]},
     "AnyOrder": {
         "description": "By `orderType`. With `inputToken` it is an OrderWithSide: their names must not be mixed",
         "oneOf": [

@@ -52,7 +52,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
         time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
-        slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric, band_max numeric)
+        held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric,
+        band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
@@ -68,8 +69,9 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     ON CONFLICT DO NOTHING
     {_PLACED}, group_id
 ), armed AS (
-    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank)
-    SELECT id, placed.owner, placed.type, feed, op, persist, level, level, group_id, rank
+    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank, armed)
+    SELECT id, placed.owner, placed.type, feed, op, persist, level, level,
+           CASE WHEN held IS DISTINCT FROM false THEN group_id END, rank, held IS NOT TRUE
       FROM placed JOIN requested USING (id) WHERE feed IS NOT NULL
 ), planned AS (
     INSERT INTO plans (order_id, owner, slices, every_seconds, on_miss, next_at, band_min, band_max)
@@ -184,7 +186,7 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
             "expires_at": waiting.expires_at,
         }
         if waiting.trigger is not None:
-            row |= trigger_row(waiting.trigger)
+            row |= trigger_row(waiting.trigger) | {"held": waiting.held}
         if waiting.plan is not None:
             row |= _plan_row(waiting.plan)
     return row

@@ -21,10 +21,10 @@ _COUNTED = f"""counted AS (
     SELECT owner, {TODAY}, $2::uuid, max(usd_value) FROM placed WHERE usd_value IS NOT NULL GROUP BY owner
     ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
 
-# $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint
+# $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint, $9 its entry
 _MADE = """made AS (
-    INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, created_at)
-    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, now() WHERE EXISTS (SELECT FROM free)
+    INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, entry, holder, created_at)
+    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, $9::uuid, $9::uuid, now() WHERE EXISTS (SELECT FROM free)
     ON CONFLICT DO NOTHING RETURNING id
 ), """
 PLACE_GROUP = f"""
@@ -33,7 +33,7 @@ SELECT id, status, created_at FROM placed
 """
 GROUP_BEFORE = """
 SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at,
-       (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) AS first_status, o.status
+       o.status, o.type
   FROM order_groups g JOIN orders o ON o.group_id = g.id
  WHERE g.id = $1 OR (g.owner = $2 AND g.idempotency_key = $3) ORDER BY o.id
 """
@@ -47,6 +47,7 @@ class PlaceGroup:
     orders: Sequence[PlaceOrder]
     idempotency_key: str | None
     fingerprint: bytes
+    entry: UUID | None = None  # the order whose fill arms the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class GroupPlacing:
             rows_of(group.orders),
             self._process,
             self._max_open,
-            *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint),
+            *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
         )
         if self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
             async with transaction(self._pool) as connection:
@@ -99,6 +100,8 @@ class GroupPlacing:
             return None
         if rows[0]["fingerprint"] != group.fingerprint:
             raise KeyReused
+        types = [order.type for order in group.orders]  # no two orders of a group have the same
+        rows.sort(key=lambda row: types.index(row["type"]))
         if rows[0]["group_id"] == group.id:
             return PlacedGroup(group.id, [_new(row["id"], row["created_at"]) for row in rows], False)
         placed = [Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True) for row in rows]

@@ -141,7 +141,9 @@ WITH step AS (
               s.feed, s.op, s.persist, s.level, s.rank
 ), armed AS (
     INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, look_at, group_id, rank)
-    SELECT id, owner, type, feed, op, persist, level, level, now() + wait * interval '1 second', group_id, rank
+    SELECT id, owner, type, feed, op, persist, level, level, now() + wait * interval '1 second',
+           -- The entry of a group has it until it has ended; its trigger needs no other permission.
+           (SELECT g.id FROM order_groups g WHERE g.id = moved.group_id AND g.entry IS DISTINCT FROM moved.id), rank
       FROM moved WHERE status = 'open' ORDER BY id
 ), {logged("moved", details="details")}
 SELECT id, status, code, attempt, updated_at FROM moved

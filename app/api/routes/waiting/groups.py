@@ -1,5 +1,8 @@
 """Groups of orders of which one may be filled."""
 
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,13 +12,15 @@ from app.access.authentication import Caller
 from app.api import refusals
 from app.api.admission import admit, admit_read, read_body
 from app.api.context import ApiContext, authenticate, context, socket_urls
-from app.api.orders.bodies import LEG_SHAPES
+from app.api.orders.bodies import LimitOrder, OrderTerms
+from app.api.orders.group_bodies import LEG_SHAPES
 from app.api.placing import accepted_view
 from app.api.problems import Problem, invalid, request_id
 from app.api.schemas import AcceptedGroup, GroupView
 from app.api.spec.openapi import KEY_PARAMETER, body, problems
 from app.api.validation import idempotency_key_in, order_uuid, read, to_order
 from app.api.views import as_json, order_view
+from app.dex.amounts import to_decimal
 from app.orders.intake import Accepted
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 from app.orders.store.placing_groups import PlaceGroup
@@ -30,12 +35,18 @@ OCO = {
         {"orderType": "stop", **PAIR, "trigger": {"price": "120"}, "limitPrice": "115"},
     ],
 }
+BRACKET = {
+    "type": "bracket",
+    "entry": {"orderType": "limit", "tokenIn": "USDC", "tokenOut": "SOL", "amount": "142", "limitPrice": "0.00704"},
+    "takeProfit": {"price": "180"},
+    "stopLoss": {"price": "120", "limitPrice": "115"},
+}
 
 
 @router.post(
     "",
     status_code=202,
-    summary="Place a take-profit and a stop, of which one is filled",
+    summary="Place orders of which one is filled",
     responses={
         202: {"model": AcceptedGroup, "description": "Both are durable, and wait"},
         200: {"model": AcceptedGroup, "description": "An earlier request with this key placed the group"},
@@ -43,21 +54,32 @@ OCO = {
     },
     openapi_extra={
         "parameters": [KEY_PARAMETER],
-        **body("OrderGroup", {"oco": {"summary": "Sell at 180 or, if the price falls, at 120", "value": OCO}}),
+        **body(
+            "AnyGroup",
+            {
+                "oco": {"summary": "Sell at 180 or, if the price falls, at 120", "value": OCO},
+                "bracket": {"summary": "Buy at 142, then sell at 180 or at 120", "value": BRACKET},
+            },
+        ),
     },
 )
 async def place(request: Request) -> Response:
-    """One cancels the other: while one is executed the other is held. If the one is filled, the other is cancelled with
-    the code `sibling_filled`; if it is not, the other waits again.
+    """**oco**, a take-profit and a stop: while one is executed the other is held. If the one is filled, the other is
+    cancelled with the code `sibling_filled`; if it is not, the other waits again.
+
+    **bracket**, a limit order and both of these: they are held until the entry is filled, and then swap what it
+    brought. If the entry ends in another way they are cancelled with the code `parent_ended`.
     """
     fields, key = await read_body(request), idempotency_key_in(request.scope)
     ctx, caller = context(request), authenticate(request)
-    orders = _orders(fields, ctx, caller, request_id(request))
+    orders = _orders(fields, _Sender(ctx, caller, request_id(request)))
+    bracket = fields["type"] == "bracket"
     await admit(request, caller, len(orders))
     group = PlaceGroup(
         id=new_order_id(),
         owner=caller.owner,
-        type="oco",
+        type=fields["type"],
+        entry=orders[0].id if bracket else None,
         orders=orders,
         idempotency_key=key,
         fingerprint=fingerprint_of({"legs": [order.fingerprint.hex() for order in orders]}),
@@ -68,7 +90,7 @@ async def place(request: Request) -> Response:
         accepted_view(Accepted(order, None, leg.waiting), urls)
         for order, leg in zip(placed.orders, orders, strict=True)
     ]
-    view = {"groupId": str(placed.id), "type": "oco", "idempotent": placed.idempotent, "orders": accepted}
+    view = {"groupId": str(placed.id), "type": group.type, "idempotent": placed.idempotent, "orders": accepted}
     return as_json(view, 200 if placed.idempotent else 202, {"Location": f"/api/order-groups/{placed.id}"})
 
 
@@ -87,21 +109,74 @@ async def group(request: Request, group_id: str) -> Response:
     return as_json({"groupId": str(found.id), "type": found.type, "holder": holder, "orders": orders})
 
 
-def _orders(fields: dict[str, Any], ctx: ApiContext, caller: Caller, request: str) -> list[PlaceOrder]:
-    legs = fields.get("legs")
-    if set(fields) != {"type", "legs"} or fields["type"] != "oco" or not isinstance(legs, list) or len(legs) != 2:
-        raise invalid([("/legs", 'send {"type":"oco","legs":[…]}: a take_profit and a stop')])
-    orders = [_leg(leg, f"/legs/{n}", ctx, caller, request) for n, leg in enumerate(legs)]
-    one, other = orders
-    if (one.token_in, one.token_out, one.amount_in) != (other.token_in, other.token_out, other.amount_in):
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    ctx: ApiContext
+    caller: Caller
+    request_id: str
+
+    def order(
+        self, shape: type[OrderTerms], fields: dict[str, Any], at: str, *, may_be_met: bool = False
+    ) -> PlaceOrder:
+        body = read(shape, fields, at)
+        return to_order(
+            body,
+            self.ctx,
+            caller=self.caller,
+            idempotency_key=None,
+            request_id=self.request_id,
+            at=at,
+            may_be_met=may_be_met,
+        )
+
+
+def _orders(fields: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
+    """All orders of the group; of a bracket, the entry is the first."""
+    match fields:
+        case {"type": "oco", "legs": [dict(one), dict(other)], **rest} if not rest:
+            return _oco(one, other, sender)
+        case {"type": "bracket", "entry": dict(entry), "takeProfit": dict(profit), "stopLoss": dict(stop), **rest} if (
+            not rest
+        ):
+            return _bracket(entry, profit, stop, sender)
+    raise invalid([("/type", "send type oco with two legs, or type bracket with entry, takeProfit and stopLoss")])
+
+
+def _oco(one: dict[str, Any], other: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
+    orders = []
+    for n, leg in enumerate((one, other)):
+        if leg.get("orderType") not in LEG_SHAPES:
+            raise invalid([(f"/legs/{n}/orderType", f"must be one of: {', '.join(LEG_SHAPES)}")])
+        orders.append(sender.order(LEG_SHAPES[leg["orderType"]], leg, f"/legs/{n}"))
+    if len({(order.token_in, order.token_out, order.amount_in) for order in orders}) > 1:
         raise Problem(422, "group_shape", "Both orders of the group must swap the same amount of the same tokens.")
-    if one.type == other.type:
+    if orders[0].type == orders[1].type:
         raise Problem(422, "group_shape", "One order of the group must be a take_profit, and the other a stop.")
     return orders
 
 
-def _leg(leg: Any, at: str, ctx: ApiContext, caller: Caller, request: str) -> PlaceOrder:
-    if not isinstance(leg, dict) or leg.get("orderType") not in LEG_SHAPES:
-        raise invalid([(f"{at}/orderType", f"must be one of: {', '.join(LEG_SHAPES)}")])
-    shape = LEG_SHAPES[leg["orderType"]]
-    return to_order(read(shape, leg, at), ctx, caller=caller, idempotency_key=None, request_id=request, at=at)
+def _bracket(entry: dict[str, Any], profit: dict[str, Any], stop: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
+    """The others sell what the entry brings. Until it is filled they are stored with the least that it may bring."""
+    first = sender.order(LimitOrder, {"orderType": "limit", **entry}, "/entry")
+    if first.waiting is None or first.waiting.limit_price is None or first.waiting.limit_out is None:
+        raise invalid([("/entry", "must be a limit order")])
+    brings = sender.ctx.markets.token(first.token_out)
+    sells = {
+        "tokenIn": first.token_out,
+        "tokenOut": first.token_in,
+        "amount": to_decimal(first.waiting.limit_out, brings.decimals),
+        "acknowledgeSingleVenue": True,
+        **({"venues": list(first.venues)} if first.venues else {}),
+    }
+    others = []
+    for name, order_type, leg in (("takeProfit", "take_profit", profit), ("stopLoss", "stop", stop)):
+        trigger = {field: value for field, value in leg.items() if field not in ("limitPrice", "slippageBps")}
+        terms = {field: value for field, value in leg.items() if field in ("limitPrice", "slippageBps")}
+        shape = {**sells, **terms, "orderType": order_type, "trigger": trigger}
+        others.append(sender.order(LEG_SHAPES[order_type], shape, f"/{name}", may_be_met=True))
+    take, cut = (Decimal(other.waiting.condition["price"]) for other in others if other.waiting)
+    if not Fraction(cut) < 1 / Fraction(first.waiting.limit_price) < Fraction(take):
+        detail = "The entry's price, turned around, must lie between that of stopLoss and that of takeProfit."
+        raise Problem(422, "group_shape", detail)
+    waits = [(first, False), *((other, True) for other in others)]
+    return [replace(order, waiting=replace(order.waiting, held=held)) for order, held in waits if order.waiting]
