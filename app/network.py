@@ -13,6 +13,8 @@ from decimal import Decimal
 from app.dex.chain import Chain
 from app.dex.markets import Markets, Token
 from app.dex.router import Router
+from app.dex.simulated.launches import CannotLaunch as CannotLaunch
+from app.dex.simulated.launches import Launch as Launch
 from app.dex.simulated.set_prices import PriceOutOfRange as PriceOutOfRange
 from app.dex.simulated.set_prices import SetPrices
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
@@ -96,7 +98,7 @@ async def open_chain(settings: Settings, network: Network) -> AsyncIterator[Chai
 
 @asynccontextmanager
 async def open_market(settings: Settings, network: Network) -> AsyncIterator[MovableMarket | None]:
-    """While it is open, this network's prices follow those that any process sets by hand.
+    """While it is open, this network follows the prices that any process sets by hand, and the tokens it launches.
 
     None: a real market, or production mode, where nobody may move it.
     """
@@ -109,7 +111,9 @@ async def open_market(settings: Settings, network: Network) -> AsyncIterator[Mov
         prices = network.mids(token_in, token_out, slot).values()
         return (min(prices) + max(prices)) / 2
 
-    market = await MovableMarket.open(settings.postgres_dsn, network.set_prices, mid, block_ms=settings.mock_block_ms)
+    market = await MovableMarket.open(
+        settings.postgres_dsn, network.markets, network.set_prices, mid, block_ms=settings.mock_block_ms
+    )
     try:
         yield market
     finally:

@@ -77,6 +77,18 @@ class MoveMarket(RequestBody):
     )
 
 
+class LaunchPool(RequestBody):
+    """A new token, and its first pool; or a pool of such a token on another venue, with the same other fields."""
+
+    venue: Label = Field(examples=["raydium"])
+    symbol: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,16}$")] = Field(examples=["WIF"])
+    name: Label = Field(examples=["dogwifhat"])
+    decimals: int = Field(6, ge=0, le=9)
+    usd: DecimalText = Field(description="The price of one token, around which it moves", examples=["0.25"])
+    quote: Literal["SOL", "USDC"] = Field("SOL", description="The token that it is traded against")
+    depth_usd: int = Field(ge=1_000, le=10**9, description="What the pool holds, both sides together", examples=[50000])
+
+
 class Answer(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
 

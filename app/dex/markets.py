@@ -67,17 +67,29 @@ Leg = tuple[PoolConfig, bool]
 
 
 class Markets:
-    """All tokens and pools, and the paths through them. Immutable once loaded."""
+    """All tokens and pools, and the paths through them. It may grow while it is used."""
 
     def __init__(
         self, tokens: Collection[Token], pools: Collection[PoolConfig], fees: dict[str, VenueFees] | None = None
     ) -> None:
-        self.tokens = tuple(tokens)
-        self.pools = tuple(pools)
-        self.venues = tuple(sorted({pool.venue for pool in self.pools}))  # the names of those that have pools
+        self.tokens: tuple[Token, ...] = ()
+        self.pools: tuple[PoolConfig, ...] = ()
+        self.venues: tuple[str, ...] = ()  # the names of those that have pools
         self.fees = fees or {}
-        self._tokens = {token.symbol: token for token in tokens} | {token.mint: token for token in tokens}
+        self._tokens: dict[str, Token] = {}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
+        self.add(tokens, pools)
+
+    def add(self, tokens: Collection[Token], pools: Collection[PoolConfig]) -> None:
+        """Those that are new."""
+        for token in tokens:
+            if token.symbol not in self._tokens:
+                self.tokens += (token,)
+                self._tokens |= {token.symbol: token, token.mint: token}
+        known = {pool.id for pool in self.pools}
+        self.pools += tuple(pool for pool in pools if pool.id not in known)
+        self.venues = tuple(sorted({pool.venue for pool in self.pools}))
+        self._paths.clear()
 
     @staticmethod
     def load(path: Path | None = None) -> "Markets":
@@ -149,8 +161,13 @@ def _pool(row: dict[str, Any], tokens: dict[str, Token]) -> PoolConfig:
     depth, lean = row.pop("depth_usd"), row.pop("lean", 1)
     if lean not in (1, -1):
         raise ValueError("lean has to be 1 or -1")
-    return PoolConfig(_address(f"{venue}/{x.symbol}-{y.symbol}"), venue, x, y, depth, lean, row)
+    return new_pool(venue, x, y, depth, lean, row)
 
 
-def _address(name: str) -> str:
+def new_pool(venue: str, x: Token, y: Token, depth_usd: int, lean: int, options: dict[str, Any]) -> PoolConfig:
+    return PoolConfig(address(f"{venue}/{x.symbol}-{y.symbol}"), venue, x, y, depth_usd, lean, options)
+
+
+def address(name: str) -> str:
+    """Made up from a name, and always the same for it."""
     return base58.encode(blake2b(name.encode(), digest_size=32).digest())

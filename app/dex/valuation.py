@@ -25,18 +25,25 @@ class Valuation:
     """
 
     def __init__(self, markets: Markets, venues: Mapping[str, PricedVenue]) -> None:
+        self._markets = markets
         self._venues = venues
-        self._paths: dict[str, tuple[Leg, ...]] = {DOLLAR: ()}
-        for token in markets.tokens:
-            paths = markets.paths(None, token, markets.token(DOLLAR))
-            if priced := [path for path in paths if all(pool.venue in venues for pool, _ in path)]:
-                self._paths[token.symbol] = max(priced, key=lambda path: min(pool.depth_usd for pool, _ in path))
+        self._paths: dict[str, tuple[Leg, ...]] = {}
 
     def usd(self, token: Token, units: int, slot: int) -> int | None:
         """None: the token has no price in dollars."""
-        path = self._paths.get(token.symbol)
+        path = self._paths.get(token.symbol) or self._find(token)
         if path is None:
             return None
         for leg in path:
             units = self._venues[leg[0].venue].at_mid(leg, units, slot)
         return units
+
+    def _find(self, token: Token) -> tuple[Leg, ...] | None:
+        if token.symbol == DOLLAR:
+            return ()
+        paths = self._markets.paths(None, token, self._markets.token(DOLLAR))
+        priced = [path for path in paths if all(pool.venue in self._venues for pool, _ in path)]
+        if not priced:
+            return None
+        self._paths[token.symbol] = max(priced, key=lambda path: min(pool.depth_usd for pool, _ in path))
+        return self._paths[token.symbol]

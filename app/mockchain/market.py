@@ -1,27 +1,33 @@
-"""Moves the simulated market by hand, and tells every process that trades on it.
+"""Changes the simulated market by hand, and tells every process that trades on it.
 
-A price that was set is a row of the chain's schema, and holds from a slot in the near future. Each process listens for
-new rows, so all of them know the price before that slot, and nothing is asked while nothing changes.
+A price that was set, or a token that was launched, is a row of the chain's schema, and holds from a slot in the near
+future. Each process listens for new rows, so all of them know it before that slot, and nothing is asked while nothing
+changes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from app.dex.markets import Token
+from app.dex.markets import Markets, PoolConfig, Token, UnknownToken
+from app.dex.simulated.launches import CannotLaunch, Launch, pool_of
 from app.dex.simulated.set_prices import SetPrice, SetPrices, check, moved, pair_of
 from app.mockchain import statements
-from app.postgres import POSTGRES_UNAVAILABLE, fetch, no_reset, transaction
+from app.postgres import POSTGRES_UNAVAILABLE, no_reset, transaction
 from app.tasks import cancel_and_wait, run_forever
+
+log = logging.getLogger("engine.market")
 
 AHEAD_SLOTS = 2
 MIN_AHEAD_MS = 200  # for every process to hear of it, where slots are short
 KEEP_MS = 60_000  # prices that were replaced; nobody asks for slots as old as that
+MAX_POOLS = 1_000
 READ_SECONDS = 5.0  # a notification may get lost with its connection
 
 Mid = Callable[[Token, Token, int], Decimal]
@@ -35,20 +41,24 @@ class Moved:
 
 
 class MovableMarket:
-    def __init__(self, dsn: str, pool: asyncpg.Pool, prices: SetPrices, mid: Mid, *, block_ms: int) -> None:
+    def __init__(
+        self, dsn: str, pool: asyncpg.Pool, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int
+    ) -> None:
         self._dsn = dsn
         self._pool = pool
+        self._markets = markets
         self._prices = prices
+        self._last_launch = 0
         self._mid = mid
         self._block_ms = block_ms
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @staticmethod
-    async def open(dsn: str, prices: SetPrices, mid: Mid, *, block_ms: int) -> "MovableMarket":
-        """Reads the prices, and follows them until `close`. A server that is down is tried again."""
+    async def open(dsn: str, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int) -> "MovableMarket":
+        """Reads what was changed by hand, and follows them until `close`. A server that is down is tried again."""
         pool = await asyncpg.create_pool(dsn, min_size=0, max_size=1, timeout=3, command_timeout=10, reset=no_reset)
-        market = MovableMarket(dsn, pool, prices, mid, block_ms=block_ms)
+        market = MovableMarket(dsn, pool, markets, prices, mid, block_ms=block_ms)
         market._task = run_forever("simulated market", market._follow)
         await market._looked.wait()
         return market
@@ -84,8 +94,19 @@ class MovableMarket:
         async with self._writing() as (connection, slot):
             for one in self._prices.in_force(slot * self._block_ms):
                 await connection.execute(statements.SET_PRICE, one.token_in, one.token_out, None, slot * self._block_ms)
-        self._learn(await fetch(self._pool, statements.SET_PRICES, self._prices.last_id))
         return slot
+
+    async def launch(self, launch: Launch) -> tuple[PoolConfig, int]:
+        """The pool, and the slot from which every process knows it. Launched twice, it is there once.
+
+        Raises `CannotLaunch`.
+        """
+        async with self._writing() as (connection, slot):
+            pool = pool_of(launch, self._markets)
+            if len(self._markets.pools) >= MAX_POOLS:
+                raise CannotLaunch(f"there are {MAX_POOLS} pools already")
+            await connection.execute(statements.LAUNCH, *astuple(launch))
+        return next(one for one in self._markets.pools if one.id == pool.id), slot
 
     async def _write(self, token_in: Token, token_out: Token, target: Callable[[int], Decimal]) -> Moved:
         async with self._writing() as (connection, slot):
@@ -93,19 +114,20 @@ class MovableMarket:
             await connection.execute(
                 statements.SET_PRICE, token_in.symbol, token_out.symbol, price, slot * self._block_ms
             )
-        self._learn(await fetch(self._pool, statements.SET_PRICES, self._prices.last_id))
         return Moved(price, slot)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[tuple[PoolConnectionProxy, int]]:
         """A transaction, and the slot from which what it writes holds. DatabaseUnavailable: it may or may not hold."""
         async with transaction(self._pool) as connection:
-            await connection.execute(statements.SET_PRICE_LOCK)  # so that ids become visible in their order
-            self._learn(await connection.fetch(statements.SET_PRICES, self._prices.last_id))
+            await connection.execute(statements.MARKET_LOCK)  # so that ids become visible in their order
+            await self._read(connection)
             now_ms = await connection.fetchval(statements.CLOCK)
             await connection.execute(statements.FORGET, now_ms - KEEP_MS)
             await connection.execute(statements.TELL)
             yield connection, now_ms // self._block_ms + max(AHEAD_SLOTS, -(-MIN_AHEAD_MS // self._block_ms))
+        async with transaction(self._pool) as connection:
+            await self._read(connection)
 
     async def _follow(self) -> None:
         """Reads what is new whenever Postgres says so. Returns once the connection is lost, to be started again."""
@@ -118,7 +140,7 @@ class MovableMarket:
                 await connection.add_listener(statements.CHANNEL, lambda *_: told.set())
                 while not connection.is_closed():
                     told.clear()
-                    self._learn(await connection.fetch(statements.SET_PRICES, self._prices.last_id))
+                    await self._read(connection)
                     self._looked.set()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(READ_SECONDS):
@@ -130,7 +152,17 @@ class MovableMarket:
         finally:
             self._looked.set()
 
-    def _learn(self, rows: Sequence[asyncpg.Record]) -> None:
-        if rows:
+    async def _read(self, connection: asyncpg.Connection | PoolConnectionProxy) -> None:
+        """What this process does not know yet."""
+        if rows := await connection.fetch(statements.SET_PRICES, self._prices.last_id):
             newest = rows[-1]["from_ms"]
             self._prices.add((SetPrice(**row) for row in rows), forget_before_ms=newest - KEEP_MS)
+        for row in await connection.fetch(statements.LAUNCHES, self._last_launch):
+            self._last_launch = max(self._last_launch, row["id"])
+            fields = {name: value for name, value in row.items() if name != "id"}
+            try:
+                pool = pool_of(Launch(**fields), self._markets)
+            except (CannotLaunch, UnknownToken):
+                log.warning("a launched token cannot be traded", extra={"symbol": row["symbol"]})
+            else:
+                self._markets.add((pool.x, pool.y), (pool,))

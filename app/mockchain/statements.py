@@ -31,6 +31,17 @@ CREATE TABLE IF NOT EXISTS chain.set_prices (
     from_ms    bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS set_prices_by_time ON chain.set_prices (from_ms);
+CREATE TABLE IF NOT EXISTS chain.launches (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    venue      text NOT NULL,
+    symbol     text NOT NULL,
+    name       text NOT NULL,
+    decimals   int NOT NULL,
+    usd        bigint NOT NULL,
+    quote      text NOT NULL,
+    depth_usd  bigint NOT NULL,
+    UNIQUE (venue, symbol, quote)
+);
 """
 
 # Two processes that create the schema at the same time would fail in spite of IF NOT EXISTS.
@@ -98,12 +109,21 @@ LEFT JOIN chain.transactions t
 # a later clock.
 ABSENT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
-# Held to the end of a transaction that sets prices, so that rows become visible in the order of their ids.
-SET_PRICE_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.set_prices', 0))"
+# Held to the end of a transaction that changes the market, so that rows become visible in the order of their ids.
+MARKET_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.market', 0))"
+CHANNEL = "chain_market"
+TELL = f"NOTIFY {CHANNEL}"  # arrives with the commit
+
 SET_PRICE = "INSERT INTO chain.set_prices (token_in, token_out, price, from_ms) VALUES ($1, $2, $3, $4)"
 SET_PRICES = "SELECT id, token_in, token_out, price, from_ms FROM chain.set_prices WHERE id > $1 ORDER BY id"
-CHANNEL = "chain_set_prices"
-TELL = f"NOTIFY {CHANNEL}"  # arrives with the commit
+
+LAUNCH = """
+INSERT INTO chain.launches (venue, symbol, name, decimals, usd, quote, depth_usd) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING
+"""
+LAUNCHES = """
+SELECT id, venue, symbol, name, decimals, usd, quote, depth_usd FROM chain.launches WHERE id > $1 ORDER BY id
+"""
 
 # Those that were replaced before a market time.
 FORGET = """

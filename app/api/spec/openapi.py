@@ -10,7 +10,7 @@ from app.api.dialects import bodies
 from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
 from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, MoveMarket, RequestBody, SetKillSwitch
+from app.api.schemas import MAX_KEY_LENGTH, LaunchPool, MoveMarket, RequestBody, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"
@@ -43,6 +43,7 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (
     Bracket,
     SetKillSwitch,
     MoveMarket,
+    LaunchPool,
 )
 
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.

@@ -48,10 +48,15 @@ class PoolVenue:
         self._set_prices = set_prices or SetPrices()
         self._jitter = Random(f"{seed}/{self.name}")
         self._sleep = sleep
-        configs = [config for config in markets.pools if config.venue == self.name]
-        self._shapes = {config.id: (config, self.shape(config)) for config in configs}
+        self._shapes: dict[str, tuple[PoolConfig, Shape]] = {}
+        self._add_shapes()
         self._pools: dict[tuple[str, int, tuple[int, int] | None], curves.Pool] = {}
         self._fees = markets.fees.get(self.name, VenueFees())
+
+    def _add_shapes(self) -> None:
+        for config in self._markets.pools:
+            if config.venue == self.name and config.id not in self._shapes:
+                self._shapes[config.id] = config, self.shape(config)
 
     async def quote(self, request: QuoteRequest, slot: int) -> Quote:
         if self._quote_ms:
@@ -110,6 +115,8 @@ class PoolVenue:
         path: list[Leg] = []
         for pool, token_in in zip(swap.pools, swap.route, strict=False):
             if pool not in self._shapes:
+                self._add_shapes()
+            if pool not in self._shapes:
                 raise DexError("venue_unavailable", "The venue no longer has this pool.")
             config, _ = self._shapes[pool]
             path.append((config, config.x.symbol == token_in))
@@ -163,6 +170,8 @@ class PoolVenue:
         if pool is None:
             if len(self._pools) >= 512:
                 self._pools.clear()
+            if config.id not in self._shapes:  # it was launched meanwhile
+                self._add_shapes()
             shape = self._shapes[config.id][1]
             if price is None:
                 scale = BILLION + drift(self._seed, config.pair, config.lean, at_ms), BILLION

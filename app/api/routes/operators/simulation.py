@@ -1,4 +1,4 @@
-"""Moving the simulated market by hand, in local mode: so anyone can see what an order does when the price moves."""
+"""Changing the simulated market by hand, in local mode: so anyone can see what orders do when a price moves."""
 
 from decimal import Decimal
 
@@ -8,14 +8,25 @@ from starlette.responses import Response
 
 from app.api.context import actor, authenticate, context
 from app.api.json_body import read_object
+from app.api.names import unknown_venue
 from app.api.problems import Problem, invalid_request
-from app.api.schemas import Answer, MoveMarket
+from app.api.schemas import Answer, LaunchPool, MoveMarket
 from app.api.spec.openapi import body, problems
 from app.api.validation import pair, read_request
 from app.api.views import as_json, price_number
-from app.dex.amounts import AmountError, to_price
-from app.dex.markets import Markets
-from app.network import MovableMarket, PriceOutOfRange
+from app.dex.amounts import AmountError, to_base_units, to_price
+from app.dex.markets import USD_DECIMALS, Markets
+from app.network import CannotLaunch, Launch, MovableMarket, PriceOutOfRange
+
+LAUNCH = {
+    "venue": "raydium",
+    "symbol": "WIF",
+    "name": "dogwifhat",
+    "decimals": 6,
+    "usd": "0.25",
+    "quote": "SOL",
+    "depthUsd": 50_000,
+}
 
 router = APIRouter(prefix="/api/simulate", tags=["market"])
 
@@ -25,6 +36,14 @@ class MovedMarket(Answer):
     token_out: str
     price: float = Field(description="tokenOut for one tokenIn at every venue, with all its digits")
     from_slot: int = Field(description="The slot from which it holds, in every process: about a second from now")
+
+
+class LaunchedPool(Answer):
+    id: str
+    venue: str
+    tokens: list[str]
+    mint: str = Field(description="Of the new token")
+    from_slot: int = Field(description="The slot from which every process knows it")
 
 
 class ReleasedMarket(Answer):
@@ -83,6 +102,33 @@ async def release_market(request: Request) -> Response:
     async with ctx.audit.action(actor(request, authenticate(request)), "simulate.release", {}):
         slot = await market.release()
     return as_json({"fromSlot": slot})
+
+
+@router.post(
+    "/pools",
+    summary="Launch a token",
+    responses={200: {"model": LaunchedPool}, **problems(400, 401, 403, 413, 415, 422, 503)},
+    openapi_extra=body("LaunchPool", {"launch": {"summary": "A new token against SOL", "value": LAUNCH}}),
+)
+async def launch_pool(request: Request) -> Response:
+    """In local mode only. The token can be traded at once, by its symbol or mint. Launched twice, it is there once."""
+    market, ctx = _movable(request), context(request)
+    wanted = read_request(LaunchPool, await read_object(request))
+    if wanted.venue not in ctx.router.names:
+        raise invalid_request([("/venue", unknown_venue([wanted.venue], ctx.router.names))])
+    try:
+        usd = to_base_units(wanted.usd, USD_DECIMALS)
+    except AmountError as error:
+        raise invalid_request([("/usd", str(error))]) from None
+    launch = Launch(**wanted.model_dump() | {"usd": usd})
+    details = {"venue": wanted.venue, "symbol": wanted.symbol, "quote": wanted.quote}
+    async with ctx.audit.action(actor(request, authenticate(request)), "simulate.launch", details):
+        try:
+            pool, slot = await market.launch(launch)
+        except CannotLaunch as error:
+            raise invalid_request([("/symbol", str(error))]) from None
+    tokens = [pool.x.symbol, pool.y.symbol]
+    return as_json({"id": pool.id, "venue": pool.venue, "tokens": tokens, "mint": pool.x.mint, "fromSlot": slot})
 
 
 def _movable(request: Request) -> MovableMarket:
