@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,13 +14,11 @@ from pathlib import Path
 
 import asyncpg
 
-from app.local import CannotStart, binaries
+from app.local import CannotStart, binaries, postgres_data
 from app.local.data_home import DataHome
 from app.local.run_as import Account
-from app.local.watchdog import Stage, Watchdog, alive
-
-DATABASE = "order_execution_engine"
-USER = "engine"
+from app.local.service import print_line
+from app.local.watchdog import Stage, Watchdog
 
 # For tests: faster, but a crash of the machine loses data.
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
@@ -38,6 +34,7 @@ class Server:
     port: int
     url: str
     start_again: Callable[[], "Server"]  # on the same port, with the same data
+    is_stopping: Callable[[], bool] = lambda: False  # it ends once its clients have left, and takes no new ones
 
     def exit_report(self) -> str:
         """Its exit code and the last lines of its log."""
@@ -50,8 +47,8 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Se
     programs = binaries.postgres(data_home.account)
     data = data_home.data / "postgres"
     if not data.exists():
-        _init_postgres(programs, data_home, data)
-    _forget_killed_postgres(data, data_home.account)
+        postgres_data.init(programs, data_home, data, watchdog)
+    postgres_data.forget_killed(data, data_home.account)
     again, port = bool(port), port or _free_port()
     settings = [
         f"port={port}",
@@ -65,12 +62,21 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Se
         command += ["-c", setting]
     # SIGINT is a fast, orderly shutdown.
     process, log = _spawn("postgres", command, data_home, watchdog, signal.SIGINT, Stage.POSTGRES, again=again)
-    url = f"postgresql://{USER}:{data_home.secret}@127.0.0.1:{port}/{DATABASE}"
+    url = f"postgresql://{postgres_data.USER}:{data_home.secret}@127.0.0.1:{port}/{postgres_data.DATABASE}"
     start_again = partial(start_postgres, data_home, watchdog, port)
-    return Server(name="Postgres", process=process, log=log, port=port, url=url, start_again=start_again)
+    return Server(
+        name="Postgres",
+        process=process,
+        log=log,
+        port=port,
+        url=url,
+        start_again=start_again,
+        is_stopping=partial(postgres_data.is_stopping, data),
+    )
 
 
 def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Server:
+    _set_aside_damaged(data_home)
     data = data_home.account.own_directory(data_home.data / "valkey")
     again, port = bool(port), port or _free_port()
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
@@ -93,6 +99,41 @@ def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Serv
     return Server(name="Valkey", process=process, log=log, port=port, url=url, start_again=start_again)
 
 
+# What Valkey logs when it ends because its data is damaged; not when the disk is full or a file cannot be read.
+_DAMAGED = re.compile(
+    r"(Bad file format|Unexpected end of file) reading the append only file|Error reading the RDB preamble"
+    r"|AOF MANIFEST FILE ERROR|The AOF file .* doesn't exist"
+)
+
+
+def ready(server: Server, watchdog: Watchdog) -> Server:
+    """This server, or the one that was started in its place, when it takes commands."""
+    try:
+        asyncio.run(wait_until_ready(server))
+    except CannotStart:
+        if server.name != "Valkey" or not _log_says_damaged(server.log):
+            raise
+        watchdog.forget(server.process)
+        server = server.start_again()
+        asyncio.run(wait_until_ready(server))
+    return server
+
+
+def _log_says_damaged(log: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(map(_DAMAGED.search, log.read_text(errors="replace").splitlines()[-8:]))
+    return False
+
+
+def _set_aside_damaged(data_home: DataHome) -> None:
+    """Nothing is lost without the data of Valkey: the engine restores what it needs from Postgres."""
+    data = data_home.data / "valkey"
+    if data.exists() and _log_says_damaged(data_home.home / "valkey.log"):
+        aside = data.with_name(f"valkey.bad-{time.strftime('%Y%m%d-%H%M%S')}")
+        data.rename(aside)
+        print_line(f"Valkey could not load its data, which is kept in {aside}; it starts without")
+
+
 async def wait_until_ready(server: Server) -> None:
     """Returns when the server takes commands. CannotStart with the end of its log if it stops instead."""
     is_ready = _postgres_is_ready if server.name == "Postgres" else _valkey_is_ready
@@ -108,6 +149,8 @@ async def wait_until_ready(server: Server) -> None:
 async def _postgres_is_ready(server: Server) -> bool:
     try:
         connection = await asyncpg.connect(server.url)
+    except PermissionError as error:  # a certificate of the client, in the home directory
+        raise CannotStart(f"cannot read {error.filename}: {error.strerror}.") from None
     except (OSError, asyncpg.CannotConnectNowError):
         return False
     except asyncpg.InvalidPasswordError:
@@ -130,64 +173,6 @@ async def _valkey_is_ready(server: Server) -> bool:
     except OSError:
         return False
     return b"+PONG" in answer  # while it loads its data it answers with an error
-
-
-def _init_postgres(programs: Path, data_home: DataHome, data: Path) -> None:
-    """Creates the cluster and the database.
-
-    The directory gets its name when it is complete, because a start can be killed.
-    """
-    draft = data.with_suffix(".new")
-    shutil.rmtree(draft, ignore_errors=True)
-    data_home.account.own_directory(draft)
-    password = draft.with_suffix(".password")
-    with data_home.account.create_file(password) as file:
-        file.write(data_home.secret.encode())
-    options = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
-    options += [] if data_home.durable else ["--no-sync"]
-    try:
-        _run([programs / "initdb", "-D", draft, "--pwfile", password, *options], data_home)
-        _run(
-            [programs / "postgres", "--single", "-D", draft, "postgres"],
-            data_home,
-            f"CREATE DATABASE {DATABASE}\n",
-        )
-    finally:
-        password.unlink()
-    draft.rename(data)
-
-
-def _forget_killed_postgres(data: Path, account: Account) -> None:
-    """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start.
-
-    The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
-    """
-    file = data / "postmaster.pid"
-    if not file.exists():
-        return
-    pid, _, rest = file.read_text().partition("\n")
-    if pid.isdecimal() and not alive(int(pid)):
-        draft = file.with_suffix(".new")
-        with account.create_file(draft) as output:
-            output.write(f"{os.getpid()}\n{rest}".encode())
-        draft.replace(file)
-
-
-def _run(command: Sequence[str | Path], data_home: DataHome, stdin: str = "") -> None:
-    done = subprocess.run(
-        command,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env=_environment(),
-        **data_home.account.popen_options,
-    )
-    if done.returncode != 0:
-        output = (done.stderr or done.stdout).splitlines() or ["no output"]
-        reason = next((line for line in output if re.search(r"\b(PANIC|FATAL|error):", line)), output[-1])
-        raise CannotStart(f"Postgres could not be set up in {data_home.data}: {reason.strip()}.")
 
 
 def _spawn(
@@ -215,19 +200,13 @@ def _spawn(
             stdout=output,
             stderr=output,
             cwd="/",
-            env=_environment(),
+            env=postgres_data.environment(),
             **data_home.account.popen_options,
         )
     assert process.stdin
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(stdin.encode())
     return process, log
-
-
-def _environment() -> dict[str, str]:
-    """Our environment without the variables that change the servers: PGPORT, PGDATA, the locale."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def _free_port() -> int:

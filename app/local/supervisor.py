@@ -10,7 +10,6 @@ Invariants:
 - Start-up time counts: FastAPI is not imported, and SQLAlchemy only while the servers start.
 """
 
-import asyncio
 import contextlib
 import http.client
 import os
@@ -105,8 +104,7 @@ class Supervisor:
         assert redis
         from migrations.upgrade import upgrade  # slow to import; the servers start meanwhile
 
-        for server in self._servers:
-            asyncio.run(servers.wait_until_ready(server))
+        self._servers = [servers.ready(server, self._watchdog) for server in self._servers]
         upgrade(postgres, wait_seconds=3)
         if redis == self._settings.redis_dsn:
             _check_redis(redis)
@@ -179,6 +177,8 @@ class Supervisor:
     def _restart_servers(self) -> None:
         for place, server in enumerate(self._servers):
             if server.process.poll() is None:
+                if server.is_stopping():  # somebody else stops it; our clients would keep it from ending
+                    server.process.send_signal(signal.SIGINT)
                 continue
             due = self._start_servers_at.get(server.name)
             if due is None:

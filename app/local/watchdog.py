@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -91,12 +91,17 @@ class Watchdog:
         self.replace_if_dead()
         assert self._process.stdin
         self._process.stdin.close()
+        deadline = time.monotonic() + sum(STOP_TIMEOUTS.values()) + 1
         ended = False
         while not ended:
             ended = self._process.poll() is not None
             for child in self._watched:
                 child.poll()  # reaps it: the watchdog would wait for a zombie
+            if time.monotonic() > deadline:  # somebody has stopped it
+                self._process.kill()
             time.sleep(0.01)
+        if left := {child.pid: how for child, how in self._watched.items() if child.poll() is None}:
+            _stop(left)
 
     def _start(self) -> subprocess.Popen[bytes]:
         # Run as an isolated file, without the package: it starts in about 15 ms.
@@ -147,7 +152,7 @@ def alive(pid: int) -> bool:
     return state not in (b"Z", b"X")
 
 
-def _stop(children: dict[int, tuple[int, int]]) -> None:
+def _stop(children: Mapping[int, tuple[int, int]]) -> None:
     for stage, timeout in STOP_TIMEOUTS.items():
         pids = [pid for pid, (_, child_stage) in children.items() if child_stage == stage]
         for pid in pids:

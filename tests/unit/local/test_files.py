@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.local import servers, state
+from app.local import postgres_data, servers, state
 from app.local.data_home import DataHome, prepare
 from app.local.watchdog import Stage, Watchdog
 
@@ -67,9 +67,11 @@ def set_up_postgres(data_home: DataHome) -> None:
         assert password.read_text() == data_home.secret
         seen_by.append(password.stat().st_uid)
 
+    watchdog = Watchdog()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, "_run", initdb)
-        servers._init_postgres(Path("/programs"), data_home, data_home.data / "postgres")
+        patch.setattr(postgres_data, "_run", initdb)
+        postgres_data.init(Path("/programs"), data_home, data_home.data / "postgres", watchdog)
+    watchdog.end()
     assert set(seen_by) == {os.geteuid() if data_home.account.user is None else data_home.account.user}
 
 

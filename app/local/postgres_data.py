@@ -1,0 +1,93 @@
+"""The data directory of the embedded Postgres: made once, and looked at before and after each start."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.local import CannotStart
+from app.local.data_home import DataHome
+from app.local.run_as import Account
+from app.local.watchdog import Stage, Watchdog, alive
+
+DATABASE = "order_execution_engine"
+USER = "engine"
+
+
+def init(programs: Path, data_home: DataHome, data: Path, watchdog: Watchdog) -> None:
+    """Creates the cluster and the database.
+
+    The directory gets its name when it is complete, because a start can be killed.
+    """
+    draft = data.with_suffix(".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    data_home.account.own_directory(draft)
+    password = draft.with_suffix(".password")
+    with data_home.account.create_file(password) as file:
+        file.write(data_home.secret.encode())
+    options = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
+    options += [] if data_home.durable else ["--no-sync"]
+    try:
+        _run([programs / "initdb", "-D", draft, "--pwfile", password, *options], data_home, watchdog)
+        _run(
+            [programs / "postgres", "--single", "-D", draft, "postgres"],
+            data_home,
+            watchdog,
+            f"CREATE DATABASE {DATABASE}\n",
+        )
+    finally:
+        password.unlink()
+    draft.rename(data)
+
+
+def forget_killed(data: Path, account: Account) -> None:
+    """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start.
+
+    The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
+    """
+    file = data / "postmaster.pid"
+    if not file.exists():
+        return
+    pid, _, rest = file.read_text().partition("\n")
+    if pid.isdecimal() and not alive(int(pid)):
+        draft = file.with_suffix(".new")
+        with account.create_file(draft) as output:
+            output.write(f"{os.getpid()}\n{rest}".encode())
+        draft.replace(file)
+
+
+def _run(command: Sequence[str | Path], data_home: DataHome, watchdog: Watchdog, stdin: str = "") -> None:
+    process = watchdog.start(
+        command,
+        signal.SIGKILL,
+        Stage.POSTGRES,
+        at_parents_end=signal.SIGKILL,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=environment(),
+        **data_home.account.popen_options,
+    )
+    stdout, stderr = process.communicate(stdin.encode())
+    watchdog.forget(process)
+    if process.returncode != 0:
+        output = (stderr or stdout).decode(errors="replace").splitlines() or ["no output"]
+        reason = next((line for line in output if re.search(r"\b(PANIC|FATAL|error):", line)), output[-1])
+        raise CannotStart(f"Postgres could not be set up in {data_home.data}: {reason.strip()}.")
+
+
+def is_stopping(data: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return (data / "postmaster.pid").read_text().rstrip().endswith("\nstopping")
+    return False
+
+
+def environment() -> dict[str, str]:
+    """Our environment without the variables that change the servers: PGPORT, PGDATA, the locale."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}

@@ -1,0 +1,100 @@
+"""Faults of the servers and of the watchdog, of which a start or a stop must not depend."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.local import CannotStart, servers, state, watchdog
+from app.local.data_home import DataHome, prepare
+from app.local.supervisor import Supervisor
+from app.local.watchdog import Stage, Watchdog, alive
+from tests import postgres_template
+from tests.unit.local.test_supervisor import supervisor
+
+__all__ = ["supervisor"]
+
+SET_UP = """
+import sys
+from pathlib import Path
+from app.local import postgres_data, state
+from app.local.data_home import prepare
+from app.local.watchdog import Watchdog
+
+home = Path(sys.argv[1])
+watchdog = Watchdog(inherits=[state.acquire_lock(home)])
+postgres_data._run(["sh", "-c", "echo $$ > pid; exec sleep 60"], prepare(home, durable=False), watchdog)
+"""
+
+
+def test_the_set_up_of_postgres_ends_with_the_supervisor_and_keeps_its_lock_until_then(
+    data_home: DataHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = SET_UP.replace("> pid", f"> {data_home.account.own_directory(data_home.home / 'run')}/pid")
+    parent = subprocess.Popen([sys.executable, "-c", script, data_home.home])
+    file = data_home.home / "run" / "pid"
+    deadline = time.monotonic() + 20
+    while not (file.exists() and file.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    os.close(state.acquire_lock(data_home.home))  # returns when all of them have ended
+    assert not alive(int(file.read_text()))
+
+
+def test_a_stop_does_not_wait_for_ever_for_a_watchdog_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "STOP_TIMEOUTS", dict.fromkeys(Stage, 0.1))
+    made = Watchdog()
+    child = made.start(["sleep", "60"], signal.SIGTERM, Stage.PROCESSES, at_parents_end=signal.SIGTERM)
+    os.kill(made._process.pid, signal.SIGSTOP)
+    made.end()
+    assert child.wait(1) == -signal.SIGTERM
+
+
+def test_a_valkey_whose_data_is_damaged_starts_without_it(
+    supervisor: Supervisor, data_home: DataHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = data_home.account.own_directory(data_home.data / "valkey") / "appendonlydir"
+    damaged.mkdir(mode=0o755)
+    (damaged / "appendonly.aof.manifest").write_text("garbage\n")
+    durable = prepare(data_home.home, durable=True)
+    started = servers.start_valkey(durable, supervisor._watchdog)
+    assert servers.ready(started, supervisor._watchdog).process.poll() is None
+    (aside,) = data_home.data.glob("valkey.bad-*")
+    assert (aside / "appendonlydir" / "appendonly.aof.manifest").read_text() == "garbage\n"
+    assert str(aside) in capsys.readouterr().out
+
+
+async def test_a_postgres_that_somebody_stops_ends_although_it_has_clients(
+    supervisor: Supervisor, data_home: DataHome
+) -> None:
+    await asyncio.to_thread(postgres_template.copy_to, data_home.home)
+    postgres = servers.start_postgres(prepare(data_home.home, durable=False), supervisor._watchdog)
+    await servers.wait_until_ready(postgres)
+    client = await asyncpg.connect(postgres.url)
+    supervisor._servers = [postgres]
+    postgres.process.send_signal(signal.SIGTERM)  # waits until all clients have left
+    async with asyncio.timeout(10):
+        while postgres.process.poll() is None:
+            supervisor._restart_servers()
+            await asyncio.sleep(0.05)
+    client.terminate()
+
+
+async def test_an_unreadable_home_directory_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def connect(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/root/.postgresql/postgresql.key")
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    process = await asyncio.to_thread(subprocess.Popen, ["true"])
+    await asyncio.to_thread(process.wait)
+    server = servers.Server(name="Postgres", process=process, log=tmp_path, port=1, url="", start_again=lambda: server)
+    with pytest.raises(CannotStart, match=r"cannot read /root/.postgresql/postgresql.key: Permission denied"):
+        await servers.wait_until_ready(server)
