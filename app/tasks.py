@@ -13,8 +13,8 @@ Result = TypeVar("Result")
 log = logging.getLogger("engine.tasks")
 
 RESTART_AFTER = 1.0  # seconds
-# New objects before a collection of generation 0, and collections of generations 0 and 1 before one of the next. The more
-# new objects, the longer a pause: 6 ms with the 2,000 that newer versions of Python have, 0.8 ms with these.
+# New objects before a collection of generation 0, and collections of generations 0 and 1 before one of the next.
+# The more new objects, the longer a pause: 6 ms with the 2,000 that newer versions of Python have, 0.8 ms with these.
 GC_THRESHOLDS = (350, 10, 2_000)
 
 

@@ -71,7 +71,7 @@ class RequestLog:
         try:
             await self._requests(scope, receive, with_headers)
         finally:
-            if status in INVALID:
+            if status in INVALID and "route" in scope:  # not a preflight that CORS refuses
                 count_invalid(HTTPConnection(scope))
             elif status in (401, 403):
                 refused(scope, state.get("problem", str(status)))

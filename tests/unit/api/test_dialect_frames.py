@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from app.api.dialects.frames import Frames, ExecuteFrames, history_then_updates, status_frames, venue_frames
+from app.api.dialects.frames import ExecuteFrames, Frames, history_then_updates, status_frames, venue_frames
 from app.orders.events.publisher import EventMessage
 
 TINY = "0.00000000123456789012"  # a float would be written as 1.23456789012e-09
