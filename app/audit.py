@@ -4,7 +4,8 @@
   Its outcome follows in a second entry. Only a halt is done all the same, and its entry is written as soon as it can
   be.
 - Entries are written one statement at a time: while the table is locked, a connection is left for a halt.
-- An attacker can have any number of requests refused. Those of one address with one outcome share an entry per flush.
+- An attacker can have any number of requests refused. Those of one key with one outcome on one route share an entry per
+  flush, and so do those without a valid key of one address with one outcome.
   `MAX_GROUPS` of such groups have an entry, and the rest are counted in one. They are written in the background.
 - Entries hold no keys, no tickets and no bodies. Text from a request is cut and printable.
 """
@@ -111,7 +112,7 @@ class AuditLog:
         self._pool = pool
         self._reading = reading
         self._outcomes: list[Entry] = []
-        self._refusals: dict[tuple[str | None, str], Entry] = {}
+        self._refusals: dict[tuple[str | None, ...], Entry] = {}
         self._other_refusals = 0
         self._waiting = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -165,9 +166,9 @@ class AuditLog:
             self._outcomes.append(entry)
         self._waiting.set()
 
-    def refused(self, actor: Actor, code: str, request: str) -> None:
+    def refused(self, actor: Actor, code: str, request: str, route: str) -> None:
         """A request that was answered 401 or 403; `request`: its method and path."""
-        group = actor.address, code
+        group = (actor.address, code) if actor.owner is None else (actor.key_prefix, code, route)
         if entry := self._refusals.get(group):
             self._refusals[group] = replace(entry, left_out=entry.left_out + 1)
         elif len(self._refusals) < MAX_GROUPS:

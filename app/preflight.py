@@ -15,11 +15,17 @@ from app.redis_client import REDIS_UNAVAILABLE
 from app.settings import Settings, SettingsError
 
 MIN_SECRET_LENGTH = 32
+MIN_PASSWORD_LENGTH = 12
 MIN_DISTINCT_CHARACTERS = 8  # a long secret of one repeated letter is easy to guess
+ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+NEIGHBOURS = {pair for row in ROWS for pair in pairwise(row)}
 PLACEHOLDERS = re.compile(r"change.?me|change.?this|example|password|placeholder|secret|your[-_]", re.IGNORECASE)
 KNOWN_PASSWORDS = frozenset({"postgres", "redis", "admin", "default", "changeme", "password"})  # and the user's name
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+EVERYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
 HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+BAD_IN_URL = frozenset("@?#*\\ ")
 EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
@@ -88,6 +94,8 @@ def server_problems(settings: Settings) -> Iterator[str]:
             yield f"{name}: no password; set one, or use {proofs}."
         elif url is not None and passwords & (KNOWN_PASSWORDS | _users(url)):
             yield f"{name}: this password stands in examples, or is the name of the user; set your own."
+        elif url is not None and any(len(one) < MIN_PASSWORD_LENGTH or _is_a_pattern(one) for one in passwords):
+            yield f"{name}: the password is too easy to guess; create one with `openssl rand -hex 32`."
 
 
 def _problems(settings: Settings, api: bool) -> Iterator[str]:
@@ -97,13 +105,23 @@ def _problems(settings: Settings, api: bool) -> Iterator[str]:
         yield "ENGINE_SECRET: not set; create one with `openssl rand -hex 32`."
     elif _is_easy_to_guess(secret):
         yield "ENGINE_SECRET: too easy to guess; create one with `openssl rand -hex 32`."
+    of_postgres, of_redis = _passwords(settings.postgres_dsn or ""), _passwords(settings.redis_dsn or "")
+    if secret in of_postgres | of_redis:
+        yield "ENGINE_SECRET: it is also a password; create another one with `openssl rand -hex 32`."
+    if of_postgres & of_redis and urlsplit(settings.redis_dsn or "").hostname not in LOOPBACK:  # those of `engine up`
+        yield "REDIS_URL: Redis and Postgres have the same password; give each its own."
     if not api:
         return
+    if EVERYBODY & {one.strip() for one in os.environ.get("FORWARDED_ALLOW_IPS", "").split(",")}:
+        yield "FORWARDED_ALLOW_IPS: every client could name any address as its own; list those of your proxies."
     if not settings.allowed_origins:
         yield "ALLOWED_ORIGINS: not set; list the origins of your browser clients, or the engine's own origin."
     for origin in settings.allowed_origins:
         if not _is_origin(origin):
-            yield "ALLOWED_ORIGINS: an origin looks like https://app.example.com; * is not allowed."
+            yield (
+                "ALLOWED_ORIGINS: an origin looks like https://app.example.com, with small letters and a port only if "
+                "it is not the default one; * is not allowed."
+            )
         if _is_plain_http(origin):
             yield "ALLOWED_ORIGINS: a page loaded over http can be changed on its way; use https."
         if _is_example(origin):
@@ -112,7 +130,7 @@ def _problems(settings: Settings, api: bool) -> Iterator[str]:
         if not HOST_NAME.fullmatch(name):
             yield "ALLOWED_HOSTS: a name has small letters, no scheme and no port; * is not allowed."
     if settings.public_url and not _is_base_url(settings.public_url):
-        yield "PUBLIC_URL: it has https, a host and at most a path: no user, query or fragment."
+        yield "PUBLIC_URL: it has https, a host in small letters, and at most a port and a path."
     if settings.public_url and _is_example(settings.public_url):
         yield "PUBLIC_URL: this is the value of the example; set your own."
     if settings.public_url and _is_plain_http(settings.public_url):
@@ -150,35 +168,42 @@ def _proves_itself(url: str) -> bool:
 
 
 def _is_easy_to_guess(secret: str) -> bool:
-    steps = sum(abs(ord(one) - ord(other)) == 1 for one, other in pairwise(secret))
     return (
         len(secret) < MIN_SECRET_LENGTH
         or len(set(secret)) < MIN_DISTINCT_CHARACTERS
-        or steps > len(secret) // 2  # like abcdef; of random hexadecimal digits, every eighth is next to the one before
-        or _repeats(secret)
+        or _is_a_pattern(secret)
         or PLACEHOLDERS.search(secret) is not None
     )
 
 
-def _repeats(text: str) -> bool:
-    """Whether the text is a shorter text repeated."""
-    return text in (text + text)[1:-1]
+def _is_a_pattern(text: str) -> bool:
+    """A shorter text repeated, or mostly characters next to the one before in the alphabet or on a keyboard, or equal
+    to it. Of random hexadecimal digits that is every fifth.
+    """
+    pairs = list(pairwise(text.lower()))
+    steps = sum(one == other or bool({(one, other), (other, one)} & NEIGHBOURS) for one, other in pairs)
+    return text in (text + text)[1:-1] or steps > len(pairs) // 2
 
 
 def _is_origin(text: str) -> bool:
-    try:
-        split = urlsplit(text)
-        return bool(split.scheme in ("http", "https") and split.hostname) and text == f"{split.scheme}://{split.netloc}"
-    except ValueError:
-        return False
+    """Whether a browser may send exactly this text as the origin of a page."""
+    return _is_base_url(text) and text == f"{urlsplit(text).scheme}://{urlsplit(text).netloc}"
 
 
 def _is_base_url(text: str) -> bool:
     try:
         split = urlsplit(text)
-        return split.scheme in ("http", "https") and bool(split.hostname) and not set("@?#") & set(text)
+        default = DEFAULT_PORTS.get(split.scheme)
+        host = split.hostname or ""
+        at = f"[{host}]" if ":" in host else host if HOST_NAME.fullmatch(host) else None
+        port = "" if split.port is None else f":{split.port}"
     except ValueError:
         return False
+    return (
+        bool(default and split.port not in (0, default))
+        and split.netloc == f"{at}{port}"
+        and not BAD_IN_URL & set(text)
+    )
 
 
 def _is_plain_http(url: str) -> bool:

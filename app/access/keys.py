@@ -106,6 +106,7 @@ class Keyring:
         self._pool = pool
         self._live: Mapping[str, LiveKey] | None = None
         self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream of that key
+        self._readable = True  # as far as the log says
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -149,7 +150,13 @@ class Keyring:
         try:
             await self.read()
         except DatabaseUnavailable:
-            log.warning("cannot read the API keys: the database is unavailable")
+            if self._readable:
+                log.warning("cannot read the API keys: the database is unavailable, or was never migrated")
+            self._readable = False
+        else:
+            if not self._readable:
+                log.info("the API keys can be read again")
+            self._readable = True
 
     async def _refresh(self) -> None:
         while True:

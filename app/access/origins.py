@@ -18,6 +18,7 @@ from app.settings import Settings
 
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
+PAGES = frozenset({"/", "/docs"})  # links of other sites may lead to them
 HEALTH = frozenset({"/health", "/health/live", "/health/ready", "/api/health"})
 AT_ANY_HOST = HEALTH | {"/metrics"}  # for probes; in local mode, where they need no key, not the metrics
 
@@ -52,8 +53,10 @@ class Origins:
         if scope["path"] not in self._at_any_host and not self._has_name(host):
             raise ForeignHost
         # A GET changes nothing, but counts as a read of the user, even if a page of another site sent it. A link may
-        # lead to the engine: a user who follows it sees the engine in the address bar.
-        harmless = site != b"cross-site" or headers.get(b"sec-fetch-dest") == b"document" or scope["path"] in HEALTH
+        # lead to the engine's page: a user who follows it sees the engine in the address bar. No user has asked for
+        # what a page prefetches.
+        follows_link = headers.get(b"sec-fetch-dest") == b"document" and b"sec-purpose" not in headers
+        harmless = site != b"cross-site" or (follows_link and scope["path"] in PAGES) or scope["path"] in HEALTH
         if harmless and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return
         if origin is None:  # not a browser, unless it says so

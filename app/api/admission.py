@@ -83,6 +83,13 @@ def may_read(connection: HTTPConnection, caller: Caller) -> None:
         _refuse_beyond(connection, "reads", "too_many_reads", quota, result)
 
 
+def may_look_up(connection: HTTPConnection, caller: Caller) -> bool:
+    """The same for a read that nobody asked for."""
+    ctx = context(connection)
+    quota = ctx.settings.api_max_reads_per_min
+    return not quota or ctx.rate_limiter.take_here("reads", _who(connection, caller), 1, quota).granted
+
+
 @contextlib.asynccontextmanager
 async def turn_to_read(request: HTTPConnection, caller: Caller) -> AsyncIterator[None]:
     """For reads of many rows: those of one caller wait for each other, so that others get connections meanwhile."""

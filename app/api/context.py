@@ -129,7 +129,8 @@ def refused(scope: Scope, code: str) -> None:
         request_id=state.get("request_id"),
     )
     audit: AuditLog = scope["app"].context.audit
-    audit.refused(who, code, f"{scope.get('method', 'socket')} {scope['path']}")
+    method = scope.get("method", "socket")
+    audit.refused(who, code, f"{method} {scope['path']}", f"{method} {getattr(scope.get('route'), 'path', None)}")
 
 
 def _address(scope: Scope) -> str | None:

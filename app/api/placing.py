@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.access.authentication import Caller, NotAllowed
 from app.api import refusals, sockets
-from app.api.admission import admit
+from app.api.admission import admit, may_look_up
 from app.api.context import authenticate, context, refused, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
@@ -50,7 +50,15 @@ async def place(
         order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(connection))
     except Problem as problem:
         raise translated.with_client_names(problem) from None
-    await admit(connection, caller, 1)
+    try:
+        await admit(connection, caller, 1)
+    except Problem:
+        if key is None or not may_look_up(connection, caller):
+            raise
+        # Its answer may have been lost: the client has to learn that there is an order.
+        if (repeated := await refusals.placed_before(ctx, order)) is None:
+            raise
+        return repeated
     return await refusals.place(ctx, order)
 
 

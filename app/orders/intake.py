@@ -69,6 +69,11 @@ class Intake:
             return Accepted(placed, None, order.waiting)
         return Accepted(placed, await self._enqueue(message))
 
+    async def placed_before(self, order: PlaceOrder) -> Accepted | None:
+        """The order that this one repeats. Raises KeyReused, or DatabaseUnavailable."""
+        placed = await self._store.placed_before(order)
+        return None if placed is None else Accepted(placed, None, order.waiting)
+
     async def cancel(self, order_id: UUID, owner: str) -> Order | None:
         """The cancelled order; None: this owner has no such order. Raises IllegalCancel."""
         result = await self._store.cancel(order_id, owner)

@@ -92,10 +92,10 @@ class HttpProtocol(HttpToolsProtocol):
         return answering or bool(self.pipeline)
 
     def _keep(self, data: bytes) -> None:
-        room = MAX_AHEAD - len(self._ahead)
-        self._ahead += data[:room]
-        self._ahead_is_cut |= len(data) > room
-        self.flow.pause_reading()
+        self._ahead_is_cut |= len(self._ahead) + len(data) > MAX_AHEAD
+        self._ahead = (self._ahead + data)[:MAX_AHEAD]
+        if self._ahead_is_cut:  # not before: a client that leaves would not be noticed
+            self.flow.pause_reading()
 
     def _receive(self, data: bytes) -> None:
         if self._refused or self.transport.is_closing():

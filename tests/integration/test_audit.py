@@ -41,13 +41,13 @@ async def with_outcome(guarded: Guarded, action: str, outcome: str) -> dict[str,
 
 
 async def test_setting_the_kill_switch_has_an_entry_with_who_and_from_where(guarded: Guarded) -> None:
-    body = {"state": "reducing", "reason": "a test", "owner": "desk-7"}
+    body = {"state": "reducing", "reason": "a test", "owner": "b"}
     answer = await guarded.request("op", "PUT", "/api/kill-switch", json=body, headers={"X-Request-Id": "call-1"})
     assert answer.status_code == 200
     (entry,) = await entries(guarded, action="kill_switch.set")
     assert (entry["owner"], entry["keyPrefix"]) == ("op", guarded.held["op"][:PREFIX_LENGTH])
     assert (entry["address"], entry["requestId"], entry["outcome"]) == ("127.0.0.1", "call-1", "done")
-    assert entry["details"] == {"scope": "desk-7", "state": "reducing", "reason": "a test"}
+    assert entry["details"] == {"scope": "b", "state": "reducing", "reason": "a test"}
 
 
 async def test_each_action_of_an_operator_has_an_entry_before_and_one_after(guarded: Guarded) -> None:
@@ -204,13 +204,27 @@ class Broken:
         return []
 
 
+async def test_the_refusal_of_one_key_does_not_hide_that_of_another_or_on_another_route(guarded: Guarded) -> None:
+    tried = [("b", "POST", "/api/queue/pause"), ("a", "POST", "/api/queue/pause"), ("a", "PUT", "/api/kill-switch")]
+    for who, method, path in (*tried, *tried):
+        assert (await guarded.request(who, method, path, json={})).status_code == 403
+
+    async def all_recorded() -> bool:
+        found = [one for one in await entries(guarded, action="refused") if one["outcome"] == "operators_only"]
+        return {(one["owner"], one["details"]["request"]) for one in found} == {
+            (who, f"{method} {path}") for who, method, path in tried
+        }
+
+    await eventually(all_recorded)
+
+
 async def test_refusals_from_many_addresses_are_bounded_also_while_postgres_is_down() -> None:
     pool = Broken()
     log = audit.AuditLog(pool, reading=pool)  # type: ignore[arg-type]
     pool.down = True
     for _ in range(2):
         for n in range(10_000):
-            log.refused(audit.Actor(address=f"10.0.{n // 256}.{n % 256}"), "missing_key", "GET /")
+            log.refused(audit.Actor(address=f"10.0.{n // 256}.{n % 256}"), "missing_key", "GET /", "GET /")
         with pytest.raises(DatabaseUnavailable):
             await log._flush()
     pool.down = False
@@ -244,7 +258,7 @@ async def test_keys_that_are_created_and_revoked_have_entries(guarded: Guarded) 
 async def test_the_list_is_for_operators_newest_first_in_pages_and_filtered(guarded: Guarded) -> None:
     assert (await guarded.request("a", "GET", "/api/audit")).status_code == 403
     for state in ("reducing", "halted", "active"):
-        await guarded.request("op", "PUT", "/api/kill-switch", json={"state": state, "reason": "a test", "owner": "x"})
+        await guarded.request("op", "PUT", "/api/kill-switch", json={"state": state, "reason": "a test", "owner": "b"})
     seen: list[str] = []
     query: dict[str, Any] = {"action": "kill_switch.set", "owner": "op", "limit": 2}
     while True:

@@ -155,6 +155,23 @@ async def test_requests_sent_ahead_are_not_parsed_before_their_turn(engine: Engi
         assert most <= 20 * 4
 
 
+async def test_a_client_that_leaves_an_event_stream_is_noticed_though_it_sent_something_ahead(engine: Engine) -> None:
+    order = (await engine.place())["orderId"].encode()
+
+    async def open_streams() -> int:
+        return int((await engine.http.get("/api/limits")).json()["streams"]["open"])
+
+    async with client(engine) as one:
+        one.send(b"GET /api/orders/%b/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\nG" % order)
+        await one.head()
+        assert await open_streams() == 1
+
+    async def noticed() -> bool:
+        return await open_streams() == 0
+
+    await eventually(noticed, within=3)  # it is sent something every 15 s
+
+
 # ---- time ----
 
 

@@ -27,6 +27,27 @@ async def test_the_same_key_and_body_return_the_current_order(engine: Engine) ->
     assert answer.json()["createdAt"] == first["createdAt"]
 
 
+async def test_a_repeat_is_answered_with_its_order_also_while_new_orders_are_refused(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=1) as engine:
+        order = (await engine.place(key="first"))["orderId"]
+
+        async def answers() -> list[tuple[int, str]]:
+            tried = (("first", SELL_SOL), ("first", SELL_SOL | {"amount": 2}), ("second", SELL_SOL))
+            found = [
+                await engine.http.post("/api/orders/execute", json=body, headers={"Idempotency-Key": key})
+                for key, body in tried
+            ]
+            return [(one.status_code, one.json().get("orderId") or one.json()["code"]) for one in found]
+
+        repeated = [(200, order), (422, "key_reused")]
+        assert await answers() == [*repeated, (429, "too_many_orders")]
+        await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "a test"})
+        assert await answers() == [*repeated, (503, "trading_halted")]
+        assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 1
+
+
 async def test_a_body_with_the_same_meaning_counts_as_the_same(engine: Engine) -> None:
     first = await engine.place(key="written", amount=1.5, venues=["raydium", "meteora"])
     mint = "So11111111111111111111111111111111111111112"

@@ -14,7 +14,10 @@ from app.orders.store.kill_switch import CLEARANCE_SECONDS
 from app.orders.store.writes import OrderStore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
+from tests.integration.test_access import Guarded, guarded, new_key
 from worker.lease import Lease
+
+__all__ = ["guarded"]
 
 PRICE = 200_000_000
 
@@ -305,6 +308,8 @@ async def test_it_says_who_set_it_when_and_why_and_refuses_nonsense(engine: Engi
     assert (await engine.http.get("/api/kill-switch")).json() == {
         **{"state": "active", "all": None, "own": None, "owners": []}
     }
+    await engine.place()
+    await engine.postgres.execute("UPDATE orders SET owner = 'desk-7'")
     entry = await switch(engine, "halted", owner="desk-7")
     assert (entry["owner"], entry["state"], entry["reason"], entry["setBy"]) == ("desk-7", "halted", "a test", "local")
     seen = (await engine.http.get("/api/kill-switch")).json()
@@ -322,6 +327,21 @@ async def test_it_says_who_set_it_when_and_why_and_refuses_nonsense(engine: Engi
         answer = await engine.http.put("/api/kill-switch", json=body)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), body
     assert await engine.postgres.fetchval("SELECT count(*) FROM trading_states") == 1
+
+
+async def test_an_owner_who_does_not_exist_is_not_halted(guarded: Guarded) -> None:
+    async def halt(owner: str) -> tuple[int, list[dict[str, str]]]:
+        body = {"state": "halted", "reason": "a test", "owner": owner}
+        answer = await guarded.request("op", "PUT", "/api/kill-switch", json=body)
+        return answer.status_code, answer.json().get("errors", [])
+
+    await new_key(guarded.dsn, "desk-7")
+    await guarded.engine.postgres.execute("UPDATE api_keys SET revoked_at = now() WHERE owner = 'desk-7'")
+    status, errors = await halt("desk_7")
+    assert (status, errors[0]["pointer"]) == (422, "/owner")
+    assert errors[0]["message"].endswith("did you mean desk-7?")
+    assert await guarded.engine.postgres.fetchval("SELECT count(*) FROM trading_states") == 0
+    assert (await halt("desk-7"))[0] == 200
 
 
 async def test_the_engine_stays_ready_while_an_operator_has_halted_it_and_says_so(engine: Engine) -> None:

@@ -25,6 +25,20 @@ from tests.integration.test_access import PRODUCTION, new_key, trust_test_server
 
 SELL_USDC = {"tokenIn": "USDC", "tokenOut": "SOL"}  # a USDC is a dollar, so that values are round
 
+ORDER = PlaceOrder(
+    id=new_order_id(),
+    owner="me",
+    type="market",
+    token_in="USDC",
+    token_out="SOL",
+    amount_in=60 * UNITS,
+    slippage_bps=50,
+    usd_value=60 * UNITS,
+    idempotency_key="old",
+    fingerprint=b"same",
+    request_id="-",
+)
+
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
 
@@ -141,20 +155,21 @@ async def test_a_process_that_keeps_the_lock_of_a_day_stops_the_others_for_secon
         assert (await sell(engine, 15)).status_code == 202
 
 
+async def test_owners_without_a_daily_limit_do_not_wait_for_the_lock_of_a_day(postgres_dsn: str) -> None:
+    free = replace(ORDER, owner="free", idempotency_key=None, max_daily_usd=0)
+    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3) as pool:
+        store = OrderStore(pool, limits=RiskLimits(daily_usd=130))
+        async with pool.acquire() as frozen, frozen.transaction():
+            await lock_days(frozen, ["me"])
+            limited = asyncio.create_task(store.place(ORDER))
+            for _ in range(2):  # in the same batch as the limited one, and behind it
+                await asyncio.wait_for(store.place(replace(free, id=new_order_id())), 1)
+            assert not limited.done()
+        assert isinstance(await limited, Placed)
+
+
 async def test_a_repeat_in_the_same_statement_takes_nothing_from_the_day(postgres_dsn: str) -> None:
-    old = PlaceOrder(
-        id=new_order_id(),
-        owner="me",
-        type="market",
-        token_in="USDC",
-        token_out="SOL",
-        amount_in=60 * UNITS,
-        slippage_bps=50,
-        usd_value=60 * UNITS,
-        idempotency_key="old",
-        fingerprint=b"same",
-        request_id="-",
-    )
+    old = replace(ORDER, id=new_order_id())
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=1) as pool:
         store = OrderStore(pool, limits=RiskLimits(daily_usd=130))
         await store.place(old)

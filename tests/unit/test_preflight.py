@@ -18,9 +18,20 @@ SAFE: dict[str, Any] = {
     "allowed_origins": "https://app.my-domain.net",
     "public_url": "https://engine.my-domain.net",
     "database_url": "postgresql://engine:long-and-own@db/orders",
-    "redis_url": "redis://engine:long-and-own@redis/0",
+    "redis_url": "redis://engine:another-of-its-own@redis/0",
     "host": "0.0.0.0",
 }
+
+WEAK = ("x", "short-1", "aaaaaaaaaaaaaaaa", "123456789012", "qwertyuiopas")
+NEVER_SENT = (
+    "https://App.my-domain.net",
+    "HTTPS://app.my-domain.net",
+    "https://app.my-domain.net:443",
+    "https://*.my-domain.net",
+    "https://app.my domain.net",
+    "https://user@app.my-domain.net",
+    "https://app.my-domain.net:99999",
+)
 
 
 def safe(**changes: Any) -> Settings:
@@ -48,7 +59,7 @@ def test_local_mode_listens_on_loopback_unless_the_network_is_trusted(host: str)
         {"database_url": "postgresql://engine@db/orders?sslmode=verify-full&sslcert=engine.crt"},
         {"database_url": "postgresql://engine@db/orders?password=long-and-own"},
         {"redis_url": "unix:///run/redis.sock"},
-        {"redis_url": "redis://redis/0?password=long-and-own"},
+        {"redis_url": "redis://redis/0?password=another-of-its-own"},
         {"public_url": "https://my-domain.net/engine/", "allowed_hosts": "engine,10.0.0.7,api.my-domain.net"},
         {"allowed_origins": "http://localhost:5173", "public_url": "http://127.0.0.1:3000"},
     ],
@@ -99,6 +110,18 @@ def test_a_client_that_proves_itself_needs_no_password_and_loopback_no_tls(chang
         ("REDIS_URL", {"redis_url": "redis://:redis@redis/0"}),
         ("REDIS_URL", {"redis_url": "redis://default:default@redis/0"}),
         ("REDIS_PASSWORD", {"redis_url": None, "redis_host": "redis", "redis_password": "admin"}),
+        *(("DATABASE_URL", {"database_url": f"postgresql://engine:{weak}@db/orders"}) for weak in WEAK),
+        ("REDIS_URL", {"redis_url": "redis://:x@redis/0"}),
+        ("REDIS_URL", {"redis_url": "redis://engine:long-and-own@redis/0"}),
+        ("ENGINE_SECRET", {"database_url": f"postgresql://engine:{SAFE['engine_secret']}@db/orders"}),
+        ("ENGINE_SECRET", {"engine_secret": "11112222333344445555666677778888"}),
+        ("ENGINE_SECRET", {"engine_secret": "qwertyuiopasdfghjklzxcvbnm123456"}),
+        *(("ALLOWED_ORIGINS", {"allowed_origins": origin}) for origin in NEVER_SENT),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net."}),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net:99999"}),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net:0"}),
+        ("PUBLIC_URL", {"public_url": "https://engine.my-domain.net:"}),
+        ("PUBLIC_URL", {"public_url": "https://Engine.my-domain.net"}),
         ("ALLOWED_HOSTS", {"allowed_hosts": "*"}),
         ("ALLOWED_HOSTS", {"allowed_hosts": "engine.internal,https://engine.my-domain.net"}),
         ("ALLOWED_HOSTS", {"allowed_hosts": "engine.internal:3000"}),
@@ -109,6 +132,13 @@ def test_an_unsafe_setting_is_refused_in_one_sentence_that_names_it(name: str, c
         refuse_unsafe(safe(**changes), api=True)
     for secret in ("0123456789abcdef", "aaaa", "long-and-own"):
         assert secret not in str(refused.value)
+
+
+def test_the_addresses_of_proxies_have_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for trusted, allowed in (("10.0.0.7, 10.1.0.0/16", True), ("*", False), ("127.0.0.1, 0.0.0.0/0", False)):
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+        with contextlib.nullcontext() if allowed else pytest.raises(SettingsError, match=r"^FORWARDED_ALLOW_IPS: "):
+            refuse_unsafe(safe(), api=True)
 
 
 def test_random_secrets_start() -> None:

@@ -94,6 +94,12 @@ SELECT scope, state, reason, set_by, set_at FROM trading_states
  ORDER BY set_at DESC, scope LIMIT $3
 """
 MAX_ENTRIES = 1_000
+# Also owners whose keys were revoked: their orders may still be under way. A state that was set is always released.
+IS_OWNER = """
+SELECT EXISTS (SELECT FROM api_keys WHERE owner = $1) OR EXISTS (SELECT FROM orders WHERE owner = $1)
+    OR EXISTS (SELECT FROM trading_states WHERE scope = $1) AS found
+"""
+OWNERS = "SELECT DISTINCT owner FROM api_keys ORDER BY owner LIMIT 1000"
 MAY_SEND = f"""
 SELECT NOT {is_halted("owner")} AS may_send FROM unnest($1::text[]) WITH ORDINALITY AS o(owner, place) ORDER BY place
 """
@@ -152,6 +158,14 @@ class KillSwitch:
     async def entries(self, owner: str, *, of_others: bool) -> list[SwitchEntry]:
         """The state of all owners and of this one, if they were ever set, and those that hold for others."""
         return [_entry(row) for row in await fetch(self._pool, ENTRIES, [ALL, owner], of_others, MAX_ENTRIES)]
+
+    async def is_owner(self, name: str) -> bool:
+        """Whether an owner has this name, or had it."""
+        return bool((await fetch(self._pool, IS_OWNER, name))[0]["found"])
+
+    async def owners(self) -> list[str]:
+        """Those with an API key, live or revoked."""
+        return [row["owner"] for row in await fetch(self._pool, OWNERS)]
 
     async def set(
         self, scope: str, state: TradingState, *, reason: str, actor: Actor, audit: AuditLog, arrived: float

@@ -127,6 +127,13 @@ class Placing:
             results |= dict(zip([order.id for order in again], await self.place(again), strict=True))
         return list(results.values())
 
+    async def find(self, order: PlaceOrder) -> Placed | None:
+        """The order that this one repeats. Raises KeyReused."""
+        found = _placed(order, {}, await fetch(self._pool, PLACED_BEFORE, rows_of([order])), None)
+        if isinstance(found, KeyReused):
+            raise found
+        return found if isinstance(found, Placed) else None
+
     async def _insert(self, orders: Sequence[PlaceOrder]) -> tuple[Refused, Created]:
         """Insert the orders within their limits: those beyond, and the rows of the new ones."""
         in_force = self._limits.in_force

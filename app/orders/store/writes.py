@@ -44,9 +44,14 @@ class OrderStore:
     ) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        # One statement at a time, so that orders are queued in the order in which they arrive.
-        self.place: Batcher[PlaceOrder, Placed] = Batcher(
-            Placing(pool, limits, max_open=max_open).place, key=lambda order: order.id, bad_row=BAD_ROW
+        self._limits = limits
+        placing, limited = (Placing(pool, limits, max_open=max_open) for _ in range(2))
+        self.placed_before = placing.find
+        # One statement at a time, so that orders are queued in the order in which they arrive. Those with a daily limit
+        # may have to wait for another process: they hold up no others.
+        self._place, self._place_limited = (
+            Batcher[PlaceOrder, Placed](one.place, key=lambda order: order.id, bad_row=BAD_ROW)
+            for one in (placing, limited)
         )
         self._clock = DatabaseClock()
         self._claims: Batcher[tuple[UUID, float], Order | ClaimRefused] = Batcher(
@@ -62,6 +67,10 @@ class OrderStore:
         self.rearm: Batcher[Rearm, OrderEvent] = Batcher(
             self._rearm_all, max_batch=MAX_MOVES, key=lambda step: step.order, bad_row=BAD_ROW
         )
+
+    async def place(self, order: PlaceOrder) -> Placed:
+        limited = self._limits.in_force(order.max_order_usd, order.max_daily_usd).daily_usd
+        return await (self._place_limited if limited else self._place)(order)
 
     async def claim(self, order_id: UUID, *, start_by: float) -> Order | ClaimRefused:
         """`start_by`: until when it may be started, on the monotonic clock; -inf: only if it is submitted."""

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from app.batching import Batcher
 from app.orders import intake
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.events.signature import EventSignatures
@@ -36,12 +35,11 @@ class FirstStatus(OrderStore):
 
     def __init__(self, status: Status) -> None:
         self.status = status
-        self.place = Batcher(self.insert)
 
-    async def insert(self, orders: list[PlaceOrder]) -> list[Placed]:
+    async def place(self, order: PlaceOrder) -> Placed:
         now = datetime.now(UTC)
-        events = [OrderEvent(order_id=order.id, seq=1, status=self.status, attempt=0, at=now) for order in orders]
-        return [Placed(event.order_id, self.status, now, event=event) for event in events]
+        event = OrderEvent(order_id=order.id, seq=1, status=self.status, attempt=0, at=now)
+        return Placed(event.order_id, self.status, now, event=event)
 
 
 class RecordingIntake(Intake):
@@ -79,9 +77,8 @@ class Unavailable(OrderStore):
 
     def __init__(self) -> None:
         self.tries = 0
-        self.place = Batcher(self.insert)
 
-    async def insert(self, orders: list[PlaceOrder]) -> list[Placed]:
+    async def place(self, order: PlaceOrder) -> Placed:
         self.tries += 1
         raise DatabaseUnavailable
 

@@ -11,10 +11,12 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.access.authentication import LOCAL_OWNER
 from app.api.admission import admit_read
-from app.api.context import actor, authenticate, context, operators_only
+from app.api.context import ApiContext, actor, authenticate, context, operators_only
 from app.api.json_body import read_object
-from app.api.problems import Problem
+from app.api.names import did_you_mean
+from app.api.problems import Problem, invalid_request
 from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
 from app.api.validation import read_request
@@ -93,7 +95,16 @@ async def set_kill_switch(request: Request) -> Response:
     arrived = time.monotonic()
     operators_only(authenticate(request))
     wanted = read_request(SetKillSwitch, await read_object(request))
+    if wanted.owner is not None:
+        await _check_owner(context(request), wanted.owner)
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason, arrived=arrived))
+
+
+async def _check_owner(ctx: ApiContext, owner: str) -> None:
+    """With a typing error a halt would stop nobody, and look like one that did."""
+    if not (ctx.authenticator.local and owner == LOCAL_OWNER) and not await ctx.kill_switch.is_owner(owner):
+        hint = did_you_mean(owner, await ctx.kill_switch.owners())
+        raise invalid_request([("/owner", f"has no API key and no order{hint}")])
 
 
 async def switch(
