@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from app.logs import info
 from app.orders.conditions import Trigger
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
@@ -141,8 +142,11 @@ class Lease:
         """Publish and log an event that is committed."""
         self._publisher.publish(EventMessage.of(self.order.owner, event))
         details = {name: event.details[name] for name in LOGGED_DETAILS if name in event.details}
-        level = logging.WARNING if event.status is Status.FAILED else logging.INFO
-        log.log(level, "order %s", event.status, extra=self.labels(seq=event.seq, **details))
+        labels, text = self.labels(seq=event.seq, **details), f"order {event.status}"
+        if event.status is Status.FAILED:
+            log.warning(text, extra=labels)
+        else:
+            info(log, text, **labels)
 
     async def clear_to_send(self) -> float:
         """Before each send: until when it may leave, on `time.monotonic`. TradingHalted: the kill switch forbids it.
