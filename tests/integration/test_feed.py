@@ -13,7 +13,7 @@ from app.orders.events.publisher import BACKLOG, CHANNEL
 from app.orders.events.signature import EventSignatures
 from app.orders.store.reads import LogHead, OrderReader
 from app.redis_client import CircuitBreaker
-from tests.engine import HAPPY, Engine, eventually
+from tests.engine import HAPPY, Engine, eventually, running_engine
 
 
 class ConfirmedMeanwhile(OrderReader):
@@ -115,6 +115,23 @@ async def test_invalid_messages_on_the_channel_disturb_no_stream(engine: Engine)
         await engine.redis.publish(CHANNEL, invalid)
     await engine.start_worker()
     assert (await stream).statuses == HAPPY
+
+
+async def test_engines_on_two_database_numbers_of_one_redis_do_not_hear_each_other(
+    engine: Engine, postgres_dsn: str, redis_dsn: str
+) -> None:
+    other_dsn = redis_dsn.rpartition("/")[0] + "/1"
+    async with running_engine(postgres_dsn, other_dsn) as other:
+        order = await other.place()
+
+        async def both_listen() -> bool:
+            channels = await engine.redis.pubsub_channels(f"{CHANNEL}*")
+            return set(channels) == {CHANNEL.encode(), f"{CHANNEL}:1".encode()}
+
+        await eventually(both_listen)
+        await other.start_worker()
+        assert (await other.read_stream(order["orderId"])).statuses == HAPPY
+        await other.redis.flushdb()
 
 
 async def test_the_log_says_how_a_socket_was_closed_what_it_was_sent_and_how_late(

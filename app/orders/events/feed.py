@@ -24,7 +24,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.orders.events.channel import subscribe
-from app.orders.events.publisher import CHANNEL, EventMessage, unpack
+from app.orders.events.publisher import EventMessage, channel_of, unpack
 from app.orders.events.replay import Replay, redis_backlog
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
@@ -175,7 +175,9 @@ class Feed:
         reported = False  # that the channel is lost
         while True:
             try:
-                await subscribe(self._redis, CHANNEL, subscribed=self._subscribed, received=self._received)
+                await subscribe(
+                    self._redis, channel_of(self._redis), subscribed=self._subscribed, received=self._received
+                )
             except REDIS_UNAVAILABLE as error:
                 if self.connected or not reported:
                     log.warning("event channel lost, streams continue from Postgres", extra={"error": str(error)})

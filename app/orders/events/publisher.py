@@ -25,12 +25,18 @@ from app.tasks import cancel_and_wait, run_forever
 
 PUBLISH = Script(Path(__file__).with_name("publish.lua"))
 
-CHANNEL = "engine:events"
+CHANNEL = "engine:events"  # of database number 0
 BACKLOG = "engine:active:"  # + order id: hash of seq → event, packed as on the channel
 MAX_BATCH = 500  # events in one message
 ENDED_TTL_SECONDS = 60  # how long the backlog of an order that has ended is kept
 
 log = logging.getLogger("engine.publisher")
+
+
+def channel_of(redis: Redis) -> str:
+    """A channel belongs to no database number, and two engines may share a Redis by their numbers."""
+    number = redis.connection_pool.connection_kwargs.get("db") or 0
+    return f"{CHANNEL}:{number}" if number else CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class EventPublisher:
     def __init__(
         self, redis: Redis, signatures: EventSignatures, *, keep_seconds: int, max_waiting: int = 10_000
     ) -> None:
-        self._redis = redis
+        self._redis, self._channel = redis, channel_of(redis)
         self._signatures = signatures
         self._keep = keep_seconds
         self._waiting: deque[tuple[float, EventMessage]] = deque(maxlen=max_waiting)
@@ -101,7 +107,7 @@ class EventPublisher:
 
     def add_to(self, pipe: Pipeline, messages: Sequence[EventMessage]) -> None:
         """Publish as part of a pipeline."""
-        arguments: list[Argument] = [CHANNEL]
+        arguments: list[Argument] = [self._channel]
         for item in messages:
             keep = min(ENDED_TTL_SECONDS, self._keep) if item.terminal else self._keep
             arguments += (item.seq, pack(item, self._signatures), keep)
