@@ -1,7 +1,8 @@
 """Records the price of every pair that orders wait for, once in each slot.
 
 The slot is that of the clock of Postgres, as the chain reads it. Every watcher does this; the first one in a slot
-writes the price, and all compare with what was written.
+writes the price, and all compare with what was written. A watcher that was late, or has just begun, also compares the
+slots that it did not see: the one that recorded them may have died before it compared them.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 
 from app.dex.errors import DexError
 from app.network import Network
-from app.orders.waiting.prices import Group, Price, PriceStore, Recorded, is_met
+from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, Price, PriceStore, Recorded, is_met
 from app.postgres import DatabaseUnavailable
 
 log = logging.getLogger("engine.watcher")
@@ -43,7 +44,7 @@ class Recorder:
         self._store = store
         self._network = network
         self._hand_on = hand_on
-        self._slot = -1  # the last one
+        self._slot = -1  # the last one that was handed on
         self._ahead_since: float | None = None
 
     async def run(self, may_run: Callable[[], bool]) -> None:
@@ -66,17 +67,27 @@ class Recorder:
         now, groups = await self._store.groups()
         slot = self._network.slot_at(now)
         if slot != self._slot:
+            first = slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
+            rows = await self._record(slot, first, now, groups) if groups else {}
+            for each in range(first, slot + 1):
+                at = min((of[each].at for of in rows.values() if each in of), default=None)
+                if at is not None or each == slot:
+                    self._hand_on_all(Tick(each, at or now, groups, rows))
             self._slot = slot
-            tick = Tick(slot, now, groups, await self._record(slot, now, groups) if groups else {})
-            for receive in self._hand_on:
-                receive(tick)
         return now
 
-    async def _record(self, slot: int, now: datetime, groups: Sequence[Group]) -> Mapping[str, Mapping[int, Recorded]]:
+    def _hand_on_all(self, tick: Tick) -> None:
+        for receive in self._hand_on:
+            receive(tick)
+
+    async def _record(
+        self, slot: int, first: int, now: datetime, groups: Sequence[Group]
+    ) -> Mapping[str, Mapping[int, Recorded]]:
         feeds = sorted({group.feed for group in groups})
         prices = {feed: price for feed in feeds if (price := self._price(feed, slot)) is not None}
         await self._store.record(prices, slot, now)
-        rows = await self._store.recorded(feeds, slot, slots=max(1, *(group.persist for group in groups)))
+        slots = slot - first + max(1, *(group.persist for group in groups))
+        rows = await self._store.recorded(feeds, slot, slots=slots)
         await self._forget_future(
             any(row.at > now + timedelta(seconds=1) for of in rows.values() for row in of.values())
         )

@@ -94,6 +94,21 @@ async def test_the_venue_that_is_further_from_the_level_decides(pool: asyncpg.Po
     assert [one.type for one in await fire(store, TARGETS, SLOT + 2)] == ["take_profit"]
 
 
+async def test_an_order_does_not_fire_on_a_price_of_before_it_was_placed_or_amended(
+    pool: asyncpg.Pool, store: TriggerStore
+) -> None:
+    """A watcher that is late compares a slot whose price is over by then."""
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "144")
+    [order] = await place_open(pool, ["145"])
+    assert await fire(store) == []
+    await record(pool, SLOT + 1, "144")
+    await pool.execute("UPDATE orders SET updated_at = clock_timestamp()")  # as amending does
+    assert await fire(store, slot=SLOT + 1) == []
+    await pool.execute("UPDATE orders SET updated_at = now() + interval '1 hour'")  # and then the clock was set back
+    assert [moved.event.order_id for moved in await fire(store, slot=SLOT + 1)] == [order]
+
+
 @pytest.mark.parametrize("age", [4.5, -0.5])
 async def test_a_price_that_is_too_old_or_ahead_of_the_clock_fires_nothing(
     pool: asyncpg.Pool, store: TriggerStore, age: float
@@ -134,12 +149,12 @@ async def test_one_venue_fires_nothing_where_two_trade_the_pair(pool: asyncpg.Po
 
 
 async def test_the_kill_switch_holds_orders_that_wait(pool: asyncpg.Pool, store: TriggerStore) -> None:
-    for slot in (SLOT - 1, SLOT):
-        await record(pool, slot, "150")
     await place_open(pool, ["151"], owner="alice")
     await place_open(pool, ["151"], owner="bob")
     await place_open(pool, ["149"], owner="bob", order_type="take_profit", op="ge")
     await place_open(pool, ["149"], owner="bob", order_type="sniper", op="ge")
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "150")
 
     async def set_state(scope: str, state: str) -> None:
         await pool.execute("DELETE FROM trading_states")

@@ -11,10 +11,11 @@ import pytest
 
 from app.dex.markets import Token
 from app.network import Network, open_network
+from app.orders.waiting.triggers import BATCH
 from app.watcher.main import watcher
 from tests.engine import Engine, eventually
 from tests.fakes import After, Answer, ScriptedVenue
-from tests.waiting import place_limit, place_open, statuses
+from tests.waiting import place_limit, place_open, record, statuses
 
 SIZE = 1_500_000_000  # 1.5 SOL
 
@@ -77,6 +78,24 @@ async def test_a_stop_fires_when_the_market_falls_and_a_worker_executes_it(engin
         order,
     )
     assert waited.total_seconds() < 2  # it was queued by the watcher, and not found by the sweeper after 5 s
+
+
+async def test_a_watcher_fires_what_a_slot_met_that_another_one_recorded_and_did_not_compare(
+    engine: Engine, market: Market
+) -> None:
+    """The market has turned since. One order's time has run out, so a batch fires fewer than it has met."""
+    orders = await place_open(engine.postgres, ["145"] * (BATCH + 1))
+    await place_open(engine.postgres, ["146"], expires_in=-1)
+    now = await engine.postgres.fetchval("SELECT clock_timestamp()")
+    for back in (3, 2):
+        await record(engine.postgres, open_network(engine.settings).slot_at(now) - back, "144")
+    async with watching(engine, market):
+        fired = "SELECT count(*) FROM order_events WHERE status = 'pending'"
+
+        async def all_fired() -> bool:
+            return bool(await engine.postgres.fetchval(fired) == len(orders))
+
+        await eventually(all_fired)
 
 
 async def test_a_limit_fires_once_the_quote_at_its_size_reaches_it(engine: Engine, market: Market) -> None:

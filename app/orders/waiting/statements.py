@@ -18,6 +18,9 @@ _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details
 # The newest price must not be ahead of the clock: the clock was set back, and what it says now may have been before.
 _NOT_AHEAD = "(SELECT at FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1) <= clock_timestamp()"
 _IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()"
+# An order that was placed, amended or armed again after a price was recorded does not fire on it. If that lies ahead of
+# the clock, the clock was set back.
+_ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
 
 
 def _starts_in(ahead: str, per_minute: str) -> str:
@@ -66,13 +69,15 @@ def _fires(details: str) -> str:
 def _fire(op: str, order: str, bound: str, meets: str) -> str:
     return f"""
 WITH price AS MATERIALIZED (
-    SELECT {bound} AS price FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
+    SELECT {bound} AS price, max(at) AS at
+      FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {_IS_FRESH.format(at="max(at)")} AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT order_id, level, group_id, rank FROM triggers
-     WHERE armed AND op = '{op}' AND feed = $1 AND persist = $4 AND level {meets} (SELECT price FROM price)
-       AND (look_at IS NULL OR look_at <= now()) AND {may_fire("triggers.owner", "triggers.order_type")}
-     ORDER BY level {order} LIMIT $6 FOR UPDATE SKIP LOCKED
+    SELECT t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
+     WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
+       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
+       AND {_ARMED_BEFORE.format(at="(SELECT at FROM price)")}
+     ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t SKIP LOCKED
 ), {
         _fires(
             "json_build_object('trigger', json_build_object("
@@ -88,6 +93,8 @@ FIRE = {
     "le": _fire("le", "DESC", "max(high)", ">="),
 }
 
+_AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
+
 # Limits whose level the best mid has met, the most favourable first. An order that was put aside is looked at again
 # before its time if the price has moved past its level.
 CANDIDATES = f"""
@@ -99,7 +106,7 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
                       AND {_IS_FRESH.format(at="at")} AND {_NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
    AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
-   AND {may_fire("t.owner", "t.order_type")}
+   AND {may_fire("t.owner", "t.order_type")} AND {_ARMED_BEFORE.format(at=_AT)}
  ORDER BY t.level LIMIT $4
 """
 
@@ -116,9 +123,10 @@ WITH newest AS MATERIALIZED (
        AND {_NOT_AHEAD}
 ), met AS MATERIALIZED (
     SELECT t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
-      FROM quoted q JOIN triggers t USING (order_id), newest n
+      FROM quoted q JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id, newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
+       AND {_ARMED_BEFORE.format(at=_AT)}
      ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
 ), {
     _fires(
