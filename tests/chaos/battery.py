@@ -9,6 +9,7 @@ from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
 from tests.chaos.environment import Environment
+from tests.chaos.waiting import faults as waiting
 
 Fault = Callable[[Environment, random.Random], Awaitable[tuple[str, bool]]]
 
@@ -46,6 +47,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "watchers killed, frozen and thawed while the market moves and fires orders": partial(
         watcher_faults.killed_while_the_market_moves, orders=6_000, moves=40
+    ),
+    "orders that wait, beside a model of them; watchers are restarted": partial(waiting.model_agrees, rounds=4),
+    "orders that wait: watchers, worker and API killed while triggers fire": partial(
+        waiting.killed_while_triggers_fire, rounds=3
     ),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),

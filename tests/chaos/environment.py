@@ -136,10 +136,10 @@ class Environment:
             proxy.reset()
             proxy.throttle(0)
         await self.redis.flushall()
-        await self.db.execute("TRUNCATE orders, prices, daily_volumes CASCADE")
+        await self.db.execute("TRUNCATE orders, order_groups, prices, daily_volumes CASCADE")
         await self.db.execute("DELETE FROM trading_states")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
-            await self.db.execute("TRUNCATE chain.transactions")
+            await self.db.execute("TRUNCATE chain.transactions, chain.set_prices")
 
     async def kill_redis(self) -> None:
         self.redis_server.process.kill()

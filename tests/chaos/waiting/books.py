@@ -1,0 +1,193 @@
+"""Random books of orders that wait, and random markets that move past them."""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import httpx
+
+RETRY_SECONDS = 0.1
+LONGEST_RETRIES = 60.0
+SCHEDULE = """
+INSERT INTO chain.set_prices (token_in, token_out, price, from_ms)
+SELECT $1, $2, price, from_ms FROM unnest($3::numeric[], $4::bigint[]) AS step(price, from_ms)
+"""
+
+# pair → its price at first, and how many tokens are worth about a dollar
+PAIRS: dict[tuple[str, str], tuple[Decimal, Decimal]] = {
+    ("SOL", "USDC"): (Decimal("149.85"), Decimal("0.00667")),
+    ("SOL", "USDT"): (Decimal("149.88"), Decimal("0.00667")),
+    ("RAY", "SOL"): (Decimal("0.015682"), Decimal("0.4255")),
+    ("JUP", "SOL"): (Decimal("0.0032172"), Decimal("2.0743")),
+    ("BONK", "SOL"): (Decimal("0.0000001431"), Decimal("46620")),
+}
+
+
+@dataclass
+class Book:
+    """The orders of one seed: all wait for the price of one pair."""
+
+    pair: tuple[str, str]
+    rng: random.Random
+    orders: dict[str, tuple[Mapping[str, Any], str | None]] = field(default_factory=dict)  # its body, its group
+    plans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the bodies of those in slices
+    cancelled: set[str] = field(default_factory=set)  # which the owner asked for
+
+    def price(self, bps: int) -> str:
+        """So far from the first price."""
+        first = PAIRS[self.pair][0]
+        return format((first * (10_000 + bps) / 10_000).quantize(first / 10**5 * 1), "f")
+
+    def path(self, slots: int) -> list[tuple[int, Decimal]]:
+        """Slots from the beginning, and the price from each on: walks, gaps, flat stretches."""
+        at, bps, found = 0, 0, list[tuple[int, Decimal]]()
+        while at < slots:
+            kind = self.rng.random()
+            if kind < 0.7:
+                bps += self.rng.randint(-70, 70)
+            elif kind < 0.9:
+                bps += self.rng.choice((-1, 1)) * self.rng.randint(100, 450)
+            bps = max(-900, min(900, bps))
+            found.append((at, Decimal(self.price(bps))))
+            at += self.rng.randint(1, 5)
+        return found
+
+    def amount(self, usd: float) -> str:
+        return format((PAIRS[self.pair][1] * Decimal(usd)).quantize(Decimal("0.00001")), "f")
+
+    def terms(self) -> dict[str, Any]:
+        rng = self.rng
+        fields: dict[str, Any] = {"tokenIn": self.pair[0], "tokenOut": self.pair[1]}
+        fields["amount"] = self.amount(rng.choice((5, 50, 500, 5_000, 15_000)) * rng.uniform(1, 1.4))
+        if rng.random() < 0.6:
+            fields["slippageBps"] = rng.choice((1, 10, 50, 200))
+        if rng.random() < 0.1:
+            fields["expiresInSeconds"] = rng.randint(2, 8)
+        return fields
+
+    def leg(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        bps = self.rng.randint(20, 600)
+        price = self.price(bps if kind == "take_profit" else -bps)
+        trigger = {"price": price, "persistSlots": self.rng.choice((1, 1, 2, 2, 3))}
+        body = {**fields, "orderType": kind, "trigger": trigger}
+        if self.rng.random() < 0.3:
+            worse = self.rng.randint(30, 300)
+            body["limitPrice"] = self.price((bps if kind == "take_profit" else -bps) - worse)
+        return body
+
+    def order(self) -> dict[str, Any]:
+        fields, kind = self.terms(), self.rng.random()
+        if kind < 0.5:
+            return {**fields, "orderType": "limit", "limitPrice": self.price(self.rng.randint(-30, 600))}
+        return self.leg("stop" if kind < 0.8 else "take_profit", fields)
+
+    def group(self) -> dict[str, Any]:
+        fields = self.terms()
+        return {"type": "oco", "legs": [self.leg("take_profit", fields), self.leg("stop", fields)]}
+
+    def plan(self) -> dict[str, Any]:
+        fields = {"tokenIn": self.pair[0], "tokenOut": self.pair[1], "amount": self.amount(self.rng.uniform(50, 200))}
+        schedule = {"slices": self.rng.randint(2, 5), "everySeconds": 1}
+        return {**fields, "orderType": "dca", "slippageBps": 1_000, "schedule": schedule}
+
+    def amendment(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        kind = body["orderType"]
+        if kind == "limit":
+            return {"limitPrice": self.price(self.rng.randint(0, 600))}
+        bps = self.rng.randint(20, 500)
+        return {"trigger": {"price": self.price(bps if kind == "take_profit" else -bps)}}
+
+
+class Owner:
+    """Places the orders of books, cancels and amends some, and repeats what was not answered."""
+
+    def __init__(self, base_url: str) -> None:
+        self.http = httpx.AsyncClient(base_url=base_url, timeout=5, limits=httpx.Limits(max_connections=32))
+        self._slots = asyncio.Semaphore(12)
+
+    async def place(self, books: Sequence[Book], *, each: int, plans: int = 0) -> None:
+        """In each book so many orders, a third of them in groups."""
+        async with asyncio.TaskGroup() as group:
+            for book in books:
+                for n in range(each - each // 3 // 2):
+                    group.create_task(self._place_one(book, n < each // 3 // 2))
+                for _ in range(plans):
+                    group.create_task(self._place_plan(book))
+
+    async def meddle(self, book: Book, seconds: float) -> None:
+        """Cancel, amend and place while the market moves."""
+        for _ in range(max(1, len(book.orders) // 4)):
+            await asyncio.sleep(seconds / max(1, len(book.orders) // 4))
+            order, choice = book.rng.choice(sorted(book.orders)), book.rng.random()
+            if choice < 0.35:
+                book.cancelled.add(order)
+                with contextlib.suppress(httpx.HTTPError):
+                    await self.http.post(f"/api/orders/{order}/cancel")
+            elif choice < 0.75:
+                with contextlib.suppress(httpx.HTTPError):
+                    await self._amend(book, order)
+            else:
+                await self._place_one(book, choice > 0.95)
+
+    async def cancel_the_rest(self, books: Sequence[Book]) -> None:
+        for book in books:
+            book.cancelled |= set(book.orders)
+        async with asyncio.timeout(LONGEST_RETRIES):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if (await self.http.post("/api/orders/cancel-all", json={})).status_code == 200:
+                        return
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _amend(self, book: Book, order: str) -> None:
+        seen = await self.http.get(f"/api/orders/{order}")
+        if seen.status_code == 200:
+            headers = {"If-Match": str(seen.json()["seq"])}
+            change = book.amendment(book.orders[order][0])
+            answer = await self.http.patch(f"/api/orders/{order}", json=change, headers=headers)
+            assert answer.status_code in (200, 409, 412, 422, 503), answer.text
+
+    async def _place_one(self, book: Book, as_group: bool) -> None:
+        if as_group:
+            body = book.group()
+            if (placed := await self._post(book, "/api/order-groups", body)) is not None:
+                for leg, order in zip(body["legs"], placed["orders"], strict=True):
+                    book.orders[order["orderId"]] = leg, placed["groupId"]
+            return
+        body = book.order()
+        if (placed := await self._post(book, "/api/orders/execute", body)) is not None:
+            book.orders[placed["orderId"]] = body, None
+
+    async def _place_plan(self, book: Book) -> None:
+        body = book.plan()
+        placed = await self._post(book, "/api/orders/execute", body)
+        assert placed is not None
+        book.plans[placed["orderId"]] = body
+
+    async def _post(self, book: Book, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer; None: refused, because the market has moved."""
+        headers = {"Idempotency-Key": str(uuid.UUID(int=book.rng.getrandbits(128)))}
+        async with self._slots, asyncio.timeout(LONGEST_RETRIES):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await self.http.post(path, json=body, headers=headers)
+                    if answer.status_code in (200, 202):
+                        return answer.json()
+                    if answer.status_code == 422:
+                        assert answer.json()["code"] in ("would_trigger_immediately", "price_band"), answer.text
+                        return None
+                    assert answer.status_code in (429, 503), answer.text
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def schedule(db: asyncpg.Pool, pair: tuple[str, str], path: Sequence[tuple[int, Decimal]], block_ms: int) -> None:
+    """Let the market follow a path. Every process hears of it at once, and each step holds from its slot on."""
+    steps = [(slot * block_ms, price) for slot, price in path]
+    await db.execute(SCHEDULE, *pair, [price for _, price in steps], [at for at, _ in steps])
+    await db.execute("NOTIFY chain_set_prices")

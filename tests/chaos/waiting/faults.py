@@ -1,0 +1,52 @@
+"""Rows of the battery about orders that wait."""
+
+import random
+import signal
+
+from tests.chaos.environment import Environment
+from tests.chaos.waiting.books import PAIRS, Book
+from tests.chaos.waiting.model import Findings
+from tests.chaos.waiting.runs import Disturbance, Run, play
+
+
+async def model_agrees(
+    env: Environment, rng: random.Random, *, rounds: int, pairs: int = len(PAIRS), each: int = 110, slots: int = 50
+) -> tuple[str, bool]:
+    """Each book has a seed of its own; watchers are replaced (SIGTERM) while prices move."""
+    return await _rounds(env, rng, rounds, pairs, each, slots, _watchers_replaced)
+
+
+async def killed_while_triggers_fire(
+    env: Environment, rng: random.Random, *, rounds: int, pairs: int = len(PAIRS), each: int = 110, slots: int = 50
+) -> tuple[str, bool]:
+    """Watchers, the worker and the API are killed while prices move."""
+    return await _rounds(env, rng, rounds, pairs, each, slots, _anything_killed, plans=4)
+
+
+async def _rounds(
+    env: Environment,
+    rng: random.Random,
+    rounds: int,
+    pairs: int,
+    each: int,
+    slots: int,
+    disturb: Disturbance,
+    plans: int = 0,
+) -> tuple[str, bool]:
+    total, orders, kills = Findings(), 0, 0
+    for _ in range(rounds):
+        run = Run(env, rng)
+        books = [Book(pair, random.Random(rng.random())) for pair in list(PAIRS)[:pairs]]
+        found = await play(run, books, each=each, slots=slots, disturb=disturb, plans=plans)
+        total.add(found)
+        orders, kills = orders + found.orders, kills + run.kills
+    return f"{orders} orders in {rounds * pairs} books, {kills} processes ended: {total}", total.clean
+
+
+async def _watchers_replaced(run: Run) -> None:
+    if run.rng.random() < 0.3:
+        await run.replace("watcher", signal.SIGTERM)
+
+
+async def _anything_killed(run: Run) -> None:
+    await run.replace(run.rng.choice(("watcher", "watcher", "worker", "api")), signal.SIGKILL)

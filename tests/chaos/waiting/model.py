@@ -1,0 +1,322 @@
+"""What orders that wait should have done, in plain Python: by each recorded price, and by each order's own log.
+
+Nothing of the engine decides here. An order is armed from each `open` event to the event after it. For each such time
+the model compares every recorded slot with the order's terms, one after the other.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+COMMIT = timedelta(seconds=0.3)  # from the moment of an event to when everybody can see it, on a busy machine
+LATE = timedelta(seconds=1)  # for which a price that has met an order may be followed by something else
+SETTLING = timedelta(seconds=3)  # from the end of a leg to when its group is free
+MARGIN = Fraction(1002, 1000)  # a quote so far beyond the floor that an order put aside is looked at again
+STOP_SLIPPAGE = 300
+MAX_AGE_SLOTS = 10
+FIRST_WAIT, LONGEST_WAIT = 1, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A recorded price."""
+
+    slot: int
+    best: Fraction
+    low: Fraction
+    high: Fraction
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    status: str
+    at: datetime
+    details: Mapping[str, Any]
+
+    @property
+    def fires(self) -> bool:
+        return self.status == "pending" and "trigger" in self.details
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an order asks for, as its owner said it."""
+
+    kind: str
+    level: Fraction
+    persist: int  # recorded slots in a row; 0: the best mid, and a quote at the order's size
+    floor: int  # base units: the least that it accepts
+    floor_price: Fraction
+
+    @staticmethod
+    def of(body: Mapping[str, Any], amount_in: int, decimals: tuple[int, int]) -> "Terms":
+        kind: str = body["orderType"]
+        limit: str | None = body.get("limitPrice")
+        if kind == "limit":
+            level, persist, worst = Fraction(body["limitPrice"]), 0, Fraction(body["limitPrice"])
+        else:
+            level, persist = Fraction(body["trigger"]["price"]), body["trigger"].get("persistSlots", 2)
+            slippage = body.get("slippageBps", STOP_SLIPPAGE)
+            worst = Fraction(limit) if limit is not None else level * (10_000 - slippage) / 10_000
+        exact = amount_in * worst * Fraction(10) ** (decimals[1] - decimals[0])
+        return Terms(kind, level, persist, -(-exact.numerator // exact.denominator), worst)
+
+    def again(self) -> "Terms":
+        """After an attempt that lost the price. A stop is due at its floor, wherever the price is."""
+        if self.kind != "stop":
+            return self
+        return Terms("due_stop", self.floor_price, 0, self.floor, self.floor_price)
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """A time during which an order may fire."""
+
+    terms: Terms
+    since: datetime
+    wait: timedelta  # before which it may not
+    until: datetime | None  # of the event that ends it; None: it goes on
+    end: Event | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """An order that waits, with its log and its fills."""
+
+    id: str
+    feed: str
+    amount_in: int
+    decimals: tuple[int, int]
+    body: Mapping[str, Any]  # as it was placed
+    events: Sequence[Event]
+    limit_out: int  # its floor in the database
+    expires_at: datetime | None
+    group: str | None = None
+    floors: Sequence[tuple[datetime, int]] = ()  # of its attempts, base units
+    fills: Sequence[tuple[datetime, int]] = ()  # base units
+    cancel_asked: bool = False
+
+    def armed(self) -> list[Armed]:
+        """Every time during which it could fire, with its terms then."""
+        body, found, rearms, due = dict(self.body), list[Armed](), 0, False
+        following: list[Event | None] = [*self.events[1:], None]
+        for event, after in zip(self.events, following, strict=True):
+            if event.status != "open":
+                continue
+            wait = 0
+            if event.details.get("code") == "rearmed":
+                wait, rearms, due = min(FIRST_WAIT * 2**rearms, LONGEST_WAIT), rearms + 1, True
+            else:
+                body |= {name: value for name, value in event.details.items() if name != "code"}
+                due = False
+            terms = Terms.of(body, self.amount_in, self.decimals)
+            terms = terms.again() if due else terms
+            found.append(Armed(terms, event.at, timedelta(seconds=wait), after.at if after else None, after))
+        return found
+
+    def under_way(self) -> list[tuple[datetime, datetime | None]]:
+        """From each time it fired to the end of what followed."""
+        spans, since = list[tuple[datetime, datetime | None]](), None
+        for event in self.events:
+            if event.fires:
+                since = event.at
+            elif since is not None and event.status in ("open", "confirmed", "failed", "cancelled", "expired"):
+                spans.append((since, event.at))
+                since = None
+        return [*spans, (since, None)] if since is not None else spans
+
+
+Quote = Callable[[Order, int], int | None]
+"""What the best venue gives for an order at a slot, base units; None: nothing."""
+
+
+@dataclass
+class Findings:
+    """What engine and model do not agree on."""
+
+    orders: int = 0
+    fired: int = 0
+    exactly: int = 0  # fired at the first slot that the model says
+    rearmed: int = 0
+    problems: dict[str, list[str]] = field(
+        default_factory=lambda: {name: [] for name in ("twice", "missed", "early", "below", "groups", "wrong")}
+    )
+
+    @property
+    def clean(self) -> bool:
+        return not any(self.problems.values())
+
+    def add(self, other: "Findings") -> None:
+        self.orders += other.orders
+        self.fired += other.fired
+        self.exactly += other.exactly
+        self.rearmed += other.rearmed
+        for name, found in other.problems.items():
+            self.problems.setdefault(name, []).extend(found)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{len(found)} {name}" for name, found in self.problems.items())
+        samples = [f"\n    {name}: {one}" for name, found in self.problems.items() for one in found[:4]]
+        text = f"{self.fired} fired ({self.exactly} at the model's slot), {self.rearmed} armed again"
+        return f"{text}, {counts}{''.join(samples)}"
+
+
+class Model:
+    """`outages`: times in which no watcher may have lived."""
+
+    def __init__(
+        self,
+        prices: Mapping[str, Sequence[Price]],
+        quote: Quote,
+        *,
+        slot_seconds: float,
+        outages: Sequence[tuple[datetime, datetime]] = (),
+    ) -> None:
+        self._prices = {feed: sorted(found, key=lambda price: price.slot) for feed, found in prices.items()}
+        self._by_slot = {feed: {price.slot: price for price in found} for feed, found in prices.items()}
+        self._quote = quote
+        self._max_age = timedelta(seconds=MAX_AGE_SLOTS * slot_seconds)
+        self._outages = outages
+
+    def judge(self, orders: Sequence[Order]) -> Findings:
+        findings = Findings(orders=len(orders))
+        groups: dict[str, list[Order]] = {}
+        for order in orders:
+            if order.group is not None:
+                groups.setdefault(order.group, []).append(order)
+        for order in orders:
+            siblings = [other for other in groups.get(order.group or "", []) if other is not order]
+            self._judge_log(order, siblings, findings)
+            self._judge_floors(order, findings)
+            for armed in order.armed():
+                self._judge_armed(order, armed, siblings, findings)
+        for name, legs in groups.items():
+            self._judge_group(name, legs, findings)
+        return findings
+
+    def _judge_log(self, order: Order, siblings: Sequence[Order], findings: Findings) -> None:
+        before = ""
+        for event in order.events:
+            if event.fires and before != "open":
+                findings.problems["twice"].append(f"{order.id} fired while {before}")
+            before = event.status
+            code = event.details.get("code")
+            findings.rearmed += code == "rearmed"
+            if event.status == "expired" and not (order.expires_at and event.at >= order.expires_at):
+                findings.problems["wrong"].append(f"{order.id} expired before its time")
+            if event.status == "cancelled" and code == "owner" and not order.cancel_asked:
+                findings.problems["wrong"].append(f"{order.id} was cancelled by nobody")
+            if code == "sibling_filled" and not any(other.fills for other in siblings):
+                findings.problems["groups"].append(f"{order.id} was cancelled, but no sibling was filled")
+        if len(order.fills) > 1:
+            findings.problems["twice"].append(f"{order.id} was filled {len(order.fills)} times")
+
+    def _judge_floors(self, order: Order, findings: Findings) -> None:
+        armed = order.armed()
+        if order.limit_out != armed[-1].terms.floor:
+            findings.problems["below"].append(f"{order.id} keeps {order.limit_out}, asked for {armed[-1].terms.floor}")
+        for at, units in [*order.floors, *order.fills]:
+            floor = [one.terms.floor for one in armed if one.since <= at][-1]
+            if units < floor:
+                findings.problems["below"].append(f"{order.id}: {units} at {at:%T.%f}, floor {floor}")
+
+    def _judge_armed(self, order: Order, armed: Armed, siblings: Sequence[Order], findings: Findings) -> None:
+        certain = [price for price in self._met(order, armed) if self._counts(order, armed, price, siblings)]
+        fired = armed.end if armed.end and armed.end.fires else None
+        if fired is None:
+            if left := [price for price in certain if self._could_fire(order, armed.terms, price, armed.until)]:
+                why = armed.end.status if armed.end else "the end"
+                text = f"{order.id} ({armed.terms.kind}) met at slot {left[0].slot}, {len(left)} in all, until {why}"
+                findings.problems["missed"].append(text)
+            return
+        findings.fired += 1
+        slot = fired.details["trigger"]["slot"]
+        if problem := self._early(order, armed, fired):
+            findings.problems["early"].append(f"{order.id} ({armed.terms.kind}) at slot {slot}: {problem}")
+        elif late := [one for one in certain if self._steps(order.feed, one.slot, slot) > 1][:1]:
+            if not self._could_fire(order, armed.terms, late[0], None):
+                return
+            text = f"{order.id} ({armed.terms.kind}) met at slot {late[0].slot}, fired at {slot}"
+            findings.problems["missed"].append(text)
+        findings.exactly += bool(certain) and slot <= certain[0].slot
+
+    def _met(self, order: Order, armed: Armed, margin: Fraction = MARGIN) -> list[Price]:
+        """The recorded prices that meet it from when it may fire to when it no longer could."""
+        prices = self._prices.get(order.feed, [])
+        first = bisect_left(prices, armed.since + armed.wait, key=lambda price: price.at)
+        found = []
+        for price in prices[first:]:
+            if armed.until is not None and price.at >= armed.until:
+                break
+            if self._meets(order, armed.terms, price.slot, margin):
+                found.append(price)
+        return found
+
+    def _meets(self, order: Order, terms: Terms, slot: int, margin: Fraction) -> bool:
+        prices = [self._by_slot.get(order.feed, {}).get(slot - back) for back in range(max(terms.persist, 1))]
+        known = [price for price in prices if price is not None]
+        if len(known) < len(prices):
+            return False  # a gap
+        if terms.persist == 0:
+            quoted = self._quote(order, slot) if known[0].best >= terms.level else None
+            return quoted is not None and quoted >= terms.floor * margin
+        if terms.kind == "stop":
+            return all(price.high <= terms.level for price in known)
+        return all(price.low >= terms.level for price in known)
+
+    def _counts(self, order: Order, armed: Armed, price: Price, siblings: Sequence[Order]) -> bool:
+        """Whether every watcher could see that the order was armed, alive and not held when this price was recorded."""
+        after_group = SETTLING if siblings and armed.wait else timedelta()
+        if price.at < armed.since + armed.wait + COMMIT + after_group:
+            return False
+        if order.expires_at is not None and price.at > order.expires_at - COMMIT:
+            return False
+        if any(since <= price.at <= until for since, until in self._outages):
+            return False
+        spans = [span for other in siblings for span in other.under_way()]
+        return not any(s - COMMIT <= price.at and (e is None or price.at <= e + SETTLING) for s, e in spans)
+
+    def _could_fire(self, order: Order, terms: Terms, price: Price, until: datetime | None) -> bool:
+        """Whether there was a slot after it, and time enough. A quote has to be good at that slot too."""
+        after = [one for one in self._prices[order.feed] if one.slot > price.slot][:1]
+        if not after or (until is not None and after[0].at + LATE > until):
+            return False
+        return terms.persist > 0 or self._meets(order, terms, after[0].slot, MARGIN)
+
+    def _early(self, order: Order, armed: Armed, fired: Event) -> str | None:
+        trigger, terms = fired.details["trigger"], armed.terms
+        price = self._by_slot.get(order.feed, {}).get(trigger["slot"])
+        if price is None:
+            return "not recorded"
+        if not self._meets(order, terms, price.slot, Fraction(1)):
+            return f"not met at {float(terms.level)}"
+        if fired.at < armed.since + armed.wait:
+            return "before its wait was over"
+        if price.at < armed.since:
+            return f"its price is {armed.since - price.at} older than the order"
+        if fired.at - price.at > self._max_age:
+            return f"its price was {fired.at - price.at} old"
+        if order.expires_at is not None and fired.at > order.expires_at:
+            return "after its time"
+        if Fraction(trigger["level"]) != terms.level:
+            return f"its level is {float(terms.level)}, not {trigger['level']}"
+        return None
+
+    def _steps(self, feed: str, earlier: int, later: int) -> int:
+        """How many recorded slots later."""
+        return sum(earlier < price.slot <= later for price in self._prices[feed])
+
+    def _judge_group(self, name: str, legs: Sequence[Order], findings: Findings) -> None:
+        if sum(len(leg.fills) for leg in legs) > 1:
+            findings.problems["groups"].append(f"{name} has more than one fill")
+        for leg in legs:
+            for other in legs:
+                if other is leg:
+                    continue
+                for since, _ in leg.under_way():
+                    if any(s < since and (e is None or since < e) for s, e in other.under_way()):
+                        findings.problems["groups"].append(f"{name}: {leg.id} fired while {other.id} was under way")
