@@ -162,9 +162,11 @@ async def test_a_client_that_leaves_an_event_stream_is_noticed_though_it_sent_so
         return int((await engine.http.get("/api/limits")).json()["streams"]["open"])
 
     async with client(engine) as one:
-        one.send(b"GET /api/orders/%b/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\nG" % order)
+        one.send(b"GET /api/orders/%b/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n" % order)
         await one.head()
         assert await open_streams() == 1
+        one.send(b"G")
+        await one.writer.drain()
 
     async def noticed() -> bool:
         return await open_streams() == 0
