@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from app.dex.chain import Chain
 from app.dex.venue import Venue
 from app.main import create_app
-from app.orders.queue.order_queue import WINDOW
+from app.orders.queue.lanes import Lane, queue_entry
+from app.orders.queue.order_queue import LANES, STARTS, WINDOW, Job, JobResult, OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.redis_scripts import PipelinedPool
 from app.server.server import server_config
@@ -119,6 +120,21 @@ class Engine:
     async def read_stream(self, order_id: str, *, after: int = 0, within: float = 15) -> StreamResult:
         async with asyncio.timeout(within), self.socket(f"/api/orders/execute?orderId={order_id}&after={after}") as ws:
             return await read_to_end(ws)
+
+    async def queued(self, order_id: str) -> float | None:
+        """When its entry in the queue of starts is or was due, in ms on Redis's clock; None: it has none."""
+        for key in (STARTS, *(f"{LANES}{lane:d}" for lane in Lane)):
+            for entry, due in await self.redis.zrange(key, 0, -1, withscores=True):
+                if entry.startswith(order_id.encode()):
+                    return float(due)
+        return None
+
+    async def lose(self, order_id: str) -> str:
+        """Redis loses the queue entry of a market order that is not locked. Returns the entry."""
+        entry = queue_entry(order_id, "market", "local")
+        queue = OrderQueue(self.redis, StartLimit(0))
+        await queue.finish([(Job(entry, order_id, "", 0), JobResult())], token="")
+        return entry
 
     async def hold_starts(self) -> None:
         """Use up the start limit: orders are accepted, and stay pending for a minute or until `release_starts`."""

@@ -21,17 +21,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from app.batching import Batcher
-from app.orders.queue.order_queue import (
-    JOB,
-    STARTS,
-    WAKEUP,
-    Job,
-    JobResult,
-    OrderQueue,
-    TakeResult,
-    deserialize,
-    serialize,
-)
+from app.orders.queue.order_queue import STARTS, WAKEUP, Job, JobResult, OrderQueue, TakeResult
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import PipelinedConnection
 from app.tasks import cancel_and_wait, run_forever
@@ -71,13 +61,11 @@ class ArqWorker(Worker):
         signals: bool = True,
     ) -> None:
         super().__init__(
-            functions=[func(cast("Any", execute), name=JOB)],
+            functions=[func(cast("Any", execute), name="execute")],
             redis_pool=redis,
             queue_name=STARTS,
             max_jobs=concurrency,
             job_completion_wait=grace_seconds,  # type: ignore[arg-type]
-            job_serializer=serialize,
-            job_deserializer=deserialize,
             handle_signals=signals,
         )
         self.token = secrets.token_hex(8)  # this worker's, in the locks it takes
@@ -149,8 +137,8 @@ class ArqWorker(Worker):
         )
         for job in taken.jobs:
             self.job_counter += 1
-            self.tasks[job.id] = task = self.loop.create_task(self._run_job(job))
-            task.add_done_callback(partial(self._remove_task, job.id))
+            self.tasks[job.entry] = task = self.loop.create_task(self._run_job(job))
+            task.add_done_callback(partial(self._remove_task, job.entry))
         if not taken.primed:
             self._redis_lost()
         return taken
@@ -164,16 +152,16 @@ class ArqWorker(Worker):
             idle = MAX_IDLE_SECONDS if taken.due_in is None else min(taken.due_in, MAX_IDLE_SECONDS)
             await self._wakeups.call("BLPOP", WAKEUP, max(idle, 0.001))
 
-    def _remove_task(self, job_id: str, task: asyncio.Task[None]) -> None:
-        if self.tasks.get(job_id) is task:
-            del self.tasks[job_id]
+    def _remove_task(self, entry: str, task: asyncio.Task[None]) -> None:
+        if self.tasks.get(entry) is task:
+            del self.tasks[entry]
 
     async def _run_job(self, job: Job) -> None:
         result = JobResult(requeue_in=REQUEUE_SECONDS)
         try:
             if job.order:
                 result = await self._execute(job.order, start_by=job.start_by)
-            else:  # the job key is lost: if the id is an order's, the sweeper queues it again
+            else:  # somebody else has written it
                 result = JobResult(start_used=False)
         except asyncio.CancelledError:
             pass  # stopped while claiming

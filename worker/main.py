@@ -17,7 +17,7 @@ from app.logs import configure
 from app.network import open_chain, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
-from app.orders.queue.order_queue import OrderQueue, deserialize, serialize
+from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.risk import RiskLimits
 from app.orders.store.kill_switch import KillSwitch
@@ -80,7 +80,7 @@ async def worker(
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     postgres = await open_postgres(dsn, size=settings.db_pool_size)
-    redis = ArqRedis(reconnecting_pool(redis_url), job_serializer=serialize, job_deserializer=deserialize)
+    redis = ArqRedis(reconnecting_pool(redis_url))
     quick = fail_fast_redis(redis_url)
     network = open_network(settings)
     stack = contextlib.AsyncExitStack()

@@ -19,10 +19,11 @@ from redis.asyncio import Redis
 
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
 from app.orders.store.kill_switch import KillSwitch, TradingState
-from app.orders.store.sweep import QueueEntry, SweepStore
+from app.orders.store.sweep import QueuedOrder, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import Pipeline, pipelined
@@ -154,29 +155,33 @@ class Sweeper:
         if queued:
             log.warning("orders were missing from the queue", extra={"queued": queued})
 
-    async def _misplaced(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
+    async def _misplaced(self, orders: Sequence[QueuedOrder]) -> list[QueuedOrder]:
         found: set[str] = set()
-        for submitted, orders in _by_queue(entries):
-            found |= await self._queue.misplaced(orders, submitted=submitted)
-        return [entry for entry in entries if str(entry.id) in found]
+        for submitted, entries in _by_queue(orders):
+            found |= await self._queue.misplaced(entries, submitted=submitted)
+        return [order for order in orders if _entry(order) in found]
 
-    async def _enqueue(self, entries: Sequence[QueueEntry]) -> int:
+    async def _enqueue(self, orders: Sequence[QueuedOrder]) -> int:
         """How many of them were missing from the queue."""
 
         def fill(pipe: Pipeline) -> None:
-            for submitted, orders in _by_queue(entries):
-                self._queue.enqueue(pipe, orders, submitted=submitted)
+            for submitted, entries in _by_queue(orders):
+                self._queue.enqueue(pipe, entries, submitted=submitted)
 
-        answers = await pipelined(self._redis, fill) if entries else []
+        answers = await pipelined(self._redis, fill) if orders else []
         missing = sum(added for answer in answers for added, _ in self._queue.parse_enqueued(answer))
         metrics.SWEPT.labels("not queued").inc(missing)
         return missing
 
 
-def _by_queue(entries: Sequence[QueueEntry]) -> list[tuple[bool, dict[str, float]]]:
-    """Submitted orders and the others apart: (submitted, order → due in seconds)."""
+def _entry(order: QueuedOrder) -> str:
+    return queue_entry(str(order.id), order.type, order.owner)
+
+
+def _by_queue(orders: Sequence[QueuedOrder]) -> list[tuple[bool, dict[str, float]]]:
+    """Submitted orders and the others apart: (submitted, queue entry → due in seconds)."""
     groups = [
-        (submitted, {str(entry.id): entry.due_in for entry in entries if entry.submitted is submitted})
+        (submitted, {_entry(order): order.due_in for order in orders if order.submitted is submitted})
         for submitted in (True, False)
     ]
     return [group for group in groups if group[1]]

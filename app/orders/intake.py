@@ -15,6 +15,7 @@ from app.orders.conditions import Waiting
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import QUEUED
 from app.orders.model import Order, Placed, PlaceOrder
+from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable, DiskFull
@@ -48,7 +49,7 @@ class Intake:
         self._publisher = publisher
         self._breaker = breaker
         self._full_until = 0.0
-        self._enqueue: Batcher[EventMessage, int | None] = Batcher(self.enqueue)
+        self._enqueue: Batcher[tuple[EventMessage, str], int | None] = Batcher(self.enqueue)
 
     @property
     def disk_full(self) -> bool:
@@ -67,7 +68,7 @@ class Intake:
         if placed.status not in QUEUED:
             self._publisher.publish(message)
             return Accepted(placed, None, order.waiting)
-        return Accepted(placed, await self._enqueue(message))
+        return Accepted(placed, await self._enqueue((message, queue_entry(message.order, order.type, order.owner))))
 
     async def placed_before(self, order: PlaceOrder) -> Accepted | None:
         """The order that this one repeats. Raises KeyReused, or DatabaseUnavailable."""
@@ -85,15 +86,15 @@ class Intake:
             self._publisher.publish(EventMessage.of(order.owner, event))
         return order
 
-    async def enqueue(self, pending: Sequence[EventMessage]) -> list[int | None]:
-        """Publish and queue new orders in one round trip; in how many ms each can start.
+    async def enqueue(self, pending: Sequence[tuple[EventMessage, str]]) -> list[int | None]:
+        """Publish the events of new orders and queue their entries in one round trip; in how many ms each can start.
 
         If Redis is down the sweeper queues them.
         """
 
         def fill(pipe: Pipeline) -> None:
-            self._publisher.add_to(pipe, pending)
-            self._queue.enqueue(pipe, {message.order: 0 for message in pending})
+            self._publisher.add_to(pipe, [message for message, _ in pending])
+            self._queue.enqueue_new(pipe, [entry for _, entry in pending])
 
         try:
             _, queued = await self._breaker.call(pipelined(self._redis, fill))

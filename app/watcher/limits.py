@@ -14,6 +14,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import Router
+from app.orders.queue.lanes import Lane
 from app.orders.waiting.statements import LONGEST_ASIDE
 from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerStore
 from app.postgres import DatabaseUnavailable
@@ -66,7 +67,7 @@ class Limits:
         mid = tick.rows[feed][tick.slot].best
         answers = await asyncio.gather(*(self._quote(candidate, tick.slot, mid) for candidate in page))
         if quoted := [answer for answer in answers if isinstance(answer, Marketable)]:
-            backlog = await self._announcer.backlog()
+            backlog = await self._announcer.backlog(Lane.LIMITS)
             fired = await self._store.fire_quoted(feed, tick.slot, quoted, backlog=backlog)
             await self._announcer.fired(fired, tick.at)
         refused = [answer for answer in answers if isinstance(answer, Refused)]

@@ -11,6 +11,7 @@ import time
 from collections import deque
 
 from app.network import Network
+from app.orders.queue.lanes import Lane
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group
 from app.orders.waiting.triggers import Moved, TriggerStore
 from app.postgres import DatabaseUnavailable
@@ -57,7 +58,7 @@ class Stops:
             fired, _ = await asyncio.gather(self._batch(group, tick), self._announcer.fired(fired, tick.at))
 
     async def _batch(self, group: Group, tick: Tick) -> list[Moved]:
-        backlog = await self._announcer.backlog()
+        backlog = await self._announcer.backlog(Lane.STOPS)
         return await self._store.fire(group, tick.slot, min_venues=self._min_venues(group.feed), backlog=backlog)
 
     def _min_venues(self, feed: str) -> int:

@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from app.orders.queue.order_queue import STARTS
+from app.orders.queue.lanes import Lane
+from app.orders.queue.order_queue import LANES, STARTS
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment
 from tests.chaos.process_faults import verdict_of
@@ -30,7 +31,7 @@ async def redis_flushed(env: Environment) -> None:
 
 
 async def queue_key_deleted(env: Environment) -> None:
-    await env.redis.delete(STARTS)
+    await env.redis.delete(STARTS, f"{LANES}{Lane.MARKET:d}")
 
 
 async def redis_down(env: Environment) -> None:

@@ -89,7 +89,7 @@ async def test_an_order_that_waits_for_a_retry_can_be_cancelled(engine: Engine) 
     assert (await engine.read_stream(order)).statuses == ["pending", "routing", "pending", "cancelled"]
 
     async def left_the_queue() -> bool:
-        return await engine.redis.zscore("engine:starts", order) is None
+        return await engine.queued(order) is None
 
     await eventually(left_the_queue)
     assert len(venue.asked) == 1

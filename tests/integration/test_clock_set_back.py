@@ -73,7 +73,7 @@ async def test_after_redis_alone_was_set_back_an_order_starts_within_seconds(eng
 
     await eventually(swept)
     ahead = await redis_ms(engine, AHEAD)
-    await engine.redis.zadd(STARTS, {order: ahead})
+    await engine.redis.zadd(STARTS, {await engine.lose(order): ahead})
     await engine.redis.zadd(WORKERS, {worker.token: ahead})
     await engine.release_starts()
     assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
@@ -82,7 +82,7 @@ async def test_after_redis_alone_was_set_back_an_order_starts_within_seconds(eng
 async def test_orders_that_were_written_in_the_future_are_mended_when_a_worker_starts(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
     await engine.postgres.execute(SHIFT_ALL, AHEAD)
-    await engine.redis.zadd(STARTS, {order: await redis_ms(engine, AHEAD)})
+    await engine.redis.zadd(STARTS, {await engine.lose(order): await redis_ms(engine, AHEAD)})
     await engine.start_worker()
     assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
 
@@ -115,7 +115,7 @@ async def test_ready_says_that_orders_are_due_and_none_starts(engine: Engine) ->
     order = (await engine.place())["orderId"]
     await engine.http.post("/api/queue/pause")
     await OrderQueue(engine.redis, LIMIT).heartbeat(token="a worker that takes nothing", running=0)
-    await engine.redis.zadd(STARTS, {order: await redis_ms(engine, -60)})
+    await engine.redis.zadd(STARTS, {await engine.lose(order): await redis_ms(engine, -60)})
     assert (await engine.http.get("/health/ready")).json()["stalled"] is False  # paused by an operator
     await engine.http.post("/api/queue/resume")
     answer = await engine.http.get("/health/ready")

@@ -48,7 +48,7 @@ async def jump(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Jump:
 
 async def enqueue(engine: Engine, orders: int) -> None:
     queue = OrderQueue(engine.redis, LIMIT)
-    due = {f"00000000-0000-7000-8000-{n:012}": -3600.0 for n in range(orders)}
+    due = {f"00000000-0000-7000-8000-{n:012}:2:local": -3600.0 for n in range(orders)}
     await pipelined(engine.redis, lambda pipe: queue.enqueue(pipe, due))
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 import pytest
-from arq.constants import job_key_prefix
 
 from app.orders.events.presence import WATCHERS
 from app.orders.events.publisher import BACKLOG, CHANNEL, EventMessage, pack
 from app.orders.events.signature import EventSignatures
-from app.orders.queue.order_queue import STARTS, job_of
+from app.orders.queue.lanes import Lane
+from app.orders.queue.order_queue import LANES, STARTS
 from tests.engine import HAPPY, Engine, eventually
 
 
@@ -86,20 +86,18 @@ async def test_a_watcher_written_by_somebody_else_is_not_listed(engine: Engine) 
         assert (answer.status_code, len(answer.json()["connections"])) == (200, 1)
 
 
-async def test_a_job_written_by_somebody_else_leaves_the_queue(
+async def test_an_entry_written_by_somebody_else_leaves_the_queue(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis: Any = engine.redis
-    jobs = {b"not-an-order": job_of("not-an-order"), b"not-a-job": b"{", b"a-number": job_of("7")}
-    for name, job in jobs.items():
-        await redis.set(job_key_prefix.encode() + name, job)
-        await redis.zadd(STARTS, {name: 0})
+    entries = {b"not-an-order": 0, b"7": -1, b"x:9:owner": -1e300, b"": 1, b":2:": 0.5}
+    await redis.zadd(STARTS, entries)
     await engine.start_worker()
     order = (await engine.place())["orderId"]
     assert (await engine.read_stream(order)).statuses == HAPPY
 
     async def gone() -> bool:
-        return not any(await redis.zmscore(STARTS, list(jobs)))
+        return not any(await redis.zmscore(STARTS, list(entries))) and not await redis.exists(f"{LANES}{Lane.MARKET:d}")
 
     await eventually(gone)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

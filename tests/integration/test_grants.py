@@ -215,7 +215,7 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
             for _ in range(2):
                 await sweeper.round()
             assert await queue.loss() != ""
-            assert (await engine.order(late))["status"] == "failed"
+            assert (await engine.order(late))["status"] == "expired"
         await claiming
     await sweeper.round()
     assert await queue.loss() == ""

@@ -15,6 +15,8 @@ from app.dex.quotes import Quote, QuoteRequest
 from app.mockchain.ledger import MockChain
 from app.mockchain.transaction import decode
 from app.orders.events.publisher import BACKLOG
+from app.orders.queue.lanes import Lane
+from app.orders.queue.order_queue import LANES
 from tests.engine import HAPPY, Engine, eventually, read_to_end
 from tests.fakes import ScriptedChain, ScriptedVenue
 
@@ -115,12 +117,9 @@ async def test_the_answer_to_a_post_has_all_a_client_needs(engine: Engine) -> No
     assert order["startsInMs"] == 0
 
 
-async def test_the_redis_job_has_the_order_id_and_nothing_else(engine: Engine) -> None:
+async def test_redis_has_the_place_of_an_order_in_the_queue_and_nothing_else_of_it(engine: Engine) -> None:
     order = await engine.place()
-    job = await engine.redis.get(f"arq:job:{order['orderId']}")
-    assert job is not None
-    assert job.startswith(b"{")  # JSON, not pickle
-    assert b"SOL" not in job
+    assert await engine.redis.zrange(f"{LANES}{Lane.MARKET:d}", 0, -1) == [f"{order['orderId']}:2:local".encode()]
 
 
 async def test_a_swap_that_landed_at_once_needs_no_status_query(engine: Engine) -> None:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from app.dex.chain import Outcome
-from app.orders.queue.order_queue import STARTS
+from app.orders.queue.order_queue import STARTS, OrderQueue
+from app.orders.queue.start_limit import StartLimit
 from app.orders.store.kill_switch import CLEARANCE_SECONDS
 from app.orders.store.writes import OrderStore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually
@@ -215,6 +216,7 @@ async def _taken_back(engine: Engine, order: str) -> bool:
 async def test_the_orders_of_a_halted_owner_wait_outside_the_queue_and_start_in_their_old_order(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    queue = OrderQueue(engine.redis, StartLimit(0))
     claims, claim = [0], OrderStore.claim
 
     async def counted(store: OrderStore, order: UUID, *, start_by: float) -> Any:
@@ -225,18 +227,19 @@ async def test_the_orders_of_a_halted_owner_wait_outside_the_queue_and_start_in_
     halted = [UUID((await engine.place())["orderId"]) for _ in range(4)]
     other = UUID((await engine.place())["orderId"])
     await engine.postgres.execute("UPDATE orders SET owner = 'other' WHERE id = $1", other)
+    await engine.lose(str(other))
     await switch(engine, "halted", owner="local")
     await engine.start_worker(worker_concurrency=1)
 
     async def other_confirmed_and_the_rest_dropped() -> bool:
         confirmed = await engine.postgres.fetchval("SELECT status = 'confirmed' FROM orders WHERE id = $1", other)
-        return bool(confirmed) and await engine.redis.zcard(STARTS) == 1  # the marker
+        return bool(confirmed) and (await queue.depth()).waiting == 0
 
     await eventually(other_confirmed_and_the_rest_dropped)
     assert claims[0] == 5
     for _ in range(2):
         await examined_by_the_sweeper(engine)
-    assert await engine.redis.zcard(STARTS) == 1
+    assert (await queue.depth()).waiting == 0
     assert claims[0] == 5
     await switch(engine, "active", owner="local")
     await eventually(lambda: all_confirmed(engine), within=4)

@@ -14,8 +14,10 @@ from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.lifecycle import Status
 from app.orders.model import Order
+from app.orders.queue.lanes import Lane, queue_entry
 from app.orders.queue.order_queue import (
     CHECKS,
+    LANES,
     PRIMING,
     QUEUE_KEYS,
     RENEW_LOCKS,
@@ -23,8 +25,6 @@ from app.orders.queue.order_queue import (
     WINDOW,
     JobResult,
     OrderQueue,
-    deserialize,
-    serialize,
 )
 from app.orders.queue.start_limit import StartLimit
 from app.orders.steps import ClaimRefused
@@ -37,7 +37,11 @@ from tests.engine import HAPPY, Engine, eventually
 from worker.arq_worker import ArqWorker
 from worker.sweeper import Sweeper
 
-FIRST, SECOND = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
+ORDERS = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
+FIRST, SECOND = [queue_entry(order, "market", "local") for order in ORDERS]
+MARKET = f"{LANES}{Lane.MARKET:d}"
+NOWHERE = queue_entry("00000000-0000-7000-8000-000000000003", "market", "local")
+LOCKS = [f"arq:in-progress:{order}" for order in ORDERS]
 
 
 @pytest.fixture
@@ -50,11 +54,13 @@ async def enqueue(redis: Redis, queue: OrderQueue, waited: dict[str, float]) -> 
 
 
 async def taken(queue: OrderQueue, *, lock_seconds: float = 60) -> list[str]:
-    return [job.id for job in (await queue.take(1, token="worker", lock_seconds=lock_seconds)).jobs]
+    return [job.entry for job in (await queue.take(1, token="worker", lock_seconds=lock_seconds)).jobs]
 
 
 async def due_in(redis: Redis, order: str) -> float:
-    score = await redis.zscore(STARTS, order)
+    waiting, later = await redis.zscore(MARKET, order), await redis.zscore(STARTS, order)
+    assert (waiting is None) != (later is None)  # it is in one place
+    score = waiting if later is None else later
     assert score is not None
     seconds, microseconds = await redis.time()
     return float(score / 1000 - seconds - microseconds / 1e6)
@@ -95,12 +101,12 @@ async def test_an_order_that_is_missing_due_too_late_or_in_the_wrong_queue_is_mi
     engine: Engine, queue: OrderQueue
 ) -> None:
     await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
-    waiting = {FIRST: -20.0, SECOND: -10.0, "nowhere": 0.0}
-    assert await queue.misplaced(waiting) == {"nowhere"}
+    waiting = {FIRST: -20.0, SECOND: -10.0, NOWHERE: 0.0}
+    assert await queue.misplaced(waiting) == {NOWHERE}
     assert await queue.misplaced(waiting, submitted=True) == set(waiting)
     assert await queue.misplaced({FIRST: -40.0, SECOND: -5.0}) == {FIRST}
     assert await taken(queue) == [FIRST]  # its worker may have died since
-    assert await queue.misplaced(waiting) == {FIRST, "nowhere"}
+    assert await queue.misplaced(waiting) == {FIRST, NOWHERE}
     await engine.redis.zadd(CHECKS, {SECOND: 0})
     assert await queue.misplaced(waiting) == set(waiting)
 
@@ -114,9 +120,9 @@ async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
         "UPDATE orders SET status = 'submitted', lease_until = NULL"
     )
     await engine.postgres.execute("UPDATE orders SET status = 'pending' WHERE id = $1", UUID(pending))
-    score = await engine.redis.zscore(STARTS, pending)
-    await engine.redis.zrem(STARTS, pending)
-    await engine.redis.zadd(CHECKS, {pending: score or 0})  # its worker died while it recorded that the swap had failed
+    await engine.redis.zadd(
+        CHECKS, {await engine.lose(pending): 0}
+    )  # its worker died while it recorded that the swap had failed
     sweeper = Sweeper(
         store=SweepStore(engine.postgres),
         redis=engine.redis,
@@ -126,8 +132,9 @@ async def test_at_its_start_a_sweeper_moves_orders_to_the_queue_they_belong_in(
         kill_switch=KillSwitch(engine.postgres),
     )
     await sweeper.round()
-    assert await engine.redis.zrange(STARTS, 0, -2) == [pending.encode()]
-    assert await engine.redis.zrange(CHECKS, 0, -1) == [submitted.encode()]
+    assert await engine.redis.zrange(MARKET, 0, -1) == [queue_entry(pending, "market", "local").encode()]
+    assert await engine.redis.zrange(CHECKS, 0, -1) == [queue_entry(submitted, "market", "local").encode()]
+    assert await engine.redis.zcard(STARTS) == 1  # the marker
 
 
 async def test_an_order_that_was_queued_for_a_check_is_not_started(engine: Engine) -> None:
@@ -149,9 +156,7 @@ async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue:
 
     started = ArqWorker(
         note,
-        redis=ArqRedis(
-            reconnecting_pool(engine.settings.redis_dsn or ""), job_serializer=serialize, job_deserializer=deserialize
-        ),
+        redis=ArqRedis(reconnecting_pool(engine.settings.redis_dsn or "")),
         queue=queue,
         concurrency=2,
         lease_seconds=5,
@@ -171,7 +176,7 @@ async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue:
     await pipelined(engine.redis, fill)
 
     async def both_ran() -> bool:
-        return allowed == {FIRST: False, SECOND: True}
+        return allowed == {ORDERS[0]: False, ORDERS[1]: True}
 
     await eventually(both_ran)
     started.handle_sig_wait_for_completion(signal.SIGTERM)
@@ -183,11 +188,10 @@ async def test_a_job_whose_lock_another_worker_holds_is_left_alone(engine: Engin
     await enqueue(engine.redis, queue, {FIRST: 20, SECOND: 10})
     jobs = [job for _ in range(2) for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs]
     assert all(job.start_by > time.monotonic() for job in jobs)
-    await engine.redis.set(f"arq:in-progress:{FIRST}", "another worker")
+    await engine.redis.set(LOCKS[0], "another worker")
     await queue.finish([(job, JobResult()) for job in jobs], token="worker")
     assert await engine.redis.zscore(STARTS, FIRST) is not None
     assert await engine.redis.zscore(STARTS, SECOND) is None
-    assert await engine.redis.exists(f"arq:job:{FIRST}", f"arq:job:{SECOND}") == 1
 
 
 async def test_a_job_goes_back_to_the_queue_that_its_result_names(engine: Engine, queue: OrderQueue) -> None:
@@ -197,7 +201,7 @@ async def test_a_job_goes_back_to_the_queue_that_its_result_names(engine: Engine
     await queue.finish(list(zip(jobs, results, strict=True)), token="worker")
     assert await engine.redis.zrange(CHECKS, 0, -1) == [FIRST.encode()]
     assert 35 < await due_in(engine.redis, SECOND) <= 40
-    assert await engine.redis.exists(f"arq:in-progress:{FIRST}", f"arq:in-progress:{SECOND}") == 0
+    assert await engine.redis.exists(*LOCKS) == 0
     await enqueue(engine.redis, queue, {FIRST: 0})  # and is due for a check
     await engine.redis.zadd(CHECKS, {FIRST: 0})
     assert [job.start_by for job in (await queue.take(1, token="worker", lock_seconds=60)).jobs] == [-math.inf]
@@ -224,7 +228,7 @@ async def test_entries_that_are_no_text_are_dropped_and_cost_no_start(
     await engine.redis.zadd(STARTS, {b"\xff": 1})
     await engine.redis.zadd(CHECKS, {b"\xfe": 1})
     jobs = (await queue.take(10, token="worker", lock_seconds=60)).jobs
-    assert [job.id for job in jobs] == [FIRST]
+    assert [job.entry for job in jobs] == [FIRST]
     assert await engine.redis.zrange(WINDOW, 0, -1) == [jobs[0].grant.encode()]
     assert [await engine.redis.zscore(STARTS, b"\xff"), await engine.redis.zscore(CHECKS, b"\xfe")] == [None, None]
     assert {record.__dict__["entry"] for record in caplog.records} == {r"b'\xff'", r"b'\xfe'"}

@@ -5,7 +5,6 @@ import logging
 
 import pytest
 
-from app.orders.queue.order_queue import STARTS
 from app.settings import SettingsError
 from migrations.revisions import known_revisions
 from migrations.upgrade import upgrade
@@ -79,7 +78,7 @@ async def test_a_worker_runs_no_orders_on_a_schema_of_a_newer_version(engine: En
         return bool(await engine.redis.zscore("engine:workers", worker.token))
 
     await eventually(alive)
-    assert await engine.redis.zscore(STARTS, order) is not None
+    assert await engine.queued(order) is not None
     assert worker.job_counter == 0
     await engine.postgres.execute("UPDATE alembic_version SET version_num = $1", NEWEST)
     assert (await engine.read_stream(order, within=5)).statuses[-1] == "confirmed"

@@ -111,7 +111,7 @@ async def test_a_grant_that_started_nothing_is_given_back(engine: Engine) -> Non
     await engine.start_worker()
 
     async def dropped() -> bool:
-        return (await engine.redis.zscore("engine:starts", order["orderId"])) is None
+        return await engine.queued(order["orderId"]) is None
 
     await eventually(dropped)
     assert await engine.redis.zcard("engine:window") == 0

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
 import worker.main
 from app.dex.errors import DexError
@@ -16,7 +15,8 @@ from app.dex.router import Router
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.model import Order
-from app.orders.queue.order_queue import CHECKS, STARTS, OrderQueue
+from app.orders.queue.lanes import queue_entry
+from app.orders.queue.order_queue import CHECKS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.steps import ClaimRefused
 from app.orders.store.kill_switch import KillSwitch
@@ -56,22 +56,18 @@ async def sweeper(engine: Engine, redis_link: Proxy) -> AsyncIterator[Sweeper]:
     await redis.aclose()
 
 
-async def is_queued(redis: Redis, order: str) -> bool:
-    return await redis.zscore(STARTS, order) is not None
-
-
 async def test_an_order_swept_while_redis_was_down_is_queued_as_soon_as_redis_is_back(
     engine: Engine, redis_link: Proxy, sweeper: Sweeper
 ) -> None:
     await sweeper.round()
     order = (await engine.place())["orderId"]
-    await engine.redis.zrem(STARTS, order)
+    await engine.lose(order)
     await engine.postgres.execute("UPDATE orders SET look_at = now(), updated_at = now() - interval '5 minutes'")
     redis_link.set(LinkState.DOWN)
     await sweeper.round()  # in Postgres the order is now examined, and not due again for minutes
     redis_link.set(LinkState.UP)
     await sweeper.round()
-    assert await is_queued(engine.redis, order)
+    assert await engine.queued(order) is not None
 
 
 async def test_a_rebuild_of_the_queue_that_was_interrupted_is_done_in_the_next_round(
@@ -88,20 +84,20 @@ async def test_a_rebuild_of_the_queue_that_was_interrupted_is_done_in_the_next_r
         patched.setattr(SweepStore, "all_queued", no_page)
         with pytest.raises(DatabaseUnavailable):
             await sweeper.round()
-    assert not await is_queued(engine.redis, order)
+    assert await engine.queued(order) is None
     await sweeper.round()
-    assert await is_queued(engine.redis, order)
+    assert await engine.queued(order) is not None
 
 
 async def test_at_its_start_a_sweeper_queues_what_is_missing_and_leaves_the_rest_alone(
     engine: Engine, sweeper: Sweeper
 ) -> None:
     queued, missing = [(await engine.place())["orderId"] for _ in range(2)]
-    await engine.redis.set(f"arq:job:{queued}", "unchanged")
-    await engine.redis.zrem(STARTS, missing)
+    before = await engine.queued(queued)
+    await engine.lose(missing)
     await sweeper.round()
-    assert await is_queued(engine.redis, missing)
-    assert await engine.redis.get(f"arq:job:{queued}") == b"unchanged"
+    assert await engine.queued(missing) is not None
+    assert await engine.queued(queued) == before
 
 
 class FirstAnswerLost(OrderStore):
@@ -155,8 +151,8 @@ async def test_at_shutdown_a_submitted_order_is_released_for_a_check_that_needs_
 
     await eventually(sent)
     await engine.stop_worker(stopping)
-    assert await engine.redis.zscore(CHECKS, order) is not None
-    assert not await is_queued(engine.redis, order)
+    assert await engine.redis.zscore(CHECKS, queue_entry(order, "market", "local")) is not None
+    assert await engine.queued(order) is None
     row = await engine.postgres.fetchrow("SELECT status, lease_until FROM orders")
     assert row is not None
     assert (row["status"], row["lease_until"]) == ("submitted", None)
@@ -179,7 +175,7 @@ async def test_at_shutdown_an_order_that_was_not_sent_is_released_and_counts_no_
     assert [event["status"] for event in events] == ["pending", "routing", "pending"]
     assert events[-1]["code"] == "worker_lost"
     assert await engine.postgres.fetchval("SELECT claims FROM orders") == 0
-    assert await is_queued(engine.redis, order)
+    assert await engine.queued(order) is not None
 
 
 @pytest.mark.parametrize(

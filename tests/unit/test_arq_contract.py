@@ -2,13 +2,11 @@
 
 import inspect
 from importlib.metadata import version
-from typing import Any
 
 import pytest
 from arq import constants
 from arq.worker import Worker
 
-from app.orders.queue.order_queue import JOB, deserialize, job_of, order_of, serialize
 from worker.arq_worker import ArqWorker
 
 
@@ -44,28 +42,5 @@ def test_a_stopping_worker_takes_no_more_jobs_and_waits_for_running_ones() -> No
         assert relied_on in waiting
 
 
-def test_the_keys_are_those_our_scripts_name() -> None:
-    assert constants.job_key_prefix == "arq:job:"
+def test_the_key_of_a_lock_is_the_one_our_scripts_name() -> None:
     assert constants.in_progress_key_prefix == "arq:in-progress:"
-    assert constants.retry_key_prefix == "arq:retry:"
-
-
-def test_a_job_survives_json() -> None:
-    job: dict[str, Any] = {"t": None, "f": JOB, "a": ("id",), "k": {}, "et": 0}
-    assert deserialize(serialize(job)) == job | {"a": ["id"]}
-
-
-def test_a_job_is_read_for_the_order_it_names() -> None:
-    order = "01a1fcdd-4c14-773b-8d77-909b122b0037"
-    assert order_of(job_of(order)) == order
-    assert order_of(job_of("another text")) is None
-
-
-@pytest.mark.parametrize("arguments", [None, 5, [], ["a", "b"], {}])
-def test_a_job_that_names_no_one_order_ends_no_worker(arguments: Any) -> None:
-    assert order_of(serialize({"t": None, "f": JOB, "a": arguments, "k": {}, "et": 0})) is None
-
-
-@pytest.mark.parametrize("job", [b"", b"noise", b"[]", b"{}"])
-def test_what_is_no_job_ends_no_worker(job: bytes) -> None:
-    assert order_of(job) is None

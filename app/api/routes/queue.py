@@ -28,10 +28,20 @@ class TimeToConfirm(Answer):
     p99: float | None
 
 
+class Lanes(Answer):
+    """Orders that wait for a start, by lane. While more wait than may start, lanes start by their shares."""
+
+    stops: int = Field(description="Stop, take-profit and trailing stop orders")
+    market: int
+    limits: int = Field(description="Limit and sniper orders")
+    slices: int = Field(description="Slices of DCA orders")
+
+
 class Queue(Answer):
     """The state of the queue."""
 
     waiting: int = Field(description="Orders in the queue that no worker runs now")
+    waiting_by_lane: Lanes
     running: int
     workers: int = Field(description="Running workers")
     watchers: int = Field(description="Running watchers, which fire orders that wait for a price")
@@ -83,6 +93,7 @@ async def queue(request: Request) -> Response:
     return as_json(
         {
             "waiting": depth.waiting,
+            "waitingByLane": {lane.name.lower(): count for lane, count in depth.lanes.items()},
             "running": depth.running,
             "workers": depth.workers,
             "watchers": watchers,

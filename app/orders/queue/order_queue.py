@@ -10,28 +10,33 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import orjson
-from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from arq.jobs import DeserializationError, deserialize_job_raw, serialize_job
+from arq.constants import in_progress_key_prefix
 from redis.asyncio import Redis
 
+from app.orders.queue.lanes import Lane, lane_in, order_in
 from app.orders.queue.redis_clock import RedisClock
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, StartLimit
 from app.redis_scripts import Argument, Pipeline, Script
 
-DEPTH, ENQUEUE, FINISH, HEARTBEAT, RENEW_LOCKS = (
-    Script(Path(__file__).with_name(f"{name}.lua"))
-    for name in ("depth", "enqueue", "finish", "heartbeat", "renew_locks")
-)
-PRIME, TAKE = (
-    Script(*(Path(__file__).with_name(f"{name}.lua") for name in names))
-    for names in (("server", "prime"), ("server", "clock", "take"))
-)
 
-STARTS = "engine:starts"  # orders that wait for a start; this is arq's queue
+def _script(*names: str) -> Script:
+    return Script(*(Path(__file__).with_name(f"{name}.lua") for name in names))
+
+
+DEPTH = _script("lanes", "depth")
+ENQUEUE = _script("lanes", "starts_in", "enqueue")
+FINISH = _script("lanes", "finish")
+HEARTBEAT = _script("heartbeat")
+PRIME = _script("server", "prime")
+RENEW_LOCKS = _script("renew_locks")
+TAKE = _script("server", "clock", "lanes", "take")
+
+LANES = "engine:lane:"  # with the number of a lane: the orders that wait for a start in it, and two keys beside it
+STARTS = (
+    "engine:starts"  # orders that will wait for a start: taken ones, until their lock expires, and after an attempt
+)
 CHECKS = "engine:checks"  # submitted orders that wait for a check of the chain: taken first, need no start
 WINDOW = "engine:window"  # the starts granted lately
 CLOCK = "engine:clock"  # Redis's clock when the window was last looked at
@@ -40,8 +45,11 @@ WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
 MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
 PRIMING = "engine:priming"  # the loss of data after which Redis has to be primed
-QUEUE_KEYS = (STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING, CLOCK)
-JOB = "execute"  # the function that the worker runs
+SLOT = "engine:slot"  # which of ten starts in a row is next
+QUEUE_KEYS = (
+    *(STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING, CLOCK, SLOT),
+    *(f"{LANES}{lane:d}{part}" for lane in Lane for part in ("", ":owners", ":turns")),
+)
 
 CLOCK_SKEW_MS = 1_000  # allowed between the clocks of Postgres and Redis
 HEARTBEAT_MS = 3_000  # after which a worker that has sent no other one counts as dead
@@ -50,34 +58,12 @@ MAX_WAKEUPS = 63  # entries in the wake-up list; one worker takes everything tha
 log = logging.getLogger("engine.queue")
 
 
-def serialize(job: dict[str, Any]) -> bytes:
-    return orjson.dumps(job)
-
-
-def deserialize(job: bytes) -> dict[str, Any]:
-    return orjson.loads(job)  # type: ignore[no-any-return]
-
-
-def job_of(order: str) -> bytes:
-    """The value of an order's job key, as arq writes it: the function and its arguments."""
-    return serialize_job(JOB, (order,), {}, None, 0, serializer=serialize)
-
-
-def order_of(job: bytes) -> str | None:
-    """None: this is no job of ours, and no order's."""
-    try:
-        _, (order,), *_ = deserialize_job_raw(job, deserializer=deserialize)
-        return str(UUID(order))
-    except (DeserializationError, ValueError, TypeError, AttributeError):
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """A queue entry that this worker has taken."""
 
-    id: str  # the member of the sorted set
-    order: str | None  # None: Redis has lost the job key
+    entry: str
+    order: str | None  # None: the entry names none
     grant: str  # of its start; '': there is none
     start_by: float  # until when its order may start, on the monotonic clock; -inf: never, it was taken from CHECKS
 
@@ -103,6 +89,7 @@ class TakeResult:
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
     waiting: int
+    lanes: Mapping[Lane, int]  # of these, the orders that wait for a start
     running: int
     workers: int
     starts_left: int | None  # None: no limit
@@ -117,13 +104,19 @@ class OrderQueue:
         self._start_limit = start_limit
         self._clock = RedisClock()
 
-    def enqueue(self, pipe: Pipeline, orders: Mapping[str, float], *, submitted: bool = False) -> None:
-        """Queue orders as part of a pipeline, each due in so many seconds; its answer goes to `parse_enqueued`."""
-        own, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
-        arguments: list[Argument] = [MAX_WAKEUPS, self._start_limit.starts, self._start_limit.window_ms]
-        for order, due_in in orders.items():
-            arguments += (order, int(due_in * 1000), job_of(order))
-        ENQUEUE.add_to(pipe, [own, other, WAKEUP, WINDOW, *(job_key_prefix + order for order in orders)], arguments)
+    def enqueue_new(self, pipe: Pipeline, entries: Sequence[str]) -> None:
+        """Queue orders that were just placed as part of a pipeline; its answer goes to `parse_enqueued`."""
+        self._add_enqueue(pipe, "new", dict.fromkeys(entries, 0.0))
+
+    def enqueue(self, pipe: Pipeline, entries: Mapping[str, float], *, submitted: bool = False) -> None:
+        """Queue orders, wherever they are now, each due in so many seconds."""
+        self._add_enqueue(pipe, "submitted" if submitted else "", entries)
+
+    def _add_enqueue(self, pipe: Pipeline, which: str, entries: Mapping[str, float]) -> None:
+        arguments: list[Argument] = [MAX_WAKEUPS, which, self._start_limit.starts, self._start_limit.window_ms]
+        for entry, due_in in entries.items():
+            arguments += (entry, int(due_in * 1000))
+        ENQUEUE.add_to(pipe, [CHECKS, STARTS, WAKEUP, WINDOW], arguments)
 
     @staticmethod
     def parse_enqueued(answer: Sequence[int]) -> list[tuple[bool, int]]:
@@ -138,23 +131,24 @@ class OrderQueue:
         sent = time.monotonic()
         next_start, due, primed, now, epoch, *flat = await TAKE.call(
             self._redis,
-            [CHECKS, STARTS, WINDOW, CLOCK],
+            [CHECKS, STARTS, WINDOW, CLOCK, SLOT],
             [
                 *(limit, int(lock_seconds * 1000), in_progress_key_prefix, token),
-                *(self._start_limit.starts, self._start_limit.window_ms, MARKER, job_key_prefix, int(may_start)),
+                *(self._start_limit.starts, self._start_limit.window_ms, MARKER, int(may_start)),
                 *(JUMP_MS, self._clock.expected(sent), self._clock.epoch),
             ],
         )
         self._clock.read(now, epoch.decode(), sent=sent, received=time.monotonic())
         start_by = sent + GRANT_SECONDS if self._start_limit.starts else math.inf
         jobs = []
-        for queue, job_id, job, grant in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True):
+        for queue, name, grant in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             try:
-                name, start = job_id.decode(), grant.decode()
+                entry = name.decode()
+                job = Job(entry, _order_of(entry), grant.decode(), -math.inf if queue == 1 else start_by)
             except UnicodeDecodeError:
-                await self._drop(job_id, grant)
+                await self._drop(name, grant)
                 continue
-            jobs.append(Job(name, order_of(job) if job else None, start, -math.inf if queue == 1 else start_by))
+            jobs.append(job)
         return TakeResult(jobs, next_start / 1000, None if due < 0 else due / 1000, bool(primed))
 
     async def _drop(self, entry: bytes, grant: bytes) -> None:
@@ -165,21 +159,19 @@ class OrderQueue:
 
     async def finish(self, results: Sequence[tuple[Job, JobResult]], *, token: str) -> None:
         """Drop jobs or queue them again. A job whose lock another worker holds by now is left alone."""
-        keys = [CHECKS, STARTS, WINDOW, WAKEUP]
         arguments: list[Argument] = [token, MAX_WAKEUPS]
         for job, result in results:
-            keys += (in_progress_key_prefix + job.id, job_key_prefix + job.id, retry_key_prefix + job.id)
             grant = "" if result.start_used else job.grant
             if result.requeue_in is None:
-                arguments += (job.id, 0, 0, grant, "")
+                arguments += (job.entry, 0, 0, grant)
             else:
-                queue = 1 if result.submitted else 2
-                arguments += (job.id, queue, int(result.requeue_in * 1000), grant, job_of(job.order or job.id))
+                arguments += (job.entry, 1 if result.submitted else 2, int(result.requeue_in * 1000), grant)
+        keys = [CHECKS, STARTS, WINDOW, WAKEUP, *(_lock_of(job.entry) for job, _ in results)]
         await FINISH.call(self._redis, keys, arguments)
 
-    async def renew_locks(self, orders: Sequence[str], *, token: str, lock_seconds: float) -> None:
-        locks = [in_progress_key_prefix + order for order in orders]
-        await RENEW_LOCKS.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *orders])
+    async def renew_locks(self, entries: Sequence[str], *, token: str, lock_seconds: float) -> None:
+        locks = [_lock_of(entry) for entry in entries]
+        await RENEW_LOCKS.call(self._redis, [CHECKS, STARTS, *locks], [token, int(lock_seconds * 1000), *entries])
 
     async def loss(self) -> str:
         """Names the loss of data after which Redis was not primed yet; '': it is primed."""
@@ -194,20 +186,22 @@ class OrderQueue:
         answer: bytes = await PRIME.call(self._redis, QUEUE_KEYS, arguments)
         return answer.decode()
 
-    async def misplaced(self, orders: Mapping[str, float], *, submitted: bool = False) -> set[str]:
+    async def misplaced(self, entries: Mapping[str, float], *, submitted: bool = False) -> set[str]:
         """Which of them are missing, in the wrong sorted set, or due later than in so many seconds."""
-        own, other = (CHECKS, STARTS) if submitted else (STARTS, CHECKS)
+        lanes = {f"{LANES}{lane_in(entry):d}" for entry in entries}
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
-        for key in (own, other):
-            pipe.zmscore(key, list(orders))
-        (seconds, microseconds), here, there = await pipe.execute()
+        for key in (CHECKS, STARTS, *lanes):
+            pipe.zmscore(key, list(entries))
+        (seconds, microseconds), checks, *starts = await pipe.execute()
         now = seconds * 1000 + microseconds / 1000
-        return {
-            order
-            for (order, due_in), score, elsewhere in zip(orders.items(), here, there, strict=True)
-            if score is None or score > now + due_in * 1000 + CLOCK_SKEW_MS or elsewhere is not None
-        }
+        wrong = set()
+        for (entry, due_in), check, *start in zip(entries.items(), checks, *starts, strict=True):
+            here, there = ([check], start) if submitted else (start, [check])
+            due = min((score for score in here if score is not None), default=math.inf)
+            if due > now + due_in * 1000 + CLOCK_SKEW_MS or any(score is not None for score in there):
+                wrong.add(entry)
+        return wrong
 
     async def heartbeat(self, *, token: str, running: int, stopped: bool = False) -> bool:
         """This worker lives, or has stopped. False: Redis's clock was set back, and its times are wrong."""
@@ -215,14 +209,26 @@ class OrderQueue:
         return bool(await HEARTBEAT.call(self._redis, [WORKERS, RUNNING], arguments))
 
     async def depth(self) -> QueueDepth:
-        starts, checks, granted, workers, running, waited = await DEPTH.call(
+        starts, checks, granted, workers, running, waited, *lanes = await DEPTH.call(
             self._redis, [STARTS, CHECKS, WINDOW, WORKERS, RUNNING], [self._start_limit.window_ms, HEARTBEAT_MS]
         )
         limit = self._start_limit.starts
         return QueueDepth(
-            waiting=max(0, starts + checks - running),
+            waiting=max(0, starts + checks + sum(lanes) - running),
+            lanes=dict(zip(Lane, lanes, strict=True)),
             running=running,
             workers=workers,
             starts_left=max(0, limit - granted) if limit else None,
             oldest_seconds=waited / 1000,
         )
+
+
+def _lock_of(entry: str) -> str:
+    return in_progress_key_prefix + order_in(entry)
+
+
+def _order_of(entry: str) -> str | None:
+    try:
+        return str(UUID(order_in(entry)))
+    except ValueError:
+        return None

@@ -91,7 +91,7 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
         returning=f"RETURNING {EVENT_COLUMNS}",
     )
 }
-SELECT s.id, s.owner, s.status, s.request_id, extract(epoch FROM s.ready_at - now())::float8 AS due_in,
+SELECT s.id, s.owner, s.type, s.status, s.request_id, extract(epoch FROM s.ready_at - now())::float8 AS due_in,
        s.status IN ({sql_list(QUEUED)}) AND coalesce(s.lease_until <= now(), true)
          AND NOT (s.status = 'pending' AND {is_halted("s.owner")}) AS to_queue,
        l.order_id, l.seq, l.attempt, l.at, l.details
@@ -121,7 +121,7 @@ RETURNING o.id
 
 # Every order that should be in the queue, page by page: for a queue that has lost its entries.
 ALL_QUEUED = f"""
-SELECT id, owner, status, look_at, extract(epoch FROM ready_at - now())::float8 AS due_in
+SELECT id, owner, type, status, look_at, extract(epoch FROM ready_at - now())::float8 AS due_in
   FROM orders
  -- The first condition is that of the partial index, so that it is used; the second selects the orders.
  WHERE status IN ({sql_list(UNDER_WAY)}) AND status IN ({sql_list(QUEUED)})
@@ -152,10 +152,12 @@ SELECT w.pid AS writer, b.pid, b.application_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueEntry:
+class QueuedOrder:
     """An order that should be in the queue."""
 
     id: UUID
+    owner: str
+    type: str
     submitted: bool  # it waits for a check of the chain; otherwise for a start
     due_in: float  # seconds; below zero: overdue, which is its place in the queue
 
@@ -163,7 +165,7 @@ class QueueEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepResult:
     examined: int
-    to_queue: list[QueueEntry]
+    to_queue: list[QueuedOrder]
     events: list[tuple[str, str, OrderEvent]]  # owner, request id, event: of the orders that were moved
 
 
@@ -180,7 +182,7 @@ class SweepStore:
             rows = await connection.fetch(SWEEP, limit)
         return SweepResult(
             examined=len(rows),
-            to_queue=[_queue_entry(row) for row in rows if row["to_queue"]],
+            to_queue=[_queued_order(row) for row in rows if row["to_queue"]],
             events=[(row["owner"], row["request_id"], event_from(row)) for row in rows if row["order_id"]],
         )
 
@@ -198,10 +200,10 @@ class SweepStore:
 
     async def all_queued(
         self, after: tuple[datetime, UUID], limit: int
-    ) -> tuple[list[QueueEntry], tuple[datetime, UUID]]:
+    ) -> tuple[list[QueuedOrder], tuple[datetime, UUID]]:
         """One page of all orders that should be in the queue, and where the next page begins."""
         rows = await fetch(self._pool, ALL_QUEUED, *after, limit)
-        return [_queue_entry(row) for row in rows], (rows[-1]["look_at"], rows[-1]["id"]) if rows else after
+        return [_queued_order(row) for row in rows], (rows[-1]["look_at"], rows[-1]["id"]) if rows else after
 
     async def recent_starts(self, seconds: float, limit: int) -> list[float]:
         """The ages of the latest starts, in seconds."""
@@ -231,5 +233,11 @@ class SweepStore:
         return {(row["virtualtransaction"], row["pid"]) for row in await fetch(self._pool, WRITES_UNDER_WAY)}
 
 
-def _queue_entry(row: asyncpg.Record) -> QueueEntry:
-    return QueueEntry(id=row["id"], submitted=row["status"] == Status.SUBMITTED, due_in=row["due_in"])
+def _queued_order(row: asyncpg.Record) -> QueuedOrder:
+    return QueuedOrder(
+        id=row["id"],
+        owner=row["owner"],
+        type=row["type"],
+        submitted=row["status"] == Status.SUBMITTED,
+        due_in=row["due_in"],
+    )

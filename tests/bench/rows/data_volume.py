@@ -12,7 +12,8 @@ import statistics
 import time
 from contextlib import AsyncExitStack
 
-from app.orders.queue.order_queue import STARTS
+from app.orders.queue.lanes import Lane
+from app.orders.queue.order_queue import LANES
 from app.orders.store.sweep import SweepStore
 from app.postgres import open_postgres
 from tests.bench import dataset
@@ -55,7 +56,7 @@ async def run(plan: Plan) -> Result:
             await dataset.fill(env.engine, OWNERS[0], ended=max(many[0], 4 * PAGE_SIZE), waiting=many[1])
             await env.engine.start_api(**ONE_START_A_MINUTE)
             env.engine.start_worker(**ONE_START_A_MINUTE)
-            while await env.engine.redis.zcard(STARTS) < many[1]:
+            while await env.engine.redis.zcard(f"{LANES}{Lane.MARKET:d}") < many[1]:
                 await asyncio.sleep(0.1)
             freeze(env.engine)
             notes.append(f"Data volume, {what}: {sum(many):,} orders, ready after {time.monotonic() - began:.0f} s.")

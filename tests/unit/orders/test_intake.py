@@ -47,7 +47,7 @@ class RecordingIntake(Intake):
 
     async def enqueue(self, pending: object) -> list[int | None]:
         assert isinstance(pending, list)
-        self.queued = [UUID(message.order) for message in pending]
+        self.queued = [UUID(message.order) for message, _ in pending]
         return [0 for _ in pending]
 
 
