@@ -18,6 +18,8 @@ WIF = {
     "depthUsd": 50_000,
 }
 
+MIDS = "/api/market?tokenIn=WIF&tokenOut=SOL"
+
 
 async def launch(engine: Engine, **fields: Any) -> httpx.Response:
     return await engine.http.post("/api/simulate/pools", json=WIF | fields)
@@ -45,11 +47,13 @@ async def test_a_launch_outlives_a_restart_and_seen_twice_it_is_there_once(postg
     async with running_engine(postgres_dsn, redis_dsn) as engine:
         first, again = await launch(engine), await launch(engine, depthUsd=60_000)
         assert first.json()["id"] == again.json()["id"]
+        assert len((await engine.http.get(MIDS)).json()["mids"]) == 1
         assert (await launch(engine, venue="meteora")).status_code == 200
+        assert len((await engine.http.get(MIDS)).json()["mids"]) == 2
     async with running_engine(postgres_dsn, redis_dsn) as engine:
         pools = [pool for pool in (await engine.http.get("/api/pools")).json()["pools"] if "WIF" in pool["tokens"]]
         assert [(pool["venue"], pool["depthUsd"]) for pool in pools] == [("raydium", 50_000), ("meteora", 50_000)]
-        assert len((await engine.http.get("/api/market?tokenIn=WIF&tokenOut=SOL")).json()["mids"]) == 2
+        assert len((await engine.http.get(MIDS)).json()["mids"]) == 2
 
 
 async def test_a_limit_order_for_a_launched_token_fires(engine: Engine) -> None:
