@@ -25,7 +25,7 @@ from redis.asyncio import Redis
 
 from app.orders.events.channel import subscribe
 from app.orders.events.publisher import EventMessage, channel_of, unpack
-from app.orders.events.replay import Replay, redis_backlog
+from app.orders.events.replay import Replay, SharedReads, redis_backlog
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import TERMINAL
@@ -50,6 +50,7 @@ class Feed:
         self._redis = redis
         self._signatures = signatures
         self._reader = reader
+        self._shared = SharedReads(reader)
         self._breaker = breaker
         self._of_order: dict[str, set[Subscriber]] = {}
         self._of_owner: dict[str, set[Subscriber]] = {}
@@ -87,12 +88,13 @@ class Feed:
             kept = await self._breaker.call(redis_backlog(self._redis, self._signatures, name, subscriber.owner, after))
             if kept is not None:
                 return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
-        head = (await self._reader.owned([order], subscriber.owner)).get(order)
+        head = await self._shared.head((order, subscriber.owner))
         if head is None:
             self.unfollow(subscriber, name)
             return None
         subscriber.start_at(name, min(after, head.seq))
-        events = await self._read_logs(subscriber, asked)
+        read = await self._shared.log((order, min(after, head.seq)))
+        events = subscriber.apply_log(asked, [EventMessage.of("", event) for event in read])
         # The order may have ended between the two queries: then its log shows the end, and the status read before
         # does not.
         return Replay(events, head.status in TERMINAL or (bool(events) and events[-1].terminal))

@@ -1,12 +1,18 @@
 """Where the replay of an order's log starts: in what Redis keeps of it, if that has no gap; otherwise in Postgres."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from redis.asyncio import Redis
 
+from app.batching import Batcher
 from app.orders.events.publisher import BACKLOG, EventMessage, unpack
 from app.orders.events.signature import EventSignatures
+from app.orders.model import OrderEvent
+from app.orders.store.reads import LogHead, OrderReader
 from app.redis_scripts import pipelined_connection
+
+MAX_ORDERS = 50  # in one query; a log may be long
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +38,28 @@ async def redis_backlog(
         return None
     # No event after `after` may mean that the order has ended with it: only Postgres can tell.
     return [events[seq] for seq in range(after + 1, last + 1)] or None
+
+
+class SharedReads:
+    """Reads for replays. Sockets that reconnect at once share two queries, instead of waiting for a connection each."""
+
+    def __init__(self, reader: OrderReader) -> None:
+        self._reader = reader
+        self.head: Batcher[tuple[UUID, str | None], LogHead | None] = Batcher(
+            self._heads, max_batch=MAX_ORDERS, key=lambda asked: asked[0]
+        )
+        self.log: Batcher[tuple[UUID, int], list[OrderEvent]] = Batcher(
+            self._logs, max_batch=MAX_ORDERS, key=lambda asked: asked[0]
+        )
+
+    async def _heads(self, asked: list[tuple[UUID, str | None]]) -> list[LogHead | None]:
+        found: dict[UUID, LogHead] = {}
+        for owner in {owner for _, owner in asked}:
+            found |= await self._reader.owned([order for order, of in asked if of == owner], owner)
+        return [found.get(order) for order, _ in asked]
+
+    async def _logs(self, asked: list[tuple[UUID, int]]) -> list[list[OrderEvent]]:
+        logs: dict[UUID, list[OrderEvent]] = {order: [] for order, _ in asked}
+        for event in await self._reader.logs(dict(asked)):
+            logs[event.order_id].append(event)
+        return list(logs.values())
