@@ -27,6 +27,7 @@ from tests.bench.rows import (
     scaling,
     second_worker,
     sockets,
+    watcher,
 )
 from tests.bench.table import DBOS, NAMES, PEER
 
@@ -38,6 +39,7 @@ ROWS: dict[str, Row] = {
     "live": live.run,
     "sockets": sockets.run,
     "idle-cpu": idle_cpu.run,
+    "watcher": watcher.run,
     "second-worker": second_worker.run,
     "scaling": scaling.run,
     "volume": data_volume.run,

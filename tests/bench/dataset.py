@@ -1,6 +1,10 @@
 """Fills the tables directly: millions of orders that have ended, or many that wait."""
 
 import shutil
+from collections.abc import Mapping
+from decimal import Decimal
+
+import asyncpg
 
 from app.local.data_home import DataHome
 from tests.bench.systems import System
@@ -30,6 +34,23 @@ SELECT uuidv7(at - now()), $2, 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00',
   FROM generate_series(1, $1::bigint) AS n,
        LATERAL (SELECT now() - interval '1 hour' + n * interval '1 millisecond' AS at) AS moment
 """
+# Stops and take-profits, from 0.05 % to 30 % away from the price of their pair.
+OPEN = """
+WITH placed AS (
+    INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status,
+                        seq, ready_at, look_at, created_at, updated_at, condition, limit_out, time_in_force)
+    SELECT uuidv7(), 'caller-' || n % 100, CASE n / $2 % 2 WHEN 0 THEN 'stop' ELSE 'take_profit' END,
+           split_part(feed, '/', 1), split_part(feed, '/', 2), 1500000000, 300, '\\x00', 'filled', 'open', 1, now(),
+           'infinity', now(), now(), '{}', 1, 'gtc'
+      FROM generate_series(1, $1::bigint) AS n, LATERAL (SELECT ($3::text[])[n % $2 + 1] AS feed) AS pair
+    RETURNING *
+)
+INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level)
+SELECT id, owner, type, feed, CASE type WHEN 'stop' THEN 'le' ELSE 'ge' END, 2, level, level
+  FROM (SELECT *, token_in || '/' || token_out AS feed, 0.0005 + random() * 0.2995 AS away FROM placed) AS orders
+  JOIN unnest($3::text[], $4::numeric[]) AS p(feed, price) USING (feed),
+       LATERAL (SELECT price * (1 + away * CASE type WHEN 'stop' THEN -1 ELSE 1 END)::numeric AS level) AS at
+"""
 EVENTS = """
 INSERT INTO order_events (order_id, seq, status, attempt, at)
 SELECT id, seq, status, attempt, updated_at FROM orders
@@ -52,4 +73,18 @@ async def fill(system: System, owner: str, *, ended: int, waiting: int = 0) -> N
         await connection.execute("RESET session_replication_role")
         await connection.execute("VACUUM (ANALYZE) orders", timeout=600)
         await connection.execute("VACUUM (ANALYZE) order_events", timeout=600)
+        await connection.execute("CHECKPOINT", timeout=600)
+
+
+async def fill_open(db: asyncpg.Pool, prices: Mapping[str, Decimal], orders: int) -> None:
+    """Orders that wait, in place of all others; `prices`: of each pair."""
+    async with db.acquire() as connection:
+        await connection.execute("TRUNCATE orders, prices CASCADE")
+        await connection.execute("SET session_replication_role = replica")
+        for first in range(0, orders, PER_STATEMENT):
+            some = min(PER_STATEMENT, orders - first)
+            await connection.execute(OPEN, some, len(prices), list(prices), list(prices.values()), timeout=600)
+        await connection.execute("RESET session_replication_role")
+        for table in ("orders", "triggers", "prices"):
+            await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=600)
         await connection.execute("CHECKPOINT", timeout=600)

@@ -13,7 +13,8 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from app.api.spec.asyncapi import COMMON_FIELDS, DETAILS, EXECUTE_FIELDS, document
+from app.api.spec.asyncapi import EXECUTE_FIELDS, document
+from app.api.spec.events import COMMON_FIELDS, DETAILS
 from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 from tests.integration.test_access import new_key
 from tests.unit.api.test_documents import openapi, requests, script_of

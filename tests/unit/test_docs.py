@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.spec.asyncapi import DETAILS
+from app.api.spec.events import DETAILS
 from app.cli import main
 from app.settings import Settings
 

@@ -3,9 +3,8 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.api.spec.events import COMMON_FIELDS, DECIMAL, DETAILS, NUMBER, TEXT, TIME, Schema
 from app.network import VENUE_NAMES
-
-Schema = dict[str, Any]
 
 CLOSE_CODES = (
     "Closes with 1000 once the order has ended. 4400: bad request, 4401: not allowed, 4404: no such order, "
@@ -14,44 +13,11 @@ CLOSE_CODES = (
     "the engine has too many open sockets, or the database is unavailable. 4401 also closes a socket whose API key is "
     "revoked. After 4408, 1013 or a broken connection, reconnect with `after=` the last `seq` you received."
 )
-TEXT: Schema = {"type": "string"}
-TIME: Schema = {"type": "string", "format": "date-time"}
-DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "An exact decimal"}
-NUMBER: Schema = {"type": "number"}
-PRICE: Schema = {"type": "number", "description": "tokenOut for one tokenIn, with all its digits"}
-VENUE: Schema = {"enum": list(VENUE_NAMES)}
-TX_HASH: Schema = {"type": "string", "description": "The signature of the swap, in base58"}
-QUOTES: Schema = {
-    "type": "array",
-    "items": {"type": "object"},
-    "description": "The quote of each venue, and why it won or lost",
-}
 TICKET: Schema = {
     "ticket": {
         "type": "string",
         "description": "Replaces the API key where no header can be set; from `wsUrl` or `POST /api/tickets`",
     }
-}
-ERROR: Schema = {"error": TEXT, "code": TEXT}
-
-# status → fields of its event besides orderId, seq, status, attempt and at: (required, optional)
-DETAILS: dict[str, tuple[Schema, Schema]] = {
-    "pending": ({}, {**ERROR, "retryInMs": {"type": "integer", "description": "Delay before the next attempt"}}),
-    "routing": ({}, {}),
-    "building": (
-        {"dex": VENUE, "price": PRICE, "minAmountOut": DECIMAL, "quotes": QUOTES},
-        {"amountOut": DECIMAL, "route": {"type": "object", "required": ["dex", "tokens"]}},
-    ),
-    "submitted": ({"txHash": TX_HASH}, {}),
-    "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": PRICE, "amountOut": DECIMAL}, {}),
-    "failed": (ERROR, {}),
-    "cancelled": ({}, {}),
-}
-COMMON_FIELDS: Schema = {
-    "orderId": {"type": "string", "format": "uuid"},
-    "seq": {"type": "integer", "minimum": 1, "description": "1, 2, 3 … without a gap: the position in the order's log"},
-    "attempt": {"type": "integer", "minimum": 0, "description": "Attempts started; 0 before the first"},
-    "at": TIME,
 }
 # What sockets add for legacy clients (app/api/dialects/frames.py). A confirmed event also has `execution`.
 EXECUTE_FIELDS: Schema = {"ts": TIME, "replay": {"type": "boolean", "description": "Sent before the socket opened"}}

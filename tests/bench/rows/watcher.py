@@ -1,0 +1,136 @@
+"""Orders that wait, and one watcher: a slot that meets nothing, a fall that meets thousands, and price to pending."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import permutations
+
+import asyncpg
+
+from app.dex.markets import Token
+from app.network import Network, open_network
+from app.orders.waiting.prices import PriceStore
+from app.postgres import open_postgres
+from app.settings import Settings, load
+from app.watcher.main import watcher
+from app.watcher.recorder import Recorder, Tick
+from tests.bench import dataset
+from tests.bench.environment import bench_environment
+from tests.bench.load import percentile
+from tests.bench.rows import Plan, Result, require
+from tests.bench.table import ENGINE, TableRow, Target
+from tests.waiting import place_limit
+
+MANY, FEW, PAIRS = 1_000_000, 1_000, 20
+TICKS = 200
+SHORT_SLOT_MS = 2
+LIMITS = 200
+SECONDS = 120.0
+PENDING = "SELECT count(*) FROM order_events WHERE status = 'pending'"
+RATE = "SELECT count(*)::float8 / extract(epoch FROM max(at) - min(at)) FROM order_events WHERE status = 'pending'"
+
+
+@dataclass
+class Market:
+    """All pairs stand still, until they all move at once."""
+
+    network: Network
+    base: dict[str, Decimal]
+    factor: Decimal = Decimal(1)
+    from_slot: int = 0
+
+    def mids(self, token_in: Token, token_out: Token, slot: int) -> Mapping[str, Decimal]:
+        price = self.base[f"{token_in.symbol}/{token_out.symbol}"]
+        now = price * self.factor if slot >= self.from_slot else price
+        return dict.fromkeys(("meteora", "raydium"), now)
+
+    def seen(self) -> Network:
+        return replace(self.network, mids=self.mids)
+
+
+async def run(plan: Plan) -> Result:
+    idle = TableRow(
+        f"a slot that meets nothing, {MANY:,} open orders on {PAIRS} pairs, per pair", "ms", Target(at_most=1)
+    )
+    more = TableRow(f"… times the cost over {FEW:,}", "", Target(at_most=2))
+    rate = TableRow("a 1 % fall: stops fired by one watcher", "per second", Target(at_least=10_000))
+    slowest = TableRow("price moves → limit order `pending`, p99", "ms", Target(at_most=420))
+    many = MANY // 20 if plan.quick else MANY
+    async with AsyncExitStack() as closing:
+        env = await closing.enter_async_context(bench_environment(peers=()))
+        require(dataset.has_disk_space(env.data_home, many), f"the disk has no room for {many:,} orders")
+        url, redis = env.engine.environment["DATABASE_URL"], env.engine.environment["REDIS_URL"]
+        settings = load(database_url=url, redis_url=redis, mock_quote_ms=0, queue_max_per_min=0)
+        market = _market(settings)
+        for _ in range(plan.rounds):
+            few = await _idle(env.engine.db, settings, market, FEW)
+            full = await _idle(env.engine.db, settings, market, many)
+            idle.add(ENGINE, full / PAIRS)
+            more.add(ENGINE, full / few)
+            rate.add(ENGINE, await _fall(env.engine.db, settings, market))
+            slowest.add(ENGINE, await _price_to_pending(env.engine.db, settings, market))
+    return Result([idle, more, rate, slowest])
+
+
+def _market(settings: Settings) -> Market:
+    network = open_network(settings)
+    pairs = [pair for pair in permutations(network.markets.tokens, 2) if network.markets.serves(*pair)][:PAIRS]
+    base = {f"{a.symbol}/{b.symbol}": max(network.mids(a, b, 1).values()) for a, b in pairs}
+    return Market(network, base)
+
+
+async def _idle(db: asyncpg.Pool, settings: Settings, market: Market, orders: int) -> float:
+    """Milliseconds of one tick."""
+    await dataset.fill_open(db, market.base, orders)
+    market.factor = Decimal(1)
+    postgres = await open_postgres(settings.postgres_dsn or "", size=10)
+    met: list[Tick] = []
+    short = open_network(settings.model_copy(update={"mock_block_ms": SHORT_SLOT_MS}))
+    recorder = Recorder(PriceStore(postgres.writing), replace(short, mids=market.mids), [met.append])
+    took: list[float] = []
+    try:
+        while len(took) < TICKS:
+            began = time.perf_counter()
+            await recorder.tick()
+            if met:  # a new slot
+                took.append(time.perf_counter() - began)
+                require(not met.pop().met(), "a slot met orders that it should not")
+    finally:
+        await postgres.close()
+    return statistics.median(took) * 1000
+
+
+async def _fall(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
+    await db.execute("DELETE FROM prices")
+    market.factor, market.from_slot = Decimal("0.99"), 0
+    async with watcher(settings, network=market.seen()):
+        before, deadline = -1, time.monotonic() + SECONDS
+        while before < (now := await db.fetchval(PENDING)) or now == 0:
+            require(time.monotonic() < deadline, f"only {now} orders were fired")
+            before = now
+            await asyncio.sleep(2)
+    return float(await db.fetchval(RATE))
+
+
+async def _price_to_pending(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
+    """Milliseconds from the beginning of the slot whose price meets a limit until the order is pending."""
+    await db.execute("TRUNCATE orders, prices CASCADE")
+    market.factor = Decimal(1)
+    pair = next(iter(market.base))
+    token_in, _, token_out = pair.partition("/")
+    seconds, delays = market.network.slot_seconds, []
+    async with watcher(settings, network=market.seen()):
+        for n in range(LIMITS):
+            level = market.base[pair] * (1000 + n + 1) / 1000
+            order = await place_limit(db, f"{level:.12f}", limit_out=1, pair=(token_in, token_out))
+            slot = market.network.slot_at(await db.fetchval("SELECT clock_timestamp()")) + 2
+            market.factor, market.from_slot = Decimal(1000 + n + 2) / 1000, slot
+            event = "SELECT at FROM order_events WHERE order_id = $1 AND status = 'pending'"
+            while (at := await db.fetchval(event, order)) is None:
+                await asyncio.sleep(0.02)
+            delays.append((at.timestamp() - slot * seconds) * 1000)
+    return percentile(delays, 99)
