@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection
 
 from app.api.spec.asyncapi import EXECUTE_FIELDS, document
 from app.api.spec.events import COMMON_FIELDS, DETAILS
+from app.watcher.main import watcher
 from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 from tests.integration.test_access import new_key
 from tests.unit.api.test_documents import openapi, requests, script_of
@@ -128,13 +129,19 @@ async def test_frames_match_the_asyncapi_document(engine: Engine) -> None:
 async def test_an_event_has_only_documented_fields(engine: Engine) -> None:
     await engine.start_worker(retry_base_seconds=0.05)
     fails = (await engine.http.post("/test/dlq")).json()["orderId"]
+    waits: dict[str, Any] = {"orderType": "limit", "timeInForce": "ioc", "acknowledgePrice": True}
+    placed = [
+        await engine.place(**fields) for fields in ({}, waits | {"limitPrice": "1"}, waits | {"limitPrice": "500"})
+    ]
     seen = set()
-    for order in ((await engine.place())["orderId"], fails):
-        for event in (await engine.read_stream(order)).events:
+    async with watcher(engine.settings):
+        logs = [(await engine.read_stream(order)).events for order in (*(one["orderId"] for one in placed), fails)]
+    for log in logs:
+        for event in log:
             required, optional = DETAILS[event["status"]]
             assert event.keys() <= {"status", "execution", *EXECUTE_FIELDS, *COMMON_FIELDS, *required, *optional}, event
             seen.add(event["status"])
-    assert seen == DETAILS.keys() - {"cancelled"}
+    assert seen == DETAILS.keys() - {"cancelled", "completed"}
 
 
 async def test_the_stream_of_many_orders_matches_the_asyncapi_document(engine: Engine) -> None:
