@@ -144,7 +144,7 @@ WITH step AS (
     SELECT id, owner, type, feed, op, persist, level, level, now() + wait * interval '1 second',
            -- The entry of a group has it until it has ended; its trigger needs no other permission.
            (SELECT g.id FROM order_groups g WHERE g.id = moved.group_id AND g.entry IS DISTINCT FROM moved.id), rank
-      FROM moved WHERE status = 'open' ORDER BY id
+      FROM moved WHERE status = 'open' ORDER BY moved.id
 ), {logged("moved", details="details")}
 SELECT id, status, code, attempt, updated_at FROM moved
 """
