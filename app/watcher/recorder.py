@@ -21,6 +21,7 @@ log = logging.getLogger("engine.watcher")
 
 LATE_SECONDS = 0.002  # beyond the beginning of a slot: timers are a little early
 MIN_SLEEP = 0.005  # seconds
+IDLE_SECONDS = 1.0  # between looks while no order waits for a price
 RETRY_SECONDS = 0.25  # while Postgres is down, or has another schema
 AHEAD_SECONDS = 10.0  # after which prices ahead of the clock are forgotten
 
@@ -45,6 +46,7 @@ class Recorder:
         self._network = network
         self._hand_on = hand_on
         self._slot = -1  # the last one that was handed on
+        self._needed = True  # an order waits for a price
         self._ahead_since: float | None = None
 
     async def run(self, may_run: Callable[[], bool]) -> None:
@@ -60,12 +62,12 @@ class Recorder:
                 continue
             seconds = self._network.slot_seconds
             rest = seconds - now.timestamp() % seconds - (time.monotonic() - began)
-            await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP))
+            await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP if self._needed else IDLE_SECONDS))
 
     async def tick(self) -> datetime:
         """Record the prices of this slot, unless this was done. Returns the clock of Postgres when it began."""
         now, groups = await self._store.groups()
-        slot = self._network.slot_at(now)
+        slot, self._needed = self._network.slot_at(now), bool(groups)
         if slot != self._slot:
             first = slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
             rows = await self._record(slot, first, now, groups) if groups else {}
