@@ -40,6 +40,9 @@ class LaneModel:
 
     def take(self, want: int) -> list[str]:
         taken: list[str] = []
+        kept = (
+            self._slot if set(map(lane_in, self._entries)) <= {Lane.MARKET} else None
+        )  # slots count while they matter
         while self._entries and len(taken) < want:
             slot = SLOTS[self._slot]
             lane = slot if slot and self.waiting(slot) else next(lane for lane in Lane if self.waiting(lane))
@@ -50,6 +53,7 @@ class LaneModel:
             self.remove(entry)
             self._slot = (self._slot + 1) % len(SLOTS)
             taken.append(entry)
+        self._slot = self._slot if kept is None else kept
         return taken
 
     def _forget_owner(self, entry: str) -> None:

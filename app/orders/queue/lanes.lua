@@ -39,7 +39,7 @@ local function add(entry, due)
   if not has_turn[lane .. owner] then
     -- A new owner comes after those whose turn it is: who always has one order must not start all of them first.
     local first = redis.call('ZRANGE', lane .. ':turns', 0, 0, 'WITHSCORES')
-    redis.call('ZADD', lane .. ':turns', 'NX', (first[2] or 0) + 1, owner)
+    if first[1] ~= owner then redis.call('ZADD', lane .. ':turns', 'NX', (first[2] or 0) + 1, owner) end
     has_turn[lane .. owner] = true
   end
   return 1

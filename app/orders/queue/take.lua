@@ -97,11 +97,12 @@ local function take_starts(max, grant)
     redis.call('ZREM', KEYS[2], due[i])
     add(due[i], tonumber(due[i + 1]))
   end
-  -- Most of the time only market orders wait.
-  if redis.call('EXISTS', PREFIX .. 1, PREFIX .. 3, PREFIX .. 4) == 0 then
+  -- Most of the time only market orders wait: slots count while there is a choice.
+  local choice = redis.call('EXISTS', PREFIX .. 1, PREFIX .. 3, PREFIX .. 4) > 0
+  if not choice then
     for lane = 1, 4 do empty[PREFIX .. lane] = PREFIX .. lane ~= PREFIX .. MARKET end
   end
-  local count, slot = 0, tonumber(redis.call('GET', KEYS[5]) or '') or 0
+  local count, slot = 0, choice and tonumber(redis.call('GET', KEYS[5]) or '') or 0
   while count < max do
     local whose, entry = SLOTS:sub(slot + 1, slot + 1), nil
     if whose ~= '0' then entry = next_in(PREFIX .. whose) end
@@ -113,7 +114,7 @@ local function take_starts(max, grant)
     out[#out + 1] = entry
     out[#out + 1] = grant and grant(entry) or ''
   end
-  if count > 0 then redis.call('SET', KEYS[5], slot) end
+  if choice and count > 0 then redis.call('SET', KEYS[5], slot) end
   return count
 end
 
