@@ -130,6 +130,8 @@ class Order:
         return [*spans, (since, None)] if since is not None else spans
 
 
+LONGEST_ASIDE = timedelta(seconds=60)
+
 Quote = Callable[[Order, int], int | None]
 """What the best venue gives for an order at a slot, base units; None: nothing."""
 
@@ -277,8 +279,23 @@ class Model:
             return False
         if any(since <= price.at <= until for since, until in self._outages):
             return False
+        if armed.terms.persist == 0 and price.best < self._aside(order, armed, price):
+            return False
         spans = [span for other in siblings for span in other.under_way()]
         return not any(s - COMMIT <= price.at and (e is None or price.at <= e + SETTLING) for s, e in spans)
+
+    def _aside(self, order: Order, armed: Armed, price: Price) -> Fraction:
+        """The mid from which it is quoted again, if a quote at its size has said no before. Then it was put aside."""
+        levels = [armed.terms.level]
+        for earlier in self._prices[order.feed]:
+            if earlier.slot >= price.slot:
+                break
+            if earlier.at < max(armed.since, price.at - LONGEST_ASIDE) or earlier.best < armed.terms.level:
+                continue
+            quoted = self._quote(order, earlier.slot)
+            if quoted is not None and quoted < armed.terms.floor:
+                levels.append(Fraction(earlier.best) * armed.terms.floor / quoted)
+        return max(levels)
 
     def _could_fire(self, order: Order, terms: Terms, price: Price, until: datetime | None) -> bool:
         """Whether there was a slot after it, and time enough. A quote has to be good at that slot too."""
