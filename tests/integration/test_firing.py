@@ -114,6 +114,7 @@ async def test_a_price_that_is_too_old_or_ahead_of_the_clock_fires_nothing(
     pool: asyncpg.Pool, store: TriggerStore, age: float
 ) -> None:
     await place_open(pool, ["145"])
+    await pool.execute("UPDATE orders SET updated_at = now() - interval '1 minute'")  # they waited before that price
     for slot in (SLOT - 1, SLOT):
         await record(pool, slot, "144", age=age)
     assert await fire(store) == []
