@@ -86,7 +86,7 @@ REFUSED: list[tuple[str, bytes, int, str | None]] = [
     ("slippage 1e400", literal("1e400", "slippageBps"), 422, "/slippageBps"),
     ("an impact over all", body(maxPriceImpactBps=10_001), 422, "/maxPriceImpactBps"),
     ("an unknown order type", body(orderType=MARKER), 422, "/orderType"),
-    ("a limit order", body(orderType="limit"), 422, "/orderType"),
+    ("a limit order without its price", body(orderType="limit"), 422, "/limitPrice"),
     ("an unknown venue", body(venues=[MARKER]), 422, "/venues"),
     ("no venue at all", body(venues=[]), 422, "/venues"),
     ("a venue that is a number", body(venues=["raydium", 7]), 422, "/venues/1"),

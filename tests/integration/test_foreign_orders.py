@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import Any
 
 import orjson
 from fastapi.routing import iter_route_contexts
@@ -13,10 +14,16 @@ from app.main import create_app
 from app.settings import load
 from tests.engine import SELL_SOL
 from tests.integration.test_access import ORIGIN, Guarded, guarded
+from tests.integration.test_order_groups import OCO
 
 __all__ = ["guarded"]
 
 OPERATORS = {"/api/orders/{order_id}/connections", "/api/dlq/{order_id}/retry"}  # with an order's id in the path
+
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("PATCH", "/api/orders/{order_id}"): {"json": {"limitPrice": "1"}, "headers": {"If-Match": "1"}}
+}
 
 
 def calls() -> list[tuple[str, str]]:
@@ -56,13 +63,16 @@ async def test_without_a_valid_key_only_public_routes_answer(guarded: Guarded) -
 def test_order_id_is_the_only_path_parameter_that_names_an_order() -> None:
     """The tests below fill in `{order_id}` only. They would miss a route that takes the id in another way."""
     paths = {path for _, path in calls()} | set(sockets())
-    assert {path for path in paths if "{" in path.replace("{order_id}", "")} == {"/web/{path:path}", "/{path:path}"}
+    assert {path for path in paths if "{" in path.replace("{order_id}", "")} == {
+        *("/api/order-groups/{group_id}", "/web/{path:path}", "/{path:path}")
+    }
     documented = create_app(load()).openapi()
     elsewhere = re.findall(r'"name": ?"(\w*order_?id\w*)"', json.dumps(documented), flags=re.IGNORECASE)
     assert set(elsewhere) == {"order_id"}  # in the path, never in a query or a header
     bodies = {path for path, calls in documented["paths"].items() if '"requestBody"' in json.dumps(calls)}
-    orders = {"/api/orders/execute", "/api/orders/batch", "/order"}  # they create the id
-    assert bodies == orders | {"/api/tickets", "/api/kill-switch"}
+    orders = {"/api/orders/execute", "/api/orders/batch", "/order", "/api/order-groups"}  # they create the id
+    others = {"/api/tickets", "/api/kill-switch", "/api/simulate/market", "/api/simulate/pools"}
+    assert bodies == orders | others | {"/api/orders/{order_id}", "/api/orders/cancel-all"}
 
 
 async def test_no_route_shows_or_changes_an_order_of_another_owner(guarded: Guarded) -> None:
@@ -71,7 +81,7 @@ async def test_no_route_shows_or_changes_an_order_of_another_owner(guarded: Guar
     for method, path in calls():
         if method == "HEAD" or path in PUBLIC or path.startswith(("/test", "/openapi")):
             continue
-        body = {"json": {"orderId": mine}} if path == "/api/tickets" else {}
+        body = BODIES.get((method, path), {}) | ({"json": {"orderId": mine}} if path == "/api/tickets" else {})
         url = path.replace("{order_id}", mine)
         answer = await guarded.request("a", method, url, **body)
         assert mine not in answer.text.replace(f"/api/orders/{mine}", ""), (method, path)
@@ -88,6 +98,17 @@ async def test_no_route_shows_or_changes_an_order_of_another_owner(guarded: Guar
         if path != "/api/stream":
             assert await guarded.closed(url, additional_headers=guarded.headers("a")) == 4404, path
     assert (await guarded.request("b", "GET", f"/api/orders/{mine}")).json()["status"] == "pending"
+
+
+async def test_a_group_of_another_owner_does_not_exist(guarded: Guarded) -> None:
+    placed = (await guarded.request("b", "POST", "/api/order-groups", json=OCO)).json()
+    url = f"/api/order-groups/{placed['groupId']}"
+    assert (await guarded.request("a", "GET", url)).json()["code"] == "unknown_group"
+    for chosen in ({"groupId": placed["groupId"]}, {}):
+        answer = await guarded.request("a", "POST", "/api/orders/cancel-all", json=chosen)
+        assert answer.json() == {"cancelled": 0}
+    orders = (await guarded.request("b", "GET", url)).json()["orders"]
+    assert [order["status"] for order in orders] == ["open", "open"]
 
 
 async def test_idempotency_keys_and_cursors_do_not_cross_owners(guarded: Guarded) -> None:

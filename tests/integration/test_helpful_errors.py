@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.api.orders.bodies import SHAPES
 from tests.engine import SELL_SOL, Engine, running_engine
 
 ORDER = "/api/orders/execute"
@@ -17,7 +18,7 @@ INVALID_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"tokenOut": "USDCC"}, "/tokenOut", "this token is not traded here; did you mean USDC?"),
     ({"tokenOut": "EUR"}, "/tokenOut", "this token is not traded here; GET /api/tokens lists those that are"),
     ({"venues": ["Raydium"]}, "/venues", "must be one of: meteora, raydium; did you mean raydium?"),
-    ({"orderType": "makret"}, "/orderType", "must be one of: market, limit, stop, take_profit; did you mean market?"),
+    ({"orderType": "makret"}, "/orderType", f"must be one of: {', '.join(SHAPES)}; did you mean market?"),
     ({"orderType": "limit"}, "/limitPrice", "is required"),
     ({"clientOrderId": "x" * 65}, "/clientOrderId", "must have at most 64 characters"),
     ({"slippageBps": 10_001}, "/slippageBps", "must be less than or equal to 10000"),
@@ -115,8 +116,8 @@ async def test_a_body_that_is_not_json_says_where(engine: Engine) -> None:
 
 async def test_a_wrong_method_or_path_names_the_right_one(engine: Engine) -> None:
     wrong = await engine.http.delete(ORDER)
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
-    assert wrong.json()["detail"] == "This path does not support that method. It supports: GET, POST."
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, PATCH, POST")
+    assert wrong.json()["detail"] == "This path does not support that method. It supports: GET, PATCH, POST."
     for path, meant in (
         ("/api/order/execute", "/api/orders/execute"),
         (f"/api/orders/{NO_ORDER}/event", "/api/orders/{order_id}/events"),

@@ -85,8 +85,8 @@ async def test_a_price_holds_at_the_same_slot_in_every_process(engine: Engine, p
 async def test_a_process_that_lost_its_connection_learns_what_it_missed(engine: Engine, postgres_dsn: str) -> None:
     async with another_process(postgres_dsn) as (running, _):
         lost = await engine.postgres.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query LIKE $1",
-            "%chain.set_prices%",
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND query LIKE '%FROM chain.launches WHERE%'"
         )
         assert lost >= 2
         slot = (await moved(engine, price="151"))["fromSlot"]

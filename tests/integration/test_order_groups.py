@@ -108,10 +108,6 @@ async def test_a_group_is_cancelled_as_one(engine: Engine) -> None:
     assert await statuses(engine, group) == ["cancelled", "cancelled"]
 
 
-async def test_a_group_of_another_owner_does_not_exist(engine: Engine) -> None:
-    assert (await engine.http.get(f"{URL}/{UUID(int=7)}")).status_code == 404
-
-
 BRACKET: dict[str, Any] = {
     "type": "bracket",
     "entry": {"tokenIn": "USDC", "tokenOut": "SOL", "amount": "150", "limitPrice": "0.007"},

@@ -15,7 +15,8 @@ from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engi
 LIST = "/api/orders"
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 ORDER = orjson.dumps(SELL_SOL).decode()
-QUOTE = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
+QUERY = {"/api/market": PAIR, "/api/quotes": {**PAIR, "amount": "1"}}
 
 
 async def test_every_read_of_a_caller_counts(postgres_dsn: str, redis_dsn: str) -> None:
@@ -24,9 +25,7 @@ async def test_every_read_of_a_caller_counts(postgres_dsn: str, redis_dsn: str) 
         callers = [path for path, calls in paths.items() if "401" in calls.get("get", {}).get("responses", {})]
         assert {LIST, "/api/orders/{order_id}", "/api/quotes", "/api/dlq/stats", "/api/queue"} <= set(callers)
         for path in callers:
-            answer = await engine.http.get(
-                path.replace("{order_id}", UNKNOWN), params=QUOTE if path == "/api/quotes" else {}
-            )
+            answer = await engine.http.get(path.replace("{order_id}", UNKNOWN), params=QUERY.get(path, {}))
             assert answer.headers.get("ratelimit-policy") == '"reads";q=1000;w=60', path
             assert "429" in paths[path]["get"]["responses"], path
         for path in ("/health/ready", "/api/pools", "/"):

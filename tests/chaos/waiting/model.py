@@ -29,6 +29,7 @@ class Price:
     low: Fraction
     high: Fraction
     at: datetime
+    known: bool = True  # false: the watcher that recorded it had not heard yet that the market was moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,7 @@ class Model:
             return False
         if any(since <= price.at <= until for since, until in self._outages):
             return False
-        if armed.terms.persist == 0 and price.best < self._aside(order, armed, price):
+        if armed.terms.persist == 0 and (not price.known or price.best < self._aside(order, armed, price)):
             return False
         spans = [span for other in siblings for span in other.under_way()]
         return not any(s - COMMIT <= price.at and (e is None or price.at <= e + SETTLING) for s, e in spans)
@@ -292,7 +293,7 @@ class Model:
                 break
             if earlier.at < max(armed.since, price.at - LONGEST_ASIDE) or earlier.best < armed.terms.level:
                 continue
-            quoted = self._quote(order, earlier.slot)
+            quoted = self._quote(order, earlier.slot) if earlier.known else 1
             if quoted is not None and quoted < armed.terms.floor:
                 levels.append(Fraction(earlier.best) * armed.terms.floor / quoted)
         return max(levels)
@@ -309,7 +310,7 @@ class Model:
         price = self._by_slot.get(order.feed, {}).get(trigger["slot"])
         if price is None:
             return "not recorded"
-        if not self._meets(order, terms, price.slot, Fraction(1)):
+        if price.known and not self._meets(order, terms, price.slot, Fraction(1)):
             return f"not met at {float(terms.level)}"
         if fired.at < armed.since + armed.wait:
             return "before its wait was over"

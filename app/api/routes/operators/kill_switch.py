@@ -81,7 +81,7 @@ async def get_kill_switch(request: Request) -> Response:
             "halt": {"summary": "Stop everything", "value": {"state": "halted", "reason": "Prices are wrong."}},
             "owner": {
                 "summary": "Let one owner finish, and accept nothing more",
-                "value": {"state": "reducing", "reason": "Leaves on Friday.", "owner": "desk-7"},
+                "value": {"state": "active", "reason": "Back on Monday.", "owner": "local"},
             },
             "release": {"summary": "Trade again", "value": {"state": "active", "reason": "Prices are right again."}},
         },
