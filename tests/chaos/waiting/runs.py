@@ -146,8 +146,8 @@ async def compare(run: Run, books: Sequence[Book]) -> Findings:
     prices = defaultdict[str, list[Price]](list)
     for row in await db.fetch("SELECT * FROM prices"):
         best, low, high = (Fraction(row[name]) for name in ("best", "low", "high"))
-        tokens = (network.markets.token(symbol) for symbol in row["feed"].split("/"))
-        known = row["best"] == max(network.mids(*tokens, row["slot"]).values())
+        token_in, token_out = (network.markets.token(symbol) for symbol in row["feed"].split("/"))
+        known = row["best"] == max(network.mids(token_in, token_out, row["slot"]).values())
         prices[row["feed"]].append(Price(row["slot"], best, low, high, row["at"], known))
     model = Model(prices, quote, slot_seconds=BLOCK_MS / 1000, outages=run.outages)
     orders = await _orders(db, network, books)
