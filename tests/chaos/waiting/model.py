@@ -168,8 +168,8 @@ class Findings:
     def __str__(self) -> str:
         counts = ", ".join(f"{len(found)} {name}" for name, found in self.problems.items())
         samples = [f"\n    {name}: {one}" for name, found in self.problems.items() for one in found[:4]]
-        text = f"{self.fired} fired ({self.exactly} at the model's slot), {self.late} limits late, {self.rearmed} armed again"
-        return f"{text}, {counts}{''.join(samples)}"
+        text = f"{self.fired} fired ({self.exactly} at the model's slot), {self.late} limits late"
+        return f"{text}, {self.rearmed} armed again, {counts}{''.join(samples)}"
 
 
 class Model:
