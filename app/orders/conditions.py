@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from statistics import median
 from typing import Any, Literal
 
 BPS = 10_000
@@ -120,12 +119,10 @@ def trigger_again(
 def compared(op: Op, prices: Sequence[Decimal]) -> Decimal:
     """The price that a price trigger is compared with, of the venues' mids in one slot: one thin pool fires nothing.
 
-    Of two venues both have to meet the level; of more, the middle one.
+    Both of two venues have to meet the level, or the middle one of three.
     """
     ordered = sorted(prices)
-    if len(ordered) > 2:
-        return median(ordered)
-    return ordered[0] if op == "ge" else ordered[-1]
+    return ordered[(len(ordered) - 1) // 2] if op == "ge" else ordered[len(ordered) // 2]
 
 
 def price_for(trigger: Trigger, prices: Sequence[Decimal]) -> Decimal | None:

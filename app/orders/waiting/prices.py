@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import asyncpg
 
+from app.orders.conditions import compared
 from app.postgres import fetch
 
 MAX_AGE_SLOTS = 10  # an older price fires nothing
@@ -98,10 +99,8 @@ class Price:
 
     @staticmethod
     def of(mids: Iterable[Decimal]) -> "Price | None":
-        """`low` and `high` are the middle ones: both of two venues must meet a level, or the median of three."""
-        prices = sorted(mids)
-        venues = len(prices)
-        return Price(prices[-1], prices[(venues - 1) // 2], prices[venues // 2], venues) if prices else None
+        prices = list(mids)
+        return Price(max(prices), compared("ge", prices), compared("le", prices), len(prices)) if prices else None
 
 
 @dataclass(frozen=True, slots=True)
