@@ -129,9 +129,8 @@ async def fill(engine: Engine, order: str, amount_out: int) -> None:
 async def test_the_fill_of_an_entry_arms_the_others_with_what_it_brought(engine: Engine) -> None:
     bracket = await place(engine, BRACKET)
     entry, profit, stop = (order["orderId"] for order in bracket["orders"])
-    assert [(row["group_id"] is None, row["armed"]) for row in await trigger_rows(engine)] == [
-        *((True, True), (False, False), (False, False)),
-    ]
+    held = {str(row["order_id"]): (row["group_id"] is not None, row["armed"]) for row in await trigger_rows(engine)}
+    assert held == {entry: (False, True), profit: (True, False), stop: (True, False)}
     groups = Groups(engine.postgres)
     assert await groups.settle() == (0, [])
     await fill(engine, entry, 1_100_000_000)
