@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from app.dex.errors import DexError
-from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
-from app.dex.router import Router
+from app.network import Network
 from app.orders.queue.lanes import Lane
 from app.orders.waiting.statements import LONGEST_ASIDE
 from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerStore
@@ -29,10 +28,10 @@ HIGHEST_LEVEL = Decimal(10) ** 19  # that the database can store
 
 
 class Limits:
-    def __init__(self, store: TriggerStore, markets: Markets, router: Router, announcer: Announcer) -> None:
+    def __init__(self, store: TriggerStore, network: Network, announcer: Announcer) -> None:
         self._store = store
-        self._markets = markets
-        self._router = router
+        self._network = network
+        self._router = network.router()
         self._announcer = announcer
         self._newest: Tick | None = None
         self._arrived = asyncio.Event()
@@ -64,7 +63,10 @@ class Limits:
         return any(len(page) == share for page in pages)
 
     async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> None:
-        mid = tick.rows[feed][tick.slot].best
+        # The cost is measured against this process's own mid: the recorded one may be of a watcher that knows more.
+        token_in, token_out = (self._network.markets.token(symbol) for symbol in feed.split("/"))
+        mids = self._network.mids(token_in, token_out, tick.slot).values()
+        mid = max(mids, default=tick.rows[feed][tick.slot].best)
         answers = await asyncio.gather(*(self._quote(candidate, tick.slot, mid) for candidate in page))
         if quoted := [answer for answer in answers if isinstance(answer, Marketable)]:
             backlog = await self._announcer.backlog(Lane.LIMITS)
@@ -78,7 +80,7 @@ class Limits:
 
     async def _quote(self, candidate: Candidate, slot: int, mid: Decimal) -> Marketable | Refused:
         try:
-            token = self._markets.token
+            token = self._network.markets.token
             request = QuoteRequest(token(candidate.token_in), token(candidate.token_out), candidate.amount_in)
             route = await self._router.route(
                 request, slot, only=candidate.venues, max_price_impact_bps=candidate.max_price_impact_bps

@@ -83,7 +83,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     prices = PriceStore(postgres.writing)
     triggers = TriggerStore(postgres.writing, max_age=MAX_AGE_SLOTS * network.slot_seconds)
     stops = Stops(triggers, network, announcer)
-    limits = Limits(triggers, network.markets, network.router(), announcer)
+    limits = Limits(triggers, network, announcer)
     upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
     schedules = Schedules(PlanStore(postgres.writing), network, announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
