@@ -35,6 +35,7 @@ from app.tasks import cancel_and_wait, freeze_gc, run_forever
 from app.watcher.announcer import Announcer
 from app.watcher.limits import Limits
 from app.watcher.recorder import Recorder
+from app.watcher.rounds import repeat
 from app.watcher.schedules import Schedules
 from app.watcher.stops import Stops
 from app.watcher.upkeep import Upkeep
@@ -97,8 +98,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("prices", partial(recorder.run, revision.fits)),
         run_forever("stops", stops.run),
         run_forever("limits", limits.run),
-        run_forever("schedules", partial(schedules.run, revision.fits)),
-        run_forever("upkeep", partial(upkeep.run, revision.fits)),
+        run_forever("schedules", partial(repeat, schedules.round, revision.fits)),
+        run_forever("upkeep", partial(repeat, upkeep.round, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),
     ]
     try:

@@ -1,20 +1,12 @@
 """Makes the slices that are due, unless the price is outside of their band."""
 
-import asyncio
-import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from app.network import Network
 from app.orders.waiting.plans import Decision, DueSlice, PlanStore
 from app.orders.waiting.triggers import BATCH
-from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
-
-log = logging.getLogger("engine.watcher")
-
-ROUND_SECONDS = 1.0
 
 
 class Schedules:
@@ -22,16 +14,6 @@ class Schedules:
         self._store = store
         self._network = network
         self._announcer = announcer
-
-    async def run(self, may_run: Callable[[], bool]) -> None:
-        while True:
-            try:
-                more = may_run() and await self.round()
-            except DatabaseUnavailable as error:
-                log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
-                more = False
-            if not more:
-                await asyncio.sleep(ROUND_SECONDS)
 
     async def round(self) -> bool:
         """Whether there is more to do."""

@@ -1,20 +1,13 @@
 """Once a second: ends orders whose time ran out, settles groups, looks again at limits, deletes old prices."""
 
-import asyncio
-import logging
 import time
-from collections.abc import Callable
 
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.prices import DELETE_PAGE, PriceStore
 from app.orders.waiting.triggers import BATCH, TriggerStore
-from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 
-log = logging.getLogger("engine.watcher")
-
-ROUND_SECONDS = 1.0
 DELETE_SECONDS = 60.0
 MEND_SECONDS = 5.0
 
@@ -29,16 +22,6 @@ class Upkeep:
         self._lost = lost
         self._announcer = announcer
         self._delete_at = self._mend_at = 0.0
-
-    async def run(self, may_run: Callable[[], bool]) -> None:
-        while True:
-            try:
-                more = may_run() and await self.round()
-            except DatabaseUnavailable as error:
-                log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
-                more = False
-            if not more:
-                await asyncio.sleep(ROUND_SECONDS)
 
     async def round(self) -> bool:
         """Whether there is more to do."""

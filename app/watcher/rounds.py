@@ -1,0 +1,23 @@
+"""Work of a watcher that is looked for once a second."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from app.postgres import DatabaseUnavailable
+
+log = logging.getLogger("engine.watcher")
+
+ROUND_SECONDS = 1.0
+
+
+async def repeat(work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool]) -> None:
+    """`work` says whether there is more to do: then it is called again at once."""
+    while True:
+        try:
+            more = may_run() and await work()
+        except DatabaseUnavailable as error:
+            log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
+            more = False
+        if not more:
+            await asyncio.sleep(ROUND_SECONDS)
