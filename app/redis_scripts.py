@@ -146,7 +146,7 @@ class _Stream(asyncio.Protocol):
                     if not answered.done():
                         answered.set_result(answers)
         except (RedisError, IndexError) as error:  # an IndexError: an answer that nobody has asked for
-            self.lose(RedisConnectionError(f"Redis sent what is no answer: {error}"))
+            self.lose(RedisConnectionError(f"the answer of Redis cannot be read: {error}"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lose(RedisConnectionError(f"the connection to Redis was lost: {exc or 'closed by the server'}"))

@@ -6,8 +6,8 @@
 - The stricter of the state for all owners and the owner's own applies.
 - The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
   and says whose orders need not be queued; it is up to `READ_SECONDS` old.
-- A request may wait for long, and whoever sent it may be gone by then. A change to a less strict state is made only if
-  the scope was not set since the request arrived.
+- A request may wait for a long time, and its client may have left by then. A change to a less strict state is made
+  only if the scope was not set since the request arrived.
 - A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. The end of that time goes with the swap to
   the chain's adapter, which compares it last. `set` returns only after that time, so no swap leaves after a halt was
   answered. One that left before may still land: bytes in the buffers of a real network can arrive late.
