@@ -134,6 +134,14 @@ class Event(Answer):
     at: datetime
 
 
+class SliceCounts(Answer):
+    total: int
+    filled: int
+    failed: int
+    skipped: int
+    next_at: datetime | None
+
+
 class OrderView(Answer):
     """The current state of an order."""
 
@@ -170,23 +178,16 @@ class OrderView(Answer):
     code: str | None
     created_at: datetime
     updated_at: datetime
-
-
-class SliceCounts(Answer):
-    total: int
-    filled: int
-    failed: int
-    skipped: int
-    next_at: datetime | None
+    slices: SliceCounts | None = Field(
+        None, description="Only of an order read or listed that is executed in slices, as the next three"
+    )
+    filled_in: str | None = None
+    filled_out: str | None = None
+    avg_price: float | None = None
 
 
 class OrderSnapshot(OrderView):
     """An order with its log, and the URLs for its further events."""
-
-    slices: SliceCounts | None = Field(None, description="Only if it is executed in slices, as the next three")
-    filled_in: str | None = None
-    filled_out: str | None = None
-    avg_price: float | None = None
 
     events: list[Event]
     ws_url: str

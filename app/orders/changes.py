@@ -1,6 +1,6 @@
 """Groups of orders that wait, and changes of such orders: written to Postgres first, then published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +29,8 @@ class Changes:
     async def group(self, group: UUID, owner: str) -> OrderGroup | None:
         return await self._store.group(group, owner)
 
-    async def slices(self, parent: UUID) -> Slices:
-        return await self._store.slices(parent)
+    async def slices(self, parents: Sequence[UUID]) -> dict[UUID, Slices]:
+        return await self._store.slices(parents)
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]

@@ -49,17 +49,23 @@ async def test_both_orders_of_a_group_wait_and_one_key_makes_one_group(engine: E
 
 
 @pytest.mark.parametrize(
-    ("legs", "code"),
+    ("legs", "code", "pointers"),
     [
-        ([TAKE_PROFIT], "invalid_order"),
-        ([TAKE_PROFIT, LIMIT], "invalid_order"),
-        ([STOP, STOP], "group_shape"),
-        ([TAKE_PROFIT, {**STOP, "amount": "2"}], "group_shape"),
-        ([TAKE_PROFIT, {**STOP, "trigger": {"price": "100000"}}], "would_trigger_immediately"),
+        ([TAKE_PROFIT], "invalid_order", ["/type"]),
+        ([TAKE_PROFIT, LIMIT], "invalid_order", ["/legs/1/orderType"]),
+        ([STOP, STOP], "group_shape", []),
+        ([TAKE_PROFIT, {**STOP, "amount": "2"}], "group_shape", []),
+        (
+            [TAKE_PROFIT, {**STOP, "trigger": {"price": "100000"}}],
+            "would_trigger_immediately",
+            ["/legs/1/trigger/price"],
+        ),
     ],
 )
-async def test_what_is_no_group_is_refused(engine: Engine, legs: list[dict[str, Any]], code: str) -> None:
-    assert (await refused_at(engine, URL, {"type": "oco", "legs": legs}))[:2] == (422, code)
+async def test_what_is_no_group_is_refused(
+    engine: Engine, legs: list[dict[str, Any]], code: str, pointers: list[str]
+) -> None:
+    assert await refused_at(engine, URL, {"type": "oco", "legs": legs}) == (422, code, pointers)
     assert await engine.postgres.fetchval("SELECT count(*) FROM order_groups") == 0
 
 
@@ -158,6 +164,9 @@ async def test_the_others_end_with_an_entry_that_is_not_filled(engine: Engine) -
 
 
 async def test_the_prices_of_a_bracket_lie_on_both_sides_of_its_entry(engine: Engine) -> None:
-    assert (await refused_at(engine, URL, {**BRACKET, "stopLoss": {"price": "150"}}))[:2] == (422, "group_shape")
-    assert (await refused_at(engine, URL, {**BRACKET, "takeProfit": {"price": "140"}}))[:2] == (422, "group_shape")
+    for leg, price in (("stopLoss", "150"), ("takeProfit", "140")):
+        body = {**BRACKET, leg: {"price": price}}
+        assert await refused_at(engine, URL, body) == (422, "group_shape", [f"/{leg}/price"])
+    body = {**BRACKET, "stopLoss": {"price": "0"}}
+    assert await refused_at(engine, URL, body) == (422, "invalid_order", ["/stopLoss/price"])
     assert (await refused_at(engine, URL, {**BRACKET, "more": 1}))[:2] == (422, "invalid_order")

@@ -49,6 +49,8 @@ async def test_an_order_is_executed_in_equal_slices_and_the_last_takes_the_rest(
     order = await engine.order(parent)
     assert order["slices"] == {"total": 3, "filled": 3, "failed": 0, "skipped": 0, "nextAt": None}
     assert order["filledIn"] == "1.0000001"
+    listed = (await engine.http.get("/api/orders", params={"status": "completed"})).json()["orders"]
+    assert [(one["slices"], one["filledOut"]) for one in listed] == [(order["slices"], order["filledOut"])]
     assert order["avgPrice"] == pytest.approx(float(order["filledOut"]) / 1.0000001, rel=1e-6)
 
 

@@ -81,10 +81,10 @@ async def test_the_same_key_places_one_order_that_waits(engine: Engine) -> None:
         ({**LIMIT, "timeInForce": "ioc", "expiresInSeconds": 60}, "invalid_order", ["/expiresInSeconds"]),
         ({**LIMIT, "expiresAt": "2020-01-01T00:00:00Z"}, "invalid_order", ["/expiresAt"]),
         ({**LIMIT, "expiresAt": 1_900_000_000}, "invalid_order", ["/expiresAt"]),
-        ({**LIMIT, "limitPrice": "1"}, "price_band", []),
-        ({**STOP, "trigger": {"price": "100000"}}, "would_trigger_immediately", []),
-        ({**TAKE_PROFIT, "trigger": {"price": "1"}}, "would_trigger_immediately", []),
-        ({**LIMIT, "amount": "0.001"}, "min_notional", []),
+        ({**LIMIT, "limitPrice": "1"}, "price_band", ["/limitPrice"]),
+        ({**STOP, "trigger": {"price": "100000"}}, "would_trigger_immediately", ["/trigger/price"]),
+        ({**TAKE_PROFIT, "trigger": {"price": "1"}}, "would_trigger_immediately", ["/trigger/price"]),
+        ({**LIMIT, "amount": "0.001"}, "min_notional", ["/amount"]),
     ],
 )
 async def test_what_cannot_wait_is_refused(

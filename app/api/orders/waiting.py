@@ -66,15 +66,15 @@ def waiting_of(
         raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
     prices = list(ctx.network.mids(token_in, token_out, ctx.network.slot_at(now)).values())
     price = price_for(trigger, prices)
-    _check_value(ctx, token_in, amount_in)
+    _check_value(ctx, token_in, amount_in, at)
     if isinstance(body, LimitOrder):
         if price is not None and worst < less(price, PRICE_BAND_BPS) and not body.acknowledge_price:
-            raise _price_band(worst, price)
+            raise _price_band(worst, price, at)
     elif len(prices) == 1 and not body.acknowledge_single_venue:
         detail = "One venue trades this pair: one pool could fire the order. Set acknowledgeSingleVenue to accept."
-        raise Problem(422, "single_venue", detail)
+        raise _refused("single_venue", f"{at}/acknowledgeSingleVenue", detail)
     elif price is not None and is_met(trigger, price) and not may_be_met:
-        raise _met_already(trigger.level, price)
+        raise _met_already(trigger.level, price, at)
     return Waiting(
         limit_price=limit_price,
         limit_out=limit_out,
@@ -102,8 +102,9 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, amount_in: int,
     shortest = ctx.settings.min_slice_seconds
     if not 2 <= schedule.slices <= MAX_SLICES or schedule.every_seconds < shortest:
         detail = f"An order has 2 to {MAX_SLICES} slices, at least {shortest} s apart."
-        raise Problem(422, "schedule_range", detail)
-    _check_value(ctx, token_in, amount_in // schedule.slices)
+        wrong = "everySeconds" if 2 <= schedule.slices <= MAX_SLICES else "slices"
+        raise _refused("schedule_range", f"{at}/schedule/{wrong}", detail)
+    _check_value(ctx, token_in, amount_in // schedule.slices, at)
     condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
     return Waiting(
         condition=condition,
@@ -163,24 +164,29 @@ def _condition(body: WaitingBody, limit_price: Decimal | None, errors: Errors) -
     return {"price": trigger.price, "when": trigger.when, "persistSlots": trigger.persist_slots}
 
 
-def _check_value(ctx: ApiContext, token_in: Token, amount_in: int) -> None:
+def _check_value(ctx: ApiContext, token_in: Token, amount_in: int, at: str) -> None:
     value, least = ctx.usd_value(token_in, amount_in), ctx.settings.min_notional_usd
     if value is not None and value < least * UNITS:
-        detail = f"An order that waits must be worth at least {least} USD. Send a larger one."
-        raise Problem(422, "min_notional", detail)
+        detail = f"An order that waits, or a slice, must be worth at least {least} USD. Send a larger one."
+        raise _refused("min_notional", f"{at}/amount", detail)
 
 
-def _price_band(worst: Decimal, market: Decimal) -> Problem:
+def _price_band(worst: Decimal, market: Decimal, at: str) -> Problem:
     detail = (
         f"The limit price is {plain(worst)}, more than 20 % worse than the market's {plain(market, PRICE_PLACES)}. "
         "A price is tokenOut for one tokenIn. If you mean it, set acknowledgePrice."
     )
-    return Problem(422, "price_band", detail)
+    return _refused("price_band", f"{at}/limitPrice", detail)
 
 
-def _met_already(level: Decimal, price: Decimal) -> Problem:
+def _met_already(level: Decimal, price: Decimal, at: str) -> Problem:
     detail = (
         f"The price is {plain(price, PRICE_PLACES)}, so the trigger at {plain(level)} is met already and would fire at "
         "once. Set another price, or place a market order."
     )
-    return Problem(422, "would_trigger_immediately", detail)
+    return _refused("would_trigger_immediately", f"{at}/trigger/price", detail)
+
+
+def _refused(code: str, pointer: str, detail: str) -> Problem:
+    """One field is the reason: a form shows the text beside it."""
+    return Problem(422, code, detail, errors=[(pointer, detail)])

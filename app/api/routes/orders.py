@@ -1,6 +1,7 @@
 """Orders: list and read."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from app.api.views import as_json, cursor, links, order_view, page_key, slices_v
 from app.dex.markets import UnknownToken
 from app.orders.conditions import OrderType
 from app.orders.lifecycle import Status
+from app.orders.model import Order
 from app.orders.store.reads import Filter
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
@@ -48,12 +50,8 @@ async def list_orders(
     page_after = None if after is None else page_key(after)
     async with turn_to_read(request, caller):
         page = await ctx.reader.page(caller.owner, filter_by, page_after, limit)
-    return as_json(
-        {
-            "orders": [order_view(order, ctx.markets, ctx.price_now(order)) for order in page.orders],
-            "nextCursor": None if page.end is None else cursor(page.end),
-        }
-    )
+        views = await _views(ctx, page.orders)
+    return as_json({"orders": views, "nextCursor": None if page.end is None else cursor(page.end)})
 
 
 @router.get(
@@ -68,10 +66,18 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     # The log is read after the row, so it may be longer than the row's `seq`. It is cut there, to show one state.
     events = [event.as_dict() for event in await ctx.reader.log(order_uid) if event.seq <= order.seq]
-    view = order_view(order, ctx.markets, ctx.price_now(order))
-    if order.type == OrderType.DCA and order.parent_id is None:
-        view |= slices_view(order, await ctx.changes.slices(order.id), ctx.markets)
+    (view,) = await _views(ctx, [order])
     return as_json({**view, "events": events, **links(order_uid, socket_urls(request, caller))})
+
+
+async def _views(ctx: ApiContext, orders: Sequence[Order]) -> list[dict[str, Any]]:
+    """Orders as JSON. Those that are executed in slices have what became of them so far, read at once for all."""
+    slices = await ctx.changes.slices([one.id for one in orders if one.type == OrderType.DCA and one.parent_id is None])
+    return [
+        order_view(order, ctx.markets, ctx.price_now(order))
+        | (slices_view(order, slices[order.id], ctx.markets) if order.id in slices else {})
+        for order in orders
+    ]
 
 
 def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:

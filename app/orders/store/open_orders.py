@@ -3,7 +3,7 @@
 Triggers are locked before their orders, each kind in the order of its keys, as by watchers and by a single cancel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,13 +76,13 @@ LEGS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE group_id = $1 AND owner = $2 O
 
 
 SLICES = f"""
-SELECT count(*) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled,
-       count(*) FILTER (WHERE c.status IN ({sql_list(TERMINAL - {Status.CONFIRMED})})) AS failed,
-       sum(c.amount_in) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled_in,
-       sum(c.amount_out) FILTER (WHERE c.status = '{Status.CONFIRMED}') AS filled_out,
-       (SELECT skipped FROM plans WHERE order_id = $1) AS skipped,
-       (SELECT next_at FROM plans WHERE order_id = $1 AND next_slice <= slices) AS next_at
-  FROM orders c WHERE c.parent_id = $1
+SELECT w.id AS parent, p.skipped, CASE WHEN p.next_slice <= p.slices THEN p.next_at END AS next_at, c.*
+  FROM unnest($1::uuid[]) AS w(id) LEFT JOIN plans p ON p.order_id = w.id,
+       LATERAL (SELECT count(*) FILTER (WHERE status = '{Status.CONFIRMED}') AS filled,
+                       count(*) FILTER (WHERE status IN ({sql_list(TERMINAL - {Status.CONFIRMED})})) AS failed,
+                       sum(amount_in) FILTER (WHERE status = '{Status.CONFIRMED}') AS filled_in,
+                       sum(amount_out) FILTER (WHERE status = '{Status.CONFIRMED}') AS filled_out
+                  FROM orders WHERE parent_id = w.id) c
 """
 
 
@@ -127,10 +127,18 @@ class OpenOrders:
         orders = [order_from(row) for row in await fetch(self._pool, LEGS, group, owner)]
         return OrderGroup(group, rows[0]["type"], rows[0]["holder"], orders)
 
-    async def slices(self, parent: UUID) -> Slices:
-        (row,) = await fetch(self._pool, SLICES, parent)
-        filled_in, filled_out = int(row["filled_in"] or 0), int(row["filled_out"] or 0)
-        return Slices(row["filled"], row["failed"], row["skipped"], filled_in, filled_out, row["next_at"])
+    async def slices(self, parents: Sequence[UUID]) -> dict[UUID, Slices]:
+        return {
+            row["parent"]: Slices(
+                row["filled"],
+                row["failed"],
+                row["skipped"],
+                int(row["filled_in"] or 0),
+                int(row["filled_out"] or 0),
+                row["next_at"],
+            )
+            for row in (await fetch(self._pool, SLICES, parents) if parents else ())
+        }
 
     async def amend(
         self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]

@@ -173,10 +173,16 @@ def _bracket(entry: dict[str, Any], profit: dict[str, Any], stop: dict[str, Any]
         trigger = {field: value for field, value in leg.items() if field not in ("limitPrice", "slippageBps")}
         terms = {field: value for field, value in leg.items() if field in ("limitPrice", "slippageBps")}
         shape = {**sells, **terms, "orderType": order_type, "trigger": trigger}
-        others.append(sender.order(LEG_SHAPES[order_type], shape, f"/{name}", may_be_met=True))
+        try:
+            others.append(sender.order(LEG_SHAPES[order_type], shape, f"/{name}", may_be_met=True))
+        except Problem as problem:  # the body has no `trigger`
+            problem.errors = [(pointer.replace("/trigger/", "/", 1), text) for pointer, text in problem.errors]
+            raise
     take, cut = (Decimal(other.waiting.condition["price"]) for other in others if other.waiting)
-    if not Fraction(cut) < 1 / Fraction(first.waiting.limit_price) < Fraction(take):
+    entered = 1 / Fraction(first.waiting.limit_price)
+    if not Fraction(cut) < entered < Fraction(take):
         detail = "The entry's price, turned around, must lie between that of stopLoss and that of takeProfit."
-        raise Problem(422, "group_shape", detail)
+        wrong = "/stopLoss/price" if Fraction(cut) >= entered else "/takeProfit/price"
+        raise Problem(422, "group_shape", detail, errors=[(wrong, detail)])
     waits = [(first, False), *((other, True) for other in others)]
     return [replace(order, waiting=replace(order.waiting, held=held)) for order, held in waits if order.waiting]
