@@ -9,6 +9,7 @@ from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
 from tests.chaos.environment import Environment
+from tests.chaos.waiting import bug_detection as planted_in_waiting
 from tests.chaos.waiting import faults as waiting
 
 Fault = Callable[[Environment, random.Random], Awaitable[tuple[str, bool]]]
@@ -67,6 +68,7 @@ FAULTS: dict[str, Fault] = {
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
     "a worker stopped (SIGTERM) while Redis is down": partial(servers.stopped_while_redis_is_down, orders=8),
     "the oracle itself: five planted bugs": bug_detection.all_caught,
+    "the model of orders that wait: four planted bugs": planted_in_waiting.all_caught,
     "tests too slow for `make test`": slow_tests.marked_slow,
     "tests with random examples, six times as many": slow_tests.many_examples,
 }

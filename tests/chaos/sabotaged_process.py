@@ -30,8 +30,9 @@ def main() -> None:
         swaps_fail(venue)
     if bug := sabotage.get("bug"):
         from tests.chaos import planted_bugs
+        from tests.chaos.waiting import planted_bugs as waiting
 
-        planted_bugs.BUGS[bug]()
+        {**planted_bugs.BUGS, **waiting.BUGS}[bug]()
     if role == "worker":
         from worker.main import main as work
 

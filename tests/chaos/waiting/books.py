@@ -12,6 +12,8 @@ from typing import Any
 import asyncpg
 import httpx
 
+from app.mockchain.statements import TELL
+
 RETRY_SECONDS = 0.1
 LONGEST_RETRIES = 60.0
 SCHEDULE = """
@@ -190,4 +192,4 @@ async def schedule(db: asyncpg.Pool, pair: tuple[str, str], path: Sequence[tuple
     """Let the market follow a path. Every process hears of it at once, and each step holds from its slot on."""
     steps = [(slot * block_ms, price) for slot, price in path]
     await db.execute(SCHEDULE, *pair, [price for _, price in steps], [at for at, _ in steps])
-    await db.execute("NOTIFY chain_set_prices")
+    await db.execute(TELL)

@@ -119,6 +119,9 @@ class Order:
             found.append(Armed(terms, event.at, timedelta(seconds=wait), after.at if after else None, after))
         return found
 
+    def filled_by(self, at: datetime) -> bool:
+        return any(event.status == "confirmed" and event.at <= at for event in self.events)
+
     def under_way(self) -> list[tuple[datetime, datetime | None]]:
         """From each time it fired to the end of what followed."""
         spans, since = list[tuple[datetime, datetime | None]](), None
@@ -217,8 +220,8 @@ class Model:
                 findings.problems["wrong"].append(f"{order.id} expired before its time")
             if event.status == "cancelled" and code == "owner" and not order.cancel_asked:
                 findings.problems["wrong"].append(f"{order.id} was cancelled by nobody")
-            if code == "sibling_filled" and not any(other.fills for other in siblings):
-                findings.problems["groups"].append(f"{order.id} was cancelled, but no sibling was filled")
+            if code == "sibling_filled" and not any(other.filled_by(event.at) for other in siblings):
+                findings.problems["groups"].append(f"{order.id} was cancelled, but no sibling was filled by then")
         if len(order.fills) > 1:
             findings.problems["twice"].append(f"{order.id} was filled {len(order.fills)} times")
 
