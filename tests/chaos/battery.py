@@ -53,6 +53,9 @@ FAULTS: dict[str, Fault] = {
     "orders that wait: watchers, worker and API killed while triggers fire": partial(
         waiting.killed_while_triggers_fire, rounds=3
     ),
+    "orders that wait: Postgres and Redis killed while triggers fire": partial(
+        waiting.servers_killed_while_triggers_fire, rounds=1
+    ),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),
     **{

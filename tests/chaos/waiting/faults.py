@@ -1,5 +1,6 @@
 """Rows of the battery about orders that wait."""
 
+import asyncio
 import random
 import signal
 
@@ -23,6 +24,13 @@ async def killed_while_triggers_fire(
     return await _rounds(env, rng, rounds, pairs, each, slots, _anything_killed, plans=4)
 
 
+async def servers_killed_while_triggers_fire(
+    env: Environment, rng: random.Random, *, rounds: int, pairs: int = len(PAIRS), each: int = 110, slots: int = 120
+) -> tuple[str, bool]:
+    """Postgres and Redis are killed, one and then the other, while prices move."""
+    return await _rounds(env, rng, rounds, pairs, each, slots, _a_server_killed, plans=4)
+
+
 async def _rounds(
     env: Environment,
     rng: random.Random,
@@ -40,7 +48,7 @@ async def _rounds(
         found = await play(run, books, each=each, slots=slots, disturb=disturb, plans=plans)
         total.add(found)
         orders, kills = orders + found.orders, kills + run.kills
-    return f"{orders} orders in {rounds * pairs} books, {kills} processes ended: {total}", total.clean
+    return f"{orders} orders in {rounds * pairs} books, {kills} kills or restarts: {total}", total.clean
 
 
 async def _watchers_replaced(run: Run) -> None:
@@ -50,3 +58,8 @@ async def _watchers_replaced(run: Run) -> None:
 
 async def _anything_killed(run: Run) -> None:
     await run.replace(run.rng.choice(("watcher", "watcher", "worker", "api")), signal.SIGKILL)
+
+
+async def _a_server_killed(run: Run) -> None:
+    await (run.kill_postgres() if run.kills % 2 == 0 else run.kill_redis())
+    await asyncio.sleep(run.rng.uniform(1, 2))

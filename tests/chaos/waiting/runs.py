@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -25,12 +25,13 @@ from app.settings import load
 from tests.chaos.environment import Environment, Process
 from tests.chaos.oracle import judge
 from tests.chaos.waiting.books import PAIRS, Book, Owner, schedule
-from tests.chaos.waiting.model import Event, Findings, Model, Order, Price
+from tests.chaos.waiting.model import COMMIT, Event, Findings, Model, Order, Price
 from tests.engine import eventually
 
 BLOCK_MS = 200
 PACE = {"MOCK_BLOCK_MS": str(BLOCK_MS), "MOCK_EXECUTION_MS_MAX": "500", "MIN_SLICE_SECONDS": "1"}
 LEAD_SLOTS = 4  # from when a path is known to when it begins
+RECONNECTED = timedelta(seconds=1)  # from when Postgres is back to when every watcher works again
 QUIET_SECONDS = 1.5  # without an order under way: what the market has met is done
 
 
@@ -62,6 +63,20 @@ class Run:
         old = self.running[role].pop(0)
         old.send(sent)
         await old.exited()
+        self.kills += 1
+
+    async def kill_postgres(self) -> None:
+        """Until a while after it is back, a price may be recorded that no watcher fires by."""
+        killed = datetime.now(UTC)
+        await self.env.restart_postgres()
+        self.outages.append((killed - COMMIT, datetime.now(UTC) + RECONNECTED))
+        self.kills += 1
+
+    async def kill_redis(self) -> None:
+        """Orders fire without it; the sweeper queues them."""
+        await self.env.kill_redis()
+        await asyncio.sleep(self.rng.uniform(0.2, 1))
+        await self.env.start_redis()
         self.kills += 1
 
 
