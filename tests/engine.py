@@ -26,6 +26,7 @@ from app.orders.queue.start_limit import StartLimit
 from app.redis_scripts import PipelinedPool
 from app.server.server import server_config
 from app.settings import Settings, load
+from tests.no_tls import NO_TLS
 from worker.arq_worker import ArqWorker
 from worker.main import worker
 
@@ -212,7 +213,9 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
                 await asyncio.sleep(0.005)
             async with contextlib.AsyncExitStack() as stack:
                 http = await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200))
+                    httpx.AsyncClient(
+                        base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200), verify=NO_TLS
+                    )
                 )
                 postgres = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
                 redis = Redis.from_pool(PipelinedPool.from_url(redis_dsn))

@@ -26,6 +26,7 @@ from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
 from app.postgres import WRITE_PLANS, no_reset
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
+CLOCK_SECONDS = 2.0  # a send must not wait for the clock: the permission to send may be over by then
 
 _UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -172,10 +173,10 @@ class MockChain:
         return venue.fill(swap, slot)
 
     async def _now_ms(self, code: str) -> int:
-        """The database's clock. For up to one block it is extrapolated from the last reading, and never runs ahead."""
-        since = (time.monotonic() - self._read_at) * 1000
-        if since < self._conditions.block_ms:
-            return self._clock_ms + int(since)
+        """The database's clock: for CLOCK_SECONDS extrapolated from the last reading. It never runs ahead."""
+        since = time.monotonic() - self._read_at
+        if since < CLOCK_SECONDS:
+            return self._clock_ms + int(since * 1000)
         async with self._querying(code):
             self._read_clock(await self._pool.fetchval(statements.CLOCK))
         return self._clock_ms

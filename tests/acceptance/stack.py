@@ -16,6 +16,7 @@ import httpx
 
 from app.local import state
 from app.local.watchdog import Stage, Watchdog, alive
+from tests.no_tls import NO_TLS
 
 ENGINE = (sys.executable, "-P", "-m", "app.cli")
 
@@ -116,7 +117,7 @@ class Stack:
 
     def healthy(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health", timeout=5, verify=NO_TLS).status_code == 200
         return False
 
     def run(self, command: str) -> str:

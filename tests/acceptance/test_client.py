@@ -18,6 +18,7 @@ import pytest
 
 from tests import postgres_template
 from tests.acceptance.stack import ENGINE, Stack, engine, environment, eventually, free_port, running
+from tests.no_tls import NO_TLS
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
 SELL_SOL = ("--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5")
@@ -135,9 +136,9 @@ def test_a_failed_order_shows_its_attempts_and_exits_with_1(stack: Stack) -> Non
 def set_price(stack: Stack, price: str) -> None:
     """Returns once it holds."""
     body = {"tokenIn": "SOL", "tokenOut": "USDC", "price": price}
-    slot = httpx.post(f"{stack.url}/api/simulate/market", json=body).json()["fromSlot"]
+    slot = httpx.post(f"{stack.url}/api/simulate/market", json=body, verify=NO_TLS).json()["fromSlot"]
     query = {"tokenIn": "SOL", "tokenOut": "USDC"}
-    eventually(lambda: bool(httpx.get(f"{stack.url}/api/market", params=query).json()["slot"] >= slot))
+    eventually(lambda: bool(httpx.get(f"{stack.url}/api/market", params=query, verify=NO_TLS).json()["slot"] >= slot))
 
 
 def test_a_limit_order_is_listed_until_the_market_moves_and_fires_it(stack: Stack) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.acceptance.stack import ENGINE, engine, environment, eventually, free_port
+from tests.no_tls import NO_TLS
 
 
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def test_migrate_api_and_worker_run_on_configured_servers(tmp_path: Path, postgr
 
     def healthy() -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}/health", verify=NO_TLS).status_code == 200
         return False
 
     with process(home, "api", **settings) as api, process(home, "worker", **settings) as worker:

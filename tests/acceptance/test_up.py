@@ -18,6 +18,7 @@ import pytest
 from app.settings import SettingsError
 from migrations.upgrade import upgrade
 from tests.acceptance.stack import Stack, engine, eventually, free_port, running
+from tests.no_tls import NO_TLS
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +133,10 @@ def test_servers_that_die_are_started_again_at_their_addresses(data_home: Path) 
         kill_at_once(find(stack, "valkey-server"), find(stack, "bin/postgres -D"))
 
         def confirmed() -> bool:
-            placed = httpx.post(f"{stack.url}/api/orders/execute", json=order, timeout=20)
-            return placed.status_code == 202 and httpx.get(f"{stack.url}/health/ready").status_code == 200
+            placed = httpx.post(f"{stack.url}/api/orders/execute", json=order, timeout=20, verify=NO_TLS)
+            return (
+                placed.status_code == 202 and httpx.get(f"{stack.url}/health/ready", verify=NO_TLS).status_code == 200
+            )
 
         eventually(confirmed)
         assert stack.status() == before  # API and worker, too, are the same processes

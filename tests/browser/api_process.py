@@ -9,6 +9,7 @@ import httpx
 
 from app.local.watchdog import Stage, Watchdog
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
+from tests.no_tls import NO_TLS
 
 
 class ApiProcess:
@@ -44,5 +45,5 @@ class ApiProcess:
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health/ready", timeout=5, verify=NO_TLS).status_code == 200
         return False

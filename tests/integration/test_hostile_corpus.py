@@ -22,6 +22,7 @@ from tests.acceptance.stack import ENGINE, environment, eventually, free_port
 from tests.integration import hostile, hostile_client
 from tests.integration.hostile import MARKER, UNKNOWN, repeated_values
 from tests.integration.hostile_client import HANDSHAKE, Answer, parse_answer, send_request
+from tests.no_tls import NO_TLS
 from tests.servers import Databases
 
 SETTINGS = settings(suppress_health_check=list(HealthCheck))
@@ -72,7 +73,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def is_up(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/live").is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health/live", verify=NO_TLS).is_success
     except httpx.HTTPError:
         return False
 

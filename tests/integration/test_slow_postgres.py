@@ -17,7 +17,7 @@ from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from tests.chaos.proxy import Proxy
-from tests.engine import Engine
+from tests.engine import HAPPY, Engine
 from tests.fakes import in_a_while
 from worker.lease import Lease
 
@@ -68,3 +68,11 @@ async def test_a_permission_that_comes_too_late_is_none(engine: Engine, postgres
         with pytest.raises(DatabaseUnavailable):
             async with asyncio.timeout(5):
                 await lease.clear_to_send()
+
+
+async def test_orders_are_executed_although_postgres_is_200_ms_away(engine: Engine, postgres_dsn: str) -> None:
+    async with far_away(postgres_dsn, 0.1) as (dsn, _):
+        await engine.start_worker(database_url=dsn)
+        orders = [(await engine.place())["orderId"] for _ in range(10)]
+        streams = await asyncio.gather(*(engine.read_stream(order, within=30) for order in orders))
+    assert [stream.statuses for stream in streams] == [HAPPY] * 10
