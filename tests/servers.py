@@ -15,6 +15,7 @@ import redis
 from app.local import servers
 from app.local.data_home import prepare
 from app.local.watchdog import Watchdog
+from app.mockchain import statements as chain
 from app.settings import load
 from migrations.upgrade import upgrade
 from tests import postgres_template
@@ -81,6 +82,7 @@ END IF; END $$
 WRITTEN = (
     *("order_events", "triggers", "orders", "order_groups", "plans", "prices"),
     *("daily_volumes", "api_keys", "trading_states"),
+    *("chain.transactions", "chain.set_prices", "chain.launches"),
 )
 DELETE_ALL = "; ".join(f"DELETE FROM {table}" for table in WRITTEN)
 
@@ -102,7 +104,15 @@ class Databases:
     def prepare(self) -> None:
         asyncio.run(self._execute(f'CREATE DATABASE "{self._template}"'))
         upgrade(self._address(self._template))
+        asyncio.run(self._create_chain())
         self._tables = asyncio.run(self._read_tables())
+
+    async def _create_chain(self) -> None:
+        connection = await asyncpg.connect(self._address(self._template))
+        try:
+            await chain.prepare(connection)
+        finally:
+            await connection.close()
 
     async def create(self) -> str:
         self._made += 1
@@ -123,7 +133,6 @@ class Databases:
             connection = await asyncpg.connect(address)
             try:
                 await connection.execute(DISCONNECT_OTHERS)
-                await connection.execute("DROP SCHEMA IF EXISTS chain CASCADE")
                 await connection.execute(EMPTY_AUDIT_LOG)
                 # TRUNCATE takes 40 ms of CPU, because it makes new files. Large tables get them: dead rows cost time.
                 large = await connection.fetchval("SELECT pg_table_size('order_events') > 1000000")
