@@ -108,6 +108,7 @@ def kill_at_once(*pids: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_the_stack_starts_again_after_any_two_of_its_processes_were_killed(data_home: Path) -> None:
     with running(data_home) as stack:
         supervisor = find(stack, "app.cli up")
@@ -126,6 +127,7 @@ def test_the_stack_starts_again_after_any_two_of_its_processes_were_killed(data_
         assert "Traceback" not in stack.output
 
 
+@pytest.mark.slow
 def test_servers_that_die_are_started_again_at_their_addresses(data_home: Path) -> None:
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
     with running(data_home) as stack:
