@@ -43,6 +43,7 @@ from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
+from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
@@ -134,6 +135,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         dead_letters=DeadLetters(postgres.reading),
         intake=Intake(store, redis, queue, publisher, breaker),
         changes=Changes(OpenOrders(postgres.writing), groups, publisher),
+        dead_men=DeadMen(postgres.writing),
         queue=queue,
         watchers=Watchers(redis),
         prices=PriceStore(postgres.internal),

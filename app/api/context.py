@@ -37,6 +37,7 @@ from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
+from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.redis_client import CircuitBreaker
@@ -56,6 +57,7 @@ class ApiContext:
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders
     changes: Changes  # to orders that wait
+    dead_men: DeadMen  # which owners' orders are cancelled unless they call in time
     queue: OrderQueue  # its depth
     watchers: Watchers  # how many are alive
     prices: PriceStore  # how current the prices are that orders wait for

@@ -62,6 +62,17 @@ def cancel(order_id: str, base_url: BaseUrl = None, api_key: ApiKey = None) -> N
     commands.run(commands.cancel(address.base_url(base_url), api_key, order_id))
 
 
+def dead_man(
+    seconds: Annotated[int, typer.Argument(min=0, max=86_400, help="How long you may be silent; 0: off.")],
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Cancel all of your orders unless you run this again within so many seconds."""
+    from app.client import address, commands
+
+    commands.run(commands.dead_man(address.base_url(base_url), api_key, seconds))
+
+
 def watch(
     order_id: str,
     after: Annotated[int, typer.Option(min=0, help="Number of the last event you have seen.")] = 0,
@@ -94,6 +105,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "submit": submit,
     "open": open_orders,
     "cancel": cancel,
+    "dead-man": dead_man,
     "watch": watch,
     "simulate": simulate,
 }

@@ -1,4 +1,4 @@
-"""`engine submit`, `open`, `cancel`, `watch` and `simulate`. Each returns its exit code."""
+"""`engine submit`, `open`, `cancel`, `dead-man`, `watch` and `simulate`. Each returns its exit code."""
 
 import asyncio
 import contextlib
@@ -73,6 +73,13 @@ async def cancel(base_url: str, api_key: str | None, order_id: str) -> int:
         status = await engine.cancel(order_id)
         sent = "" if status == "cancelled" else "  (its swap was sent: it is cancelled if that does not land)"
         typer.echo(f"status  {status}{sent}")
+        return 0
+
+
+async def dead_man(base_url: str, api_key: str | None, seconds: int) -> int:
+    async with Engine(base_url, api_key) as engine:
+        cancels_at = await engine.dead_man(seconds)
+        typer.echo(f"cancels all orders at {cancels_at}, unless renewed" if cancels_at else "off")
         return 0
 
 

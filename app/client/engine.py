@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 
 from app.client import CommandError, Refused, Unreachable
-from app.client.responses import OpenOrders, OrderState, ProblemDocument, printable, status_of
+from app.client.responses import OpenOrders, OrderState, ProblemDocument, cancels_at, printable, status_of
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
@@ -76,6 +76,10 @@ class Engine:
     async def cancel(self, order_id: str) -> str:
         """Its status after that."""
         return status_of(await self._request_of("POST", order_id, "/cancel"))
+
+    async def dead_man(self, seconds: int) -> str | None:
+        """When all orders are cancelled unless this is called again; None: never."""
+        return cancels_at(await self._request("PUT", "/api/dead-man", json={"seconds": seconds}))
 
     async def open_orders(self) -> AsyncIterator[str]:
         """A line for each order that waits, newest first."""

@@ -90,6 +90,11 @@ def status_of(body: str | bytes) -> str:
     return _required_text(_object(body), "status")
 
 
+def cancels_at(body: bytes) -> str | None:
+    """When the dead man's switch fires."""
+    return _text(_object(body), "cancelsAt")
+
+
 def waits_for(data: Mapping[str, Any]) -> str | None:
     """The price that an order waits for, and how far away it is; None: it waits for none."""
     trigger = data.get("trigger")

@@ -63,6 +63,7 @@ CANCELLED_BY_OWNER = "owner"  # code of a cancel that the owner asked for
 REARMED = "rearmed"  # code of a return to open
 SIBLING_FILLED = "sibling_filled"  # code of a cancel: another order of its group was filled
 PARENT_ENDED = "parent_ended"  # code of a cancel: the order that it is a slice of has ended
+DEAD_MAN = "dead_man"  # code of a cancel: the owner did not renew the dead man's switch
 NO_SLICE_FILLED = "no_slice_filled"  # code of an order whose slices all failed
 ENTERED = "entered"  # code of an event of an open order: the entry of its group was filled, and it waits from now on
 AMENDED = "amended"  # code of an event of an open order that stays open

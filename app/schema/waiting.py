@@ -100,3 +100,15 @@ plans = sa.Table(
 )
 sa.Index("plans_due", plans.c.next_at)
 sa.Index("orders_by_parent", orders.c.parent_id, postgresql_where=orders.c.parent_id.is_not(None))
+
+# The dead man's switch of each owner who has used it.
+dead_men = sa.Table(
+    "dead_men",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("seconds", sa.Integer, nullable=False, comment="0: it is off"),
+    sa.Column("cancels_at", sa.DateTime(timezone=True), comment="unless it is renewed; NULL: it is off"),
+    sa.Column("fired_at", sa.DateTime(timezone=True), comment="when it last cancelled"),
+    sa.Column("cancelled", sa.Integer, comment="how many orders, then"),
+)
+sa.Index("dead_men_due", dead_men.c.cancels_at, postgresql_where=dead_men.c.cancels_at.is_not(None))

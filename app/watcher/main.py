@@ -22,6 +22,7 @@ from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
+from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.plans import PlanStore
@@ -33,6 +34,7 @@ from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever
 from app.watcher.announcer import Announcer
+from app.watcher.dead_man import DeadManSwitches
 from app.watcher.limits import Limits
 from app.watcher.recorder import Recorder
 from app.watcher.rounds import repeat
@@ -87,6 +89,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     limits = Limits(triggers, network, announcer)
     upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
     schedules = Schedules(PlanStore(postgres.writing), network, announcer)
+    dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
     watchers = Watchers(redis)
@@ -99,6 +102,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("stops", stops.run),
         run_forever("limits", limits.run),
         run_forever("schedules", partial(repeat, schedules.round, revision.fits)),
+        run_forever("dead man", partial(repeat, dead_man.round, revision.fits)),
         run_forever("upkeep", partial(repeat, upkeep.round, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),
     ]

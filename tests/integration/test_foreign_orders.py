@@ -22,7 +22,8 @@ OPERATORS = {"/api/orders/{order_id}/connections", "/api/dlq/{order_id}/retry"} 
 
 
 BODIES: dict[tuple[str, str], Any] = {
-    ("PATCH", "/api/orders/{order_id}"): {"json": {"limitPrice": "1"}, "headers": {"If-Match": "1"}}
+    ("PATCH", "/api/orders/{order_id}"): {"json": {"limitPrice": "1"}, "headers": {"If-Match": "1"}},
+    ("PUT", "/api/dead-man"): {"json": {"seconds": 60}},
 }
 
 
@@ -71,7 +72,7 @@ def test_order_id_is_the_only_path_parameter_that_names_an_order() -> None:
     assert set(elsewhere) == {"order_id"}  # in the path, never in a query or a header
     bodies = {path for path, calls in documented["paths"].items() if '"requestBody"' in json.dumps(calls)}
     orders = {"/api/orders/execute", "/api/orders/batch", "/order", "/api/order-groups"}  # they create the id
-    others = {"/api/tickets", "/api/kill-switch", "/api/simulate/market", "/api/simulate/pools"}
+    others = {"/api/tickets", "/api/kill-switch", "/api/simulate/market", "/api/simulate/pools", "/api/dead-man"}
     assert bodies == orders | others | {"/api/orders/{order_id}", "/api/orders/cancel-all"}
 
 

@@ -64,7 +64,7 @@ def test_a_link_leads_to_a_file_and_a_command_exists(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
     for named in re.findall(r"`((?:app|worker|migrations|tests|docs|deploy)/[\w./-]+)`", text):
         assert (CLONE / named).exists(), named
-    assert set(re.findall(r"(?:\.venv/bin/|`)engine ([a-z]+)", text)) <= commands()
+    assert set(re.findall(r"(?:\.venv/bin/|`)engine ([a-z]+[a-z-]*)", text)) <= commands()
     assert set(re.findall(r"`?make ([a-z-]+)`", text)) <= make_targets()
 
 

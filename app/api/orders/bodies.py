@@ -10,7 +10,8 @@ from app.api.problems import invalid
 from app.api.schemas import MAX_KEY_LENGTH, Bps, DecimalText, Label, RequestBody
 from app.orders.conditions import DEFAULT_PERSIST_SLOTS
 
-YEAR_SECONDS = 31_536_000
+DAY_SECONDS = 86_400
+YEAR_SECONDS = 365 * DAY_SECONDS
 MAX_IN_BATCH = 50
 MAX_PERSIST_SLOTS = 10
 
@@ -180,6 +181,12 @@ class CancelAll(RequestBody):
     token_out: Label | None = None
     order_type: Literal["market", "limit", "stop", "take_profit", "dca"] | None = None
     group_id: Label | None = None
+
+
+class SetDeadMan(RequestBody):
+    """How long the caller may be silent before all orders are cancelled."""
+
+    seconds: int = Field(ge=0, le=DAY_SECONDS, description="0: switch it off", examples=[60])
 
 
 class _InBatch(RequestBody):

@@ -17,7 +17,7 @@ from app.api.routes import (
     tickets,
 )
 from app.api.routes.operators import audit, kill_switch, simulation
-from app.api.routes.waiting import changes, groups
+from app.api.routes.waiting import changes, dead_man, groups
 from app.api.spec import documents
 from app.api.validation import known_parameters_only
 
@@ -26,7 +26,7 @@ ROUTERS = (
     *(
         module.router
         for module in (
-            *(order_stream, place_order, legacy, orders, changes, groups, limits, stream, tickets),
+            *(order_stream, place_order, legacy, orders, changes, groups, dead_man, limits, stream, tickets),
             *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, documents),
         )
     ),

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll, SetDeadMan
 from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
 from app.api.schemas import MAX_KEY_LENGTH, LaunchPool, MoveMarket, RequestBody, SetKillSwitch
@@ -39,6 +39,7 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (
     Batch,
     AmendOrder,
     CancelAll,
+    SetDeadMan,
     OrderGroup,
     Bracket,
     SetKillSwitch,

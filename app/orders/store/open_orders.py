@@ -46,13 +46,10 @@ WITH new AS (
 SELECT {ORDER_COLUMNS} FROM amended
 """
 
-CANCEL_MANY = f"""
-WITH wanted AS MATERIALIZED (
-    SELECT id FROM orders
-     WHERE owner = $1 AND status IN ({sql_list(CANCELLABLE)})
-       AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
-       AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
-     LIMIT {PAGE}
+
+def cancels(wanted: str, *, code: str) -> str:
+    """The CTEs that cancel the orders which `wanted` selects, as `cancelled`; `code`: an SQL expression."""
+    return f"""wanted AS MATERIALIZED ({wanted}
 ), locked AS MATERIALIZED (
     SELECT order_id FROM triggers WHERE order_id IN (SELECT id FROM wanted) ORDER BY order_id FOR UPDATE
 ), gone AS (
@@ -63,10 +60,20 @@ WITH wanted AS MATERIALIZED (
      ORDER BY id FOR UPDATE
 ), cancelled AS (
     UPDATE orders o SET status = '{Status.CANCELLED}', seq = seq + 1, fence = fence + 1, lease_until = NULL,
-           error = NULL, code = $6, updated_at = now()
+           error = NULL, code = {code}, updated_at = now()
      WHERE id IN (SELECT id FROM held) AND status IN ({sql_list(CANCELLABLE)})
-    RETURNING id, seq, status, attempt, updated_at
-), {logged("cancelled", details="json_build_object('code', $6::text)")}
+    RETURNING id, type, seq, status, attempt, updated_at
+), {logged("cancelled", details=f"json_build_object('code', {code})")}"""
+
+
+_CHOSEN = f"""
+    SELECT id FROM orders
+     WHERE owner = $1 AND status IN ({sql_list(CANCELLABLE)})
+       AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
+       AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
+     LIMIT {PAGE}"""
+CANCEL_MANY = f"""
+WITH {cancels(_CHOSEN, code=f"'{CANCELLED_BY_OWNER}'")}
 SELECT id, seq, attempt, updated_at FROM cancelled
 """
 
@@ -167,11 +174,9 @@ class OpenOrders:
             details=row["details"],
         )
 
-    async def cancel_page(self, owner: str, chosen: Selection, code: str = CANCELLED_BY_OWNER) -> list[OrderEvent]:
+    async def cancel_page(self, owner: str, chosen: Selection) -> list[OrderEvent]:
         """The events of up to `PAGE` orders that this call cancelled; an empty list: none is left."""
-        rows = await fetch(
-            self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group, code
-        )
+        rows = await fetch(self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group)
         return [
             OrderEvent(
                 order_id=row["id"],
@@ -179,7 +184,7 @@ class OpenOrders:
                 status=Status.CANCELLED,
                 attempt=row["attempt"],
                 at=row["updated_at"],
-                details={"code": code},
+                details={"code": CANCELLED_BY_OWNER},
             )
             for row in rows
         ]

@@ -1,0 +1,98 @@
+"""The dead man's switch: an owner who does not renew it in time has all orders cancelled whose swap was not sent.
+
+The clock of Postgres decides. One statement cancels the orders, logs their events, writes the entry of the audit log
+and switches it off, or does none of it: a renewal comes before it, or too late. A row that another watcher has locked
+is skipped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from app.orders.lifecycle import CANCELLABLE, DEAD_MAN, sql_list
+from app.orders.store.open_orders import cancels
+from app.orders.store.reads import event_from
+from app.orders.waiting.triggers import Moved
+from app.postgres import fetch
+
+FIRED = "dead_man.fired"  # in the audit log
+
+_STATE = "seconds, cancels_at, fired_at, cancelled"
+# It may wait for the row, so the clock is read when it writes.
+SET = f"""
+INSERT INTO dead_men AS d (owner, seconds, cancels_at)
+VALUES ($1, $2, CASE WHEN $2::int > 0 THEN clock_timestamp() + $2::int * interval '1 second' END)
+ON CONFLICT (owner) DO UPDATE
+   SET seconds = excluded.seconds,
+       cancels_at = CASE WHEN excluded.seconds > 0 THEN clock_timestamp() + excluded.seconds * interval '1 second' END
+RETURNING {_STATE}
+"""
+STATE = f"SELECT {_STATE} FROM dead_men WHERE owner = $1"
+
+# The first CTE is for a clock that was set back: the time that was given begins anew.
+FIRE = f"""
+WITH mended AS (
+    UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
+     WHERE cancels_at > clock_timestamp() + (seconds + 1) * interval '1 second'
+), due AS MATERIALIZED (
+    SELECT owner, seconds FROM dead_men WHERE cancels_at <= clock_timestamp()
+     ORDER BY cancels_at LIMIT 1 FOR UPDATE SKIP LOCKED
+), {
+    cancels(
+        f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)})",
+        code=f"'{DEAD_MAN}'",
+    )
+}, fired AS (
+    UPDATE dead_men d
+       SET seconds = 0, cancels_at = NULL, fired_at = clock_timestamp(), cancelled = (SELECT count(*) FROM cancelled)
+      FROM due WHERE d.owner = due.owner
+), audited AS (
+    INSERT INTO audit_log (action, outcome, owner, details, left_out)
+    SELECT '{FIRED}', 'done', owner,
+           json_build_object('seconds', seconds, 'cancelled', (SELECT count(*) FROM cancelled)), 0 FROM due
+)
+SELECT due.owner, due.seconds, c.id AS order_id, c.type, c.seq, c.status, c.attempt, c.updated_at AS at,
+       json_build_object('code', '{DEAD_MAN}') AS details
+  FROM due LEFT JOIN cancelled c ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMan:
+    """The switch of one owner."""
+
+    seconds: int = 0  # 0: it is off
+    cancels_at: datetime | None = None  # unless it is renewed; None: it is off
+    fired_at: datetime | None = None  # when it last cancelled; None: never
+    cancelled: int | None = None  # how many orders, then
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    owner: str
+    seconds: int
+    orders: Sequence[Moved]
+
+
+class DeadMen:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def set(self, owner: str, seconds: int) -> DeadMan:
+        """Begin, renew or, with 0, end it."""
+        (row,) = await fetch(self._pool, SET, owner, seconds)
+        return DeadMan(*row)
+
+    async def state(self, owner: str) -> DeadMan:
+        rows = await fetch(self._pool, STATE, owner)
+        return DeadMan(*rows[0]) if rows else DeadMan()
+
+    async def fire(self) -> Fired | None:
+        """Cancel the orders of one owner who did not renew; None: nobody is due."""
+        rows = await fetch(self._pool, FIRE)
+        if not rows:
+            return None
+        orders = [Moved(row["owner"], row["type"], event_from(row)) for row in rows if row["order_id"]]
+        return Fired(rows[0]["owner"], rows[0]["seconds"], orders)
