@@ -31,13 +31,20 @@ PAIRS: dict[tuple[str, str], tuple[Decimal, Decimal]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    body: Mapping[str, Any]
+    group: str | None = None  # whose orders hold each other
+    entry: str | None = None  # the order whose fill arms it
+
+
 @dataclass
 class Book:
     """The orders of one seed: all wait for the price of one pair."""
 
     pair: tuple[str, str]
     rng: random.Random
-    orders: dict[str, tuple[Mapping[str, Any], str | None]] = field(default_factory=dict)  # its body, its group
+    orders: dict[str, Placed] = field(default_factory=dict)
     plans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the bodies of those in slices
     cancelled: set[str] = field(default_factory=set)  # which the owner asked for
 
@@ -85,21 +92,54 @@ class Book:
 
     def order(self) -> dict[str, Any]:
         fields, kind = self.terms(), self.rng.random()
-        if kind < 0.5:
+        if kind < 0.4:
             return {**fields, "orderType": "limit", "limitPrice": self.price(self.rng.randint(-30, 600))}
+        if kind < 0.5:
+            fields.pop("expiresInSeconds", None)
+            at_once = {"orderType": "limit", "timeInForce": self.rng.choice(("ioc", "fok"))}
+            return {**fields, **at_once, "limitPrice": self.price(self.rng.randint(-100, 60))}
         return self.leg("stop" if kind < 0.8 else "take_profit", fields)
 
     def group(self) -> dict[str, Any]:
         fields = self.terms()
+        if self.rng.random() < 0.4:
+            return self.bracket(fields)
         return {"type": "oco", "legs": [self.leg("take_profit", fields), self.leg("stop", fields)]}
+
+    def bracket(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Prices of the opposite swap rise as those of the pair fall."""
+        rng, bps = self.rng, self.rng.randint(-30, 200)
+        profit, loss = bps - rng.randint(20, 300), bps + rng.randint(20, 300)
+        take_profit = {"price": self.opposite(profit), "persistSlots": rng.choice((1, 2))}
+        stop_loss = {"price": self.opposite(loss), "persistSlots": rng.choice((1, 2))}
+        if rng.random() < 0.3:
+            stop_loss["limitPrice"] = self.opposite(loss + rng.randint(30, 300))
+        entry = {**fields, "orderType": "limit", "limitPrice": self.price(bps)}
+        return {"type": "bracket", "entry": entry, "takeProfit": take_profit, "stopLoss": stop_loss}
+
+    def opposite(self, bps: int) -> str:
+        return format(Decimal(f"{1 / Decimal(self.price(bps)):.7g}"), "f")
+
+    def add_group(self, body: Mapping[str, Any], placed: Mapping[str, Any]) -> None:
+        ids, group = [order["orderId"] for order in placed["orders"]], placed["groupId"]
+        if body["type"] == "oco":
+            self.orders |= {order: Placed(leg, group) for leg, order in zip(body["legs"], ids, strict=True)}
+            return
+        self.orders[ids[0]] = Placed(body["entry"])
+        for order, name, kind in zip(ids[1:], ("takeProfit", "stopLoss"), ("take_profit", "stop"), strict=True):
+            trigger = {field: value for field, value in body[name].items() if field != "limitPrice"}
+            limit = {field: value for field, value in body[name].items() if field == "limitPrice"}
+            self.orders[order] = Placed({"orderType": kind, "trigger": trigger, **limit}, group, entry=ids[0])
 
     def plan(self) -> dict[str, Any]:
         fields = {"tokenIn": self.pair[0], "tokenOut": self.pair[1], "amount": self.amount(self.rng.uniform(50, 200))}
         schedule = {"slices": self.rng.randint(2, 5), "everySeconds": 1}
         return {**fields, "orderType": "dca", "slippageBps": 1_000, "schedule": schedule}
 
-    def amendment(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        kind = body["orderType"]
+    def amendment(self, placed: Placed) -> dict[str, Any]:
+        kind = placed.body["orderType"]
+        if placed.entry is not None:
+            return {"slippageBps": self.rng.choice((10, 50, 200))}
         if kind == "limit":
             return {"limitPrice": self.price(self.rng.randint(0, 600))}
         bps = self.rng.randint(20, 500)
@@ -151,7 +191,7 @@ class Owner:
         seen = await self.http.get(f"/api/orders/{order}")
         if seen.status_code == 200:
             headers = {"If-Match": str(seen.json()["seq"])}
-            change = book.amendment(book.orders[order][0])
+            change = book.amendment(book.orders[order])
             answer = await self.http.patch(f"/api/orders/{order}", json=change, headers=headers)
             assert answer.status_code in (200, 409, 412, 422, 503), answer.text
 
@@ -159,12 +199,11 @@ class Owner:
         if as_group:
             body = book.group()
             if (placed := await self._post(book, "/api/order-groups", body)) is not None:
-                for leg, order in zip(body["legs"], placed["orders"], strict=True):
-                    book.orders[order["orderId"]] = leg, placed["groupId"]
+                book.add_group(body, placed)
             return
         body = book.order()
         if (placed := await self._post(book, "/api/orders/execute", body)) is not None:
-            book.orders[placed["orderId"]] = body, None
+            book.orders[placed["orderId"]] = Placed(body)
 
     async def _place_plan(self, book: Book) -> None:
         body = book.plan()

@@ -9,131 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any
+
+from tests.chaos.waiting.orders import Armed, Event, Order, Price, Terms
 
 COMMIT = timedelta(seconds=0.3)  # from the moment of an event to when everybody can see it, on a busy machine
 LATE = timedelta(seconds=1)  # for which a price that has met an order may be followed by something else
 SETTLING = timedelta(seconds=3)  # from the end of a leg to when its group is free
 MARGIN = Fraction(1002, 1000)  # a quote so far beyond the floor that an order put aside is looked at again
-STOP_SLIPPAGE = 300
 MAX_AGE_SLOTS = 10
-FIRST_WAIT, LONGEST_WAIT = 1, 60
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A recorded price."""
-
-    slot: int
-    best: Fraction
-    low: Fraction
-    high: Fraction
-    at: datetime
-    known: bool = True  # false: the watcher that recorded it had not heard yet that the market was moved
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    status: str
-    at: datetime
-    details: Mapping[str, Any]
-
-    @property
-    def fires(self) -> bool:
-        return self.status == "pending" and "trigger" in self.details
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What an order asks for, as its owner said it."""
-
-    kind: str
-    level: Fraction
-    persist: int  # recorded slots in a row; 0: the best mid, and a quote at the order's size
-    floor: int  # base units: the least that it accepts
-    floor_price: Fraction
-
-    @staticmethod
-    def of(body: Mapping[str, Any], amount_in: int, decimals: tuple[int, int]) -> "Terms":
-        kind: str = body["orderType"]
-        limit: str | None = body.get("limitPrice")
-        if kind == "limit":
-            level, persist, worst = Fraction(body["limitPrice"]), 0, Fraction(body["limitPrice"])
-        else:
-            level, persist = Fraction(body["trigger"]["price"]), body["trigger"].get("persistSlots", 2)
-            slippage = body.get("slippageBps", STOP_SLIPPAGE)
-            worst = Fraction(limit) if limit is not None else level * (10_000 - slippage) / 10_000
-        exact = amount_in * worst * Fraction(10) ** (decimals[1] - decimals[0])
-        return Terms(kind, level, persist, -(-exact.numerator // exact.denominator), worst)
-
-    def again(self) -> "Terms":
-        """After an attempt that lost the price. A stop is due at its floor, wherever the price is."""
-        if self.kind != "stop":
-            return self
-        return Terms("due_stop", self.floor_price, 0, self.floor, self.floor_price)
-
-
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """A time during which an order may fire."""
-
-    terms: Terms
-    since: datetime
-    wait: timedelta  # before which it may not
-    until: datetime | None  # of the event that ends it; None: it goes on
-    end: Event | None
-
-
-@dataclass(slots=True, kw_only=True)
-class Order:
-    """An order that waits, with its log and its fills."""
-
-    id: str
-    feed: str
-    amount_in: int
-    decimals: tuple[int, int]
-    body: Mapping[str, Any]  # as it was placed
-    events: Sequence[Event]
-    limit_out: int  # its floor in the database
-    expires_at: datetime | None
-    group: str | None = None
-    floors: Sequence[tuple[datetime, int]] = ()  # of its attempts, base units
-    fills: Sequence[tuple[datetime, int]] = ()  # base units
-    cancel_asked: bool = False
-
-    def armed(self) -> list[Armed]:
-        """Every time during which it could fire, with its terms then."""
-        body, found, rearms, due = dict(self.body), list[Armed](), 0, False
-        following: list[Event | None] = [*self.events[1:], None]
-        for event, after in zip(self.events, following, strict=True):
-            if event.status != "open":
-                continue
-            wait = 0
-            if event.details.get("code") == "rearmed":
-                wait, rearms, due = min(FIRST_WAIT * 2**rearms, LONGEST_WAIT), rearms + 1, True
-            else:
-                body |= {name: value for name, value in event.details.items() if name != "code"}
-                due = False
-            terms = Terms.of(body, self.amount_in, self.decimals)
-            terms = terms.again() if due else terms
-            found.append(Armed(terms, event.at, timedelta(seconds=wait), after.at if after else None, after))
-        return found
-
-    def filled_by(self, at: datetime) -> bool:
-        return any(event.status == "confirmed" and event.at <= at for event in self.events)
-
-    def under_way(self) -> list[tuple[datetime, datetime | None]]:
-        """From each time it fired to the end of what followed."""
-        spans, since = list[tuple[datetime, datetime | None]](), None
-        for event in self.events:
-            if event.fires:
-                since = event.at
-            elif since is not None and event.status in ("open", "confirmed", "failed", "cancelled", "expired"):
-                spans.append((since, event.at))
-                since = None
-        return [*spans, (since, None)] if since is not None else spans
-
-
 LONGEST_ASIDE = timedelta(seconds=60)
 MAX_LATE = 0.01  # of the orders that fired
 HEARD_AFTER_SLOTS = 3  # of a move of the market, on a busy machine
@@ -195,13 +78,17 @@ class Model:
     def judge(self, orders: Sequence[Order]) -> Findings:
         findings = Findings(orders=len(orders))
         groups: dict[str, list[Order]] = {}
+        by_id = {order.id: order for order in orders}
         for order in orders:
             if order.group is not None:
                 groups.setdefault(order.group, []).append(order)
         for order in orders:
             siblings = [other for other in groups.get(order.group or "", []) if other is not order]
             self._judge_log(order, siblings, findings)
-            self._judge_floors(order, findings)
+            entry = by_id[order.entry] if order.entry else None
+            self._judge_floors(order, entry, findings)
+            if entry is not None:
+                self._judge_entered(order, entry, findings)
             for armed in order.armed():
                 self._judge_armed(order, armed, siblings, findings)
         for name, legs in groups.items():
@@ -217,7 +104,10 @@ class Model:
             code = event.details.get("code")
             findings.rearmed += code == "rearmed"
             if event.status == "expired" and not (order.expires_at and event.at >= order.expires_at):
-                findings.problems["wrong"].append(f"{order.id} expired before its time")
+                if code != "not_marketable" or not order.at_once:
+                    findings.problems["wrong"].append(f"{order.id} expired before its time")
+                elif self._was_marketable(order, order.armed()[-1], event.at):
+                    findings.problems["wrong"].append(f"{order.id} was refused, but each price met it")
             if event.status == "cancelled" and code == "owner" and not order.cancel_asked:
                 findings.problems["wrong"].append(f"{order.id} was cancelled by nobody")
             if code == "sibling_filled" and not any(other.filled_by(event.at) for other in siblings):
@@ -225,9 +115,35 @@ class Model:
         if len(order.fills) > 1:
             findings.problems["twice"].append(f"{order.id} was filled {len(order.fills)} times")
 
-    def _judge_floors(self, order: Order, findings: Findings) -> None:
+    def _was_marketable(self, order: Order, armed: Armed, until: datetime) -> bool:
+        """Whether no recorded price can have been the reason to refuse an order that was to be filled at once."""
+        seen = [price for price in self._prices.get(order.feed, []) if armed.since - COMMIT <= price.at <= until]
+        return bool(seen) and all(price.known and self._meets(order, armed.terms, price.slot, MARGIN) for price in seen)
+
+    def _judge_entered(self, order: Order, entry: Order, findings: Findings) -> None:
+        """Of a bracket: it is armed by the fill of its entry, and by nothing else."""
+        end, armed = entry.events[-1], order.armed()
+        filled = end.status == "confirmed"
+        if any(event.fires for event in order.events) and not armed:
+            findings.problems["groups"].append(f"{order.id} fired before its entry was filled")
+        if armed and not (filled and end.at <= armed[0].since):
+            findings.problems["groups"].append(f"{order.id} was armed, but its entry was not filled by then")
+        if armed and order.amount_in != entry.amount_out:
+            findings.problems["wrong"].append(f"{order.id} swaps {order.amount_in}, its entry gave {entry.amount_out}")
+        ended = order.events[-1]
+        if filled and not armed and (ended.details.get("code") != "owner" or ended.at > end.at + SETTLING):
+            findings.problems["missed"].append(f"{order.id} was not armed after the fill of its entry")
+        if ended.details.get("code") == "parent_ended" and (filled or end.at > ended.at):
+            findings.problems["groups"].append(f"{order.id} was cancelled, but its entry had not ended unfilled")
+
+    def _judge_floors(self, order: Order, entry: Order | None, findings: Findings) -> None:
         armed = order.armed()
-        if order.limit_out != armed[-1].terms.floor:
+        if not armed:  # its entry was not filled
+            return
+        # Of a bracket the floor of the least that the entry may bring is scaled to what it brought, rounded up twice.
+        least = Terms.of(entry.body, entry.amount_in, entry.decimals).floor if entry else 0
+        above = order.limit_out - armed[-1].terms.floor
+        if not 0 <= above <= (order.amount_in // least + 2 if least else 0):
             findings.problems["below"].append(f"{order.id} keeps {order.limit_out}, asked for {armed[-1].terms.floor}")
         for at, units in [*order.floors, *order.fills]:
             floor = [one.terms.floor for one in armed if one.since <= at][-1]

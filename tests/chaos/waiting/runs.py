@@ -25,7 +25,8 @@ from app.settings import load
 from tests.chaos.environment import Environment, Process
 from tests.chaos.oracle import judge
 from tests.chaos.waiting.books import PAIRS, Book, Owner, schedule
-from tests.chaos.waiting.model import COMMIT, Event, Findings, Model, Order, Price
+from tests.chaos.waiting.model import COMMIT, Findings, Model
+from tests.chaos.waiting.orders import Event, Order, Price
 from tests.engine import eventually
 
 BLOCK_MS = 200
@@ -188,7 +189,7 @@ def _best_quote(network: Network, feed: str, amount_in: int, slot: int) -> int |
 
 
 async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> list[Order]:
-    bodies = {order: (book, *placed) for book in books for order, placed in book.orders.items()}
+    bodies = {order: (book, placed) for book in books for order, placed in book.orders.items()}
     logs, floors, fills = (defaultdict[str, list[Any]](list) for _ in range(3))
     for row in await db.fetch("SELECT order_id, status, at, details FROM order_events ORDER BY order_id, seq"):
         event = Event(row["status"], row["at"], orjson.loads(row["details"]) if row["details"] else {})
@@ -198,7 +199,7 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
     found = []
     for row in await db.fetch("SELECT * FROM orders WHERE id = ANY($1)", [UUID(order) for order in bodies]):
         order = str(row["id"])
-        book, body, group = bodies[order]
+        book, placed = bodies[order]
         decimals = [network.markets.token(row[name]).decimals for name in ("token_in", "token_out")]
         for event in logs[order]:
             if event.status == "building":
@@ -206,14 +207,15 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
         found.append(
             Order(
                 id=order,
-                feed="/".join(book.pair),
+                feed=f"{row['token_in']}/{row['token_out']}",
                 amount_in=int(row["amount_in"]),
                 decimals=(decimals[0], decimals[1]),
-                body=body,
+                body=placed.body,
                 events=logs[order],
                 limit_out=int(row["limit_out"]),
                 expires_at=row["expires_at"],
-                group=group,
+                group=placed.group,
+                entry=placed.entry,
                 floors=floors[order],
                 fills=fills[order],
                 cancel_asked=order in book.cancelled,
