@@ -20,6 +20,14 @@ export function duration(ms) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+
+/** 3600 is "every hour", 90 is "every 90 seconds". */
+export function every(seconds) {
+  const [name, length] = UNITS.find(([, unit]) => seconds % unit === 0);
+  return seconds === length ? `every ${name}` : `every ${seconds / length} ${name}s`;
+}
+
 export function ago(ms) {
   if (ms < 1_500) return "now";
   if (ms < 60_000) return `${Math.floor(ms / 1_000)} s ago`;

@@ -47,7 +47,7 @@ function start() {
   orderStore.onFailed = () => deadLetters.allowed && deadLetters.start();
   queueStatus = new QueueStatus(api, deadLetters, announce, scheduleRender);
   orders = new Orders(api, orderStore, orderForm, queueStatus, announce, scheduleRender);
-  openOrders = new OpenOrders(api, orderStore, orders, scheduleRender);
+  openOrders = new OpenOrders(api, orderStore, orders, announce, scheduleRender);
   for (const section of [queueStatus, deadLetters, market, openOrders]) section.start();
   stream.start();
   loadOnce();

@@ -1,59 +1,57 @@
-// The price of the chosen pair at each venue. In local mode it can be moved by hand, to see what orders do.
+// The price of the chosen pair at each venue, before fees. In local mode it can be moved by hand, to see what orders do.
 
 import { venueIcon } from "./comparison.js";
-import { plainDecimal } from "./money.js";
+import { shortPrice } from "./money.js";
+import { poll } from "./polling.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 1_000;
 const MOVES_BPS = [-500, -100, 100, 500];
 
-/** The first digits of a price: enough to read, and as many as a double keeps. */
-export const shortPrice = (price) => plainDecimal(Number(Number(price).toPrecision(7)));
-
 export class Market {
   constructor(api, announce, onChange) {
     Object.assign(this, { api, announce, onChange });
     this.pair = null; // {tokenIn, tokenOut}
-    this.prices = null; // the engine's answer for it
+    this.turned = false; // it is shown the other way round
+    this.prices = null; // the engine's answer for what is shown
     this.typed = "";
     this.problem = null;
     this.busy = false;
   }
 
   start() {
-    const poll = async () => {
-      if (!document.hidden) await this.#read();
-      if (!this.stopped) this.timer = setTimeout(poll, POLL_MS);
-    };
-    poll();
-  }
-
-  stop() {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.stop = poll(() => this.#read(), POLL_MS);
   }
 
   follow(pair) {
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
-    [this.pair, this.prices, this.problem] = [pair, null, null];
+    [this.pair, this.turned, this.prices, this.problem] = [pair, false, null, null];
     this.#read();
   }
 
-  /** The best price now: the most that one token in brings. */
+  /** The best price now, for display: the most that one token in brings. */
   get best() {
-    return this.prices?.mids.map(({ price }) => price).reduce((a, b) => (Number(a) > Number(b) ? a : b), 0) || null;
+    if (!this.prices?.mids.length) return null;
+    const prices = this.prices.mids.map(({ price }) => Number(price));
+    return this.turned ? 1 / Math.min(...prices) : Math.max(...prices);
+  }
+
+  get #shown() {
+    const { tokenIn, tokenOut } = this.pair;
+    return this.turned ? { tokenIn: tokenOut, tokenOut: tokenIn } : { tokenIn, tokenOut };
+  }
+
+  #turn() {
+    [this.turned, this.prices, this.typed, this.problem] = [!this.turned, null, "", null];
+    this.#read();
   }
 
   async #read() {
-    const { pair } = this;
+    const { pair, turned } = this;
     if (!pair) return;
-    try {
-      const prices = await this.api.get("api/market", pair);
-      if (pair === this.pair) this.prices = prices;
-    } catch {
-      if (pair === this.pair) this.prices = null;
-    }
+    const prices = await this.api.get("api/market", this.#shown).catch(() => null);
+    if (pair === this.pair && turned === this.turned) this.prices = prices;
     this.onChange();
   }
 
@@ -73,7 +71,7 @@ export class Market {
   }
 
   #move(change) {
-    const { tokenIn, tokenOut } = this.pair;
+    const { tokenIn, tokenOut } = this.#shown;
     const done = ({ price }) => `The price becomes ${shortPrice(price)} ${tokenOut} for 1 ${tokenIn}.`;
     return this.#do(() => this.api.post("api/simulate/market", { tokenIn, tokenOut, ...change }), done);
   }
@@ -84,12 +82,13 @@ export class Market {
 
   view() {
     if (!this.pair) return nothing;
-    const { prices, pair, problem } = this;
+    const { prices, problem } = this;
+    const { tokenIn, tokenOut } = this.#shown;
     return html`
       <section class="card market" aria-labelledby="market-title">
         <header class="card-header">
           <h2 id="market-title">Market</h2>
-          <span class="hint">${pair.tokenOut} for 1 ${pair.tokenIn}, before fees</span>
+          <button class="link-button" type="button" title="Turn the price around" @click=${() => this.#turn()}>${tokenOut} for 1 ${tokenIn} ⇄</button>
         </header>
         ${prices
           ? html`<dl class="mids">${prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}</dt><dd>${shortPrice(price)}</dd></div>`)}</dl>`

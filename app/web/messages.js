@@ -40,12 +40,24 @@ const ADVICE = {
   insufficient_funds: "The wallet does not hold enough of the token to pay. Swap less.",
   unsupported_pair: "No venue has a route for this pair. Choose another pair.",
   zero_output: "The amount is too small to receive anything. Swap more.",
+  no_slice_filled: "Nothing was swapped. The log of each slice says why.",
   expired: "The order was not started in time. Place it again.",
   risk_limit: "The price rose, and the order was worth more than your limit when it was to be signed. Nothing was swapped. Swap less.",
   internal_error: "The engine failed unexpectedly. Its log has the details. Place the order again.",
   halted: "Trading is halted. The order starts again once an operator releases it.",
   worker_lost: "The worker that ran the order stopped. Another worker takes over.",
 };
+
+// Codes of events that are no failures.
+const REASONS = {
+  sibling_filled: "The other order of its group was filled.",
+  parent_ended: "The order that it belongs to has ended.",
+  entered: "The entry of its group was filled: it waits from now on, with what that brought.",
+  amended: "It was amended, and waits as before.",
+};
+
+/** Why an order was cancelled, or what has happened to one that waits; empty: the owner did it. */
+export const reason = (code) => REASONS[code] ?? "";
 
 export const advice = (code) => ADVICE[code] ?? "";
 

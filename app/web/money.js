@@ -51,3 +51,12 @@ export function groupDigits(text) {
   const [whole, fraction] = text.split(".");
   return [whole.replace(/\B(?=(\d{3})+$)/g, ","), fraction === undefined ? "" : `.${fraction}`];
 }
+
+/** The first digits of a price: enough to read, and as many as a double keeps. */
+export const shortPrice = (price) => plainDecimal(Number(Number(price).toPrecision(7)));
+
+/** 1 ÷ a price, rounded up to 18 decimals: a limit price that is turned around is never worse than it was. */
+export function reciprocal(price) {
+  const units = toUnits(price, 18);
+  return toDecimal((10n ** 36n + units - 1n) / units, 18);
+}

@@ -1,34 +1,31 @@
-// The orders that wait for a price, and how far the price is from each.
+// The orders that wait: how far the price is from each, what is held, and how far orders in slices have come.
 
 import { amount } from "./amount.js";
 import { dateTime } from "./clock.js";
+import { slicesText, waitsFor } from "./conditions.js";
+import { explain } from "./messages.js";
 import { toPercent } from "./money.js";
-import { currentState, isCancellable } from "./order_log.js";
-import { waitsFor } from "./order_types.js";
+import { currentState, isCancellable, isOpen, statusOf } from "./order_log.js";
+import { poll } from "./polling.js";
+import { slicesBar } from "./progress.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
 const POLL_MS = 2_000; // while any order waits
 const MAX_SHOWN = 50;
+const LEGS = ["limit", "take_profit", "stop"]; // as they are shown in a group
 
 export class OpenOrders {
-  constructor(api, orderStore, orders, onChange) {
-    Object.assign(this, { api, orderStore, orders, onChange });
+  constructor(api, orderStore, orders, announce, onChange) {
+    Object.assign(this, { api, orderStore, orders, announce, onChange });
     this.distances = new Map(); // order id → how far its price is, in basis points
     this.unread = true; // orders from before this page was opened
+    this.cancelling = new Set(); // groups
+    this.problem = null;
   }
 
   start() {
-    const poll = async () => {
-      if (!document.hidden && (this.unread || this.orderStore.waiting.length)) await this.#read();
-      if (!this.stopped) this.timer = setTimeout(poll, POLL_MS);
-    };
-    poll();
-  }
-
-  stop() {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.stop = poll(() => (this.unread || this.orderStore.waiting.length ? this.#read() : null), POLL_MS);
   }
 
   async #read() {
@@ -43,30 +40,78 @@ export class OpenOrders {
     this.onChange();
   }
 
+  async #cancelGroup(groupId) {
+    if (this.cancelling.has(groupId)) return;
+    this.cancelling.add(groupId);
+    this.problem = null;
+    this.onChange();
+    try {
+      const { cancelled } = await this.api.post("api/orders/cancel-all", { groupId });
+      this.announce(cancelled === 1 ? "1 order is cancelled." : `${cancelled} orders are cancelled.`);
+      await Promise.allSettled(this.orderStore.ofGroup(groupId).map(({ id }) => this.orderStore.loadOrder(id)));
+      document.getElementById("orders-title").focus(); // the button is gone
+    } catch (error) {
+      this.problem = error;
+      this.announce(explain(error));
+    }
+    this.cancelling.delete(groupId);
+    this.onChange();
+  }
+
   view() {
     const logs = this.orderStore.waiting;
     if (!logs.length) return nothing;
+    const shown = logs.slice(0, MAX_SHOWN);
+    const groups = Map.groupBy(shown, ({ id, snapshot }) => snapshot.groupId ?? id);
     return html`
       <section class="card open-orders" aria-labelledby="open-orders-title">
         <header class="card-header">
           <h2 id="open-orders-title">Open orders <span class="count">${logs.length > MAX_SHOWN ? `the newest ${MAX_SHOWN}` : logs.length}</span></h2>
-          <span class="hint">They wait for their price.</span>
+          <span class="hint">They wait for their price, or their time.</span>
         </header>
-        <ol class="rows">${repeat(logs.slice(0, MAX_SHOWN), (log) => log.id, (log) => this.#row(log))}</ol>
+        ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
+        <ol class="rows">${repeat(groups, ([id]) => id, ([id, [log]]) => (log.snapshot.groupId ? this.#group(id) : this.#row(log)))}</ol>
       </section>`;
   }
 
-  #row(log) {
+  /** The orders of a group: those that wait, and the one that has fired meanwhile. */
+  #group(groupId) {
+    const legs = this.orderStore.ofGroup(groupId).sort((a, b) => LEGS.indexOf(a.snapshot.orderType) - LEGS.indexOf(b.snapshot.orderType));
+    const entry = legs.find(({ snapshot }) => snapshot.orderType === "limit");
+    const fired = legs.find((log) => !isOpen(log));
+    const held = entry ? "held until the entry is filled" : fired ? "held while the other is executed" : null;
+    return html`
+      <li class="open-group" data-group=${groupId}>
+        <header><b>${entry ? "Bracket" : "OCO"}</b> <span class="hint">${entry ? "once the entry is filled, one of the others is" : "one of them is filled, and cancels the other"}</span>
+          <button class="secondary" type="button" aria-disabled=${this.cancelling.has(groupId)} @click=${() => this.#cancelGroup(groupId)}>Cancel the group</button></header>
+        <ol>${repeat(legs, ({ id }) => id, (log) => this.#row(log, { isEntry: log === entry, held: log === entry || log === fired ? null : held }))}</ol>
+      </li>`;
+  }
+
+  #row(log, { isEntry = false, held = null } = {}) {
     const order = currentState(log);
-    const distance = this.distances.get(log.id);
     return html`
       <li class="open-order" data-order=${log.id}>
         <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${order.tokenOut}</span></span>
-        <span>${waitsFor(order)}${order.expiresAt ? html` <span class="hint">until ${dateTime(order.expiresAt)}</span>` : nothing}</span>
-        <span class="distance">${distance === undefined || distance === null ? "–" : `${toPercent(distance)} % away`}</span>
+        <span class="condition">${waitsFor(order, isEntry)}${held ? html` <span class="hint">${held}</span>` : nothing}${order.expiresAt ? html` <span class="hint">until ${dateTime(order.expiresAt)}</span>` : nothing}</span>
+        <span class="distance">${held ? "held" : this.#distance(log)}</span>
         <button class="secondary" type="button" aria-disabled=${this.orders.cancelling.has(log.id) || !isCancellable(log)}
           aria-label="Cancel the open order of ${order.amount} ${order.tokenIn}" @click=${() => this.orders.cancel(log.id)}>Cancel</button>
+        ${order.slices ? slicesProgress(order) : nothing}
         ${this.orders.cancelErrors.has(log.id) ? html`<p class="note">${this.orders.cancelErrors.get(log.id)}</p>` : nothing}
       </li>`;
   }
+
+  #distance(log) {
+    if (!isOpen(log)) return html`<b class="status ${statusOf(log)}">${statusOf(log)}</b>`;
+    if (log.snapshot.schedule) return nothing;
+    const distance = this.distances.get(log.id);
+    return distance === undefined || distance === null ? "–" : `${toPercent(distance)} % away`;
+  }
+}
+
+function slicesProgress(order) {
+  const { slices, filledIn, filledOut, avgPrice, tokenIn, tokenOut } = order;
+  const swapped = html`: ${amount(filledIn, tokenIn)} for ${amount(filledOut, tokenOut)}, on average ${amount(avgPrice, tokenOut)} for 1 ${tokenIn}`;
+  return html`<div class="slices-progress">${slicesBar(slices)}<p class="hint">${slicesText(order)}${slices.filled ? swapped : nothing}</p></div>`;
 }

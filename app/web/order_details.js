@@ -3,11 +3,11 @@
 import { amount } from "./amount.js";
 import { dateTime, duration, now, preciseTime } from "./clock.js";
 import { comparison, explanation } from "./comparison.js";
+import { slicesText, waitsFor } from "./conditions.js";
 import { toPercent } from "./money.js";
 import { currentState, isComplete, routingDecision, statusOf } from "./order_log.js";
-import { waitsFor } from "./order_types.js";
 import { timingChart } from "./progress.js";
-import { advice, readable, sentence, venueName } from "./messages.js";
+import { advice, readable, reason, sentence, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const STATUS_TEXT = {
@@ -17,6 +17,7 @@ const STATUS_TEXT = {
   building: "the better venue is chosen",
   submitted: "the signed swap is recorded and sent",
   confirmed: "filled",
+  completed: "every slice has ended",
   failed: "not filled",
   expired: "not filled in time",
   cancelled: "cancelled, nothing was swapped",
@@ -43,8 +44,9 @@ function outcome(order) {
   if (order.status === "failed") {
     return html`<p class="error-box"><strong>Failed: ${readable(order.code ?? "unknown")}.</strong> ${sentence(order.error ?? "")} ${advice(order.code)}</p>`;
   }
-  if (order.status === "expired") return html`<p class="info-box">Expired: nothing was swapped. ${sentence(order.error ?? "")}</p>`;
-  if (order.status === "cancelled") return html`<p class="info-box">Cancelled: nothing was swapped.</p>`;
+  const kept = order.slices?.filled ? "What its slices brought is yours." : "Nothing was swapped.";
+  if (order.status === "expired") return html`<p class="info-box">Expired. ${kept} ${sentence(order.error ?? "")}</p>`;
+  if (order.status === "cancelled") return html`<p class="info-box">Cancelled. ${kept} ${reason(order.code)}</p>`;
   if (order.status === "pending" && order.code) {
     return html`<p class="warning-box"><strong>Attempt ${order.attempt} failed: ${readable(order.code)}.</strong> ${sentence(order.error ?? "")} The engine retries it automatically.</p>`;
   }
@@ -56,6 +58,9 @@ function facts(order) {
     ["Type", order.orderType !== "market" && waitsFor(order)],
     ["Expires", order.orderType !== "market" && order.expiresAt && dateTime(order.expiresAt)],
     ["You pay", amount(order.amount, order.tokenIn)],
+    ["Slices", order.slices && slicesText(order)],
+    ["Swapped", order.slices?.filled && html`${amount(order.filledIn, order.tokenIn)} for ${amount(order.filledOut, order.tokenOut)}`],
+    ["Average price", order.avgPrice && html`${amount(order.avgPrice, order.tokenOut)} for 1 ${order.tokenIn}`],
     ["You received", order.status === "confirmed" ? amount(order.amountOut, order.tokenOut) : null],
     ["Minimum", order.minAmountOut && amount(order.minAmountOut, order.tokenOut)],
     ["Price", order.executedPrice && html`${amount(order.executedPrice, order.tokenOut)} for 1 ${order.tokenIn}`],
@@ -65,6 +70,8 @@ function facts(order) {
     ["Attempts", order.attempt || null],
     ["Placed", dateTime(order.createdAt)],
     ["Label", order.clientOrderId],
+    ["Group", order.groupId && html`<code>${order.groupId}</code>`],
+    ["Slice of", order.parentId && html`<code>${order.parentId}</code>`],
     ["Retry of", order.retryOf && html`<code>${order.retryOf}</code>`],
     ["Transaction", order.txHash && html`<code>${order.txHash}</code>`],
     ["Order id", html`<code>${order.orderId}</code>`],
@@ -93,11 +100,15 @@ function eventText(event) {
       return html`transaction <code title=${event.txHash}>${event.txHash.slice(0, 8)}…${event.txHash.slice(-6)}</code>`;
     case "confirmed":
       return html`filled on ${venueName(event.dex)}: ${amount(event.amountOut)} at ${amount(event.executedPrice)}`;
+    case "cancelled":
+      return reason(event.code) || STATUS_TEXT.cancelled;
     case "failed":
     case "open":
     case "pending":
+      if (event.slice) return `slice ${event.slice} of its order`;
       if (event.trigger) return html`fired: the price was ${amount(event.trigger.price)}, and it waited for ${amount(event.trigger.level)}`;
       if (event.code === "rearmed") return `waits for its condition again: ${readable(event.why ?? "the price was lost")}`;
+      if (reason(event.code)) return reason(event.code);
       if (event.code) {
         const wait = event.retryInMs ? ` Retry in ${duration(event.retryInMs)}.` : "";
         return `${readable(event.code)}: ${sentence(event.error ?? "")}${wait}`;
@@ -112,6 +123,7 @@ function eventText(event) {
 export function summary(log, queueStatus) {
   const order = currentState(log);
   const last = log.events.at(-1);
+  if (order.slices) return slicesText(order);
   switch (statusOf(log)) {
     case "open":
       return waitsFor(order);

@@ -2,7 +2,7 @@
 // (null before that) and its events sorted by number. Events may arrive twice, late or out of order: the result is the same.
 
 export const STEPS = ["pending", "routing", "building", "submitted", "confirmed"];
-export const STATUSES = ["open", ...STEPS, "failed", "expired", "cancelled"];
+export const STATUSES = ["open", ...STEPS, "completed", "failed", "expired", "cancelled"];
 const TERMINAL = new Set(["confirmed", "completed", "failed", "expired", "cancelled"]);
 
 export const emptyLog = (id) => ({ id, snapshot: null, events: [] });

@@ -41,7 +41,8 @@ export class OrderStore {
     if (after === before) return;
     this.logs.set(event.orderId, after);
     if (event.status === "failed") this.onFailed();
-    if (!after.snapshot) this.#readLater(event.orderId);
+    // Amounts are in no event: an unknown order is read, and what the slices of an order brought once it has ended.
+    if (!after.snapshot || (after.snapshot.slices && !isUnfinished(after))) this.#readLater(event.orderId);
     if (this.logs.size > MAX_ORDERS && Date.now() > this.prunedAt + PRUNE_INTERVAL_MS) this.#prune();
     this.onChange();
   }
@@ -102,6 +103,11 @@ export class OrderStore {
   /** The orders that wait for their condition, newest first. */
   get waiting() {
     return [...this.logs.values()].filter((log) => log.snapshot && isOpen(log)).sort(newestFirst);
+  }
+
+  /** The orders of a group that have not ended. */
+  ofGroup(groupId) {
+    return [...this.logs.values()].filter((log) => log.snapshot?.groupId === groupId && isUnfinished(log)).sort(newestFirst);
   }
 
   /** Orders as another view has just read them. */

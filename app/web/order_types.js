@@ -1,53 +1,128 @@
-// The types of orders that the form places: their fields, what is wrong with them, and the body to send.
+// The types of orders that the form places: what each does, its fields, and the request that places it.
 
-import { toBps } from "./money.js";
+import { reciprocal, toBps } from "./money.js";
 
-export const ORDER_TYPES = { market: "Market", limit: "Limit", stop: "Stop", take_profit: "Take-profit" };
+const PATH = { order: "api/orders/execute", group: "api/order-groups" };
 
-export const EXPLANATIONS = {
-  market: "Swaps now, at the best price of all venues.",
-  limit: "Waits until the price is at least this good, and never swaps below it.",
-  stop: "Waits until the price has fallen to this at every venue, then swaps.",
-  take_profit: "Waits until the price has risen to this at every venue, then swaps.",
+const swap = ({ tokenIn, tokenOut, amount }) => ({ tokenIn, tokenOut, amount: amount.trim() });
+
+const expiry = ({ lifetime }) => {
+  if (lifetime === "gtc") return {};
+  return lifetime === "ioc" ? { timeInForce: "ioc" } : { expiresInSeconds: Number(lifetime) };
 };
 
-const LIFETIMES = { gtc: "until cancelled", 3600: "1 hour", 86400: "1 day", 604800: "1 week" };
+/** The worst price that an order accepts once its price has fired it: named, or below that price by a slippage. */
+const floor = (worstPrice, { triggerSlippage }) => (worstPrice ? { limitPrice: worstPrice } : { slippageBps: toBps(triggerSlippage) });
 
-/** A limit order can also be filled at once or not at all. */
-export const lifetimes = (type) => Object.entries(type === "limit" ? { ...LIFETIMES, ioc: "now or never" } : LIFETIMES);
+const takeProfit = (fields) => ({ ...swap(fields), orderType: "take_profit", trigger: { price: fields.targetPrice, when: "above" } });
+const stop = (fields) => ({ ...swap(fields), orderType: "stop", trigger: { price: fields.stopPrice, when: "below" }, ...floor(fields.worstPrice, fields) });
 
-/** A stop may fill further from its price than a swap now: what it may lose is a setting of its own. */
-export const slippageField = (type) => (type === "market" ? "slippage" : "triggerSlippage");
-
-export const DEFAULTS = { type: "market", slippage: "0.5", triggerSlippage: "3", limitPrice: "", triggerPrice: "", lifetime: "gtc" };
-
-const PRICE = /^\d{1,20}(\.\d{1,18})?$/;
-const isPrice = (text) => PRICE.test(text) && /[1-9]/.test(text);
-
-/** [field, message] of the first invalid field of its type; null if there is none. */
-export function invalidField({ type, triggerPrice, limitPrice, ...fields }) {
-  if (type === "limit" && !isPrice(limitPrice)) return ["limitPrice", "Enter the price, such as 155.5."];
-  if ((type === "stop" || type === "take_profit") && !isPrice(triggerPrice)) return ["triggerPrice", "Enter the price, such as 155.5."];
-  if (type !== "market" && type !== "limit" && limitPrice && !isPrice(limitPrice)) return ["limitPrice", "Enter a price, or leave it empty."];
-  const needsSlippage = type === "market" || (type !== "limit" && !limitPrice);
-  if (needsSlippage && toBps(fields[slippageField(type)]) === null) return ["slippage", "Enter a slippage from 0 to 100 %, such as 0.5."];
-  return null;
+function schedule({ slices, every, everyUnit, startAt, onMiss }) {
+  const start = startAt ? { startAt: new Date(startAt).toISOString() } : {};
+  return { slices: Number(slices), everySeconds: Number(every) * Number(everyUnit), onMiss, ...start };
 }
 
-export function orderBody({ type, tokenIn, tokenOut, amount, triggerPrice, limitPrice, lifetime, ...fields }) {
-  const swap = { tokenIn, tokenOut, amount: amount.trim() };
-  const slippageBps = toBps(fields[slippageField(type)]);
-  if (type === "market") return { ...swap, slippageBps };
-  const until = lifetime === "gtc" ? {} : lifetime === "ioc" ? (type === "limit" ? { timeInForce: "ioc" } : {}) : { expiresInSeconds: Number(lifetime) };
-  if (type === "limit") return { ...swap, orderType: type, limitPrice, ...until };
-  const trigger = { price: triggerPrice, when: type === "stop" ? "below" : "above" };
-  return { ...swap, orderType: type, trigger, ...(limitPrice ? { limitPrice } : { slippageBps }), ...until };
+function priceBand({ bandMin, bandMax }) {
+  const band = { ...(bandMin ? { min: bandMin } : {}), ...(bandMax ? { max: bandMax } : {}) };
+  return bandMin || bandMax ? { priceBand: band } : {};
 }
 
-/** What an order waits for, in a few words. */
-export function waitsFor({ orderType, trigger, limitPrice, tokenOut }) {
-  if (!trigger?.price) return `${orderType.replaceAll("_", " ")}: waits for its condition`;
-  if (orderType === "limit") return `limit: at ${trigger.price} ${tokenOut} or more`;
-  const worst = limitPrice ? `, for no less than ${limitPrice}` : "";
-  return `${orderType === "stop" ? "stop" : "take-profit"}: once the price ${trigger.when === "below" ? "falls" : "rises"} to ${trigger.price} ${tokenOut}${worst}`;
+/**
+ * `fields`: what the form shows, in this order; `more`: what it folds away. `body`: the request, with `extra` fields that
+ * accept what was refused at first. `pointers`: the field that a pointer in the engine's answer stands for. `ioc`: it can
+ * be filled at once or not at all. `ofTokenOut`: its prices are those of the token that is bought.
+ */
+export const ORDER_TYPES = {
+  market: {
+    name: "Market",
+    group: "Now",
+    explanation: "Swaps now, at the best price of all venues.",
+    fields: ["slippage"],
+    body: (fields) => ({ ...swap(fields), slippageBps: toBps(fields.slippage) }),
+  },
+  limit: {
+    name: "Limit",
+    group: "At a price",
+    explanation: "Waits until the price is at least this good, and never swaps below it.",
+    fields: ["limitPrice", "lifetime"],
+    body: (fields, extra) => ({ ...swap(fields), orderType: "limit", limitPrice: fields.limitPrice, ...expiry(fields), ...extra }),
+    pointers: { "/limitPrice": "limitPrice" },
+    ioc: true,
+  },
+  stop: {
+    name: "Stop",
+    group: "At a price",
+    explanation: "Waits until the price has fallen to this at every venue, then swaps.",
+    fields: ["stopPrice", "worstPrice", "lifetime", "triggerSlippage"],
+    body: (fields, extra) => ({ ...stop(fields), ...expiry(fields), ...extra }),
+    pointers: { "/trigger/price": "stopPrice", "/limitPrice": "worstPrice" },
+  },
+  take_profit: {
+    name: "Take-profit",
+    group: "At a price",
+    explanation: "Waits until the price has risen to this at every venue, then swaps.",
+    fields: ["targetPrice", "worstPrice", "lifetime", "triggerSlippage"],
+    body: (fields, extra) => ({ ...takeProfit(fields), ...floor(fields.worstPrice, fields), ...expiry(fields), ...extra }),
+    pointers: { "/trigger/price": "targetPrice", "/limitPrice": "worstPrice" },
+  },
+  oco: {
+    name: "One cancels the other (OCO)",
+    group: "Several orders",
+    explanation: "A take-profit and a stop wait together. Only one of them swaps, and cancels the other.",
+    fields: ["targetPrice", "stopPrice", "worstStopPrice", "lifetime", "triggerSlippage"],
+    path: PATH.group,
+    body: (fields, extra) => ({
+      type: "oco",
+      legs: [
+        { ...takeProfit(fields), ...floor("", fields), ...expiry(fields), ...extra },
+        { ...stop({ ...fields, worstPrice: fields.worstStopPrice }), ...expiry(fields), ...extra },
+      ],
+    }),
+    pointers: { "/legs/0/trigger/price": "targetPrice", "/legs/1/trigger/price": "stopPrice", "/legs/1/limitPrice": "worstStopPrice" },
+  },
+  bracket: {
+    name: "Bracket",
+    group: "Several orders",
+    explanation: "Buys at a limit price. What that brings is sold again at a profit, or at the stop, whichever comes first.",
+    fields: ["entryPrice", "exitPrice", "stopLossPrice", "worstStopLossPrice", "lifetime", "triggerSlippage"],
+    path: PATH.group,
+    // The engine takes the entry's price in the unit of its own swap, which is the other way round.
+    body: (fields, extra) => ({
+      type: "bracket",
+      entry: { ...swap(fields), orderType: "limit", limitPrice: reciprocal(fields.entryPrice), ...expiry(fields), ...extra },
+      takeProfit: { price: fields.exitPrice, ...floor("", fields) },
+      stopLoss: { price: fields.stopLossPrice, ...floor(fields.worstStopLossPrice, fields) },
+    }),
+    pointers: { "/entry/limitPrice": "entryPrice", "/takeProfit/price": "exitPrice", "/stopLoss/price": "stopLossPrice", "/stopLoss/limitPrice": "worstStopLossPrice" },
+    ioc: true,
+    ofTokenOut: true,
+  },
+  dca: {
+    name: "In slices (DCA)",
+    group: "Over time",
+    explanation: "Swaps the amount in equal slices, one after the other at a fixed interval.",
+    fields: ["slices", "every", "slippage"],
+    more: ["startAt", "bandMin", "bandMax", "onMiss"],
+    body: (fields) => ({ ...swap(fields), orderType: "dca", slippageBps: toBps(fields.slippage), schedule: schedule(fields), ...priceBand(fields) }),
+    pointers: { "/schedule/slices": "slices", "/schedule/everySeconds": "every", "/schedule/startAt": "startAt", "/priceBand/min": "bandMin", "/priceBand/max": "bandMax" },
+  },
+};
+
+// The last part of a pointer, for fields that every type has.
+const COMMON_POINTERS = { amount: "amount", expiresInSeconds: "lifetime", tokenIn: "tokenIn", tokenOut: "tokenOut" };
+
+/** The form's field that a pointer stands for; undefined: none. */
+export const fieldAt = (type, pointer) => ORDER_TYPES[type].pointers?.[pointer] ?? COMMON_POINTERS[pointer.split("/").at(-1)];
+
+/** The fields of a type that count now: a worst price that was named takes the place of a slippage. */
+export function fieldsOf({ type, worstPrice }) {
+  const { fields, more = [] } = ORDER_TYPES[type];
+  const named = fields.includes("worstPrice") && worstPrice;
+  return { fields: fields.filter((name) => !(named && name === "triggerSlippage")), more };
 }
+
+/** Problems that the sender can accept: the field that says so, and what is asked. */
+export const ACCEPTABLE = {
+  price_band: { field: "acknowledgePrice", text: "The limit price is more than 20 % worse than the price now." },
+  single_venue: { field: "acknowledgeSingleVenue", text: "Only one venue trades this pair, so one pool could fire the order." },
+};

@@ -7,7 +7,7 @@ import { groupDigits } from "./money.js";
 import { load, save } from "./storage.js";
 import { details, summary } from "./order_details.js";
 import { currentState, isCancellable, isUnfinished, routingDecision, STATUSES, statusOf } from "./order_log.js";
-import { progressBar } from "./progress.js";
+import { progressBar, slicesBar } from "./progress.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
@@ -46,9 +46,10 @@ export class Orders {
     this.cancelling.add(id);
     this.onChange();
     try {
-      const { status } = await this.api.post(`api/orders/${id}/cancel`);
+      const { status, schedule } = await this.api.post(`api/orders/${id}/cancel`);
       this.cancelErrors.delete(id);
-      this.announce(status === "cancelled" ? "The order is cancelled. Nothing was swapped." : "Its swap was sent. The order is cancelled if that does not land.");
+      const kept = schedule ? "No further slice is made." : "Nothing was swapped.";
+      this.announce(status === "cancelled" ? `The order is cancelled. ${kept}` : "Its swap was sent. The order is cancelled if that does not land.");
       await this.orderStore.loadOrder(id);
       // The button goes, or is gone: its focus moves to the order's row in the list, or to the list.
       const lost = document.activeElement === document.body || isInside(document.activeElement);
@@ -113,14 +114,15 @@ export class Orders {
     const decision = isUnfinished(log) && status !== "pending" && routingDecision(log);
     const received =
       status === "confirmed" ? amount(order.amountOut, order.tokenOut)
+      : order.slices?.filled ? amount(order.filledOut, order.tokenOut)
       : decision ? html`<span class="token amount">≈ ${groupDigits(decision.amountOut).join("")} ${order.tokenOut}</span>`
       : html`<span class="token">${order.tokenOut}</span>`;
     return html`
-      <li class="order ${status} ${open ? "open" : ""}" data-order=${log.id} data-status=${status}>
+      <li class="order ${status} ${open ? "expanded" : ""}" data-order=${log.id} data-status=${status}>
         <div class="row">
           <button class="toggle" type="button" aria-expanded=${open} @click=${() => this.#toggle(log.id)}>
             <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> ${received}</span>
-            ${progressBar(log)}
+            ${order.slices ? slicesBar(order.slices) : progressBar(log)}
             <span class="state"><b class="status ${status}">${status}</b> <span class="summary">${order.dex ? venueIcon(order.dex) : nothing}${summary(log, this.queueStatus)}</span></span>
             <time datetime=${order.createdAt}>${dateTime(order.createdAt)}</time>
           </button>

@@ -4,6 +4,11 @@ import { duration } from "./clock.js";
 import { currentState, isOpen, stepReached, STEPS, statusOf, stepTimings } from "./order_log.js";
 import { html, svg } from "./vendor/lit-html/lit-html.js";
 
+/** How many slices of an order were filled. */
+export function slicesBar({ total, filled }) {
+  return html`<span class="slices-bar" role="img" aria-label="${filled} of ${total} slices filled"><svg aria-hidden="true" width="100%" height="6"><rect class="background" width="100%" height="6" rx="3"></rect><rect class="fill" width="${(filled / total) * 100}%" height="6" rx="3"></rect></svg></span>`;
+}
+
 /** Five steps; the current one is animated while a worker runs the order. A waiting order is not animated. */
 export function progressBar(log) {
   const status = statusOf(log);

@@ -4,6 +4,7 @@ import { duration } from "./clock.js";
 import { load, save } from "./storage.js";
 import { lineChart } from "./chart.js";
 import { explain } from "./messages.js";
+import { poll } from "./polling.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 2_000;
@@ -18,16 +19,7 @@ export class QueueStatus {
   }
 
   start() {
-    const poll = async () => {
-      if (!document.hidden) await this.#read();
-      if (!this.stopped) this.timer = setTimeout(poll, POLL_MS);
-    };
-    poll();
-  }
-
-  stop() {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.stop = poll(() => this.#read(), POLL_MS);
   }
 
   async #read() {

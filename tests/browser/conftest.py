@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from app.watcher.main import watcher
 from tests.browser.chromium import MISSING, chromium, executable
 from tests.browser.trading_page import TradingPage, new_trading_page
 from tests.engine import Engine, running_engine
@@ -81,3 +82,11 @@ async def page(engine: Engine, open_page: OpenPage) -> AsyncIterator[TradingPage
         await opened.open()
         await opened.wait_until_live()
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watching(engine: Engine) -> AsyncIterator[None]:
+    """A watcher beside the engine, and a price that stands still."""
+    await engine.http.post("/api/simulate/market", json={"tokenIn": "SOL", "tokenOut": "USDC", "price": "150"})
+    async with watcher(engine.settings):
+        yield

@@ -34,4 +34,13 @@ async def test_the_price_follows_the_chosen_pair_and_two_hops_cannot_be_moved(pa
     await page.tab.get_by_label("Token to pay").select_option("BONK")
     await expect(market).to_contain_text("USDT for 1 BONK")
     await expect(market.locator("dd").first).to_have_text(re.compile(r"^0\.0000\d+$"))
-    await expect(market.get_by_role("button")).to_have_count(0)
+    await expect(market.locator(".move")).to_have_count(0)
+
+
+async def test_the_price_is_turned_around_and_moved_that_way(page: TradingPage) -> None:
+    await page.tab.get_by_role("button", name="Reverse the swap").click()
+    await page.tab.get_by_role("button", name="SOL for 1 USDC").click()
+    await page.set_market("125")
+    await expect(page.announcement).to_have_text("The price becomes 125 USDC for 1 SOL.")
+    await page.tab.get_by_role("button", name="USDC for 1 SOL").click()
+    await expect(page.tab.locator(".mids dd")).to_have_text(["0.008", "0.008"])

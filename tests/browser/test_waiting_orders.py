@@ -1,33 +1,18 @@
 """Orders that wait for a price, placed on the page and seen to fire."""
 
 import re
-from collections.abc import AsyncIterator
 
-import pytest_asyncio
 from playwright.async_api import expect
 
-from app.watcher.main import watcher
 from tests.browser.trading_page import TradingPage
 from tests.engine import HAPPY, Engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def watching(engine: Engine) -> AsyncIterator[None]:
-    """A watcher beside the engine, and a price that stands still."""
-    await engine.http.post("/api/simulate/market", json={"tokenIn": "SOL", "tokenOut": "USDC", "price": "150"})
-    async with watcher(engine.settings):
-        yield
-
-
-async def choose(page: TradingPage, order_type: str) -> None:
-    await page.tab.locator(".order-type label", has_text=order_type).click()
 
 
 async def test_a_limit_order_waits_and_fires_when_the_market_is_moved(
     watching: None, page: TradingPage, engine: Engine
 ) -> None:
     await expect(page.tab.locator(".market dd").first).to_have_text("150")
-    await choose(page, "Limit")
+    await page.choose("limit")
     await page.tab.get_by_label("Limit price").fill("155")
     assert await page.accessibility_violations() == []
     await page.tab.get_by_role("button", name="Place the limit order").click()
@@ -50,7 +35,7 @@ async def test_a_limit_order_waits_and_fires_when_the_market_is_moved(
 async def test_a_stop_is_placed_with_its_worst_price_and_cancelled(
     watching: None, page: TradingPage, engine: Engine
 ) -> None:
-    await choose(page, "Stop")
+    await page.choose("stop")
     await page.tab.get_by_label("Stop price").fill("140")
     await page.tab.get_by_label("Worst price (optional)").fill("138")
     await page.tab.get_by_label("Good for").select_option("1 day")
@@ -80,9 +65,28 @@ async def test_open_orders_from_before_are_listed_with_their_distance(
 async def test_what_is_wrong_with_a_price_is_said_before_and_after_it_is_sent(
     watching: None, page: TradingPage, engine: Engine
 ) -> None:
-    await choose(page, "Take-profit")
-    await expect(page.tab.locator("#triggerPrice-error")).to_contain_text("Enter the price")
-    await page.tab.get_by_label("Target price").fill("120")
-    await page.tab.get_by_role("button", name="Place the take-profit order").click()
-    await expect(page.tab.locator(".order-form .error-box")).to_contain_text("met already")
+    await page.choose("take_profit")
+    place = page.tab.get_by_role("button", name="Place the take-profit order")
+    target, error = page.tab.get_by_label("Target price"), page.tab.locator("#targetPrice-error")
+    await expect(error).to_be_hidden()  # nothing was typed yet
+    await place.click()
+    await expect(error).to_contain_text("Enter a price")
+    await expect(target).to_be_focused()
+    await target.fill("120")
+    await expect(error).to_be_hidden()
+    await place.click()
+    await expect(error).to_contain_text("met already")
+    await expect(target).to_be_focused()
+    await expect(page.tab.locator(".order-form .error-box")).to_have_count(0)
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_a_price_far_from_the_market_is_sent_if_it_is_meant(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await page.choose("limit")
+    await page.tab.get_by_label("Limit price").fill("100")
+    await page.tab.get_by_role("button", name="Place the limit order").click()
+    await expect(page.tab.locator(".order-form .warning-box")).to_contain_text("20 % worse")
+    await page.tab.get_by_role("button", name="Place it anyway").click()
+    await expect(page.orders.first).to_have_attribute("data-status", "confirmed")

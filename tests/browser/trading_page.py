@@ -49,6 +49,26 @@ class TradingPage:
         await expect(self.announcement).to_have_text(text)
         await expect(self.orders.first).to_be_visible()
 
+    async def choose(self, order_type: str) -> None:
+        await self.tab.get_by_label("Order type").select_option(order_type)
+
+    async def fill(self, **fields: str) -> None:
+        """Fields of the order form, by their ids."""
+        for name, value in fields.items():
+            await self.tab.locator(f"#{name}").fill(value)
+
+    async def place_waiting(self, order_type: str, *, orders: int = 1) -> None:
+        """Places what the form has, which becomes so many orders."""
+        await self.tab.get_by_role("button", name=f"Place the {order_type} order").click()
+        text = "The order is accepted." if orders == 1 else f"{orders} orders are accepted."
+        await expect(self.announcement).to_have_text(text)
+
+    async def set_market(self, price: str) -> None:
+        """By hand, as a user does; returns once the price holds."""
+        await self.tab.get_by_label("Price to set").fill(price)
+        await self.tab.locator(".market").get_by_role("button", name="Set").click()
+        await expect(self.tab.locator(".mids dd").first).to_have_text(price)
+
     async def open_details(self, row: Locator) -> Locator:
         await row.locator(".toggle").click()
         return row.locator(".details")

@@ -1,0 +1,120 @@
+// The fields of the order form that belong to some types of orders: their labels, units, choices, checks and markup.
+
+import { duration } from "./clock.js";
+import { shortPrice, toBps, toDecimal, toPercent, toUnits } from "./money.js";
+import { ORDER_TYPES } from "./order_types.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { live } from "./vendor/lit-html/directives/live.js";
+
+// [value, text] of each choice
+const UNITS_OF_TIME = [["1", "seconds"], ["60", "minutes"], ["3600", "hours"], ["86400", "days"]];
+const LIFETIMES = [["gtc", "until cancelled"], ["3600", "1 hour"], ["86400", "1 day"], ["604800", "1 week"], ["ioc", "now or never"]];
+const MISSES = [["extend", "make all of them, later"], ["skip", "leave them out"], ["catch_up", "make them 10 s apart"]];
+
+const price = (label, more = {}) => ({ label, kind: "price", ...more });
+const optional = { optional: true };
+
+export const FIELDS = {
+  limitPrice: price("Limit price"),
+  stopPrice: price("Stop price"),
+  targetPrice: price("Target price"),
+  worstPrice: price("Worst price", optional),
+  worstStopPrice: price("Worst stop price", optional),
+  entryPrice: price("Buy at"),
+  exitPrice: price("Take profit at"),
+  stopLossPrice: price("Stop loss at"),
+  worstStopLossPrice: price("Worst stop price", optional),
+  lifetime: { label: "Good for", kind: "choice", choices: LIFETIMES },
+  slices: { label: "Slices", kind: "whole" },
+  every: { label: "One every", kind: "whole" },
+  startAt: { label: "First slice", kind: "moment", ...optional },
+  bandMin: price("Not below", optional),
+  bandMax: price("Not above", optional),
+  onMiss: { label: "Missed slices", kind: "choice", choices: MISSES },
+  slippage: { kind: "slippage", presets: [10, 50, 100], hint: "If the price gets worse by more than this, nothing is swapped." },
+  triggerSlippage: { kind: "slippage", presets: [100, 300, 500], hint: "Below the price that it waits for, at most." },
+};
+
+const isPrice = (name) => FIELDS[name].kind === "price";
+export const PRICES = Object.keys(FIELDS).filter(isPrice);
+export const DEFAULTS = {
+  ...Object.fromEntries(PRICES.map((name) => [name, ""])),
+  type: "market", slippage: "0.5", triggerSlippage: "3", lifetime: "gtc", slices: "10", every: "1", everyUnit: "3600", startAt: "", onMiss: "extend",
+};
+
+const PRICE = /^\d{1,20}(\.\d{1,18})?$/;
+const CHECKS = {
+  price: [(text) => PRICE.test(text) && /[1-9]/.test(text), "Enter a price, such as 155.5."],
+  whole: [(text) => /^[1-9]\d{0,6}$/.test(text), "Enter a whole number, such as 10."],
+  slippage: [(text) => toBps(text) !== null, "Enter a slippage from 0 to 100 %, such as 0.5."],
+};
+
+/** What is wrong with the value of a field; null: nothing. */
+export function fieldError(name, value) {
+  const { kind, optional } = FIELDS[name];
+  const [isValid, message] = CHECKS[kind] ?? [() => true];
+  return (value === "" && optional) || isValid(value) ? null : message;
+}
+
+/** The token that a price of this type is for, and the token that it is in. */
+const pairOf = ({ type, tokenIn, tokenOut }) => (ORDER_TYPES[type].ofTokenOut ? [tokenOut, tokenIn] : [tokenIn, tokenOut]);
+
+/** The fields of an order type. `form`: {fields, best, error, set}; `best`: the price now, tokens out for one token in. */
+export function fieldList(names, form) {
+  const [of, paidIn] = pairOf(form.fields);
+  const now = form.best && (of === form.fields.tokenIn ? form.best : 1 / Number(form.best));
+  return html`
+    <div class="fields">
+      ${names.some(isPrice) ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.</p>` : nothing}
+      ${names.map((name) => fieldView(name, form, { unit: paidIn, placeholder: now ? shortPrice(now) : nothing }))}
+    </div>`;
+}
+
+function fieldView(name, form, { unit, placeholder }) {
+  const { label, kind, choices, optional } = FIELDS[name];
+  if (kind === "slippage") return slippage(name, form);
+  const set = (event) => form.set({ [name]: event.target.value.trim() });
+  const value = form.fields[name];
+  const message = form.error(name);
+  const error = html`<p class="field-error" id="${name}-error">${message ?? nothing}</p>`;
+  if (kind === "choice") {
+    const shown = choices.filter(([one]) => one !== "ioc" || ORDER_TYPES[form.fields.type].ioc);
+    return html`<label for=${name}>${label}</label>${choice(name, shown, value, set)}${error}`;
+  }
+  return html`
+    <label for=${name}>${label}${optional ? html` <span class="hint">(optional)</span>` : nothing}</label>
+    <input id=${name} type=${kind === "moment" ? "datetime-local" : "text"} step=${kind === "moment" ? 1 : nothing}
+      inputmode=${kind === "price" ? "decimal" : kind === "whole" ? "numeric" : nothing} maxlength="39"
+      .value=${live(value)} placeholder=${kind === "price" ? placeholder : nothing}
+      aria-invalid=${message !== undefined} aria-describedby="${name}-unit ${name}-error" @input=${set}>
+    <span class="unit" id="${name}-unit">${kind === "price" ? unit : nothing}${name === "every"
+      ? choice("everyUnit", UNITS_OF_TIME, form.fields.everyUnit, (event) => form.set({ everyUnit: event.target.value }), "Unit of the interval")
+      : nothing}</span>
+    ${error}`;
+}
+
+const choice = (name, choices, selected, set, label = nothing) => html`
+  <select id=${name} aria-label=${label} @change=${set}>
+    ${choices.map(([value, text]) => html`<option value=${value} .selected=${live(value === selected)}>${text}</option>`)}
+  </select>`;
+
+function slippage(name, { fields, error, set }) {
+  const { presets, hint } = FIELDS[name];
+  const message = error(name);
+  return html`
+    <fieldset class="slippage">
+      <legend>Slippage <span class="hint">${hint}</span></legend>
+      ${presets.map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(fields[name]) === bps)} @change=${() => set({ [name]: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
+      <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id=${name} inputmode="decimal" maxlength="6" .value=${live(fields[name])}
+        aria-invalid=${message !== undefined} aria-describedby="${name}-error" @input=${(event) => set({ [name]: event.target.value.trim() })}> %</label>
+    </fieldset>
+    <p class="field-error" id="${name}-error">${message ?? nothing}</p>`;
+}
+
+/** "10 slices of 0.15 SOL, over 9 h 0 min"; empty while a field is not valid. */
+export function scheduleText({ amount, tokenIn, slices, every, everyUnit }, decimals) {
+  const units = toUnits(amount.trim(), decimals);
+  if (units === null || fieldError("slices", slices) || fieldError("every", every)) return "";
+  const seconds = (Number(slices) - 1) * Number(every) * Number(everyUnit);
+  return `${slices} slices of ${toDecimal(units / BigInt(slices), decimals)} ${tokenIn}, over ${duration(seconds * 1_000)}.`;
+}
