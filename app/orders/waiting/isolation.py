@@ -1,0 +1,57 @@
+"""Changes of many rows, of all owners, in one statement: a row that fails does not stop the others.
+
+The rows are halved until the bad one is alone. It is named in the log and left out for a minute.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from app.postgres import DatabaseUnavailable
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+log = logging.getLogger("engine.watcher")
+
+LEFT_OUT_SECONDS = 60.0
+
+
+class LeftOut:
+    """The rows that failed, of one kind."""
+
+    def __init__(self) -> None:
+        self._until: dict[UUID, float] = {}
+
+    def ids(self) -> list[UUID]:
+        """Not to be selected."""
+        now = time.monotonic()
+        self._until = {row: until for row, until in self._until.items() if until > now}
+        return list(self._until)
+
+    async def change(
+        self,
+        rows: Sequence[Row],
+        change: Callable[[Sequence[Row]], Awaitable[list[Result]]],
+        *,
+        key: Callable[[Row], UUID],
+    ) -> list[Result]:
+        """What `change` returns for the rows that do not fail."""
+        if not rows:
+            return []
+        try:
+            return await change(rows)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if len(rows) == 1:
+                self._until[key(rows[0])] = time.monotonic() + LEFT_OUT_SECONDS
+                log.exception("a row could not be changed, and is left out", extra={"row": str(key(rows[0]))})
+                return []
+        half = len(rows) // 2
+        return [
+            *await self.change(rows[:half], change, key=key),
+            *await self.change(rows[half:], change, key=key),
+        ]
