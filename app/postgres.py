@@ -54,6 +54,7 @@ WRITE_PLANS = {
 MAX_WRITERS = 5  # two for each kind of batched statement (a worker has two kinds), and one for all other writes
 MAX_INTERNAL = 2
 READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
+FROZEN_SECONDS = 3.0  # and the transaction of a process that was frozen in it: others wait for its locks
 
 
 class DatabaseUnavailable(Exception):
@@ -114,6 +115,7 @@ async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncp
         server_settings={
             "application_name": "order-execution-engine",
             "jit": "off",
+            "idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000)),
             **plan_settings,
         },
     )

@@ -26,7 +26,7 @@ from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
 from app.postgres import WRITE_PLANS, no_reset
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
-CLOCK_SECONDS = 2.0  # a send must not wait for the clock: the permission to send may be over by then
+CLOCK_SECONDS = 10.0  # a send must not wait for the clock: the permission to send may be over by then
 
 _UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 

@@ -107,13 +107,15 @@ def trigger_of(order_type: str, feed: str, limit_price: Decimal | None, conditio
 def trigger_again(
     order_type: str, feed: str, limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int
 ) -> Trigger:
-    """What an order waits for that fired and was not filled because the price was lost.
+    """What an order waits for that fired and was not filled because the price was lost: a quote at its size that
+    reaches its floor, so that it takes no start in vain.
 
-    A stop stays due: it starts again as soon as a quote at its size reaches its floor, wherever the price is by then.
+    A stop stays due, wherever the price is by then. A take-profit waits for its own price as well.
     """
+    floor = floor_price(limit_price, condition, slippage_bps)
     if order_type == OrderType.STOP:
-        return Trigger(feed, "ge", floor_price(limit_price, condition, slippage_bps), persist=0)
-    return trigger_of(order_type, feed, limit_price, condition)
+        return Trigger(feed, "ge", floor, persist=0)
+    return Trigger(feed, "ge", max(floor, Decimal(condition["price"])), persist=0, rank=1)
 
 
 def compared(op: Op, prices: Sequence[Decimal]) -> Decimal:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from decimal import Decimal
 
-from app.dex.errors import DexError
+from app.dex.errors import DexError, may_retry
 from app.dex.quotes import QuoteRequest
 from app.network import Network
 from app.orders.queue.lanes import Lane
@@ -85,8 +85,11 @@ class Limits:
             route = await self._router.route(
                 request, slot, only=candidate.venues, max_price_impact_bps=candidate.max_price_impact_bps
             )
-        except DexError:  # nobody knows at which price there will be a quote
-            return Refused(candidate, candidate.base_level, SHORTEST_ASIDE)
+        except DexError as error:  # nobody knows at which price there will be a quote
+            # As long again as it has waited, so twice as long each time: many that no venue can serve at any price
+            # would otherwise take all the quotes.
+            lasting = 0 if may_retry(error.code) else candidate.armed_for
+            return Refused(candidate, candidate.base_level, min(max(SHORTEST_ASIDE, lasting), LONGEST_ASIDE))
         if (out := route.best.amount_out) >= candidate.limit_out:
             return Marketable(candidate, route.price, route.best.venue)
         missing_bps = (candidate.limit_out - out) * 10_000 // out

@@ -10,15 +10,17 @@ import pytest
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, WINDOW_MS, StartLimit
-from app.orders.steps import ClaimRefused
+from app.orders.steps import ClaimRefused, Move
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from tests.engine import Engine, eventually
+from tests.fakes import in_a_while
 from worker.sweeper import Sweeper
 
 
@@ -58,34 +60,6 @@ async def test_a_claim_that_waited_in_postgres_past_its_deadline_starts_nothing(
             await eventually(waits)
         await blocker.close()
         assert isinstance(await claiming, ClaimRefused)
-    assert await engine.starts() == []
-
-
-@pytest.mark.parametrize("cancelled", [False, True])
-async def test_a_claim_that_waited_for_the_lock_of_a_row_past_its_deadline_starts_nothing(
-    engine: Engine, postgres_dsn: str, cancelled: bool
-) -> None:
-    free, locked = sorted([UUID((await engine.place())["orderId"]) for _ in range(2)])
-    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
-        store = OrderStore(pool)
-        blocker = await asyncpg.connect(postgres_dsn)
-        async with blocker.transaction():
-            await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", locked)
-            start_by = time.monotonic() + 0.3
-            claiming = asyncio.gather(*(store.claim(order, start_by=start_by) for order in (free, locked)))
-
-            async def waits() -> bool:
-                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-                return bool(await engine.postgres.fetchval(waiting)) and time.monotonic() > start_by
-
-            await eventually(waits)
-            if cancelled:  # the row that was waited for is no longer one to claim
-                await blocker.execute("UPDATE orders SET status = 'cancelled' WHERE id = $1", locked)
-        await blocker.close()
-        first, second = await claiming
-        assert isinstance(first, ClaimRefused)
-        assert isinstance(second, ClaimRefused)
-        assert (first.too_late, second.too_late) == (True, not cancelled)
     assert await engine.starts() == []
 
 
@@ -206,9 +180,13 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
     order = UUID((await engine.place())["orderId"])
     blocker = await asyncpg.connect(postgres_dsn, server_settings={"application_name": "psql"})
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=2) as pool:
+        store = OrderStore(pool)
+        claimed = await store.claim(order, start_by=in_a_while())
+        assert isinstance(claimed, Order)
         async with blocker.transaction():
             await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order)
-            claiming = asyncio.create_task(OrderStore(pool).claim(order, start_by=math.inf))
+            move = Move(order=order, fence=claimed.fence, seq=3, before=Status.ROUTING, after=Status.BUILDING)
+            moving = asyncio.create_task(store.advance(move))
             late = (await engine.place(expiresInSeconds=5))["orderId"]
             await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", late)
             await engine.redis.flushdb()
@@ -216,7 +194,7 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
                 await sweeper.round()
             assert await queue.loss() != ""
             assert (await engine.order(late))["status"] == "expired"
-        await claiming
+        await moving
     await sweeper.round()
     assert await queue.loss() == ""
     assert await engine.redis.zcard(WINDOW) == 1

@@ -22,11 +22,11 @@ from app.orders.steps import ClaimRefused
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
+from app.postgres import DatabaseUnavailable, open_postgres
 from app.redis_client import fail_fast_redis
 from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import Engine, eventually
-from tests.fakes import After, ScriptedChain, ScriptedVenue
+from tests.fakes import After, ScriptedChain, ScriptedVenue, in_a_while
 from worker.execution import Execution
 from worker.lease import Leases
 from worker.retry import RetryPolicy
@@ -211,3 +211,30 @@ async def test_a_submitted_order_without_a_lease_is_queued_for_a_check_and_never
     assert swept.events == []
     assert [(entry.id, entry.submitted) for entry in swept.to_queue] == [(UUID(order), True)]
     assert await engine.postgres.fetchval("SELECT status FROM orders") == "submitted"
+
+
+async def test_a_process_frozen_while_it_sweeps_delays_no_start_of_the_other_orders(engine: Engine) -> None:
+    store = OrderStore(engine.postgres)
+    swept, other = [UUID((await engine.place())["orderId"]) for _ in range(2)]
+    async with engine.postgres.acquire() as frozen, frozen.transaction():
+        await frozen.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", swept)
+        claims = [asyncio.create_task(store.claim(order, start_by=in_a_while())) for order in (swept, other)]
+        refused, claimed = await asyncio.wait_for(asyncio.gather(*claims), 5)
+    assert isinstance(claimed, Order)
+    assert isinstance(refused, ClaimRefused)
+    assert refused.seconds == 0.5  # queued again
+    assert isinstance(await store.claim(swept, start_by=in_a_while()), Order)
+
+
+@pytest.mark.parametrize("pool", ["writing", "internal"])
+async def test_postgres_ends_the_transaction_of_a_frozen_process(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, pool: str
+) -> None:
+    monkeypatch.setattr("app.postgres.FROZEN_SECONDS", 0.05)
+    postgres = await open_postgres(engine.settings.postgres_dsn or "", size=4)
+    frozen = await getattr(postgres, pool).acquire()
+    pid = await frozen.fetchval("SELECT pg_backend_pid()")
+    await frozen.execute("BEGIN")
+    ended = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
+    await eventually(lambda: engine.postgres.fetchval(ended, pid), within=5)
+    await postgres.close()

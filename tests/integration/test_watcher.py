@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from app.dex.errors import DexError
 from app.dex.markets import Token
 from app.network import Network, open_network
 from app.orders.waiting.triggers import BATCH
@@ -144,6 +145,18 @@ async def test_a_limit_whose_quote_says_no_is_put_aside_by_what_was_missing(engi
         assert len(venue.asked) == asked + 1
         await engine.postgres.execute("UPDATE triggers SET look_at = now()")
         await ended(engine, order, "pending")
+
+
+@pytest.mark.parametrize(("code", "shortest", "longest"), [("price_impact_too_high", 25, 45), ("rpc_timeout", 0, 5)])
+async def test_a_limit_that_no_venue_can_serve_is_asked_for_less_and_less_often(
+    engine: Engine, market: Market, code: str, shortest: int, longest: int
+) -> None:
+    await place_limit(engine.postgres, "150", limit_out=1, amount_in=SIZE)
+    await engine.postgres.execute("UPDATE orders SET updated_at = now() - interval '30 seconds'")
+    async with watching(engine, market, quotes={"raydium": [DexError(code, "no")]}):
+        aside = "SELECT extract(epoch FROM look_at - now())::float8 FROM triggers"
+        seconds = await eventually(lambda: engine.postgres.fetchval(aside))
+    assert shortest < seconds <= longest
 
 
 async def test_an_order_for_now_or_never_that_no_venue_fills_ends_at_once(engine: Engine, market: Market) -> None:

@@ -28,8 +28,8 @@ SELECT owner, sum(usd) AS used FROM daily_volumes WHERE owner = ANY($1::text[]) 
 
 # One lock per owner, until the transaction ends; all processes take them in the order of the owners. It is a statement
 # of its own: the next one sees what the process that had the lock before has committed.
-# A process that is frozen while it has the lock loses it, and one that waits for it gives up: others are not stopped.
-TIME_LIMITS = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '3s'"
+# A process that is frozen while it has the lock loses it after FROZEN_SECONDS, and one that waits for it gives up.
+TIME_LIMIT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"SELECT pg_advisory_xact_lock({LOCKS}, hashtext(owner)) FROM unnest($1::text[]) owner"
 
 
@@ -40,5 +40,5 @@ async def used_today(run: Run, owners: Sequence[str]) -> dict[str, int]:
 
 async def lock_days(connection: PoolConnectionProxy, owners: Sequence[str]) -> None:
     """Until the transaction ends, no other process that calls this adds to the days of these owners."""
-    await connection.execute(TIME_LIMITS)
+    await connection.execute(TIME_LIMIT)
     await connection.execute(LOCK, owners)

@@ -29,19 +29,18 @@ def logged(source: str, *, details: str = "NULL::json", where: str = "true", ret
 
 
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
-# `app/orders/queue/start_limit.py`. Locking a row can take long, so it is compared again once all of them are locked.
+# `app/orders/queue/start_limit.py`. It waits for no row: one that is locked, perhaps by a process that is frozen, is
+# refused and queued again.
 CLAIM = f"""
 WITH free AS (
-    SELECT id, start_by FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
                             AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')
                                  OR expires_at IS NULL OR expires_at > now())
                             AND NOT {is_halted("orders.owner")} END
-     ORDER BY id FOR UPDATE OF orders
-), locked AS MATERIALIZED (
-    SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM free) AS all_locked
+     ORDER BY id FOR UPDATE OF orders SKIP LOCKED
 ), claimed AS (
     UPDATE orders o
        SET status = CASE o.status WHEN 'pending' THEN 'routing' ELSE o.status END,
@@ -51,9 +50,7 @@ WITH free AS (
            fence = o.fence + 1, error = NULL, code = NULL,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
            updated_at = now()
-      FROM free, locked
-     WHERE o.id = free.id AND (o.lease_until IS NULL OR o.lease_until <= now())
-       AND CASE o.status WHEN 'pending' THEN locked.at <= to_timestamp(free.start_by) WHEN 'submitted' THEN true END
+      FROM free WHERE o.id = free.id
     RETURNING o.*
 ), {logged("claimed", where="status = 'routing'")}
 SELECT {ORDER_COLUMNS} FROM claimed

@@ -99,7 +99,7 @@ _AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
 # before its time if the price has moved past its level.
 CANDIDATES = f"""
 SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
-       o.max_price_impact_bps, o.time_in_force
+       o.max_price_impact_bps, o.time_in_force, extract(epoch FROM now() - o.updated_at)::float8 AS armed_for
   FROM triggers t JOIN orders o ON o.id = t.order_id
  WHERE t.armed AND t.op = 'ge' AND t.feed = $1 AND t.persist = 0
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint

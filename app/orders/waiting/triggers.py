@@ -51,6 +51,7 @@ class Candidate:
     venues: tuple[str, ...] | None
     max_price_impact_bps: int | None
     time_in_force: str
+    armed_for: float  # seconds since it was placed, amended or armed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class TriggerStore:
                 venues=None if row["venues"] is None else tuple(row["venues"]),
                 max_price_impact_bps=row["max_price_impact_bps"],
                 time_in_force=row["time_in_force"],
+                armed_for=row["armed_for"],
             )
             for row in rows
         ]

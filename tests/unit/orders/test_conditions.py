@@ -53,13 +53,14 @@ def test_a_limit_and_a_take_profit_wait_for_a_rise_and_a_stop_for_a_fall() -> No
     assert not is_met(profit, D("139.999999999999999999"))
 
 
-def test_a_stop_that_fired_waits_for_a_quote_at_its_floor_and_others_as_before() -> None:
+def test_an_order_that_fired_waits_for_a_quote_at_its_floor_and_a_take_profit_for_its_price_too() -> None:
     condition = {"price": "140"}
     due = trigger_again(OrderType.STOP, "SOL/USDC", None, condition, 300)
     assert (due.op, due.level, due.persist) == ("ge", D("135.8"), 0)
     assert trigger_again(OrderType.STOP, "SOL/USDC", D(138), condition, 300).level == D(138)
-    profit = trigger_again(OrderType.TAKE_PROFIT, "SOL/USDC", None, condition, 300)
-    assert profit == trigger_of(OrderType.TAKE_PROFIT, "SOL/USDC", None, condition)
+    for limit_price, level in ((None, D(140)), (D(138), D(140)), (D(100_000), D(100_000))):
+        profit = trigger_again(OrderType.TAKE_PROFIT, "SOL/USDC", limit_price, condition, 300)
+        assert (profit.op, profit.level, profit.persist, profit.rank) == ("ge", level, 0, 1)
 
 
 def test_a_limit_price_is_the_worst_price_whatever_the_trigger_says() -> None:
