@@ -138,6 +138,7 @@ class MockChain:
         return [self._answer(swap, found[swap["signature"]]) for swap in decided]
 
     def _answer(self, swap: dict[str, Any], row: Any) -> Snapshot | DexError | None:
+        self._read_clock(row["now_ms"])
         if row["status"] is not None:
             return self._snapshot(row)
         # A send of another process may not be visible yet, so a missing row proves nothing.
@@ -153,14 +154,15 @@ class MockChain:
         """Height and outcome at one moment. A dropped transaction looks like one that was never sent."""
         async with self._querying("rpc_timeout"):
             row: Any = await self._pool.fetchrow(statements.ASK, signature)
+            self._read_clock(row["now_ms"])
             if row["status"] is None:  # but a send of it may not be committed yet
                 async with self._pool.acquire() as connection, connection.transaction():
                     await connection.execute(statements.ABSENT_LOCK, signature)
                     row = await connection.fetchrow(statements.ASK, signature)
+                    self._read_clock(row["now_ms"])  # not after the commit, which takes as long again
         return self._snapshot(row)
 
     def _snapshot(self, row: Any) -> Snapshot:
-        self._read_clock(row["now_ms"])
         height = row["now_ms"] // self._conditions.block_ms
         if row["status"] not in ("landed", "failed") or not row["over"]:
             return Snapshot(height, None)

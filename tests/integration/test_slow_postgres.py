@@ -70,6 +70,7 @@ async def test_a_permission_that_comes_too_late_is_none(engine: Engine, postgres
                 await lease.clear_to_send()
 
 
+@pytest.mark.slow
 async def test_orders_are_executed_although_postgres_is_200_ms_away(engine: Engine, postgres_dsn: str) -> None:
     async with far_away(postgres_dsn, 0.1) as (dsn, _):
         await engine.start_worker(database_url=dsn)
