@@ -132,6 +132,9 @@ DROPPED = Gauge(
     "engine_events_dropped", "Events that were not published; streams read them from Postgres", registry=REGISTRY
 )
 POOL = Gauge("engine_pool_connections", "Connections to Postgres", ["state"], registry=REGISTRY)
+TASK_FAILURES = Counter(
+    "engine_task_failures", "Background tasks that failed, and are repeated", ["task"], registry=REGISTRY
+)
 ERRORS = Counter("engine_errors", "Unexpected errors", ["type"], registry=REGISTRY)
 
 

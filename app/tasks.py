@@ -3,19 +3,38 @@
 import asyncio
 import gc
 import logging
+import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, TypeVar
+
+from app import metrics
 
 Result = TypeVar("Result")
 
 log = logging.getLogger("engine.tasks")
 
 RESTART_AFTER = 1.0  # seconds
+FAILING_SECONDS = 30.0  # after its last failure a task counts as failing
 # New objects before a collection of generation 0, and collections of generations 0 and 1 before one of the next.
 # The more new objects, the longer a pause: 6 ms with the 2,000 that newer versions of Python have, 0.8 ms with these.
 GC_THRESHOLDS = (350, 10, 2_000)
+
+
+_failed: dict[str, float] = {}  # task → its last failure, on `time.monotonic`
+
+
+def count_failure(task: str) -> None:
+    """`task`: a constant, it is a label of a metric. Called while the exception is handled."""
+    log.exception("a background task failed, and is repeated", extra={"task": task})
+    metrics.TASK_FAILURES.labels(task).inc()
+    _failed[task] = time.monotonic()
+
+
+def failing() -> int:
+    """How many background tasks of this process fail now."""
+    return sum(time.monotonic() - at < FAILING_SECONDS for at in _failed.values())
 
 
 def run_forever(name: str, loop: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
@@ -26,7 +45,7 @@ def run_forever(name: str, loop: Callable[[], Awaitable[None]]) -> "asyncio.Task
             try:
                 await loop()
             except Exception:
-                log.exception("a background task failed and was restarted", extra={"task": name})
+                count_failure(name)
             await asyncio.sleep(RESTART_AFTER)
 
     return asyncio.create_task(run(), name=name)

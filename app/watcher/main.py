@@ -32,7 +32,7 @@ from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
 from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
-from app.tasks import cancel_and_wait, freeze_gc, run_forever
+from app.tasks import cancel_and_wait, failing, freeze_gc, run_forever
 from app.watcher.announcer import Announcer
 from app.watcher.dead_man import DeadManSwitches
 from app.watcher.limits import Limits
@@ -122,7 +122,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
 async def _send_heartbeats(watchers: Watchers) -> None:
     while True:
         with contextlib.suppress(*REDIS_UNAVAILABLE):
-            await watchers.heartbeat()
+            await watchers.heartbeat(failing=failing())
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from app.postgres import DatabaseUnavailable
+from app.tasks import count_failure
 
 log = logging.getLogger("engine.watcher")
 
@@ -21,3 +22,14 @@ async def repeat(work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool
             more = False
         if not more:
             await asyncio.sleep(ROUND_SECONDS)
+
+
+async def attempt(task: str, step: Awaitable[bool]) -> bool:
+    """Whether this step has more to do. One that fails stops no other step."""
+    try:
+        return await step
+    except DatabaseUnavailable as error:
+        log.warning("the watcher waits for Postgres", extra={"task": task, "error": str(error.__cause__)})
+    except Exception:
+        count_failure(task)
+    return False

@@ -7,6 +7,7 @@ from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.prices import DELETE_PAGE, PriceStore
 from app.orders.waiting.triggers import BATCH, TriggerStore
 from app.watcher.announcer import Announcer
+from app.watcher.rounds import attempt
 
 DELETE_SECONDS = 60.0
 MEND_SECONDS = 5.0
@@ -25,17 +26,38 @@ class Upkeep:
 
     async def round(self) -> bool:
         """Whether there is more to do."""
+        more = [
+            await attempt("expire", self._expire()),
+            await attempt("settle groups", self._settle()),
+            await attempt("look again", self._look_again()),
+            await attempt("mend triggers", self._mend()),
+            await attempt("delete prices", self._delete_prices()),
+        ]
+        return any(more)
+
+    async def _expire(self) -> bool:
         expired = await self._triggers.expire()
         await self._announcer.ended(expired)
-        settled, cancelled = await self._groups.settle()
-        await self._announcer.ended(cancelled)
-        aside = await self._triggers.look_again()
+        return len(expired) == BATCH
+
+    async def _settle(self) -> bool:
+        settled, changed = await self._groups.settle()
+        await self._announcer.ended(changed)
+        return settled == BATCH
+
+    async def _look_again(self) -> bool:
+        return await self._triggers.look_again() == BATCH
+
+    async def _mend(self) -> bool:
         if time.monotonic() > self._mend_at:
             self._mend_at = time.monotonic() + MEND_SECONDS
             await self._lost.mend()
-        deleted = 0
-        if time.monotonic() > self._delete_at:
-            deleted = await self._prices.delete_old()
-            if deleted < DELETE_PAGE:
-                self._delete_at = time.monotonic() + DELETE_SECONDS
-        return BATCH in (len(expired), settled, aside) or deleted == DELETE_PAGE
+        return False
+
+    async def _delete_prices(self) -> bool:
+        if time.monotonic() <= self._delete_at:
+            return False
+        if await self._prices.delete_old() == DELETE_PAGE:
+            return True
+        self._delete_at = time.monotonic() + DELETE_SECONDS
+        return False

@@ -1,10 +1,13 @@
 """An operator sees how many watchers run, what waits, and how current the prices are."""
 
 import asyncio
+from typing import Never
 
 import pytest
 
+from app import tasks
 from app.orders.waiting.prices import COUNTED
+from app.orders.waiting.triggers import TriggerStore
 from tests.engine import Engine, eventually
 from tests.integration.test_metrics import scrape
 from tests.integration.test_watcher import Market, watching
@@ -58,3 +61,30 @@ async def test_many_orders_that_wait_are_estimated(engine: Engine) -> None:
     await place_open(engine.postgres, ["140"] * (COUNTED + 500))
     await engine.postgres.execute("ANALYZE triggers")
     assert (await scrape(engine))("engine_triggers_armed") == COUNTED + 500
+
+
+async def test_a_step_that_fails_stops_no_other_one_and_is_counted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> Never:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tasks, "_failed", {})
+    monkeypatch.setattr(TriggerStore, "expire", broken)
+    await place_open(engine.postgres, ["140"])
+    await engine.postgres.execute("DELETE FROM triggers")
+    await record(engine.postgres, SLOT, "150", age=3_700)
+
+    async def others_done() -> bool:
+        mended = await engine.postgres.fetchval("SELECT count(*) FROM triggers")
+        return bool(
+            mended == 1 and not await engine.postgres.fetchval("SELECT count(*) FROM prices WHERE slot = $1", SLOT)
+        )
+
+    async def counted() -> bool:
+        return bool((await engine.http.get("/health")).json()["failingTasks"] == 1)
+
+    async with watching(engine, Market()):
+        await eventually(others_done)
+        await eventually(counted)
+        assert (await scrape(engine))("engine_task_failures_total", task="expire") >= 1

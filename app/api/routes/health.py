@@ -16,6 +16,7 @@ from app.api.views import as_json
 from app.orders.queue.order_queue import QueueDepth
 from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.orders.waiting.prices import Waiting
+from app.orders.waiting.watchers import Alive
 from app.postgres import DatabaseUnavailable
 from app.redis_client import RedisUnavailable
 
@@ -39,6 +40,10 @@ class Readiness(Answer):
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
     watchers: int | None = Field(
         description="Running watchers, which fire orders that wait. Market orders need none: it does not affect `ready`"
+    )
+    failing_tasks: int | None = Field(
+        description="Background tasks of watchers that failed within 30 s; their logs have the errors. "
+        "It does not affect `ready`"
     )
     revision: str | None = Field(description="Of the database's schema; null: not known, or never migrated")
     expected_revision: str = Field(description="Of the schema that this process was written for")
@@ -113,7 +118,7 @@ async def _set_gauges(ctx: ApiContext) -> None:
     metrics.OLDEST.set(depth.oldest_seconds)
     metrics.HEADROOM.set(-1 if depth.starts_left is None else depth.starts_left)
     metrics.WORKERS.set(depth.workers)
-    metrics.WATCHERS.set(watchers)
+    metrics.WATCHERS.set(watchers.watchers)
 
 
 async def _readiness(ctx: ApiContext) -> dict[str, Any]:
@@ -137,7 +142,8 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         "redis": "down" if depth is None else "up",
         "trading": ctx.kill_switch.state(),
         "workers": None if depth is None else depth.workers,
-        "watchers": watchers,
+        "watchers": None if watchers is None else watchers.watchers,
+        "failingTasks": None if watchers is None else watchers.failing_tasks,
         "stalled": stalled,
         "revision": ctx.revision.found,
         "expectedRevision": ctx.revision.expected,
@@ -187,7 +193,7 @@ async def _depth(ctx: ApiContext) -> QueueDepth | None:
         return None
 
 
-async def _watchers(ctx: ApiContext) -> int | None:
+async def _watchers(ctx: ApiContext) -> Alive | None:
     try:
         return await ctx.breaker.call(ctx.watchers.alive())
     except RedisUnavailable:

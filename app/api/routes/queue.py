@@ -96,7 +96,7 @@ async def queue(request: Request) -> Response:
             "waitingByLane": {lane.name.lower(): count for lane, count in depth.lanes.items()},
             "running": depth.running,
             "workers": depth.workers,
-            "watchers": watchers,
+            "watchers": watchers.watchers,
             "pricesAgeSeconds": round(waiting.prices_age, 3),
             "concurrency": depth.workers * ctx.settings.worker_concurrency,
             "startsPerMinute": ctx.settings.queue_max_per_min or None,
