@@ -1,5 +1,6 @@
 """Amending an order that waits, and cancelling many orders at once."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,18 @@ async def test_an_order_is_not_amended_unless_it_is_as_the_client_knows_it(engin
     market = (await engine.place())["orderId"]
     assert (await patch(engine, market, 1, limitPrice="2"))[1]["code"] == "not_amendable"
     assert (await engine.order(order))["seq"] == 1
+
+
+async def test_of_several_amendments_at_once_one_is_made(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    answers = await asyncio.gather(*(patch(engine, order, 1, limitPrice=str(200_000 + n)) for n in range(8)))
+    assert sorted(status for status, _ in answers) == [200, *[412] * 7]
+    assert (await engine.order(order))["seq"] == 2
+
+
+async def test_an_order_for_at_once_is_not_amended_into_one_that_waits(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT, timeInForce="ioc"))["orderId"]
+    assert (await patch(engine, order, 1, limitPrice="2"))[1]["code"] == "not_amendable"
 
 
 async def test_all_orders_of_a_type_are_cancelled_and_the_others_stay(engine: Engine) -> None:

@@ -69,6 +69,14 @@ async def test_several_watchers_make_each_slice_once(engine: Engine) -> None:
         assert [number for number, _, _ in await slices(engine, parent)] == [1, 2, 3]
 
 
+async def test_a_slice_that_is_made_again_after_a_restore_is_the_same_order(engine: Engine) -> None:
+    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres)
+    assert await make(store) == 1
+    await engine.postgres.execute("UPDATE plans SET next_slice = 1, next_at = now()")
+    assert await make(store) == 0
+    assert [number for number, _, _ in await slices(engine, parent)] == [1]
+
+
 @pytest.mark.parametrize(
     ("on_miss", "expected"),
     [
@@ -130,10 +138,13 @@ async def test_a_parent_none_of_whose_slices_was_filled_has_failed(engine: Engin
 
 async def test_a_halt_makes_no_slices(engine: Engine) -> None:
     await engine.place(**DCA)
+    store = PlanStore(engine.postgres)
+    [due] = await store.due()
     await engine.postgres.execute(
         "INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('*', 'reducing', '', '', now())"
     )
-    assert await make(PlanStore(engine.postgres)) == 0
+    assert await store.make([Decision(due, False, SCALE)]) == []  # it was looked up before the halt
+    assert await store.due() == []
 
 
 @pytest.mark.parametrize(

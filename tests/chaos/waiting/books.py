@@ -14,6 +14,7 @@ import httpx
 
 from app.mockchain.statements import TELL
 
+BLOCK_MS = 200
 RETRY_SECONDS = 0.1
 LONGEST_RETRIES = 60.0
 SCHEDULE = """
@@ -29,6 +30,7 @@ PAIRS: dict[tuple[str, str], tuple[Decimal, Decimal]] = {
     ("JUP", "SOL"): (Decimal("0.0032172"), Decimal("2.0743")),
     ("BONK", "SOL"): (Decimal("0.0000001431"), Decimal("46620")),
 }
+SWING = ((0, 0), (1, -400), (6, 400))  # slots, and basis points from the first price
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,13 @@ class Book:
             return {"limitPrice": self.price(self.rng.randint(0, 600))}
         bps = self.rng.randint(20, 500)
         return {"trigger": {"price": self.price(bps if kind == "take_profit" else -bps)}}
+
+
+class SwingingBook(Book):
+    """Its market falls at once past most stops, then rises past most of the others."""
+
+    def path(self, slots: int) -> list[tuple[int, Decimal]]:
+        return [(slot, Decimal(self.price(bps))) for slot, bps in SWING]
 
 
 class Owner:

@@ -2,22 +2,13 @@
 
 import random
 from dataclasses import dataclass
-from decimal import Decimal
 
 from tests.chaos.environment import Environment
-from tests.chaos.waiting.books import Book
+from tests.chaos.waiting.books import SwingingBook
 from tests.chaos.waiting.runs import Disturbance, Run, play
 
 PAIR = ("SOL", "USDC")
-SLOTS, EACH = 14, 80
-SWING = ((0, 0), (2, -400), (8, 400))  # slots, and basis points from the first price
-
-
-class SwingingBook(Book):
-    """Its market falls at once past most stops, then rises past most of the others."""
-
-    def path(self, slots: int) -> list[tuple[int, Decimal]]:
-        return [(slot, Decimal(self.price(bps))) for slot, bps in SWING]
+SLOTS, EACH = 12, 80
 
 
 async def _nothing(_: Run) -> None:

@@ -6,7 +6,7 @@ import signal
 
 from tests.chaos.environment import Environment
 from tests.chaos.waiting.books import PAIRS, Book
-from tests.chaos.waiting.model import Findings
+from tests.chaos.waiting.findings import Findings
 from tests.chaos.waiting.runs import Disturbance, Run, play
 
 

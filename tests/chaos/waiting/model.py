@@ -6,10 +6,10 @@ the model compares every recorded slot with the order's terms, one after the oth
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from tests.chaos.waiting.findings import Findings
 from tests.chaos.waiting.orders import Armed, Event, Order, Price, Terms
 
 COMMIT = timedelta(seconds=0.3)  # from the moment of an event to when everybody can see it, on a busy machine
@@ -18,44 +18,10 @@ SETTLING = timedelta(seconds=3)  # from the end of a leg to when its group is fr
 MARGIN = Fraction(1002, 1000)  # a quote so far beyond the floor that an order put aside is looked at again
 MAX_AGE_SLOTS = 10
 LONGEST_ASIDE = timedelta(seconds=60)
-MAX_LATE = 0.01  # of the orders that fired
 HEARD_AFTER_SLOTS = 3  # of a move of the market, on a busy machine
 
 Quote = Callable[[Order, int], int | None]
 """What the best venue gives for an order at a slot, base units; None: nothing."""
-
-
-@dataclass
-class Findings:
-    """What engine and model do not agree on."""
-
-    orders: int = 0
-    fired: int = 0
-    exactly: int = 0  # fired at the first slot that the model says
-    rearmed: int = 0
-    late: int = 0  # limits that fired more than a slot after the first that the model says
-    problems: dict[str, list[str]] = field(
-        default_factory=lambda: {name: [] for name in ("twice", "missed", "early", "below", "groups", "wrong")}
-    )
-
-    @property
-    def clean(self) -> bool:
-        return not any(self.problems.values()) and self.late <= MAX_LATE * self.fired
-
-    def add(self, other: "Findings") -> None:
-        self.orders += other.orders
-        self.fired += other.fired
-        self.exactly += other.exactly
-        self.rearmed += other.rearmed
-        self.late += other.late
-        for name, found in other.problems.items():
-            self.problems.setdefault(name, []).extend(found)
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{len(found)} {name}" for name, found in self.problems.items())
-        samples = [f"\n    {name}: {one}" for name, found in self.problems.items() for one in found[:4]]
-        text = f"{self.fired} fired ({self.exactly} at the model's slot), {self.late} limits late"
-        return f"{text}, {self.rearmed} armed again, {counts}{''.join(samples)}"
 
 
 class Model:

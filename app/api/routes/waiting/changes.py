@@ -161,6 +161,8 @@ def _expected_seq(request: Request) -> int:
 def _check_amendable(order: Order, seq: int) -> None:
     if order.status is not Status.OPEN or order.type not in WAITING_SHAPES:
         raise Problem(409, "not_amendable", f"The order is {order.status}. Only an order that waits can be amended.")
+    if order.time_in_force == TimeInForce.IOC:
+        raise Problem(409, "not_amendable", "The order is filled at once or not at all. Place another one instead.")
     if order.seq != seq:
         raise _has_changed()
 

@@ -1,0 +1,36 @@
+"""A slice of the battery's rows about orders that wait: one random book, beside the model of it."""
+
+import random
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from app.watcher.main import watcher
+from tests.chaos.waiting.books import BLOCK_MS, SwingingBook
+from tests.chaos.waiting.comparison import compare
+from tests.chaos.waiting.runs import trade
+from tests.engine import running_engine
+
+SEED, EACH, SLOTS, PLANS, QUIET = 20, 70, 10, 1, 0.3
+
+
+@dataclass(frozen=True)
+class Trading:
+    base_url: str
+    db: asyncpg.Pool
+
+
+@pytest.mark.usefixtures("primed_queue")
+async def test_every_order_of_a_random_book_does_what_the_model_says(postgres_dsn: str, redis_dsn: str) -> None:
+    pace = {"mock_block_ms": BLOCK_MS, "mock_execution_ms_max": 300, "min_slice_seconds": 1}
+    book = SwingingBook(("SOL", "USDC"), random.Random(SEED))
+    async with running_engine(postgres_dsn, redis_dsn, **pace) as engine:
+        await engine.start_worker()
+        async with watcher(engine.settings):
+            await trade(
+                Trading(engine.base_url, engine.postgres), [book], each=EACH, slots=SLOTS, plans=PLANS, quiet=QUIET
+            )
+            found = await compare(engine.postgres, [book])
+    assert found.clean, str(found)
+    assert found.fired >= EACH // 4, str(found)
