@@ -15,6 +15,7 @@ from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.dex.simulated.launches import CannotLaunch as CannotLaunch
 from app.dex.simulated.launches import Launch as Launch
+from app.dex.simulated.launches import mint_of as mint_of
 from app.dex.simulated.set_prices import PriceOutOfRange as PriceOutOfRange
 from app.dex.simulated.set_prices import SetPrices
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues

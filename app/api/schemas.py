@@ -15,6 +15,7 @@ from app.orders.store.kill_switch import TradingState
 
 MAX_KEY_LENGTH = 255
 MAX_REASON = 500
+SYMBOL = "^[A-Za-z0-9]{1,16}$"  # of a token that is launched
 
 
 def _literal(value: Any) -> str:
@@ -81,7 +82,7 @@ class LaunchPool(RequestBody):
     """A new token, and its first pool; or a pool of such a token on another venue, with the same other fields."""
 
     venue: Label = Field(examples=["raydium"])
-    symbol: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,16}$")] = Field(examples=["WIF"])
+    symbol: Annotated[str, Field(pattern=SYMBOL)] = Field(examples=["WIF"])
     name: Label = Field(examples=["dogwifhat"])
     decimals: int = Field(6, ge=0, le=9)
     usd: DecimalText = Field(description="The price of one token, around which it moves", examples=["0.25"])

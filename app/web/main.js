@@ -3,6 +3,7 @@
 import { Api } from "./api.js";
 import { OrderStore } from "./order_store.js";
 import { dateTime } from "./clock.js";
+import { Launch } from "./launch.js";
 import { Market } from "./market.js";
 import { OpenOrders } from "./open_orders.js";
 import { SignIn } from "./sign_in.js";
@@ -41,7 +42,8 @@ function start() {
   orderStore = new OrderStore(api, scheduleRender);
   stream = new Stream(api, orderStore, scheduleRender);
   quotes ??= new Quotes(api, scheduleRender);
-  market = new Market(api, announce, scheduleRender);
+  const launch = new Launch(api, announce, () => orderForm.loadTokens(), scheduleRender);
+  market = new Market(api, launch, announce, scheduleRender);
   orderForm = new OrderForm(api, quotes, market, orderStore, announce, scheduleRender);
   deadLetters = new DeadLetters(api, orderStore, announce, scheduleRender);
   orderStore.onFailed = () => deadLetters.allowed && deadLetters.start();

@@ -10,8 +10,8 @@ const POLL_MS = 1_000;
 const MOVES_BPS = [-500, -100, 100, 500];
 
 export class Market {
-  constructor(api, announce, onChange) {
-    Object.assign(this, { api, announce, onChange });
+  constructor(api, launch, announce, onChange) {
+    Object.assign(this, { api, launch, announce, onChange });
     this.pair = null; // {tokenIn, tokenOut}
     this.turned = false; // it is shown the other way round
     this.prices = null; // the engine's answer for what is shown
@@ -95,6 +95,7 @@ export class Market {
           : html`<p class="placeholder">Loading …</p>`}
         ${prices?.movable ? this.#control(prices) : nothing}
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
+        ${prices?.movable ? this.launch.view() : nothing}
       </section>`;
   }
 

@@ -44,3 +44,19 @@ async def test_the_price_is_turned_around_and_moved_that_way(page: TradingPage) 
     await expect(page.announcement).to_have_text("The price becomes 125 USDC for 1 SOL.")
     await page.tab.get_by_role("button", name="USDC for 1 SOL").click()
     await expect(page.tab.locator(".mids dd")).to_have_text(["0.008", "0.008"])
+
+
+async def test_a_launched_token_can_be_chosen_at_once(page: TradingPage) -> None:
+    market = page.tab.locator(".market")
+    await market.get_by_text("Launch a token").click()
+    await expect(market.locator("code")).to_have_text("FVuPVXNMQDmxEPBYL2Ce6C6pCYWKCmy6oKRkrBmF7mYF")
+    await page.fill(**{"launch-depthUsd": "10"})
+    await market.get_by_role("button", name="Launch against SOL").click()
+    await expect(page.tab.locator("#launch-depthUsd-error")).to_contain_text("1000")
+    assert await page.accessibility_violations() == []
+    await page.fill(**{"launch-depthUsd": "50000"})
+    await market.get_by_role("button", name="Launch against SOL").click()
+    await expect(page.announcement).to_have_text("WIF is launched on Raydium.")
+    await page.tab.get_by_label("Token to receive").select_option("WIF")
+    await expect(market).to_contain_text("WIF for 1 SOL")
+    await expect(page.tab.locator(".quotes")).to_contain_text("Best price: Raydium")

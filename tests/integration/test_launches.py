@@ -31,6 +31,8 @@ async def test_a_launched_token_is_traded_by_a_worker_that_was_running(engine: E
     assert answer.status_code == 200, answer.text
     launched = answer.json()
     assert launched["tokens"] == ["WIF", "SOL"]
+    known = await engine.http.get("/api/simulate/mint", params={"symbol": "WIF"})
+    assert known.json() == {"symbol": "WIF", "mint": launched["mint"]}
     assert launched["mint"] in [token["mint"] for token in (await engine.http.get("/api/tokens")).json()["tokens"]]
     order = await engine.place(tokenIn="SOL", tokenOut=launched["mint"], amount=1)
     assert (await engine.read_stream(order["orderId"])).statuses == HAPPY

@@ -25,10 +25,14 @@ class Launch:
     depth_usd: int
 
 
+def mint_of(symbol: str) -> str:
+    """The address of the token that is launched under this symbol: known before, so that orders can wait for it."""
+    return address(f"mint/{symbol}")
+
+
 def pool_of(launch: Launch, markets: Markets) -> PoolConfig:
     """The pool, with its tokens. Raises `CannotLaunch`."""
-    mint = address(f"mint/{launch.symbol}")
-    token = Token(launch.symbol, mint, launch.name, launch.decimals, launch.usd)
+    token = Token(launch.symbol, mint_of(launch.symbol), launch.name, launch.decimals, launch.usd)
     taken = next((one for one in markets.tokens if one.symbol.lower() == launch.symbol.lower()), None)
     if taken is not None and taken != token:
         raise CannotLaunch("another token has this symbol")

@@ -1,8 +1,9 @@
 """Changing the simulated market by hand, in local mode: so anyone can see what orders do when a price moves."""
 
 from decimal import Decimal
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -10,13 +11,13 @@ from app.api.context import actor, authenticate, context
 from app.api.json_body import read_object
 from app.api.names import unknown_venue
 from app.api.problems import Problem, invalid_request
-from app.api.schemas import Answer, LaunchPool, MoveMarket
+from app.api.schemas import SYMBOL, Answer, LaunchPool, MoveMarket
 from app.api.spec.openapi import body, problems
 from app.api.validation import pair, read_request
 from app.api.views import as_json, price_number
 from app.dex.amounts import AmountError, to_base_units, to_price
 from app.dex.markets import USD_DECIMALS, Markets
-from app.network import CannotLaunch, Launch, MovableMarket, PriceOutOfRange
+from app.network import CannotLaunch, Launch, MovableMarket, PriceOutOfRange, mint_of
 
 LAUNCH = {
     "venue": "raydium",
@@ -44,6 +45,11 @@ class LaunchedPool(Answer):
     tokens: list[str]
     mint: str = Field(description="Of the new token")
     from_slot: int = Field(description="The slot from which every process knows it")
+
+
+class Mint(Answer):
+    symbol: str
+    mint: str
 
 
 class ReleasedMarket(Answer):
@@ -129,6 +135,19 @@ async def launch_pool(request: Request) -> Response:
             raise invalid_request([("/symbol", str(error))]) from None
     tokens = [pool.x.symbol, pool.y.symbol]
     return as_json({"id": pool.id, "venue": pool.venue, "tokens": tokens, "mint": pool.x.mint, "fromSlot": slot})
+
+
+@router.get(
+    "/mint",
+    summary="The mint of a token that is to be launched",
+    responses={200: {"model": Mint}, **problems(401, 403, 422)},
+)
+async def mint(
+    request: Request, symbol: Annotated[str, Query(pattern=SYMBOL, openapi_examples={"WIF": {"value": "WIF"}})]
+) -> Response:
+    """In local mode only. On the simulated market it follows from the symbol, so a sniper can wait for it."""
+    _movable(request)
+    return as_json({"symbol": symbol, "mint": mint_of(symbol)})
 
 
 def _movable(request: Request) -> MovableMarket:
