@@ -1,8 +1,8 @@
 """Placing one order, from a POST or from a message on a socket, and the answer to it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -13,22 +13,25 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.access.authentication import Caller, NotAllowed
 from app.api import refusals, sockets
-from app.api.admission import admit, may_look_up
+from app.api.admission import admit, may_look_up, may_read
 from app.api.context import authenticate, context, refused, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
 from app.api.orders.bodies import shape_of
-from app.api.problems import Problem, invalid, not_allowed, request_id
+from app.api.problems import Problem, database_unavailable, invalid, key_reused, not_allowed, request_id
 from app.api.sockets import Close
-from app.api.validation import check_key, idempotency_key_in, read, to_order
+from app.api.validation import check_key, idempotency_key_in, read, to_order, with_condition
 from app.api.views import as_json, links, waiting_view
 from app.orders import intake
 from app.orders.lifecycle import Status
+from app.orders.model import KeyReused
+from app.postgres import DatabaseUnavailable
 
 FIRST_MESSAGE_SECONDS = 10.0
 MESSAGES = {Status.OPEN: "Order waits for its condition"}
 
 SocketUrl = Callable[[UUID], str]
+Made = TypeVar("Made")
 
 
 async def place_one(request: Request, fields: dict[str, Any]) -> Response:
@@ -47,19 +50,43 @@ async def place(
     ctx = context(connection)
     try:
         body = read(shape_of(translated.fields), translated.fields)
-        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(connection))
+        asked = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request_id(connection))
     except Problem as problem:
         raise translated.with_client_names(problem) from None
     try:
+        order = with_condition(asked, body, ctx)
         await admit(connection, caller, 1)
-    except Problem:
-        if key is None or not may_look_up(connection, caller):
-            raise
-        # Its answer may have been lost: the client has to learn that there is an order.
-        if (repeated := await refusals.placed_before(ctx, order)) is None:
-            raise
-        return repeated
+    except Problem as problem:
+        refusal = translated.with_client_names(problem)
+        return await made_before(connection, caller, key, refusal, lambda: ctx.intake.placed_before(asked))
     return await refusals.place(ctx, order)
+
+
+async def made_before(
+    connection: HTTPConnection,
+    caller: Caller,
+    key: str | None,
+    refusal: Problem,
+    find: Callable[[], Awaitable[Made | None]],
+) -> Made:
+    """What an earlier request with this key made, whatever refuses a new one now: the market, the clock, a limit or the
+    kill switch. The answer to that request may have been lost, and its sender has to learn that there is an order.
+
+    Raises `refusal` if there is none.
+    """
+    if key is None or (refusal.retryable and not may_look_up(connection, caller)):
+        raise refusal
+    if not refusal.retryable:
+        may_read(connection, caller)
+    try:
+        found = await find()
+    except KeyReused:
+        raise key_reused() from None
+    except DatabaseUnavailable:
+        raise (refusal if refusal.retryable else database_unavailable()) from None
+    if found is None:
+        raise refusal
+    return found
 
 
 def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Mapping[str, Any]) -> Response:
@@ -69,7 +96,8 @@ def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Ma
 
 
 def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str, Any]:
-    placed = accepted.placed
+    placed, waiting = accepted.placed, accepted.waiting
+    condition = waiting.condition if placed.condition is None and waiting else placed.condition
     urls = links(placed.order, socket_url)
     return {
         "success": True,
@@ -81,7 +109,7 @@ def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str,
         "createdAt": placed.created_at,
         "idempotent": placed.idempotent,
         "startsInMs": accepted.starts_in_ms,
-        **({} if accepted.waiting is None else waiting_view(accepted.waiting)),
+        **({} if condition is None else waiting_view(condition, None if waiting is None else waiting.price)),
     }
 
 

@@ -55,16 +55,6 @@ async def _problem(ctx: ApiContext, owner: str, error: Exception) -> Problem:
     return database_unavailable()
 
 
-async def placed_before(ctx: ApiContext, order: PlaceOrder) -> Accepted | None:
-    """The order that this one repeats; None also if Postgres does not answer."""
-    try:
-        return await ctx.intake.placed_before(order)
-    except KeyReused:
-        raise key_reused() from None
-    except DatabaseUnavailable:
-        return None
-
-
 async def _state_now(ctx: ApiContext, owner: str) -> TradingState:
     """Why the database refused an order: this process may not know of it yet, or it was lifted a moment ago."""
     with contextlib.suppress(DatabaseUnavailable):

@@ -1,6 +1,7 @@
 """Turns request fields into orders: every check that needs no database."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -29,6 +30,7 @@ KEY_HEADERS = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
 # a field of `OrderTerms` → its name in `PlaceOrder`; those of other types are part of `waiting`
 _NATIVE = {"order_type": "type", "amount": "amount_in"}
+_KEY = {"idempotency_key"}  # of an order in a batch: alone it is a header
 
 
 def read(shape: type[Shape], fields: dict[str, Any], at: str = "") -> Shape:
@@ -71,11 +73,9 @@ def to_order(
     idempotency_key: str | None,
     request_id: str,
     at: str = "",
-    may_be_met: bool = False,
 ) -> PlaceOrder:
-    """The order to place: tokens looked up, amounts in base units, and the pair traded on one of the venues.
-
-    `may_be_met`: the price may be beyond its trigger now, because it waits for another order first.
+    """The order that the client asks for: tokens looked up, amounts in base units, and the pair traded on one of the
+    venues. It says the same at any time, so it finds the order that it repeats; `with_condition` looks at the market.
     """
     errors: list[tuple[str, str]] = []
 
@@ -107,14 +107,10 @@ def to_order(
             errors.append((f"{at}/tokenOut", unserved_pair(token_in, ctx.markets, only)))
     if errors or token_in is None or token_out is None or amount_in is None:
         raise invalid(errors)
-    default_slippage_bps, waiting = ctx.settings.default_slippage_bps, None
-    order_type = body.order_type
+    default_slippage_bps, order_type = ctx.settings.default_slippage_bps, body.order_type
     if isinstance(body, DcaOrder):
-        waiting, order_type = plan_of(body, ctx, token_in=token_in, amount_in=amount_in, at=at), OrderType.DCA.value
-        expires_in_seconds = expires_in(body)
+        expires_in_seconds, order_type = expires_in(body), OrderType.DCA.value
     elif isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
-        tokens = {"token_in": token_in, "token_out": token_out}
-        waiting = waiting_of(body, ctx, **tokens, amount_in=amount_in, at=at, may_be_met=may_be_met)
         expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
     else:
         expires_in_seconds = body.expires_in_seconds or 0
@@ -131,9 +127,9 @@ def to_order(
         "client_order_id": body.client_order_id,
     }
     # Only what the client said: a retry after a default has changed is still the same request.
-    said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None}
+    said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None} - _KEY
     words = {name: value for name, value in fields.items() if name in said}
-    if waiting is not None:
+    if not isinstance(body, ExecuteOrder):
         words |= body.model_dump(include=said - fields.keys(), exclude_unset=True)
     return PlaceOrder(
         id=new_order_id(),
@@ -141,12 +137,29 @@ def to_order(
         usd_value=ctx.usd_value(token_in, amount_in),
         max_order_usd=caller.max_order_usd,
         max_daily_usd=caller.max_daily_usd,
-        waiting=waiting,
         idempotency_key=idempotency_key,
         fingerprint=fingerprint_of(words),
         request_id=request_id,
         **fields,
     )
+
+
+def with_condition(
+    order: PlaceOrder, body: OrderTerms, ctx: ApiContext, at: str = "", *, may_be_met: bool = False
+) -> PlaceOrder:
+    """The order with what it waits for, unless the market or the clock refuses it now.
+
+    `may_be_met`: the price may be beyond its trigger now, because it waits for another order first.
+    """
+    if isinstance(body, ExecuteOrder):
+        return order
+    swap: dict[str, Any] = {"token_in": ctx.markets.token(order.token_in), "amount_in": order.amount_in, "at": at}
+    if isinstance(body, DcaOrder):
+        return replace(order, waiting=plan_of(body, ctx, **swap))
+    if isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
+        swap["token_out"] = ctx.markets.token(order.token_out)
+        return replace(order, waiting=waiting_of(body, ctx, **swap, may_be_met=may_be_met))
+    return order
 
 
 def idempotency_key_in(request: Scope) -> str | None:

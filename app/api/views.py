@@ -15,7 +15,7 @@ from app.dex.amounts import price as price_text
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.dex.valuation import USD_PLACES
-from app.orders.conditions import Waiting, distance_bps
+from app.orders.conditions import distance_bps
 from app.orders.model import Order
 from app.orders.store.open_orders import Slices
 from app.orders.store.reads import PageKey
@@ -61,11 +61,11 @@ def usd(value: int) -> str:
     return to_decimal(value, USD_PLACES)
 
 
-def waiting_view(waiting: Waiting) -> dict[str, Any]:
+def waiting_view(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:
     """What an order waits for; of a price, how far it is away."""
-    if waiting.trigger is None:
-        return dict(waiting.condition)
-    return {"trigger": _with_distance(waiting.condition, waiting.price)}
+    if "schedule" in condition:
+        return dict(condition)
+    return {"trigger": _with_distance(condition, price)}
 
 
 def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class Changes:
                 self._publisher.publish(EventMessage.of(group.owner, order.event))
         return placed
 
+    async def group_placed_before(self, group: PlaceGroup) -> PlacedGroup | None:
+        """The group that this one repeats: what its orders wait for need not be known. Raises KeyReused."""
+        return await self._groups.find(group)
+
     async def group(self, group: UUID, owner: str) -> OrderGroup | None:
         return await self._store.group(group, owner)
 

@@ -71,7 +71,9 @@ class Intake:
         return Accepted(placed, await self._enqueue((message, queue_entry(message.order, order.type, order.owner))))
 
     async def placed_before(self, order: PlaceOrder) -> Accepted | None:
-        """The order that this one repeats. Raises KeyReused, or DatabaseUnavailable."""
+        """The order that this one repeats: what it waits for need not be known. Raises KeyReused, or
+        DatabaseUnavailable.
+        """
         placed = await self._store.placed_before(order)
         return None if placed is None else Accepted(placed, None, order.waiting)
 

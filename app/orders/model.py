@@ -187,4 +187,5 @@ class Placed:
     status: Status
     created_at: datetime
     idempotent: bool = False  # an earlier request with this key made the order
+    condition: Mapping[str, Any] | None = None  # of an order made earlier: what it waits for, or waited for
     event: OrderEvent | None = field(default=None, compare=False)  # its first event; None if idempotent

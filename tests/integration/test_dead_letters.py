@@ -230,6 +230,9 @@ async def test_a_limit_order_that_failed_waits_again_when_it_is_retried(engine: 
     await engine.postgres.execute("UPDATE orders SET status = 'failed', code = 'rpc_timeout'; DELETE FROM triggers")
     retried = (await engine.http.post(f"/api/dlq/{order}/retry")).json()
     assert (retried["status"], retried["retryOf"]) == ("open", order)
+    await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "a test"})
+    again = await engine.http.post(f"/api/dlq/{order}/retry")
+    assert (again.status_code, again.json()["orderId"]) == (200, retried["orderId"])
     assert await engine.postgres.fetchval("SELECT base_level FROM triggers") == 100_000
     floors = await engine.postgres.fetch("SELECT DISTINCT limit_out FROM orders")
     assert len(floors) == 1

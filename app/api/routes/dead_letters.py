@@ -1,6 +1,7 @@
 """Dead letters: failed orders, to list, retry and acknowledge."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,7 +12,7 @@ from app.access.keys import OWNER
 from app.api import refusals
 from app.api.admission import admit, admit_read, turn_to_read
 from app.api.context import actor, authenticate, context, operators_only, socket_urls
-from app.api.placing import accepted_response
+from app.api.placing import accepted_response, made_before
 from app.api.problems import Problem, request_id, unknown_order
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
@@ -189,16 +190,21 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     if failed.group_id or failed.parent_id or failed.type == OrderType.DCA:
         detail = "The order is part of a group, or of an order that is executed in slices. Place it anew."
         raise Problem(409, "group_member", detail)
-    await admit(request, caller, 1, owner=failed.owner)
     order = as_new_order(
         failed,
         usd_value=ctx.usd_value(ctx.markets.token(failed.token_in), failed.amount_in),
         max_daily_usd=caller.max_daily_usd,
         request_id=request_id(request),
     )
-    async with ctx.audit.action(actor(request, caller), "dead_letters.retry", {"order": failed.id}) as outcome:
-        accepted = await refusals.place(ctx, order)
-        outcome["newOrder"] = accepted.placed.order
+    try:
+        await admit(request, caller, 1, owner=failed.owner)
+    except Problem as problem:
+        find = partial(ctx.intake.placed_before, order)
+        accepted = await made_before(request, caller, order.idempotency_key, problem, find)
+    else:
+        async with ctx.audit.action(actor(request, caller), "dead_letters.retry", {"order": failed.id}) as outcome:
+            accepted = await refusals.place(ctx, order)
+            outcome["newOrder"] = accepted.placed.order
     return accepted_response(accepted, socket_urls(request, caller, owner=failed.owner), {"retryOf": str(failed.id)})
 
 

@@ -9,14 +9,14 @@ from starlette.responses import Response
 from app.access.authentication import Caller
 from app.api import refusals
 from app.api.admission import admit, read_body
-from app.api.context import ApiContext, authenticate, context, socket_urls
+from app.api.context import authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.orders.bodies import MAX_IN_BATCH, shape_of
-from app.api.placing import SocketUrl, accepted_view, place_one
+from app.api.placing import SocketUrl, accepted_view, made_before, place_one
 from app.api.problems import Problem, invalid, needs_upgrade, request_id
 from app.api.schemas import Accepted, BatchAnswer
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
-from app.api.validation import check_key, idempotency_key_in, read, to_order
+from app.api.validation import check_key, idempotency_key_in, read, to_order, with_condition
 from app.api.views import as_json
 
 router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=FastRoute)
@@ -138,24 +138,41 @@ async def batch(request: Request) -> Response:
         raise invalid([("/orders", f"must be the only field: a list of 1 to {MAX_IN_BATCH} orders")])
     if idempotency_key_in(request.scope) is not None:
         raise Problem(422, "invalid_key", "In a batch, set `idempotencyKey` on each order instead of the header.")
-    ctx, caller = context(request), authenticate(request)
-    await admit(request, caller, len(items))
+    caller = authenticate(request)
+    refusal: Problem | None = None  # of all that repeat no earlier order
+    try:
+        await admit(request, caller, len(items))
+    except Problem as problem:
+        if not any(isinstance(item, dict) and "idempotencyKey" in item for item in items):
+            raise
+        refusal = problem
     sockets = socket_urls(request, caller)
     results = await asyncio.gather(
-        *(_place_item(item, f"/orders/{n}", ctx, caller, sockets, request_id(request)) for n, item in enumerate(items))
+        *(_place_item(item, f"/orders/{n}", request, caller, sockets, refusal) for n, item in enumerate(items))
     )
+    if refusal is not None and not any("orderId" in result for result in results):
+        raise refusal
     return as_json({"results": results})
 
 
 async def _place_item(
-    item: Any, at: str, ctx: ApiContext, caller: Caller, sockets: SocketUrl, request: str
+    item: Any, at: str, request: Request, caller: Caller, sockets: SocketUrl, refusal: Problem | None
 ) -> dict[str, Any]:
+    ctx, identifier = context(request), request_id(request)
     try:
         if not isinstance(item, dict):
             raise invalid([(at, "must be an object")])
         body = read(shape_of(item, at, in_batch=True), item, at)
         key = check_key(getattr(body, "idempotency_key", None))
-        order = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=request, at=at)
-        return accepted_view(await refusals.place(ctx, order), sockets)
+        asked = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=identifier, at=at)
+        try:
+            if refusal is not None:
+                raise refusal
+            order = with_condition(asked, body, ctx, at)
+        except Problem as problem:
+            accepted = await made_before(request, caller, key, problem, lambda: ctx.intake.placed_before(asked))
+        else:
+            accepted = await refusals.place(ctx, order)
+        return accepted_view(accepted, sockets)
     except Problem as problem:
-        return problem.as_dict(request)
+        return problem.as_dict(identifier)

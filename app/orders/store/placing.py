@@ -14,6 +14,7 @@ from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyO
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.store.daily_volumes import COUNTED, Run, lock_days, used_today
 from app.orders.store.kill_switch import is_stopped
+from app.orders.store.reads import PLACED_BEFORE, repeated
 from app.orders.store.statements import SWEEP_AFTER, logged
 from app.postgres import fetch, transaction
 
@@ -85,14 +86,6 @@ WITH {open_orders()}, {COUNTED}, {logged("placed")}
 SELECT id, status AS first_status, created_at FROM placed
 """
 
-# The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
-PLACED_BEFORE = """
-SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at,
-       CASE WHEN o.id = r.id
-            THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
-  FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
-  JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
-"""
 STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('owner')}"
 
 
@@ -127,12 +120,10 @@ class Placing:
             results |= dict(zip([order.id for order in again], await self.place(again), strict=True))
         return list(results.values())
 
-    async def find(self, order: PlaceOrder) -> Placed | None:
-        """The order that this one repeats. Raises KeyReused."""
-        found = _placed(order, {}, await fetch(self._pool, PLACED_BEFORE, rows_of([order])), None)
-        if isinstance(found, KeyReused):
-            raise found
-        return found if isinstance(found, Placed) else None
+    async def find(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | KeyReused | None]:
+        """The orders that these repeat."""
+        existing = await fetch(self._pool, PLACED_BEFORE, rows_of(orders))
+        return [_before(order, existing) for order in orders]
 
     async def _insert(self, orders: Sequence[PlaceOrder]) -> tuple[Refused, Created]:
         """Insert the orders within their limits: those beyond, and the rows of the new ones."""
@@ -230,17 +221,21 @@ def _placed(
 ) -> Placed | Exception:
     if row := created.get(order.id):
         return _new(row)
+    if before := _before(order, existing):
+        return before
+    if refused is not None:
+        return refused
+    return TooManyOpen() if order.waiting else TradingStopped()
+
+
+def _before(order: PlaceOrder, existing: Sequence[asyncpg.Record]) -> Placed | KeyReused | None:
     for row in existing:
         if row["id"] == order.id:  # inserted by an earlier try whose answer was lost
             return _new(row)
     for row in existing:
         if (row["owner"], row["idempotency_key"]) == (order.owner, order.idempotency_key):
-            if not order.matches(row["fingerprint"]):
-                return KeyReused()
-            return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True)
-    if refused is not None:
-        return refused
-    return TooManyOpen() if order.waiting else TradingStopped()
+            return repeated(row) if order.matches(row["fingerprint"]) else KeyReused()
+    return None
 
 
 def _new(row: asyncpg.Record) -> Placed:

@@ -9,9 +9,10 @@ import asyncpg
 
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
-from app.orders.risk import RiskLimits, beyond_limits
+from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.store.daily_volumes import TODAY, lock_days, used_today
 from app.orders.store.placing import STOPPED, open_orders, rows_of
+from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
 from app.postgres import fetch, transaction
 
@@ -32,8 +33,7 @@ WITH {open_orders(made=_MADE, group="$4::uuid")}, {_COUNTED}, {logged("placed")}
 SELECT id, status, created_at FROM placed
 """
 GROUP_BEFORE = """
-SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at,
-       o.status, o.type
+SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at, o.status, o.type, o.condition
   FROM order_groups g JOIN orders o ON o.group_id = g.id
  WHERE g.id = $1 OR (g.owner = $2 AND g.idempotency_key = $3) ORDER BY o.id
 """
@@ -66,6 +66,22 @@ class GroupPlacing:
 
     async def place(self, group: PlaceGroup) -> PlacedGroup:
         """Raises KeyReused, RiskLimitExceeded, TooManyOpen or TradingStopped."""
+        refused: Exception | None = None
+        try:
+            if rows := await self._insert(group):
+                created = {row["id"]: row["created_at"] for row in rows}
+                return PlacedGroup(group.id, [_new(order.id, created[order.id]) for order in group.orders], False)
+        except RiskLimitExceeded as error:
+            refused = error  # the group that it repeats may be what used up the day
+        if before := await self.find(group):
+            return before
+        if refused is None:
+            stopped = await fetch(self._pool, STOPPED, [group.owner])
+            refused = TradingStopped() if stopped else TooManyOpen()
+        raise refused
+
+    async def _insert(self, group: PlaceGroup) -> list[asyncpg.Record]:
+        """No rows: not within what an owner may have, or not now, or it was made before."""
         first = group.orders[0]
         arguments = (
             rows_of(group.orders),
@@ -73,28 +89,21 @@ class GroupPlacing:
             self._max_open,
             *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
         )
-        if self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
-            async with transaction(self._pool) as connection:
-                await lock_days(connection, [group.owner])
-                self._check(first, await used_today(connection.fetch, [group.owner]))
-                rows = await connection.fetch(PLACE_GROUP, *arguments)
-        else:
+        if not self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
             self._check(first, {})
-            rows = await fetch(self._pool, PLACE_GROUP, *arguments)
-        if rows:
-            created = {row["id"]: row["created_at"] for row in rows}
-            return PlacedGroup(group.id, [_new(order.id, created[order.id]) for order in group.orders], False)
-        if before := await self._before(group):
-            return before
-        stopped = await fetch(self._pool, STOPPED, [group.owner])
-        raise TradingStopped if stopped else TooManyOpen
+            return await fetch(self._pool, PLACE_GROUP, *arguments)
+        async with transaction(self._pool) as connection:
+            await lock_days(connection, [group.owner])
+            self._check(first, await used_today(connection.fetch, [group.owner]))
+            rows: list[asyncpg.Record] = await connection.fetch(PLACE_GROUP, *arguments)
+            return rows
 
     def _check(self, order: PlaceOrder, used: dict[str, int]) -> None:
         for refused in beyond_limits([order], self._limits, used).values():
             raise refused
 
-    async def _before(self, group: PlaceGroup) -> PlacedGroup | None:
-        """The same group, of an earlier request or of an insert whose answer was lost."""
+    async def find(self, group: PlaceGroup) -> PlacedGroup | None:
+        """The same group, of an earlier request or of an insert whose answer was lost. Raises KeyReused."""
         rows = await fetch(self._pool, GROUP_BEFORE, group.id, group.owner, group.idempotency_key)
         if not rows:
             return None
@@ -104,8 +113,7 @@ class GroupPlacing:
         rows.sort(key=lambda row: types.index(row["type"]))
         if rows[0]["group_id"] == group.id:
             return PlacedGroup(group.id, [_new(row["id"], row["created_at"]) for row in rows], False)
-        placed = [Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True) for row in rows]
-        return PlacedGroup(rows[0]["group_id"], placed, True)
+        return PlacedGroup(rows[0]["group_id"], [repeated(row) for row in rows], True)
 
 
 def _new(order: UUID, created_at: datetime) -> Placed:

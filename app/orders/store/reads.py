@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from app.orders.lifecycle import UNFINISHED, Status, sql_list
-from app.orders.model import Order, OrderEvent
+from app.orders.model import Order, OrderEvent, Placed
 from app.orders.store.daily_volumes import used_today
 from app.postgres import fetch
 
@@ -38,6 +38,15 @@ NOW = "SELECT now()"
 HAS_STARTED = """
 SELECT EXISTS (SELECT FROM order_events WHERE status = 'routing' AND at > now() - $1 * interval '1 second'
                   AND at < now() + interval '1 second') AS has_started
+"""
+
+# The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
+PLACED_BEFORE = """
+SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at, o.condition,
+       CASE WHEN o.id = r.id
+            THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
+  FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)
+  JOIN orders o ON o.id = r.id OR (o.owner = r.owner AND o.idempotency_key = r.idempotency_key)
 """
 
 UNINDEXED = ("token_in", "token_out", "dex")  # columns to filter by that no index has
@@ -86,6 +95,12 @@ def order_from(row: asyncpg.Record) -> Order:
         if values[name] is not None:
             values[name] = orjson.loads(values[name])
     return Order(**values)
+
+
+def repeated(row: asyncpg.Record) -> Placed:
+    """The order that an earlier request with the same key made."""
+    condition = None if row["condition"] is None else orjson.loads(row["condition"])
+    return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True, condition=condition)
 
 
 def event_from(row: asyncpg.Record) -> OrderEvent:

@@ -46,7 +46,7 @@ class OrderStore:
         self._lease = lease_seconds
         self._limits = limits
         placing, limited = (Placing(pool, limits, max_open=max_open) for _ in range(2))
-        self.placed_before = placing.find
+        self.placed_before = Batcher[PlaceOrder, Placed | None](placing.find, key=lambda order: order.id)
         # One statement at a time, so that orders are queued in the order in which they arrive. Those with a daily limit
         # may have to wait for another process: they hold up no others.
         self._place, self._place_limited = (

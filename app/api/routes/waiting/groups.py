@@ -1,5 +1,7 @@
 """Groups of orders of which one may be filled."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -14,13 +16,14 @@ from app.api.admission import admit, admit_read, read_body
 from app.api.context import ApiContext, authenticate, context, socket_urls
 from app.api.orders.bodies import LimitOrder, OrderTerms
 from app.api.orders.group_bodies import LEG_SHAPES
-from app.api.placing import accepted_view
+from app.api.placing import accepted_view, made_before
 from app.api.problems import Problem, invalid, request_id
 from app.api.schemas import AcceptedGroup, GroupView
 from app.api.spec.openapi import KEY_PARAMETER, body, problems
-from app.api.validation import idempotency_key_in, order_uuid, read, to_order
+from app.api.validation import idempotency_key_in, order_uuid, read, to_order, with_condition
 from app.api.views import as_json, order_view
-from app.dex.amounts import to_decimal
+from app.dex.amounts import MAX_UNITS, AmountError, to_decimal, to_price
+from app.orders.conditions import amount_at
 from app.orders.intake import Accepted
 from app.orders.model import PlaceOrder, fingerprint_of, new_order_id
 from app.orders.store.placing_groups import PlaceGroup
@@ -72,23 +75,28 @@ async def place(request: Request) -> Response:
     """
     fields, key = await read_body(request), idempotency_key_in(request.scope)
     ctx, caller = context(request), authenticate(request)
-    orders = _orders(fields, _Sender(ctx, caller, request_id(request)))
-    bracket = fields["type"] == "bracket"
-    await admit(request, caller, len(orders))
-    group = PlaceGroup(
+    legs = _legs(fields, _Sender(ctx, caller, request_id(request)))
+    asked = PlaceGroup(
         id=new_order_id(),
         owner=caller.owner,
         type=fields["type"],
-        entry=orders[0].id if bracket else None,
-        orders=orders,
+        entry=legs[0].asked.id if legs[0].held is False else None,
+        orders=[leg.asked for leg in legs],
         idempotency_key=key,
-        fingerprint=fingerprint_of({"legs": [order.fingerprint.hex() for order in orders]}),
+        fingerprint=fingerprint_of({"legs": [leg.asked.fingerprint.hex() for leg in legs]}),
     )
-    placed = await refusals.place_group(ctx, group)
+    try:
+        group = replace(asked, orders=_with_conditions(legs, ctx))
+        await admit(request, caller, len(legs))
+    except Problem as problem:
+        group = asked
+        placed = await made_before(request, caller, key, problem, lambda: ctx.changes.group_placed_before(asked))
+    else:
+        placed = await refusals.place_group(ctx, group)
     urls = socket_urls(request, caller)
     accepted = [
         accepted_view(Accepted(order, None, leg.waiting), urls)
-        for order, leg in zip(placed.orders, orders, strict=True)
+        for order, leg in zip(placed.orders, group.orders, strict=True)
     ]
     view = {"groupId": str(placed.id), "type": group.type, "idempotent": placed.idempotent, "orders": accepted}
     return as_json(view, 200 if placed.idempotent else 202, {"Location": f"/api/order-groups/{placed.id}"})
@@ -110,27 +118,27 @@ async def group(request: Request, group_id: str) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
+class _Leg:
+    """One order of the group, as it was asked for."""
+
+    asked: PlaceOrder
+    body: OrderTerms
+    at: str
+    held: bool | None = None  # of a bracket: false: it is the entry; true: it waits for the entry's fill
+
+
+@dataclass(frozen=True, slots=True)
 class _Sender:
     ctx: ApiContext
     caller: Caller
     request_id: str
 
-    def order(
-        self, shape: type[OrderTerms], fields: dict[str, Any], at: str, *, may_be_met: bool = False
-    ) -> PlaceOrder:
-        body = read(shape, fields, at)
-        return to_order(
-            body,
-            self.ctx,
-            caller=self.caller,
-            idempotency_key=None,
-            request_id=self.request_id,
-            at=at,
-            may_be_met=may_be_met,
-        )
+    def leg(self, body: OrderTerms, at: str, held: bool | None = None) -> _Leg:
+        order = to_order(body, self.ctx, caller=self.caller, idempotency_key=None, request_id=self.request_id, at=at)
+        return _Leg(order, body, at, held)
 
 
-def _orders(fields: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
+def _legs(fields: dict[str, Any], sender: _Sender) -> list[_Leg]:
     """All orders of the group; of a bracket, the entry is the first."""
     match fields:
         case {"type": "oco", "legs": [dict(one), dict(other)], **rest} if not rest:
@@ -138,51 +146,85 @@ def _orders(fields: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
         case {"type": "bracket", "entry": dict(entry), "takeProfit": dict(profit), "stopLoss": dict(stop), **rest} if (
             not rest
         ):
-            return _bracket(entry, profit, stop, sender)
+            return _bracket(entry, {"takeProfit": profit, "stopLoss": stop}, sender)
     raise invalid([("/type", "send type oco with two legs, or type bracket with entry, takeProfit and stopLoss")])
 
 
-def _oco(one: dict[str, Any], other: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
-    orders = []
+def _oco(one: dict[str, Any], other: dict[str, Any], sender: _Sender) -> list[_Leg]:
+    legs = []
     for n, leg in enumerate((one, other)):
         if leg.get("orderType") not in LEG_SHAPES:
             raise invalid([(f"/legs/{n}/orderType", f"must be one of: {', '.join(LEG_SHAPES)}")])
-        orders.append(sender.order(LEG_SHAPES[leg["orderType"]], leg, f"/legs/{n}"))
+        at = f"/legs/{n}"
+        legs.append(sender.leg(read(LEG_SHAPES[leg["orderType"]], leg, at), at))
+    orders = [leg.asked for leg in legs]
     if len({(order.token_in, order.token_out, order.amount_in) for order in orders}) > 1:
         raise Problem(422, "group_shape", "Both orders of the group must swap the same amount of the same tokens.")
     if orders[0].type == orders[1].type:
         raise Problem(422, "group_shape", "One order of the group must be a take_profit, and the other a stop.")
+    return legs
+
+
+EXITS = {"takeProfit": "take_profit", "stopLoss": "stop"}
+
+
+def _bracket(entry: dict[str, Any], exits: dict[str, dict[str, Any]], sender: _Sender) -> list[_Leg]:
+    """The others sell what the entry brings. Until it is filled they are stored with the least that it may bring."""
+    limit = read(LimitOrder, {"orderType": "limit", **entry}, "/entry")
+    first = sender.leg(limit, "/entry", held=False)
+    brings = sender.ctx.markets.token(first.asked.token_out)
+    sells = {
+        "tokenIn": first.asked.token_out,
+        "tokenOut": first.asked.token_in,
+        "amount": to_decimal(_least(limit, first.asked, sender.ctx), brings.decimals),
+        "acknowledgeSingleVenue": True,
+        **({"venues": list(first.asked.venues)} if first.asked.venues else {}),
+    }
+    legs = [first]
+    for name, leg in exits.items():
+        trigger = {field: value for field, value in leg.items() if field not in ("limitPrice", "slippageBps")}
+        terms = {field: value for field, value in leg.items() if field in ("limitPrice", "slippageBps")}
+        shape = {**sells, **terms, "orderType": EXITS[name], "trigger": trigger}
+        with _without_trigger():
+            legs.append(sender.leg(read(LEG_SHAPES[EXITS[name]], shape, f"/{name}"), f"/{name}", held=True))
+    return legs
+
+
+def _least(body: LimitOrder, entry: PlaceOrder, ctx: ApiContext) -> int:
+    """What the entry brings at least, in base units."""
+    token_in, token_out = ctx.markets.token(entry.token_in), ctx.markets.token(entry.token_out)
+    try:
+        least = amount_at(to_price(body.limit_price), entry.amount_in, token_in.decimals, token_out.decimals)
+    except AmountError as error:
+        raise invalid([("/entry/limitPrice", str(error))]) from None
+    return min(least, MAX_UNITS)  # more is refused once the entry's condition is looked at
+
+
+@contextlib.contextmanager
+def _without_trigger() -> Iterator[None]:
+    """The bodies of these legs have no `trigger`: its fields are their own."""
+    try:
+        yield
+    except Problem as problem:
+        problem.errors = [(pointer.replace("/trigger/", "/", 1), text) for pointer, text in problem.errors]
+        raise
+
+
+def _with_conditions(legs: list[_Leg], ctx: ApiContext) -> list[PlaceOrder]:
+    orders = []
+    for leg in legs:
+        with _without_trigger() if leg.held else contextlib.nullcontext():
+            order = with_condition(leg.asked, leg.body, ctx, leg.at, may_be_met=bool(leg.held))
+        if order.waiting is not None:
+            orders.append(replace(order, waiting=replace(order.waiting, held=leg.held)))
+    if legs[0].held is False:
+        _check_prices(*(Fraction(Decimal(order.waiting.condition["price"])) for order in orders if order.waiting))
     return orders
 
 
-def _bracket(entry: dict[str, Any], profit: dict[str, Any], stop: dict[str, Any], sender: _Sender) -> list[PlaceOrder]:
-    """The others sell what the entry brings. Until it is filled they are stored with the least that it may bring."""
-    first = sender.order(LimitOrder, {"orderType": "limit", **entry}, "/entry")
-    if first.waiting is None or first.waiting.limit_price is None or first.waiting.limit_out is None:
-        raise invalid([("/entry", "must be a limit order")])
-    brings = sender.ctx.markets.token(first.token_out)
-    sells = {
-        "tokenIn": first.token_out,
-        "tokenOut": first.token_in,
-        "amount": to_decimal(first.waiting.limit_out, brings.decimals),
-        "acknowledgeSingleVenue": True,
-        **({"venues": list(first.venues)} if first.venues else {}),
-    }
-    others = []
-    for name, order_type, leg in (("takeProfit", "take_profit", profit), ("stopLoss", "stop", stop)):
-        trigger = {field: value for field, value in leg.items() if field not in ("limitPrice", "slippageBps")}
-        terms = {field: value for field, value in leg.items() if field in ("limitPrice", "slippageBps")}
-        shape = {**sells, **terms, "orderType": order_type, "trigger": trigger}
-        try:
-            others.append(sender.order(LEG_SHAPES[order_type], shape, f"/{name}", may_be_met=True))
-        except Problem as problem:  # the body has no `trigger`
-            problem.errors = [(pointer.replace("/trigger/", "/", 1), text) for pointer, text in problem.errors]
-            raise
-    take, cut = (Decimal(other.waiting.condition["price"]) for other in others if other.waiting)
-    entered = 1 / Fraction(first.waiting.limit_price)
-    if not Fraction(cut) < entered < Fraction(take):
+def _check_prices(entry: Fraction, take: Fraction, cut: Fraction) -> None:
+    entered = 1 / entry
+    if not cut < entered < take:
         detail = "The entry's price, turned around, must lie between that of stopLoss and that of takeProfit."
-        wrong = "/stopLoss/price" if Fraction(cut) >= entered else "/takeProfit/price"
+        wrong = "/stopLoss/price" if cut >= entered else "/takeProfit/price"
         raise Problem(422, "group_shape", detail, errors=[(wrong, detail)])
-    waits = [(first, False), *((other, True) for other in others)]
-    return [replace(order, waiting=replace(order.waiting, held=held)) for order, held in waits if order.waiting]

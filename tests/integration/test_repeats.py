@@ -1,0 +1,170 @@
+"""The repeat of an accepted request is answered with what it made, whatever refuses a new one now."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app import main
+from app.api.orders import waiting
+from app.dex.markets import Token
+from app.network import open_network
+from tests.engine import SELL_SOL, Engine, running_engine
+
+pytestmark = pytest.mark.usefixtures("primed_queue")
+
+URL, GROUPS = "/api/orders/execute", "/api/order-groups"
+SOON = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+PAIR: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
+PROFIT: dict[str, Any] = {**PAIR, "orderType": "take_profit", "trigger": {"price": "160"}}
+STOP: dict[str, Any] = {**PAIR, "orderType": "stop", "trigger": {"price": "140"}}
+OCO: dict[str, Any] = {"type": "oco", "legs": [PROFIT, STOP]}
+ENTRY: dict[str, Any] = {"tokenIn": "USDC", "tokenOut": "SOL", "amount": "150", "limitPrice": "0.0069"}
+BRACKET: dict[str, Any] = {
+    "type": "bracket",
+    "entry": ENTRY,
+    "takeProfit": {"price": "160"},
+    "stopLoss": {"price": "130"},
+}
+
+
+@dataclass
+class Now:
+    """The market and the clock of the API."""
+
+    price: Decimal = Decimal(150)
+    usd: int = 1_000_000_000
+    moment: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def mids(self, token_in: Token, token_out: Token, _: int) -> dict[str, Decimal]:
+        price = self.price if token_in.symbol == "SOL" else 1 / self.price
+        return {"raydium": price, "meteora": price}
+
+    def now(self, _: Any) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Now:
+    now = Now()
+    monkeypatch.setattr(waiting, "datetime", now)
+    monkeypatch.setattr(
+        main, "open_network", lambda settings: replace(open_network(settings), mids=now.mids, usd=lambda *_: now.usd)
+    )
+    return now
+
+
+@pytest.fixture
+async def moving(postgres_dsn: str, redis_dsn: str, now: Now) -> AsyncIterator[Engine]:
+    async with running_engine(postgres_dsn, redis_dsn) as engine:
+        yield engine
+
+
+MET = Now(price=Decimal(170))
+LATER = Now(moment=datetime.now(UTC) + timedelta(hours=2))
+REFUSED: dict[str, tuple[dict[str, Any], Now, str]] = {
+    "the price has reached the trigger": (PROFIT, MET, "would_trigger_immediately"),
+    "the price has left the band": (
+        {**PAIR, "orderType": "limit", "limitPrice": "149"},
+        Now(price=Decimal(200)),
+        "price_band",
+    ),
+    "it has expired": ({**STOP, "expiresAt": SOON}, LATER, "invalid_order"),
+    "it has begun": (
+        {**PAIR, "orderType": "dca", "schedule": {"slices": 2, "everySeconds": 60, "startAt": SOON}},
+        LATER,
+        "invalid_order",
+    ),
+    "the token is worth less": (STOP, Now(usd=1), "min_notional"),
+}
+
+
+async def over_socket(engine: Engine, body: dict[str, Any], key: str) -> dict[str, Any]:
+    async with asyncio.timeout(5), engine.socket(URL) as ws:
+        await ws.send(orjson.dumps(body | {"idempotencyKey": key}).decode())
+        answer: dict[str, Any] = orjson.loads(await ws.recv())
+        return answer
+
+
+async def in_batch(engine: Engine, body: dict[str, Any], key: str) -> dict[str, Any]:
+    answer = await engine.http.post("/api/orders/batch", json={"orders": [body | {"idempotencyKey": key}]})
+    found: dict[str, Any] = answer.json()
+    return found["results"][0] if "results" in found else found
+
+
+async def alone(engine: Engine, body: dict[str, Any], key: str) -> dict[str, Any]:
+    answer: dict[str, Any] = (await engine.http.post(URL, json=body, headers={"Idempotency-Key": key})).json()
+    return answer
+
+
+async def post_group(engine: Engine, body: dict[str, Any], key: str) -> httpx.Response:
+    return await engine.http.post(GROUPS, json=body, headers={"Idempotency-Key": key})
+
+
+@pytest.mark.parametrize(("body", "then", "code"), REFUSED.values(), ids=REFUSED)
+async def test_an_order_is_found_by_its_key_when(
+    moving: Engine, now: Now, body: dict[str, Any], then: Now, code: str
+) -> None:
+    first = await alone(moving, body, "first")
+    vars(now).update(vars(then))
+    for again in (alone, in_batch, over_socket):
+        repeat = await again(moving, body, "first")
+        assert (repeat["orderId"], repeat["status"], repeat["idempotent"]) == (first["orderId"], "open", True)
+        assert ("trigger" in repeat, "schedule" in repeat) == ("trigger" in first, "schedule" in first)
+        assert (await again(moving, body, "second"))["code"] == code
+        assert (await again(moving, {**body, "amount": "2"}, "first"))["code"] == "key_reused"
+
+
+@pytest.mark.parametrize(
+    ("body", "then", "code"),
+    [
+        (OCO, MET, "would_trigger_immediately"),
+        ({**BRACKET, "entry": {**ENTRY, "limitPrice": "0.0066"}}, Now(price=Decimal(100)), "price_band"),
+        ({**BRACKET, "entry": {**ENTRY, "expiresAt": SOON}}, LATER, "invalid_order"),
+    ],
+)
+async def test_a_group_is_found_by_its_key_when_a_new_one_is_refused(
+    moving: Engine, now: Now, body: dict[str, Any], then: Now, code: str
+) -> None:
+    first = (await post_group(moving, body, "first")).json()
+    vars(now).update(vars(then))
+    repeat = await post_group(moving, body, "first")
+    assert (repeat.status_code, repeat.json()["groupId"]) == (200, first["groupId"])
+    assert [order["orderId"] for order in repeat.json()["orders"]] == [order["orderId"] for order in first["orders"]]
+    assert (await post_group(moving, body, "second")).json()["code"] == code
+
+
+async def test_groups_and_batches_are_found_by_their_keys_while_nothing_new_is_accepted(
+    postgres_dsn: str, redis_dsn: str, now: Now
+) -> None:
+    items = [SELL_SOL | {"idempotencyKey": "known"}, SELL_SOL, SELL_SOL | {"idempotencyKey": "new"}]
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=2_500) as engine:
+        order = (await in_batch(engine, SELL_SOL, "known"))["orderId"]
+        group = (await post_group(engine, OCO, "group")).json()["groupId"]
+        assert (await post_group(engine, OCO, "other")).json()["code"] == "risk_limit"
+        assert (await post_group(engine, OCO, "group")).json()["groupId"] == group
+        for state in ("reducing", "halted"):
+            await engine.http.put("/api/kill-switch", json={"state": state, "reason": "a test"})
+            assert (await post_group(engine, OCO, "group")).json()["groupId"] == group
+            assert (await post_group(engine, OCO, "other")).status_code == 503
+            results = (await engine.http.post("/api/orders/batch", json={"orders": items})).json()["results"]
+            assert [one.get("orderId") or one["code"] for one in results] == [order, *[f"trading_{state}"] * 2]
+            refused = await engine.http.post("/api/orders/batch", json={"orders": items[1:]})
+            assert (refused.status_code, refused.json()["code"]) == (503, f"trading_{state}")
+        assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 3
+
+
+async def test_a_repeat_is_not_called_wrong_while_nobody_knows_what_it_made(
+    moving: Engine, now: Now, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal that is final would tell the client that there is no order."""
+    await alone(moving, PROFIT, "first")
+    now.price = MET.price
+    monkeypatch.setattr("app.orders.store.placing.PLACED_BEFORE", "SELECT pg_terminate_backend(pg_backend_pid()), $1")
+    assert (await alone(moving, PROFIT, "first"))["code"] == "database_unavailable"
