@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from app.orders.waiting.groups import Groups
-from tests.engine import Engine, eventually
+from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_waiting_orders import LIMIT, STOP, TAKE_PROFIT, refused_at, trigger_rows
 from tests.integration.test_watcher import Market, market, watching
 
@@ -161,6 +161,21 @@ async def test_the_others_end_with_an_entry_that_is_not_filled(engine: Engine) -
     assert [one.event.details["code"] for one in moved] == ["parent_ended", "parent_ended"]
     assert await statuses(engine, bracket) == ["cancelled", "cancelled", "cancelled"]
     assert await trigger_rows(engine) == []
+
+
+async def test_a_day_counts_the_entry_of_a_bracket_and_one_of_the_others(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None
+) -> None:
+    """Both may be filled; of the orders of an oco only one."""
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=100_000) as engine:
+        for body, in_groups_before in ((BRACKET, 0), (OCO, 3)):
+            await place(engine, body)
+            values = await engine.postgres.fetch("SELECT usd_value FROM orders ORDER BY id OFFSET $1", in_groups_before)
+            entry, *others = [int(row["usd_value"]) for row in values]
+            counted = await engine.postgres.fetchval("DELETE FROM daily_volumes RETURNING usd")
+            assert counted == (entry + max(others) if body is BRACKET else max(entry, *others))
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=200) as engine:
+        assert (await refused_at(engine, URL, BRACKET))[:2] == (429, "risk_limit")
 
 
 async def test_the_prices_of_a_bracket_lie_on_both_sides_of_its_entry(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Placing a group of orders of which one may be filled: all of them are inserted, or none."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +17,11 @@ from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
 from app.postgres import fetch, transaction
 
-# One of the orders is filled at most, so the value of one counts for the day.
+# $10: the orders that may all be filled, whose value counts for the day
 _COUNTED = f"""counted AS (
     INSERT INTO daily_volumes (owner, day, writer, usd)
-    SELECT owner, {TODAY}, $2::uuid, max(usd_value) FROM placed WHERE usd_value IS NOT NULL GROUP BY owner
+    SELECT owner, {TODAY}, $2::uuid, sum(usd_value) FROM placed
+     WHERE id = ANY($10::uuid[]) AND usd_value IS NOT NULL GROUP BY owner
     ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
 
 # $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint, $9 its entry
@@ -48,6 +50,13 @@ class PlaceGroup:
     idempotency_key: str | None
     fingerprint: bytes
     entry: UUID | None = None  # the order whose fill arms the others
+
+    @property
+    def filled_at_most(self) -> Sequence[PlaceOrder]:
+        """The entry, and of the others the one that is worth most."""
+        others = [order for order in self.orders if order.id != self.entry]
+        most = max(others, key=lambda order: math.inf if order.usd_value is None else order.usd_value)
+        return [*(order for order in self.orders if order.id == self.entry), most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +91,25 @@ class GroupPlacing:
 
     async def _insert(self, group: PlaceGroup) -> list[asyncpg.Record]:
         """No rows: not within what an owner may have, or not now, or it was made before."""
-        first = group.orders[0]
+        first, counted = group.orders[0], group.filled_at_most
         arguments = (
             rows_of(group.orders),
             self._process,
             self._max_open,
             *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
+            [order.id for order in counted],
         )
         if not self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
-            self._check(first, {})
+            self._check(counted, {})
             return await fetch(self._pool, PLACE_GROUP, *arguments)
         async with transaction(self._pool) as connection:
             await lock_days(connection, [group.owner])
-            self._check(first, await used_today(connection.fetch, [group.owner]))
+            self._check(counted, await used_today(connection.fetch, [group.owner]))
             rows: list[asyncpg.Record] = await connection.fetch(PLACE_GROUP, *arguments)
             return rows
 
-    def _check(self, order: PlaceOrder, used: dict[str, int]) -> None:
-        for refused in beyond_limits([order], self._limits, used).values():
+    def _check(self, counted: Sequence[PlaceOrder], used: dict[str, int]) -> None:
+        for refused in beyond_limits(counted, self._limits, used).values():
             raise refused
 
     async def find(self, group: PlaceGroup) -> PlacedGroup | None:
