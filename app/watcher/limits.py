@@ -50,7 +50,7 @@ class Limits:
                 while self._newest and await self._round(self._newest):
                     pass
             except DatabaseUnavailable as error:
-                log.warning("limit orders could not be fired", extra={"error": str(error.__cause__)})
+                log.warning("limit orders could not be fired", extra={"error": repr(error.__cause__)})
 
     async def _round(self, tick: Tick) -> bool:
         """Whether there may be more."""

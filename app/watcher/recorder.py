@@ -55,7 +55,7 @@ class Recorder:
             try:
                 now = await self.tick() if may_run() else None
             except DatabaseUnavailable as error:
-                log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
+                log.warning("the watcher waits for Postgres", extra={"error": repr(error.__cause__)})
                 now = None
             if now is None:
                 await asyncio.sleep(RETRY_SECONDS)

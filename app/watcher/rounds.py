@@ -18,7 +18,7 @@ async def repeat(work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool
         try:
             more = may_run() and await work()
         except DatabaseUnavailable as error:
-            log.warning("the watcher waits for Postgres", extra={"error": str(error.__cause__)})
+            log.warning("the watcher waits for Postgres", extra={"error": repr(error.__cause__)})
             more = False
         if not more:
             await asyncio.sleep(ROUND_SECONDS)
@@ -29,7 +29,7 @@ async def attempt(task: str, step: Awaitable[bool]) -> bool:
     try:
         return await step
     except DatabaseUnavailable as error:
-        log.warning("the watcher waits for Postgres", extra={"task": task, "error": str(error.__cause__)})
+        log.warning("the watcher waits for Postgres", extra={"task": task, "error": repr(error.__cause__)})
     except Exception:
         count_failure(task)
     return False

@@ -49,7 +49,7 @@ class Stops:
                         if group.persist:
                             await self._fire(group, tick)
                 except DatabaseUnavailable as error:  # what is still met is fired in the next slot
-                    log.warning("orders could not be fired", extra={"error": str(error.__cause__)})
+                    log.warning("orders could not be fired", extra={"error": repr(error.__cause__)})
                 self._since = time.monotonic() if self._ticks else 0.0
 
     async def _fire(self, group: Group, tick: Tick) -> None:

@@ -26,7 +26,7 @@ _ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
 def _starts_in(ahead: str, per_minute: str) -> str:
     """In how many ms each of the fired orders can start; NULL: not known. See `Backlog` in `triggers.py`."""
     minutes = f"ceil(({ahead}::int + row_number() OVER (ORDER BY seq))::float8 / {per_minute})"
-    later = f"CASE {per_minute}::int WHEN 0 THEN 0 ELSE greatest(0, {minutes} * 60000)::int END"
+    later = f"CASE {per_minute}::int WHEN 0 THEN 0 ELSE greatest(0, {minutes} * 60000)::bigint END"
     return f"CASE WHEN {ahead}::int IS NOT NULL THEN {later} END"
 
 
@@ -66,7 +66,7 @@ def _fires(details: str) -> str:
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
 # $6 at most so many, $7 and $8 for `_starts_in`
-def _fire(op: str, order: str, bound: str, meets: str) -> str:
+def _fire(op: str, order: str, bound: str, meets: str, *, only: str = "") -> str:
     return f"""
 WITH price AS MATERIALIZED (
     SELECT {bound} AS price, max(at) AS at
@@ -76,8 +76,8 @@ WITH price AS MATERIALIZED (
     SELECT t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
-       AND {_ARMED_BEFORE.format(at="(SELECT at FROM price)")}
-     ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t SKIP LOCKED
+       AND {_ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
+     ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {
         _fires(
             "json_build_object('trigger', json_build_object("
@@ -88,10 +88,22 @@ WITH price AS MATERIALIZED (
     }"""
 
 
-FIRE = {
-    "ge": _fire("ge", "ASC", "min(low)", "<="),
-    "le": _fire("le", "DESC", "max(high)", ">="),
+_SIDES = {"ge": ("ASC", "min(low)", "<="), "le": ("DESC", "max(high)", ">=")}
+FIRE = {op: _fire(op, *side) for op, side in _SIDES.items()}
+# For a batch that failed because of one of its orders. $9: of these only
+FIRE_THESE = {op: _fire(op, *side, only=" AND t.order_id = ANY($9::uuid[])") for op, side in _SIDES.items()}
+NEAREST = {
+    op: f"""
+SELECT order_id FROM triggers
+ WHERE armed AND op = '{op}' AND feed = $1 AND persist = $2 AND (look_at IS NULL OR look_at <= now())
+ ORDER BY level {order} LIMIT $3
+"""
+    for op, (order, _, _) in _SIDES.items()
 }
+LEAVE_OUT = f"""
+UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
+ WHERE order_id IN (SELECT order_id FROM triggers WHERE order_id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED)
+"""
 
 _AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
 
@@ -127,7 +139,7 @@ WITH newest AS MATERIALIZED (
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
        AND {_ARMED_BEFORE.format(at=_AT)}
-     ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
+     ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {
     _fires(
         "json_build_object('trigger', json_build_object("
@@ -159,10 +171,13 @@ RETURNING order_id
 """
 
 
-def _ends(due: str) -> str:
-    """Ends the orders that `due` selects, with a code for each."""
-    return f"""
-WITH due AS MATERIALIZED ({due}
+# $1 orders, $2 why: a code, $3 in words. Nobody has to be asked whether they still may be ended.
+END = f"""
+WITH due AS MATERIALIZED (
+    SELECT o.id, w.code, w.error FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w(id, code, error)
+      JOIN orders o USING (id)
+     WHERE o.status = '{Status.OPEN}' AND (o.expires_at <= now() OR o.time_in_force = 'ioc')
+     ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), held AS MATERIALIZED (
     SELECT t.order_id FROM triggers t JOIN due ON due.id = t.order_id FOR UPDATE OF t SKIP LOCKED
 ), free AS MATERIALIZED (
@@ -179,26 +194,23 @@ WITH due AS MATERIALIZED ({due}
 ), {logged("told", details="details")}
 {_MOVED}"""
 
-
 _TOO_LATE = "the order's time ran out before its condition was met"
-_NOT_NOW = "no venue could fill the order at its limit at once"
-EXPIRE = _ends(
-    f"""
-    SELECT id, CASE time_in_force WHEN 'ioc' THEN '{NOT_MARKETABLE}' ELSE '{EXPIRED}' END AS code,
-           CASE time_in_force WHEN 'ioc' THEN '{_NOT_NOW}' ELSE '{_TOO_LATE.replace("'", "''")}' END AS error
-      FROM orders WHERE status = '{Status.OPEN}' AND expires_at IS NOT NULL AND expires_at <= now()
-     ORDER BY expires_at LIMIT $1"""
-)
-# Orders that are filled at once or not at all, and whose limit is beyond even the best mid. $2: the greatest age
-REFUSE_AT_MID = _ends(
-    f"""
-    SELECT o.id, '{NOT_MARKETABLE}' AS code, '{_NOT_NOW}' AS error
-      FROM orders o JOIN triggers t ON t.order_id = o.id
-     CROSS JOIN LATERAL (SELECT best, at FROM prices p WHERE p.feed = t.feed ORDER BY slot DESC LIMIT 1) p
-     WHERE o.status = '{Status.OPEN}' AND o.expires_at IS NOT NULL
-       AND o.expires_at <= now() + interval '{IOC_SECONDS} seconds' AND o.time_in_force = 'ioc'
-       AND t.persist = 0 AND t.level > p.best AND p.at >= o.created_at
-       AND p.at BETWEEN clock_timestamp() - $2 * interval '1 second' AND clock_timestamp()
-     LIMIT $1"""
-)
-REFUSE_QUOTED = _ends(f"SELECT id, '{NOT_MARKETABLE}' AS code, '{_NOT_NOW}' AS error FROM unnest($1::uuid[]) AS q(id)")
+NOT_NOW = "no venue could fill the order at its limit at once"
+# $1 at most so many, $2 not these
+EXPIRED_NOW = f"""
+SELECT id, CASE time_in_force WHEN 'ioc' THEN '{NOT_MARKETABLE}' ELSE '{EXPIRED}' END AS code,
+       CASE time_in_force WHEN 'ioc' THEN '{NOT_NOW}' ELSE '{_TOO_LATE.replace("'", "''")}' END AS error
+  FROM orders
+ WHERE status = '{Status.OPEN}' AND expires_at IS NOT NULL AND expires_at <= now() AND id <> ALL($2::uuid[])
+ ORDER BY expires_at LIMIT $1
+"""
+# Orders that are filled at once or not at all, and whose limit is beyond even the best mid. $3: the greatest age
+BEYOND_MID = f"""
+SELECT o.id, '{NOT_MARKETABLE}' AS code, '{NOT_NOW}' AS error FROM orders o JOIN triggers t ON t.order_id = o.id
+ CROSS JOIN LATERAL (SELECT best, at FROM prices p WHERE p.feed = t.feed ORDER BY slot DESC LIMIT 1) p
+ WHERE o.status = '{Status.OPEN}' AND o.expires_at IS NOT NULL
+   AND o.expires_at <= now() + interval '{IOC_SECONDS} seconds' AND o.time_in_force = 'ioc'
+   AND t.persist = 0 AND t.level > p.best AND p.at >= o.created_at AND o.id <> ALL($2::uuid[])
+   AND p.at BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()
+ LIMIT $1
+"""

@@ -4,9 +4,11 @@ A statement that fires deletes the trigger, moves the order from `open` to `pend
 of it. Killed before its commit, nothing has happened; after it the sweeper finds the order, as it finds every other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -14,8 +16,11 @@ import asyncpg
 from app.orders.model import OrderEvent
 from app.orders.store.reads import event_from
 from app.orders.waiting import statements
+from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import Group
-from app.postgres import fetch
+from app.postgres import DatabaseUnavailable, fetch
+
+Row = TypeVar("Row")
 
 BATCH = 500  # orders that one statement fires or ends
 
@@ -76,15 +81,22 @@ class TriggerStore:
     def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
         self._pool = pool
         self._max_age = max_age  # seconds: an older price fires nothing
+        self._left_out = LeftOut()
 
     async def fire(self, group: Group, slot: int, *, min_venues: int, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders of a group that its recorded prices up to this slot have met."""
-        sql = statements.FIRE[group.op]
-        return await self._move(
-            sql,
+        arguments = (
             *(group.feed, slot, self._max_age, group.persist, min_venues, BATCH),
             *(backlog.ahead, backlog.per_minute),
         )
+        try:
+            return await self._move(statements.FIRE[group.op], *arguments)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # one order is the reason
+            rows = await fetch(self._pool, statements.NEAREST[group.op], group.feed, group.persist, BATCH)
+        these = partial(self._move, statements.FIRE_THESE[group.op], *arguments)
+        return await self._each([row["order_id"] for row in rows], these, key=lambda order: order)
 
     async def candidates(self, feed: str, slot: int, limit: int) -> list[Candidate]:
         rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit)
@@ -106,19 +118,22 @@ class TriggerStore:
         ]
 
     async def fire_quoted(self, feed: str, slot: int, quoted: Sequence[Marketable], *, backlog: Backlog) -> list[Moved]:
-        return await self._move(
-            statements.FIRE_QUOTED,
-            feed,
-            slot,
-            self._max_age,
-            [one.candidate.order for one in quoted],
-            [one.candidate.level for one in quoted],
-            [one.candidate.base_level for one in quoted],
-            [one.price for one in quoted],
-            [one.venue for one in quoted],
-            backlog.ahead,
-            backlog.per_minute,
-        )
+        async def fire(these: Sequence[Marketable]) -> list[Moved]:
+            return await self._move(
+                statements.FIRE_QUOTED,
+                feed,
+                slot,
+                self._max_age,
+                [one.candidate.order for one in these],
+                [one.candidate.level for one in these],
+                [one.candidate.base_level for one in these],
+                [one.price for one in these],
+                [one.venue for one in these],
+                backlog.ahead,
+                backlog.per_minute,
+            )
+
+        return await self._each(quoted, fire, key=lambda one: one.candidate.order)
 
     async def put_aside(self, refused: Sequence[Refused]) -> None:
         await fetch(
@@ -135,15 +150,40 @@ class TriggerStore:
         return len(await fetch(self._pool, statements.LOOK_AGAIN, BATCH))
 
     async def expire(self) -> list[Moved]:
-        return await self._move(statements.EXPIRE, BATCH)
+        return await self._end(statements.EXPIRED_NOW)
 
     async def refuse_at_mid(self) -> list[Moved]:
         """End the orders that had to be filled at once, and whose limit even the best mid does not meet."""
-        return await self._move(statements.REFUSE_AT_MID, BATCH, self._max_age)
+        return await self._end(statements.BEYOND_MID, self._max_age)
 
     async def refuse_quoted(self, orders: Sequence[UUID]) -> list[Moved]:
         """End the orders that had to be filled at once, and whose quote at their size said no."""
-        return await self._move(statements.REFUSE_QUOTED, orders)
+        return await self._end_all([(order, statements.NOT_MARKETABLE, statements.NOT_NOW) for order in orders])
+
+    async def _end(self, found: str, *arguments: object) -> list[Moved]:
+        rows = await fetch(self._pool, found, BATCH, self._left_out.ids(), *arguments)
+        return await self._end_all([(row["id"], row["code"], row["error"]) for row in rows])
+
+    async def _end_all(self, orders: Sequence[tuple[UUID, str, str]]) -> list[Moved]:
+        """Orders with a code and a text each."""
+
+        async def end(these: Sequence[tuple[UUID, str, str]]) -> list[Moved]:
+            return await self._move(statements.END, *map(list, zip(*these, strict=True)))
+
+        return await self._left_out.change(orders, end, key=lambda one: one[0])
+
+    async def _each(
+        self,
+        rows: Sequence[Row],
+        fire: Callable[[Sequence[Row]], Awaitable[list[Moved]]],
+        *,
+        key: Callable[[Row], UUID],
+    ) -> list[Moved]:
+        """Fire these. An order that fails is not looked at again for a while, by any watcher."""
+        fired = await self._left_out.change(rows, fire, key=key)
+        if failed := {key(row) for row in rows} & set(self._left_out.ids()):
+            await fetch(self._pool, statements.LEAVE_OUT, list(failed))
+        return fired
 
     async def _move(self, sql: str, *arguments: object) -> list[Moved]:
         return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(self._pool, sql, *arguments)]
