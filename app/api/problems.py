@@ -221,4 +221,6 @@ def install(app: FastAPI) -> None:
         # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
         log.error("unhandled error", extra={"request": identifier, "type": type(error).__name__}, exc_info=error)
         detail = "Internal error; see the log. The order may have been placed: repeat it with the same Idempotency-Key."
-        return Problem(500, "internal_error", detail, retryable=True).answer(identifier)
+        # The error goes on to the server, which closes the connection.
+        headers = {"Connection": "close"}
+        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(identifier)

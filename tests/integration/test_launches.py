@@ -82,6 +82,7 @@ async def test_a_limit_order_for_a_launched_token_fires(engine: Engine) -> None:
         ({"venue": "raydum"}, "/venue", "did you mean raydium?"),
         ({"quote": "BONK"}, "/quote", "must be 'SOL' or 'USDC'"),
         ({"usd": "0"}, "/usd", "greater than zero"),
+        ({"usd": "9223373", "decimals": 9, "depthUsd": 10**9}, "/usd", "at most 1000000"),
         ({"usd": "1000000", "decimals": 0, "depthUsd": 1_000}, "/symbol", "too few units"),
         ({"usd": "0.000000000001", "decimals": 9, "depthUsd": 10**9}, "/symbol", "too many"),
         ({"decimals": 10}, "/decimals", "less than or equal to 9"),

@@ -36,6 +36,7 @@ async def test_an_unexpected_error_is_counted_by_type_and_logged_with_its_contex
         monkeypatch.setattr(OrderReader, "order", failing)
         answer = await engine.http.get(f"/api/orders/{order}")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert answer.headers["connection"] == "close"  # as it is: another request must not be sent on it
         context = {"request": answer.headers["x-request-id"]}
         assert answer.json()["requestId"] == context["request"]
     elif where == "socket":

@@ -126,7 +126,7 @@ class TakeProfitOrder(_OnPrice):
 
 
 class Schedule(RequestBody):
-    slices: int = Field(description="How many, 2 to 1,000", examples=[10])
+    slices: int = Field(ge=0, le=1_000_000, description="How many, 2 to 1,000", examples=[10])
     every_seconds: int = Field(ge=1, le=YEAR_SECONDS, examples=[3600])
     start_at: Moment | None = Field(None, description="When the first slice is made; default: now")
     on_miss: Literal["extend", "skip", "catch_up"] = Field(

@@ -27,6 +27,7 @@ from app.orders.conditions import (
 from app.orders.risk import UNITS
 
 IOC_SECONDS = 10
+YEAR = timedelta(seconds=YEAR_SECONDS)
 MAX_SLICES = 1_000
 START_TOLERANCE = timedelta(seconds=60)  # a client's clock may be behind
 PRICE_BAND_BPS = 2_000
@@ -97,6 +98,8 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, amount_in: int,
         errors.append(("/priceBand/min", "must not be above max"))
     if schedule.start_at is not None and schedule.start_at < now - START_TOLERANCE:
         errors.append(("/schedule/startAt", "is in the past"))
+    elif schedule.start_at is not None and schedule.start_at > now + YEAR:
+        errors.append(("/schedule/startAt", "is more than a year away"))
     if errors:
         raise invalid([(at + pointer, message) for pointer, message in errors])
     shortest = ctx.settings.min_slice_seconds
@@ -138,7 +141,7 @@ def _time_in_force(body: WaitingBody | DcaOrder, now: datetime, errors: Errors) 
         errors.append(("/expiresAt", "timeInForce gtd needs expiresAt or expiresInSeconds"))
     elif body.expires_at is not None and body.expires_at <= now:
         errors.append(("/expiresAt", "is in the past"))
-    elif body.expires_at is not None and (body.expires_at - now).total_seconds() > YEAR_SECONDS:
+    elif body.expires_at is not None and body.expires_at > now + YEAR:
         errors.append(("/expiresAt", "is more than a year away"))
     return force
 

@@ -19,6 +19,8 @@ from app.dex.amounts import AmountError, to_base_units, to_price
 from app.dex.markets import USD_DECIMALS, Markets
 from app.network import CannotLaunch, Launch, MovableMarket, PriceOutOfRange, mint_of
 
+MAX_USD = 1_000_000  # of one token
+
 LAUNCH = {
     "venue": "raydium",
     "symbol": "WIF",
@@ -126,6 +128,8 @@ async def launch_pool(request: Request) -> Response:
         usd = to_base_units(wanted.usd, USD_DECIMALS)
     except AmountError as error:
         raise invalid_request([("/usd", str(error))]) from None
+    if usd > MAX_USD * 10**USD_DECIMALS:
+        raise invalid_request([("/usd", f"a token may cost at most {MAX_USD} dollars")])
     launch = Launch(**wanted.model_dump() | {"usd": usd})
     details = {"venue": wanted.venue, "symbol": wanted.symbol, "quote": wanted.quote}
     async with ctx.audit.action(actor(request, authenticate(request)), "simulate.launch", details):

@@ -153,10 +153,11 @@ def _legs(fields: dict[str, Any], sender: _Sender) -> list[_Leg]:
 def _oco(one: dict[str, Any], other: dict[str, Any], sender: _Sender) -> list[_Leg]:
     legs = []
     for n, leg in enumerate((one, other)):
-        if leg.get("orderType") not in LEG_SHAPES:
+        order_type = leg.get("orderType")
+        if not isinstance(order_type, str) or order_type not in LEG_SHAPES:
             raise invalid([(f"/legs/{n}/orderType", f"must be one of: {', '.join(LEG_SHAPES)}")])
         at = f"/legs/{n}"
-        legs.append(sender.leg(read(LEG_SHAPES[leg["orderType"]], leg, at), at))
+        legs.append(sender.leg(read(LEG_SHAPES[order_type], leg, at), at))
     orders = [leg.asked for leg in legs]
     if len({(order.token_in, order.token_out, order.amount_in) for order in orders}) > 1:
         raise Problem(422, "group_shape", "Both orders of the group must swap the same amount of the same tokens.")
