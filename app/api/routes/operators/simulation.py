@@ -144,7 +144,7 @@ async def launch_pool(request: Request) -> Response:
 @router.get(
     "/mint",
     summary="The mint of a token that is to be launched",
-    responses={200: {"model": Mint}, **problems(401, 403, 422)},
+    responses={200: {"model": Mint}, **problems(401, 403, 422, 503)},
 )
 async def mint(
     request: Request, symbol: Annotated[str, Query(pattern=SYMBOL, openapi_examples={"WIF": {"value": "WIF"}})]
