@@ -153,11 +153,12 @@ def with_condition(
     """
     if isinstance(body, ExecuteOrder):
         return order
-    swap: dict[str, Any] = {"token_in": ctx.markets.token(order.token_in), "amount_in": order.amount_in, "at": at}
+    token = ctx.markets.token
+    swap: dict[str, Any] = {"token_in": token(order.token_in), "token_out": token(order.token_out)}
+    swap |= {"amount_in": order.amount_in, "at": at}
     if isinstance(body, DcaOrder):
         return replace(order, waiting=plan_of(body, ctx, **swap))
     if isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
-        swap["token_out"] = ctx.markets.token(order.token_out)
         return replace(order, waiting=waiting_of(body, ctx, **swap, may_be_met=may_be_met))
     return order
 

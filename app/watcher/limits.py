@@ -14,6 +14,7 @@ from app.dex.errors import DexError, may_retry
 from app.dex.quotes import QuoteRequest
 from app.network import Network
 from app.orders.queue.lanes import Lane
+from app.orders.waiting.prices import HIGHEST
 from app.orders.waiting.statements import LONGEST_ASIDE
 from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerStore
 from app.postgres import DatabaseUnavailable
@@ -24,7 +25,6 @@ log = logging.getLogger("engine.watcher")
 
 MAX_QUOTES = 100
 SHORTEST_ASIDE = 5.0  # seconds
-HIGHEST_LEVEL = Decimal(10) ** 19  # that the database can store
 
 
 class Limits:
@@ -93,5 +93,5 @@ class Limits:
         if (out := route.best.amount_out) >= candidate.limit_out:
             return Marketable(candidate, route.price, route.best.venue)
         missing_bps = (candidate.limit_out - out) * 10_000 // out
-        needs = min(mid * candidate.limit_out / out, HIGHEST_LEVEL)
+        needs = min(mid * candidate.limit_out / out, HIGHEST)
         return Refused(candidate, needs, min(SHORTEST_ASIDE + missing_bps, LONGEST_ASIDE))

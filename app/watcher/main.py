@@ -20,6 +20,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.store.capacity import Capacity
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
 from app.orders.waiting.dead_men import DeadMen
@@ -88,7 +89,10 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     stops = Stops(triggers, network, announcer)
     limits = Limits(triggers, network, announcer)
     upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
-    schedules = Schedules(PlanStore(postgres.writing), network, announcer)
+    capacity = Capacity(
+        postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
+    )
+    schedules = Schedules(PlanStore(postgres.writing), network, announcer, capacity)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
@@ -96,6 +100,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     metrics.BEHIND.set_function(stops.behind)
     publisher.start()
+    capacity.start()
     await revision.start()
     tasks = [
         run_forever("prices", partial(recorder.run, revision.fits)),
@@ -112,6 +117,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         await cancel_and_wait(*tasks)
         await publisher.stop()
         await revision.stop()
+        await capacity.stop()
         with contextlib.suppress(*REDIS_UNAVAILABLE):
             await watchers.heartbeat(stopped=True)
         await stack.aclose()

@@ -1,33 +1,70 @@
-"""Makes the slices that are due, unless the price is outside of their band."""
+"""Makes the slices that are due, unless the price is outside of their band or the queue has no room for them."""
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from app.dex.errors import DexError
 from app.network import Network
+from app.orders.store.capacity import Capacity
 from app.orders.waiting.plans import Decision, DueSlice, PlanStore
 from app.orders.waiting.triggers import BATCH
 from app.watcher.announcer import Announcer
+from app.watcher.rounds import attempt
+
+MEND_SECONDS = 10.0
 
 
 class Schedules:
-    def __init__(self, store: PlanStore, network: Network, announcer: Announcer) -> None:
+    def __init__(self, store: PlanStore, network: Network, announcer: Announcer, capacity: Capacity) -> None:
         self._store = store
         self._network = network
         self._announcer = announcer
+        self._capacity = capacity
+        self._mend_at = 0.0
 
     async def round(self) -> bool:
         """Whether there is more to do."""
-        due = await self._store.due()
-        if due:
-            at = datetime.now(UTC)
+        await attempt("mend plans", self._mend())
+        more = await attempt("slices", self._make())
+        await attempt("finish plans", self._finish())
+        return more
+
+    async def _make(self) -> bool:
+        """Slices are orders: they take part in the limits of the queue. Those that find no room stay due."""
+        full = set[str]()
+        while due := await self._store.due(full=full):
+            at, had_room, decisions = datetime.now(UTC), len(full), list[Decision]()
             slot = self._network.slot_at(at)
-            await self._announcer.fired(await self._store.make([self._decide(one, slot) for one in due]), at)
+            for one in due:
+                decision = self._decide(one, slot)
+                if not decision.skip and (limit := self._capacity.reserve(one.owner, 1)):
+                    if limit == "total":
+                        break
+                    full.add(one.owner)
+                else:
+                    decisions.append(decision)
+            await self._announcer.fired(await self._store.make(decisions), at)
+            if len(full) == had_room:
+                return len(decisions) == BATCH
+        return False
+
+    async def _finish(self) -> bool:
         await self._announcer.ended(await self._store.finish())
-        return len(due) == BATCH
+        return False
+
+    async def _mend(self) -> bool:
+        if time.monotonic() > self._mend_at:
+            self._mend_at = time.monotonic() + MEND_SECONDS
+            await self._store.mend()
+        return False
 
     def _decide(self, due: DueSlice, slot: int) -> Decision:
         markets = self._network.markets
-        token_in, token_out = markets.token(due.token_in), markets.token(due.token_out)
+        try:
+            token_in, token_out = markets.token(due.token_in), markets.token(due.token_out)
+        except DexError:  # no longer traded
+            return Decision(due, True, Decimal(1))
         least, most = due.band
         skip = False
         if least is not None or most is not None:

@@ -24,6 +24,12 @@ async def make_due(engine: Engine, *, seconds: int = 0) -> None:
     await engine.postgres.execute("UPDATE plans SET next_at = now() - $1 * interval '1 second'", seconds)
 
 
+async def end_slices(engine: Engine) -> None:
+    await engine.postgres.execute(
+        "UPDATE orders SET status = 'expired' WHERE parent_id IS NOT NULL AND status = 'pending'"
+    )
+
+
 async def slices(engine: Engine, parent: str) -> list[Any]:
     rows = await engine.postgres.fetch(
         "SELECT slice, amount_in, status FROM orders WHERE parent_id = $1 ORDER BY slice", UUID(parent)
@@ -62,6 +68,7 @@ async def test_several_watchers_make_each_slice_once(engine: Engine) -> None:
     parents = [(await engine.place(**DCA, clientOrderId=str(n)))["orderId"] for n in range(5)]
     stores = [PlanStore(engine.postgres) for _ in range(4)]
     for _ in range(3):
+        await end_slices(engine)
         await make_due(engine)
         for _ in range(3):
             await asyncio.gather(*(make(store) for store in stores))
@@ -157,6 +164,8 @@ async def test_a_halt_makes_no_slices(engine: Engine) -> None:
         ({"schedule": {"slices": 2}}, "invalid_order"),
         ({"priceBand": {"min": "2", "max": "1"}}, "invalid_order"),
         ({"limitPrice": "2"}, "invalid_order"),
+        ({"amount": "0.000000002"}, "invalid_order"),
+        ({"priceBand": {"min": "99999999999999999999"}}, "invalid_order"),
     ],
 )
 async def test_what_is_no_plan_is_refused(engine: Engine, changes: dict[str, Any], code: str) -> None:

@@ -197,3 +197,15 @@ async def test_a_slow_quote_does_not_fire_an_order_that_was_changed_meanwhile(en
         answered.set()
         await slots_later(engine, 1)
     assert await statuses(engine.postgres, [order]) == ["open"]
+
+
+async def test_a_price_beyond_what_can_be_stored_stops_no_other_pair(engine: Engine) -> None:
+    class Wild(Market):
+        def at(self, token_in: Token, token_out: Token, slot: int) -> Mapping[str, Decimal]:
+            return super().at(token_in, token_out, slot) or {"raydium": Decimal(10) ** 20}
+
+    await place_open(engine.postgres, ["1"], pair=("USDC", "SOL"))
+    [order] = await place_open(engine.postgres, ["151"])
+    async with watching(engine, Wild()):
+        await ended(engine, order, "pending")
+    assert await engine.postgres.fetchval("SELECT DISTINCT feed FROM prices") == "SOL/USDC"

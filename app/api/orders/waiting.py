@@ -87,7 +87,7 @@ def waiting_of(
     )
 
 
-def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, amount_in: int, at: str) -> Waiting:
+def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Token, amount_in: int, at: str) -> Waiting:
     """The schedule of an order that is executed in slices."""
     now, errors, schedule = datetime.now(UTC), Errors(), body.schedule
     force = _time_in_force(body, now, errors)
@@ -107,7 +107,12 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, amount_in: int,
         detail = f"An order has 2 to {MAX_SLICES} slices, at least {shortest} s apart."
         wrong = "everySeconds" if 2 <= schedule.slices <= MAX_SLICES else "slices"
         raise _refused("schedule_range", f"{at}/schedule/{wrong}", detail)
-    _check_value(ctx, token_in, amount_in // schedule.slices, at)
+    if (part := amount_in // schedule.slices) == 0:
+        raise invalid([(f"{at}/schedule/slices", "the amount cannot be divided into so many slices")])
+    last = amount_in - part * (schedule.slices - 1)
+    if least is not None and amount_at(least, last, token_in.decimals, token_out.decimals) > MAX_UNITS:
+        raise invalid([(f"{at}/priceBand/min", "at this price more comes out than a token account can hold")])
+    _check_value(ctx, token_in, part, at)
     condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
     return Waiting(
         condition=condition,

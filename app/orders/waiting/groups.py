@@ -90,7 +90,7 @@ WITH {_ended(f"g.holder = g.entry AND o.status IN ({sql_list(TERMINAL)})")}, fre
        SET status = CASE WHEN ended.filled THEN o.status ELSE '{Status.CANCELLED}' END, seq = o.seq + 1, error = NULL,
            code = CASE WHEN ended.filled THEN NULL ELSE '{PARENT_ENDED}' END, updated_at = now(),
            amount_in = CASE WHEN ended.filled THEN ended.amount_out ELSE o.amount_in END,
-           limit_out = CASE WHEN ended.filled
+           limit_out = CASE WHEN ended.filled AND o.limit_out IS NOT NULL  -- `least` passes over a NULL
                             THEN least(ceil(o.limit_out * ended.amount_out / o.amount_in), {MOST})
                             ELSE o.limit_out END
       FROM ended

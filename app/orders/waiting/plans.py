@@ -6,9 +6,10 @@
 - Locks are taken in the order plan, order. A plan that another watcher has locked is skipped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -17,17 +18,24 @@ from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINI
 from app.orders.store.kill_switch import may_fire
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged
+from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import BATCH, Moved
 from app.postgres import fetch
 
 CATCH_UP_SECONDS = 10
+MOST = 2**64 - 1  # base units
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
 
+# $2 owners who have their share of the queue, $3 plans that are left out. The slice before has to have been started, or
+# slices would pile up while nothing starts.
 DUE = f"""
-SELECT p.order_id, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max
+SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max
   FROM plans p JOIN orders o ON o.id = p.order_id
  WHERE p.next_at <= now() AND p.next_slice <= p.slices AND o.status = '{Status.OPEN}'
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
+   AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
+   AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
+                                          AND c.status IN ('{Status.PENDING}', '{Status.ROUTING}'))
  ORDER BY p.next_at LIMIT $1
 """
 
@@ -48,7 +56,7 @@ WITH wanted AS (
       FROM due JOIN orders o ON o.id = due.order_id
      WHERE o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
        AND {may_fire("o.owner", "o.type")}
-     ORDER BY o.id FOR SHARE OF o
+     ORDER BY o.id FOR SHARE OF o SKIP LOCKED
 ), moved_on AS (
     UPDATE plans p
        SET next_slice = p.next_slice + 1 + parents.jumped,
@@ -71,8 +79,8 @@ WITH wanted AS (
                         slice, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT md5(id::text || '/' || next_slice)::uuid, owner, type, token_in, token_out, part, slippage_bps,
            max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id,
-           ceil(part * band_min * scale), id, next_slice, '{Status.PENDING}', 1, now(),
-           now() + {SWEEP_AFTER}, now(), now()
+           CASE WHEN band_min IS NOT NULL THEN least(ceil(part * band_min * scale), {MOST}) END, id, next_slice,
+           '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
       FROM sliced ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING id, owner, type, seq, status, attempt, updated_at, parent_id, slice
@@ -82,13 +90,16 @@ WITH wanted AS (
 {_MOVED} FROM told
 """
 
-# The last slice of a plan has ended. A parent with no filled slice has failed.
+# The last slice of a plan has ended. A parent with no filled slice has failed. In `DONE` $2: plans that are left out
+_HAS_ENDED = f"""p.next_slice > p.slices AND NOT EXISTS (
+           SELECT FROM orders c WHERE c.parent_id = p.order_id AND c.status IN ({sql_list(UNFINISHED)}))"""
+DONE = f"""
+SELECT p.order_id FROM plans p WHERE {_HAS_ENDED} AND p.order_id <> ALL($2::uuid[]) ORDER BY p.order_id LIMIT $1
+"""
 FINISH = f"""
 WITH done AS MATERIALIZED (
-    SELECT p.order_id FROM plans p
-     WHERE p.next_slice > p.slices AND NOT EXISTS (
-           SELECT FROM orders c WHERE c.parent_id = p.order_id AND c.status IN ({sql_list(UNFINISHED)}))
-     ORDER BY p.order_id LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id
+     WHERE p.order_id = ANY($1::uuid[]) AND {_HAS_ENDED} ORDER BY p.order_id FOR UPDATE OF p, o SKIP LOCKED
 ), gone AS (
     DELETE FROM plans WHERE order_id IN (SELECT order_id FROM done)
 ), told AS (
@@ -105,12 +116,22 @@ WITH done AS MATERIALIZED (
 {_MOVED} FROM told
 """
 # The parent was cancelled, or its time ran out: a slice that has not started goes with it.
+ORPHANED = f"""
+SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id
+ WHERE o.status IN ({sql_list(TERMINAL)}) AND p.order_id <> ALL($2::uuid[]) ORDER BY p.order_id LIMIT $1
+"""
 ABANDON = f"""
-WITH gone AS (
-    DELETE FROM plans WHERE order_id = ANY(ARRAY(
-        SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id WHERE o.status IN ({sql_list(TERMINAL)})
-         ORDER BY p.order_id LIMIT $1 FOR UPDATE OF p SKIP LOCKED))
-    RETURNING order_id
+WITH ended AS MATERIALIZED (
+    SELECT order_id FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE SKIP LOCKED
+), slices AS MATERIALIZED (
+    SELECT id FROM orders WHERE parent_id IN (SELECT order_id FROM ended) AND status = '{Status.PENDING}'
+       FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM plans p USING ended
+     WHERE p.order_id = ended.order_id
+       AND NOT EXISTS (SELECT FROM orders WHERE parent_id = p.order_id AND status = '{Status.PENDING}'
+                                            AND id NOT IN (SELECT id FROM slices))
+    RETURNING p.order_id
 ), told AS (
     UPDATE orders o
        SET status = '{Status.CANCELLED}', seq = o.seq + 1, fence = o.fence + 1, code = '{PARENT_ENDED}', error = NULL,
@@ -121,11 +142,22 @@ WITH gone AS (
 ), {logged("told", details="details")}
 {_MOVED} FROM told
 """
+# The clock was set back: no plan waits for longer than its interval, except for the beginning that its owner chose.
+_LONGEST = "CASE p.next_slice WHEN 1 THEN 0 ELSE p.every_seconds END"
+MEND = f"""
+UPDATE plans p SET next_at = now() + {_LONGEST} * interval '1 second'
+ WHERE order_id = ANY(ARRAY(
+    SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id
+     WHERE p.next_at > now() + (1 + {_LONGEST}) * interval '1 second'
+       AND (p.next_slice > 1 OR o.condition #>> '{{schedule,startAt}}' IS NULL)
+       FOR UPDATE OF p SKIP LOCKED))
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DueSlice:
     order: UUID
+    owner: str
     number: int
     token_in: str
     token_out: str
@@ -142,32 +174,48 @@ class Decision:
 class PlanStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._left_out = LeftOut()
 
-    async def due(self) -> list[DueSlice]:
+    async def due(self, *, full: Iterable[str] = ()) -> list[DueSlice]:
+        """`full`: owners who may have no more."""
         return [
             DueSlice(
                 row["order_id"],
+                row["owner"],
                 row["next_slice"],
                 row["token_in"],
                 row["token_out"],
                 (row["band_min"], row["band_max"]),
             )
-            for row in await fetch(self._pool, DUE, BATCH)
+            for row in await fetch(self._pool, DUE, BATCH, list(full), self._left_out.ids())
         ]
 
     async def make(self, decisions: Sequence[Decision]) -> list[Moved]:
         """The slices that were made; the plans of all go on."""
-        return await self._move(
-            SLICE,
-            [one.due.order for one in decisions],
-            [one.due.number for one in decisions],
-            [one.skip for one in decisions],
-            [one.scale for one in decisions],
-        )
+
+        async def make(these: Sequence[Decision]) -> list[Moved]:
+            return await self._move(
+                SLICE,
+                [one.due.order for one in these],
+                [one.due.number for one in these],
+                [one.skip for one in these],
+                [one.scale for one in these],
+            )
+
+        return await self._left_out.change(decisions, make, key=lambda one: one.due.order)
 
     async def finish(self) -> list[Moved]:
         """The parents whose last slice has ended, and the slices of parents that have ended before."""
-        return await self._move(FINISH, BATCH) + await self._move(ABANDON, BATCH)
+        moved = list[Moved]()
+        for found, sql in ((DONE, FINISH), (ORPHANED, ABANDON)):
+            rows = await fetch(self._pool, found, BATCH, self._left_out.ids())
+            these = partial(self._move, sql)
+            moved += await self._left_out.change([row["order_id"] for row in rows], these, key=lambda order: order)
+        return moved
+
+    async def mend(self) -> None:
+        """After the clock was set back."""
+        await fetch(self._pool, MEND)
 
     async def _move(self, sql: str, *arguments: object) -> list[Moved]:
         return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(self._pool, sql, *arguments)]

@@ -17,6 +17,7 @@ from app.orders.conditions import compared
 from app.postgres import fetch
 
 MAX_AGE_SLOTS = 10  # an older price fires nothing
+HIGHEST = Decimal(10) ** 19  # that the database can store
 KEEP = "interval '1 hour'"
 DELETE_PAGE = 1_000
 COUNTED = 10_000
@@ -99,8 +100,11 @@ class Price:
 
     @staticmethod
     def of(mids: Iterable[Decimal]) -> "Price | None":
+        """None: there is no price, or none that orders can be compared with."""
         prices = list(mids)
-        return Price(max(prices), compared("ge", prices), compared("le", prices), len(prices)) if prices else None
+        if not prices or max(prices) > HIGHEST:
+            return None
+        return Price(max(prices), compared("ge", prices), compared("le", prices), len(prices))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ def fire_without_lock() -> None:
     from app.orders.waiting import statements
 
     def changed(sql: str) -> str:
-        sql = _replaced(sql, "FOR UPDATE OF t SKIP LOCKED", "")
+        sql = _replaced(sql, "FOR UPDATE OF t, o SKIP LOCKED", "")
         sql = _replaced(sql, "gone AS ( DELETE", "deleted AS ( DELETE")
         sql = _replaced(
             sql, "), held AS ( UPDATE order_groups", "), gone AS (SELECT * FROM chosen), held AS ( UPDATE order_groups"
