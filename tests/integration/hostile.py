@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -62,7 +62,12 @@ NUMBERS = st.sampled_from(
         ),
     ]
 ) | st.floats().map(repr)
-ATOMS = NUMBERS | TEXTS | ESCAPES | st.sampled_from(["null", "true", "false", "", "undefined", "'x'", "/**/1"])
+MOMENTS = st.sampled_from(
+    [f'"{text}"' for text in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "2027-01-01T00:00:00Z", "now")]
+)
+ATOMS = (
+    NUMBERS | TEXTS | ESCAPES | MOMENTS | st.sampled_from(["null", "true", "false", "", "undefined", "'x'", "/**/1"])
+)
 NAMES = TEXTS | st.sampled_from(
     [f'"{name}"' for name in ("tokenIn", "amount", "orders", "orderId", "op", "__proto__", "idempotencyKey", MARKER)]
 )
@@ -94,21 +99,67 @@ VALUES = st.recursive(
 
 # ---- bodies: a valid one with fields changed, added, repeated or removed, and perhaps with changed bytes ----
 
-ORDER = {"tokenIn": '"SOL"', "tokenOut": '"USDC"', "amount": "1.5"}
-BODIES: dict[str, dict[str, str]] = {
-    "/api/orders/execute": ORDER
-    | {"slippageBps": "50", "orderType": '"market"', "venues": '["raydium"]', "expiresInSeconds": "9"}
-    | {"minAmountOut": '"1"', "maxPriceImpactBps": "100", "clientOrderId": '"mine"'},
-    "/api/orders/batch": {"orders": f"[{_object([(json.dumps(k), v) for k, v in ORDER.items()])}]"},
-    "/api/tickets": {"orderId": f'"{UNKNOWN}"'},
-    "/order": ORDER | {"slippage": "0.01"},
-}
-SIDE_BODY = {"side": '"buy"', "inputToken": '"SOL"', "outputToken": '"USDC"', "amount": "1"}
+Fields = Mapping[str, "str | Fields | list[Fields]"]
+"""Field names and JSON texts; an object inside may be changed too."""
+
+ORDER: Fields = {"tokenIn": '"SOL"', "tokenOut": '"USDC"', "amount": "1.5"}
+PROFIT: Fields = {**ORDER, "orderType": '"take_profit"', "trigger": {"price": '"100000"', "persistSlots": "3"}}
+STOP: Fields = {**ORDER, "orderType": '"stop"', "trigger": {"price": '"1"', "when": '"below"'}, "limitPrice": '"1"'}
+SCHEDULE: Fields = {"slices": "3", "everySeconds": "10", "startAt": '"2027-01-01T00:00:00Z"', "onMiss": '"skip"'}
+BODIES: list[tuple[str, Fields]] = [
+    (
+        "/api/orders/execute",
+        {
+            **{**ORDER, "slippageBps": "50", "orderType": '"market"', "venues": '["raydium"]', "expiresInSeconds": "9"},
+            **{"minAmountOut": '"1"', "maxPriceImpactBps": "100", "clientOrderId": '"mine"'},
+        },
+    ),
+    ("/api/orders/execute", {**ORDER, "orderType": '"limit"', "limitPrice": '"100000"', "timeInForce": '"ioc"'}),
+    ("/api/orders/execute", {**ORDER, "orderType": '"dca"', "schedule": SCHEDULE, "priceBand": {"min": '"1"'}}),
+    ("/api/orders/execute", {**STOP, "expiresAt": '"2027-01-01T00:00:00Z"'}),
+    ("/api/order-groups", {"type": '"oco"', "legs": [PROFIT, STOP]}),
+    (
+        "/api/order-groups",
+        {
+            **{"type": '"bracket"', "takeProfit": {"price": '"100000"'}, "stopLoss": {"price": '"1"'}},
+            "entry": {**ORDER, "tokenIn": '"USDC"', "tokenOut": '"SOL"', "amount": "150", "limitPrice": '"0.007"'},
+        },
+    ),
+    ("/api/orders/batch", {"orders": [ORDER, PROFIT]}),
+    ("/api/tickets", {"orderId": f'"{UNKNOWN}"'}),
+    ("/order", {**ORDER, "slippage": "0.01"}),
+]
+SIDE_BODY: Fields = {"side": '"buy"', "inputToken": '"SOL"', "outputToken": '"USDC"', "amount": "1"}
 
 
 @st.composite
-def mutated(draw: st.DrawFn, fields: dict[str, str]) -> bytes:
-    pairs = [(json.dumps(name), value) for name, value in fields.items()]
+def mutated(draw: st.DrawFn, fields: Fields) -> bytes:
+    return draw(bytes_of(draw(_changed(fields))))
+
+
+def _whole(value: "str | Fields | list[Fields]") -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "[" + ",".join(map(_whole, value)) + "]"
+    return _object([(json.dumps(name), _whole(inner)) for name, inner in value.items()])
+
+
+@st.composite
+def _changed(draw: st.DrawFn, fields: Fields) -> str:
+    pairs = [(json.dumps(name), _whole(value)) for name, value in fields.items()]
+    inside = [(at, value) for at, value in enumerate(fields.values()) if not isinstance(value, str)]
+    if draw(st.booleans()) and inside:
+        at, value = draw(st.sampled_from(inside))
+        if isinstance(value, list):
+            one = draw(st.integers(0, len(value) - 1))
+            texts = [draw(_changed(each)) if n == one else _whole(each) for n, each in enumerate(value)]
+            text = "[" + ",".join(texts) + "]"
+        else:
+            assert not isinstance(value, str)
+            text = draw(_changed(value))
+        pairs[at] = (pairs[at][0], text)
+        return _object(pairs)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(pairs)))
         match draw(st.sampled_from(["value", "value", "value", "name", "more", "double", "less"])):
@@ -122,7 +173,7 @@ def mutated(draw: st.DrawFn, fields: dict[str, str]) -> bytes:
                 pairs.append((pairs[at][0], draw(VALUES)))
             case "less" if at < len(pairs):
                 del pairs[at]
-    return draw(bytes_of(_object(pairs)))
+    return _object(pairs)
 
 
 @st.composite
@@ -211,7 +262,7 @@ METHODS = st.sampled_from(
 
 # ---- frames ----
 
-SUBSCRIPTION = {"op": '"subscribe"', "orders": f'["{UNKNOWN}"]', "after": f'{{"{UNKNOWN}":1}}'}
+SUBSCRIPTION: Fields = {"op": '"subscribe"', "orders": f'["{UNKNOWN}"]', "after": f'{{"{UNKNOWN}":1}}'}
 FRAMES = st.builds(
     frame,
     st.sampled_from([1] * 8 + [0, 2, 3, 8, 9, 10, 15]),
