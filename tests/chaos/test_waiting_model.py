@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
+from app.orders.waiting import plans, statements
 from app.watcher.main import watcher
 from tests.chaos.waiting.books import BLOCK_MS, SwingingBook
 from tests.chaos.waiting.comparison import compare
+from tests.chaos.waiting.planted_bugs import BUGS
 from tests.chaos.waiting.runs import trade
 from tests.engine import running_engine
 
+CHANGED = [(plans, "SLICE"), *((statements, name) for name in ("FIRE", "FIRE_THESE", "FIRE_QUOTED"))]
 SEED, EACH, SLOTS, PLANS, QUIET = 20, 70, 10, 1, 0.3
 
 
@@ -19,6 +22,23 @@ SEED, EACH, SLOTS, PLANS, QUIET = 20, 70, 10, 1, 0.3
 class Trading:
     base_url: str
     db: asyncpg.Pool
+
+
+async def test_each_planted_bug_still_finds_the_statements_that_it_changes(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        for plant in BUGS.values():
+            with monkeypatch.context() as undone:
+                for module, name in CHANGED:
+                    undone.setattr(module, name, getattr(module, name))
+                plant()
+                changed = [*statements.FIRE.values(), *statements.FIRE_THESE.values(), statements.FIRE_QUOTED]
+                for sql in (*changed, plans.SLICE):
+                    await connection.prepare(sql)
+    finally:
+        await connection.close()
 
 
 @pytest.mark.usefixtures("primed_queue")

@@ -16,7 +16,8 @@ def fire_without_lock() -> None:
         )
         return _replaced(sql, "o.id = gone.order_id AND o.status = 'open'", "o.id = gone.order_id")
 
-    statements.FIRE = {op: changed(sql) for op, sql in statements.FIRE.items()}
+    for name in ("FIRE", "FIRE_THESE"):
+        setattr(statements, name, {op: changed(sql) for op, sql in getattr(statements, name).items()})
     statements.FIRE_QUOTED = changed(statements.FIRE_QUOTED)
 
 
@@ -40,7 +41,8 @@ def sibling_cancelled_at_the_trigger() -> None:
         assert count == 1
         return text
 
-    statements.FIRE = {op: changed(sql) for op, sql in statements.FIRE.items()}
+    for name in ("FIRE", "FIRE_THESE"):
+        setattr(statements, name, {op: changed(sql) for op, sql in getattr(statements, name).items()})
     statements.FIRE_QUOTED = changed(statements.FIRE_QUOTED)
 
 
