@@ -47,3 +47,14 @@ async def test_a_leg_of_a_group_and_an_order_that_ends_get_none(
     await LostTriggers(pool).mend()
     assert await pool.fetch(TRIGGERS) == []
     assert caplog.text.count("waits for ever: cancel it") == 1
+
+
+async def test_an_order_whose_trigger_cannot_be_computed_stops_no_other_one(
+    pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, other = await place_open(pool, ["145", "144"])
+    await pool.execute("DELETE FROM triggers")
+    await pool.execute("""UPDATE orders SET condition = '{"price":"?"}' WHERE id = $1""", bad)
+    await LostTriggers(pool).mend()
+    assert [row["order_id"] for row in await pool.fetch(TRIGGERS)] == [other]
+    assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == [str(bad)]

@@ -5,12 +5,14 @@ mended is an error in the log.
 """
 
 import logging
+from collections.abc import Sequence
 
 import asyncpg
 import orjson
 
 from app.orders.conditions import OrderType, feed_of, trigger_again, trigger_of
 from app.orders.lifecycle import Status
+from app.orders.waiting.isolation import LeftOut
 from app.postgres import fetch
 
 log = logging.getLogger("engine.watcher")
@@ -46,6 +48,7 @@ class LostTriggers:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._after = FIRST
+        self._left_out = LeftOut()
 
     async def mend(self) -> None:
         """Look at the next owners, and begin anew after the last one."""
@@ -53,16 +56,18 @@ class LostTriggers:
         self._after = rows[-1]["owner"] if rows and rows[-1]["n"] == OWNERS else FIRST
         for row in rows:
             if row["id"] is not None:
-                await self._arm(row)
+                await self._left_out.change([row], self._arm, key=lambda lost: lost["id"])
 
-    async def _arm(self, row: asyncpg.Record) -> None:
+    async def _arm(self, rows: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:
+        [row] = rows
         order = {"order": str(row["id"]), "owner": row["owner"]}
         if row["group_id"] is not None or (row["condition"] is None and row["limit_price"] is None):
             log.error("an open order has no trigger, and waits for ever: cancel it", extra=order)
-            return
+            return []
         condition = orjson.loads(row["condition"] or "{}")
         what = row["type"], feed_of(row["token_in"], row["token_out"]), row["limit_price"], condition
         trigger = trigger_again(*what, row["slippage_bps"]) if row["rearms"] else trigger_of(*what)
         values = trigger.feed, trigger.op, trigger.persist, trigger.level, trigger.rank
-        await fetch(self._pool, ARM, row["id"], *values)
+        armed = await fetch(self._pool, ARM, row["id"], *values)
         log.error("an open order had no trigger, and has got it again", extra=order)
+        return armed

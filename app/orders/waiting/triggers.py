@@ -136,14 +136,17 @@ class TriggerStore:
         return await self._each(quoted, fire, key=lambda one: one.candidate.order)
 
     async def put_aside(self, refused: Sequence[Refused]) -> None:
-        await fetch(
-            self._pool,
-            statements.PUT_ASIDE,
-            [one.candidate.order for one in refused],
-            [one.candidate.level for one in refused],
-            [one.needs for one in refused],
-            [one.seconds for one in refused],
-        )
+        async def put(these: Sequence[Refused]) -> list[asyncpg.Record]:
+            return await fetch(
+                self._pool,
+                statements.PUT_ASIDE,
+                [one.candidate.order for one in these],
+                [one.candidate.level for one in these],
+                [one.needs for one in these],
+                [one.seconds for one in these],
+            )
+
+        await self._left_out.change(refused, put, key=lambda one: one.candidate.order)
 
     async def look_again(self) -> int:
         """Limits whose time aside is over are compared with their own level again; how many."""
