@@ -16,6 +16,7 @@ from app.api.refusals import counted, trading_stopped
 from app.orders.store.kill_switch import TradingState
 
 INVALID = "invalid requests"
+CORRECTABLE = frozenset({400, 413, 415, 422, 428})  # statuses of requests that the client has to correct
 LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 
 
@@ -50,18 +51,23 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
 
 async def read_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     """The object in the body; a `Problem` if the caller's last requests were invalid, and too many."""
-    if quota := context(request).settings.api_max_reads_per_min:
-        take, who = context(request).rate_limiter.take_here, _who(request, request.scope["state"].get("caller"))
-        if not take(INVALID, who, 0, quota).left:
-            _refuse_beyond(request, INVALID, "too_many_invalid", quota, take(INVALID, who, 1, quota))
+    may_be_invalid(request, request.scope["state"].get("caller"))
     return await read_object(request, most)
 
 
-def count_invalid(request: HTTPConnection) -> None:
+def may_be_invalid(connection: HTTPConnection, caller: Caller | None) -> None:
+    """Raises a `Problem` if the caller's last requests were invalid, and too many: this one is not looked at."""
+    if quota := context(connection).settings.api_max_reads_per_min:
+        take, who = context(connection).rate_limiter.take_here, _who(connection, caller)
+        if not take(INVALID, who, 0, quota).left:
+            _refuse_beyond(connection, INVALID, "too_many_invalid", quota, take(INVALID, who, 1, quota))
+
+
+def count_invalid(connection: HTTPConnection, caller: Caller | None, status: int) -> None:
     """Such a request counts towards no other quota. In this process, which takes time to say what is wrong with it."""
-    if quota := context(request).settings.api_max_reads_per_min:
-        who = _who(request, request.scope["state"].get("caller"))
-        context(request).rate_limiter.take_here(INVALID, who, 1, quota)
+    quota = context(connection).settings.api_max_reads_per_min
+    if quota and status in CORRECTABLE:
+        context(connection).rate_limiter.take_here(INVALID, _who(connection, caller), 1, quota)
 
 
 async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.access.authentication import Caller, NotAllowed
 from app.api import refusals, sockets
-from app.api.admission import admit, may_look_up, may_read
+from app.api.admission import admit, count_invalid, may_be_invalid, may_look_up, may_read
 from app.api.context import authenticate, context, refused, socket_urls
 from app.api.dialects.bodies import TranslatedBody, translate
 from app.api.json_body import parse
@@ -121,11 +121,16 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
     except TimeoutError:
         return sockets.NO_MESSAGE
     try:
-        return await _place(socket, body)
+        # The key may have been revoked since the socket was opened.
+        caller = context(socket).authenticator.authenticate_socket(socket.scope, sockets.NO_TICKET)
     except NotAllowed as error:
         refused(socket.scope, not_allowed(error).code)
         return sockets.KEY_REVOKED
+    try:
+        may_be_invalid(socket, caller)
+        return await _place(socket, caller, body)
     except Problem as problem:
+        count_invalid(socket, caller, problem.status)
         await sockets.send(socket, orjson.dumps(problem.as_dict(request_id(socket))).decode())
         return sockets.close_for(problem)
 
@@ -140,9 +145,7 @@ async def _first_message(socket: WebSocket) -> bytes:
         await sockets.send(socket, sockets.PONG)
 
 
-async def _place(socket: WebSocket, body: bytes) -> UUID:
-    # The key may have been revoked since the socket was opened.
-    caller = context(socket).authenticator.authenticate_socket(socket.scope, sockets.NO_TICKET)
+async def _place(socket: WebSocket, caller: Caller, body: bytes) -> UUID:
     fields = parse(body)
     key = idempotency_key_in(socket.scope)
     if "idempotencyKey" in fields:

@@ -11,7 +11,7 @@ from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import Problem
 from app.api.routes import health
 from app.api.validation import read
-from tests.engine import SELL_SOL, Engine, running_engine
+from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 
 ORDER, BATCH, TICKET = "/api/orders/execute", "/api/orders/batch", "/api/tickets"
 LARGEST = 64 * 1024
@@ -50,6 +50,36 @@ async def test_invalid_requests_have_a_quota_and_do_not_keep_their_sender_from_s
         assert (await engine.http.post(f"/api/orders/{order}/cancel")).status_code == 200
         halt = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "Prices are wrong."})
         assert halt.status_code == 200
+
+
+async def test_invalid_first_messages_and_amendments_without_a_seq_count_too(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=4) as engine:
+        order = (await engine.place())["orderId"]
+
+        async def over_socket(message: str) -> tuple[str, int]:
+            async with engine.socket(ORDER) as ws:
+                await ws.send(message)
+                stream = await read_to_end(ws)
+            return stream.events[0]["code"], stream.code
+
+        assert [await over_socket(message) for message in ("{", "{}")] == [
+            ("malformed_body", 4400),
+            ("invalid_order", 4400),
+        ]
+        for _ in range(2):
+            answer = await engine.http.patch(f"/api/orders/{order}", json={"limitPrice": "1"})
+            assert answer.json()["code"] == "precondition_required"
+        assert await over_socket("{}") == ("too_many_invalid", 4429)
+        answer = await engine.http.patch(f"/api/orders/{order}", json={})
+        assert answer.json()["code"] == "too_many_invalid"
+
+
+async def test_an_amendment_beyond_the_quota_is_refused_before_its_body_is_read(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=2) as engine:
+        codes = [(await engine.http.patch("/api/orders/none", content="{")).json()["code"] for _ in range(3)]
+        assert codes == ["not_json", "not_json", "too_many_orders"]
 
 
 async def test_postgres_is_not_called_down_because_the_api_is_busy(

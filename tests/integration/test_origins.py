@@ -85,6 +85,13 @@ async def test_front_ends_on_other_ports_of_this_machine_still_work(engine: Engi
     assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
 
 
+async def test_front_ends_may_use_every_method(engine: Engine) -> None:
+    paths = (await engine.http.get("/openapi.json")).json()["paths"]
+    for method in {method.upper() for operations in paths.values() for method in operations}:
+        headers = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": method}
+        assert (await engine.http.options("/api/orders/any", headers=headers)).status_code == 200, method
+
+
 async def test_no_page_can_frame_an_answer_or_load_it_as_a_script(engine: Engine) -> None:
     paths = ("/", "/web/main.js", "/docs", "/docs/files/swagger-ui.css", "/api/orders", "/metrics", "/nowhere")
     for path in paths:

@@ -20,7 +20,7 @@ class Cors:
             allow_origins=settings.allowed_origins,
             # A front end under development has a port of its own.
             allow_origin_regex=LOOPBACK.pattern if settings.engine_mode == "local" else None,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         )

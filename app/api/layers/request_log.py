@@ -15,7 +15,7 @@ from app import metrics
 from app.access.headers import headers_of
 from app.access.origins import AT_ANY_HOST
 from app.access.tickets import split_ticket
-from app.api.admission import count_invalid
+from app.api.admission import CORRECTABLE, count_invalid
 from app.api.context import refused
 from app.logs import info
 
@@ -23,7 +23,6 @@ Header = tuple[bytes, bytes]
 
 log = logging.getLogger("engine.http")
 
-INVALID = frozenset({400, 413, 415, 422})  # statuses of requests that the client has to correct
 INTERNAL_ERROR = 1011  # a close code
 
 # No page may frame an answer: a click on an invisible frame of /docs would trade. No page of another origin may load it
@@ -71,8 +70,8 @@ class RequestLog:
         try:
             await self._requests(scope, receive, with_headers)
         finally:
-            if status in INVALID and "route" in scope:  # not a preflight that CORS refuses
-                count_invalid(HTTPConnection(scope))
+            if status in CORRECTABLE and "route" in scope:  # not a preflight that CORS refuses
+                count_invalid(HTTPConnection(scope), state.get("caller"), status)
             elif status in (401, 403):
                 refused(scope, state.get("problem", str(status)))
             seconds = time.perf_counter() - began

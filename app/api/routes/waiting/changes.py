@@ -103,9 +103,8 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     overwritten. The same checks apply as for a new order.
     """
     ctx, caller = context(request), authenticate(request)
-    fields = await read_body(request)
-    seq = _expected_seq(request)
     await admit_cancel(request, caller)
+    fields, seq = await read_body(request), _expected_seq(request)
     order = await ctx.reader.order(order_uuid(order_id), caller.owner)
     if order is None:
         raise unknown_order()
