@@ -57,10 +57,13 @@ class Terms:
         return Terms(kind, level, persist, -(-exact.numerator // exact.denominator), worst)
 
     def again(self) -> "Terms":
-        """After an attempt that lost the price. A stop is due at its floor, wherever the price is."""
-        if self.kind != "stop":
+        """After an attempt that lost the price: due once a quote at its size reaches its floor. A stop is, wherever the
+        price is by then; others wait for their own price as well.
+        """
+        if self.kind == "limit":
             return self
-        return Terms("due_stop", self.floor_price, 0, self.floor, self.floor_price)
+        level = self.floor_price if self.kind == "stop" else max(self.level, self.floor_price)
+        return Terms(f"due_{self.kind}", level, 0, self.floor, self.floor_price)
 
 
 @dataclass(frozen=True, slots=True)
