@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.orders.waiting.dead_men import DeadMen, Fired
+from app.orders.waiting.dead_men import PAGE, DeadMen, Fired
 from app.postgres import open_postgres
 from tests.engine import SELL_SOL, Engine
 from tests.integration.test_access import Guarded, guarded
@@ -26,13 +26,13 @@ async def put(engine: Engine, seconds: Any) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
-async def fire(engine: Engine, *, watchers: int = 1) -> list[Fired]:
+async def fire(engine: Engine, *, watchers: int = 1, limit: int = PAGE) -> list[Fired]:
     """Each watcher looks until it finds nobody."""
     postgres = await open_postgres(engine.settings.postgres_dsn or "", size=10)
 
     async def drain() -> list[Fired]:
         fired, store = [], DeadMen(postgres.writing)
-        while one := await store.fire():
+        while one := await store.fire(limit):
             fired.append(one)
         return fired
 
@@ -93,6 +93,18 @@ async def test_several_watchers_cancel_once(engine: Engine) -> None:
         ("dead_man.fired", "done", "local", "60", "300"),
     ]
     assert await fire(engine) == []
+
+
+async def test_more_orders_than_one_statement_takes_are_cancelled_by_the_next(engine: Engine) -> None:
+    await place_open(engine.postgres, ["140"] * 25, owner="local")
+    for _ in range(2):  # what was cancelled before does not count
+        await place_open(engine.postgres, ["140"] * 25, owner="local")
+        await put(engine, 60)
+        await engine.postgres.execute(SILENT)
+        fired = await fire(engine, limit=20)
+    assert [len(one.orders) for one in fired] == [20, 5]
+    state = (await engine.http.get("/api/dead-man")).json()
+    assert (state["seconds"], state["cancelsAt"], state["cancelled"]) == (0, None, 25)
 
 
 async def test_it_cancels_nothing_of_others_and_nothing_that_was_sent_or_has_ended(engine: Engine) -> None:

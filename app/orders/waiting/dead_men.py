@@ -1,8 +1,8 @@
 """The dead man's switch: an owner who does not renew it in time has all orders cancelled whose swap was not sent.
 
-The clock of Postgres decides. One statement cancels the orders, logs their events, writes the entry of the audit log
-and switches it off, or does none of it: a renewal comes before it, or too late. A row that another watcher has locked
-is skipped.
+The clock of Postgres decides. One statement cancels up to PAGE orders, logs their events and writes an entry of the
+audit log, and switches it off if these were all: a renewal comes before it, or too late. A row that another watcher has
+locked is skipped.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from app.orders.store.reads import event_from
 from app.orders.waiting.triggers import Moved
 from app.postgres import fetch
 
+PAGE = 5_000  # orders in one statement, which must end within the time-out of Postgres
 FIRED = "dead_man.fired"  # in the audit log
 
 _STATE = "seconds, cancels_at, fired_at, cancelled"
@@ -41,17 +42,20 @@ WITH mended AS (
      ORDER BY cancels_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), {
     cancels(
-        f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)})",
+        f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)}) LIMIT $1",
         code=f"'{DEAD_MAN}'",
     )
-}, fired AS (
+}, result AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM wanted) < $1 AS is_last, (SELECT count(*) FROM cancelled) AS cancelled
+), fired AS (
     UPDATE dead_men d
-       SET seconds = 0, cancels_at = NULL, fired_at = clock_timestamp(), cancelled = (SELECT count(*) FROM cancelled)
-      FROM due WHERE d.owner = due.owner
+       SET seconds = CASE WHEN is_last THEN 0 ELSE d.seconds END,
+           cancels_at = CASE WHEN is_last THEN NULL ELSE d.cancels_at END, fired_at = clock_timestamp(),
+           cancelled = result.cancelled + CASE WHEN d.fired_at >= d.cancels_at THEN d.cancelled ELSE 0 END
+      FROM due, result WHERE d.owner = due.owner
 ), audited AS (
     INSERT INTO audit_log (action, outcome, owner, details, left_out)
-    SELECT '{FIRED}', 'done', owner,
-           json_build_object('seconds', seconds, 'cancelled', (SELECT count(*) FROM cancelled)), 0 FROM due
+    SELECT '{FIRED}', 'done', owner, json_build_object('seconds', seconds, 'cancelled', cancelled), 0 FROM due, result
 )
 SELECT due.owner, due.seconds, c.id AS order_id, c.type, c.seq, c.status, c.attempt, c.updated_at AS at,
        json_build_object('code', '{DEAD_MAN}') AS details
@@ -89,9 +93,9 @@ class DeadMen:
         rows = await fetch(self._pool, STATE, owner)
         return DeadMan(*rows[0]) if rows else DeadMan()
 
-    async def fire(self) -> Fired | None:
-        """Cancel the orders of one owner who did not renew; None: nobody is due."""
-        rows = await fetch(self._pool, FIRE)
+    async def fire(self, limit: int = PAGE) -> Fired | None:
+        """Cancel up to so many orders of one owner who did not renew; None: nobody is due."""
+        rows = await fetch(self._pool, FIRE, limit)
         if not rows:
             return None
         orders = [Moved(row["owner"], row["type"], event_from(row)) for row in rows if row["order_id"]]
