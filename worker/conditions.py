@@ -1,11 +1,13 @@
 """What an order accepts at this start, and what it waits for again if that was not to be had."""
 
 from app.dex import amounts
-from app.orders.conditions import Trigger, feed_of, trigger_again
+from app.orders.conditions import OrderType, Trigger, feed_of, trigger_again
 from app.orders.model import Order
 
 # Codes of attempts that ended because the price was lost. An order with a condition then waits for it again.
 PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
+# This worker has not heard of the launch yet. A sniper waits for its price then.
+NOT_HEARD = "unsupported_pair"
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
@@ -21,7 +23,8 @@ def floor_of(order: Order, quoted: int) -> int:
 
 
 def waits_again(order: Order, code: str) -> bool:
-    return order.condition is not None and code in PRICE_LOST
+    lost = code in PRICE_LOST or (code == NOT_HEARD and order.type == OrderType.SNIPER)
+    return lost and order.condition is not None
 
 
 def condition_again(order: Order) -> Trigger:

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
+from app.dex import base58
 from app.dex.markets import Markets, Token
 
 MAX_SHOWN = 64  # characters of a client's name that an error repeats
@@ -38,6 +39,12 @@ def did_you_mean(given: object, names: Iterable[str]) -> str:
 def unknown_token(given: str, markets: Markets) -> str:
     hint = did_you_mean(given, (token.symbol for token in markets.tokens))
     return f"this token is not traded here{hint or '; GET /api/tokens lists those that are'}"
+
+
+def token_name(given: str, markets: Markets) -> str | None:
+    """How orders name a token: by its symbol, or by its mint if it is not traded yet; None: it is neither."""
+    token = markets.find(given)
+    return token.symbol if token else given if base58.is_address(given) else None
 
 
 def unserved_pair(token_in: Token, markets: Markets, only: Sequence[str] | None) -> str:

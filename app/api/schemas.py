@@ -15,6 +15,7 @@ from app.orders.store.kill_switch import TradingState
 
 MAX_KEY_LENGTH = 255
 MAX_REASON = 500
+DAY_SECONDS = 86_400
 SYMBOL = "^[A-Za-z0-9]{1,16}$"  # of a token that is launched
 
 
@@ -65,6 +66,12 @@ class SetKillSwitch(RequestBody):
     owner: Annotated[str, Field(pattern=f"^{OWNER.pattern}$")] | None = Field(
         None, description="Only this owner; default: all owners"
     )
+
+
+class SetDeadMan(RequestBody):
+    """How long the caller may be silent before all orders are cancelled."""
+
+    seconds: int = Field(ge=0, le=DAY_SECONDS, description="0: switch it off", examples=[60])
 
 
 class MoveMarket(RequestBody):

@@ -13,11 +13,13 @@ from starlette.types import Receive, Scope, Send
 from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
-from app.api.orders.bodies import DcaOrder, ExecuteOrder, LimitOrder, OrderTerms, StopOrder, TakeProfitOrder
+from app.api.orders.bodies import DcaOrder, ExecuteOrder, OpenBody, OrderTerms, SniperOrder, WaitingBody
+from app.api.orders.sniping import UNKNOWN_MINT, mint_of, snipe_of
 from app.api.orders.waiting import expires_in, plan_of, slippage_of, waiting_of
 from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH
 from app.api.spec.openapi import PROBLEM
+from app.dex import base58
 from app.dex.amounts import AmountError, to_base_units
 from app.dex.markets import Markets, Token, UnknownToken
 from app.orders.conditions import OrderType
@@ -92,32 +94,38 @@ def to_order(
             errors.append((at + pointer, unknown_token(symbol_or_mint, ctx.markets)))
             return None
 
-    token_in, token_out = token("/tokenIn", body.token_in), token("/tokenOut", body.token_out)
+    token_in, mint = token("/tokenIn", body.token_in), None
+    if isinstance(body, SniperOrder):
+        token_out, mint = ctx.markets.find(body.token_out), mint_of(body.token_out, ctx.markets)
+        if token_out is None and not base58.is_address(mint):
+            errors.append((f"{at}/tokenOut", UNKNOWN_MINT))
+    else:
+        token_out = token("/tokenOut", body.token_out)
     only = tuple(sorted(set(body.venues))) if body.venues else None
     if only and not set(only) <= set(ctx.router.names):
         errors.append((f"{at}/venues", unknown_venue(only, ctx.router.names)))
     amount_in = min_out = None
-    if token_in and token_out:
+    if token_in and (token_out or mint):
         amount_in = checked("/amount", lambda: to_base_units(body.amount, token_in.decimals))
-        if isinstance(body, ExecuteOrder) and body.min_amount_out is not None:
+        if isinstance(body, ExecuteOrder) and token_out and body.min_amount_out is not None:
             min_out = checked("/minAmountOut", lambda: to_base_units(str(body.min_amount_out), token_out.decimals))
         if token_in == token_out:
             errors.append((f"{at}/tokenOut", "must differ from tokenIn"))
-        elif not errors and not ctx.markets.serves(token_in, token_out, only=only):
+        elif mint is None and token_out and not errors and not ctx.markets.serves(token_in, token_out, only=only):
             errors.append((f"{at}/tokenOut", unserved_pair(token_in, ctx.markets, only)))
-    if errors or token_in is None or token_out is None or amount_in is None:
+    if errors or token_in is None or amount_in is None:
         raise invalid(errors)
     default_slippage_bps, order_type = ctx.settings.default_slippage_bps, body.order_type
     if isinstance(body, DcaOrder):
         expires_in_seconds, order_type = expires_in(body), OrderType.DCA.value
-    elif isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
+    elif isinstance(body, OpenBody):
         expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
     else:
         expires_in_seconds = body.expires_in_seconds or 0
     fields = {
         "type": order_type,
         "token_in": token_in.symbol,
-        "token_out": token_out.symbol,
+        "token_out": token_out.symbol if token_out else mint,
         "amount_in": amount_in,
         "slippage_bps": default_slippage_bps if body.slippage_bps is None else body.slippage_bps,
         "min_amount_out": min_out,
@@ -129,6 +137,8 @@ def to_order(
     # Only what the client said: a retry after a default has changed is still the same request.
     said = {_NATIVE.get(name, name) for name in body.model_fields_set if getattr(body, name) is not None} - _KEY
     words = {name: value for name, value in fields.items() if name in said}
+    if mint:
+        words["token_out"] = mint  # a repeat may come after the launch, when its symbol is known
     if not isinstance(body, ExecuteOrder):
         words |= body.model_dump(include=said - fields.keys(), exclude_unset=True)
     return PlaceOrder(
@@ -154,11 +164,13 @@ def with_condition(
     if isinstance(body, ExecuteOrder):
         return order
     token = ctx.markets.token
-    swap: dict[str, Any] = {"token_in": token(order.token_in), "token_out": token(order.token_out)}
-    swap |= {"amount_in": order.amount_in, "at": at}
+    swap: dict[str, Any] = {"token_in": token(order.token_in), "amount_in": order.amount_in, "at": at}
+    if isinstance(body, SniperOrder):
+        return replace(order, waiting=snipe_of(body, ctx, **swap, mint=mint_of(order.token_out, ctx.markets)))
+    swap["token_out"] = token(order.token_out)
     if isinstance(body, DcaOrder):
         return replace(order, waiting=plan_of(body, ctx, **swap))
-    if isinstance(body, (LimitOrder, StopOrder, TakeProfitOrder)):
+    if isinstance(body, WaitingBody):
         return replace(order, waiting=waiting_of(body, ctx, **swap, may_be_met=may_be_met))
     return order
 

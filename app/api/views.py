@@ -74,12 +74,12 @@ def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[
 
 def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
     """`price`: what an order that waits is compared with now."""
-    token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
+    token_in, token_out = markets.token(order.token_in), markets.find(order.token_out)
     condition = order.condition or {}
     min_out = order.min_amount_out if order.floor_out is None else order.floor_out
 
     def out(units: int | None) -> str | None:
-        return None if units is None else to_decimal(units, token_out.decimals)
+        return None if units is None or token_out is None else to_decimal(units, token_out.decimals)
 
     return {
         "orderId": str(order.id),
@@ -101,7 +101,7 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "retryOf": None if order.retry_of is None else str(order.retry_of),
         "limitPrice": None if order.limit_price is None else plain(order.limit_price),
         "timeInForce": order.time_in_force,
-        "trigger": None if "price" not in condition else _with_distance(condition, price),
+        "trigger": _with_distance(condition, price) if {"price", "event"} & condition.keys() else None,
         "schedule": condition.get("schedule"),
         "priceBand": condition.get("priceBand"),
         "parentId": None if order.parent_id is None else str(order.parent_id),

@@ -17,11 +17,16 @@ def submit(
     amount: Annotated[str, typer.Option(help="Amount you pay.")],
     slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
     min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
-    order_type: Annotated[str, typer.Option("--type", help="market, limit, stop or take_profit.")] = "market",
+    order_type: Annotated[str, typer.Option("--type", help="market, limit, stop, take_profit or sniper.")] = "market",
     limit_price: Annotated[str | None, typer.Option(help="The worst price you accept: token out for one in.")] = None,
     trigger_price: Annotated[
         str | None, typer.Option(help="Of a stop or a take-profit: the price it waits for.")
     ] = None,
+    event: Annotated[
+        str, typer.Option(help="Of a sniper: pool_created, or liquidity with --min-depth-usd.")
+    ] = "pool_created",
+    venue: Annotated[str | None, typer.Option(help="Of a sniper: only pools of this venue count.")] = None,
+    min_depth_usd: Annotated[str | None, typer.Option(help="Of a sniper: what the pools must hold.")] = None,
     time_in_force: Annotated[str | None, typer.Option(help="gtc, gtd, or ioc: now or not at all.")] = None,
     expires_in_seconds: Annotated[int | None, typer.Option(help="It expires if it was not filled by then.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key never places a second order.")] = None,
@@ -29,9 +34,11 @@ def submit(
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Place an order: a market order, or one that waits for a price."""
+    """Place an order: a market order, or one that waits for a price or a launch."""
     from app.client import address, commands
 
+    launch = {"event": event, "venue": venue, "minDepthUsd": min_depth_usd} if order_type == "sniper" else {}
+    trigger = {name: value for name, value in ({"price": trigger_price} | launch).items() if value is not None}
     options = {
         "tokenIn": token_in,
         "tokenOut": token_out,
@@ -40,7 +47,7 @@ def submit(
         "minAmountOut": min_amount_out,
         "orderType": None if order_type == "market" else order_type,
         "limitPrice": limit_price,
-        "trigger": None if trigger_price is None else {"price": trigger_price},
+        "trigger": trigger or None,
         "timeInForce": time_in_force,
         "expiresInSeconds": expires_in_seconds,
     }

@@ -67,7 +67,7 @@ class OrderState:
     created_at: datetime
     idempotent: bool = False  # this idempotency key had already placed it
     starts_in_ms: int | None = None  # None: not known
-    waits: str | None = None  # for which price, and how far that is
+    waits: str | None = None  # for which price, and how far that is; or for which launch
 
     @staticmethod
     def parse(body: str | bytes) -> "OrderState":
@@ -96,11 +96,15 @@ def cancels_at(body: bytes) -> str | None:
 
 
 def waits_for(data: Mapping[str, Any]) -> str | None:
-    """The price that an order waits for, and how far away it is; None: it waits for none."""
+    """The price that an order waits for, and how far away it is, or the launch; None: it waits for neither."""
     trigger = data.get("trigger")
     if data.get("status") != "open" or not isinstance(trigger, dict):
         return None
     worst = _price(data, "limitPrice")
+    if event := _text(trigger, "event"):
+        where, depth = _text(trigger, "venue"), _price(trigger, "minDepthUsd")
+        pool = f"{f' on {where}' if where else ''}{f' with {depth} USD' if depth else ''}"
+        return f"{event} {_text(trigger, 'mint') or '?'}{pool} (worst {worst or '?'})"
     words = [_text(trigger, "when") or "at", _price(trigger, "price") or "?"]
     if worst and worst != words[1]:
         words.append(f"(worst {worst})")

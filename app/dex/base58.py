@@ -17,6 +17,14 @@ def encode(data: bytes) -> str:
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
 
 
+def is_address(text: str) -> bool:
+    """Whether it is 32 bytes, as the address of a mint is."""
+    try:
+        return len(text) <= 44 and len(decode(text)) == 32
+    except ValueError:
+        return False
+
+
 def decode(text: str) -> bytes:
     """Raises `ValueError` for a character outside the alphabet."""
     number = 0

@@ -1,7 +1,7 @@
 """The tokens and the pools of each venue, as configured in `markets.toml`."""
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -78,6 +78,7 @@ class Markets:
         self.fees = fees or {}
         self._tokens: dict[str, Token] = {}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
+        self._listeners: list[Callable[[], None]] = []
         self.add(tokens, pools)
 
     def add(self, tokens: Collection[Token], pools: Collection[PoolConfig]) -> None:
@@ -90,6 +91,13 @@ class Markets:
         self.pools += tuple(pool for pool in pools if pool.id not in known)
         self.venues = tuple(sorted({pool.venue for pool in self.pools}))
         self._paths.clear()
+        if len(self.pools) > len(known):
+            for listener in self._listeners:
+                listener()
+
+    def on_growth(self, listener: Callable[[], None]) -> None:
+        """Call it whenever there is a new pool."""
+        self._listeners.append(listener)
 
     @staticmethod
     def load(path: Path | None = None) -> "Markets":
@@ -113,6 +121,10 @@ class Markets:
             return self._tokens[symbol_or_mint]
         except KeyError:
             raise UnknownToken from None
+
+    def find(self, symbol_or_mint: str) -> Token | None:
+        """None: it is not traded, or not yet."""
+        return self._tokens.get(symbol_or_mint)
 
     def serves(self, token_in: Token, token_out: Token, *, only: Collection[str] | None = None) -> bool:
         """Whether a venue, or one of those in `only`, trades the pair, directly or in two hops."""

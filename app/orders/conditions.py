@@ -24,6 +24,7 @@ class OrderType(StrEnum):
     STOP = "stop"
     TAKE_PROFIT = "take_profit"
     DCA = "dca"
+    SNIPER = "sniper"
 
 
 class TimeInForce(StrEnum):
@@ -32,7 +33,7 @@ class TimeInForce(StrEnum):
     IOC = "ioc"  # now, or not at all
 
 
-Op = Literal["ge", "le"]
+Op = Literal["ge", "le", "launch"]  # launch: the pools of a token hold so many dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Trigger:
     level: Decimal
     persist: int  # recorded slots in a row; 0: the best mid, and then a quote at the order's size
     rank: int = 0  # of several legs of a group that are met at once, the lowest wins
+    limit_price: Decimal | None = None  # of a sniper, which waits for a launch first
+
+    @property
+    def base_level(self) -> Decimal:
+        return self.level if self.limit_price is None else self.limit_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,11 @@ class Waiting:
     price: Decimal | None = None  # that the trigger was compared with when the order was accepted
 
 
+def launch_feed(mint: str, venue: str | None = None) -> str:
+    """What a sniper waits for: that a token is traded, on this venue or on any."""
+    return mint if venue is None else f"{mint}@{venue}"
+
+
 def feed_of(token_in: str, token_out: str) -> str:
     return f"{token_in}/{token_out}"
 
@@ -98,6 +109,10 @@ def trigger_of(order_type: str, feed: str, limit_price: Decimal | None, conditio
     if order_type == OrderType.LIMIT:
         assert limit_price is not None
         return Trigger(feed, "ge", limit_price, persist=0, rank=1)
+    if order_type == OrderType.SNIPER:
+        launch = launch_feed(condition["mint"], condition.get("venue"))
+        depth = Decimal(condition.get("minDepthUsd", 0))
+        return Trigger(launch, "launch", depth, persist=0, limit_price=limit_price)
     level, persist = Decimal(condition["price"]), condition.get("persistSlots", DEFAULT_PERSIST_SLOTS)
     if order_type == OrderType.STOP:
         return Trigger(feed, "le", level, persist)
@@ -110,8 +125,11 @@ def trigger_again(
     """What an order waits for that fired and was not filled because the price was lost: a quote at its size that
     reaches its floor, so that it takes no start in vain.
 
-    A stop stays due, wherever the price is by then. A take-profit waits for its own price as well.
+    A stop stays due, wherever the price is by then. A take-profit waits for its own price as well. A sniper is a limit
+    order from its launch on.
     """
+    if order_type == OrderType.SNIPER:
+        return trigger_of(OrderType.LIMIT, feed, limit_price, condition)
     floor = floor_price(limit_price, condition, slippage_bps)
     if order_type == OrderType.STOP:
         return Trigger(feed, "ge", floor, persist=0)

@@ -66,6 +66,7 @@ PARENT_ENDED = "parent_ended"  # code of a cancel: the order that it is a slice 
 DEAD_MAN = "dead_man"  # code of a cancel: the owner did not renew the dead man's switch
 NO_SLICE_FILLED = "no_slice_filled"  # code of an order whose slices all failed
 ENTERED = "entered"  # code of an event of an open order: the entry of its group was filled, and it waits from now on
+LAUNCHED = "launched"  # code of an event of an open sniper: its token is traded, and it waits for its price
 AMENDED = "amended"  # code of an event of an open order that stays open
 
 

@@ -13,21 +13,21 @@ triggers = sa.Table(
     sa.Column("order_id", sa.ForeignKey(orders.c.id, ondelete="CASCADE"), primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("order_type", sa.Text, nullable=False),
-    sa.Column("feed", sa.Text, nullable=False, comment="token_in/token_out"),
-    sa.Column("op", sa.Text, nullable=False, comment="ge or le: how the price has to lie to the level"),
+    sa.Column("feed", sa.Text, nullable=False, comment="token_in/token_out; of a launch the mint, or mint@venue"),
+    sa.Column("op", sa.Text, nullable=False, comment="ge or le: how the price has to lie to the level; or launch"),
     sa.Column(
         "persist",
         sa.SmallInteger,
         nullable=False,
         comment="for how many recorded slots in a row; 0: compared with the best mid, then quoted at its size",
     ),
-    sa.Column("level", Price, nullable=False, comment="further away while a limit is put aside"),
-    sa.Column("base_level", Price, nullable=False),
+    sa.Column("level", Price, nullable=False, comment="further away while a limit is put aside; of a launch dollars"),
+    sa.Column("base_level", Price, nullable=False, comment="of a launch the limit price"),
     sa.Column("look_at", sa.DateTime(timezone=True), comment="not fired before; level is base_level again then"),
     sa.Column("armed", sa.Boolean, nullable=False, server_default=sa.text("true")),
     sa.Column("group_id", sa.Uuid),
     sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0", comment="the lowest of a group wins"),
-    sa.CheckConstraint("op IN ('ge', 'le')", name="op_known"),
+    sa.CheckConstraint("op IN ('ge', 'le', 'launch')", name="op_known"),
 )
 for _side in ("ge", "le"):
     sa.Index(
@@ -37,6 +37,12 @@ for _side in ("ge", "le"):
         triggers.c.level,
         postgresql_where=sa.text(f"armed AND op = '{_side}'"),
     )
+sa.Index(
+    "triggers_launch",
+    triggers.c.feed,
+    triggers.c.level,
+    postgresql_where=sa.text("armed AND op = 'launch'"),
+)
 sa.Index("triggers_to_look_at", triggers.c.look_at, postgresql_where=triggers.c.look_at.is_not(None))
 sa.Index("triggers_by_group", triggers.c.group_id, postgresql_where=triggers.c.group_id.is_not(None))
 

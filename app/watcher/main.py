@@ -28,6 +28,7 @@ from app.orders.waiting.groups import Groups
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.plans import PlanStore
 from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
+from app.orders.waiting.snipes import SnipeStore
 from app.orders.waiting.triggers import TriggerStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
@@ -40,6 +41,7 @@ from app.watcher.limits import Limits
 from app.watcher.recorder import Recorder
 from app.watcher.rounds import repeat
 from app.watcher.schedules import Schedules
+from app.watcher.snipers import Snipers
 from app.watcher.stops import Stops
 from app.watcher.upkeep import Upkeep
 from migrations.revisions import known_revisions
@@ -85,7 +87,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     intake = Intake(OrderStore(postgres.writing), redis, queue, publisher, breaker)
     announcer = Announcer(intake, publisher, queue, breaker, per_minute=settings.queue_max_per_min)
     prices = PriceStore(postgres.writing)
-    triggers = TriggerStore(postgres.writing, max_age=MAX_AGE_SLOTS * network.slot_seconds)
+    max_age = MAX_AGE_SLOTS * network.slot_seconds
+    triggers = TriggerStore(postgres.writing, max_age=max_age)
     stops = Stops(triggers, network, announcer)
     limits = Limits(triggers, network, announcer)
     upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
@@ -93,6 +96,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
     schedules = Schedules(PlanStore(postgres.writing), network, announcer, capacity)
+    snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age), network, announcer)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
@@ -107,6 +111,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("stops", stops.run),
         run_forever("limits", limits.run),
         run_forever("schedules", partial(repeat, schedules.round, revision.fits)),
+        run_forever("snipers", partial(repeat, snipers.round, revision.fits, sooner=snipers.launched)),
         run_forever("dead man", partial(repeat, dead_man.round, revision.fits)),
         run_forever("upkeep", partial(repeat, upkeep.round, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),

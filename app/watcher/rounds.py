@@ -1,6 +1,7 @@
 """Work of a watcher that is looked for once a second."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -12,8 +13,11 @@ log = logging.getLogger("engine.watcher")
 ROUND_SECONDS = 1.0
 
 
-async def repeat(work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool]) -> None:
-    """`work` says whether there is more to do: then it is called again at once."""
+async def repeat(
+    work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool], *, sooner: asyncio.Event | None = None
+) -> None:
+    """`work` says whether there is more to do: then it is called again at once. `sooner`: it is not waited for then."""
+    sooner = sooner or asyncio.Event()
     while True:
         try:
             more = may_run() and await work()
@@ -21,7 +25,9 @@ async def repeat(work: Callable[[], Awaitable[bool]], may_run: Callable[[], bool
             log.warning("the watcher waits for Postgres", extra={"error": repr(error.__cause__)})
             more = False
         if not more:
-            await asyncio.sleep(ROUND_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await sooner.wait()
 
 
 async def attempt(task: str, step: Awaitable[bool]) -> bool:

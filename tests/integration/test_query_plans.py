@@ -9,6 +9,7 @@ import pytest
 
 from app.orders.store import daily_volumes, placing, statements
 from app.orders.store.sweep import SweepStore
+from app.orders.waiting import snipes
 from app.postgres import WRITE_PLANS, open_postgres
 
 WRITES = {
@@ -88,3 +89,18 @@ def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield plan
     for below in plan.get("Plans", ()):
         yield from scans(below)
+
+
+async def test_snipers_are_found_by_their_mint(new_postgres_dsn: str) -> None:
+    connection = await asyncpg.connect(new_postgres_dsn, server_settings=WRITE_PLANS)
+    try:
+        await connection.execute(f"PREPARE statement AS {snipes.MET}")
+        explained = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE statement(null, null, null, null)")
+    finally:
+        await connection.close()
+    found = list(scans(json.loads(explained)[0]["Plan"]))
+    indexes = {scan["Index Name"]: scan["Index Cond"] for scan in found if "Index Name" in scan}
+    assert "feed = " in indexes["triggers_launch"]
+    assert "level <= " in indexes["triggers_launch"]
+    assert set(indexes) <= {"triggers_launch", "orders_pkey", "trading_states_pkey"}
+    assert "Seq Scan" not in {scan["Node Type"] for scan in found}

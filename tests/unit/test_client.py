@@ -12,7 +12,7 @@ from app.client import CommandError
 from app.client.engine import Engine
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
-from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, printable
+from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, printable, waits_for
 from app.client.simulation import DEMO_SWAPS, SimulatedOrder, Swap, simulated_orders
 from app.client.summary import summary
 
@@ -159,6 +159,9 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     row = {"orderId": "id", "amount": "1.5", "tokenIn": "SOL", "tokenOut": "\x1b[2J", "orderType": "stop"}
     page = OpenOrders.parse(json.dumps({"orders": [row | waiting], "nextCursor": "next"}))
     assert page == OpenOrders(["id  1.5 SOL → \\x1b[2J  stop  below 140 (worst 138) 6.57 % away"], "next")
+    launch = {"event": "liquidity", "mint": "7xKX", "venue": "raydium", "minDepthUsd": "20000"}
+    sniper = {"status": "open", "limitPrice": "500", "trigger": launch}
+    assert waits_for(sniper) == "liquidity 7xKX on raydium with 20000 USD (worst 500)"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
     assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
     for hostile in ('{"orders":7}', '{"orders":[7]}', '{"orders":[{}]}'):

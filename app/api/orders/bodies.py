@@ -2,29 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from app.api.names import did_you_mean
+from app.api.orders.launch_bodies import SniperTrigger
+from app.api.orders.schedule_bodies import YEAR_SECONDS, Moment, PriceBand, Schedule
 from app.api.problems import invalid
 from app.api.schemas import MAX_KEY_LENGTH, Bps, DecimalText, Label, RequestBody
 from app.orders.conditions import DEFAULT_PERSIST_SLOTS
 
-DAY_SECONDS = 86_400
-YEAR_SECONDS = 365 * DAY_SECONDS
 MAX_IN_BATCH = 50
 MAX_PERSIST_SLOTS = 10
-
-
-def _text(value: Any) -> Any:
-    """Pydantic would take a number for seconds since 1970."""
-    if not isinstance(value, str):
-        raise PydanticCustomError("moment", "must be a string such as 2027-01-31T12:00:00Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
-Price = DecimalText
 
 
 class OrderTerms(RequestBody):
@@ -125,22 +113,6 @@ class TakeProfitOrder(_OnPrice):
     trigger: TakeProfitTrigger
 
 
-class Schedule(RequestBody):
-    slices: int = Field(ge=0, le=1_000_000, description="How many, 2 to 1,000", examples=[10])
-    every_seconds: int = Field(ge=1, le=YEAR_SECONDS, examples=[3600])
-    start_at: Moment | None = Field(None, description="When the first slice is made; default: now")
-    on_miss: Literal["extend", "skip", "catch_up"] = Field(
-        "extend",
-        description="After a time without slices, such as a halt: extend makes all, later; skip leaves out the missed "
-        "ones; catch_up makes them one after the other, 10 s apart",
-    )
-
-
-class PriceBand(RequestBody):
-    min: DecimalText | None = Field(None, description="No slice is filled below it")
-    max: DecimalText | None = Field(None, description="A slice is skipped while the price is above it")
-
-
 class DcaOrder(_Expires):
     """Executed in equal slices at intervals, each a market order of its own. Also called twap."""
 
@@ -152,8 +124,26 @@ class DcaOrder(_Expires):
     )
 
 
+class SniperOrder(_Expires):
+    """Executed as soon as a token is traded, and never at a worse price than its limit."""
+
+    order_type: Literal["sniper"]
+    token_out: Label = Field(description="The mint address of the token; it need not be traded yet")
+    limit_price: DecimalText = Field(description="The least tokenOut for one tokenIn", examples=["500"])
+    trigger: SniperTrigger
+    time_in_force: Literal["gtc", "gtd"] | None = Field(
+        None, description="gtc: until it is filled or cancelled; gtd: until it expires"
+    )
+
+
 WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
-WAITING_SHAPES: dict[str, type[WaitingBody]] = {"limit": LimitOrder, "stop": StopOrder, "take_profit": TakeProfitOrder}
+OpenBody = WaitingBody | SniperOrder
+WAITING_SHAPES: dict[str, type[OpenBody]] = {
+    "limit": LimitOrder,
+    "stop": StopOrder,
+    "take_profit": TakeProfitOrder,
+    "sniper": SniperOrder,
+}
 # fields that can be amended → their names in the shapes
 AMENDABLE = {
     "limitPrice": "limit_price",
@@ -168,7 +158,7 @@ class AmendOrder(RequestBody):
     """What changes; the rest stays. Fields that the order's type does not have are refused."""
 
     limit_price: DecimalText | None = None
-    trigger: StopTrigger | TakeProfitTrigger | None = None
+    trigger: StopTrigger | TakeProfitTrigger | SniperTrigger | None = None
     slippage_bps: Bps | None = None
     expires_at: Moment | None = None
     acknowledge_price: bool = False
@@ -179,14 +169,8 @@ class CancelAll(RequestBody):
 
     token_in: Label | None = None
     token_out: Label | None = None
-    order_type: Literal["market", "limit", "stop", "take_profit", "dca"] | None = None
+    order_type: Literal["market", "limit", "stop", "take_profit", "dca", "sniper"] | None = None
     group_id: Label | None = None
-
-
-class SetDeadMan(RequestBody):
-    """How long the caller may be silent before all orders are cancelled."""
-
-    seconds: int = Field(ge=0, le=DAY_SECONDS, description="0: switch it off", examples=[60])
 
 
 class _InBatch(RequestBody):
@@ -215,10 +199,14 @@ class BatchDca(_InBatch, DcaOrder):
     """An order in slices with its own idempotency key."""
 
 
+class BatchSniper(_InBatch, SniperOrder):
+    """A sniper with its own idempotency key."""
+
+
 class Batch(RequestBody):
     """Independent orders: if one is refused, the others are still placed."""
 
-    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit | BatchDca] = Field(
+    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit | BatchDca | BatchSniper] = Field(
         min_length=1, max_length=MAX_IN_BATCH
     )
 
@@ -231,6 +219,7 @@ SHAPES: dict[str, tuple[type[OrderTerms], type[OrderTerms]]] = {
     "take_profit": (TakeProfitOrder, BatchTakeProfit),
     "dca": (DcaOrder, BatchDca),
     "twap": (DcaOrder, BatchDca),
+    "sniper": (SniperOrder, BatchSniper),
 }
 
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from app.api.context import ApiContext
-from app.api.orders.bodies import YEAR_SECONDS, DcaOrder, LimitOrder, WaitingBody
+from app.api.orders.bodies import DcaOrder, LimitOrder, OpenBody, SniperOrder, WaitingBody
+from app.api.orders.schedule_bodies import YEAR_SECONDS
 from app.api.problems import Problem, invalid
 from app.api.views import plain
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
@@ -36,10 +37,10 @@ PRICE_PLACES = 12  # of a market's price in a message
 Errors = list[tuple[str, str]]
 
 
-def slippage_of(body: WaitingBody, default_bps: int) -> int:
+def slippage_of(body: OpenBody, default_bps: int) -> int:
     if body.slippage_bps is not None:
         return body.slippage_bps
-    return default_bps if isinstance(body, LimitOrder) else STOP_SLIPPAGE_BPS
+    return default_bps if isinstance(body, LimitOrder | SniperOrder) else STOP_SLIPPAGE_BPS
 
 
 def waiting_of(
@@ -54,8 +55,8 @@ def waiting_of(
 ) -> Waiting:
     """`may_be_met`: it waits for something else first, so where the price is now does not matter."""
     now, errors = datetime.now(UTC), Errors()
-    force = _time_in_force(body, now, errors)
-    limit_price = _price(body.limit_price, "/limitPrice", errors)
+    force = time_in_force(body, now, errors)
+    limit_price = price_in(body.limit_price, "/limitPrice", errors)
     condition = _condition(body, limit_price, errors)
     if errors:
         raise invalid([(at + pointer, message) for pointer, message in errors])
@@ -67,7 +68,7 @@ def waiting_of(
         raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
     prices = list(ctx.network.mids(token_in, token_out, ctx.network.slot_at(now)).values())
     price = price_for(trigger, prices)
-    _check_value(ctx, token_in, amount_in, at)
+    check_value(ctx, token_in, amount_in, at)
     if isinstance(body, LimitOrder):
         if price is not None and worst < less(price, PRICE_BAND_BPS) and not body.acknowledge_price:
             raise _price_band(worst, price, at)
@@ -90,10 +91,10 @@ def waiting_of(
 def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Token, amount_in: int, at: str) -> Waiting:
     """The schedule of an order that is executed in slices."""
     now, errors, schedule = datetime.now(UTC), Errors(), body.schedule
-    force = _time_in_force(body, now, errors)
+    force = time_in_force(body, now, errors)
     band = body.price_band
-    least = None if band is None else _price(band.min, "/priceBand/min", errors)
-    most = None if band is None else _price(band.max, "/priceBand/max", errors)
+    least = None if band is None else price_in(band.min, "/priceBand/min", errors)
+    most = None if band is None else price_in(band.max, "/priceBand/max", errors)
     if least is not None and most is not None and least > most:
         errors.append(("/priceBand/min", "must not be above max"))
     if schedule.start_at is not None and schedule.start_at < now - START_TOLERANCE:
@@ -112,7 +113,7 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Toke
     last = amount_in - part * (schedule.slices - 1)
     if least is not None and amount_at(least, last, token_in.decimals, token_out.decimals) > MAX_UNITS:
         raise invalid([(f"{at}/priceBand/min", "at this price more comes out than a token account can hold")])
-    _check_value(ctx, token_in, part, at)
+    check_value(ctx, token_in, part, at)
     condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
     return Waiting(
         condition=condition,
@@ -128,12 +129,12 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Toke
     )
 
 
-def expires_in(body: WaitingBody | DcaOrder) -> int:
+def expires_in(body: OpenBody | DcaOrder) -> int:
     """Seconds; 0: never, or at `expiresAt`."""
     return IOC_SECONDS if body.time_in_force in ("ioc", "fok") else body.expires_in_seconds or 0
 
 
-def _time_in_force(body: WaitingBody | DcaOrder, now: datetime, errors: Errors) -> TimeInForce:
+def time_in_force(body: OpenBody | DcaOrder, now: datetime, errors: Errors) -> TimeInForce:
     given = (("/expiresAt", body.expires_at), ("/expiresInSeconds", body.expires_in_seconds))
     ends = [pointer for pointer, value in given if value is not None]
     named = "ioc" if body.time_in_force == "fok" else body.time_in_force
@@ -151,7 +152,7 @@ def _time_in_force(body: WaitingBody | DcaOrder, now: datetime, errors: Errors) 
     return force
 
 
-def _price(text: str | None, pointer: str, errors: Errors) -> Decimal | None:
+def price_in(text: str | None, pointer: str, errors: Errors) -> Decimal | None:
     if text is None:
         return None
     try:
@@ -166,13 +167,13 @@ def _condition(body: WaitingBody, limit_price: Decimal | None, errors: Errors) -
     if isinstance(body, LimitOrder):
         return {"price": body.limit_price, "when": "above"}
     trigger = body.trigger
-    price = _price(trigger.price, "/trigger/price", errors)
+    price = price_in(trigger.price, "/trigger/price", errors)
     if price is not None and limit_price is not None and body.order_type == "stop" and limit_price > price:
         errors.append(("/limitPrice", "must not be above the trigger's price"))
     return {"price": trigger.price, "when": trigger.when, "persistSlots": trigger.persist_slots}
 
 
-def _check_value(ctx: ApiContext, token_in: Token, amount_in: int, at: str) -> None:
+def check_value(ctx: ApiContext, token_in: Token, amount_in: int, at: str) -> None:
     value, least = ctx.usd_value(token_in, amount_in), ctx.settings.min_notional_usd
     if value is not None and value < least * UNITS:
         detail = f"An order that waits, or a slice, must be worth at least {least} USD. Send a larger one."

@@ -8,13 +8,12 @@ from starlette.responses import Response
 
 from app.api.admission import admit_read, turn_to_read
 from app.api.context import ApiContext, context, socket_urls
-from app.api.names import unknown_token, unknown_venue
+from app.api.names import token_name, unknown_token, unknown_venue
 from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json, cursor, links, order_view, page_key, slices_view
-from app.dex.markets import UnknownToken
 from app.orders.conditions import OrderType
 from app.orders.lifecycle import Status
 from app.orders.model import Order
@@ -83,10 +82,9 @@ async def _views(ctx: ApiContext, orders: Sequence[Order]) -> list[dict[str, Any
 def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:
     if token is None:
         return None
-    try:
-        return ctx.markets.token(token).symbol
-    except UnknownToken:
-        raise invalid_query([(pointer, unknown_token(token, ctx.markets))]) from None
+    if name := token_name(token, ctx.markets):
+        return name
+    raise invalid_query([(pointer, unknown_token(token, ctx.markets))])
 
 
 def _known_venue(ctx: ApiContext, venue: str | None) -> str | None:

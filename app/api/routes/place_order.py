@@ -62,6 +62,14 @@ DCA = {
     "schedule": {"slices": 10, "everySeconds": 3600, "onMiss": "extend"},
     "priceBand": {"min": "0.005"},
 }
+SNIPER = {
+    "tokenIn": "SOL",
+    "tokenOut": "FVuPVXNMQDmxEPBYL2Ce6C6pCYWKCmy6oKRkrBmF7mYF",
+    "amount": "0.5",
+    "orderType": "sniper",
+    "limitPrice": "500",
+    "trigger": {"event": "pool_created", "venue": "raydium", "minDepthUsd": "20000"},
+}
 SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"}
 
 
@@ -87,13 +95,15 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
                 "stop": {"summary": "Sell once the price has fallen to 120, for no less than 115", "value": STOP},
                 "take_profit": {"summary": "Sell once the price has risen to 180, within a day", "value": TAKE_PROFIT},
                 "dca": {"summary": "Buy SOL for 100 USDC every hour, ten times", "value": DCA},
+                "sniper": {"summary": "Buy WIF as soon as it is launched, at least 500 for one SOL", "value": SNIPER},
                 "side": {"summary": "In the format of a legacy client", "value": SIDED},
             },
         ),
     },
 )
 async def execute(request: Request) -> Response:
-    """A market order is executed now. Orders of the other types wait for their price, with the status `open`.
+    """A market order is executed now. Orders of the other types wait with the status `open`: for their price, for
+    their time, or for the launch of a token.
 
     The answer is sent once the order is on disk. Then open `wsUrl` to receive every step.
 

@@ -20,6 +20,8 @@ QUOTES: Schema = {
 }
 ERROR: Schema = {"error": TEXT, "code": TEXT}
 
+SYMBOL: Schema = {"type": "string", "description": "Of a sniper: the symbol of the token that was launched"}
+
 FIRED: Schema = {
     "type": "object",
     "required": ["slot", "price", "level", "source"],
@@ -34,13 +36,22 @@ FIRED: Schema = {
 
 # status → fields of its event besides orderId, seq, status, attempt and at: (required, optional)
 DETAILS: dict[str, tuple[Schema, Schema]] = {
-    "open": ({}, {**ERROR, "why": TEXT, "retryInMs": {"type": "integer", "description": "It does not fire before"}}),
+    "open": (
+        {},
+        {
+            **ERROR,
+            "why": TEXT,
+            "retryInMs": {"type": "integer", "description": "It does not fire before"},
+            "tokenOut": SYMBOL,
+        },
+    ),
     "pending": (
         {},
         {
             **ERROR,
             "retryInMs": {"type": "integer", "description": "Delay before the next attempt"},
             "trigger": FIRED,
+            "tokenOut": SYMBOL,
             "startsInMs": {"type": "integer", "description": "How soon the limit of starts per minute lets it start"},
         },
     ),

@@ -7,10 +7,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
-from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll, SetDeadMan
+from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
 from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, LaunchPool, MoveMarket, RequestBody, SetKillSwitch
+from app.api.schemas import MAX_KEY_LENGTH, LaunchPool, MoveMarket, RequestBody, SetDeadMan, SetKillSwitch
 from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"

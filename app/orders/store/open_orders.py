@@ -26,7 +26,7 @@ AMEND = f"""
 WITH new AS (
     SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
         expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
-        details json)
+        base_level numeric, details json)
 ), held AS MATERIALIZED (
     SELECT order_id FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
 ), amended AS (
@@ -39,7 +39,7 @@ WITH new AS (
     RETURNING o.*, new.details
 ), armed AS (
     UPDATE triggers t
-       SET feed = new.feed, op = new.op, persist = new.persist, level = new.level, base_level = new.level,
+       SET feed = new.feed, op = new.op, persist = new.persist, level = new.level, base_level = new.base_level,
            look_at = NULL
       FROM new, amended WHERE t.order_id = amended.id
 ), {logged("amended", details="details")}

@@ -53,8 +53,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
         time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
-        held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric,
-        band_max numeric)
+        base_level numeric, held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz,
+        band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
@@ -71,7 +71,7 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     {_PLACED}, group_id
 ), armed AS (
     INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank, armed)
-    SELECT id, placed.owner, placed.type, feed, op, persist, level, level,
+    SELECT id, placed.owner, placed.type, feed, op, persist, level, base_level,
            CASE WHEN held IS DISTINCT FROM false THEN group_id END, rank, held IS NOT TRUE
       FROM placed JOIN requested USING (id) WHERE feed IS NOT NULL
 ), planned AS (
@@ -210,6 +210,7 @@ def trigger_row(trigger: Trigger) -> dict[str, Any]:
         "persist": trigger.persist,
         "level": str(trigger.level),
         "rank": trigger.rank,
+        "base_level": str(trigger.base_level),
     }
 
 

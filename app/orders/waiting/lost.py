@@ -20,7 +20,7 @@ log = logging.getLogger("engine.watcher")
 OWNERS = 10  # in one look
 PER_OWNER = 100
 FIRST = ""  # before every owner
-TRIGGERED = (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT)
+TRIGGERED = (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.SNIPER)
 
 FIND = f"""
 WITH RECURSIVE owners AS (
@@ -39,7 +39,8 @@ SELECT owners.owner, n, lost.* FROM owners LEFT JOIN LATERAL (
 """
 ARM = f"""
 INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank)
-SELECT id, owner, type, $2, $3, $4::int, $5::numeric, $5, $6::int FROM orders WHERE id = $1 AND status = '{Status.OPEN}'
+SELECT id, owner, type, $2, $3, $4::int, $5::numeric, $6::numeric, $7::int
+  FROM orders WHERE id = $1 AND status = '{Status.OPEN}'
 ON CONFLICT DO NOTHING
 """
 
@@ -67,7 +68,7 @@ class LostTriggers:
         condition = orjson.loads(row["condition"] or "{}")
         what = row["type"], feed_of(row["token_in"], row["token_out"]), row["limit_price"], condition
         trigger = trigger_again(*what, row["slippage_bps"]) if row["rearms"] else trigger_of(*what)
-        values = trigger.feed, trigger.op, trigger.persist, trigger.level, trigger.rank
+        values = trigger.feed, trigger.op, trigger.persist, trigger.level, trigger.base_level, trigger.rank
         armed = await fetch(self._pool, ARM, row["id"], *values)
         log.error("an open order had no trigger, and has got it again", extra=order)
         return armed

@@ -16,22 +16,23 @@ LONGEST_ASIDE = 60  # seconds
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type FROM told"
 
 # The newest price must not be ahead of the clock: the clock was set back, and what it says now may have been before.
-_NOT_AHEAD = "(SELECT at FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1) <= clock_timestamp()"
-_IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()"
+NOT_AHEAD = "(SELECT at FROM prices WHERE feed = $1 ORDER BY slot DESC LIMIT 1) <= clock_timestamp()"
+IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_timestamp()"
 # An order that was placed, amended or armed again after a price was recorded does not fire on it. If that lies ahead of
 # the clock, the clock was set back.
-_ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
+ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
 
 
-def _starts_in(ahead: str, per_minute: str) -> str:
+def starts_in(ahead: str, per_minute: str) -> str:
     """In how many ms each of the fired orders can start; NULL: not known. See `Backlog` in `triggers.py`."""
     minutes = f"ceil(({ahead}::int + row_number() OVER (ORDER BY seq))::float8 / {per_minute})"
     later = f"CASE {per_minute}::int WHEN 0 THEN 0 ELSE greatest(0, {minutes} * 60000)::bigint END"
     return f"CASE WHEN {ahead}::int IS NOT NULL THEN {later} END"
 
 
-def _fires(details: str) -> str:
-    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns.
+def fires(details: str, *, also: str = "") -> str:
+    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns. `also`:
+    what else is set of the order, from the columns of `gone`, which are those of `met`.
 
     Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
     that somebody else has locked is left alone, so nobody waits for it. `SETTLE` in `groups.py` ends that state.
@@ -53,7 +54,7 @@ def _fires(details: str) -> str:
 ), moved AS (
     UPDATE orders o
        SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
-           look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now()
+           look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now(){also and f", {also}"}
       FROM gone
      -- An order whose time has run out loses its trigger here, and is ended by EXPIRE.
      WHERE o.id = gone.order_id AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
@@ -65,25 +66,25 @@ def _fires(details: str) -> str:
 
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
-# $6 at most so many, $7 and $8 for `_starts_in`
+# $6 at most so many, $7 and $8 for `starts_in`
 def _fire(op: str, order: str, bound: str, meets: str, *, only: str = "") -> str:
     return f"""
 WITH price AS MATERIALIZED (
     SELECT {bound} AS price, max(at) AS at
       FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
-    HAVING count(*) = $4 AND min(venues) >= $5 AND {_IS_FRESH.format(at="max(at)")} AND {_NOT_AHEAD}
+    HAVING count(*) = $4 AND min(venues) >= $5 AND {IS_FRESH.format(at="max(at)")} AND {NOT_AHEAD}
 ), met AS MATERIALIZED (
     SELECT t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
-       AND {_ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
+       AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
      ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {
-        _fires(
+        fires(
             "json_build_object('trigger', json_build_object("
             "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
             " 'level', trim_scale(level)::text, 'source', 'venues'),"
-            f" 'startsInMs', {_starts_in('$7', '$8')})"
+            f" 'startsInMs', {starts_in('$7', '$8')})"
         )
     }"""
 
@@ -115,15 +116,15 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
   FROM triggers t JOIN orders o ON o.id = t.order_id
  WHERE t.armed AND t.op = 'ge' AND t.feed = $1 AND t.persist = 0
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
-                      AND {_IS_FRESH.format(at="at")} AND {_NOT_AHEAD})
+                      AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
    AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
-   AND {may_fire("t.owner", "t.order_type")} AND {_ARMED_BEFORE.format(at=_AT)}
+   AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)}
  ORDER BY t.level LIMIT $4
 """
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 orders, $5 and $6 their levels when they were quoted,
-# $7 prices and $8 venues of the quotes, $9 and $10 for `_starts_in`.
+# $7 prices and $8 venues of the quotes, $9 and $10 for `starts_in`.
 # A quote takes time. It counts while its slot is the newest or the one before; later only if the mid still meets it.
 FIRE_QUOTED = f"""
 WITH newest AS MATERIALIZED (
@@ -131,20 +132,20 @@ WITH newest AS MATERIALIZED (
 ), quoted AS (
     SELECT * FROM unnest($4::uuid[], $5::numeric[], $6::numeric[], $7::text[], $8::text[])
                   AS q(order_id, level, base_level, price, venue)
-     WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {_IS_FRESH.format(at="at")})
-       AND {_NOT_AHEAD}
+     WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {IS_FRESH.format(at="at")})
+       AND {NOT_AHEAD}
 ), met AS MATERIALIZED (
     SELECT t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
       FROM quoted q JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id, newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
-       AND {_ARMED_BEFORE.format(at=_AT)}
+       AND {ARMED_BEFORE.format(at=_AT)}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {
-    _fires(
+    fires(
         "json_build_object('trigger', json_build_object("
         "'slot', $2::bigint, 'price', price, 'level', trim_scale(level)::text, 'source', venue),"
-        f" 'startsInMs', {_starts_in('$9', '$10')})"
+        f" 'startsInMs', {starts_in('$9', '$10')})"
     )
 }"""
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from app.dex import base58
 from app.dex.curves import bin_price
-from app.dex.markets import Markets, UnknownToken
+from app.dex.markets import Markets, Token, UnknownToken, address, new_pool
 from app.dex.quotes import QuoteRequest
 from app.dex.simulated.drift import BILLION, CYCLE_MS, drift
 from app.dex.simulated.pools import nearest_bin
 from app.dex.simulated.venues import open_venues
+from app.watcher.snipers import depths
 
 MARKETS = Markets.load()
 moments = st.integers(1_700_000_000_000, 2_000_000_000_000)
@@ -86,3 +87,31 @@ def test_both_venues_win_within_seconds() -> None:
     # Five orders two seconds apart, at any moment of half an hour.
     demos = [set(winners[i : i + 25 : 5]) for i in range(len(winners) - 25)]
     assert sum(len(demo) == 2 for demo in demos) > 0.75 * len(demos)
+
+
+@pytest.mark.parametrize("text", ["", "WIF", "1" * 31, "1" * 33, "0" * 44, "z" * 44, "1" * 10_000, "\u0661" * 32])
+def test_an_address_is_32_bytes(text: str) -> None:
+    assert not base58.is_address(text)
+    assert base58.is_address("1" * 32)
+    assert base58.is_address(address("mint/WIF"))
+
+
+def test_whoever_asked_hears_of_a_new_pool_and_only_of_a_new_one() -> None:
+    markets, heard = Markets.load(), list[int]()
+    markets.on_growth(lambda: heard.append(len(markets.pools)))
+    token = Token("WIF", address("mint/WIF"), "dogwifhat", 6, 250_000_000_000)
+    pool = new_pool("raydium", token, markets.token("SOL"), 50_000, 1, {})
+    for _ in range(2):
+        markets.add((token,), (pool,))
+    assert heard == [len(Markets.load().pools) + 1]
+    assert markets.find(token.mint) == token
+    assert markets.find("WIFF") is None
+
+
+def test_the_depth_of_a_token_is_that_of_its_pools_on_each_venue_and_on_all() -> None:
+    markets = Markets.load()
+    token = Token("WIF", address("mint/WIF"), "dogwifhat", 6, 250_000_000_000)
+    pools = [new_pool(venue, token, markets.token("SOL"), usd, 1, {}) for venue, usd in (("a", 5_000), ("b", 7_000))]
+    found = depths(Markets((token, markets.token("SOL")), pools))
+    assert (found[token.mint], found[f"{token.mint}@a"], found[f"{token.mint}@b"]) == (12_000, 5_000, 7_000)
+    assert found[markets.token("SOL").mint] == 12_000

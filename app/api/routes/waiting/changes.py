@@ -8,7 +8,9 @@ from starlette.responses import Response
 from app.api.admission import admit_cancel, read_body
 from app.api.context import ApiContext, authenticate, context
 from app.api.json_body import read_object
-from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, WaitingBody
+from app.api.names import token_name, unknown_token
+from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder
+from app.api.orders.sniping import snipe_of
 from app.api.orders.waiting import slippage_of, waiting_of
 from app.api.problems import Problem, invalid_request, unknown_order
 from app.api.schemas import Cancelled, OrderView
@@ -16,8 +18,8 @@ from app.api.spec.openapi import IF_MATCH, OrderId, body, problems
 from app.api.validation import order_uuid, read_request
 from app.api.views import as_json, order_view, plain
 from app.dex.amounts import to_decimal
-from app.dex.markets import Markets, UnknownToken
-from app.orders.conditions import TimeInForce
+from app.dex.markets import Markets
+from app.orders.conditions import OrderType, TimeInForce, Waiting
 from app.orders.lifecycle import Status
 from app.orders.model import IllegalCancel, Order
 from app.orders.store.open_orders import Selection
@@ -81,12 +83,9 @@ async def cancel_all(request: Request) -> Response:
 def _symbol(ctx: ApiContext, pointer: str, symbol_or_mint: str | None) -> str | None:
     if symbol_or_mint is None:
         return None
-    try:
-        return ctx.markets.token(symbol_or_mint).symbol
-    except UnknownToken:
-        raise invalid_request(
-            [(pointer, "this token is not traded here; GET /api/tokens lists those that are")]
-        ) from None
+    if name := token_name(symbol_or_mint, ctx.markets):
+        return name
+    raise invalid_request([(pointer, unknown_token(symbol_or_mint, ctx.markets))])
 
 
 @router.patch(
@@ -110,8 +109,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     _check_amendable(order, seq)
     new, details = _amended_body(order, ctx.markets, fields)
-    token_in, token_out = ctx.markets.token(order.token_in), ctx.markets.token(order.token_out)
-    waiting = waiting_of(new, ctx, token_in=token_in, token_out=token_out, amount_in=order.amount_in, at="")
+    waiting = _waiting(new, order, ctx)
     slippage_bps = slippage_of(new, ctx.settings.default_slippage_bps)
     amended = await ctx.changes.amend(order, waiting, slippage_bps=slippage_bps, details=details)
     if amended is None:
@@ -119,8 +117,20 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     return as_json(order_view(amended, ctx.markets, ctx.price_now(amended)))
 
 
-def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tuple[WaitingBody, dict[str, Any]]:
+def _waiting(body: OpenBody, order: Order, ctx: ApiContext) -> Waiting:
+    token_in, token_out = ctx.markets.token(order.token_in), ctx.markets.find(order.token_out)
+    swap: dict[str, Any] = {"token_in": token_in, "amount_in": order.amount_in, "at": ""}
+    if isinstance(body, SniperOrder):
+        launched = None if order.limit_out is None else token_out
+        return snipe_of(body, ctx, **swap, mint=(order.condition or {})["mint"], launched=launched)
+    return waiting_of(body, ctx, **swap, token_out=ctx.markets.token(order.token_out))
+
+
+def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tuple[OpenBody, dict[str, Any]]:
     """A body that could have placed the order as it is to be, and what has changed, for the event."""
+    launched = order.type == OrderType.SNIPER and order.limit_out is not None
+    if launched and "trigger" in changes:
+        raise invalid_request([("/trigger", "the token is traded now: the order waits for its limitPrice")])
     if unknown := [name for name in changes if name not in AMENDABLE]:
         raise invalid_request([(f"/{name}", f"cannot be amended; {', '.join(AMENDABLE)} can") for name in unknown[:10]])
     if not changes:
@@ -135,8 +145,9 @@ def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tu
     if order.limit_price is not None:
         fields["limitPrice"] = plain(order.limit_price)
     if order.condition and order.type != "limit":
-        fields["trigger"] = dict(order.condition)
-        fields["acknowledgeSingleVenue"] = True  # or it would not have been accepted
+        fields["trigger"] = {name: value for name, value in order.condition.items() if name != "mint"}
+        if order.type != OrderType.SNIPER:
+            fields["acknowledgeSingleVenue"] = True  # or it would not have been accepted
     if order.time_in_force == TimeInForce.GTD and order.expires_at is not None:
         fields["expiresAt"] = order.expires_at.isoformat()
     if "trigger" in changes and isinstance(changes["trigger"], dict):

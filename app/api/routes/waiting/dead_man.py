@@ -9,8 +9,7 @@ from starlette.responses import Response
 from app.api.admission import admit_cancel, admit_read
 from app.api.context import authenticate, context
 from app.api.json_body import read_object
-from app.api.orders.bodies import SetDeadMan
-from app.api.schemas import Answer
+from app.api.schemas import Answer, SetDeadMan
 from app.api.spec.openapi import body, problems
 from app.api.validation import read_request
 from app.api.views import as_json
