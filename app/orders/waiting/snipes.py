@@ -25,8 +25,8 @@ from app.orders.waiting.statements import fires, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import fetch
 
-# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed. Each feed is one step into an index. The status is
-# written as CASE, so that orders are found by key.
+# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed. Each feed is one step into an
+# index. The status is written as CASE, so that orders are found by key.
 MET = f"""
 SELECT t.order_id, t.feed, t.base_level, o.token_in, o.amount_in, o.venues, o.max_price_impact_bps,
        clock_timestamp() AS now
