@@ -99,7 +99,7 @@ def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
 
 
 def key_reused() -> Problem:
-    detail = "This Idempotency-Key was already used for a different order. A new order needs a new key."
+    detail = "This Idempotency-Key was already used for a different order or group. A new one needs a new key."
     return Problem(422, "key_reused", detail)
 
 

@@ -24,6 +24,7 @@ SOON = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 PAIR: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
 PROFIT: dict[str, Any] = {**PAIR, "orderType": "take_profit", "trigger": {"price": "160"}}
 STOP: dict[str, Any] = {**PAIR, "orderType": "stop", "trigger": {"price": "140"}}
+EASY_STOP: dict[str, Any] = {**STOP, "trigger": {"price": "1"}}
 OCO: dict[str, Any] = {"type": "oco", "legs": [PROFIT, STOP]}
 ENTRY: dict[str, Any] = {"tokenIn": "USDC", "tokenOut": "SOL", "amount": "150", "limitPrice": "0.0069"}
 BRACKET: dict[str, Any] = {
@@ -158,6 +159,33 @@ async def test_groups_and_batches_are_found_by_their_keys_while_nothing_new_is_a
             refused = await engine.http.post("/api/orders/batch", json={"orders": items[1:]})
             assert (refused.status_code, refused.json()["code"]) == (503, f"trading_{state}")
         assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 3
+
+
+async def test_one_key_is_one_request_of_an_order_or_of_a_group(engine: Engine) -> None:
+    limit = {**PAIR, "orderType": "limit", "limitPrice": "100000"}
+    bodies: dict[str, Any] = {
+        "order": limit,
+        "group": {"type": "oco", "legs": [{**PROFIT, "trigger": {"price": "100000"}}, EASY_STOP]},
+    }
+    await alone(engine, bodies["order"], "order")
+    await post_group(engine, bodies["group"], "group")
+    rows = "SELECT count(*) FROM orders", "SELECT count(*) FROM order_groups", "SELECT count(*) FROM triggers"
+    assert [await engine.postgres.fetchval(sql) for sql in rows] == [3, 1, 3]
+    assert (await post_group(engine, bodies["group"], "order")).json()["code"] == "key_reused"
+    for body in (limit, *bodies["group"]["legs"]):  # also in the words of its legs
+        assert (await alone(engine, body, "group"))["code"] == "key_reused"
+        assert (await in_batch(engine, body, "group"))["code"] == "key_reused"
+    assert [await engine.postgres.fetchval(sql) for sql in rows] == [3, 1, 3]
+
+
+async def test_an_order_and_a_group_that_race_for_a_key_are_never_both_made(engine: Engine) -> None:
+    group = {"type": "oco", "legs": [{**PROFIT, "trigger": {"price": "100000"}}, EASY_STOP]}
+    await asyncio.gather(
+        *(asyncio.gather(alone(engine, SELL_SOL, str(n)), post_group(engine, group, str(n))) for n in range(10))
+    )
+    groups = await engine.postgres.fetchval("SELECT count(*) FROM order_groups")
+    orders = await engine.postgres.fetchval("SELECT count(*) FROM orders")
+    assert orders == 10 + groups  # two of a group in the place of one
 
 
 async def test_a_repeat_is_not_called_wrong_while_nobody_knows_what_it_made(

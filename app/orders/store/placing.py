@@ -47,8 +47,8 @@ SELECT id, status AS first_status, created_at FROM placed
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`. $3: how many such orders one owner may have; those of one statement are not counted, so it may be a
-    few more.
+    their `group`, of which all are inserted or none. $3: how many such orders one owner may have; those of one
+    statement are not counted, so it may be a few more.
     """
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
@@ -67,7 +67,7 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
            coalesce(expires_at, {_EXPIRES_AT}), {group}, 'open', 1, now(), 'infinity', now(), now()
       FROM requested WHERE owner IN (SELECT owner FROM free) {"AND EXISTS (SELECT FROM made)" if made else ""}
      ORDER BY owner, idempotency_key, id
-    ON CONFLICT DO NOTHING
+    {"" if made else "ON CONFLICT DO NOTHING"}
     {_PLACED}, group_id
 ), armed AS (
     INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank, armed)

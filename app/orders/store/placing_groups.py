@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -74,7 +74,13 @@ class GroupPlacing:
         self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
 
     async def place(self, group: PlaceGroup) -> PlacedGroup:
-        """Raises KeyReused, RiskLimitExceeded, TooManyOpen or TradingStopped."""
+        """Raises KeyReused, RiskLimitExceeded, TooManyOpen or TradingStopped.
+
+        Its key is also that of its first order, with the group's fingerprint: one key is one request, of a group or of
+        an order, whichever is first.
+        """
+        first = replace(group.orders[0], idempotency_key=group.idempotency_key, fingerprint=group.fingerprint)
+        group = replace(group, orders=[first, *group.orders[1:]])
         refused: Exception | None = None
         try:
             if rows := await self._insert(group):
@@ -82,6 +88,8 @@ class GroupPlacing:
                 return PlacedGroup(group.id, [_new(order.id, created[order.id]) for order in group.orders], False)
         except RiskLimitExceeded as error:
             refused = error  # the group that it repeats may be what used up the day
+        except asyncpg.UniqueViolationError:
+            refused = KeyReused()  # an order has the key
         if before := await self.find(group):
             return before
         if refused is None:
