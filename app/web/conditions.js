@@ -1,9 +1,10 @@
 // What an order waits for, in a few words.
 
 import { dateTime, every } from "./clock.js";
-import { shortPrice } from "./money.js";
+import { venueName } from "./messages.js";
+import { shortPrice, toPercent } from "./money.js";
 
-const NAMES = { take_profit: "take-profit", oco: "OCO", dca: "DCA" };
+const NAMES = { take_profit: "take-profit", trailing_stop: "trailing stop", oco: "OCO", dca: "DCA" };
 
 export const typeName = (orderType) => NAMES[orderType] ?? orderType;
 
@@ -12,12 +13,30 @@ export function waitsFor(order, isEntry = false) {
   const { orderType, trigger, schedule, parentId, limitPrice, tokenIn, tokenOut } = order;
   if (parentId) return "one slice of an order";
   if (schedule) return `${typeName(orderType)}: ${schedule.slices} slices, one ${every(schedule.everySeconds)}${band(order)}`;
+  if (trigger?.trailBps) return trails(order);
+  if (trigger?.event) return snipes(order);
   if (!trigger?.price) return `${typeName(orderType)}: waits for its condition`;
   if (isEntry) return `entry: at ${shortPrice(1 / Number(trigger.price))} ${tokenIn} for 1 ${tokenOut}, or less`;
   if (orderType === "limit") return `limit: at ${trigger.price} ${tokenOut} or more`;
   const worst = limitPrice ? `, for no less than ${limitPrice}` : "";
   return `${typeName(orderType)}: once the price ${trigger.when === "below" ? "falls" : "rises"} to ${trigger.price} ${tokenOut}${worst}`;
 }
+
+function trails({ trigger, tokenOut }) {
+  const { trailBps, activationPrice, extreme, level } = trigger;
+  const rule = `trailing stop: ${toPercent(trailBps)} % below the highest price`;
+  return level ? `${rule} of ${shortPrice(extreme)}, now at ${shortPrice(level)} ${tokenOut}` : `${rule}${activationPrice ? `, from ${activationPrice} ${tokenOut} on` : ""}`;
+}
+
+function snipes({ trigger, limitPrice, tokenIn }) {
+  const { venue, minDepthUsd } = trigger;
+  const where = venue ? ` on ${venueName(venue)}` : "";
+  const what = minDepthUsd ? `once its pools${where} hold ${minDepthUsd} USD` : `once it is traded${where}`;
+  return `sniper: ${what}, for at most ${shortPrice(1 / Number(limitPrice))} ${tokenIn} each`;
+}
+
+/** A symbol, or as much of a mint as tells it apart. */
+export const tokenName = (token) => (token.length > 16 ? `${token.slice(0, 4)}…${token.slice(-4)}` : token);
 
 function band({ priceBand, tokenOut }) {
   if (!priceBand) return "";

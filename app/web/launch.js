@@ -8,9 +8,9 @@ const SYMBOL = /^[A-Za-z0-9]{1,16}$/;
 const FIELDS = { symbol: ["Symbol", ""], usd: ["Price", "USD"], depthUsd: ["Pool holds", "USD"] };
 
 export class Launch {
-  /** `onLaunched` is called once the token can be traded. */
-  constructor(api, announce, onLaunched, onChange) {
-    Object.assign(this, { api, announce, onLaunched, onChange });
+  /** `onLaunched` is called once the token can be traded, `onSnipe` with the mint of one that is to be launched. */
+  constructor(api, announce, { onLaunched, onSnipe }, onChange) {
+    Object.assign(this, { api, announce, onLaunched, onSnipe, onChange });
     this.fields = { symbol: "WIF", usd: "0.25", depthUsd: "50000", venue: "raydium" };
     this.mint = null; // of the token that would be launched
     this.problem = null;
@@ -63,7 +63,7 @@ export class Launch {
           <select id="launch-venue" @change=${(event) => this.#set({ venue: event.target.value })}>
             ${["raydium", "meteora"].map((venue) => html`<option value=${venue} .selected=${live(venue === fields.venue)}>${venueName(venue)}</option>`)}
           </select>
-          <p class="hint">Its mint: ${mint ? html`<code>${mint}</code>` : "–"}</p>
+          <p class="hint">Its mint: ${mint ? html`<code>${mint}</code> <button class="link-button" type="button" @click=${() => this.onSnipe(mint)}>Wait for it with a sniper</button>` : "–"}</p>
           <button class="secondary wide" aria-disabled=${busy}>${busy ? "Launching …" : "Launch against SOL"}</button>
         </form>
         ${problem && !known ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}

@@ -42,7 +42,7 @@ function start() {
   orderStore = new OrderStore(api, scheduleRender);
   stream = new Stream(api, orderStore, scheduleRender);
   quotes ??= new Quotes(api, scheduleRender);
-  const launch = new Launch(api, announce, () => orderForm.loadTokens(), scheduleRender);
+  const launch = new Launch(api, announce, { onLaunched: () => orderForm.loadTokens(), onSnipe: (mint) => orderForm.snipe(mint) }, scheduleRender);
   market = new Market(api, launch, announce, scheduleRender);
   orderForm = new OrderForm(api, quotes, market, orderStore, announce, scheduleRender);
   deadLetters = new DeadLetters(api, orderStore, announce, scheduleRender);

@@ -50,9 +50,11 @@ const ADVICE = {
 
 // Codes of events that are no failures.
 const REASONS = {
+  dead_man: "The dead man's switch of its owner was not renewed in time.",
   sibling_filled: "The other order of its group was filled.",
   parent_ended: "The order that it belongs to has ended.",
   entered: "The entry of its group was filled: it waits from now on, with what that brought.",
+  launched: "Its token is traded: it waits for its price.",
   amended: "It was amended, and waits as before.",
 };
 

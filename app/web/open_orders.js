@@ -2,7 +2,7 @@
 
 import { amount } from "./amount.js";
 import { dateTime } from "./clock.js";
-import { slicesText, waitsFor } from "./conditions.js";
+import { slicesText, tokenName, waitsFor } from "./conditions.js";
 import { explain } from "./messages.js";
 import { toPercent } from "./money.js";
 import { currentState, isCancellable, isOpen, statusOf } from "./order_log.js";
@@ -13,7 +13,7 @@ import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
 const POLL_MS = 2_000; // while any order waits
 const MAX_SHOWN = 50;
-const LEGS = ["limit", "take_profit", "stop"]; // as they are shown in a group
+const LEGS = ["limit", "take_profit", "stop", "trailing_stop"]; // as they are shown in a group
 
 export class OpenOrders {
   constructor(api, orderStore, orders, announce, onChange) {
@@ -67,7 +67,7 @@ export class OpenOrders {
       <section class="card open-orders" aria-labelledby="open-orders-title">
         <header class="card-header">
           <h2 id="open-orders-title">Open orders <span class="count">${logs.length > MAX_SHOWN ? `the newest ${MAX_SHOWN}` : logs.length}</span></h2>
-          <span class="hint">They wait for their price, or their time.</span>
+          <span class="hint">They wait for a price, a time or a launch.</span>
         </header>
         ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
         <ol class="rows">${repeat(groups, ([id]) => id, ([id, [log]]) => (log.snapshot.groupId ? this.#group(id) : this.#row(log)))}</ol>
@@ -92,7 +92,7 @@ export class OpenOrders {
     const order = currentState(log);
     return html`
       <li class="open-order" data-order=${log.id}>
-        <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${order.tokenOut}</span></span>
+        <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenName(order.tokenOut)}</span></span>
         <span class="condition">${waitsFor(order, isEntry)}${held ? html` <span class="hint">${held}</span>` : nothing}${order.expiresAt ? html` <span class="hint">until ${dateTime(order.expiresAt)}</span>` : nothing}</span>
         <span class="distance">${held ? "held" : this.#distance(log)}</span>
         <button class="secondary" type="button" aria-disabled=${this.orders.cancelling.has(log.id) || !isCancellable(log)}

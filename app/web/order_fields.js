@@ -9,6 +9,7 @@ import { live } from "./vendor/lit-html/directives/live.js";
 // [value, text] of each choice
 const UNITS_OF_TIME = [["1", "seconds"], ["60", "minutes"], ["3600", "hours"], ["86400", "days"]];
 const LIFETIMES = [["gtc", "until cancelled"], ["3600", "1 hour"], ["86400", "1 day"], ["604800", "1 week"], ["ioc", "now or never"]];
+const VENUES = [["", "any"], ["raydium", "Raydium"], ["meteora", "Meteora"]];
 const MISSES = [["extend", "make all of them, later"], ["skip", "leave them out"], ["catch_up", "make them 10 s apart"]];
 
 const price = (label, more = {}) => ({ label, kind: "price", ...more });
@@ -24,6 +25,12 @@ export const FIELDS = {
   exitPrice: price("Take profit at"),
   stopLossPrice: price("Stop loss at"),
   worstStopLossPrice: price("Worst stop price", optional),
+  trail: { label: "Trail", kind: "percent" },
+  activationPrice: price("Follow from", optional),
+  mint: { label: "Mint address", kind: "mint" },
+  mostPrice: price("Pay at most", { unit: ({ tokenIn }) => `${tokenIn} each` }),
+  minDepth: { label: "Pools hold", kind: "dollars", ...optional },
+  snipeVenue: { label: "Venue", kind: "choice", choices: VENUES },
   lifetime: { label: "Good for", kind: "choice", choices: LIFETIMES },
   slices: { label: "Slices", kind: "whole" },
   every: { label: "One every", kind: "whole" },
@@ -40,11 +47,15 @@ export const PRICES = Object.keys(FIELDS).filter(isPrice);
 export const DEFAULTS = {
   ...Object.fromEntries(PRICES.map((name) => [name, ""])),
   type: "market", slippage: "0.5", triggerSlippage: "3", lifetime: "gtc", slices: "10", every: "1", everyUnit: "3600", startAt: "", onMiss: "extend",
+  trail: "5", mint: "", minDepth: "", snipeVenue: "",
 };
 
-const PRICE = /^\d{1,20}(\.\d{1,18})?$/;
+const isAboveZero = (text) => /^\d{1,20}(\.\d{1,18})?$/.test(text) && /[1-9]/.test(text);
 const CHECKS = {
-  price: [(text) => PRICE.test(text) && /[1-9]/.test(text), "Enter a price, such as 155.5."],
+  price: [isAboveZero, "Enter a price, such as 155.5."],
+  dollars: [isAboveZero, "Enter an amount in dollars, such as 20000."],
+  percent: [(text) => toBps(text) > 0 && toBps(text) < 10_000, "Enter a percentage below 100, such as 5."],
+  mint: [(text) => /^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(text), "Enter the mint address of the token: 32 to 44 letters and digits."],
   whole: [(text) => /^[1-9]\d{0,6}$/.test(text), "Enter a whole number, such as 10."],
   slippage: [(text) => toBps(text) !== null, "Enter a slippage from 0 to 100 %, such as 0.5."],
 };
@@ -62,13 +73,17 @@ const pairOf = ({ type, tokenIn, tokenOut }) => (ORDER_TYPES[type].ofTokenOut ? 
 /** The fields of an order type. `form`: {fields, best, error, set}; `best`: the price now, tokens out for one token in. */
 export function fieldList(names, form) {
   const [of, paidIn] = pairOf(form.fields);
-  const now = form.best && (of === form.fields.tokenIn ? form.best : 1 / Number(form.best));
+  const { isSniper } = ORDER_TYPES[form.fields.type];
+  const now = !isSniper && form.best && (of === form.fields.tokenIn ? form.best : 1 / Number(form.best));
   return html`
     <div class="fields">
-      ${names.some(isPrice) ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.</p>` : nothing}
+      ${names.some(isPrice) && !isSniper ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.</p>` : nothing}
       ${names.map((name) => fieldView(name, form, { unit: paidIn, placeholder: now ? shortPrice(now) : nothing }))}
     </div>`;
 }
+
+const INPUT_MODES = { price: "decimal", dollars: "decimal", percent: "decimal", whole: "numeric" };
+const UNITS = { percent: "%", dollars: "USD" };
 
 function fieldView(name, form, { unit, placeholder }) {
   const { label, kind, choices, optional } = FIELDS[name];
@@ -84,10 +99,10 @@ function fieldView(name, form, { unit, placeholder }) {
   return html`
     <label for=${name}>${label}${optional ? html` <span class="hint">(optional)</span>` : nothing}</label>
     <input id=${name} type=${kind === "moment" ? "datetime-local" : "text"} step=${kind === "moment" ? 1 : nothing}
-      inputmode=${kind === "price" ? "decimal" : kind === "whole" ? "numeric" : nothing} maxlength="39"
+      inputmode=${INPUT_MODES[kind] ?? nothing} maxlength="44" spellcheck="false"
       .value=${live(value)} placeholder=${kind === "price" ? placeholder : nothing}
       aria-invalid=${message !== undefined} aria-describedby="${name}-unit ${name}-error" @input=${set}>
-    <span class="unit" id="${name}-unit">${kind === "price" ? unit : nothing}${name === "every"
+    <span class="unit" id="${name}-unit">${kind === "price" ? (FIELDS[name].unit?.(form.fields) ?? unit) : (UNITS[kind] ?? nothing)}${name === "every"
       ? choice("everyUnit", UNITS_OF_TIME, form.fields.everyUnit, (event) => form.set({ everyUnit: event.target.value }), "Unit of the interval")
       : nothing}</span>
     ${error}`;

@@ -37,6 +37,11 @@ export class OrderForm {
     return this.tokens.find((token) => token.symbol === symbol);
   }
 
+  get #isSniper() {
+    return ORDER_TYPES[this.fields.type].isSniper;
+  }
+
+  /** Zero for a token that is not traded yet. */
   decimals(symbol) {
     return this.#token(symbol)?.decimals ?? 0;
   }
@@ -48,7 +53,7 @@ export class OrderForm {
     const { tokenIn, tokenOut, amount: text } = this.fields;
     const known = this.#token(tokenIn) && this.#token(tokenOut);
     this.market.follow(known ? { tokenIn, tokenOut } : null);
-    this.quotes.request(text.trim() && known ? { tokenIn, tokenOut, amount: text.trim() } : null);
+    this.quotes.request(text.trim() && known && !this.#isSniper ? { tokenIn, tokenOut, amount: text.trim() } : null);
     this.onChange();
   }
 
@@ -66,6 +71,13 @@ export class OrderForm {
   #setType(type) {
     this.tried = false;
     this.#set({ type });
+  }
+
+  /** The form for a sniper that waits for this token. */
+  snipe(mint) {
+    this.#setType("sniper");
+    this.#set({ mint });
+    document.getElementById("amount").focus();
   }
 
   /** What is wrong with each field, in the order of the form: found here, or by the engine. */
@@ -139,8 +151,6 @@ export class OrderForm {
   view() {
     const { type, tokenIn, tokenOut, amount: text } = this.fields;
     const errors = this.#errors();
-    const { answer } = this.quotes;
-    const best = answer?.quotes.find((quote) => quote.won);
     return html`
       <section class="card order-form" aria-labelledby="order-form-title">
         <h2 id="order-form-title">Swap</h2>
@@ -154,15 +164,9 @@ export class OrderForm {
             ${this.#select("tokenIn", "Token to pay", tokenIn)}
           </div>
           <p class="field-error" id="amount-error">${errors.get("amount") ?? nothing}</p>
-          <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap"
-            @click=${() => this.#setPair({ tokenIn: tokenOut, tokenOut: tokenIn })}>⇅</button>
-          <div class="token-field">
-            <span class="label" id="receive-label">${type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
-            <output class="result ${this.quotes.pending ? "loading" : ""}" aria-labelledby="receive-label" aria-live="off">${best ? amount(best.amountOut) : html`<span class="none">–</span>`}</output>
-            ${this.#select("tokenOut", "Token to receive", tokenOut)}
-          </div>
+          ${this.#isSniper ? nothing : this.#receive(type, tokenIn, tokenOut)}
           ${this.#fields(errors)}
-          ${this.quotes.view(this.decimals(tokenOut), toBps(this.fields.slippage) ?? DEFAULT_SLIPPAGE_BPS)}
+          ${this.#isSniper ? nothing : this.quotes.view(this.decimals(tokenOut), toBps(this.fields.slippage) ?? DEFAULT_SLIPPAGE_BPS)}
           ${this.#problem(errors)}
           <div class="submit">
             <button class="primary" aria-disabled=${this.sending > 0}>${this.sending === 1 ? "Sending …" : type === "market" ? `Swap ${tokenIn} for ${tokenOut}` : `Place the ${typeName(type)} order`}</button>
@@ -170,6 +174,18 @@ export class OrderForm {
           </div>
         </form>
       </section>`;
+  }
+
+  #receive(type, tokenIn, tokenOut) {
+    const best = this.quotes.answer?.quotes.find((quote) => quote.won);
+    return html`
+      <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap"
+        @click=${() => this.#setPair({ tokenIn: tokenOut, tokenOut: tokenIn })}>⇅</button>
+      <div class="token-field">
+        <span class="label" id="receive-label">${type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
+        <output class="result ${this.quotes.pending ? "loading" : ""}" aria-labelledby="receive-label" aria-live="off">${best ? amount(best.amountOut) : html`<span class="none">–</span>`}</output>
+        ${this.#select("tokenOut", "Token to receive", tokenOut)}
+      </div>`;
   }
 
   #types(chosen) {

@@ -32,7 +32,7 @@ function stateAfter(order, event) {
   next.error = event.error ?? null;
   next.code = event.code ?? null;
   if (event.status === "building") next.minAmountOut = event.minAmountOut;
-  for (const name of ["dex", "txHash", "executedPrice"]) next[name] = event[name] ?? next[name];
+  for (const name of ["dex", "txHash", "executedPrice", "tokenOut"]) next[name] = event[name] ?? next[name];
   if (event.status === "confirmed") next.amountOut = event.amountOut;
   return next;
 }

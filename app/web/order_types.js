@@ -17,6 +17,8 @@ const floor = (worstPrice, { triggerSlippage }) => (worstPrice ? { limitPrice: w
 const takeProfit = (fields) => ({ ...swap(fields), orderType: "take_profit", trigger: { price: fields.targetPrice, when: "above" } });
 const stop = (fields) => ({ ...swap(fields), orderType: "stop", trigger: { price: fields.stopPrice, when: "below" }, ...floor(fields.worstPrice, fields) });
 
+const trail = (fields) => ({ trailBps: toBps(fields.trail), ...(fields.activationPrice ? { activationPrice: fields.activationPrice } : {}) });
+
 function schedule({ slices, every, everyUnit, startAt, onMiss }) {
   const start = startAt ? { startAt: new Date(startAt).toISOString() } : {};
   return { slices: Number(slices), everySeconds: Number(every) * Number(everyUnit), onMiss, ...start };
@@ -25,6 +27,12 @@ function schedule({ slices, every, everyUnit, startAt, onMiss }) {
 function priceBand({ bandMin, bandMax }) {
   const band = { ...(bandMin ? { min: bandMin } : {}), ...(bandMax ? { max: bandMax } : {}) };
   return bandMin || bandMax ? { priceBand: band } : {};
+}
+
+/** With a depth it waits until the pools of the token hold so much, without one for the first pool. */
+function launch({ minDepth, snipeVenue }) {
+  const event = minDepth ? { event: "liquidity", minDepthUsd: minDepth } : { event: "pool_created" };
+  return { ...event, ...(snipeVenue ? { venue: snipeVenue } : {}) };
 }
 
 /**
@@ -64,6 +72,14 @@ export const ORDER_TYPES = {
     fields: ["targetPrice", "worstPrice", "lifetime", "triggerSlippage"],
     body: (fields, extra) => ({ ...takeProfit(fields), ...floor(fields.worstPrice, fields), ...expiry(fields), ...extra }),
     pointers: { "/trigger/price": "targetPrice", "/limitPrice": "worstPrice" },
+  },
+  trailing_stop: {
+    name: "Trailing stop",
+    group: "At a price",
+    explanation: "Follows a rising price, and swaps once the price has fallen so far below the highest it has seen.",
+    fields: ["trail", "activationPrice", "lifetime", "triggerSlippage"],
+    body: (fields, extra) => ({ ...swap(fields), orderType: "trailing_stop", trigger: trail(fields), ...floor("", fields), ...expiry(fields), ...extra }),
+    pointers: { "/trigger/trailBps": "trail", "/trigger/activationPrice": "activationPrice" },
   },
   oco: {
     name: "One cancels the other (OCO)",
@@ -105,6 +121,15 @@ export const ORDER_TYPES = {
     more: ["startAt", "bandMin", "bandMax", "onMiss"],
     body: (fields) => ({ ...swap(fields), orderType: "dca", slippageBps: toBps(fields.slippage), schedule: schedule(fields), ...priceBand(fields) }),
     pointers: { "/schedule/slices": "slices", "/schedule/everySeconds": "every", "/schedule/startAt": "startAt", "/priceBand/min": "bandMin", "/priceBand/max": "bandMax" },
+  },
+  sniper: {
+    name: "Sniper",
+    group: "At a launch",
+    explanation: "Waits until a token is launched, named by its mint address, and buys it at your price or better.",
+    fields: ["mint", "mostPrice", "minDepth", "snipeVenue", "lifetime"],
+    body: (fields) => ({ ...swap(fields), tokenOut: fields.mint, orderType: "sniper", limitPrice: reciprocal(fields.mostPrice), trigger: launch(fields), ...expiry(fields) }),
+    pointers: { "/tokenOut": "mint", "/limitPrice": "mostPrice", "/trigger/minDepthUsd": "minDepth", "/trigger/venue": "snipeVenue" },
+    isSniper: true, // it buys a token that cannot be chosen yet, and that has no price
   },
 };
 

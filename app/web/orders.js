@@ -2,6 +2,7 @@
 
 import { amount } from "./amount.js";
 import { dateTime } from "./clock.js";
+import { tokenName } from "./conditions.js";
 import { venueIcon } from "./comparison.js";
 import { groupDigits } from "./money.js";
 import { load, save } from "./storage.js";
@@ -116,7 +117,7 @@ export class Orders {
       status === "confirmed" ? amount(order.amountOut, order.tokenOut)
       : order.slices?.filled ? amount(order.filledOut, order.tokenOut)
       : decision ? html`<span class="token amount">≈ ${groupDigits(decision.amountOut).join("")} ${order.tokenOut}</span>`
-      : html`<span class="token">${order.tokenOut}</span>`;
+      : html`<span class="token">${tokenName(order.tokenOut)}</span>`;
     return html`
       <li class="order ${status} ${open ? "expanded" : ""}" data-order=${log.id} data-status=${status}>
         <div class="row">
