@@ -38,7 +38,7 @@ export const FIELDS = {
   bandMin: price("Not below", optional),
   bandMax: price("Not above", optional),
   onMiss: { label: "Missed slices", kind: "choice", choices: MISSES },
-  slippage: { kind: "slippage", presets: [10, 50, 100], hint: "If the price gets worse by more than this, nothing is swapped." },
+  slippage: { kind: "slippage", presets: [10, 50, 100], hint: "The most that the price may get worse." },
   triggerSlippage: { kind: "slippage", presets: [100, 300, 500], hint: "Below the price that it waits for, at most." },
 };
 

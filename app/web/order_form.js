@@ -196,7 +196,7 @@ export class OrderForm {
         <select id="type" aria-describedby="type-hint" @change=${(event) => this.#setType(event.target.value)}>
           ${groups.map(([group, types]) => html`<optgroup label=${group}>${types.map(([value, { name }]) => html`<option value=${value} .selected=${live(value === chosen)}>${name}</option>`)}</optgroup>`)}
         </select>
-        <p class="hint" id="type-hint">${ORDER_TYPES[chosen].explanation}</p>
+        <p class="hint" id="type-hint">${ORDER_TYPES[chosen].explanation ?? nothing}</p>
       </div>`;
   }
 

@@ -44,7 +44,6 @@ export const ORDER_TYPES = {
   market: {
     name: "Market",
     group: "Now",
-    explanation: "Swaps now, at the best price of all venues.",
     fields: ["slippage"],
     body: (fields) => ({ ...swap(fields), slippageBps: toBps(fields.slippage) }),
   },

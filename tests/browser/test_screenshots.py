@@ -47,6 +47,8 @@ async def test_a_screenshot_for_the_readme(
             if phone:
                 await page.tab.locator(".orders").scroll_into_view_if_needed()
                 await page.orders.first.evaluate("row => scrollTo(0, row.closest('.orders').offsetTop - 12)")
+            else:
+                await page.tab.evaluate("scrollTo(0, 0)")  # the click may have scrolled
             await page.tab.mouse.move(0, 0)
             await page.tab.evaluate("document.activeElement.blur()")
             IMAGES.mkdir(exist_ok=True)
