@@ -8,6 +8,7 @@ from app import metrics
 from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, key_reused
 from app.api.views import usd
+from app.orders.conditions import MAX_SLICED
 from app.orders.intake import Accepted
 from app.orders.model import KeyReused, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded
@@ -46,7 +47,7 @@ async def _problem(ctx: ApiContext, owner: str, error: Exception) -> Problem:
             return key_reused()
         case TooManyOpen():
             most = ctx.settings.max_open_per_owner
-            detail = f"You may have at most {most} orders that wait. Cancel some of them first."
+            detail = f"You may have at most {most} orders that wait, {MAX_SLICED} of them in slices. Cancel some first."
             return counted(Problem(429, "too_many_open", detail))
         case TradingStopped():
             return counted(trading_stopped(await _state_now(ctx, owner)))

@@ -16,6 +16,7 @@ BPS = 10_000
 PLACES = 18  # of a level in the database
 STOP_SLIPPAGE_BPS = 300  # of a price trigger that names none
 DEFAULT_PERSIST_SLOTS = 2
+MAX_SLICED = 100  # open orders of one owner that are executed in slices
 
 
 class OrderType(StrEnum):

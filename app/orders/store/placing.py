@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from app.orders.conditions import Plan, Trigger
+from app.orders.conditions import MAX_SLICED, OrderType, Plan, Trigger
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
@@ -30,6 +30,11 @@ _COLUMNS = """id, owner, type, token_in, token_out, amount_in, slippage_bps, min
 _EXPIRES_AT = "now() + nullif(expires_in_seconds, 0) * interval '1 second'"
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
+# Counted only for such an order.
+_SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >
+           (SELECT count(*) FROM (SELECT FROM orders o WHERE o.owner = requested.owner AND o.status = 'open'
+                                     AND o.type = '{OrderType.DCA}' LIMIT {MAX_SLICED}) AS sliced) ELSE true END"""
+
 PLACE = f"""
 WITH requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED})
@@ -47,8 +52,8 @@ SELECT id, status AS first_status, created_at FROM placed
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`, of which all are inserted or none. $3: how many such orders one owner may have; those of one
-    statement are not counted, so it may be a few more.
+    their `group`, of which all are inserted or none. $3: how many such orders one owner may have, and a few more:
+    those of one statement are not counted.
     """
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
@@ -65,7 +70,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
                         group_id, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT {_COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, time_in_force,
            coalesce(expires_at, {_EXPIRES_AT}), {group}, 'open', 1, now(), 'infinity', now(), now()
-      FROM requested WHERE owner IN (SELECT owner FROM free) {"AND EXISTS (SELECT FROM made)" if made else ""}
+      FROM requested
+     WHERE owner IN (SELECT owner FROM free) AND {_SLICED} {"AND EXISTS (SELECT FROM made)" if made else ""}
      ORDER BY owner, idempotency_key, id
     {"" if made else "ON CONFLICT DO NOTHING"}
     {_PLACED}, group_id
