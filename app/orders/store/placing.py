@@ -52,8 +52,7 @@ SELECT id, status AS first_status, created_at FROM placed
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`, of which all are inserted or none. $3: how many such orders one owner may have, and a few more:
-    those of one statement are not counted.
+    their `group`, whole or not at all. $3: the most of one owner, and a few more: those of a statement do not count.
     """
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
