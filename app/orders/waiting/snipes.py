@@ -54,15 +54,15 @@ WITH wanted AS (
     {_WANTED.format(more=", $5::text[], $6::text[]", names=", price, venue")}
      WHERE $8::timestamptz BETWEEN clock_timestamp() - $9 * interval '1 second' AND clock_timestamp()
 ), met AS MATERIALIZED (
-    SELECT t.order_id, t.base_level AS level, t.group_id, t.rank, w.price, w.venue, w.floor, w.symbol
+    SELECT t.ctid AS row, t.order_id, t.base_level AS level, t.group_id, t.rank, w.price, w.venue, w.floor, w.symbol
       FROM wanted w JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id
      WHERE {_MINE} AND {may_fire("t.owner", "t.order_type")}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {
     fires(
-        "json_build_object('tokenOut', symbol, 'trigger', json_build_object("
+        "json_strip_nulls(json_build_object('tokenOut', symbol, 'trigger', json_build_object("
         "'slot', $7::bigint, 'price', price, 'level', trim_scale(level)::text, 'source', venue),"
-        f" 'startsInMs', {starts_in('$10', '$11')})",
+        f" 'startsInMs', {starts_in('$10', '$11')}))",
         also="limit_out = gone.floor, token_out = gone.symbol",
     )
 }"""

@@ -25,14 +25,21 @@ ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
 
 def starts_in(ahead: str, per_minute: str) -> str:
     """In how many ms each of the fired orders can start; NULL: not known. See `Backlog` in `triggers.py`."""
-    minutes = f"ceil(({ahead}::int + row_number() OVER (ORDER BY seq))::float8 / {per_minute})"
+    minutes = f"ceil(({ahead}::int + row_number() OVER ())::float8 / {per_minute})"
     later = f"CASE {per_minute}::int WHEN 0 THEN 0 ELSE greatest(0, {minutes} * 60000)::bigint END"
     return f"CASE WHEN {ahead}::int IS NOT NULL THEN {later} END"
 
 
+def _details(*, price: str, source: str, starts_in: str) -> str:
+    """The event's JSON, glued together: `json_build_object` takes four times as long. `price`: text or a number."""
+    return f"""('{{"trigger":{{"slot":' || $2::bigint || ',"price":"' || {price} || '","level":"' || trim_scale(level)
+               || '","source":' || to_json({source}) || '}}' || coalesce(',"startsInMs":' || {starts_in}, '')
+               || '}}')::json"""
+
+
 def fires(details: str, *, also: str = "") -> str:
-    """The end of a statement that fires: `met` has the locked triggers, `details` is JSON made of its columns. `also`:
-    what else is set of the order, from the columns of `gone`, which are those of `met`.
+    """The end of a statement that fires: `met` has the locked triggers by `row`, `details` is JSON made of its columns.
+    `also`: what else is set of the order, from the columns of `gone`, which are those of `met`.
 
     Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
     that somebody else has locked is left alone, so nobody waits for it. `SETTLE` in `groups.py` ends that state.
@@ -45,7 +52,7 @@ def fires(details: str, *, also: str = "") -> str:
     SELECT DISTINCT ON (coalesce(group_id, order_id)) * FROM met
      WHERE group_id IS NULL OR group_id IN (SELECT id FROM groups) ORDER BY coalesce(group_id, order_id), rank
 ), gone AS (
-    DELETE FROM triggers t USING chosen WHERE t.order_id = chosen.order_id RETURNING chosen.*
+    DELETE FROM triggers t USING chosen WHERE t.ctid = chosen.row RETURNING chosen.*
 ), held AS (
     UPDATE order_groups g SET holder = chosen.order_id FROM chosen WHERE g.id = chosen.group_id
 ), disarmed AS (
@@ -60,7 +67,7 @@ def fires(details: str, *, also: str = "") -> str:
      WHERE o.id = gone.order_id AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, gone.*
 ), told AS (
-    SELECT moved.*, json_strip_nulls({details}) AS details FROM moved
+    SELECT *, {details} AS details FROM moved
 ), {logged("told", details="details")}
 {_MOVED}"""
 
@@ -74,17 +81,15 @@ WITH price AS MATERIALIZED (
       FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {IS_FRESH.format(at="max(at)")} AND {NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
+    SELECT t.ctid AS row, t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
        AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
      ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {
-        fires(
-            "json_build_object('trigger', json_build_object("
-            "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
-            " 'level', trim_scale(level)::text, 'source', 'venues'),"
-            f" 'startsInMs', {starts_in('$7', '$8')})"
+            _details(
+                price="trim_scale((SELECT price FROM price))", source="'venues'::text", starts_in=starts_in("$7", "$8")
+            )
         )
     }"""
 
@@ -135,19 +140,13 @@ WITH newest AS MATERIALIZED (
      WHERE EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {IS_FRESH.format(at="at")})
        AND {NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
+    SELECT t.ctid AS row, t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
       FROM quoted q JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id, newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
        AND {ARMED_BEFORE.format(at=_AT)}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
-), {
-    fires(
-        "json_build_object('trigger', json_build_object("
-        "'slot', $2::bigint, 'price', price, 'level', trim_scale(level)::text, 'source', venue),"
-        f" 'startsInMs', {starts_in('$9', '$10')})"
-    )
-}"""
+), {fires(_details(price="price", source="venue", starts_in=starts_in("$9", "$10")))}"""
 
 # $1 orders, $2 their levels when they were quoted, $3 the levels at which a quote may say yes, $4 for how many seconds
 PUT_ASIDE = """
