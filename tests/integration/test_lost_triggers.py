@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from app.orders.waiting.lost import OWNERS, LostTriggers
+from app.orders.waiting.lost import PAGE, LostTriggers
 from app.postgres import open_postgres
 from tests.waiting import place_open
 
@@ -20,19 +20,22 @@ async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
     await postgres.close()
 
 
-async def test_every_owner_is_looked_at_and_each_lost_trigger_is_as_before(
+async def test_every_open_order_is_looked_at_and_each_lost_trigger_is_as_before(
     pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for n in range(OWNERS + 2):
-        await place_open(pool, ["145"], owner=f"owner {n}")
+    await place_open(pool, ["145"], owner="alice")
+    await place_open(pool, [str(1000 + n) for n in range(PAGE - 2)], owner="bob")
+    for level, owner in (("146", "bob"), ("147", "bob"), ("148", "carol")):
+        await place_open(pool, [level], owner=owner)
     before = await pool.fetch(TRIGGERS)
-    await pool.execute("DELETE FROM triggers")
+    await pool.execute("DELETE FROM triggers WHERE level < 1000")
     lost = LostTriggers(pool)
     await lost.mend()
-    assert len(await pool.fetch(TRIGGERS)) == OWNERS
+    assert len(await pool.fetch(TRIGGERS)) == PAGE
     await lost.mend()
     assert await pool.fetch(TRIGGERS) == before
-    assert caplog.text.count("an open order had no trigger, and has got it again") == OWNERS + 2
+    assert caplog.text.count("an open order had no trigger, and has got it again") == 4
+    await pool.execute("DELETE FROM triggers WHERE owner = 'alice'")
     await lost.mend()  # begins anew
     assert await pool.fetch(TRIGGERS) == before
 

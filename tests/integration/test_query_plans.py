@@ -1,4 +1,4 @@
-"""Writes are planned once for tables of any size: they find their rows by key. The sweeper reads only what is due."""
+"""Writes are planned once for tables of any size: they find their rows by key. Rounds read only what is due."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ import pytest
 
 from app.orders.store import daily_volumes, placing, statements
 from app.orders.store.sweep import SweepStore
-from app.orders.waiting import snipes
+from app.orders.waiting import groups, plans, snipes
+from app.orders.waiting import statements as waiting
 from app.postgres import WRITE_PLANS, open_postgres
 
 WRITES = {
@@ -34,6 +35,20 @@ KEYS = (
 )
 SQL = vars(statements) | vars(placing) | vars(daily_volumes)
 
+# What the watcher looks for again and again.
+ROUNDS = {
+    "FIRE_GE": "null, null, null, null, null, null, null, null",
+    "FIRE_LE": "null, null, null, null, null, null, null, null",
+    "EXPIRED_NOW": "null, null",
+    "LOOK_AGAIN": "null",
+    "ENDED": "null, null",
+    "DUE": "null, null, null",
+    "DONE": "null, null",
+    "ORPHANED": "null, null",
+}
+OF_ROUNDS = ("orders_pkey", "orders_by_group", "orders_by_parent", "orders_open_expiring")
+ROUND_SQL = vars(waiting) | vars(groups) | vars(plans) | {f"FIRE_{op.upper()}": sql for op, sql in waiting.FIRE.items()}
+
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_finds_its_rows_by_key(new_postgres_dsn: str, name: str) -> None:
@@ -49,6 +64,22 @@ async def test_a_write_finds_its_rows_by_key(new_postgres_dsn: str, name: str) -
         assert scan["Node Type"] != "Seq Scan", scan
         if index := scan.get("Index Name"):
             assert index in KEYS, scan
+            assert "Index Cond" in scan, scan
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+async def test_a_round_of_the_watcher_reads_no_orders_that_are_not_due(new_postgres_dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(new_postgres_dsn, server_settings=WRITE_PLANS)
+    try:
+        await connection.execute(f"PREPARE statement AS {ROUND_SQL[name]}")
+        explained = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE statement({ROUNDS[name]})")
+    finally:
+        await connection.close()
+
+    for scan in scans(json.loads(explained)[0]["Plan"]):
+        assert scan["Node Type"] != "Seq Scan", scan
+        if scan.get("Index Name", "").startswith("orders_"):
+            assert scan["Index Name"] in OF_ROUNDS, scan
             assert "Index Cond" in scan, scan
 
 

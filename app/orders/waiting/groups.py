@@ -20,10 +20,11 @@ MOST = 2**64 - 1  # base units; a floor beyond it can never be reached either
 
 # Groups whose holder has ended, or is open again. $2: those that are left out
 ENDED = f"""
-SELECT g.id, g.holder IS NOT DISTINCT FROM g.entry AS entered FROM order_groups g JOIN orders o ON o.id = g.holder
+SELECT g.id, g.holder IS NOT DISTINCT FROM g.entry AS entered FROM order_groups g
  WHERE g.holder IS NOT NULL AND NOT g.settled AND g.id <> ALL($2::uuid[])
-   AND (o.status IN ({sql_list(TERMINAL)}) OR (o.status = '{Status.OPEN}' AND g.holder IS DISTINCT FROM g.entry))
- ORDER BY g.id LIMIT $1
+   AND (SELECT o.status IN ({sql_list(TERMINAL)}) OR (o.status = '{Status.OPEN}' AND g.holder IS DISTINCT FROM g.entry)
+          FROM orders o WHERE o.id = g.holder)
+ ORDER BY g.holder LIMIT $1
 """
 
 
@@ -43,11 +44,11 @@ def _ended(which: str) -> str:
     SELECT order_id FROM triggers WHERE group_id IN (SELECT id FROM taken) FOR UPDATE SKIP LOCKED
 ), waiting AS MATERIALIZED (
     SELECT id FROM orders
-     WHERE group_id IN (SELECT id FROM taken) AND status = '{Status.OPEN}' FOR UPDATE SKIP LOCKED
+     WHERE group_id IN (SELECT id FROM taken) AND CASE status WHEN '{Status.OPEN}' THEN true END FOR UPDATE SKIP LOCKED
 ), ended AS MATERIALIZED (
     SELECT * FROM taken
      WHERE NOT EXISTS (SELECT FROM triggers WHERE group_id = taken.id AND order_id NOT IN (SELECT order_id FROM held))
-       AND NOT EXISTS (SELECT FROM orders WHERE group_id = taken.id AND status = '{Status.OPEN}'
+       AND NOT EXISTS (SELECT FROM orders WHERE group_id = taken.id AND CASE status WHEN '{Status.OPEN}' THEN true END
                                             AND id NOT IN (SELECT id FROM waiting))
 )"""
 

@@ -1,11 +1,13 @@
 """Open orders that have lost their trigger, which nothing should bring about: they would wait for ever.
 
-All owners are looked through, a few at a time. An order whose trigger can be computed gets it again; what cannot be
-mended is an error in the log.
+All open orders are looked through, a page at a time. An order whose trigger can be computed gets it again; what cannot
+be mended is an error in the log.
 """
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -17,25 +19,29 @@ from app.postgres import fetch
 
 log = logging.getLogger("engine.watcher")
 
-OWNERS = 10  # in one look
-PER_OWNER = 100
-FIRST = ""  # before every owner
+PAGE = 1_000  # orders in one look
+FIRST = "", datetime.fromtimestamp(0, UTC), UUID(int=0)  # before every order
 TRIGGERED = (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.SNIPER)
 
+# $1 to $3 the owner, `created_at` and id of the last order that was looked at. The first half is the rest of that
+# owner's, the second one jumps in the index from owner to owner, past the orders that have ended.
+_COLUMNS = """owner, created_at, id, type, token_in, token_out, limit_price, condition, slippage_bps, rearms, group_id,
+           expires_at"""
 FIND = f"""
-WITH RECURSIVE owners AS (
-    (SELECT owner, 1 AS n FROM orders WHERE owner > $1 ORDER BY owner LIMIT 1)
-    UNION ALL
-    SELECT next.owner, n + 1 FROM owners, LATERAL (
-        SELECT owner FROM orders WHERE owner > owners.owner ORDER BY owner LIMIT 1) next WHERE n < {OWNERS}
+WITH page AS MATERIALIZED (
+    SELECT *, row_number() OVER (ORDER BY owner, created_at, id) AS n FROM (
+        (SELECT {_COLUMNS} FROM orders
+          WHERE owner = $1 AND status = '{Status.OPEN}' AND (status, created_at, id) > ('{Status.OPEN}', $2, $3)
+          ORDER BY created_at, id LIMIT {PAGE})
+        UNION ALL
+        (SELECT {_COLUMNS} FROM orders WHERE owner > $1 AND status = '{Status.OPEN}'
+          ORDER BY owner, created_at, id LIMIT {PAGE})) AS next
+     ORDER BY n LIMIT {PAGE}
 )
-SELECT owners.owner, n, lost.* FROM owners LEFT JOIN LATERAL (
-    SELECT id, type, token_in, token_out, limit_price, condition, slippage_bps, rearms, group_id FROM orders o
-     WHERE o.owner = owners.owner AND o.status = '{Status.OPEN}' AND o.type = ANY($2)
-       AND (o.expires_at IS NULL OR o.expires_at > now())
-       AND NOT EXISTS (SELECT FROM triggers t WHERE t.order_id = o.id)
-     LIMIT {PER_OWNER}) lost ON true
- ORDER BY n
+SELECT * FROM page,
+       LATERAL (SELECT type = ANY($4) AND (expires_at IS NULL OR expires_at > now())
+                   AND NOT EXISTS (SELECT FROM triggers t WHERE t.order_id = page.id) AS lost) AS looked_at
+ WHERE lost OR n = {PAGE} ORDER BY n
 """
 ARM = f"""
 INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank)
@@ -52,11 +58,12 @@ class LostTriggers:
         self._left_out = LeftOut()
 
     async def mend(self) -> None:
-        """Look at the next owners, and begin anew after the last one."""
-        rows = await fetch(self._pool, FIND, self._after, list(TRIGGERED))
-        self._after = rows[-1]["owner"] if rows and rows[-1]["n"] == OWNERS else FIRST
+        """Look at the next orders, and begin anew after the last one."""
+        rows = await fetch(self._pool, FIND, *self._after, list(TRIGGERED))
+        is_full = rows and rows[-1]["n"] == PAGE
+        self._after = (rows[-1]["owner"], rows[-1]["created_at"], rows[-1]["id"]) if is_full else FIRST
         for row in rows:
-            if row["id"] is not None:
+            if row["lost"]:
                 await self._left_out.change([row], self._arm, key=lambda lost: lost["id"])
 
     async def _arm(self, rows: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:

@@ -4,6 +4,7 @@
   slice is derived from its parent and its number.
 - A parent has no fill of its own. It ends once its last slice has ended.
 - Locks are taken in the order plan, order. A plan that another watcher has locked is skipped.
+- Conditions on status that an index could answer are written as CASE: see `app/orders/store/statements.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,7 +32,7 @@ _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details
 DUE = f"""
 SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max
   FROM plans p JOIN orders o ON o.id = p.order_id
- WHERE p.next_at <= now() AND p.next_slice <= p.slices AND o.status = '{Status.OPEN}'
+ WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN true END
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
    AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
    AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
@@ -92,7 +93,8 @@ WITH wanted AS (
 
 # The last slice of a plan has ended. A parent with no filled slice has failed. In `DONE` $2: plans that are left out
 _HAS_ENDED = f"""p.next_slice > p.slices AND NOT EXISTS (
-           SELECT FROM orders c WHERE c.parent_id = p.order_id AND c.status IN ({sql_list(UNFINISHED)}))"""
+           SELECT FROM orders c
+            WHERE c.parent_id = p.order_id AND CASE WHEN c.status IN ({sql_list(UNFINISHED)}) THEN true END)"""
 DONE = f"""
 SELECT p.order_id FROM plans p WHERE {_HAS_ENDED} AND p.order_id <> ALL($2::uuid[]) ORDER BY p.order_id LIMIT $1
 """
@@ -117,14 +119,17 @@ WITH done AS MATERIALIZED (
 """
 # The parent was cancelled, or its time ran out: a slice that has not started goes with it.
 ORPHANED = f"""
-SELECT p.order_id FROM plans p JOIN orders o ON o.id = p.order_id
- WHERE o.status IN ({sql_list(TERMINAL)}) AND p.order_id <> ALL($2::uuid[]) ORDER BY p.order_id LIMIT $1
+SELECT p.order_id FROM plans p
+ WHERE (SELECT o.status IN ({sql_list(TERMINAL)}) FROM orders o WHERE o.id = p.order_id)
+   AND p.order_id <> ALL($2::uuid[])
+ ORDER BY p.order_id LIMIT $1
 """
 ABANDON = f"""
 WITH ended AS MATERIALIZED (
     SELECT order_id FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE SKIP LOCKED
 ), slices AS MATERIALIZED (
-    SELECT id FROM orders WHERE parent_id IN (SELECT order_id FROM ended) AND status = '{Status.PENDING}'
+    SELECT id FROM orders
+     WHERE parent_id IN (SELECT order_id FROM ended) AND CASE status WHEN '{Status.PENDING}' THEN true END
        FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM plans p USING ended

@@ -64,7 +64,8 @@ def fires(details: str, *, also: str = "") -> str:
            look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now(){also and f", {also}"}
       FROM gone
      -- An order whose time has run out loses its trigger here, and is ended by EXPIRE.
-     WHERE o.id = gone.order_id AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
+     WHERE o.id = gone.order_id AND CASE o.status WHEN '{Status.OPEN}' THEN true END
+       AND (o.expires_at IS NULL OR o.expires_at > now())
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, gone.*
 ), told AS (
     SELECT *, {details} AS details FROM moved
@@ -87,6 +88,7 @@ WITH price AS MATERIALIZED (
        AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
      ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {
+        fires(
             _details(
                 price="trim_scale((SELECT price FROM price))", source="'venues'::text", starts_in=starts_in("$7", "$8")
             )
@@ -123,7 +125,7 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
                       AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
-   AND o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
+   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND (o.expires_at IS NULL OR o.expires_at > now())
    AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)}
  ORDER BY t.level LIMIT $4
 """
@@ -188,7 +190,7 @@ WITH due AS MATERIALIZED (
 ), told AS (
     UPDATE orders o
        SET status = '{Status.EXPIRED}', seq = o.seq + 1, error = free.error, code = free.code, updated_at = now()
-      FROM free WHERE o.id = free.id AND o.status = '{Status.OPEN}'
+      FROM free WHERE o.id = free.id AND CASE o.status WHEN '{Status.OPEN}' THEN true END
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
               json_build_object('error', free.error, 'code', free.code) AS details
 ), {logged("told", details="details")}
