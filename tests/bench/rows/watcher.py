@@ -1,4 +1,7 @@
-"""Orders that wait, and one watcher: a slot that meets nothing, a fall that meets thousands, and price to pending."""
+"""Orders that wait, and one watcher: a slot that meets nothing, a fall that meets thousands, price to pending, placing.
+
+The tables are filled once, because that takes most of the time. Falls use up orders, so each round falls another 1 %.
+"""
 
 import asyncio
 import statistics
@@ -19,9 +22,13 @@ from app.settings import Settings, load
 from app.watcher.main import watcher
 from app.watcher.recorder import Recorder, Tick
 from tests.bench import dataset
+from tests.bench.client import Client, client
 from tests.bench.environment import bench_environment
 from tests.bench.load import percentile
-from tests.bench.rows import Plan, Result, require
+from tests.bench.processes import cpu
+from tests.bench.rows import EXECUTE, IN_FLIGHT, ORDER, Plan, Result, require
+from tests.bench.rows.post import warm_up
+from tests.bench.systems import System
 from tests.bench.table import ENGINE, TableRow, Target
 from tests.waiting import place_limit
 
@@ -29,9 +36,12 @@ MANY, FEW, PAIRS = 1_000_000, 1_000, 20
 TICKS = 200
 SHORT_SLOT_MS = 2
 MOVES, AT_EACH = 20, 10  # limit orders
+POSTS = 3_000
+LIMIT = '{"orderType":"limit","tokenIn":"SOL","tokenOut":"USDC","amount":"1.5","limitPrice":"1000"}'
 SECONDS = 120.0
-PENDING = "SELECT count(*) FROM order_events WHERE status = 'pending'"
-RATE = "SELECT count(*)::float8 / extract(epoch FROM max(at) - min(at)) FROM order_events WHERE status = 'pending'"
+PENDING = "SELECT count(*) FROM order_events WHERE status = 'pending' AND at > $1"
+RATE = """SELECT (count(*) - 1)::float8 / extract(epoch FROM max(at) - min(at)) FROM order_events
+           WHERE status = 'pending' AND at > $1"""
 
 
 @dataclass
@@ -60,20 +70,31 @@ async def run(plan: Plan) -> Result:
     idle = TableRow(
         f"a slot that meets nothing, {many:,} open orders on {PAIRS} pairs, per pair", "ms", Target(at_most=1)
     )
+    placing = TableRow("placing a limit order, processor time of the API", "times a market order", Target(at_most=1.2))
     async with AsyncExitStack() as closing:
         env = await closing.enter_async_context(bench_environment(peers=()))
+        clients = await closing.enter_async_context(client())
         require(dataset.has_disk_space(env.data_home, many), f"the disk has no room for {many:,} orders")
         url, redis = env.engine.environment["DATABASE_URL"], env.engine.environment["REDIS_URL"]
         settings = load(database_url=url, redis_url=redis, mock_quote_ms=0, queue_max_per_min=0)
         market = _market(settings)
+        await env.engine.start_api()
+        await warm_up(env.engine, clients)
         for _ in range(plan.rounds):
-            few = await _idle(env.engine.db, settings, market, FEW)
-            full = await _idle(env.engine.db, settings, market, many)
-            idle.add(ENGINE, full / PAIRS)
-            more.add(ENGINE, full / few)
-            rate.add(ENGINE, await _fall(env.engine.db, settings, market))
+            placing.add(ENGINE, await _placing(env.engine, clients))
+        await env.engine.stop_api()
+        for _ in range(plan.rounds):
             slowest.add(ENGINE, await _price_to_pending(env.engine.db, settings, market))
-    return Result([idle, more, rate, slowest])
+        await dataset.fill_open(env.engine.db, market.base, FEW)
+        few = [await _idle(settings, market) for _ in range(plan.rounds)]
+        await dataset.fill_open(env.engine.db, market.base, many)
+        for before in few:
+            full = await _idle(settings, market)
+            idle.add(ENGINE, full / PAIRS)
+            more.add(ENGINE, full / before)
+        for n in range(plan.rounds):
+            rate.add(ENGINE, await _fall(env.engine.db, settings, market, Decimal(99 - n) / 100))
+    return Result([idle, more, rate, slowest, placing])
 
 
 def _market(settings: Settings) -> Market:
@@ -83,9 +104,8 @@ def _market(settings: Settings) -> Market:
     return Market(network, base)
 
 
-async def _idle(db: asyncpg.Pool, settings: Settings, market: Market, orders: int) -> float:
+async def _idle(settings: Settings, market: Market) -> float:
     """Milliseconds of one tick."""
-    await dataset.fill_open(db, market.base, orders)
     market.factor = Decimal(1)
     postgres = await open_postgres(settings.postgres_dsn or "", size=10)
     met: list[Tick] = []
@@ -104,16 +124,39 @@ async def _idle(db: asyncpg.Pool, settings: Settings, market: Market, orders: in
     return statistics.median(took) * 1000
 
 
-async def _fall(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
+async def _fall(db: asyncpg.Pool, settings: Settings, market: Market, factor: Decimal) -> float:
+    """Orders fired per second."""
     await db.execute("DELETE FROM prices")
-    market.factor, market.from_slot = Decimal("0.99"), 0
+    began = await db.fetchval("SELECT clock_timestamp()")
+    market.factor, market.from_slot = factor, 0
     async with watcher(settings, network=market.seen()):
         before, deadline = -1, time.monotonic() + SECONDS
-        while before < (now := await db.fetchval(PENDING)) or now == 0:
+        while before < (now := await db.fetchval(PENDING, began)) or now == 0:
             require(time.monotonic() < deadline, f"only {now} orders were fired")
             before = now
             await asyncio.sleep(2)
-    return float(await db.fetchval(RATE))
+    return float(await db.fetchval(RATE, began))
+
+
+async def _placing(system: System, clients: Client) -> float:
+    """Processor time of the API for a limit order, as a multiple of that for a market order."""
+    used = []
+    for body in (LIMIT, ORDER):
+        await system.empty()
+        assert system.api
+        before = cpu(system.api.pid)
+        seen = await clients.call(
+            "post",
+            port=system.port,
+            path=EXECUTE,
+            body=body,
+            count=POSTS,
+            in_flight=IN_FLIGHT,
+            callers=system.callers,
+        )
+        require(seen["statuses"] == {"202": POSTS}, f"the {system.name} answered {seen['statuses']}")
+        used.append(cpu(system.api.pid) - before)
+    return used[0] / used[1]
 
 
 async def _price_to_pending(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
