@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from app.schema.base import metadata
 from app.schema.orders import orders
 
-# One row for each armed condition; a watcher deletes it when it fires the order. Revision 0012: when it is vacuumed.
+# One row for each armed condition; a watcher deletes it when it fires the order. Revision 0013: when it is vacuumed.
 Price = sa.Numeric(38, 18)
 triggers = sa.Table(
     "triggers",

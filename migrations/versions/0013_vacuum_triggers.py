@@ -3,8 +3,8 @@ next to the price, and walks over the entries of all that were fired there."""
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
