@@ -20,6 +20,7 @@ from tests.chaos.proxy import Proxy
 from tests.engine import HAPPY, Engine
 from tests.fakes import in_a_while
 from worker.lease import Lease
+from worker.slot import Slot
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +49,8 @@ async def leases(engine: Engine, dsn: str, count: int) -> AsyncIterator[list[Lea
     try:
         kill_switch = KillSwitch(pool)
         await kill_switch.read()
-        yield [Lease(claimed, store, publisher, kill_switch) for _ in range(count)]
+        slot = Slot(str(order), in_a_while(), lambda: None)
+        yield [Lease(claimed, slot, store, publisher, kill_switch) for _ in range(count)]
     finally:
         pool.terminate()
 
