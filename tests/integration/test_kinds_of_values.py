@@ -7,6 +7,7 @@ import orjson
 
 from tests.engine import Engine
 from tests.integration.test_order_groups import BRACKET, OCO
+from tests.integration.test_repeats import SNIPER
 from tests.integration.test_slices import DCA
 from tests.integration.test_waiting_orders import LIMIT, STOP
 
@@ -24,6 +25,7 @@ ORDERS: tuple[dict[str, Any], ...] = (
     MARKET,
     LIMIT | {"timeInForce": "gtd", "expiresAt": "2027-06-01T00:00:00Z", "acknowledgePrice": True},
     STOP | {"idempotencyKey": "one"},
+    SNIPER,
     DCA | {"schedule": DCA["schedule"] | {"startAt": "2027-06-01T00:00:00Z", "onMiss": "skip"}},
     DCA | {"priceBand": {"min": "1", "max": "2"}},
 )

@@ -12,8 +12,9 @@ import orjson
 import pytest
 
 from app import main
-from app.api.orders import waiting
+from app.api.orders import sniping, waiting
 from app.dex.markets import Token
+from app.dex.simulated.launches import mint_of
 from app.network import open_network
 from tests.engine import SELL_SOL, Engine, running_engine
 
@@ -26,6 +27,10 @@ PROFIT: dict[str, Any] = {**PAIR, "orderType": "take_profit", "trigger": {"price
 STOP: dict[str, Any] = {**PAIR, "orderType": "stop", "trigger": {"price": "140"}}
 EASY_STOP: dict[str, Any] = {**STOP, "trigger": {"price": "1"}}
 OCO: dict[str, Any] = {"type": "oco", "legs": [PROFIT, STOP]}
+SNIPER: dict[str, Any] = {
+    **{"tokenIn": "SOL", "tokenOut": mint_of("WIF"), "amount": "1", "orderType": "sniper", "limitPrice": "500"},
+    "trigger": {"event": "pool_created", "venue": "raydium", "minDepthUsd": "20000"},
+}
 ENTRY: dict[str, Any] = {"tokenIn": "USDC", "tokenOut": "SOL", "amount": "150", "limitPrice": "0.0069"}
 BRACKET: dict[str, Any] = {
     "type": "bracket",
@@ -54,7 +59,8 @@ class Now:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> Now:
     now = Now()
-    monkeypatch.setattr(waiting, "datetime", now)
+    for module in (waiting, sniping):
+        monkeypatch.setattr(module, "datetime", now)
     monkeypatch.setattr(
         main, "open_network", lambda settings: replace(open_network(settings), mids=now.mids, usd=lambda *_: now.usd)
     )
@@ -77,6 +83,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Now, str]] = {
         "price_band",
     ),
     "it has expired": ({**STOP, "expiresAt": SOON}, LATER, "invalid_order"),
+    "it has expired before the launch": ({**SNIPER, "expiresAt": SOON}, LATER, "invalid_order"),
     "it has begun": (
         {**PAIR, "orderType": "dca", "schedule": {"slices": 2, "everySeconds": 60, "startAt": SOON}},
         LATER,
