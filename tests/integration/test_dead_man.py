@@ -139,3 +139,21 @@ async def test_each_owner_has_a_switch_of_their_own(guarded: Guarded) -> None:
     assert (await guarded.request("a", "PUT", "/api/dead-man", json={"seconds": 60})).status_code == 200
     assert (await guarded.request("b", "GET", "/api/dead-man")).json()["cancelsAt"] is None
     assert (await guarded.request("a", "GET", "/api/dead-man")).json()["seconds"] == 60
+
+
+async def test_an_owner_whose_order_fails_stops_no_other_switch(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    [bad] = await place_open(engine.postgres, ["140"], owner="alice")
+    [other] = await place_open(engine.postgres, ["140"], owner="bob")
+    await engine.postgres.execute(
+        "INSERT INTO order_events (order_id, seq, status, attempt, at) VALUES ($1, 2, 'open', 0, now())", bad
+    )
+    for owner, seconds in (("alice", 2), ("bob", 1)):
+        await engine.postgres.execute(
+            "INSERT INTO dead_men (owner, seconds, cancels_at) VALUES ($1, 60, now() - $2 * interval '1 second')",
+            *(owner, seconds),
+        )
+    [fired] = await fire(engine)
+    assert (fired.owner, [one.event.order_id for one in fired.orders]) == ("bob", [other])
+    assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == ["alice"]

@@ -8,15 +8,18 @@ locked is skipped.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 
 from app.orders.lifecycle import CANCELLABLE, DEAD_MAN, sql_list
 from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
+from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import Moved
 from app.postgres import fetch
 
+OWNERS = 10  # in one look
 PAGE = 5_000  # orders in one statement, which must end within the time-out of Postgres
 FIRED = "dead_man.fired"  # in the audit log
 
@@ -32,14 +35,19 @@ RETURNING {_STATE}
 """
 STATE = f"SELECT {_STATE} FROM dead_men WHERE owner = $1"
 
-# The first CTE is for a clock that was set back: the time that was given begins anew.
-FIRE = f"""
+# The first CTE is for a clock that was set back: the time that was given begins anew. $1: owners who are left out
+DUE = f"""
 WITH mended AS (
     UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
      WHERE cancels_at > clock_timestamp() + (seconds + 1) * interval '1 second'
-), due AS MATERIALIZED (
-    SELECT owner, seconds FROM dead_men WHERE cancels_at <= clock_timestamp()
-     ORDER BY cancels_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+SELECT owner FROM dead_men WHERE cancels_at <= clock_timestamp() AND owner <> ALL($1::text[])
+ ORDER BY cancels_at LIMIT {OWNERS}
+"""
+# $1 at most so many orders, $2 of this owner
+FIRE = f"""
+WITH due AS MATERIALIZED (
+    SELECT owner, seconds FROM dead_men WHERE owner = $2 AND cancels_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
 ), {
     cancels(
         f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)}) LIMIT $1",
@@ -83,6 +91,7 @@ class Fired:
 class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._left_out = LeftOut[str]()
 
     async def set(self, owner: str, seconds: int) -> DeadMan:
         """Begin, renew or, with 0, end it."""
@@ -95,8 +104,12 @@ class DeadMen:
 
     async def fire(self, limit: int = PAGE) -> Fired | None:
         """Cancel up to so many orders of one owner who did not renew; None: nobody is due."""
-        rows = await fetch(self._pool, FIRE, limit)
-        if not rows:
-            return None
+        for row in await fetch(self._pool, DUE, self._left_out.ids()):
+            if fired := await self._left_out.change([row["owner"]], partial(self._fire, limit), key=str):
+                return fired[0]
+        return None
+
+    async def _fire(self, limit: int, owners: Sequence[str]) -> list[Fired]:
+        rows = await fetch(self._pool, FIRE, limit, owners[0])
         orders = [Moved(row["owner"], row["type"], event_from(row)) for row in rows if row["order_id"]]
-        return Fired(rows[0]["owner"], rows[0]["seconds"], orders)
+        return [Fired(rows[0]["owner"], rows[0]["seconds"], orders)] if rows else []

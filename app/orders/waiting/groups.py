@@ -105,7 +105,7 @@ WITH {_ended(f"g.holder = g.entry AND o.status IN ({sql_list(TERMINAL)})")}, fre
 class Groups:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._left_out = LeftOut()
+        self._left_out = LeftOut[UUID]()
 
     async def settle(self) -> tuple[int, list[Moved]]:
         """How many groups were settled, and the other orders of these that were changed."""

@@ -6,11 +6,11 @@ The rows are halved until the bad one is alone. It is named in the log and left 
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
-from uuid import UUID
+from typing import Generic, TypeVar
 
 from app.postgres import DatabaseUnavailable
 
+Key = TypeVar("Key")
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
@@ -19,13 +19,13 @@ log = logging.getLogger("engine.watcher")
 LEFT_OUT_SECONDS = 60.0
 
 
-class LeftOut:
+class LeftOut(Generic[Key]):
     """The rows that failed, of one kind."""
 
     def __init__(self) -> None:
-        self._until: dict[UUID, float] = {}
+        self._until: dict[Key, float] = {}
 
-    def ids(self) -> list[UUID]:
+    def ids(self) -> list[Key]:
         """Not to be selected."""
         now = time.monotonic()
         self._until = {row: until for row, until in self._until.items() if until > now}
@@ -36,7 +36,7 @@ class LeftOut:
         rows: Sequence[Row],
         change: Callable[[Sequence[Row]], Awaitable[list[Result]]],
         *,
-        key: Callable[[Row], UUID],
+        key: Callable[[Row], Key],
     ) -> list[Result]:
         """What `change` returns for the rows that do not fail."""
         if not rows:

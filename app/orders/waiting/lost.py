@@ -55,7 +55,7 @@ class LostTriggers:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._after = FIRST
-        self._left_out = LeftOut()
+        self._left_out = LeftOut[UUID]()
 
     async def mend(self) -> None:
         """Look at the next orders, and begin anew after the last one."""

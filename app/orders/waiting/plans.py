@@ -179,7 +179,7 @@ class Decision:
 class PlanStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._left_out = LeftOut()
+        self._left_out = LeftOut[UUID]()
 
     async def due(self, *, full: Iterable[str] = ()) -> list[DueSlice]:
         """`full`: owners who may have no more."""

@@ -121,7 +121,7 @@ class SnipeStore:
     def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
         self._pool = pool
         self._max_age = max_age  # seconds: an older quote fires nothing
-        self._left_out = LeftOut()
+        self._left_out = LeftOut[UUID]()
 
     async def met(self, depths: Mapping[str, int], limit: int) -> list[Snipe]:
         """Orders that wait for one of these feeds, whose depth in dollars is given."""

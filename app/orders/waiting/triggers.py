@@ -81,7 +81,7 @@ class TriggerStore:
     def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
         self._pool = pool
         self._max_age = max_age  # seconds: an older price fires nothing
-        self._left_out = LeftOut()
+        self._left_out = LeftOut[UUID]()
 
     async def fire(self, group: Group, slot: int, *, min_venues: int, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders of a group that its recorded prices up to this slot have met."""
