@@ -80,7 +80,7 @@ DO $$ BEGIN IF EXISTS (SELECT FROM audit_log) THEN
 END IF; END $$
 """
 WRITTEN = (
-    *("order_events", "triggers", "orders", "order_groups", "plans", "prices", "dead_men"),
+    *("order_events", "triggers", "orders", "order_groups", "plans", "prices", "watermarks", "dead_men"),
     *("daily_volumes", "api_keys", "trading_states"),
     *("chain.transactions", "chain.set_prices", "chain.launches"),
 )

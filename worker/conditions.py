@@ -29,7 +29,8 @@ def waits_again(order: Order, code: str) -> bool:
 
 def condition_again(order: Order) -> Trigger:
     feed = feed_of(order.token_in, order.token_out)
-    return trigger_again(order.type, feed, order.limit_price, order.condition or {}, order.slippage_bps)
+    what = order.type, feed, order.limit_price, order.condition or {}
+    return trigger_again(*what, order.slippage_bps, order.extreme)
 
 
 def wait_before(rearms: int) -> float:

@@ -23,7 +23,7 @@ from app.dex.markets import Markets, Token
 from app.dex.router import Router
 from app.network import MovableMarket, Network
 from app.orders.changes import Changes
-from app.orders.conditions import feed_of, price_for, trigger_of
+from app.orders.conditions import feed_of, price_for, trigger_of, waits_for_price
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
@@ -83,12 +83,14 @@ class ApiContext:
 
     def price_now(self, order: Order) -> Decimal | None:
         """What an order that waits is compared with now; None: it does not wait, or no venue has a price."""
-        if order.status is not Status.OPEN or "price" not in (order.condition or {}):
+        condition = order.condition or {}
+        if order.status is not Status.OPEN or not waits_for_price(condition):
             return None
         tokens = self.markets.token(order.token_in), self.markets.token(order.token_out)
         prices = self.network.mids(*tokens, self.network.slot_at(datetime.now(UTC)))
         feed = feed_of(order.token_in, order.token_out)
-        return price_for(trigger_of(order.type, feed, order.limit_price, order.condition or {}), list(prices.values()))
+        trigger = trigger_of(order.type, feed, order.limit_price, condition, order.extreme)
+        return price_for(trigger, list(prices.values()))
 
     def risk_limits(self, caller: Caller) -> RiskLimits:
         return RiskLimits.of(self.settings).in_force(caller.max_order_usd, caller.max_daily_usd)

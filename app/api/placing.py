@@ -97,7 +97,10 @@ def accepted_response(accepted: intake.Accepted, socket_url: SocketUrl, echo: Ma
 
 def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str, Any]:
     placed, waiting = accepted.placed, accepted.waiting
-    condition = waiting.condition if placed.condition is None and waiting else placed.condition
+    condition, extreme = placed.condition, None
+    if condition is None and waiting is not None:
+        condition = waiting.condition
+        extreme = None if waiting.trigger is None else waiting.trigger.extreme or None
     urls = links(placed.order, socket_url)
     return {
         "success": True,
@@ -109,7 +112,7 @@ def accepted_view(accepted: intake.Accepted, socket_url: SocketUrl) -> dict[str,
         "createdAt": placed.created_at,
         "idempotent": placed.idempotent,
         "startsInMs": accepted.starts_in_ms,
-        **({} if condition is None else waiting_view(condition, None if waiting is None else waiting.price)),
+        **({} if condition is None else waiting_view(condition, None if waiting is None else waiting.price, extreme)),
     }
 
 

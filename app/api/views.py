@@ -15,11 +15,12 @@ from app.dex.amounts import price as price_text
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.dex.valuation import USD_PLACES
-from app.orders.conditions import distance_bps
+from app.orders.conditions import distance_bps, trail_level
 from app.orders.model import Order
 from app.orders.store.open_orders import Slices
 from app.orders.store.reads import PageKey
 
+TRIGGERS = {"price", "trailBps", "event"}  # fields of a condition, of which each trigger has one
 NO_STORE = {"cache-control": "no-store"}
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
@@ -61,15 +62,22 @@ def usd(value: int) -> str:
     return to_decimal(value, USD_PLACES)
 
 
-def waiting_view(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:
+def waiting_view(condition: Mapping[str, Any], price: Decimal | None, extreme: Decimal | None = None) -> dict[str, Any]:
     """What an order waits for; of a price, how far it is away."""
     if "schedule" in condition:
         return dict(condition)
-    return {"trigger": _with_distance(condition, price)}
+    return {"trigger": _trigger_view(condition, price, extreme)}
 
 
-def _with_distance(condition: Mapping[str, Any], price: Decimal | None) -> dict[str, Any]:
-    return {**condition, "distanceBps": None if price is None else distance_bps(Decimal(condition["price"]), price)}
+def _trigger_view(condition: Mapping[str, Any], price: Decimal | None, extreme: Decimal | None) -> dict[str, Any]:
+    """`extreme`: that a trailing stop has seen; None: it does not follow the price yet."""
+    view, at = dict(condition), condition.get("price", condition.get("activationPrice"))
+    level = None if at is None else Decimal(at)
+    if "trailBps" in condition:
+        level = level if extreme is None else trail_level(extreme, condition["trailBps"])
+        view["extreme"] = None if extreme is None else plain(extreme)
+        view["level"] = None if extreme is None or level is None else plain(level)
+    return {**view, "distanceBps": None if price is None or level is None else distance_bps(level, price)}
 
 
 def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "retryOf": None if order.retry_of is None else str(order.retry_of),
         "limitPrice": None if order.limit_price is None else plain(order.limit_price),
         "timeInForce": order.time_in_force,
-        "trigger": _with_distance(condition, price) if {"price", "event"} & condition.keys() else None,
+        "trigger": _trigger_view(condition, price, order.extreme) if TRIGGERS & condition.keys() else None,
         "schedule": condition.get("schedule"),
         "priceBand": condition.get("priceBand"),
         "parentId": None if order.parent_id is None else str(order.parent_id),

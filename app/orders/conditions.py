@@ -1,7 +1,8 @@
 """What each type of order waits for, and the least that it accepts. Pure arithmetic on exact decimals.
 
 A price is tokens out for one token in, so a better price is always a higher one. A limit and a take-profit wait for the
-price to rise to their level, a stop for it to fall.
+price to rise to their level, a stop for it to fall. The level of a trailing stop follows the highest price it has seen,
+its extreme.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ class OrderType(StrEnum):
     LIMIT = "limit"
     STOP = "stop"
     TAKE_PROFIT = "take_profit"
+    TRAILING_STOP = "trailing_stop"
     DCA = "dca"
     SNIPER = "sniper"
 
@@ -34,7 +36,9 @@ class TimeInForce(StrEnum):
     IOC = "ioc"  # now, or not at all
 
 
-Op = Literal["ge", "le", "launch"]  # launch: the pools of a token hold so many dollars
+# launch: the pools of a token hold so many dollars; start: at `level` a trailing stop begins to follow the price
+Op = Literal["ge", "le", "launch", "start"]
+NO_PRICE = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,13 @@ class Trigger:
     persist: int  # recorded slots in a row; 0: the best mid, and then a quote at the order's size
     rank: int = 0  # of several legs of a group that are met at once, the lowest wins
     limit_price: Decimal | None = None  # of a sniper, which waits for a launch first
+    trail_bps: int | None = None  # of a trailing stop: so far below its extreme it fires
+    extreme: Decimal = NO_PRICE  # that it has seen already
 
     @property
     def base_level(self) -> Decimal:
+        if self.op == "start":
+            return self.extreme
         return self.level if self.limit_price is None else self.limit_price
 
 
@@ -88,6 +96,10 @@ def feed_of(token_in: str, token_out: str) -> str:
     return f"{token_in}/{token_out}"
 
 
+def waits_for_price(condition: Mapping[str, Any]) -> bool:
+    return "price" in condition or "trailBps" in condition
+
+
 def amount_at(price: Decimal, amount_in: int, decimals_in: int, decimals_out: int) -> int:
     """The least amount out at which a swap is not below a price: rounded up."""
     exact = amount_in * Fraction(price) * Fraction(10) ** (decimals_out - decimals_in)
@@ -100,13 +112,28 @@ def less(price: Decimal, slippage_bps: int) -> Decimal:
     return Decimal(-(-exact.numerator // exact.denominator)).scaleb(-PLACES)
 
 
-def floor_price(limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int) -> Decimal:
-    """The worst price that the order accepts."""
-    return limit_price if limit_price is not None else less(Decimal(condition["price"]), slippage_bps)
+def trail_level(extreme: Decimal, trail_bps: int) -> Decimal:
+    """Where a trailing stop fires that has seen this price, rounded down to the last place that the database has."""
+    return Decimal(Fraction(extreme) * (BPS - trail_bps) * 10**PLACES // BPS).scaleb(-PLACES)
 
 
-def trigger_of(order_type: str, feed: str, limit_price: Decimal | None, condition: Mapping[str, Any]) -> Trigger:
-    """What a new order waits for."""
+def floor_price(limit_price: Decimal | None, level: Decimal, slippage_bps: int) -> Decimal:
+    """The worst price that an order accepts which fires at this level."""
+    return limit_price if limit_price is not None else less(level, slippage_bps)
+
+
+def trigger_of(
+    order_type: str,
+    feed: str,
+    limit_price: Decimal | None,
+    condition: Mapping[str, Any],
+    extreme: Decimal | None = None,
+) -> Trigger:
+    """What a new order waits for. `extreme`: what a trailing stop has seen that follows the price already."""
+    if order_type == OrderType.TRAILING_STOP:
+        begin = NO_PRICE if extreme is not None else Decimal(condition.get("activationPrice", NO_PRICE))
+        bps, persist = condition["trailBps"], condition.get("persistSlots", DEFAULT_PERSIST_SLOTS)
+        return Trigger(feed, "start", begin, persist, trail_bps=bps, extreme=extreme or NO_PRICE)
     if order_type == OrderType.LIMIT:
         assert limit_price is not None
         return Trigger(feed, "ge", limit_price, persist=0, rank=1)
@@ -121,20 +148,31 @@ def trigger_of(order_type: str, feed: str, limit_price: Decimal | None, conditio
 
 
 def trigger_again(
-    order_type: str, feed: str, limit_price: Decimal | None, condition: Mapping[str, Any], slippage_bps: int
+    order_type: str,
+    feed: str,
+    limit_price: Decimal | None,
+    condition: Mapping[str, Any],
+    slippage_bps: int,
+    extreme: Decimal | None = None,
 ) -> Trigger:
     """What an order waits for that fired and was not filled because the price was lost: a quote at its size that
-    reaches its floor, so that it takes no start in vain.
+    reaches its floor, so that it takes no start in vain. `extreme`: at which a trailing stop fired.
 
     A stop stays due, wherever the price is by then. A take-profit waits for its own price as well. A sniper is a limit
     order from its launch on.
     """
     if order_type == OrderType.SNIPER:
         return trigger_of(OrderType.LIMIT, feed, limit_price, condition)
-    floor = floor_price(limit_price, condition, slippage_bps)
-    if order_type == OrderType.STOP:
+    if order_type != OrderType.TRAILING_STOP:
+        level = Decimal(condition["price"])
+    elif extreme is not None:
+        level = trail_level(extreme, condition["trailBps"])
+    else:  # it has not fired
+        return trigger_of(order_type, feed, limit_price, condition)
+    floor = floor_price(limit_price, level, slippage_bps)
+    if order_type in (OrderType.STOP, OrderType.TRAILING_STOP):
         return Trigger(feed, "ge", floor, persist=0)
-    return Trigger(feed, "ge", max(floor, Decimal(condition["price"])), persist=0, rank=1)
+    return Trigger(feed, "ge", max(floor, level), persist=0, rank=1)
 
 
 def compared(op: Op, prices: Sequence[Decimal]) -> Decimal:
@@ -143,18 +181,22 @@ def compared(op: Op, prices: Sequence[Decimal]) -> Decimal:
     Both of two venues have to meet the level, or the middle one of three.
     """
     ordered = sorted(prices)
-    return ordered[(len(ordered) - 1) // 2] if op == "ge" else ordered[len(ordered) // 2]
+    return ordered[len(ordered) // 2] if op == "le" else ordered[(len(ordered) - 1) // 2]
 
 
 def price_for(trigger: Trigger, prices: Sequence[Decimal]) -> Decimal | None:
     """What this trigger is compared with; None: no venue has a price."""
     if not prices:
         return None
+    if trigger.op == "start":  # once it follows the price it waits for a fall
+        return compared("le" if trigger.extreme else "ge", prices)
     return compared(trigger.op, prices) if trigger.persist else max(prices)
 
 
 def is_met(trigger: Trigger, price: Decimal) -> bool:
-    return price >= trigger.level if trigger.op == "ge" else price <= trigger.level
+    if trigger.trail_bps is not None and trigger.extreme:
+        return price <= trail_level(trigger.extreme, trigger.trail_bps)
+    return price <= trigger.level if trigger.op == "le" else price >= trigger.level
 
 
 def distance_bps(level: Decimal, price: Decimal) -> int:

@@ -92,6 +92,7 @@ class Order:
     limit_price: Decimal | None  # as the client said it
     limit_out: int | None  # the least the fill may bring, whatever happens; None: a market order
     condition: Mapping[str, Any] | None  # what it waits for; None: nothing
+    extreme: Decimal | None  # the highest price that a trailing stop has seen
     time_in_force: str | None
     parent_id: UUID | None  # the order that this one is a slice of
     slice: int | None

@@ -32,6 +32,7 @@ orders = sa.Table(
     sa.Column("limit_price", sa.Numeric, comment="as the client said it: tokens out for one token in"),
     sa.Column("limit_out", BaseUnits, comment="the least the fill may bring; NULL: a market order"),
     sa.Column("condition", pg.JSON, comment="what it waits for, as the client said it"),
+    sa.Column("extreme", sa.Numeric(38, 18), comment="the highest price that a trailing stop had seen as it fired"),
     sa.Column("time_in_force", sa.Text, comment="gtc, gtd or ioc; NULL: a market order"),
     sa.Column("parent_id", sa.Uuid, comment="the order that this one is a slice of"),
     sa.Column("slice", sa.Integer, comment="its number among the slices"),

@@ -14,7 +14,12 @@ triggers = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("order_type", sa.Text, nullable=False),
     sa.Column("feed", sa.Text, nullable=False, comment="token_in/token_out; of a launch the mint, or mint@venue"),
-    sa.Column("op", sa.Text, nullable=False, comment="ge or le: how the price has to lie to the level; or launch"),
+    sa.Column(
+        "op",
+        sa.Text,
+        nullable=False,
+        comment="ge or le: how the price has to lie to the level; launch; start: it then follows the price; trail",
+    ),
     sa.Column(
         "persist",
         sa.SmallInteger,
@@ -22,12 +27,16 @@ triggers = sa.Table(
         comment="for how many recorded slots in a row; 0: compared with the best mid, then quoted at its size",
     ),
     sa.Column("level", Price, nullable=False, comment="further away while a limit is put aside; of a launch dollars"),
-    sa.Column("base_level", Price, nullable=False, comment="of a launch the limit price"),
+    sa.Column(
+        "base_level", Price, nullable=False, comment="of a launch the limit price; start: the highest price it has seen"
+    ),
     sa.Column("look_at", sa.DateTime(timezone=True), comment="not fired before; level is base_level again then"),
     sa.Column("armed", sa.Boolean, nullable=False, server_default=sa.text("true")),
     sa.Column("group_id", sa.Uuid),
     sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0", comment="the lowest of a group wins"),
-    sa.CheckConstraint("op IN ('ge', 'le', 'launch')", name="op_known"),
+    sa.Column("trail_bps", sa.Integer, comment="of a trailing stop: so far below its extreme it fires"),
+    sa.Column("watermark", sa.ForeignKey("watermarks.id"), comment="which has the extreme"),
+    sa.CheckConstraint("op IN ('ge', 'le', 'launch', 'start', 'trail')", name="op_known"),
 )
 for _side in ("ge", "le"):
     sa.Index(
@@ -43,8 +52,33 @@ sa.Index(
     triggers.c.level,
     postgresql_where=sa.text("armed AND op = 'launch'"),
 )
+sa.Index(
+    "triggers_start",
+    triggers.c.feed,
+    triggers.c.persist,
+    triggers.c.level,
+    postgresql_where=sa.text("armed AND op = 'start'"),
+)
+sa.Index(
+    "triggers_trail",
+    triggers.c.watermark,
+    triggers.c.trail_bps,
+    postgresql_where=triggers.c.watermark.is_not(None),
+)
 sa.Index("triggers_to_look_at", triggers.c.look_at, postgresql_where=triggers.c.look_at.is_not(None))
 sa.Index("triggers_by_group", triggers.c.group_id, postgresql_where=triggers.c.group_id.is_not(None))
+
+# The highest price that some trailing stops have seen: those that have seen the same one share a row.
+watermarks = sa.Table(
+    "watermarks",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("feed", sa.Text, nullable=False),
+    sa.Column("persist", sa.SmallInteger, nullable=False),
+    sa.Column("extreme", Price, nullable=False),
+    sa.Column("slot", sa.BigInteger, nullable=False, comment="up to which recorded prices are part of the extreme"),
+)
+sa.Index("watermarks_by_extreme", watermarks.c.feed, watermarks.c.persist, watermarks.c.extreme)
 
 # Groups of orders of which one may be filled. The group's row is the lock of its legs.
 order_groups = sa.Table(

@@ -29,6 +29,7 @@ from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.plans import PlanStore
 from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
 from app.orders.waiting.snipes import SnipeStore
+from app.orders.waiting.trailing import TrailingStops
 from app.orders.waiting.triggers import TriggerStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
@@ -89,9 +90,11 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     prices = PriceStore(postgres.writing)
     max_age = MAX_AGE_SLOTS * network.slot_seconds
     triggers = TriggerStore(postgres.writing, max_age=max_age)
-    stops = Stops(triggers, network, announcer)
+    trailing = TrailingStops(postgres.writing, max_age=max_age)
+    stops = Stops(triggers, trailing, network, announcer)
     limits = Limits(triggers, network, announcer)
-    upkeep = Upkeep(triggers, Groups(postgres.writing), prices, LostTriggers(postgres.writing), announcer)
+    lost = LostTriggers(postgres.writing)
+    upkeep = Upkeep(triggers, trailing, Groups(postgres.writing), prices, lost, announcer)
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )

@@ -1,4 +1,4 @@
-"""Fires stops and take-profits: the recorded prices of the last slots decide, and nobody is asked.
+"""Fires stops, take-profits and trailing stops: the recorded prices of the last slots decide, and nobody is asked.
 
 Slots are taken in the order in which they were recorded. A fall that meets thousands of orders takes longer than a
 slot: those that it met are fired even if the price has turned since, as long as their slot is not older than
@@ -9,11 +9,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
+from functools import partial
 
+from app.dex.markets import Token
 from app.network import Network
 from app.orders.queue.lanes import Lane
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group
+from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Moved, TriggerStore
 from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
@@ -23,10 +27,13 @@ log = logging.getLogger("engine.watcher")
 
 AT_ONCE = 2  # groups: while the commit of one waits for the disk, Postgres works on the other
 
+Batch = Callable[[], Awaitable[list[Moved]]]
+
 
 class Stops:
-    def __init__(self, store: TriggerStore, network: Network, announcer: Announcer) -> None:
+    def __init__(self, store: TriggerStore, trailing: TrailingStops, network: Network, announcer: Announcer) -> None:
         self._store = store
+        self._trailing = trailing
         self._network = network
         self._announcer = announcer
         self._ticks = deque[Tick](maxlen=MAX_AGE_SLOTS)
@@ -47,29 +54,56 @@ class Stops:
             self._arrived.clear()
             while self._ticks:
                 tick = self._ticks.popleft()
-                groups = iter([group for group in tick.met() if group.persist])
-                await asyncio.gather(*(self._fire_each(groups, tick) for _ in range(AT_ONCE)))
+                await self._compare(tick)
                 self._since = time.monotonic() if self._ticks else 0.0
 
-    async def _fire_each(self, groups: Iterator[Group], tick: Tick) -> None:
+    async def _compare(self, tick: Tick) -> None:
         try:
-            for group in groups:
-                await self._fire(group, tick)
+            batches = await self._batches(tick)
+        except DatabaseUnavailable as error:  # the next slot takes in the prices of this one
+            log.warning("trailing stops could not follow the price", extra={"error": repr(error.__cause__)})
+            return
+        await asyncio.gather(*(self._fire_each(batches, tick) for _ in range(AT_ONCE)))
+
+    async def _batches(self, tick: Tick) -> Iterator[Batch]:
+        met = {(group.op, group.feed, group.persist): group for group in tick.met() if group.persist}
+        trails = [self._trail(feed, persist) for feed, persist in tick.trailing()]
+        # First, and for all pairs: what is fired at this slot, and at later ones, needs the extremes of this one.
+        begun = {trail for trail in trails if await self._trailing.follow(trail, tick.slot)}
+        stops: list[Batch] = [partial(self._met, one, tick.slot) for one in met.values() if one.op != "trail"]
+        left_behind = [one for one in trails if one in begun or ("trail", one.feed, one.persist) in met]
+        return iter([*stops, *(partial(self._left_behind, trail, tick.slot) for trail in left_behind)])
+
+    async def _fire_each(self, batches: Iterator[Batch], tick: Tick) -> None:
+        try:
+            for batch in batches:
+                await self._fire(batch, tick)
         except DatabaseUnavailable as error:  # what is still met is fired in the next slot
             log.warning("orders could not be fired", extra={"error": repr(error.__cause__)})
 
-    async def _fire(self, group: Group, tick: Tick) -> None:
-        fired = await self._batch(group, tick)
+    async def _fire(self, batch: Batch, tick: Tick) -> None:
+        fired = await batch()
         while fired:  # fewer than a batch may be all, or the legs that a group left over
-            fired, _ = await asyncio.gather(self._batch(group, tick), self._announcer.fired(fired, tick.at))
+            fired, _ = await asyncio.gather(batch(), self._announcer.fired(fired, tick.at))
 
-    async def _batch(self, group: Group, tick: Tick) -> list[Moved]:
+    async def _met(self, group: Group, slot: int) -> list[Moved]:
         backlog = await self._announcer.backlog(Lane.STOPS)
-        return await self._store.fire(group, tick.slot, min_venues=self._min_venues(group.feed), backlog=backlog)
+        return await self._store.fire(group, slot, min_venues=self._min_venues(group.feed), backlog=backlog)
+
+    async def _left_behind(self, trail: Trail, slot: int) -> list[Moved]:
+        token_in, token_out = self._tokens(trail.feed)
+        unit = Decimal(10) ** (token_out.decimals - token_in.decimals)
+        backlog = await self._announcer.backlog(Lane.STOPS)
+        return await self._trailing.fire(trail, slot, unit=unit, backlog=backlog)
+
+    def _trail(self, feed: str, persist: int) -> Trail:
+        return Trail(feed, persist, self._min_venues(feed))
 
     def _min_venues(self, feed: str) -> int:
         """Two, unless only one trades this pair: a venue that is down must not leave the decision to the other."""
-        token_in, _, token_out = feed.partition("/")
         markets = self._network.markets
-        pair = markets.token(token_in), markets.token(token_out)
-        return min(2, sum(bool(markets.paths(venue, *pair)) for venue in markets.venues))
+        return min(2, sum(bool(markets.paths(venue, *self._tokens(feed))) for venue in markets.venues))
+
+    def _tokens(self, feed: str) -> tuple[Token, Token]:
+        token_in, _, token_out = feed.partition("/")
+        return self._network.markets.token(token_in), self._network.markets.token(token_out)

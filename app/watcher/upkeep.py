@@ -5,6 +5,7 @@ import time
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.prices import DELETE_PAGE, PriceStore
+from app.orders.waiting.trailing import TrailingStops
 from app.orders.waiting.triggers import BATCH, TriggerStore
 from app.watcher.announcer import Announcer
 from app.watcher.rounds import attempt
@@ -15,9 +16,16 @@ MEND_SECONDS = 5.0
 
 class Upkeep:
     def __init__(
-        self, triggers: TriggerStore, groups: Groups, prices: PriceStore, lost: LostTriggers, announcer: Announcer
+        self,
+        triggers: TriggerStore,
+        trailing: TrailingStops,
+        groups: Groups,
+        prices: PriceStore,
+        lost: LostTriggers,
+        announcer: Announcer,
     ) -> None:
         self._triggers = triggers
+        self._trailing = trailing
         self._groups = groups
         self._prices = prices
         self._lost = lost
@@ -52,6 +60,7 @@ class Upkeep:
         if time.monotonic() > self._mend_at:
             self._mend_at = time.monotonic() + MEND_SECONDS
             await self._lost.mend()
+            await self._trailing.delete_unused()
         return False
 
     async def _delete_prices(self) -> bool:

@@ -7,12 +7,11 @@ from pydantic import Field
 from app.api.names import did_you_mean
 from app.api.orders.launch_bodies import SniperTrigger
 from app.api.orders.schedule_bodies import YEAR_SECONDS, Moment, PriceBand, Schedule
+from app.api.orders.trigger_bodies import StopTrigger, TakeProfitTrigger, TrailingTrigger
 from app.api.problems import invalid
 from app.api.schemas import MAX_KEY_LENGTH, Bps, DecimalText, Label, RequestBody
-from app.orders.conditions import DEFAULT_PERSIST_SLOTS
 
 MAX_IN_BATCH = 50
-MAX_PERSIST_SLOTS = 10
 
 
 class OrderTerms(RequestBody):
@@ -70,32 +69,18 @@ class LimitOrder(_Expires):
     )
 
 
-class _PriceTrigger(RequestBody):
-    """The price that fires the order, in tokenOut for one tokenIn."""
-
-    price: DecimalText = Field(examples=["140"])
-    persist_slots: int = Field(
-        DEFAULT_PERSIST_SLOTS, ge=1, le=MAX_PERSIST_SLOTS, description="For how many slots in a row it has to hold"
-    )
-
-
-class StopTrigger(_PriceTrigger):
-    when: Literal["below"] = "below"
-
-
-class TakeProfitTrigger(_PriceTrigger):
-    when: Literal["above"] = "above"
-
-
-class _OnPrice(_Expires):
+class _Triggered(_Expires):
     time_in_force: Literal["gtc", "gtd"] | None = Field(
         None, description="gtc: until it is filled or cancelled; gtd: until it expires"
     )
-    limit_price: DecimalText | None = Field(
-        None, description="The worst price you accept. Default: the trigger's less the slippage, 300 basis points"
-    )
     acknowledge_single_venue: bool = Field(
         False, description="Needed for a pair that one venue trades: one thin pool can then fire the order"
+    )
+
+
+class _OnPrice(_Triggered):
+    limit_price: DecimalText | None = Field(
+        None, description="The worst price you accept. Default: the trigger's less the slippage, 300 basis points"
     )
 
 
@@ -111,6 +96,13 @@ class TakeProfitOrder(_OnPrice):
 
     order_type: Literal["take_profit"]
     trigger: TakeProfitTrigger
+
+
+class TrailingStopOrder(_Triggered):
+    """A stop that follows a rising price. It never fills below its level less the slippage, 300 basis points."""
+
+    order_type: Literal["trailing_stop"]
+    trigger: TrailingTrigger
 
 
 class DcaOrder(_Expires):
@@ -136,12 +128,13 @@ class SniperOrder(_Expires):
     )
 
 
-WaitingBody = LimitOrder | StopOrder | TakeProfitOrder
+WaitingBody = LimitOrder | StopOrder | TakeProfitOrder | TrailingStopOrder
 OpenBody = WaitingBody | SniperOrder
 WAITING_SHAPES: dict[str, type[OpenBody]] = {
     "limit": LimitOrder,
     "stop": StopOrder,
     "take_profit": TakeProfitOrder,
+    "trailing_stop": TrailingStopOrder,
     "sniper": SniperOrder,
 }
 # fields that can be amended → their names in the shapes
@@ -158,7 +151,7 @@ class AmendOrder(RequestBody):
     """What changes; the rest stays. Fields that the order's type does not have are refused."""
 
     limit_price: DecimalText | None = None
-    trigger: StopTrigger | TakeProfitTrigger | SniperTrigger | None = None
+    trigger: StopTrigger | TakeProfitTrigger | TrailingTrigger | SniperTrigger | None = None
     slippage_bps: Bps | None = None
     expires_at: Moment | None = None
     acknowledge_price: bool = False
@@ -169,7 +162,7 @@ class CancelAll(RequestBody):
 
     token_in: Label | None = None
     token_out: Label | None = None
-    order_type: Literal["market", "limit", "stop", "take_profit", "dca", "sniper"] | None = None
+    order_type: Literal["market", "limit", "stop", "take_profit", "trailing_stop", "dca", "sniper"] | None = None
     group_id: Label | None = None
 
 
@@ -195,6 +188,10 @@ class BatchTakeProfit(_InBatch, TakeProfitOrder):
     """A take-profit with its own idempotency key."""
 
 
+class BatchTrailingStop(_InBatch, TrailingStopOrder):
+    """A trailing stop with its own idempotency key."""
+
+
 class BatchDca(_InBatch, DcaOrder):
     """An order in slices with its own idempotency key."""
 
@@ -206,8 +203,8 @@ class BatchSniper(_InBatch, SniperOrder):
 class Batch(RequestBody):
     """Independent orders: if one is refused, the others are still placed."""
 
-    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit | BatchDca | BatchSniper] = Field(
-        min_length=1, max_length=MAX_IN_BATCH
+    orders: list[BatchItem | BatchLimit | BatchStop | BatchTakeProfit | BatchTrailingStop | BatchDca | BatchSniper] = (
+        Field(min_length=1, max_length=MAX_IN_BATCH)
     )
 
 
@@ -217,6 +214,7 @@ SHAPES: dict[str, tuple[type[OrderTerms], type[OrderTerms]]] = {
     "limit": (LimitOrder, BatchLimit),
     "stop": (StopOrder, BatchStop),
     "take_profit": (TakeProfitOrder, BatchTakeProfit),
+    "trailing_stop": (TrailingStopOrder, BatchTrailingStop),
     "dca": (DcaOrder, BatchDca),
     "twap": (DcaOrder, BatchDca),
     "sniper": (SniperOrder, BatchSniper),

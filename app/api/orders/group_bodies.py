@@ -4,17 +4,23 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.api.orders.bodies import LimitOrder, StopOrder, StopTrigger, TakeProfitOrder, TakeProfitTrigger
+from app.api.orders.bodies import LimitOrder, StopOrder, TakeProfitOrder, TrailingStopOrder
+from app.api.orders.trigger_bodies import StopTrigger, TakeProfitTrigger
 from app.api.schemas import Bps, DecimalText, RequestBody
 
-LEG_SHAPES: dict[str, type[StopOrder | TakeProfitOrder]] = {"take_profit": TakeProfitOrder, "stop": StopOrder}
+Leg = TakeProfitOrder | StopOrder | TrailingStopOrder
+LEG_SHAPES: dict[str, type[Leg]] = {
+    "take_profit": TakeProfitOrder,
+    "stop": StopOrder,
+    "trailing_stop": TrailingStopOrder,
+}
 
 
 class OrderGroup(RequestBody):
     """Two orders that swap the same amount of the same tokens. Only one of them is filled."""
 
     type: Literal["oco"]
-    legs: list[TakeProfitOrder | StopOrder] = Field(min_length=2, max_length=2)
+    legs: list[Leg] = Field(min_length=2, max_length=2)
 
 
 class TakeProfitLeg(TakeProfitTrigger):

@@ -1,21 +1,24 @@
 """What an order waits for, from its body and the market as it is now: every check that needs no database."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.api.context import ApiContext
-from app.api.orders.bodies import DcaOrder, LimitOrder, OpenBody, SniperOrder, WaitingBody
+from app.api.orders.bodies import DcaOrder, LimitOrder, OpenBody, SniperOrder, TrailingStopOrder, WaitingBody
 from app.api.orders.schedule_bodies import YEAR_SECONDS
 from app.api.problems import Problem, invalid
 from app.api.views import plain
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
 from app.dex.markets import Token
 from app.orders.conditions import (
+    NO_PRICE,
     STOP_SLIPPAGE_BPS,
     Plan,
     TimeInForce,
+    Trigger,
     Waiting,
     amount_at,
     feed_of,
@@ -23,6 +26,7 @@ from app.orders.conditions import (
     is_met,
     less,
     price_for,
+    trail_level,
     trigger_of,
 )
 from app.orders.risk import UNITS
@@ -52,22 +56,30 @@ def waiting_of(
     amount_in: int,
     at: str,
     may_be_met: bool = False,
+    extreme: Decimal | None = None,
 ) -> Waiting:
-    """`may_be_met`: it waits for something else first, so where the price is now does not matter."""
+    """`may_be_met`: it waits for something else first, so where the price is now does not matter. `extreme`: that a
+    trailing stop has seen which follows the price already.
+    """
     now, errors = datetime.now(UTC), Errors()
     force = time_in_force(body, now, errors)
-    limit_price = price_in(body.limit_price, "/limitPrice", errors)
+    limit_price = None if isinstance(body, TrailingStopOrder) else price_in(body.limit_price, "/limitPrice", errors)
     condition = _condition(body, limit_price, errors)
     if errors:
         raise invalid([(at + pointer, message) for pointer, message in errors])
-    trigger = trigger_of(body.order_type, feed_of(token_in.symbol, token_out.symbol), limit_price, condition)
-    slippage_bps = slippage_of(body, ctx.settings.default_slippage_bps)
-    worst = floor_price(limit_price, condition, slippage_bps)
-    limit_out = amount_at(worst, amount_in, token_in.decimals, token_out.decimals)
-    if limit_out > MAX_UNITS:
-        raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
     prices = list(ctx.network.mids(token_in, token_out, ctx.network.slot_at(now)).values())
+    feed = feed_of(token_in.symbol, token_out.symbol)
+    trigger = trigger_of(body.order_type, feed, limit_price, condition, extreme)
     price = price_for(trigger, prices)
+    limit_out, worst = None, NO_PRICE  # of a trailing stop they are known once it fires
+    if not isinstance(body, TrailingStopOrder):
+        slippage_bps = slippage_of(body, ctx.settings.default_slippage_bps)
+        worst = floor_price(limit_price, trigger.level, slippage_bps)
+        limit_out = amount_at(worst, amount_in, token_in.decimals, token_out.decimals)
+        if limit_out > MAX_UNITS:
+            raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
+    elif body.trigger.activation_price is None and extreme is None and price is not None:
+        trigger = replace(trigger, extreme=price)  # it follows the price from now on
     check_value(ctx, token_in, amount_in, at)
     if isinstance(body, LimitOrder):
         if price is not None and worst < less(price, PRICE_BAND_BPS) and not body.acknowledge_price:
@@ -76,7 +88,7 @@ def waiting_of(
         detail = "One venue trades this pair: one pool could fire the order. Set acknowledgeSingleVenue to accept."
         raise _refused("single_venue", f"{at}/acknowledgeSingleVenue", detail)
     elif price is not None and is_met(trigger, price) and not may_be_met:
-        raise _met_already(trigger.level, price, at)
+        raise _met_already(trigger, price, at)
     return Waiting(
         limit_price=limit_price,
         limit_out=limit_out,
@@ -166,6 +178,9 @@ def _condition(body: WaitingBody, limit_price: Decimal | None, errors: Errors) -
     """As it is stored, and shown as `trigger`."""
     if isinstance(body, LimitOrder):
         return {"price": body.limit_price, "when": "above"}
+    if isinstance(body, TrailingStopOrder):
+        price_in(body.trigger.activation_price, "/trigger/activationPrice", errors)
+        return body.trigger.model_dump(by_alias=True, exclude_none=True)
     trigger = body.trigger
     price = price_in(trigger.price, "/trigger/price", errors)
     if price is not None and limit_price is not None and body.order_type == "stop" and limit_price > price:
@@ -188,12 +203,22 @@ def _price_band(worst: Decimal, market: Decimal, at: str) -> Problem:
     return _refused("price_band", f"{at}/limitPrice", detail)
 
 
-def _met_already(level: Decimal, price: Decimal, at: str) -> Problem:
+def _met_already(trigger: Trigger, price: Decimal, at: str) -> Problem:
+    now, field = plain(price, PRICE_PLACES), "price"
     detail = (
-        f"The price is {plain(price, PRICE_PLACES)}, so the trigger at {plain(level)} is met already and would fire at "
-        "once. Set another price, or place a market order."
+        f"The price is {now}, so the trigger at {plain(trigger.level)} is met already and would fire at once. "
+        "Set another price, or place a market order."
     )
-    return _refused("would_trigger_immediately", f"{at}/trigger/price", detail)
+    if trigger.trail_bps is not None and trigger.extreme:
+        level, field = plain(trail_level(trigger.extreme, trigger.trail_bps), PRICE_PLACES), "trailBps"
+        detail = f"The price is {now}: with this trailBps the order would fire at {level}, at once. Set a larger one."
+    elif trigger.trail_bps is not None:
+        field = "activationPrice"
+        detail = (
+            f"The price is {now}, so the activationPrice {plain(trigger.level)} is reached already. "
+            "Leave it out: the order then follows the price from now on."
+        )
+    return _refused("would_trigger_immediately", f"{at}/trigger/{field}", detail)
 
 
 def _refused(code: str, pointer: str, detail: str) -> Problem:

@@ -54,6 +54,13 @@ TAKE_PROFIT = {
     "trigger": {"price": "180", "when": "above"},
     "expiresInSeconds": 86_400,
 }
+TRAILING_STOP = {
+    "tokenIn": "SOL",
+    "tokenOut": "USDC",
+    "amount": "1.5",
+    "orderType": "trailing_stop",
+    "trigger": {"trailBps": 500},
+}
 DCA = {
     "tokenIn": "USDC",
     "tokenOut": "SOL",
@@ -94,6 +101,7 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
                 "limit": {"summary": "Sell once the price reaches 155", "value": LIMIT},
                 "stop": {"summary": "Sell once the price has fallen to 120, for no less than 115", "value": STOP},
                 "take_profit": {"summary": "Sell once the price has risen to 180, within a day", "value": TAKE_PROFIT},
+                "trailing_stop": {"summary": "Sell once the price is 5 % below its highest", "value": TRAILING_STOP},
                 "dca": {"summary": "Buy SOL for 100 USDC every hour, ten times", "value": DCA},
                 "sniper": {"summary": "Buy WIF as soon as it is launched, at least 500 for one SOL", "value": SNIPER},
                 "side": {"summary": "In the format of a legacy client", "value": SIDED},

@@ -29,6 +29,7 @@ FIRED: Schema = {
         "slot": {"type": "integer", "description": "The slot whose price met the condition"},
         "price": DECIMAL,
         "level": DECIMAL | {"description": "What the price had to reach"},
+        "extreme": DECIMAL | {"description": "Of a trailing stop: the highest price that it has seen"},
         "source": {"type": "string", "description": "`venues`: their mid prices; otherwise the venue of the quote"},
     },
     "description": "Why an order that waited was fired",

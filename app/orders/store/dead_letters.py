@@ -88,7 +88,7 @@ def _waits_again(failed: Order) -> Waiting | None:
         limit_out=failed.limit_out,
         condition=failed.condition,
         time_in_force=TimeInForce(failed.time_in_force),
-        trigger=trigger_of(failed.type, feed, failed.limit_price, failed.condition),
+        trigger=trigger_of(failed.type, feed, failed.limit_price, failed.condition, failed.extreme),
     )
 
 

@@ -16,7 +16,7 @@ from app.orders.conditions import Waiting
 from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, Status, sql_list
 from app.orders.model import Order, OrderEvent
 from app.orders.store.placing import trigger_row
-from app.orders.store.reads import ORDER_COLUMNS, order_from
+from app.orders.store.reads import ORDER_COLUMNS, order_from, with_extremes
 from app.orders.store.statements import logged
 from app.postgres import fetch
 
@@ -26,9 +26,10 @@ AMEND = f"""
 WITH new AS (
     SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
         expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
-        base_level numeric, details json)
+        base_level numeric, trail_bps int, details json)
 ), held AS MATERIALIZED (
-    SELECT order_id FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
+    SELECT t.order_id, w.extreme FROM triggers t LEFT JOIN watermarks w ON w.id = t.watermark
+     WHERE t.order_id = $1 AND t.armed FOR UPDATE OF t
 ), amended AS (
     UPDATE orders o
        SET limit_price = new.limit_price, limit_out = new.limit_out, condition = new.condition,
@@ -39,9 +40,12 @@ WITH new AS (
     RETURNING o.*, new.details
 ), armed AS (
     UPDATE triggers t
-       SET feed = new.feed, op = new.op, persist = new.persist, level = new.level, base_level = new.base_level,
+       SET feed = new.feed, op = new.op, persist = new.persist,
+           -- A trailing stop that follows the price goes on from its extreme.
+           level = CASE WHEN held.extreme IS NULL THEN new.level ELSE 0 END,
+           base_level = greatest(new.base_level, held.extreme), trail_bps = new.trail_bps, watermark = NULL,
            look_at = NULL
-      FROM new, amended WHERE t.order_id = amended.id
+      FROM new, amended, held WHERE t.order_id = amended.id
 ), {logged("amended", details="details")}
 SELECT {ORDER_COLUMNS} FROM amended
 """
@@ -131,7 +135,8 @@ class OpenOrders:
         rows = await fetch(self._pool, GROUP, group, owner)
         if not rows:
             return None
-        orders = [order_from(row) for row in await fetch(self._pool, LEGS, group, owner)]
+        legs = [order_from(row) for row in await fetch(self._pool, LEGS, group, owner)]
+        orders = await with_extremes(self._pool, legs)
         return OrderGroup(group, rows[0]["type"], rows[0]["holder"], orders)
 
     async def slices(self, parents: Sequence[UUID]) -> dict[UUID, Slices]:
@@ -164,7 +169,7 @@ class OpenOrders:
         rows = await fetch(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
         if not rows:
             return None
-        amended = order_from(rows[0])
+        [amended] = await with_extremes(self._pool, [order_from(rows[0])])
         return amended, OrderEvent(
             order_id=amended.id,
             seq=amended.seq,

@@ -57,8 +57,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     return f"""requested AS (
     SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
         time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
-        base_level numeric, held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz,
-        band_min numeric, band_max numeric)
+        base_level numeric, trail_bps int, held boolean, slices int, every_seconds int, on_miss text,
+        start_at timestamptz, band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
@@ -75,9 +75,10 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     {"" if made else "ON CONFLICT DO NOTHING"}
     {_PLACED}, group_id
 ), armed AS (
-    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, group_id, rank, armed)
-    SELECT id, placed.owner, placed.type, feed, op, persist, level, base_level,
-           CASE WHEN held IS DISTINCT FROM false THEN group_id END, rank, held IS NOT TRUE
+    INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, trail_bps, rank, group_id,
+                          armed)
+    SELECT id, placed.owner, placed.type, feed, op, persist, level, base_level, trail_bps, rank,
+           CASE WHEN held IS DISTINCT FROM false THEN group_id END, held IS NOT TRUE
       FROM placed JOIN requested USING (id) WHERE feed IS NOT NULL
 ), planned AS (
     INSERT INTO plans (order_id, owner, slices, every_seconds, on_miss, next_at, band_min, band_max)
@@ -196,26 +197,25 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
 
 
 def _plan_row(plan: Plan) -> dict[str, Any]:
-    least, most = plan.band
     return {
         "slices": plan.slices,
         "every_seconds": plan.every_seconds,
         "on_miss": plan.on_miss,
         "start_at": plan.start_at,
-        "band_min": None if least is None else str(least),
-        "band_max": None if most is None else str(most),
+        "band_min": plan.band[0],
+        "band_max": plan.band[1],
     }
 
 
 def trigger_row(trigger: Trigger) -> dict[str, Any]:
     """The columns of a trigger."""
     return {
-        "feed": trigger.feed,
-        "op": trigger.op,
+        **{"feed": trigger.feed, "op": trigger.op},
         "persist": trigger.persist,
         "level": str(trigger.level),
         "rank": trigger.rank,
         "base_level": str(trigger.base_level),
+        "trail_bps": trigger.trail_bps,
     }
 
 

@@ -1,7 +1,7 @@
 """Reading orders: one order, its event log, lists. The owner who may read is part of every query."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from app.orders.conditions import OrderType
 from app.orders.lifecycle import UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent, Placed
 from app.orders.store.daily_volumes import used_today
@@ -18,6 +19,12 @@ from app.postgres import fetch
 ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
 
 ONE_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND ($2::text IS NULL OR owner = $2)"
+# What trailing stops have seen that wait.
+EXTREMES = """
+SELECT t.order_id, coalesce(w.extreme, nullif(t.base_level, 0)) AS extreme
+  FROM triggers t LEFT JOIN watermarks w ON w.id = t.watermark
+ WHERE t.order_id = ANY($1::uuid[]) AND t.trail_bps IS NOT NULL
+"""
 LOG = (
     "SELECT order_id, seq, status, attempt, at, details FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq"
 )
@@ -103,6 +110,15 @@ def repeated(row: asyncpg.Record) -> Placed:
     return Placed(row["id"], Status(row["status"]), row["created_at"], idempotent=True, condition=condition)
 
 
+async def with_extremes(pool: asyncpg.Pool, orders: Sequence[Order]) -> list[Order]:
+    """The same orders. Those of trailing stops that wait are in the rows that they share."""
+    waiting = [one.id for one in orders if one.type == OrderType.TRAILING_STOP and one.status is Status.OPEN]
+    if not waiting:
+        return list(orders)
+    found = {row["order_id"]: row["extreme"] for row in await fetch(pool, EXTREMES, waiting)}
+    return [replace(one, extreme=found.get(one.id, one.extreme)) for one in orders]
+
+
 def event_from(row: asyncpg.Record) -> OrderEvent:
     return OrderEvent(
         order_id=row["order_id"],
@@ -122,7 +138,7 @@ class OrderReader:
 
     async def order(self, order_id: UUID, owner: str | None) -> Order | None:
         rows = await fetch(self._pool, ONE_ORDER, order_id, owner)
-        return order_from(rows[0]) if rows else None
+        return (await with_extremes(self._pool, [order_from(rows[0])]))[0] if rows else None
 
     async def log(self, order_id: UUID, after: int = 0) -> list[OrderEvent]:
         return [event_from(row) for row in await fetch(self._pool, LOG, order_id, after)]
@@ -185,7 +201,7 @@ class OrderReader:
             f" ORDER BY created_at DESC, id DESC LIMIT {parameter(limit + 1)}",
             *values,
         )
-        orders = [order_from(row) for row in rows[:limit]]
+        orders = await with_extremes(self._pool, [order_from(row) for row in rows[:limit]])
         return Page(orders, PageKey(orders[-1].created_at, orders[-1].id) if len(rows) > limit else end)
 
     async def _end_of_scan(self, conditions: Sequence[str], values: Sequence[Any]) -> PageKey | None:

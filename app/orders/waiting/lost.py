@@ -21,12 +21,12 @@ log = logging.getLogger("engine.watcher")
 
 PAGE = 1_000  # orders in one look
 FIRST = "", datetime.fromtimestamp(0, UTC), UUID(int=0)  # before every order
-TRIGGERED = (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.SNIPER)
+TRIGGERED = (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP, OrderType.SNIPER)
 
 # $1 to $3 the owner, `created_at` and id of the last order that was looked at. The first half is the rest of that
 # owner's, the second one jumps in the index from owner to owner, past the orders that have ended.
-_COLUMNS = """owner, created_at, id, type, token_in, token_out, limit_price, condition, slippage_bps, rearms, group_id,
-           expires_at"""
+_COLUMNS = """owner, created_at, id, type, token_in, token_out, limit_price, condition, slippage_bps, extreme, rearms,
+           group_id, expires_at"""
 FIND = f"""
 WITH page AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY owner, created_at, id) AS n FROM (
@@ -44,8 +44,8 @@ SELECT * FROM page,
  WHERE lost OR n = {PAGE} ORDER BY n
 """
 ARM = f"""
-INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank)
-SELECT id, owner, type, $2, $3, $4::int, $5::numeric, $6::numeric, $7::int
+INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank, trail_bps)
+SELECT id, owner, type, $2, $3, $4::int, $5::numeric, $6::numeric, $7::int, $8::int
   FROM orders WHERE id = $1 AND status = '{Status.OPEN}'
 ON CONFLICT DO NOTHING
 """
@@ -74,8 +74,9 @@ class LostTriggers:
             return []
         condition = orjson.loads(row["condition"] or "{}")
         what = row["type"], feed_of(row["token_in"], row["token_out"]), row["limit_price"], condition
-        trigger = trigger_again(*what, row["slippage_bps"]) if row["rearms"] else trigger_of(*what)
+        again = row["slippage_bps"], row["extreme"]
+        trigger = trigger_again(*what, *again) if row["rearms"] else trigger_of(*what)
         values = trigger.feed, trigger.op, trigger.persist, trigger.level, trigger.base_level, trigger.rank
-        armed = await fetch(self._pool, ARM, row["id"], *values)
+        armed = await fetch(self._pool, ARM, row["id"], *values, trigger.trail_bps)
         log.error("an open order had no trigger, and has got it again", extra=order)
         return armed

@@ -23,7 +23,7 @@ DELETE_PAGE = 1_000
 COUNTED = 10_000
 
 # The pairs that orders wait for, and of each the level that the price meets first. Each step jumps to the next pair in
-# the index, so the cost is that of the pairs, not of the orders.
+# the index, so the cost is that of the pairs, not of the orders. Of trailing stops it is that of their watermarks.
 _GROUPS = """ge AS (
     (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'ge' ORDER BY feed, persist, level LIMIT 1)
     UNION ALL
@@ -39,18 +39,33 @@ _GROUPS = """ge AS (
         SELECT feed, persist, level FROM triggers
          WHERE armed AND op = 'le' AND (feed, persist) < (le.feed, le.persist)
          ORDER BY feed DESC, persist DESC, level DESC LIMIT 1) next
+), start AS (
+    (SELECT feed, persist FROM triggers WHERE armed AND op = 'start' ORDER BY feed, persist LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM start, LATERAL (
+        SELECT feed, persist FROM triggers
+         WHERE armed AND op = 'start' AND (feed, persist) > (start.feed, start.persist)
+         ORDER BY feed, persist LIMIT 1) next
+), trail AS (
+    SELECT feed, persist, coalesce(max(trunc(extreme * (10000 - nearest.trail_bps) * 0.0001, 18)), 0) AS level
+      FROM watermarks w LEFT JOIN LATERAL (
+        SELECT trail_bps FROM triggers t WHERE t.watermark = w.id AND t.armed ORDER BY trail_bps LIMIT 1
+      ) nearest ON true
+     GROUP BY feed, persist
 )"""
 GROUPS = f"""
 WITH RECURSIVE {_GROUPS}
 SELECT now, g.* FROM (SELECT clock_timestamp() AS now) clock
-  LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le) g ON true
+  LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
+             UNION ALL SELECT 'start', start.*, 0 FROM start UNION ALL SELECT 'trail', trail.* FROM trail) g ON true
 """
 # $1: armed triggers are counted up to here, and estimated beyond. A price ahead of the clock is as bad as an old one.
 STATE = f"""
 WITH RECURSIVE {_GROUPS}, newest AS (
     SELECT coalesce((SELECT at FROM prices p WHERE p.feed = g.feed ORDER BY slot DESC LIMIT 1),
                     clock_timestamp() - {KEEP}) AS at
-      FROM (SELECT feed FROM ge UNION SELECT feed FROM le) g
+      FROM (SELECT feed FROM ge UNION SELECT feed FROM le
+            UNION SELECT feed FROM start UNION SELECT feed FROM trail) g
 )
 SELECT (SELECT count(*) FROM (SELECT FROM triggers LIMIT $1) AS counted)::int AS armed,
        (SELECT reltuples::int FROM pg_class WHERE oid = 'triggers'::regclass) AS estimate,
@@ -76,7 +91,14 @@ DELETE_OLD = f"""
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
 RETURNING slot
 """
-DELETE_AHEAD = "DELETE FROM prices WHERE at > clock_timestamp() + interval '1 second' RETURNING slot"
+DELETE_AHEAD = """
+WITH gone AS (
+    DELETE FROM prices WHERE at > clock_timestamp() + interval '1 second' RETURNING slot
+), back AS (
+    UPDATE watermarks w SET slot = first - 1 FROM (SELECT min(slot) AS first FROM gone) AS began WHERE w.slot >= first
+)
+SELECT slot FROM gone
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +106,7 @@ class Group:
     """The armed triggers of a pair that are compared in the same way."""
 
     feed: str  # token_in/token_out
-    op: str  # ge: fires once the price is at its level or above; le: or below
+    op: str  # ge: fires once the price is at its level or above; le, trail: or below; start: fires nothing
     persist: int  # recorded slots in a row; 0: compared with the best mid, then quoted at the order's size
     level: Decimal  # the one that the price meets first
 
@@ -128,6 +150,8 @@ class Recorded:
 
 def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
     """Whether the first level of a group is met at a slot, by the recorded prices of its pair."""
+    if group.op == "start":
+        return False
     try:
         if group.persist == 0:
             return group.level <= rows[slot].best

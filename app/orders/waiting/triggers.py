@@ -189,4 +189,8 @@ class TriggerStore:
         return fired
 
     async def _move(self, sql: str, *arguments: object) -> list[Moved]:
-        return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(self._pool, sql, *arguments)]
+        return [moved_from(row) for row in await fetch(self._pool, sql, *arguments)]
+
+
+def moved_from(row: asyncpg.Record) -> Moved:
+    return Moved(row["owner"], row["type"], event_from(row))

@@ -161,7 +161,7 @@ async def _placing(system: System, clients: Client) -> float:
 
 async def _price_to_pending(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
     """Milliseconds from the beginning of the slot whose price meets a limit until the order is pending."""
-    await db.execute("TRUNCATE orders, prices CASCADE")
+    await db.execute("TRUNCATE orders, prices, watermarks CASCADE")
     market.factor = Decimal(1)
     pair = next(iter(market.base))
     token_in, _, token_out = pair.partition("/")

@@ -64,8 +64,8 @@ def test_an_order_that_fired_waits_for_a_quote_at_its_floor_and_a_take_profit_fo
 
 
 def test_a_limit_price_is_the_worst_price_whatever_the_trigger_says() -> None:
-    assert floor_price(D(138), {"price": "140"}, 300) == D(138)
-    assert floor_price(None, {"price": "140"}, 300) == D("135.8")
+    assert floor_price(D(138), D("140"), 300) == D(138)
+    assert floor_price(None, D("140"), 300) == D("135.8")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from app.api.admission import admit_cancel, read_body
 from app.api.context import ApiContext, authenticate, context
 from app.api.json_body import read_object
 from app.api.names import token_name, unknown_token
-from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder
+from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
 from app.api.orders.sniping import snipe_of
 from app.api.orders.waiting import slippage_of, waiting_of
 from app.api.problems import Problem, invalid_request, unknown_order
@@ -123,7 +123,7 @@ def _waiting(body: OpenBody, order: Order, ctx: ApiContext) -> Waiting:
     if isinstance(body, SniperOrder):
         launched = None if order.limit_out is None else token_out
         return snipe_of(body, ctx, **swap, mint=(order.condition or {})["mint"], launched=launched)
-    return waiting_of(body, ctx, **swap, token_out=ctx.markets.token(order.token_out))
+    return waiting_of(body, ctx, **swap, token_out=ctx.markets.token(order.token_out), extreme=order.extreme)
 
 
 def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tuple[OpenBody, dict[str, Any]]:
@@ -153,6 +153,10 @@ def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tu
     if "trigger" in changes and isinstance(changes["trigger"], dict):
         changes = changes | {"trigger": fields.get("trigger", {}) | changes["trigger"]}
     body = read_request(WAITING_SHAPES[order.type], fields | changes)
+    if isinstance(body, TrailingStopOrder) and order.extreme is not None:
+        before = (order.condition or {}).get("activationPrice")
+        if body.trigger.activation_price != before:
+            raise invalid_request([("/trigger/activationPrice", "cannot be changed once the order follows the price")])
     shown = body.model_dump(by_alias=True, mode="json", include={AMENDABLE[name] for name in changes})
     return body, {name: value for name, value in shown.items() if not name.startswith("acknowledge")}
 

@@ -38,6 +38,10 @@ OCO = {
         {"orderType": "stop", **PAIR, "trigger": {"price": "120"}, "limitPrice": "115"},
     ],
 }
+TRAILING_OCO = {
+    "type": "oco",
+    "legs": [OCO["legs"][0], {"orderType": "trailing_stop", **PAIR, "trigger": {"trailBps": 500}}],
+}
 BRACKET = {
     "type": "bracket",
     "entry": {"orderType": "limit", "tokenIn": "USDC", "tokenOut": "SOL", "amount": "142", "limitPrice": "0.00704"},
@@ -61,14 +65,15 @@ BRACKET = {
             "AnyGroup",
             {
                 "oco": {"summary": "Sell at 180 or, if the price falls, at 120", "value": OCO},
+                "trailing": {"summary": "Sell at 180 or once the price has fallen by 5 %", "value": TRAILING_OCO},
                 "bracket": {"summary": "Buy at 142, then sell at 180 or at 120", "value": BRACKET},
             },
         ),
     },
 )
 async def place(request: Request) -> Response:
-    """**oco**, a take-profit and a stop: while one is executed the other is held. If the one is filled, the other is
-    cancelled with the code `sibling_filled`; if it is not, the other waits again.
+    """**oco**, a take-profit and a stop or trailing stop: while one is executed the other is held. If the one is
+    filled, the other is cancelled with the code `sibling_filled`; if it is not, the other waits again.
 
     **bracket**, a limit order and both of these: they are held until the entry is filled, and then swap what it
     brought. If the entry ends in another way they are cancelled with the code `parent_ended`.
@@ -161,8 +166,9 @@ def _oco(one: dict[str, Any], other: dict[str, Any], sender: _Sender) -> list[_L
     orders = [leg.asked for leg in legs]
     if len({(order.token_in, order.token_out, order.amount_in) for order in orders}) > 1:
         raise Problem(422, "group_shape", "Both orders of the group must swap the same amount of the same tokens.")
-    if orders[0].type == orders[1].type:
-        raise Problem(422, "group_shape", "One order of the group must be a take_profit, and the other a stop.")
+    if [order.type for order in orders].count("take_profit") != 1:
+        detail = "One order of the group must be a take_profit, and the other a stop or a trailing_stop."
+        raise Problem(422, "group_shape", detail)
     return legs
 
 

@@ -1,0 +1,162 @@
+"""Trailing stops: the highest price they have seen, and firing those that the price has left far enough behind.
+
+All orders that have seen the same highest price, their extreme, share one row of `watermarks`. While the price makes
+new highs the rows change, not the orders. A new order (op `start`) joins a row once the price is at its activation
+price.
+
+- An extreme is committed before it is used: a row fires nothing until all recorded prices are part of its extreme, and
+  nothing at a slot before the one that made it.
+- A price counts as seen once all venues were at it or above for `persist` recorded slots in a row, the mirror of what
+  fires a stop: one thin pool neither raises an extreme nor fires an order.
+- Locks are taken in the order trigger, watermark, order; whoever holds a watermark waits for no trigger.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import asyncpg
+
+from app.orders.store.kill_switch import may_fire
+from app.orders.waiting.prices import MAX_AGE_SLOTS
+from app.orders.waiting.statements import ARMED_BEFORE, IS_FRESH, NOT_AHEAD, fires, starts_in
+from app.orders.waiting.triggers import BATCH, Backlog, Moved, moved_from
+from app.postgres import fetch
+
+MERGED = 1_000  # a row with fewer orders is merged into another one with the same extreme
+UNUSED_SLOTS = 100  # after which a row without orders is deleted; one that is joined gets the present slot
+MOST_OUT = 18_446_744_073_709_551_615  # that a token account can hold
+
+# $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price
+_RISES = f"""rises AS MATERIALIZED (
+    SELECT slot, at, rise FROM (
+        SELECT slot, at, min(low) OVER last AS rise, count(*) OVER last AS slots, min(venues) OVER last AS venues
+          FROM prices WHERE feed = $1 AND slot > $2::bigint - {MAX_AGE_SLOTS} - $4::int AND slot <= $2::bigint
+        WINDOW last AS (ORDER BY slot RANGE BETWEEN ($4::int - 1) PRECEDING AND CURRENT ROW)) AS seen
+     WHERE slots = $4::int AND venues >= $5::int AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD}
+)"""
+
+# Rows that meet at an extreme become one: the one with the most orders stays, so an order is rarely moved. Orders that
+# somebody has locked are moved in the next slot: until then their row fires nothing.
+RAISE = f"""
+WITH {_RISES}, below AS MATERIALIZED (
+    SELECT id, extreme, slot FROM watermarks
+     WHERE feed = $1 AND persist = $4 AND extreme < (SELECT max(rise) FROM rises)
+     ORDER BY id FOR NO KEY UPDATE
+), counted AS MATERIALIZED (
+    SELECT id, rise,
+           (SELECT count(*) FROM (SELECT FROM triggers t WHERE t.watermark = below.id LIMIT {MERGED}) AS few) AS orders
+      FROM below, LATERAL (SELECT max(rise) AS rise FROM rises WHERE rises.slot > below.slot) AS higher
+     WHERE rise > extreme
+), raised AS MATERIALIZED (
+    SELECT *, first_value(id) OVER (PARTITION BY rise ORDER BY orders DESC, id) AS keeper FROM counted WHERE orders > 0
+), merged AS MATERIALIZED (
+    SELECT t.order_id, keeper FROM raised JOIN triggers t ON t.watermark = raised.id
+     WHERE raised.id <> keeper AND orders < {MERGED} FOR UPDATE OF t SKIP LOCKED
+), moved AS (
+    UPDATE triggers t SET watermark = keeper FROM merged WHERE t.order_id = merged.order_id
+)
+UPDATE watermarks w SET extreme = rise, slot = $2::bigint
+  FROM raised WHERE w.id = raised.id AND (w.id = keeper OR orders = {MERGED})
+"""
+
+# $6 at most so many. The row that they join had all prices before: see `TrailingStops.follow`.
+BEGIN = f"""
+WITH {_RISES}, begun AS MATERIALIZED (
+    SELECT t.order_id, greatest(t.base_level, rise) AS extreme
+      FROM triggers t JOIN orders o ON o.id = t.order_id,
+           LATERAL (SELECT max(rise) AS rise FROM rises WHERE {ARMED_BEFORE.format(at="rises.at")}) AS seen
+     WHERE t.armed AND t.op = 'start' AND t.feed = $1 AND t.persist = $4
+       AND t.level <= (SELECT max(rise) FROM rises) AND t.level <= rise
+     ORDER BY t.level LIMIT $6 FOR UPDATE OF t SKIP LOCKED
+), there AS MATERIALIZED (
+    SELECT id, extreme FROM watermarks
+     WHERE feed = $1 AND persist = $4 AND extreme IN (SELECT extreme FROM begun) ORDER BY id FOR NO KEY UPDATE
+), joined AS (
+    UPDATE watermarks w SET slot = greatest(w.slot, $2::bigint) FROM there WHERE w.id = there.id
+), made AS (
+    INSERT INTO watermarks (feed, persist, extreme, slot)
+    SELECT DISTINCT $1, $4::int, extreme, $2::bigint FROM begun WHERE extreme NOT IN (SELECT extreme FROM there)
+    RETURNING id, extreme
+), rows AS MATERIALIZED (
+    SELECT extreme, min(id) AS id FROM (SELECT * FROM there UNION ALL SELECT id, extreme FROM made) AS either
+     GROUP BY extreme
+)
+UPDATE triggers t SET op = 'trail', watermark = rows.id
+  FROM begun JOIN rows USING (extreme) WHERE t.order_id = begun.order_id
+RETURNING t.order_id
+"""
+
+# $6 at most so many, $7 and $8 for `starts_in`, $9 how many base units out are one base unit in at a price of 1.
+# The floor is that of a stop at this level: `floor_price` and `amount_at` in `conditions.py`.
+_SET = f"""extreme = gone.extreme, limit_out = least({MOST_OUT}, greatest(o.limit_out, ceil(
+               o.amount_in * ceil(gone.level * (10000 - o.slippage_bps) * 1e14) * 1e-18 * $9::numeric)))"""
+FIRE = f"""
+WITH {_RISES}, price AS MATERIALIZED (
+    SELECT max(high) AS price, max(at) AS at
+      FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
+    HAVING count(*) = $4 AND min(venues) >= $5 AND {IS_FRESH.format(at="max(at)")} AND {NOT_AHEAD}
+), marks AS MATERIALIZED (
+    SELECT w.id, w.extreme FROM watermarks w, price
+     WHERE w.feed = $1 AND w.persist = $4 AND w.extreme > price.price AND w.slot <= $2::bigint
+       AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)
+), met AS MATERIALIZED (
+    SELECT t.ctid AS row, t.order_id, marks.extreme, trunc(marks.extreme * (10000 - t.trail_bps) * 0.0001, 18) AS level,
+           t.group_id, t.rank
+      FROM price, marks JOIN triggers t ON t.watermark = marks.id JOIN orders o ON o.id = t.order_id
+     -- The division is rounded: it bounds what is read of the index. The product is exact.
+     WHERE t.armed AND t.trail_bps <= ceil(10000 - price.price * 10000 / marks.extreme)::int
+       AND price.price * 10000 <= marks.extreme * (10000 - t.trail_bps)
+       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
+       AND {ARMED_BEFORE.format(at="price.at")}
+     LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
+), {
+    fires(
+        "json_strip_nulls(json_build_object('trigger', json_build_object("
+        "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
+        " 'level', trim_scale(level)::text, 'source', 'venues', 'extreme', trim_scale(extreme)::text),"
+        f" 'startsInMs', {starts_in('$7', '$8')}))",
+        also=_SET,
+    )
+}"""
+
+DELETE_UNUSED = f"""
+DELETE FROM watermarks WHERE id = ANY(ARRAY(
+    SELECT id FROM watermarks w
+     WHERE slot < (SELECT max(slot) FROM prices WHERE feed = w.feed) - {UNUSED_SLOTS}
+       AND NOT EXISTS (SELECT FROM triggers t WHERE t.watermark = w.id)
+     LIMIT $1 FOR UPDATE SKIP LOCKED))
+RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The trailing stops of a pair that see prices in the same way."""
+
+    feed: str
+    persist: int
+    min_venues: int
+
+
+class TrailingStops:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+        self._pool = pool
+        self._max_age = max_age  # seconds: an older price moves nothing
+
+    async def follow(self, trail: Trail, slot: int) -> int:
+        """Raise the extremes to the recorded prices up to this slot; how many orders have begun to follow them."""
+        arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues
+        await fetch(self._pool, RAISE, *arguments)
+        begun = 0
+        while joined := len(await fetch(self._pool, BEGIN, *arguments, BATCH)):
+            begun += joined
+        return begun
+
+    async def fire(self, trail: Trail, slot: int, *, unit: Decimal, backlog: Backlog) -> list[Moved]:
+        """Fire up to BATCH orders whose level is met by the recorded prices up to this slot."""
+        arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues, BATCH
+        rows = await fetch(self._pool, FIRE, *arguments, backlog.ahead, backlog.per_minute, unit)
+        return [moved_from(row) for row in rows]
+
+    async def delete_unused(self) -> int:
+        return len(await fetch(self._pool, DELETE_UNUSED, BATCH))

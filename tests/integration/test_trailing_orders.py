@@ -1,0 +1,148 @@
+"""Trailing stops: what the API accepts, shows and amends, and how they fire when the market moves."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.engine import HAPPY, Engine, eventually
+from tests.fakes import ScriptedChain, ScriptedVenue
+from tests.integration.test_changing_orders import patch
+from tests.integration.test_order_groups import place
+from tests.integration.test_orders_that_wait import move, stream, watched
+from tests.integration.test_rearming import TOO_LITTLE, waits
+from tests.integration.test_waiting_orders import PAIR, TAKE_PROFIT, refused, refused_at, trigger_rows
+
+__all__ = ["watched"]  # a fixture
+
+TRAILING: dict[str, Any] = {**PAIR, "orderType": "trailing_stop", "trigger": {"trailBps": 500}}
+LATER: dict[str, Any] = {**TRAILING, "trigger": {"trailBps": 500, "activationPrice": "100000"}}
+
+
+async def shown(engine: Engine, order: str) -> dict[str, Any]:
+    return dict((await engine.order(order))["trigger"])
+
+
+@pytest.mark.usefixtures("primed_queue")
+class TestWithoutWatcher:
+    async def test_it_has_seen_the_price_of_when_it_was_placed(self, engine: Engine) -> None:
+        await move(engine, "150")
+        placed = await engine.place(**TRAILING)
+        trigger = {"trailBps": 500, "persistSlots": 2, "extreme": "150", "level": "142.5", "distanceBps": 500}
+        assert (placed["status"], placed["trigger"]) == ("open", trigger)
+        assert await shown(engine, placed["orderId"]) == trigger
+        [row] = await trigger_rows(engine)
+        assert (row["op"], row["level"], row["base_level"], row["trail_bps"]) == ("start", 0, 150, 500)
+        assert await engine.postgres.fetchval("SELECT limit_out FROM orders") is None
+
+    async def test_with_an_activation_price_it_follows_nothing_yet(self, engine: Engine) -> None:
+        await move(engine, "150")
+        placed = await engine.place(**LATER)
+        assert placed["trigger"] == {
+            "trailBps": 500,
+            "activationPrice": "100000",
+            "persistSlots": 2,
+            "extreme": None,
+            "level": None,
+            "distanceBps": 6_656_666,
+        }
+        [row] = await trigger_rows(engine)
+        assert (row["op"], row["level"], row["base_level"]) == ("start", 100_000, 0)
+
+    @pytest.mark.parametrize(
+        ("trigger", "code", "pointer"),
+        [
+            ({}, "invalid_order", "/trigger/trailBps"),
+            ({"trailBps": 0}, "invalid_order", "/trigger/trailBps"),
+            ({"trailBps": 10_000}, "invalid_order", "/trigger/trailBps"),
+            ({"trailBps": 1.5}, "invalid_order", "/trigger/trailBps"),
+            ({"trailBps": 500, "price": "1"}, "invalid_order", "/trigger/price"),
+            ({"trailBps": 500, "activationPrice": "0"}, "invalid_order", "/trigger/activationPrice"),
+            ({"trailBps": 500, "activationPrice": "1"}, "would_trigger_immediately", "/trigger/activationPrice"),
+        ],
+    )
+    async def test_what_cannot_wait_is_refused(
+        self, engine: Engine, trigger: dict[str, Any], code: str, pointer: str
+    ) -> None:
+        assert await refused(engine, {**TRAILING, "trigger": trigger}) == (422, code, [pointer])
+
+    async def test_a_limit_price_is_of_another_type(self, engine: Engine) -> None:
+        assert await refused(engine, {**TRAILING, "limitPrice": "1"}) == (422, "invalid_order", ["/limitPrice"])
+
+    async def test_it_is_amended_as_far_as_it_does_not_fire_at_once(self, engine: Engine) -> None:
+        await move(engine, "150")
+        order = (await engine.place(**TRAILING))["orderId"]
+        await engine.postgres.execute("UPDATE triggers SET base_level = 160")  # the price was there
+        status, amended = await patch(engine, order, 1, trigger={"trailBps": 700})
+        assert (status, amended["trigger"]["extreme"], amended["trigger"]["level"]) == (200, "160", "148.8")
+        status, problem = await patch(engine, order, 2, trigger={"trailBps": 600})
+        assert (problem["code"], problem["errors"][0]["pointer"]) == ("would_trigger_immediately", "/trigger/trailBps")
+        status, problem = await patch(engine, order, 2, trigger={"activationPrice": "170"})
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/trigger/activationPrice")
+
+    async def test_its_activation_price_is_amended_and_taken_away(self, engine: Engine) -> None:
+        await move(engine, "150")
+        order = (await engine.place(**LATER))["orderId"]
+        _, amended = await patch(engine, order, 1, trigger={"activationPrice": "200"})
+        assert (amended["trigger"]["activationPrice"], amended["trigger"]["extreme"]) == ("200", None)
+        _, amended = await patch(engine, order, 2, trigger={"activationPrice": None})
+        assert (amended["trigger"]["level"], "activationPrice" in amended["trigger"]) == ("142.5", False)
+
+    async def test_it_is_the_protective_leg_of_a_group(self, engine: Engine) -> None:
+        placed = await place(engine, {"type": "oco", "legs": [TAKE_PROFIT, TRAILING]})
+        group = (await engine.http.get(f"/api/order-groups/{placed['groupId']}")).json()
+        shown = {order["orderType"]: order["trigger"] for order in group["orders"]}
+        assert shown["trailing_stop"]["trailBps"] == 500
+        ranks = {row["order_type"]: row["rank"] for row in await trigger_rows(engine)}
+        assert ranks == {"take_profit": 1, "trailing_stop": 0}
+        two = {"type": "oco", "legs": [{**PAIR, "orderType": "stop", "trigger": {"price": "1"}}, TRAILING]}
+        assert await refused_at(engine, "/api/order-groups", two) == (422, "group_shape", [])
+
+    async def test_one_that_fired_stays_due_at_its_floor_and_keeps_its_extreme(self, engine: Engine) -> None:
+        await engine.start_worker(venues=[ScriptedVenue("raydium", [TOO_LITTLE])], chain=ScriptedChain())
+        order = (await engine.place(**TRAILING))["orderId"]
+        await engine.postgres.execute("DELETE FROM triggers")
+        await engine.postgres.execute(
+            "UPDATE orders SET status = 'pending', look_at = now(), extreme = 160, limit_out = 221160000"
+        )
+        row = await waits(engine, order)
+        assert (row["op"], row["persist"], row["level"]) == ("ge", 0, Decimal("147.44"))  # 152 less 3 %
+        assert await engine.postgres.fetchval("SELECT limit_out FROM orders") == 221_160_000
+        trigger = await shown(engine, order)
+        assert (trigger["extreme"], trigger["level"]) == ("160", "152")
+
+
+async def test_it_follows_the_market_and_is_filled_once_that_has_fallen(watched: Engine) -> None:
+    order = (await watched.place(**TRAILING))["orderId"]
+    await move(watched, "170")
+
+    async def follows() -> bool:
+        return bool((await shown(watched, order))["extreme"] == "170")
+
+    await eventually(follows)
+    trigger = await shown(watched, order)
+    assert (trigger["level"], trigger["distanceBps"]) == ("161.5", 500)
+    await move(watched, "161")
+    fired = await stream(watched, {"orderId": order})
+    assert [event["status"] for event in fired] == ["open", *HAPPY]
+    assert fired[1]["trigger"] | {"slot": 0} == {
+        "slot": 0,
+        "price": "161",
+        "level": "161.5",
+        "source": "venues",
+        "extreme": "170",
+    }
+    assert await watched.postgres.fetchval("SELECT limit_out FROM orders") == 234_982_500  # 161.5 less 3 %, of 1.5
+    assert (await shown(watched, order))["extreme"] == "170"
+
+
+async def test_an_amended_one_goes_on_from_what_it_has_seen(watched: Engine) -> None:
+    order = (await watched.place(**TRAILING))["orderId"]
+    follows = "SELECT op = 'trail' FROM triggers"
+    await eventually(lambda: watched.postgres.fetchval(follows))
+    _, amended = await patch(watched, order, 1, trigger={"trailBps": 300})
+    assert (amended["trigger"]["extreme"], amended["trigger"]["level"]) == ("150", "145.5")
+    await eventually(lambda: watched.postgres.fetchval(follows))
+    assert await watched.postgres.fetchval("SELECT array_agg(extreme) FROM watermarks") == [150]
+    await move(watched, "145")
+    assert [event["status"] for event in await stream(watched, {"orderId": order})] == ["open", "open", *HAPPY]
