@@ -17,6 +17,8 @@ const floor = (worstPrice, { triggerSlippage }) => (worstPrice ? { limitPrice: w
 const takeProfit = (fields) => ({ ...swap(fields), orderType: "take_profit", trigger: { price: fields.targetPrice, when: "above" } });
 const stop = (fields) => ({ ...swap(fields), orderType: "stop", trigger: { price: fields.stopPrice, when: "below" }, ...floor(fields.worstPrice, fields) });
 
+const trail = (fields) => ({ trailBps: toBps(fields.trail), ...(fields.activationPrice ? { activationPrice: fields.activationPrice } : {}) });
+
 function schedule({ slices, every, everyUnit, startAt, onMiss }) {
   const start = startAt ? { startAt: new Date(startAt).toISOString() } : {};
   return { slices: Number(slices), everySeconds: Number(every) * Number(everyUnit), onMiss, ...start };
@@ -69,6 +71,14 @@ export const ORDER_TYPES = {
     fields: ["targetPrice", "worstPrice", "lifetime", "triggerSlippage"],
     body: (fields, extra) => ({ ...takeProfit(fields), ...floor(fields.worstPrice, fields), ...expiry(fields), ...extra }),
     pointers: { "/trigger/price": "targetPrice", "/limitPrice": "worstPrice" },
+  },
+  trailing_stop: {
+    name: "Trailing stop",
+    group: "At a price",
+    explanation: "Follows a rising price, and swaps once the price has fallen so far below the highest it has seen.",
+    fields: ["trail", "activationPrice", "lifetime", "triggerSlippage"],
+    body: (fields, extra) => ({ ...swap(fields), orderType: "trailing_stop", trigger: trail(fields), ...floor("", fields), ...expiry(fields), ...extra }),
+    pointers: { "/trigger/trailBps": "trail", "/trigger/activationPrice": "activationPrice" },
   },
   oco: {
     name: "One cancels the other (OCO)",

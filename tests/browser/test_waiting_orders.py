@@ -92,6 +92,32 @@ async def test_a_price_far_from_the_market_is_sent_if_it_is_meant(
     await expect(page.orders.first).to_have_attribute("data-status", "confirmed")
 
 
+async def test_a_trailing_stop_follows_the_price_up_and_fires_on_the_way_down(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    await page.choose("trailing_stop")
+    await page.fill(trail="100", activationPrice="120")
+    await page.tab.get_by_role("button", name="Place the trailing stop order").click()
+    await expect(page.tab.locator("#trail-error")).to_contain_text("below 100")
+    await page.fill(trail="5")
+    await page.tab.get_by_role("button", name="Place the trailing stop order").click()
+    await expect(page.tab.locator("#activationPrice-error")).to_contain_text("reached already")
+    await page.fill(activationPrice="")
+    assert await page.accessibility_violations() == []
+    await page.place_waiting("trailing stop")
+    waiting = page.tab.locator(".open-order")
+    await expect(waiting).to_contain_text("trailing stop: 5 % below the highest price of 150, now at 142.5 USDC")
+    await expect(waiting).to_contain_text("5 % away")
+    await page.set_market("160")
+    await expect(waiting).to_contain_text("the highest price of 160, now at 152 USDC")
+    assert await page.accessibility_violations() == []
+
+    await page.set_market("151.5")
+    await expect(page.orders.first).to_have_attribute("data-status", "confirmed")
+    await page.open_details(page.orders.first)
+    await expect(page.orders.first.locator(".log")).to_contain_text("fired: the price was 151.5, and it waited for 152")
+
+
 async def test_a_sniper_buys_a_token_once_it_is_launched(watching: None, page: TradingPage) -> None:
     market, waiting = page.tab.locator(".market"), page.tab.locator(".open-order")
     await market.get_by_text("Launch a token").click()
