@@ -36,7 +36,7 @@ SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
    AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
    AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
-                                          AND c.status IN ('{Status.PENDING}', '{Status.ROUTING}'))
+                                          AND c.status IN ({sql_list({Status.PENDING, Status.ROUTING})}))
  ORDER BY p.next_at LIMIT $1
 """
 
