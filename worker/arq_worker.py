@@ -7,15 +7,12 @@ only (`tests/unit/test_arq_contract.py` fails if a release changes what is aroun
   counted in Postgres, and `finish.lua` compares the lock's token.
 - A job ends for the queue with a `JobResult`. A job that failed unexpectedly is queued again; Postgres decides.
 - A slot is free when the order is done with, before its queue entry is removed.
-- While slots are freed quickly and nothing limits starts, jobs are taken before there are slots for them. The statement
-  that ends an order claims the next one: see `worker.slot`.
 """
 
 import asyncio
 import contextlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, cast
@@ -24,12 +21,10 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from app.batching import Batcher
-from app.orders.model import Order
 from app.orders.queue.order_queue import STARTS, WAKEUP, Job, JobResult, OrderQueue, TakeResult
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import PipelinedConnection
 from app.tasks import cancel_and_wait, run_forever
-from worker.slot import Slot
 
 log = logging.getLogger("engine.worker")
 
@@ -42,12 +37,10 @@ REDIS_RETRY_SECONDS = 0.5
 FINISH_SECONDS = 1.0  # at shutdown, for jobs to leave the queue once their orders are released
 REQUEUE_SECONDS = 1.0  # after a job that failed unexpectedly
 LOCK_MARGIN_SECONDS = 0.25
-AHEAD = 10  # jobs taken before there are slots for them
-AHEAD_SECONDS = 0.2  # how long such a job may wait for its slot, and a more urgent one behind it
 
 
 class Execute(Protocol):
-    async def __call__(self, slot: Slot) -> JobResult:
+    async def __call__(self, order: str, *, start_by: float) -> JobResult:
         """Take the order as far as it goes now; the answer says what the queue does with it."""
 
 
@@ -87,8 +80,6 @@ class ArqWorker(Worker):
         # Locks and leases are renewed apart: a lease renewed just before its lock's turn must not outlive the lock.
         self.lock_seconds = lease_seconds * 4 / 3 + LOCK_MARGIN_SECONDS
         self._slot_freed = asyncio.Event()
-        self._freed_at: deque[float] = deque(maxlen=concurrency + AHEAD)  # the latest slots
-        self._ahead: deque[Job] = deque()
         self._finish: Batcher[tuple[Job, JobResult], None] = Batcher(self._finish_all)
 
     async def work(self) -> None:
@@ -103,8 +94,6 @@ class ArqWorker(Worker):
         finally:
             self._wakeups.close()
             await cancel_and_wait(*helpers)
-            while self._ahead:
-                self._start(self._ahead.popleft())  # it only goes back to the queue
             with contextlib.suppress(TimeoutError):  # Redis is down; Postgres has the orders released already
                 async with asyncio.timeout(FINISH_SECONDS):
                     while self.tasks:
@@ -128,10 +117,9 @@ class ArqWorker(Worker):
     async def main(self) -> None:
         """In place of arq's, which polls the queue at intervals and reads each job by itself."""
         while self.allow_pick_jobs:
-            self._start_jobs()
             if not self._may_run():
                 await asyncio.sleep(MAY_NOT_RUN_SECONDS)
-            elif self.job_counter < self.max_jobs or 2 * len(self._ahead) < self._max_ahead():
+            elif self.job_counter < self.max_jobs:
                 await self._wait_for_work(await self._take())
             else:
                 self._slot_freed.clear()
@@ -140,36 +128,20 @@ class ArqWorker(Worker):
             await asyncio.wait(list(self.tasks.values()))
         raise asyncio.CancelledError  # everything is finished or released; arq's own cancel can get lost
 
-    def _max_ahead(self) -> int:
-        """As many jobs as will have a slot soon, if it goes on like this. But a grant is for a start now."""
-        freed = self._freed_at  # more than all slots at once: they may be freed together, and rarely
-        quick = len(freed) == freed.maxlen and freed[0] > self.loop.time() - AHEAD_SECONDS
-        return AHEAD if quick and not self._queue.limits_starts else 0
-
     async def _take(self) -> TakeResult:
         taken = await self._queue.take(
-            self.max_jobs - self.job_counter + max(0, self._max_ahead() - len(self._ahead)),
+            self.max_jobs - self.job_counter,
             token=self.token,
             lock_seconds=self.lock_seconds,
             may_start=self._may_start(),
         )
-        self._ahead += taken.jobs
-        self._start_jobs()
+        for job in taken.jobs:
+            self.job_counter += 1
+            self.tasks[job.entry] = task = self.loop.create_task(self._run_job(job))
+            task.add_done_callback(partial(self._remove_task, job.entry))
         if not taken.primed:
             self._redis_lost()
         return taken
-
-    def _start_jobs(self) -> None:
-        while self.job_counter < self.max_jobs and (job := self._next_job()):
-            self._start(job)
-
-    def _next_job(self) -> Job | None:
-        return self._ahead.popleft() if self._ahead and self.allow_pick_jobs and self._may_run() else None
-
-    def _start(self, job: Job, claimed: Order | None = None) -> None:
-        self.job_counter += 1
-        self.tasks[job.entry] = task = self.loop.create_task(self._run_job(job, claimed))
-        task.add_done_callback(partial(self._remove_task, job.entry))
 
     async def _wait_for_work(self, taken: TakeResult) -> None:
         if taken.jobs:
@@ -184,26 +156,19 @@ class ArqWorker(Worker):
         if self.tasks.get(entry) is task:
             del self.tasks[entry]
 
-    async def _run_job(self, job: Job, claimed: Order | None) -> None:
-        slot = Slot(job.order or "", job.start_by, self._next_job, claimed)
+    async def _run_job(self, job: Job) -> None:
         result = JobResult(requeue_in=REQUEUE_SECONDS)
         try:
-            if job.order is None:  # somebody else has written it
+            if job.order:
+                result = await self._execute(job.order, start_by=job.start_by)
+            else:  # somebody else has written it
                 result = JobResult(start_used=False)
-            elif claimed is None and not self.allow_pick_jobs:
-                result = JobResult(requeue_in=0, start_used=False)
-            else:
-                result = await self._execute(slot)
         except asyncio.CancelledError:
             pass  # stopped while claiming
         except Exception:
             log.exception("a job failed", extra={"order": job.order})
         finally:
             self.job_counter -= 1
-            self._freed_at.append(self.loop.time())
-            if slot.next_job is not None:
-                self._start(slot.next_job, slot.next_claimed)
-            self._start_jobs()
             self._slot_freed.set()
         try:
             await self._finish((job, result))
@@ -220,8 +185,8 @@ class ArqWorker(Worker):
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             with contextlib.suppress(*REDIS_UNAVAILABLE):
-                if entries := [*self.tasks, *(job.entry for job in self._ahead)]:
-                    await self._queue.renew_locks(entries, token=self.token, lock_seconds=self.lock_seconds)
+                if self.tasks:
+                    await self._queue.renew_locks(list(self.tasks), token=self.token, lock_seconds=self.lock_seconds)
 
     async def _send_heartbeats(self) -> None:
         while True:

@@ -34,7 +34,6 @@ from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 from worker.retry import RetryPolicy
-from worker.slot import Slot
 
 log = logging.getLogger("engine.execution")
 
@@ -65,15 +64,15 @@ class Execution:
         self._confirm_seconds = confirm_seconds
         self._check_value = check_value
 
-    async def run(self, slot: Slot) -> JobResult:
+    async def run(self, order: str, *, start_by: float) -> JobResult:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
-        claimed, started = (slot.claimed, True) if slot.claimed else await self._claim(UUID(slot.order), slot.start_by)
+        claimed, started = await self._claim(UUID(order), start_by)
         if isinstance(claimed, ClaimRefused):
             if claimed.too_late:
-                log.warning("a start was granted too long ago, the order is queued again", extra={"order": slot.order})
+                log.warning("a start was granted too long ago, the order is queued again", extra={"order": order})
             submitted = claimed.status is Status.SUBMITTED
             return JobResult(claimed.seconds, submitted, start_used=started, halted_owner=claimed.halted_owner)
-        with self._leases.hold(claimed, slot) as lease:
+        with self._leases.hold(claimed) as lease:
             try:
                 if claimed.status is Status.SUBMITTED:
                     # A slot was held for this swap before: check once, and let other orders have it.

@@ -18,14 +18,13 @@ from uuid import UUID
 from app.logs import info
 from app.orders.conditions import Trigger
 from app.orders.events.publisher import EventMessage, EventPublisher
-from app.orders.lifecycle import IN_ATTEMPT, TERMINAL, WORKER_LOST, Status
+from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
 from app.orders.model import LeaseLost, Order, OrderEvent, TradingHalted
 from app.orders.steps import Move, Rearm, Renewal
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from worker import order_metrics
-from worker.slot import Slot
 
 log = logging.getLogger("engine.orders")
 
@@ -42,13 +41,10 @@ LOGGED_DETAILS = ("code", "retryInMs", "dex", "price", "quotes", "txHash")  # of
 class Lease:
     """One order as it was claimed, and how far it has come since."""
 
-    def __init__(
-        self, order: Order, slot: Slot, store: OrderStore, publisher: EventPublisher, kill_switch: KillSwitch
-    ) -> None:
+    def __init__(self, order: Order, store: OrderStore, publisher: EventPublisher, kill_switch: KillSwitch) -> None:
         self.order = order
         self.held_back = False  # the kill switch kept this worker from sending the swap
         self.status, self._seq, self._since, self._dex = order.status, order.seq, order.updated_at, order.dex
-        self._slot = slot
         self._store = store
         self._publisher = publisher
         self._kill_switch = kill_switch
@@ -99,7 +95,7 @@ class Lease:
             **columns,
         )
         began = time.monotonic()
-        event = await self._write(move)
+        event = await _until_written(self._store.advance, move)
         if event is None:
             return after
         if after is Status.SUBMITTED:
@@ -108,15 +104,6 @@ class Lease:
             first = replace(event, seq=event.seq - 1, status=Status.BUILDING, details=move.building)
             self._moved(first, move.dex)
         return self._moved(event, move.dex)
-
-    async def _write(self, move: Move) -> OrderEvent | None:
-        if move.after in TERMINAL and (claim := self._slot.next_claim()):
-            with contextlib.suppress(DatabaseUnavailable):  # it may have happened, so the move is repeated
-                event, self._slot.next_claimed = await self._store.advance_and_claim(move, claim)
-                if isinstance(event, Exception):
-                    raise event
-                return event
-        return await _until_written(self._store.advance, move)
 
     async def chosen(self, details: Mapping[str, Any], *, floor_out: int, dex: str, at_once: bool) -> None:
         """Move to `building`. If the venue builds at once, that is written with the next move: one commit for both."""
@@ -213,9 +200,9 @@ class Leases:
         self._held: dict[UUID, Lease] = {}
 
     @contextlib.contextmanager
-    def hold(self, order: Order, slot: Slot) -> Iterator[Lease]:
+    def hold(self, order: Order) -> Iterator[Lease]:
         """The lease of a claimed order, renewed for as long as the block runs."""
-        lease = self._held[order.id] = Lease(order, slot, self._store, self._publisher, self._kill_switch)
+        lease = self._held[order.id] = Lease(order, self._store, self._publisher, self._kill_switch)
         try:
             yield lease
         finally:

@@ -10,12 +10,6 @@ from app.orders.conditions import Trigger
 from app.orders.lifecycle import REARMED, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    order: UUID
-    start_by: float  # until when it may be started, on the monotonic clock; -inf: only if it is submitted
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """One step of an order that this process owns: from `before`, making event number `seq`.
@@ -44,27 +38,6 @@ class Move:
     @property
     def seq_before(self) -> int:
         return self.seq - (self.after is not self.before) - (self.building is not None)
-
-    def to_row(self) -> dict[str, Any]:
-        return {
-            "id": self.order,
-            "fence": self.fence,
-            "seq": self.seq,
-            "before": self.before,
-            "after": self.after,
-            "ready_in": self.ready_in,
-            "details": dict(self.details) or None,
-            "error": self.error,
-            "code": self.code,
-            "floor_out": self.floor_out,
-            "swap": self.swap,
-            "tx_hash": self.tx_hash,
-            "dex": self.dex,
-            "executed_price": None if self.executed_price is None else str(self.executed_price),
-            "amount_out": self.amount_out,
-            "seq_before": self.seq_before,
-            "building": self.building,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

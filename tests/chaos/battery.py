@@ -34,9 +34,6 @@ FAULTS: dict[str, Fault] = {
     "worker SIGKILLed before and after every commit and every send": partial(
         processes.killed_at_every_point, repeats=3
     ),
-    "worker SIGKILLed before and after commits that end orders and claim the next ones": partial(
-        processes.killed_between_two_orders, orders=60, repeats=2
-    ),
     "random kills of workers and API under load": partial(processes.killed_at_random, orders=1000, kills=200),
     "a worker frozen past its lease, its orders taken over, then thawed": partial(
         processes.frozen_and_thawed, orders=30

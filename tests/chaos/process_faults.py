@@ -51,23 +51,6 @@ async def killed_at_every_point(
     return f"{len(points)} points x {repeats}: {total.lost} lost, {total.twice} twice, {total.gaps} gaps", total.clean
 
 
-async def killed_between_two_orders(
-    env: Environment, rng: random.Random, *, orders: int, repeats: int
-) -> tuple[str, bool]:
-    """A worker is killed before and after commits that end orders and claim others; another one continues."""
-    total, points = Verdict(), [(when, n) for n in (1, 2) for when in ("before", "after")]
-    for when, n in points * repeats:
-        await env.clear()
-        env.start("api")
-        clients = Clients(env.base_url, rng)
-        await clients.place(orders)  # enough that some are taken before there are slots for them
-        sabotaged = env.start("worker", sabotage={"kill_at": {"when": when, "what": "hand-over", "n": n}})
-        assert await sabotaged.exited() == -signal.SIGKILL
-        env.start("worker")
-        _add(total, await verdict_of(env, clients))
-    return f"{len(points)} points x {repeats}: {total.lost} lost, {total.twice} twice, {total.gaps} gaps", total.clean
-
-
 async def killed_at_random(env: Environment, rng: random.Random, *, orders: int, kills: int) -> tuple[str, bool]:
     """Workers and API are killed again and again while orders come in; each is started again at once."""
     await env.clear()

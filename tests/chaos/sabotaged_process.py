@@ -98,9 +98,7 @@ def swaps_fail(name: str) -> None:
 
 
 def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
-    """Kill this process before or after its n-th commit, send, or commit that ends one order and claims another one;
-    `order` limits the count to one order.
-    """
+    """Kill this process before or after its n-th commit or send; `order` limits the count to one order."""
     left = n
 
     def killing(call: Call, counts: Callable[..., bool]) -> Call:
@@ -130,18 +128,12 @@ def kill_at(*, when: str, what: str, n: int, order: str | None = None) -> None:
         import asyncpg.pool
 
         from app.orders.store.placing import PLACE
-        from app.orders.store.statements import CLAIM, MOVE, MOVE_AND_CLAIM
-
-        if what == "hand-over":
-            import worker.arq_worker
-
-            setattr(worker.arq_worker, "AHEAD_SECONDS", float("inf"))  # however slow this machine is
-        counted = {"hand-over": (MOVE_AND_CLAIM,), "commit": (CLAIM, MOVE, MOVE_AND_CLAIM, PLACE)}[what]
+        from app.orders.store.statements import CLAIM, MOVE
 
         def counts(_: Any, sql: str, *arguments: Any) -> bool:
             if order is not None:  # reading the order is harmless; only executing it kills
-                return sql in (MOVE, MOVE_AND_CLAIM) and order in str(arguments[0])
-            return sql in counted
+                return sql == MOVE and order in str(arguments)
+            return sql in (CLAIM, MOVE, PLACE)
 
         setattr(asyncpg.pool.Pool, "fetch", killing(asyncpg.pool.Pool.fetch, counts))
 

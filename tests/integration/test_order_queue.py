@@ -35,7 +35,6 @@ from app.redis_client import reconnecting_pool
 from app.redis_scripts import Pipeline, pipelined
 from tests.engine import HAPPY, Engine, eventually
 from worker.arq_worker import ArqWorker
-from worker.slot import Slot
 from worker.sweeper import Sweeper
 
 ORDERS = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
@@ -151,8 +150,8 @@ async def test_an_order_that_was_queued_for_a_check_is_not_started(engine: Engin
 async def test_only_what_was_queued_for_a_start_may_start(engine: Engine, queue: OrderQueue) -> None:
     allowed: dict[str, bool] = {}
 
-    async def note(slot: Slot) -> JobResult:
-        allowed[slot.order] = slot.start_by > time.monotonic()
+    async def note(order: str, *, start_by: float) -> JobResult:
+        allowed[order] = start_by > time.monotonic()
         return JobResult()
 
     started = ArqWorker(

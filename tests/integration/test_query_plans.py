@@ -20,7 +20,6 @@ WRITES = {
     "CLAIM": "null, null, null",
     "UNCLAIMED": "null",
     "MOVE": "null, null, null",
-    "MOVE_AND_CLAIM": "null, null, null, null, null",
     "RENEW": "null, null",
     "CURRENT": "null",
     "CANCEL": "null, null, null",

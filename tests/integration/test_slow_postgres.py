@@ -20,7 +20,6 @@ from tests.chaos.proxy import Proxy
 from tests.engine import HAPPY, Engine
 from tests.fakes import in_a_while
 from worker.lease import Lease
-from worker.slot import Slot
 
 
 @contextlib.asynccontextmanager
@@ -49,8 +48,7 @@ async def leases(engine: Engine, dsn: str, count: int) -> AsyncIterator[list[Lea
     try:
         kill_switch = KillSwitch(pool)
         await kill_switch.read()
-        slot = Slot(str(order), in_a_while(), lambda: None)
-        yield [Lease(claimed, slot, store, publisher, kill_switch) for _ in range(count)]
+        yield [Lease(claimed, store, publisher, kill_switch) for _ in range(count)]
     finally:
         pool.terminate()
 

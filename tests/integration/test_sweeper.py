@@ -30,7 +30,6 @@ from tests.fakes import After, ScriptedChain, ScriptedVenue, in_a_while
 from worker.execution import Execution
 from worker.lease import Leases
 from worker.retry import RetryPolicy
-from worker.slot import Slot
 from worker.sweeper import Sweeper
 
 
@@ -131,7 +130,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             confirm_seconds=1,
             check_value=lambda order, slot: None,
         )
-        result = await execution.run(Slot(order, math.inf, lambda: None))
+        result = await execution.run(order, start_by=math.inf)
     assert result.start_used
     assert result.requeue_in is not None
     assert result.requeue_in > 4  # until the lease of the lost claim expires

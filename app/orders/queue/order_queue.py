@@ -104,10 +104,6 @@ class OrderQueue:
         self._start_limit = start_limit
         self._clock = RedisClock()
 
-    @property
-    def limits_starts(self) -> bool:
-        return self._start_limit.starts > 0
-
     def enqueue_new(self, pipe: Pipeline, entries: Sequence[str]) -> None:
         """Queue orders that were just placed as part of a pipeline; its answer goes to `parse_enqueued`."""
         self._add_enqueue(pipe, "new", dict.fromkeys(entries, 0.0))

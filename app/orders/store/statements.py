@@ -31,10 +31,9 @@ def logged(source: str, *, details: str = "NULL::json", where: str = "true", ret
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
 # `app/orders/queue/start_limit.py`. It waits for no row: one that is locked, perhaps by a process that is frozen, is
 # refused and queued again.
-def _claimed(ids: str, deadlines: str) -> str:
-    """The CTEs that claim orders, for $2 seconds."""
-    return f"""free AS (
-    SELECT id FROM orders JOIN unnest({ids}::uuid[], {deadlines}::float8[]) AS claim(id, start_by) USING (id)
+CLAIM = f"""
+WITH free AS (
+    SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
        AND CASE status WHEN 'submitted' THEN true
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
@@ -53,11 +52,7 @@ def _claimed(ids: str, deadlines: str) -> str:
            updated_at = now()
       FROM free WHERE o.id = free.id
     RETURNING o.*
-)"""
-
-
-CLAIM = f"""
-WITH {_claimed("$1", "$3")}, {logged("claimed", where="status = 'routing'")}
+), {logged("claimed", where="status = 'routing'")}
 SELECT {ORDER_COLUMNS} FROM claimed
 """
 
@@ -77,7 +72,8 @@ SELECT id, status, extract(epoch FROM greatest(lease_until, ready_at) - now())::
 # it repeats a send. A halted order keeps its place in the queue: its `ready_at` stays.
 #
 # With details of `building` it is the moves to `building` and to `submitted` at once, and logs both.
-_MOVED = f"""step AS (
+MOVE = f"""
+WITH step AS (
     SELECT * FROM json_to_recordset($1) AS s(
         id uuid, fence int, seq int, before text, after text, ready_in float8, details json, error text, code text,
         floor_out numeric, swap json, tx_hash text, dex text, executed_price numeric, amount_out numeric,
@@ -114,23 +110,8 @@ _MOVED = f"""step AS (
     SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
     UNION ALL
     SELECT id, seq - 1, 'building', attempt, updated_at, building FROM moved WHERE building IS NOT NULL
-)"""
-MOVE = f"""
-WITH {_MOVED}, {logged("events", details="details")}
+), {logged("events", details="details")}
 SELECT id, status, attempt, updated_at FROM moved
-"""
-
-# Moves and claims are not locked in one order, which is safe because a claim waits for no lock.
-_MOVE_COLUMNS = ", ".join(
-    name if name in ("id", "status", "attempt", "updated_at") else "NULL" for name in ORDER_COLUMNS.split(", ")
-)
-MOVE_AND_CLAIM = f"""
-WITH {_MOVED}, {_claimed("$4", "$5")}, all_events AS (
-    SELECT * FROM events
-    UNION ALL
-    SELECT id, seq, status, attempt, updated_at, NULL FROM claimed WHERE status = 'routing'
-), {logged("all_events", details="details")}
-SELECT {ORDER_COLUMNS} FROM claimed UNION ALL SELECT {_MOVE_COLUMNS} FROM moved
 """
 
 # Back to `open`. A cancel that was requested meanwhile comes first, and then the end of the order's time.

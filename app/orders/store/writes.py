@@ -17,7 +17,7 @@ from app.batching import Batcher
 from app.orders.lifecycle import CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, UNDER_WAY, Status
 from app.orders.model import IllegalCancel, LeaseLost, Order, OrderEvent, Placed, PlaceOrder, TradingHalted
 from app.orders.risk import RiskLimits
-from app.orders.steps import Claim, ClaimRefused, Move, Rearm, Renewal
+from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
 from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
 from app.orders.store.placing import Placing, trigger_row
@@ -29,8 +29,6 @@ CONCURRENT_STATEMENTS = 2  # of a kind
 NO_LIMITS = RiskLimits()
 MAX_OPEN = 10_000  # orders that wait, of one owner
 CANCELLED_DETAILS = {"code": CANCELLED_BY_OWNER}
-# What became of a move, and the order that was claimed in its place. None: that one has to be claimed by itself.
-Moved = tuple[OrderEvent | Exception | None, Order | None]
 
 
 class OrderStore:
@@ -59,11 +57,11 @@ class OrderStore:
         self._claims: Batcher[tuple[UUID, float], Order | ClaimRefused] = Batcher(
             self._claim, at_once=CONCURRENT_STATEMENTS, key=lambda claim: claim[0]
         )
-        self._moves: Batcher[tuple[Move, Claim | None], Moved] = Batcher(
-            self._move,
+        self.advance: Batcher[Move, OrderEvent | None] = Batcher(
+            self._advance,
             max_batch=MAX_MOVES,
             at_once=CONCURRENT_STATEMENTS,
-            key=lambda row: row[0].order,
+            key=lambda move: move.order,
             bad_row=BAD_ROW,
         )
         self.rearm: Batcher[Rearm, OrderEvent] = Batcher(
@@ -79,7 +77,10 @@ class OrderStore:
         return await self._claims((order_id, start_by))
 
     async def _claim(self, claims: list[tuple[UUID, float]]) -> Sequence[Order | ClaimRefused | Exception]:
-        deadlines = await self._deadlines(claims)
+        if not self._clock.is_known:
+            ((clock,),) = await fetch(self._pool, statements.CLOCK)
+            self._clock.read(clock)
+        deadlines = {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
         rows = await fetch(self._pool, statements.CLAIM, list(deadlines), self._lease, list(deadlines.values()))
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
         if rows:
@@ -90,39 +91,11 @@ class OrderStore:
                 claimed[row["id"]] = _refused(row, deadlines[row["id"]])
         return [claimed.get(order_id, ClaimRefused(seconds=None)) for order_id in deadlines]
 
-    async def _deadlines(self, claims: list[tuple[UUID, float]]) -> dict[UUID, float]:
-        if claims and not self._clock.is_known:
-            ((clock,),) = await fetch(self._pool, statements.CLOCK)
-            self._clock.read(clock)
-        return {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
-
-    async def advance(self, move: Move) -> OrderEvent | None:
-        """The event of the move; None if it has none. Raises LeaseLost or TradingHalted."""
-        event, _ = await self._moves((move, None))
-        if isinstance(event, Exception):
-            raise event
-        return event
-
-    async def advance_and_claim(self, move: Move, claim: Claim) -> Moved:
-        return await self._moves((move, claim))  # in one statement: at no time do more orders run
-
-    async def _move(self, rows: list[tuple[Move, Claim | None]]) -> Sequence[Moved | Exception]:
-        moves = [move for move, _ in rows]
-        moving = {move.order for move in moves}
-        deadlines = await self._deadlines([(c.order, c.start_by) for _, c in rows if c and c.order not in moving])
-        arguments: list[Any] = [_json([move.to_row() for move in moves]), self._lease, list(TERMINAL)]
-        if not deadlines:
-            events = await self._events(moves, await fetch(self._pool, statements.MOVE, *arguments))
-            return [(event, None) for event in events]
-        arguments += [list(deadlines), list(deadlines.values())]
-        written = await fetch(self._pool, statements.MOVE_AND_CLAIM, *arguments)
-        claimed = {row["id"]: order_from(row) for row in written if row["id"] in deadlines}
-        events = await self._events(moves, [row for row in written if row["id"] in moving])
-        # Two entries of the queue may name the same order: one of them gets it.
-        got = [claimed.pop(claim.order, None) if claim else None for _, claim in rows]
-        return list(zip(events, got, strict=True))
-
-    async def _events(self, moves: list[Move], rows: list[asyncpg.Record]) -> list[OrderEvent | Exception | None]:
+    async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
+        """The event of each move; None for a move without an event."""
+        rows = await fetch(
+            self._pool, statements.MOVE, _json([_move_row(move) for move in moves]), self._lease, list(TERMINAL)
+        )
         landed = {row["id"]: row for row in rows}
         refused: dict[UUID, Exception] = {}
         if doubtful := [move.order for move in moves if move.order not in landed]:
@@ -207,6 +180,28 @@ def _refused(row: asyncpg.Record, deadline: float) -> ClaimRefused:
 
 def _json(rows: list[dict[str, Any]]) -> str:
     return orjson.dumps(rows, default=str).decode()  # for asyncpg's own UUID class
+
+
+def _move_row(move: Move) -> dict[str, Any]:
+    return {
+        "id": move.order,
+        "fence": move.fence,
+        "seq": move.seq,
+        "before": move.before,
+        "after": move.after,
+        "ready_in": move.ready_in,
+        "details": dict(move.details) or None,
+        "error": move.error,
+        "code": move.code,
+        "floor_out": move.floor_out,
+        "swap": move.swap,
+        "tx_hash": move.tx_hash,
+        "dex": move.dex,
+        "executed_price": None if move.executed_price is None else str(move.executed_price),
+        "amount_out": move.amount_out,
+        "seq_before": move.seq_before,
+        "building": move.building,
+    }
 
 
 def _rearm_row(step: Rearm) -> dict[str, Any]:
