@@ -78,6 +78,21 @@ async def place_limit(pool: asyncpg.Pool, level: str, *, limit_out: int, **field
     return order
 
 
+async def place_trailing(
+    pool: asyncpg.Pool, seen: Sequence[str], *, bps: int = 500, activation: str = "0", persist: int = 1, **fields: Any
+) -> list[UUID]:
+    """One order for each price that it has seen; with an activation price they do not follow the price yet."""
+    levels = [Decimal(activation)] * len(seen)
+    orders = await place_open(pool, levels, order_type="trailing_stop", op="start", persist=persist, **fields)
+    await pool.execute(
+        "UPDATE triggers t SET trail_bps = $3, base_level = seen FROM unnest($1::uuid[], $2::numeric[]) AS s(id, seen)"
+        " WHERE t.order_id = s.id",
+        *(orders, [Decimal(price) for price in seen], bps),
+    )
+    await pool.execute("UPDATE orders SET limit_out = NULL WHERE id = ANY($1)", orders)
+    return orders
+
+
 async def record(
     pool: asyncpg.Pool,
     slot: int,

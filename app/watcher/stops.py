@@ -22,6 +22,7 @@ from app.orders.waiting.triggers import Moved, TriggerStore
 from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 from app.watcher.recorder import Tick
+from app.watcher.rounds import attempt
 
 log = logging.getLogger("engine.watcher")
 
@@ -58,18 +59,15 @@ class Stops:
                 self._since = time.monotonic() if self._ticks else 0.0
 
     async def _compare(self, tick: Tick) -> None:
-        try:
-            batches = await self._batches(tick)
-        except DatabaseUnavailable as error:  # the next slot takes in the prices of this one
-            log.warning("trailing stops could not follow the price", extra={"error": repr(error.__cause__)})
-            return
+        batches = await self._batches(tick)
         await asyncio.gather(*(self._fire_each(batches, tick) for _ in range(AT_ONCE)))
 
     async def _batches(self, tick: Tick) -> Iterator[Batch]:
         met = {(group.op, group.feed, group.persist): group for group in tick.met() if group.persist}
         trails = [self._trail(feed, persist) for feed, persist in tick.trailing()]
-        # First, and for all pairs: what is fired at this slot, and at later ones, needs the extremes of this one.
-        begun = {trail for trail in trails if await self._trailing.follow(trail, tick.slot)}
+        # First, and for all pairs: what is fired at this slot, and at later ones, needs the extremes of this one. If
+        # that fails, the next slot takes in the prices of this one, and stops fire all the same.
+        begun = {trail for trail in trails if await attempt("trailing", self._follow(trail, tick.slot))}
         stops: list[Batch] = [partial(self._met, one, tick.slot) for one in met.values() if one.op != "trail"]
         left_behind = [one for one in trails if one in begun or ("trail", one.feed, one.persist) in met]
         return iter([*stops, *(partial(self._left_behind, trail, tick.slot) for trail in left_behind)])
@@ -89,6 +87,9 @@ class Stops:
     async def _met(self, group: Group, slot: int) -> list[Moved]:
         backlog = await self._announcer.backlog(Lane.STOPS)
         return await self._store.fire(group, slot, min_venues=self._min_venues(group.feed), backlog=backlog)
+
+    async def _follow(self, trail: Trail, slot: int) -> bool:
+        return await self._trailing.follow(trail, slot) > 0
 
     async def _left_behind(self, trail: Trail, slot: int) -> list[Moved]:
         token_in, token_out = self._tokens(trail.feed)

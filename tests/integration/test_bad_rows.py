@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from app.orders.waiting.prices import Group
+from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, Moved, TriggerStore
 from app.postgres import open_postgres
-from tests.waiting import FEED, SLOT, place_limit, place_open, record
+from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, record
 
 STOPS = Group(FEED, "le", 2, Decimal(0))
 NONE_AHEAD = Backlog(0, 0)
@@ -48,6 +49,16 @@ async def limits(pool: asyncpg.Pool) -> Placed:
     return orders, fire
 
 
+async def trailing_stops(pool: asyncpg.Pool) -> Placed:
+    trail, trailing = Trail(FEED, 2, 2), TrailingStops(pool, max_age=60.0)
+
+    async def fire(_store: TriggerStore) -> list[Moved]:
+        await trailing.follow(trail, SLOT)
+        return await trailing.fire(trail, SLOT, unit=Decimal("0.001"), backlog=NONE_AHEAD)
+
+    return await place_trailing(pool, ["158", "160", "160"], persist=2), fire
+
+
 async def too_late(pool: asyncpg.Pool) -> Placed:
     return await place_open(pool, ["100"] * 3, expires_in=-1), TriggerStore.expire
 
@@ -57,7 +68,7 @@ async def beyond_mid(pool: asyncpg.Pool) -> Placed:
     return orders, TriggerStore.refuse_at_mid
 
 
-ALL = pytest.mark.parametrize("kind", [stops, limits, too_late, beyond_mid])
+ALL = pytest.mark.parametrize("kind", [stops, trailing_stops, limits, too_late, beyond_mid])
 
 
 async def opened(kind: Kind, pool: asyncpg.Pool) -> Placed:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app import tasks
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_changing_orders import patch
@@ -146,3 +147,18 @@ async def test_an_amended_one_goes_on_from_what_it_has_seen(watched: Engine) -> 
     assert await watched.postgres.fetchval("SELECT array_agg(extreme) FROM watermarks") == [150]
     await move(watched, "145")
     assert [event["status"] for event in await stream(watched, {"orderId": order})] == ["open", "open", *HAPPY]
+
+
+async def test_other_stops_fire_although_no_extreme_can_be_written(
+    watched: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_failed", {})
+    await watched.postgres.execute("ALTER TABLE watermarks ADD CONSTRAINT none CHECK (false) NOT VALID")
+    try:
+        trailing = (await watched.place(**TRAILING))["orderId"]
+        stop = await watched.place(orderType="stop", trigger={"price": "145", "when": "below"})
+        await move(watched, "144")
+        assert [event["status"] for event in await stream(watched, stop)] == ["open", *HAPPY]
+        assert (await watched.order(trailing))["status"] == "open"
+    finally:
+        await watched.postgres.execute("ALTER TABLE watermarks DROP CONSTRAINT none")

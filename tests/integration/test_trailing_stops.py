@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,7 +16,7 @@ from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import open_postgres
-from tests.waiting import FEED, SLOT, place_open, record, statuses
+from tests.waiting import FEED, SLOT, place_trailing, record, statuses
 
 UNIT = Decimal("0.001")  # USDC has 6 decimals, SOL 9
 SIZE = 1_500_000_000  # 1.5 SOL
@@ -35,21 +34,6 @@ async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def store(pool: asyncpg.Pool) -> TrailingStops:
     return TrailingStops(pool, max_age=4.0)
-
-
-async def place_trailing(
-    pool: asyncpg.Pool, seen: Sequence[str], *, bps: int = 500, activation: str = "0", persist: int = 1, **fields: Any
-) -> list[UUID]:
-    """One order for each price that it has seen; with an activation price they do not follow the price yet."""
-    levels = [Decimal(activation)] * len(seen)
-    orders = await place_open(pool, levels, order_type="trailing_stop", op="start", persist=persist, **fields)
-    await pool.execute(
-        "UPDATE triggers t SET trail_bps = $3, base_level = seen FROM unnest($1::uuid[], $2::numeric[]) AS s(id, seen)"
-        " WHERE t.order_id = s.id",
-        *(orders, [Decimal(price) for price in seen], bps),
-    )
-    await pool.execute("UPDATE orders SET limit_out = NULL WHERE id = ANY($1)", orders)
-    return orders
 
 
 @dataclass

@@ -13,13 +13,15 @@ price.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
 import asyncpg
 
 from app.orders.store.kill_switch import may_fire
+from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import MAX_AGE_SLOTS
 from app.orders.waiting.statements import ARMED_BEFORE, IS_FRESH, NOT_AHEAD, fires, starts_in
-from app.orders.waiting.triggers import BATCH, Backlog, Moved, moved_from
+from app.orders.waiting.triggers import BATCH, Backlog, Moved, fire_batch
 from app.postgres import fetch
 
 MERGED = 1_000  # a row with fewer orders is merged into another one with the same extreme
@@ -90,8 +92,13 @@ RETURNING t.order_id
 # The floor is that of a stop at this level: `floor_price` and `amount_at` in `conditions.py`.
 _SET = f"""extreme = gone.extreme, limit_out = least({MOST_OUT}, greatest(o.limit_out, ceil(
                o.amount_in * ceil(gone.level * (10000 - o.slippage_bps) * 1e14) * 1e-18 * $9::numeric)))"""
-FIRE = f"""
-WITH {_RISES}, price AS MATERIALIZED (
+_DETAILS = (
+    "json_strip_nulls(json_build_object('trigger', json_build_object("
+    "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
+    " 'level', trim_scale(level)::text, 'source', 'venues', 'extreme', trim_scale(extreme)::text),"
+    f" 'startsInMs', {starts_in('$7', '$8')}))"
+)
+_PRICE = f"""price AS MATERIALIZED (
     SELECT max(high) AS price, max(at) AS at
       FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {IS_FRESH.format(at="max(at)")} AND {NOT_AHEAD}
@@ -99,25 +106,29 @@ WITH {_RISES}, price AS MATERIALIZED (
     SELECT w.id, w.extreme FROM watermarks w, price
      WHERE w.feed = $1 AND w.persist = $4 AND w.extreme > price.price AND w.slot <= $2::bigint
        AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)
-), met AS MATERIALIZED (
-    SELECT t.ctid AS row, t.order_id, marks.extreme, trunc(marks.extreme * (10000 - t.trail_bps) * 0.0001, 18) AS level,
-           t.group_id, t.rank
-      FROM price, marks JOIN triggers t ON t.watermark = marks.id JOIN orders o ON o.id = t.order_id
-     -- The division is rounded: it bounds what is read of the index. The product is exact.
+)"""
+# The division is rounded: it bounds what is read of the index. The product is exact.
+_MET = f"""price, marks JOIN triggers t ON t.watermark = marks.id JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.trail_bps <= ceil(10000 - price.price * 10000 / marks.extreme)::int
        AND price.price * 10000 <= marks.extreme * (10000 - t.trail_bps)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
-       AND {ARMED_BEFORE.format(at="price.at")}
+       AND {ARMED_BEFORE.format(at="price.at")}"""
+
+
+def _fire(*, only: str = "") -> str:
+    return f"""
+WITH {_RISES}, {_PRICE}, met AS MATERIALIZED (
+    SELECT t.ctid AS row, t.order_id, marks.extreme, trunc(marks.extreme * (10000 - t.trail_bps) * 0.0001, 18) AS level,
+           t.group_id, t.rank
+      FROM {_MET}{only}
      LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
-), {
-    fires(
-        "json_strip_nulls(json_build_object('trigger', json_build_object("
-        "'slot', $2::bigint, 'price', trim_scale((SELECT price FROM price))::text,"
-        " 'level', trim_scale(level)::text, 'source', 'venues', 'extreme', trim_scale(extreme)::text),"
-        f" 'startsInMs', {starts_in('$7', '$8')}))",
-        also=_SET,
-    )
-}"""
+), {fires(_DETAILS, also=_SET)}"""
+
+
+FIRE = _fire()
+# For a batch that failed because of one of its orders. $10: of these only
+FIRE_THESE = _fire(only=" AND t.order_id = ANY($10::uuid[])")
+MET = f"WITH {_RISES}, {_PRICE} SELECT t.order_id FROM {_MET} LIMIT $6"
 
 DELETE_UNUSED = f"""
 DELETE FROM watermarks WHERE id = ANY(ARRAY(
@@ -142,6 +153,7 @@ class TrailingStops:
     def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
         self._pool = pool
         self._max_age = max_age  # seconds: an older price moves nothing
+        self._left_out = LeftOut[UUID]()
 
     async def follow(self, trail: Trail, slot: int) -> int:
         """Raise the extremes to the recorded prices up to this slot; how many orders have begun to follow them."""
@@ -155,8 +167,8 @@ class TrailingStops:
     async def fire(self, trail: Trail, slot: int, *, unit: Decimal, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders whose level is met by the recorded prices up to this slot."""
         arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues, BATCH
-        rows = await fetch(self._pool, FIRE, *arguments, backlog.ahead, backlog.per_minute, unit)
-        return [moved_from(row) for row in rows]
+        sql = FIRE, FIRE_THESE, (*arguments, backlog.ahead, backlog.per_minute, unit)
+        return await fire_batch(self._pool, self._left_out, *sql, (MET, *arguments))
 
     async def delete_unused(self) -> int:
         return len(await fetch(self._pool, DELETE_UNUSED, BATCH))

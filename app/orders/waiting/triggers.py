@@ -89,14 +89,9 @@ class TriggerStore:
             *(group.feed, slot, self._max_age, group.persist, min_venues, BATCH),
             *(backlog.ahead, backlog.per_minute),
         )
-        try:
-            return await self._move(statements.FIRE[group.op], *arguments)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # one order is the reason
-            rows = await fetch(self._pool, statements.NEAREST[group.op], group.feed, group.persist, BATCH)
-        these = partial(self._move, statements.FIRE_THESE[group.op], *arguments)
-        return await self._each([row["order_id"] for row in rows], these, key=lambda order: order)
+        suspects = statements.NEAREST[group.op], group.feed, group.persist, BATCH
+        sql = statements.FIRE[group.op], statements.FIRE_THESE[group.op]
+        return await fire_batch(self._pool, self._left_out, *sql, arguments, suspects)
 
     async def candidates(self, feed: str, slot: int, limit: int) -> list[Candidate]:
         rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit)
@@ -133,7 +128,7 @@ class TriggerStore:
                 backlog.per_minute,
             )
 
-        return await self._each(quoted, fire, key=lambda one: one.candidate.order)
+        return await fire_each(self._pool, self._left_out, quoted, fire, key=lambda one: one.candidate.order)
 
     async def put_aside(self, refused: Sequence[Refused]) -> None:
         async def put(these: Sequence[Refused]) -> list[asyncpg.Record]:
@@ -175,22 +170,43 @@ class TriggerStore:
 
         return await self._left_out.change(orders, end, key=lambda one: one[0])
 
-    async def _each(
-        self,
-        rows: Sequence[Row],
-        fire: Callable[[Sequence[Row]], Awaitable[list[Moved]]],
-        *,
-        key: Callable[[Row], UUID],
-    ) -> list[Moved]:
-        """Fire these. An order that fails is not looked at again for a while, by any watcher."""
-        fired = await self._left_out.change(rows, fire, key=key)
-        if failed := {key(row) for row in rows} & set(self._left_out.ids()):
-            await fetch(self._pool, statements.LEAVE_OUT, list(failed))
-        return fired
-
     async def _move(self, sql: str, *arguments: object) -> list[Moved]:
-        return [moved_from(row) for row in await fetch(self._pool, sql, *arguments)]
+        return await move(self._pool, sql, *arguments)
 
 
-def moved_from(row: asyncpg.Record) -> Moved:
-    return Moved(row["owner"], row["type"], event_from(row))
+async def fire_batch(
+    pool: asyncpg.Pool,
+    left_out: LeftOut[UUID],
+    sql: str,
+    these: str,
+    arguments: Sequence[object],
+    suspects: tuple[str, *tuple[object, ...]],
+) -> list[Moved]:
+    """What `sql` fires; if it fails, what `these` fires of the orders that `suspects` finds, its last argument."""
+    try:
+        return await move(pool, sql, *arguments)
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # one order is the reason
+        rows = await fetch(pool, *suspects)
+    fire = partial(move, pool, these, *arguments)
+    return await fire_each(pool, left_out, [row["order_id"] for row in rows], fire, key=lambda order: order)
+
+
+async def fire_each(
+    pool: asyncpg.Pool,
+    left_out: LeftOut[UUID],
+    rows: Sequence[Row],
+    fire: Callable[[Sequence[Row]], Awaitable[list[Moved]]],
+    *,
+    key: Callable[[Row], UUID],
+) -> list[Moved]:
+    """Fire these. An order that fails is not looked at again for a while, by any watcher."""
+    fired = await left_out.change(rows, fire, key=key)
+    if failed := {key(row) for row in rows} & set(left_out.ids()):
+        await fetch(pool, statements.LEAVE_OUT, list(failed))
+    return fired
+
+
+async def move(pool: asyncpg.Pool, sql: str, *arguments: object) -> list[Moved]:
+    return [Moved(row["owner"], row["type"], event_from(row)) for row in await fetch(pool, sql, *arguments)]
