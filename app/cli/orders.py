@@ -17,10 +17,18 @@ def submit(
     amount: Annotated[str, typer.Option(help="Amount you pay.")],
     slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
     min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
-    order_type: Annotated[str, typer.Option("--type", help="market, limit, stop, take_profit or sniper.")] = "market",
+    order_type: Annotated[
+        str, typer.Option("--type", help="market, limit, stop, take_profit, trailing_stop or sniper.")
+    ] = "market",
     limit_price: Annotated[str | None, typer.Option(help="The worst price you accept: token out for one in.")] = None,
     trigger_price: Annotated[
         str | None, typer.Option(help="Of a stop or a take-profit: the price it waits for.")
+    ] = None,
+    trail_bps: Annotated[
+        int | None, typer.Option(help="Of a trailing stop: how far the price falls below its highest, in basis points.")
+    ] = None,
+    activation_price: Annotated[
+        str | None, typer.Option(help="Of a trailing stop: it follows the price from here on; default: from now on.")
     ] = None,
     event: Annotated[
         str, typer.Option(help="Of a sniper: pool_created, or liquidity with --min-depth-usd.")
@@ -38,7 +46,8 @@ def submit(
     from app.client import address, commands
 
     launch = {"event": event, "venue": venue, "minDepthUsd": min_depth_usd} if order_type == "sniper" else {}
-    trigger = {name: value for name, value in ({"price": trigger_price} | launch).items() if value is not None}
+    price = {"price": trigger_price, "trailBps": trail_bps, "activationPrice": activation_price}
+    trigger = {name: value for name, value in (price | launch).items() if value is not None}
     options = {
         "tokenIn": token_in,
         "tokenOut": token_out,

@@ -105,12 +105,23 @@ def waits_for(data: Mapping[str, Any]) -> str | None:
         where, depth = _text(trigger, "venue"), _price(trigger, "minDepthUsd")
         pool = f"{f' on {where}' if where else ''}{f' with {depth} USD' if depth else ''}"
         return f"{event} {_text(trigger, 'mint') or '?'}{pool} (worst {worst or '?'})"
-    words = [_text(trigger, "when") or "at", _price(trigger, "price") or "?"]
+    if trigger.get("trailBps") is not None:
+        words = [f"{_number(trigger, 'trailBps') / 100:g} % below", _trailed(trigger)]
+    else:
+        words = [_text(trigger, "when") or "at", _price(trigger, "price") or "?"]
     if worst and worst != words[1]:
         words.append(f"(worst {worst})")
     if trigger.get("distanceBps") is not None:
         words.append(f"{_number(trigger, 'distanceBps') / 100:g} % away")
     return " ".join(words)
+
+
+def _trailed(trigger: Mapping[str, Any]) -> str:
+    """The highest price that a trailing stop has seen, and its level; before, from which price on it follows."""
+    if extreme := _price(trigger, "extreme"):
+        return f"{extreme}: {_price(trigger, 'level') or '?'}"
+    start = _price(trigger, "activationPrice")
+    return f"the highest from {start} on" if start else "the highest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from app.client import CommandError
+from app.cli import main
+from app.client import CommandError, commands
 from app.client.engine import Engine
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
@@ -162,11 +164,27 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     launch = {"event": "liquidity", "mint": "7xKX", "venue": "raydium", "minDepthUsd": "20000"}
     sniper = {"status": "open", "limitPrice": "500", "trigger": launch}
     assert waits_for(sniper) == "liquidity 7xKX on raydium with 20000 USD (worst 500)"
+    follows = {"trailBps": 550, "extreme": "170", "level": "160.65", "distanceBps": 657}
+    assert waits_for({"status": "open", "trigger": follows}) == "5.5 % below 170: 160.65 6.57 % away"
+    later = {"trailBps": 500, "activationPrice": "150", "extreme": None, "level": None, "distanceBps": 66}
+    assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on 0.66 % away"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
     assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
     for hostile in ('{"orders":7}', '{"orders":[7]}', '{"orders":[{}]}'):
         with pytest.raises(CommandError, match="does not answer like this engine"):
             OpenOrders.parse(hostile)
+
+
+def test_the_options_of_a_trailing_stop_are_its_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed: list[Any] = []
+    monkeypatch.setattr(commands, "submit", lambda *arguments: placed.append(arguments[2]))
+    monkeypatch.setattr(commands, "run", lambda work: work)
+    swap = ["--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5"]
+    trail = ["--type", "trailing_stop", "--trail-bps", "500", "--activation-price", "160"]
+    result = CliRunner().invoke(main, ["submit", "--base-url", "http://x", *swap, *trail])
+    assert result.exit_code == 0, result.output
+    assert placed[0]["orderType"] == "trailing_stop"
+    assert placed[0]["trigger"] == {"trailBps": 500, "activationPrice": "160"}
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])
