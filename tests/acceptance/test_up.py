@@ -45,7 +45,7 @@ def kill_watchdog(stack: Stack) -> None:
     """Kills the watchdog and returns when it has been replaced."""
     watchdog = find(stack, "watchdog.py")
     os.kill(watchdog, signal.SIGKILL)
-    eventually(lambda: any(pid != watchdog and "watchdog.py" in command(pid) for pid in stack.tree()), within=3)
+    eventually(lambda: any(pid != watchdog and "watchdog.py" in command(pid) for pid in stack.tree()), within=10)
 
 
 def command(pid: int) -> str:

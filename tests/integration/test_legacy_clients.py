@@ -21,7 +21,7 @@ async def test_an_error_points_to_the_field_names_of_the_client(engine: Engine) 
         ("/api/orders/execute", SIDE_BODY | {"outputToken": "SOL"}, "/outputToken"),
         ("/api/orders/execute", SIDE_BODY | {"tokenIn": "SOL"}, "/tokenIn"),
         ("/order", SELL_SOL | {"slippage": 10.5}, "/slippage"),
-        ("/api/orders/execute", SELL_SOL | {"type": "sniper"}, "/type"),
+        ("/api/orders/execute", SELL_SOL | {"type": "iceberg"}, "/type"),
         ("/api/orders/execute", SELL_SOL | {"type": "LIMIT"}, "/limitPrice"),
         ("/order", SELL_SOL | {"amount": 0}, "/amount"),
         ("/order", SELL_SOL | {"venues": ["unavailable"]}, "/venues"),

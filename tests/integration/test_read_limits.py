@@ -16,7 +16,11 @@ LIST = "/api/orders"
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 ORDER = orjson.dumps(SELL_SOL).decode()
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
-QUERY = {"/api/market": PAIR, "/api/quotes": {**PAIR, "amount": "1"}}
+QUERY = {
+    "/api/market": PAIR,
+    "/api/quotes": {**PAIR, "amount": "1"},
+    "/api/simulate/mint": {"symbol": "WIF"},
+}
 
 
 async def test_every_read_of_a_caller_counts(postgres_dsn: str, redis_dsn: str) -> None:

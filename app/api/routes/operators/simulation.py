@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.api.admission import admit_read
 from app.api.context import actor, authenticate, context
 from app.api.json_body import read_object
 from app.api.names import unknown_venue
@@ -144,12 +145,13 @@ async def launch_pool(request: Request) -> Response:
 @router.get(
     "/mint",
     summary="The mint of a token that is to be launched",
-    responses={200: {"model": Mint}, **problems(401, 403, 422, 503)},
+    responses={200: {"model": Mint}, **problems(401, 403, 422, 429, 503)},
 )
 async def mint(
     request: Request, symbol: Annotated[str, Query(pattern=SYMBOL, openapi_examples={"WIF": {"value": "WIF"}})]
 ) -> Response:
     """In local mode only. On the simulated market it follows from the symbol, so a sniper can wait for it."""
+    admit_read(request)
     _movable(request)
     return as_json({"symbol": symbol, "mint": mint_of(symbol)})
 
