@@ -168,9 +168,13 @@ async def test_a_day_counts_the_entry_of_a_bracket_and_one_of_the_others(
 ) -> None:
     """Both may be filled; of the orders of an oco only one."""
     async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=100_000) as engine:
-        for body, in_groups_before in ((BRACKET, 0), (OCO, 3)):
-            await place(engine, body)
-            values = await engine.postgres.fetch("SELECT usd_value FROM orders ORDER BY id OFFSET $1", in_groups_before)
+        for body in (BRACKET, OCO):
+            group = UUID((await place(engine, body))["groupId"])
+            values = await engine.postgres.fetch(
+                "SELECT usd_value FROM orders o JOIN order_groups g ON g.id = o.group_id WHERE g.id = $1"
+                " ORDER BY o.id IS DISTINCT FROM g.entry",
+                group,
+            )
             entry, *others = [int(row["usd_value"]) for row in values]
             counted = await engine.postgres.fetchval("DELETE FROM daily_volumes RETURNING usd")
             assert counted == (entry + max(others) if body is BRACKET else max(entry, *others))
