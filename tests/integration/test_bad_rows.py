@@ -1,7 +1,7 @@
 """Orders of all owners fire and end in batches: one that fails, or that somebody has locked, stops no other one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -11,7 +11,6 @@ import pytest
 from app.orders.waiting.prices import Group
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, Moved, TriggerStore
-from app.postgres import open_postgres
 from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, record
 
 STOPS = Group(FEED, "le", 2, Decimal(0))
@@ -19,13 +18,6 @@ NONE_AHEAD = Backlog(0, 0)
 
 Placed = tuple[Sequence[UUID], Callable[[TriggerStore], Awaitable[list[Moved]]]]  # and what changes them
 Kind = Callable[[asyncpg.Pool], Awaitable[Placed]]
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    postgres = await open_postgres(postgres_dsn, size=10)
-    yield postgres.writing
-    await postgres.close()
 
 
 @pytest.fixture

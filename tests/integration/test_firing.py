@@ -1,7 +1,6 @@
 """The statements that fire stops and take-profits, against recorded prices: when, when not, and once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import asyncpg
@@ -9,18 +8,9 @@ import pytest
 
 from app.orders.waiting.prices import Group, Price, PriceStore
 from app.orders.waiting.triggers import BATCH, Backlog, Moved, TriggerStore
-from app.postgres import open_postgres
 from tests.waiting import FEED, SLOT, place_open, record, statuses
 
 STOPS, TARGETS = (Group(FEED, op, 2, Decimal(0)) for op in ("le", "ge"))
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    """The pool of a watcher's writes."""
-    postgres = await open_postgres(postgres_dsn, size=10)
-    yield postgres.writing
-    await postgres.close()
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
 """An open order whose trigger was lost gets it again, or is named in the log."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from app.orders.waiting.lost import PAGE, LostTriggers
-from app.postgres import open_postgres
 from tests.waiting import place_open
 
 TRIGGERS = "SELECT order_id, owner, order_type, feed, op, persist, level, base_level FROM triggers ORDER BY order_id"
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    postgres = await open_postgres(postgres_dsn, size=10)
-    yield postgres.writing
-    await postgres.close()
 
 
 async def test_every_open_order_is_looked_at_and_each_lost_trigger_is_as_before(

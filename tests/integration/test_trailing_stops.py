@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -15,20 +15,11 @@ from app.orders.waiting import trailing
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Moved
-from app.postgres import open_postgres
 from tests.waiting import FEED, SLOT, place_trailing, record, statuses
 
 UNIT = Decimal("0.001")  # USDC has 6 decimals, SOL 9
 SIZE = 1_500_000_000  # 1.5 SOL
 ROWS = "SELECT extreme FROM watermarks ORDER BY extreme DESC"
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    """The pool of a watcher's writes."""
-    postgres = await open_postgres(postgres_dsn, size=10)
-    yield postgres.writing
-    await postgres.close()
 
 
 @pytest.fixture
