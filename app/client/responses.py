@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Context, InvalidOperation
 from typing import Any
 
 from app.client import CommandError
@@ -104,7 +105,7 @@ def waits_for(data: Mapping[str, Any]) -> str | None:
     if event := _text(trigger, "event"):
         where, depth = _text(trigger, "venue"), _price(trigger, "minDepthUsd")
         pool = f"{f' on {where}' if where else ''}{f' with {depth} USD' if depth else ''}"
-        return f"{event} {_text(trigger, 'mint') or '?'}{pool} (worst {worst or '?'})"
+        return f"{event} {_text(trigger, 'mint') or '?'}{pool}{f' (worst {worst})' if worst else ''}"
     if trigger.get("trailBps") is not None:
         words = [f"{_number(trigger, 'trailBps') / 100:g} % below", _trailed(trigger)]
     else:
@@ -119,9 +120,17 @@ def waits_for(data: Mapping[str, Any]) -> str | None:
 def _trailed(trigger: Mapping[str, Any]) -> str:
     """The highest price that a trailing stop has seen, and its level; before, from which price on it follows."""
     if extreme := _price(trigger, "extreme"):
-        return f"{extreme}: {_price(trigger, 'level') or '?'}"
+        return f"{_rounded(extreme)}: {_rounded(_price(trigger, 'level') or '?')}"
     start = _price(trigger, "activationPrice")
     return f"the highest from {start} on" if start else "the highest"
+
+
+def _rounded(price: str) -> str:
+    """A price that nobody chose has up to 18 decimals."""
+    try:
+        return f"{Context(prec=8).create_decimal(price).normalize():f}"
+    except InvalidOperation:
+        return price
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,11 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     launch = {"event": "liquidity", "mint": "7xKX", "venue": "raydium", "minDepthUsd": "20000"}
     sniper = {"status": "open", "limitPrice": "500", "trigger": launch}
     assert waits_for(sniper) == "liquidity 7xKX on raydium with 20000 USD (worst 500)"
+    assert waits_for({"status": "open", "trigger": launch}) == "liquidity 7xKX on raydium with 20000 USD"
     follows = {"trailBps": 550, "extreme": "170", "level": "160.65", "distanceBps": 657}
     assert waits_for({"status": "open", "trigger": follows}) == "5.5 % below 170: 160.65 6.57 % away"
+    measured = follows | {"extreme": "149.786912400750149786", "level": "141.548632218708891548"}
+    assert waits_for({"status": "open", "trigger": measured}) == "5.5 % below 149.78691: 141.54863 6.57 % away"
     later = {"trailBps": 500, "activationPrice": "150", "extreme": None, "level": None, "distanceBps": 66}
     assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on 0.66 % away"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
