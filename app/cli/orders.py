@@ -18,7 +18,7 @@ def submit(
     slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
     min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
     order_type: Annotated[
-        str, typer.Option("--type", help="market, limit, stop, take_profit, trailing_stop or sniper.")
+        str, typer.Option("--type", help="market, limit, stop, take_profit, trailing_stop, dca or sniper.")
     ] = "market",
     limit_price: Annotated[str | None, typer.Option(help="The worst price you accept: token out for one in.")] = None,
     trigger_price: Annotated[
@@ -30,6 +30,8 @@ def submit(
     activation_price: Annotated[
         str | None, typer.Option(help="Of a trailing stop: it follows the price from here on; default: from now on.")
     ] = None,
+    slices: Annotated[int | None, typer.Option(help="Of a dca order: in how many parts it is executed.")] = None,
+    every_seconds: Annotated[int | None, typer.Option(help="Of a dca order: the time between two parts.")] = None,
     event: Annotated[
         str, typer.Option(help="Of a sniper: pool_created, or liquidity with --min-depth-usd.")
     ] = "pool_created",
@@ -42,12 +44,14 @@ def submit(
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Place an order: a market order, or one that waits for a price or a launch."""
+    """Place an order: a market order, one that waits for a price or a launch, or one in slices."""
     from app.client import address, commands
 
     launch = {"event": event, "venue": venue, "minDepthUsd": min_depth_usd} if order_type == "sniper" else {}
     price = {"price": trigger_price, "trailBps": trail_bps, "activationPrice": activation_price}
     trigger = {name: value for name, value in (price | launch).items() if value is not None}
+    parts = {"slices": slices, "everySeconds": every_seconds}
+    schedule = {name: value for name, value in parts.items() if value is not None}
     options = {
         "tokenIn": token_in,
         "tokenOut": token_out,
@@ -57,6 +61,7 @@ def submit(
         "orderType": None if order_type == "market" else order_type,
         "limitPrice": limit_price,
         "trigger": trigger or None,
+        "schedule": schedule or None,
         "timeInForce": time_in_force,
         "expiresInSeconds": expires_in_seconds,
     }

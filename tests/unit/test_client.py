@@ -178,16 +178,29 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
             OpenOrders.parse(hostile)
 
 
-def test_the_options_of_a_trailing_stop_are_its_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("order_type", "options", "field", "value"),
+    [
+        (
+            "trailing_stop",
+            ["--trail-bps", "500", "--activation-price", "160"],
+            "trigger",
+            {"trailBps": 500, "activationPrice": "160"},
+        ),
+        ("dca", ["--slices", "3", "--every-seconds", "60"], "schedule", {"slices": 3, "everySeconds": 60}),
+    ],
+)
+def test_the_options_of_an_order_type_are_one_field_of_the_order(
+    monkeypatch: pytest.MonkeyPatch, order_type: str, options: list[str], field: str, value: dict[str, Any]
+) -> None:
     placed: list[Any] = []
     monkeypatch.setattr(commands, "submit", lambda *arguments: placed.append(arguments[2]))
     monkeypatch.setattr(commands, "run", lambda work: work)
     swap = ["--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5"]
-    trail = ["--type", "trailing_stop", "--trail-bps", "500", "--activation-price", "160"]
-    result = CliRunner().invoke(main, ["submit", "--base-url", "http://x", *swap, *trail])
+    result = CliRunner().invoke(main, ["submit", "--base-url", "http://x", *swap, "--type", order_type, *options])
     assert result.exit_code == 0, result.output
-    assert placed[0]["orderType"] == "trailing_stop"
-    assert placed[0]["trigger"] == {"trailBps": 500, "activationPrice": "160"}
+    assert placed[0]["orderType"] == order_type
+    assert placed[0][field] == value
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])
