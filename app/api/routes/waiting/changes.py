@@ -57,7 +57,7 @@ async def cancel(request: Request, order_id: OrderId) -> Response:
 @router.post(
     "/cancel-all",
     summary="Cancel all of your orders whose swap was not sent",
-    responses={200: {"model": Cancelled}, **problems(400, 401, 413, 415, 422, 429, 503)},
+    responses={200: {"model": Cancelled}, **problems(400, 401, 404, 413, 415, 422, 429, 503)},
     openapi_extra=body(
         "CancelAll",
         {
