@@ -8,7 +8,7 @@ price.
   nothing at a slot before the one that made it.
 - A price counts as seen once all venues were at it or above for `persist` recorded slots in a row, the mirror of what
   fires a stop: one thin pool neither raises an extreme nor fires an order.
-- Locks are taken in the order trigger, watermark, order; whoever holds a watermark waits for no trigger.
+- Locks are taken in the order trigger, watermark, order. A statement that has locked a watermark waits for no trigger.
 """
 
 from dataclasses import dataclass
