@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 BPS = 10_000
 PLACES = 18  # of a level in the database
+MOST_UNITS = 2**64 - 1  # base units of a token that an account can hold
 STOP_SLIPPAGE_BPS = 300  # of a price trigger that names none
 DEFAULT_PERSIST_SLOTS = 2
 MAX_SLICED = 100  # open orders of one owner that are executed in slices

@@ -9,14 +9,13 @@ from uuid import UUID
 
 import asyncpg
 
+from app.orders.conditions import MOST_UNITS
 from app.orders.lifecycle import ENTERED, PARENT_ENDED, SIBLING_FILLED, TERMINAL, Status, sql_list
 from app.orders.store.reads import event_from
 from app.orders.store.statements import logged
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import BATCH, Moved
 from app.postgres import fetch
-
-MOST = 2**64 - 1  # base units; a floor beyond it can never be reached either
 
 # Groups whose holder has ended, or is open again. $2: those that are left out
 ENDED = f"""
@@ -92,7 +91,7 @@ WITH {_ended(f"g.holder = g.entry AND o.status IN ({sql_list(TERMINAL)})")}, fre
            code = CASE WHEN ended.filled THEN NULL ELSE '{PARENT_ENDED}' END, updated_at = now(),
            amount_in = CASE WHEN ended.filled THEN ended.amount_out ELSE o.amount_in END,
            limit_out = CASE WHEN ended.filled AND o.limit_out IS NOT NULL  -- `least` passes over a NULL
-                            THEN least(ceil(o.limit_out * ended.amount_out / o.amount_in), {MOST})
+                            THEN least(ceil(o.limit_out * ended.amount_out / o.amount_in), {MOST_UNITS})
                             ELSE o.limit_out END
       FROM ended
      WHERE o.group_id = ended.id AND o.id <> ended.holder AND o.status = '{Status.OPEN}'

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.orders.conditions import MOST_UNITS
 from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.store.kill_switch import may_fire
 from app.orders.store.reads import event_from
@@ -24,7 +25,6 @@ from app.orders.waiting.triggers import BATCH, Moved
 from app.postgres import fetch
 
 CATCH_UP_SECONDS = 10
-MOST = 2**64 - 1  # base units
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
 
 # $2 owners who have their share of the queue, $3 plans that are left out. The slice before has to have been started, or
@@ -80,7 +80,7 @@ WITH wanted AS (
                         slice, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT md5(id::text || '/' || next_slice)::uuid, owner, type, token_in, token_out, part, slippage_bps,
            max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id,
-           CASE WHEN band_min IS NOT NULL THEN least(ceil(part * band_min * scale), {MOST}) END, id, next_slice,
+           CASE WHEN band_min IS NOT NULL THEN least(ceil(part * band_min * scale), {MOST_UNITS}) END, id, next_slice,
            '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
       FROM sliced ORDER BY id
     ON CONFLICT DO NOTHING

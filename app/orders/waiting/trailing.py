@@ -17,6 +17,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.orders.conditions import MOST_UNITS
 from app.orders.store.kill_switch import may_fire
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import MAX_AGE_SLOTS
@@ -26,7 +27,6 @@ from app.postgres import fetch
 
 MERGED = 1_000  # a row with fewer orders is merged into another one with the same extreme
 UNUSED_SLOTS = 100  # after which a row without orders is deleted; one that is joined gets the present slot
-MOST_OUT = 18_446_744_073_709_551_615  # that a token account can hold
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price
 _RISES = f"""rises AS MATERIALIZED (
@@ -90,7 +90,7 @@ RETURNING t.order_id
 
 # $6 at most so many, $7 and $8 for `starts_in`, $9 how many base units out are one base unit in at a price of 1.
 # The floor is that of a stop at this level: `floor_price` and `amount_at` in `conditions.py`.
-_SET = f"""extreme = gone.extreme, limit_out = least({MOST_OUT}, greatest(o.limit_out, ceil(
+_SET = f"""extreme = gone.extreme, limit_out = least({MOST_UNITS}, greatest(o.limit_out, ceil(
                o.amount_in * ceil(gone.level * (10000 - o.slippage_bps) * 1e14) * 1e-18 * $9::numeric)))"""
 _DETAILS = (
     "json_strip_nulls(json_build_object('trigger', json_build_object("
