@@ -10,7 +10,7 @@ from tests.browser.conftest import OpenPage
 from tests.engine import running_engine
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-MAX_BYTES = 200_000
+MAX_BYTES = 250_000
 
 SWAPS: list[dict[str, Any]] = [
     {"tokenIn": "BONK", "tokenOut": "SOL", "amount": "2500000"},
