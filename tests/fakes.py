@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.dex import base58
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
@@ -148,6 +148,36 @@ class ScriptedChain:
         self._asked()
         return Snapshot(self.slot, self.outcomes.get(signature))
 
+    async def find(self, about: Sequence[str]) -> tuple[int, list[FoundSwap]]:
+        self._asked()
+        return self.slot, [swap for swap in self._known() if swap.about in about]
+
+    async def newest(self, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+        self._asked()
+        newest = self._known()[::-1]
+        after = 0 if before is None else 1 + [swap.signature for swap in newest].index(before)
+        return newest[after : after + limit]
+
+    def _known(self) -> list[FoundSwap]:
+        """In the order in which they were first sent, without those that were dropped."""
+        sent = {signed.signature: signed for signed in self.sends}
+        known = []
+        for signature, signed in sent.items():
+            (swap, memo), outcome = self.signed[signed.payload], self.outcomes.get(signature)
+            if outcome is not None:
+                what = {"venue": swap.venue, "token_in": swap.route[0], "token_out": swap.route[-1]}
+                known.append(
+                    FoundSwap(
+                        memo=memo,
+                        signature=signature,
+                        at=time.time(),
+                        outcome=outcome,
+                        amount_in=swap.amount_in,
+                        **what,
+                    )
+                )
+        return known
+
     def _asked(self) -> None:
         if self.ask_errors:
             raise self.ask_errors.pop(0)
@@ -155,6 +185,6 @@ class ScriptedChain:
 
     def fills(self, memo: str) -> list[Outcome]:
         """The swaps that landed for one order. More than one is a double fill."""
-        signatures = {signed.signature for signed in self.sends if self.signed[signed.payload][1] == memo}
+        signatures = {signed.signature for signed in self.sends if self.signed[signed.payload][1].split()[0] == memo}
         outcomes = [self.outcomes.get(signature) for signature in signatures]
         return [outcome for outcome in outcomes if outcome is not None and outcome.status == "landed"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from app import metrics
-from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, Snapshot
+from app.dex.chain import Blockhash, Chain, FoundSwap, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.dex.router import VenueAnswer
@@ -80,6 +80,14 @@ class MeasuredChain:
     async def ask(self, signature: str) -> Snapshot:
         with _count_errors():
             return await self._chain.ask(signature)
+
+    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
+        with _count_errors():
+            return await self._chain.find(about)
+
+    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
+        with _count_errors():
+            return await self._chain.newest(limit, before=before)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,9 @@ from app.dex.quotes import BuiltSwap
 BLOCKHASH_LIFE = 150
 """Blocks after which a transaction that names a blockhash can no longer land."""
 
+MAX_FOUND = 500
+"""Words in one call of `find`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blockhash:
@@ -68,6 +71,31 @@ class Snapshot:
     outcome: Outcome | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSwap:
+    """A swap of our wallet that the chain knows."""
+
+    memo: str
+    signature: str
+    at: float  # when it landed, or is expected to; Unix time
+    outcome: Outcome | None  # None: it is on its way, and may still fail
+    # What it moves. None: the chain does not say.
+    venue: str | None
+    token_in: str | None  # symbols
+    token_out: str | None
+    amount_in: int | None  # base units
+
+    @property
+    def about(self) -> str:
+        """The first word of the memo: the order's id."""
+        return self.memo.partition(" ")[0]
+
+    @property
+    def tag(self) -> str | None:
+        """The second word of the memo, if it has one: see `worker/memo.py`."""
+        return self.memo.partition(" ")[2] or None
+
+
 class Signer(Protocol):
     """Signs for one wallet. The key never leaves it."""
 
@@ -85,7 +113,7 @@ class Chain(Protocol):
     async def blockhash(self) -> Blockhash: ...
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
-        """Sign for one attempt of one order; `memo` is the order's id and is written on chain.
+        """Sign for one attempt of one order; `memo` is written on chain, and its first word is the order's id.
 
         The same input gives the same transaction. Two attempts never share a signature, even with one blockhash.
         """
@@ -103,6 +131,18 @@ class Chain(Protocol):
 
     async def ask(self, signature: str) -> Snapshot:
         """What the chain knows now. A swap that is absent above its last valid height is absent forever."""
+
+    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
+        """The height, and all swaps of our wallet whose memo begins with one of these words, the oldest first.
+
+        A swap that could land up to that height at most, and is not among them, is absent forever. At most
+        `MAX_FOUND` words.
+        """
+
+    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
+        """The swaps of our wallet that were sent last, the newest first; with `before`, those older than this
+        signature. Absence proves nothing here.
+        """
 
 
 def verdict(snapshot: Snapshot, last_valid_height: int) -> Literal["landed", "failed", "expired", "unknown"]:

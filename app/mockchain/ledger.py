@@ -18,7 +18,7 @@ import orjson
 
 from app.batching import Batcher
 from app.dex import base58
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Signer, Snapshot
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Signer, Snapshot
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
@@ -127,6 +127,10 @@ class MockChain:
                 "landed_ms": decided.landed_ms,
                 "last_valid_height": signed.last_valid_height,
                 "send_by_ms": send_by_ms,
+                "venue": sent.swap.venue,
+                "token_in": sent.swap.route[0],
+                "token_out": sent.swap.route[-1],
+                "amount_in": sent.swap.amount_in,
             }
         )
 
@@ -162,11 +166,18 @@ class MockChain:
                     self._read_clock(row["now_ms"])  # not after the commit, which takes as long again
         return self._snapshot(row)
 
+    async def find(self, about: Sequence[str]) -> tuple[int, list[FoundSwap]]:
+        async with self._querying("rpc_timeout"), self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(statements.ALL_SENT)
+            rows = await connection.fetch(statements.FIND, about)
+        return rows[0]["now_ms"] // self._conditions.block_ms, [_found(row) for row in rows if row["memo"] is not None]
+
+    async def newest(self, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+        async with self._querying("rpc_timeout"):
+            return [_found(row) for row in await self._pool.fetch(statements.NEWEST, limit, before)]
+
     def _snapshot(self, row: Any) -> Snapshot:
-        height = row["now_ms"] // self._conditions.block_ms
-        if row["status"] not in ("landed", "failed") or not row["over"]:
-            return Snapshot(height, None)
-        return Snapshot(height, _outcome(row))
+        return Snapshot(row["now_ms"] // self._conditions.block_ms, _outcome_by_now(row))
 
     def _fill(self, swap: BuiltSwap, slot: int) -> int:
         venue = self._venues.get(swap.venue)
@@ -204,6 +215,16 @@ class MockChain:
         async with self._pool.acquire() as connection:
             await statements.prepare(connection)
         self._prepared = True
+
+
+def _found(row: Any) -> FoundSwap:
+    amount_in = None if row["amount_in"] is None else int(row["amount_in"])
+    what = {name: row[name] for name in ("memo", "signature", "at", "venue", "token_in", "token_out")}
+    return FoundSwap(**what, amount_in=amount_in, outcome=_outcome_by_now(row))
+
+
+def _outcome_by_now(row: Any) -> Outcome | None:
+    return _outcome(row) if row["status"] in ("landed", "failed") and row["over"] else None
 
 
 def _outcome(row: Any) -> Outcome:

@@ -1,6 +1,7 @@
 """The SQL of the simulated chain: its tables and the statements on them.
 
-It shares only the server with the engine: no migration creates this schema, and no foreign key refers to it. Time is
+It shares only the server with the engine: no migration creates this schema, and no foreign key refers to it. A backup
+of the engine leaves it alone: to restore it would undo the world. Time is
 the database's clock in milliseconds. A height is that time divided by the block time.
 """
 
@@ -18,10 +19,19 @@ CREATE TABLE IF NOT EXISTS chain.transactions (
     landed_at          timestamptz NOT NULL,
     last_valid_height  bigint NOT NULL,
     sent_at            timestamptz NOT NULL,
+    -- What it moves; NULL in rows of older versions.
+    venue              text,
+    token_in           text,
+    token_out          text,
+    amount_in          numeric(20, 0),
     CHECK ((status = 'landed') = (amount_out IS NOT NULL)),
     CHECK ((status = 'landed') = (code IS NULL)),
     CHECK (slot <= last_valid_height)
 );
+ALTER TABLE chain.transactions
+    ADD COLUMN IF NOT EXISTS venue text, ADD COLUMN IF NOT EXISTS token_in text,
+    ADD COLUMN IF NOT EXISTS token_out text, ADD COLUMN IF NOT EXISTS amount_in numeric(20, 0);
+CREATE INDEX IF NOT EXISTS transactions_by_order ON chain.transactions (split_part(memo, ' ', 1));
 -- Prices of the market that were set by hand: tokens out for one token in, from a market time on; NULL: released.
 CREATE TABLE IF NOT EXISTS chain.set_prices (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -42,7 +52,10 @@ CREATE TABLE IF NOT EXISTS chain.launches (
     depth_usd  bigint NOT NULL,
     UNIQUE (venue, symbol, quote)
 );
+CREATE INDEX IF NOT EXISTS transactions_newest ON chain.transactions (sent_at);
 """
+# The last thing that OPEN makes: once it is there, a process that starts locks nothing.
+IS_OPEN = "SELECT to_regclass('chain.transactions_newest') IS NOT NULL"
 
 # Two processes that create the schema at the same time would fail in spite of IF NOT EXISTS.
 OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
@@ -50,6 +63,8 @@ OPEN_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('chain.open', 0))"
 
 async def prepare(connection: Any) -> None:
     """Creates the schema, unless it is there."""
+    if await connection.fetchval(IS_OPEN):
+        return
     async with connection.transaction():
         await connection.execute(OPEN_LOCK)
         await connection.execute(OPEN)
@@ -63,7 +78,7 @@ SEND = """
 WITH decided AS MATERIALIZED (
         SELECT *, hashtextextended(signature, 0) AS lock FROM json_to_recordset($1) AS d(
             signature text, memo text, status text, code text, amount_out numeric, slot bigint, landed_ms bigint,
-            last_valid_height bigint, send_by_ms bigint)
+            last_valid_height bigint, send_by_ms bigint, venue text, token_in text, token_out text, amount_in numeric)
      ),
      held AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(lock) FROM (SELECT lock FROM decided ORDER BY lock OFFSET 0) AS in_order
@@ -71,9 +86,10 @@ WITH decided AS MATERIALIZED (
      clock AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM held) AS all_held),
      sent AS (
         INSERT INTO chain.transactions
-            (signature, memo, status, code, amount_out, slot, landed_at, last_valid_height, sent_at)
+            (signature, memo, status, code, amount_out, slot, landed_at, last_valid_height, sent_at, venue, token_in,
+             token_out, amount_in)
         SELECT signature, memo, status, code, amount_out, slot, to_timestamp(landed_ms / 1000.0), last_valid_height,
-               clock.now
+               clock.now, venue, token_in, token_out, amount_in
         FROM decided, clock
         WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $2::bigint <= last_valid_height
           AND floor(extract(epoch FROM clock.now) * 1000)::bigint < send_by_ms
@@ -102,6 +118,27 @@ SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
 FROM (SELECT clock_timestamp() AS now) AS clock
 LEFT JOIN chain.transactions t
        ON t.signature = ANY($1) AND t.landed_at <= clock.now AND t.status IN ('landed', 'failed')
+"""
+
+# Waits for the sends under way, and holds up later ones, which then read a later clock: so what FIND does not see and
+# could land up to its height, will never be there.
+ALL_SENT = "LOCK TABLE chain.transactions IN SHARE MODE"
+_FOUND = """floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms, t.memo, t.signature, t.status, t.code,
+       t.amount_out, t.slot, t.landed_at <= clock.now AS over, extract(epoch FROM t.landed_at)::float8 AS at, t.venue,
+       t.token_in, t.token_out, t.amount_in"""
+FIND = f"""
+SELECT {_FOUND}
+FROM (SELECT clock_timestamp() AS now) AS clock
+LEFT JOIN chain.transactions t ON split_part(t.memo, ' ', 1) = ANY($1) AND t.status IN ('landed', 'failed')
+ORDER BY t.sent_at
+"""
+NEWEST = f"""
+SELECT {_FOUND}
+FROM chain.transactions t, (SELECT clock_timestamp() AS now) AS clock
+WHERE t.status IN ('landed', 'failed')
+  AND (t.sent_at, t.signature) < (
+        coalesce((SELECT sent_at FROM chain.transactions WHERE signature = $2), 'infinity'), coalesce($2, ''))
+ORDER BY t.sent_at DESC, t.signature DESC LIMIT $1
 """
 
 # A send whose commit is delayed can outlive its blockhash. So before a signature counts as absent, this lock waits for

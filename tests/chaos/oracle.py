@@ -63,7 +63,7 @@ async def judge(
         )
     fills = Counter[str]()
     if chain:
-        rows = await db.fetch("SELECT memo FROM chain.transactions WHERE status = 'landed'")
+        rows = await db.fetch("SELECT split_part(memo, ' ', 1) AS memo FROM chain.transactions WHERE status = 'landed'")
         fills.update(row["memo"] for row in rows)
 
     def violation(order: str, problem: str) -> int:

@@ -239,6 +239,53 @@ async def test_one_question_covers_many_swaps(network: Network) -> None:
     assert {outcome.amount_out for outcome in ended.values()} == {7}
 
 
+async def test_swaps_are_found_by_the_first_word_of_their_memo(network: Network) -> None:
+    swaps = [await signed(network.chain, memo=memo) for memo in ("one", "two a-tag", "twofold", "three")]
+    for swap in swaps:
+        await network.chain.send(swap, not_after=in_a_while())
+        await outcome_of(network.chain, swap)
+    height, found = await network.other.find(["two", "three", "four"])
+    assert [(swap.memo, swap.about, swap.tag) for swap in found] == [
+        ("two a-tag", "two", "a-tag"),
+        ("three", "three", None),
+    ]
+    assert [swap.signature for swap in found] == [swaps[1].signature, swaps[3].signature]
+    assert height <= (await network.chain.ended([]))[0]
+    one = found[0]
+    assert one.outcome is not None
+    assert (one.outcome.status, one.outcome.amount_out) == ("landed", 7)
+    assert (one.venue, one.token_in, one.token_out, one.amount_in) == ("raydium", "SOL", "USDC", 10**9)
+    assert abs(one.at - time.time()) < 60
+
+
+async def test_all_swaps_of_an_order_are_found_also_those_that_failed(network: Network) -> None:
+    blockhash = await network.chain.blockhash()
+    refused = await signed(network.chain, swap=network.refused_swap(), blockhash=blockhash)
+    await network.chain.send(refused, not_after=in_a_while())
+    await outcome_of(network.chain, refused)
+    found = (await network.chain.find(["order"]))[1]
+    assert [(swap.signature, swap.outcome and swap.outcome.status) for swap in found] == [(refused.signature, "failed")]
+
+
+async def test_a_swap_that_was_never_sent_is_not_found(network: Network) -> None:
+    await network.unknown_swap()
+    height, found = await network.chain.find(["unsent"])
+    assert found == []
+    assert height > 0
+
+
+async def test_the_newest_swaps_come_in_pages(network: Network) -> None:
+    swaps = [await signed(network.chain, memo=str(n)) for n in range(7)]
+    for swap in swaps:
+        await network.chain.send(swap, not_after=in_a_while())
+        await outcome_of(network.chain, swap)
+    pages, before = [], None
+    while page := await network.other.newest(3, before=before):
+        pages.append([swap.memo for swap in page])
+        before = page[-1].signature
+    assert pages == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
+
+
 async def test_the_height_never_falls(network: Network) -> None:
     swap = await network.unknown_swap()
     heights = [(await chain.ask(swap.signature)).height for chain in (network.chain, network.other) * 5]

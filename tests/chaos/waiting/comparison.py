@@ -75,7 +75,9 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
     for row in await db.fetch("SELECT order_id, status, at, details FROM order_events ORDER BY order_id, seq"):
         event = Event(row["status"], row["at"], orjson.loads(row["details"]) if row["details"] else {})
         logs[str(row["order_id"])].append(event)
-    for row in await db.fetch("SELECT memo, sent_at, amount_out FROM chain.transactions WHERE status = 'landed'"):
+    for row in await db.fetch(
+        "SELECT split_part(memo, ' ', 1) AS memo, sent_at, amount_out FROM chain.transactions WHERE status = 'landed'"
+    ):
         fills[row["memo"]].append((row["sent_at"], int(row["amount_out"])))
     found = []
     for row in await db.fetch("SELECT * FROM orders WHERE id = ANY($1)", [UUID(order) for order in bodies]):
