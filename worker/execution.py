@@ -25,6 +25,7 @@ from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
 from app.orders.lifecycle import HALTED, Status
+from app.orders.memo import Memos
 from app.orders.model import LeaseLost, Order, TradingHalted
 from app.orders.queue.order_queue import JobResult
 from app.orders.steps import ClaimRefused
@@ -50,6 +51,7 @@ class Execution:
         markets: Markets,
         router: Router,
         chain: Chain,
+        memos: Memos,
         retry: RetryPolicy,
         confirm_seconds: float,
         check_value: Callable[[Order, int], None],
@@ -59,6 +61,7 @@ class Execution:
         self._markets = markets
         self._router = router
         self._chain = chain
+        self._memos = memos
         self._confirmations = Confirmations(chain)
         self._retry = retry
         self._confirm_seconds = confirm_seconds
@@ -144,7 +147,8 @@ class Execution:
         await lease.chosen(details, floor_out=floor, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
         self._check_value(order, blockhash.slot)
-        return await self._chain.sign(built, memo=str(order.id), attempt=order.attempt, blockhash=blockhash)
+        memo = self._memos.memo(order)
+        return await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash)
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:
         return await self._conclude(lease, signed, await self._observe(lease, signed, seconds=seconds))

@@ -17,6 +17,7 @@ from app.logs import configure
 from app.network import open_chain, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.memo import Memos
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.risk import RiskLimits
@@ -105,6 +106,7 @@ async def worker(
         markets=network.markets,
         router=replace(network, venues=venues or network.venues).router(unlisted=[UnavailableVenue()]),
         chain=order_metrics.MeasuredChain(chain),
+        memos=Memos.of(settings),
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         check_value=ValueCheck(network, RiskLimits.of(settings)),

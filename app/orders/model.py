@@ -85,6 +85,7 @@ class Order:
     venues: tuple[str, ...] | None
     expires_at: datetime | None  # not started by then: it has expired
     client_order_id: str | None
+    idempotency_key: str | None
     retry_of: UUID | None
     usd_value: int | None  # of amount_in when it was accepted, in millionths of a dollar
     max_order_usd: int | None  # the limit of the key that placed it, in dollars; None: that of all callers

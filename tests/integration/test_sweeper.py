@@ -14,6 +14,7 @@ from app.dex.markets import Markets
 from app.dex.router import Router
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import CHECKS, OrderQueue
@@ -126,6 +127,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             markets=Markets.load(),
             router=Router([]),
             chain=ScriptedChain(),
+            memos=Memos("secret"),
             retry=RetryPolicy(max_attempts=3, base_seconds=2),
             confirm_seconds=1,
             check_value=lambda order, slot: None,

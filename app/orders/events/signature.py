@@ -19,6 +19,15 @@ LOG_SECONDS = 10.0  # invalid events may come in masses: with one wrong ENGINE_S
 log = logging.getLogger("engine.events")
 
 
+def shared_secret(settings: Settings) -> str:
+    """What every process of this engine knows, and nobody else."""
+    if settings.engine_secret:
+        return settings.engine_secret
+    login = urlsplit(settings.postgres_dsn or "")
+    # Without the address: behind a pooler or a proxy it is not the same for every process.
+    return f"{login.username}:{login.password}@{login.path}"
+
+
 class EventSignatures:
     """Signs and checks events. A signature takes about a microsecond."""
 
@@ -30,11 +39,7 @@ class EventSignatures:
 
     @classmethod
     def of(cls, settings: Settings) -> "EventSignatures":
-        if settings.engine_secret:
-            return cls(settings.engine_secret)
-        login = urlsplit(settings.postgres_dsn or "")
-        # Without the address: behind a pooler or a proxy it is not the same for every process.
-        return cls(f"{login.username}:{login.password}@{login.path}")
+        return cls(shared_secret(settings))
 
     def sign(self, metadata: bytes, body: bytes) -> bytes:
         digest = self._keyed.copy()
