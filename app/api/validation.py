@@ -14,8 +14,9 @@ from app.access.authentication import Caller
 from app.api.context import ApiContext
 from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
 from app.api.orders.bodies import DcaOrder, ExecuteOrder, OpenBody, OrderTerms, SniperOrder, WaitingBody
+from app.api.orders.lifetime import FIELDS, UNSAID, expires_in, lifetime_of
 from app.api.orders.sniping import UNKNOWN_MINT, mint_of, snipe_of
-from app.api.orders.waiting import expires_in, plan_of, slippage_of, waiting_of
+from app.api.orders.waiting import plan_of, slippage_of, waiting_of
 from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH
 from app.api.spec.openapi import PROBLEM
@@ -117,11 +118,9 @@ def to_order(
         raise invalid(errors)
     default_slippage_bps, order_type = ctx.settings.default_slippage_bps, body.order_type
     if isinstance(body, DcaOrder):
-        expires_in_seconds, order_type = expires_in(body), OrderType.DCA.value
+        order_type = OrderType.DCA.value
     elif isinstance(body, OpenBody):
-        expires_in_seconds, default_slippage_bps = expires_in(body), slippage_of(body, default_slippage_bps)
-    else:
-        expires_in_seconds = body.expires_in_seconds or 0
+        default_slippage_bps = slippage_of(body, default_slippage_bps)
     fields = {
         "type": order_type,
         "token_in": token_in.symbol,
@@ -131,7 +130,7 @@ def to_order(
         "min_amount_out": min_out,
         "max_price_impact_bps": body.max_price_impact_bps,
         "venues": only,
-        "expires_in_seconds": expires_in_seconds,
+        "expires_in_seconds": expires_in(body),
         "client_order_id": body.client_order_id,
     }
     # Only what the client said: a retry after a default has changed is still the same request.
@@ -139,8 +138,8 @@ def to_order(
     words = {name: value for name, value in fields.items() if name in said}
     if mint:
         words["token_out"] = mint  # a repeat may come after the launch, when its symbol is known
-    if not isinstance(body, ExecuteOrder):
-        words |= body.model_dump(include=said - fields.keys(), exclude_unset=True)
+    if more := said - fields.keys():
+        words |= body.model_dump(include=more, exclude_unset=True)
     return PlaceOrder(
         id=new_order_id(),
         owner=caller.owner,
@@ -150,6 +149,7 @@ def to_order(
         idempotency_key=idempotency_key,
         fingerprint=fingerprint_of(words),
         request_id=request_id,
+        lifetime=UNSAID if isinstance(body, ExecuteOrder) else None,
         **fields,
     )
 
@@ -157,21 +157,23 @@ def to_order(
 def with_condition(
     order: PlaceOrder, body: OrderTerms, ctx: ApiContext, at: str = "", *, may_be_met: bool = False
 ) -> PlaceOrder:
-    """The order with what it waits for, unless the market or the clock refuses it now.
+    """The order with its end and what it waits for, unless the market or the clock refuses it now.
 
     `may_be_met`: the price may be beyond its trigger now, because it waits for another order first.
     """
     if isinstance(body, ExecuteOrder):
-        return order
-    token = ctx.markets.token
+        return order if FIELDS.isdisjoint(body.model_fields_set) else replace(order, lifetime=lifetime_of(body, at))
+    lifetime, token = lifetime_of(body, at), ctx.markets.token
     swap: dict[str, Any] = {"token_in": token(order.token_in), "amount_in": order.amount_in, "at": at}
     if isinstance(body, SniperOrder):
-        return replace(order, waiting=snipe_of(body, ctx, **swap, mint=mint_of(order.token_out, ctx.markets)))
+        waiting = snipe_of(body, ctx, **swap, mint=mint_of(order.token_out, ctx.markets))
+        return replace(order, waiting=waiting, lifetime=lifetime)
     swap["token_out"] = token(order.token_out)
     if isinstance(body, DcaOrder):
-        return replace(order, waiting=plan_of(body, ctx, **swap))
+        return replace(order, waiting=plan_of(body, ctx, **swap), lifetime=lifetime)
     if isinstance(body, WaitingBody):
-        return replace(order, waiting=waiting_of(body, ctx, **swap, may_be_met=may_be_met))
+        waiting = waiting_of(body, ctx, **swap, may_be_met=may_be_met)
+        return replace(order, waiting=waiting, lifetime=lifetime)
     return order
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app import metrics
-from app.orders.conditions import Waiting
+from app.orders.conditions import Lifetime, Waiting
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.model import Order
 from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection, Slices
@@ -37,10 +37,10 @@ class Changes:
         return await self._store.slices(parents)
 
     async def amend(
-        self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]
+        self, order: Order, waiting: Waiting, lifetime: Lifetime, *, slippage_bps: int, details: Mapping[str, Any]
     ) -> Order | None:
         """The amended order; None: it is no longer as it was read."""
-        amended = await self._store.amend(order, waiting, slippage_bps=slippage_bps, details=details)
+        amended = await self._store.amend(order, waiting, lifetime, slippage_bps=slippage_bps, details=details)
         if amended is None:
             return None
         self._publisher.publish(EventMessage.of(order.owner, amended[1]))

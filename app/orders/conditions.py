@@ -73,6 +73,14 @@ class Plan:
     band: tuple[Decimal | None, Decimal | None]  # the prices within which a slice is made
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long an order may last."""
+
+    time_in_force: TimeInForce
+    expires_at: datetime | None = None  # None: never, or so many seconds after it was placed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """What an order that waits has besides the fields of every order."""
@@ -80,8 +88,6 @@ class Waiting:
     limit_price: Decimal | None = None
     limit_out: int | None = None  # base units: the order's floor
     condition: Mapping[str, Any]  # as the client said it
-    time_in_force: TimeInForce
-    expires_at: datetime | None = None
     trigger: Trigger | None = None
     plan: Plan | None = None  # in place of a trigger
     held: bool | None = None  # in a group with an entry: false: it is the entry; true: it waits for the entry's fill

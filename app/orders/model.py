@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from app.orders.conditions import Waiting
+from app.orders.conditions import Lifetime, Waiting
 from app.orders.lifecycle import TERMINAL, Status
 
 PRICES = frozenset({"price", "executedPrice"})
@@ -40,7 +40,8 @@ class PlaceOrder:
     min_amount_out: int | None = None  # base units of token_out; the higher of it and the slippage bound holds
     max_price_impact_bps: int | None = None  # None: no limit
     venues: tuple[str, ...] | None = None  # None: all
-    expires_in_seconds: int = 0  # 0: never, or as `waiting` says
+    expires_in_seconds: int = 0  # 0: never, or as `lifetime` says
+    lifetime: Lifetime | None = None  # None: it said nothing
     waiting: Waiting | None = None  # None: it is due at once
     client_order_id: str | None = None  # the client's own label, without effect
     retry_of: UUID | None = None  # the dead letter that this order retries

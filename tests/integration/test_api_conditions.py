@@ -1,14 +1,16 @@
 """Optional conditions of an order: minimum amount out, maximum price impact, venues, time to start."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.dex.markets import Markets
 from app.dex.quotes import Quote, QuoteRequest
-from tests.engine import HAPPY, Engine, StreamResult, eventually
+from tests.engine import HAPPY, SELL_SOL, Engine, StreamResult, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
 
 MARKETS = Markets.load()
+LATER = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 SELLING = QuoteRequest(MARKETS.token("SOL"), MARKETS.token("USDC"), 1_500_000_000)
 
 
@@ -98,13 +100,45 @@ async def test_an_order_that_is_not_started_in_time_expires_on_its_stream_too(en
     assert len(venue.asked) == 2
 
 
-async def test_an_order_expires_after_five_minutes_by_default(engine: Engine) -> None:
-    expiries: list[tuple[dict[str, Any], int]] = [({}, 300), ({"expiresInSeconds": 60}, 60)]
-    for asked, seconds in expiries:
-        order = (await engine.place(**asked))["orderId"]
+async def test_a_market_order_has_until_its_end_to_start(engine: Engine) -> None:
+    ends: list[tuple[dict[str, Any], str, int | None]] = [
+        ({}, "gtd", 300),
+        ({"expiresInSeconds": 60}, "gtd", 60),
+        ({"timeInForce": "gtd", "expiresInSeconds": 60}, "gtd", 60),
+        ({"expiresInSeconds": 0}, "gtc", None),
+        ({"timeInForce": "gtc"}, "gtc", None),
+        ({"timeInForce": "gtc", "expiresInSeconds": 0}, "gtc", None),
+        ({"timeInForce": "ioc"}, "ioc", 10),
+        ({"timeInForce": "fok"}, "ioc", 10),
+    ]
+    for said, time_in_force, seconds in ends:
+        order = (await engine.place(**said))["orderId"]
         lives = await engine.postgres.fetchval("SELECT expires_at - created_at FROM orders WHERE id = $1", order)
-        assert lives.total_seconds() == seconds
-        assert (await engine.order(order))["expiresAt"] is not None
+        assert (None if lives is None else lives.total_seconds()) == seconds, said
+        assert (await engine.order(order))["timeInForce"] == time_in_force, said
+
+
+async def test_a_market_order_takes_its_end_as_a_moment(engine: Engine) -> None:
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    for said in ({}, {"timeInForce": "gtd"}):
+        order = await engine.order((await engine.place(expiresAt=moment.isoformat(), **said))["orderId"])
+        assert (order["timeInForce"], datetime.fromisoformat(order["expiresAt"])) == ("gtd", moment)
+
+
+async def test_ends_of_a_market_order_that_contradict_each_other_are_refused(engine: Engine) -> None:
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, "/expiresAt"),
+        ({"expiresAt": "2999-01-01T00:00:00Z"}, "/expiresAt"),
+        ({"expiresAt": LATER, "expiresInSeconds": 60}, "/expiresAt"),
+        ({"timeInForce": "gtd"}, "/expiresAt"),
+        ({"timeInForce": "gtd", "expiresInSeconds": 0}, "/expiresInSeconds"),
+        ({"timeInForce": "gtc", "expiresInSeconds": 60}, "/expiresInSeconds"),
+        ({"timeInForce": "ioc", "expiresAt": LATER}, "/expiresAt"),
+        ({"timeInForce": "day"}, "/timeInForce"),
+    ]
+    for said, pointer in refused:
+        answer = await engine.http.post("/api/orders/execute", json=SELL_SOL | said)
+        assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (422, [pointer]), said
 
 
 async def test_an_order_that_was_started_in_time_does_not_expire(engine: Engine) -> None:

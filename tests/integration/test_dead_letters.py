@@ -149,6 +149,7 @@ async def test_a_retry_is_a_new_order_that_refers_to_the_old_one(engine: Engine)
     assert [before[name] for name in fields] == [after[name] for name in fields]
     assert (before["retryOf"], after["retryOf"]) == (None, old["orderId"])
     assert after["expiresAt"] > before["expiresAt"]
+    assert (before["timeInForce"], after["timeInForce"]) == ("gtd", "gtd")
     assert before["status"] == "failed"
     owners = await engine.postgres.fetch("SELECT DISTINCT owner FROM orders")
     assert [row["owner"] for row in owners] == ["local"]

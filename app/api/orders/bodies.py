@@ -33,6 +33,8 @@ class OrderTerms(RequestBody):
         None, min_length=1, max_length=10, description="Use only these venues; default: all", examples=[["raydium"]]
     )
     client_order_id: Label | None = Field(None, description="A label of your own; it has no effect")
+    time_in_force: str | None
+    expires_at: Moment | None
     expires_in_seconds: int | None
 
 
@@ -43,8 +45,14 @@ class ExecuteOrder(OrderTerms):
     min_amount_out: DecimalText | None = Field(
         None, description="The least you accept, in tokenOut; the higher of this and the slippage limit applies"
     )
+    time_in_force: Literal["gtc", "gtd", "ioc", "fok"] | None = Field(
+        None,
+        description="gtd: it expires unless it has started by its end, as without this field; gtc: it never expires; "
+        "ioc, or fok: it starts within 10 seconds, or it expires",
+    )
+    expires_at: Moment | None = Field(None, description="If it has not started by then, it expires")
     expires_in_seconds: int = Field(
-        300, ge=0, le=YEAR_SECONDS, description="An order that has not started by then expires; 0: it never does"
+        300, ge=0, le=YEAR_SECONDS, description="The same, from now, unless another field says it; 0: it never does"
     )
 
 

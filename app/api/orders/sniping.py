@@ -1,13 +1,12 @@
 """What a sniper waits for, from its body: every check that needs no database."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from app.api.context import ApiContext
 from app.api.names import unknown_venue
 from app.api.orders.bodies import SniperOrder
-from app.api.orders.waiting import Errors, check_value, price_in, time_in_force
+from app.api.orders.waiting import Errors, check_value, price_in
 from app.api.problems import invalid
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
 from app.dex.markets import Markets, Token
@@ -34,7 +33,6 @@ def snipe_of(
 ) -> Waiting:
     """`launched`: the token was traded before, so that the order waits for its price."""
     errors = Errors()
-    force = time_in_force(body, datetime.now(UTC), errors)
     limit_price = price_in(body.limit_price, "/limitPrice", errors)
     condition = _condition(body, ctx, mint, errors)
     if errors or limit_price is None:
@@ -48,8 +46,6 @@ def snipe_of(
         limit_price=limit_price,
         limit_out=limit_out,
         condition=condition,
-        time_in_force=force,
-        expires_at=body.expires_at,
         trigger=trigger,
     )
 

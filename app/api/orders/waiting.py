@@ -8,7 +8,7 @@ from typing import Any
 
 from app.api.context import ApiContext
 from app.api.orders.bodies import DcaOrder, LimitOrder, OpenBody, SniperOrder, TrailingStopOrder, WaitingBody
-from app.api.orders.schedule_bodies import YEAR_SECONDS
+from app.api.orders.lifetime import YEAR
 from app.api.problems import Problem, invalid
 from app.api.views import plain
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
@@ -17,7 +17,6 @@ from app.orders.conditions import (
     NO_PRICE,
     STOP_SLIPPAGE_BPS,
     Plan,
-    TimeInForce,
     Trigger,
     Waiting,
     amount_at,
@@ -31,8 +30,6 @@ from app.orders.conditions import (
 )
 from app.orders.risk import UNITS
 
-IOC_SECONDS = 10
-YEAR = timedelta(seconds=YEAR_SECONDS)
 MAX_SLICES = 1_000
 START_TOLERANCE = timedelta(seconds=60)  # a client's clock may be behind
 PRICE_BAND_BPS = 2_000
@@ -62,7 +59,6 @@ def waiting_of(
     trailing stop has seen which follows the price already.
     """
     now, errors = datetime.now(UTC), Errors()
-    force = time_in_force(body, now, errors)
     limit_price = None if isinstance(body, TrailingStopOrder) else price_in(body.limit_price, "/limitPrice", errors)
     condition = _condition(body, limit_price, errors)
     if errors:
@@ -93,8 +89,6 @@ def waiting_of(
         limit_price=limit_price,
         limit_out=limit_out,
         condition=condition,
-        time_in_force=force,
-        expires_at=body.expires_at,
         trigger=trigger,
         price=price,
     )
@@ -103,7 +97,6 @@ def waiting_of(
 def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Token, amount_in: int, at: str) -> Waiting:
     """The schedule of an order that is executed in slices."""
     now, errors, schedule = datetime.now(UTC), Errors(), body.schedule
-    force = time_in_force(body, now, errors)
     band = body.price_band
     least = None if band is None else price_in(band.min, "/priceBand/min", errors)
     most = None if band is None else price_in(band.max, "/priceBand/max", errors)
@@ -129,8 +122,6 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Toke
     condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
     return Waiting(
         condition=condition,
-        time_in_force=force,
-        expires_at=body.expires_at,
         plan=Plan(
             slices=schedule.slices,
             every_seconds=schedule.every_seconds,
@@ -139,29 +130,6 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Toke
             band=(least, most),
         ),
     )
-
-
-def expires_in(body: OpenBody | DcaOrder) -> int:
-    """Seconds; 0: never, or at `expiresAt`."""
-    return IOC_SECONDS if body.time_in_force in ("ioc", "fok") else body.expires_in_seconds or 0
-
-
-def time_in_force(body: OpenBody | DcaOrder, now: datetime, errors: Errors) -> TimeInForce:
-    given = (("/expiresAt", body.expires_at), ("/expiresInSeconds", body.expires_in_seconds))
-    ends = [pointer for pointer, value in given if value is not None]
-    named = "ioc" if body.time_in_force == "fok" else body.time_in_force
-    force = TimeInForce(named or ("gtd" if ends else "gtc"))
-    if len(ends) == 2:
-        errors.append(("/expiresAt", "cannot be used in a body with expiresInSeconds"))
-    elif ends and force is not TimeInForce.GTD:
-        errors.append((ends[0], f"cannot be used with timeInForce {body.time_in_force}"))
-    elif not ends and force is TimeInForce.GTD:
-        errors.append(("/expiresAt", "timeInForce gtd needs expiresAt or expiresInSeconds"))
-    elif body.expires_at is not None and body.expires_at <= now:
-        errors.append(("/expiresAt", "is in the past"))
-    elif body.expires_at is not None and body.expires_at > now + YEAR:
-        errors.append(("/expiresAt", "is more than a year away"))
-    return force
 
 
 def price_in(text: str | None, pointer: str, errors: Errors) -> Decimal | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from app.orders.conditions import TimeInForce, Waiting, feed_of, trigger_of
+from app.orders.conditions import Lifetime, TimeInForce, Waiting, feed_of, trigger_of
 from app.orders.model import Order, PlaceOrder, new_order_id
 from app.orders.store.reads import ORDER_COLUMNS, PageKey, order_from
 from app.postgres import fetch
@@ -80,14 +80,13 @@ class DeadLetters:
 
 def _waits_again(failed: Order) -> Waiting | None:
     """An order with a condition waits for it again, at the same floor."""
-    if failed.condition is None or failed.time_in_force is None:
+    if failed.condition is None:
         return None
     feed = feed_of(failed.token_in, failed.token_out)
     return Waiting(
         limit_price=failed.limit_price,
         limit_out=failed.limit_out,
         condition=failed.condition,
-        time_in_force=TimeInForce(failed.time_in_force),
         trigger=trigger_of(failed.type, feed, failed.limit_price, failed.condition, failed.extreme),
     )
 
@@ -99,7 +98,7 @@ def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | N
     If that one fails too, it is a dead letter that can be retried in turn. It keeps the limit that one order of its
     owner had; the daily limit is that of the key that retries it.
     """
-    lifetime = 0 if failed.expires_at is None else round((failed.expires_at - failed.created_at).total_seconds())
+    seconds = 0 if failed.expires_at is None else round((failed.expires_at - failed.created_at).total_seconds())
     return PlaceOrder(
         id=new_order_id(),
         owner=failed.owner,
@@ -111,7 +110,8 @@ def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | N
         min_amount_out=failed.min_amount_out,
         max_price_impact_bps=failed.max_price_impact_bps,
         venues=failed.venues,
-        expires_in_seconds=lifetime,
+        expires_in_seconds=seconds,
+        lifetime=None if failed.time_in_force is None else Lifetime(TimeInForce(failed.time_in_force)),
         waiting=_waits_again(failed),
         client_order_id=failed.client_order_id,
         retry_of=failed.id,

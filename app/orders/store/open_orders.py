@@ -12,10 +12,10 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.orders.conditions import Waiting
+from app.orders.conditions import Lifetime, Waiting
 from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, Status, sql_list
 from app.orders.model import Order, OrderEvent
-from app.orders.store.placing import trigger_row
+from app.orders.rows import trigger_row
 from app.orders.store.reads import ORDER_COLUMNS, order_from, with_extremes
 from app.orders.store.statements import logged
 from app.postgres import fetch
@@ -153,15 +153,15 @@ class OpenOrders:
         }
 
     async def amend(
-        self, order: Order, waiting: Waiting, *, slippage_bps: int, details: Mapping[str, Any]
+        self, order: Order, waiting: Waiting, lifetime: Lifetime, *, slippage_bps: int, details: Mapping[str, Any]
     ) -> tuple[Order, OrderEvent] | None:
         """The order as amended; None: it has changed since it was read, or another leg of its group is under way."""
         row = {
             "limit_price": None if waiting.limit_price is None else str(waiting.limit_price),
             "limit_out": waiting.limit_out,
             "condition": dict(waiting.condition),
-            "time_in_force": waiting.time_in_force,
-            "expires_at": waiting.expires_at,
+            "time_in_force": lifetime.time_in_force,
+            "expires_at": lifetime.expires_at,
             "slippage_bps": slippage_bps,
             "details": {"code": AMENDED, **details},
             **({} if waiting.trigger is None else trigger_row(waiting.trigger)),

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import orjson
 
-from app.orders.conditions import MAX_SLICED, OrderType, Plan, Trigger
+from app.orders.conditions import MAX_SLICED, OrderType
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
+from app.orders.rows import COLUMNS, EXPIRES_AT, REQUESTED, rows_of
 from app.orders.store.daily_volumes import COUNTED, Run, lock_days, used_today
 from app.orders.store.kill_switch import is_stopped
 from app.orders.store.reads import PLACED_BEFORE, repeated
@@ -21,13 +20,6 @@ from app.postgres import fetch, transaction
 Refused = Mapping[UUID, RiskLimitExceeded]
 Created = Mapping[UUID, asyncpg.Record]
 
-_REQUESTED = """id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
-        min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
-        client_order_id text, retry_of uuid, usd_value numeric, max_order_usd bigint, idempotency_key text,
-        fingerprint text, request_id text"""
-_COLUMNS = """id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out, max_price_impact_bps,
-        venues, client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, request_id"""
-_EXPIRES_AT = "now() + nullif(expires_in_seconds, 0) * interval '1 second'"
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
 # Counted only for such an order.
@@ -37,11 +29,11 @@ _SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >
 
 PLACE = f"""
 WITH requested AS (
-    SELECT * FROM json_to_recordset($1) AS r({_REQUESTED})
+    SELECT * FROM json_to_recordset($1) AS r({REQUESTED})
 ), placed AS (
-    INSERT INTO orders ({_COLUMNS}, fingerprint, expires_at, status, seq, ready_at, look_at, created_at, updated_at)
-    SELECT {_COLUMNS}, decode(fingerprint, 'hex'), {_EXPIRES_AT}, 'pending', 1, now(),
-           least(now() + {SWEEP_AFTER}, {_EXPIRES_AT}), now(), now()
+    INSERT INTO orders ({COLUMNS}, fingerprint, expires_at, status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT {COLUMNS}, decode(fingerprint, 'hex'), {EXPIRES_AT}, 'pending', 1, now(),
+           least(now() + {SWEEP_AFTER}, {EXPIRES_AT}), now(), now()
       FROM requested WHERE NOT {is_stopped("owner")} ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     {_PLACED}
@@ -55,20 +47,20 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     their `group`, whole or not at all. $3: the most of one owner, and a few more: those of a statement do not count.
     """
     return f"""requested AS (
-    SELECT * FROM json_to_recordset($1) AS r({_REQUESTED}, limit_price numeric, limit_out numeric, condition json,
-        time_in_force text, expires_at timestamptz, feed text, op text, persist smallint, level numeric, rank smallint,
-        base_level numeric, trail_bps int, held boolean, slices int, every_seconds int, on_miss text,
-        start_at timestamptz, band_min numeric, band_max numeric)
+    SELECT * FROM json_to_recordset($1) AS r({REQUESTED}, limit_price numeric, limit_out numeric, condition json,
+        feed text, op text, persist smallint, level numeric, rank smallint, base_level numeric, trail_bps int,
+        held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric,
+        band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
                                         WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
        AND NOT {is_stopped("owners.owner")}
 ), {made}placed AS (
-    INSERT INTO orders ({_COLUMNS}, fingerprint, limit_price, limit_out, condition, time_in_force, expires_at,
-                        group_id, status, seq, ready_at, look_at, created_at, updated_at)
-    SELECT {_COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, time_in_force,
-           coalesce(expires_at, {_EXPIRES_AT}), {group}, 'open', 1, now(), 'infinity', now(), now()
+    INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, status, seq,
+                        ready_at, look_at, created_at, updated_at)
+    SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group}, 'open', 1,
+           now(), 'infinity', now(), now()
       FROM requested
      WHERE owner IN (SELECT owner FROM free) AND {_SLICED} {"AND EXISTS (SELECT FROM made)" if made else ""}
      ORDER BY owner, idempotency_key, id
@@ -153,70 +145,6 @@ class Placing:
         if waiting := [order for order in within if order.waiting is not None]:
             rows += await run(PLACE_OPEN, rows_of(waiting), self._process, self._max_open)
         return refused, {row["id"]: row for row in rows}
-
-
-def rows_of(orders: Sequence[PlaceOrder]) -> str:
-    """The first argument of the statements that insert."""
-    return orjson.dumps([_row(order) for order in orders], default=str).decode()  # for asyncpg's own UUID class
-
-
-def _row(order: PlaceOrder) -> dict[str, Any]:
-    row = {
-        "id": order.id,
-        "owner": order.owner,
-        "type": order.type,
-        "token_in": order.token_in,
-        "token_out": order.token_out,
-        "amount_in": order.amount_in,
-        "slippage_bps": order.slippage_bps,
-        "min_amount_out": order.min_amount_out,
-        "max_price_impact_bps": order.max_price_impact_bps,
-        "venues": order.venues,
-        "expires_in_seconds": order.expires_in_seconds,
-        "client_order_id": order.client_order_id,
-        "retry_of": order.retry_of,
-        "usd_value": None if order.usd_value is None else str(order.usd_value),
-        "max_order_usd": order.max_order_usd,
-        "idempotency_key": order.idempotency_key,
-        "fingerprint": order.fingerprint.hex(),
-        "request_id": order.request_id,
-    }
-    if (waiting := order.waiting) is not None:
-        row |= {
-            "limit_price": None if waiting.limit_price is None else str(waiting.limit_price),
-            "limit_out": waiting.limit_out,
-            "condition": dict(waiting.condition),
-            "time_in_force": waiting.time_in_force,
-            "expires_at": waiting.expires_at,
-        }
-        if waiting.trigger is not None:
-            row |= trigger_row(waiting.trigger) | {"held": waiting.held}
-        if waiting.plan is not None:
-            row |= _plan_row(waiting.plan)
-    return row
-
-
-def _plan_row(plan: Plan) -> dict[str, Any]:
-    return {
-        "slices": plan.slices,
-        "every_seconds": plan.every_seconds,
-        "on_miss": plan.on_miss,
-        "start_at": plan.start_at,
-        "band_min": plan.band[0],
-        "band_max": plan.band[1],
-    }
-
-
-def trigger_row(trigger: Trigger) -> dict[str, Any]:
-    """The columns of a trigger."""
-    return {
-        **{"feed": trigger.feed, "op": trigger.op},
-        "persist": trigger.persist,
-        "level": str(trigger.level),
-        "rank": trigger.rank,
-        "base_level": str(trigger.base_level),
-        "trail_bps": trigger.trail_bps,
-    }
 
 
 def _placed(

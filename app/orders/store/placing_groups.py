@@ -11,8 +11,9 @@ import asyncpg
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
+from app.orders.rows import rows_of
 from app.orders.store.daily_volumes import TODAY, lock_days, used_today
-from app.orders.store.placing import STOPPED, open_orders, rows_of
+from app.orders.store.placing import STOPPED, open_orders
 from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
 from app.postgres import fetch, transaction

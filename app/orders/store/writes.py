@@ -17,10 +17,11 @@ from app.batching import Batcher
 from app.orders.lifecycle import CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, UNDER_WAY, Status
 from app.orders.model import IllegalCancel, LeaseLost, Order, OrderEvent, Placed, PlaceOrder, TradingHalted
 from app.orders.risk import RiskLimits
+from app.orders.rows import trigger_row
 from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
 from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
-from app.orders.store.placing import Placing, trigger_row
+from app.orders.store.placing import Placing
 from app.orders.store.reads import order_from
 from app.postgres import BAD_ROW, fetch
 

@@ -10,6 +10,7 @@ from app.api.context import ApiContext, authenticate, context
 from app.api.json_body import read_object
 from app.api.names import token_name, unknown_token
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
+from app.api.orders.lifetime import lifetime_of
 from app.api.orders.sniping import snipe_of
 from app.api.orders.waiting import slippage_of, waiting_of
 from app.api.problems import Problem, invalid_request, unknown_order
@@ -109,9 +110,9 @@ async def amend(request: Request, order_id: OrderId) -> Response:
         raise unknown_order()
     _check_amendable(order, seq)
     new, details = _amended_body(order, ctx.markets, fields)
-    waiting = _waiting(new, order, ctx)
+    lifetime, waiting = lifetime_of(new, ""), _waiting(new, order, ctx)
     slippage_bps = slippage_of(new, ctx.settings.default_slippage_bps)
-    amended = await ctx.changes.amend(order, waiting, slippage_bps=slippage_bps, details=details)
+    amended = await ctx.changes.amend(order, waiting, lifetime, slippage_bps=slippage_bps, details=details)
     if amended is None:
         raise _has_changed()
     return as_json(order_view(amended, ctx.markets, ctx.price_now(amended)))
