@@ -1,12 +1,16 @@
 """Postgres: its connection pools, its timeouts, and which errors mean that it is unavailable."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+
+from app.postgres_hosts import EngineConnection, connect, follow
+from app.tasks import cancel_and_wait
 
 # After one of these a write may or may not have happened: the caller has to check, or repeat it safely.
 POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
@@ -18,7 +22,7 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.OperatorInterventionError,  # shutdown, start-up, or a connection terminated by an administrator
     asyncpg.InsufficientResourcesError,  # out of connections, disk or memory; may recover
-    asyncpg.ReadOnlySQLTransactionError,  # a standby during a failover
+    asyncpg.ReadOnlySQLTransactionError,  # it is no primary any more
     asyncpg.TransactionRollbackError,  # a deadlock or a conflict: nothing was written
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen meanwhile
@@ -76,6 +80,7 @@ class Postgres:
     writing: asyncpg.Pool
     reading: asyncpg.Pool  # what callers ask for: may take long
     internal: asyncpg.Pool  # short: health, keys, capacity, the events of streams, abandoned orders
+    following: "list[asyncio.Task[None]]"  # the primary, if there are several hosts
 
     def open(self) -> int:
         return sum(pool.get_size() for pool in self._pools)
@@ -84,6 +89,7 @@ class Postgres:
         return sum(pool.get_idle_size() for pool in self._pools)
 
     async def close(self) -> None:
+        await cancel_and_wait(*self.following)
         for pool in self._pools:
             await pool.close()
 
@@ -101,24 +107,38 @@ async def open_postgres(dsn: str, *, size: int) -> Postgres:
             dsn, size - writers - internal, READ_PLANS | {"statement_timeout": str(round(READ_SECONDS * 1000))}
         ),
         internal=await _pool(dsn, internal, READ_PLANS),
+        following=follow(dsn),
     )
 
 
 async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncpg.Pool:
-    return await asyncpg.create_pool(
+    return await open_pool(
         dsn,
-        min_size=0,
-        max_size=size,
-        timeout=3,
-        command_timeout=10,
-        reset=no_reset,
-        server_settings={
+        size,
+        {
             "application_name": "order-execution-engine",
-            "jit": "off",
             "idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000)),
             **plan_settings,
         },
     )
+
+
+async def open_pool(
+    dsn: str, size: int, server_settings: Mapping[str, str], *, command_timeout: float | None = 10
+) -> asyncpg.Pool:
+    """Connections to the primary, opened when they are needed."""
+    pool: asyncpg.Pool = await asyncpg.create_pool(
+        dsn,
+        connect=cast("Any", connect),
+        connection_class=EngineConnection,
+        min_size=0,
+        max_size=size,
+        timeout=3,
+        command_timeout=command_timeout,
+        reset=no_reset,
+        server_settings={"jit": "off", "client_connection_check_interval": "1000", **server_settings},
+    )
+    return pool
 
 
 async def no_reset(_: Any) -> None:
@@ -149,7 +169,7 @@ async def _unavailable(pool: asyncpg.Pool, error: Exception) -> DatabaseUnavaila
             return DiskFull()
         case asyncpg.QueryCanceledError():
             return ReadTooSlow()
-        case asyncpg.InternalClientError():
-            # The connection broke and the driver's protocol state is invalid: it must not be used again.
+        case asyncpg.InternalClientError() | asyncpg.ReadOnlySQLTransactionError():
+            # The driver's protocol state is invalid, or the server is no primary any more.
             await pool.expire_connections()
     return DatabaseUnavailable()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import asyncpg
 from redis.asyncio import Redis
 
 from app.postgres import POSTGRES_UNAVAILABLE
+from app.postgres_hosts import connect
 from app.redis_client import REDIS_UNAVAILABLE
 from app.settings import Settings, SettingsError
 
@@ -72,7 +72,7 @@ async def keys_exist(dsn: str) -> None:
     """
     try:
         async with asyncio.timeout(5):
-            connection = await asyncpg.connect(dsn)
+            connection = await connect(dsn)
             try:
                 found = await connection.fetchval("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL")
             finally:

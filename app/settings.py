@@ -99,7 +99,8 @@ class Settings(BaseSettings):
         if self.db_host:
             user, password = quote(self.db_username, safe=""), quote(self.db_password, safe="")
             login = f"{user}:{password}" if password else user
-            return f"postgresql://{login}@{self.db_host}:{self.db_port}/{quote(self.db_name, safe='')}"
+            hosts = ",".join(f"{host.strip()}:{self.db_port}" for host in self.db_host.split(","))
+            return f"postgresql://{login}@{hosts}/{quote(self.db_name, safe='')}"
         return None
 
     @property

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 from alembic import context
 from sqlalchemy import Connection, MetaData, Table
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -10,6 +9,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SetTableComment
 
 from app.orders.store.revision import WORKS_WITH
+from app.postgres_hosts import connect
 from app.schema import metadata
 from app.settings import SettingsError, load
 from migrations.revisions import oldest_code
@@ -36,9 +36,7 @@ async def run() -> None:
             "DATABASE_URL is not set; `engine migrate` also finds the database of a running `engine up`."
         )
     # asyncpg parses the URL: SQLAlchemy would misread options such as sslmode.
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
-    )
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(dsn), poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

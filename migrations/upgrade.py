@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from app.orders.store.revision import READ, mismatch
+from app.postgres_hosts import connect
 from app.settings import SettingsError
 from migrations.revisions import known_revisions
 
@@ -65,7 +66,7 @@ async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection:
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return await asyncpg.connect(dsn, timeout=5)
+            return await connect(dsn)
         except (OSError, asyncpg.CannotConnectNowError) as error:
             if time.monotonic() > deadline:
                 why = str(error) or "no answer"

@@ -10,6 +10,7 @@ import asyncpg
 
 from app.access import keys
 from app.audit import INSERT, Actor, Entry, as_json, printable
+from app.postgres_hosts import connect
 from app.settings import SettingsError
 
 Result = TypeVar("Result")
@@ -78,7 +79,7 @@ def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -
     """Run one command on a connection of its own."""
 
     async def connect_and_run() -> Result:
-        connection = await asyncpg.connect(dsn, timeout=5)
+        connection = await connect(dsn)
         try:
             return await command(connection)
         finally:

@@ -23,7 +23,7 @@ from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
 from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
-from app.postgres import WRITE_PLANS, no_reset
+from app.postgres import WRITE_PLANS, open_pool
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
 CLOCK_SECONDS = 10.0  # a send must not wait for the clock: the permission to send may be over by then
@@ -75,14 +75,7 @@ class MockChain:
         call_timeout: float = 5.0,
     ) -> "MockChain":
         """Open the chain with its own connections. A server that is down matters only when it is needed."""
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=0,
-            max_size=connections,
-            timeout=3,
-            reset=no_reset,
-            server_settings={"jit": "off", **WRITE_PLANS},
-        )
+        pool = await open_pool(dsn, connections, WRITE_PLANS, command_timeout=None)
         conditions = Conditions(block_ms, execution_ms_min, execution_ms_max, failure_rate, seed)
         chain = MockChain(pool, venues, conditions, call_timeout=call_timeout)
         with suppress(DexError):  # the first call prepares the schema then
@@ -205,7 +198,7 @@ class MockChain:
                 if not self._prepared:
                     await self._prepare()
                 yield
-        except asyncpg.InternalClientError as error:  # the driver lost track of a broken connection
+        except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError) as error:  # as in `app.postgres`
             await self._pool.expire_connections()
             raise DexError(code, "The chain's connection broke.") from error
         except _UNAVAILABLE as error:

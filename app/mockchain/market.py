@@ -19,7 +19,8 @@ from app.dex.markets import Markets, PoolConfig, Token, UnknownToken
 from app.dex.simulated.launches import CannotLaunch, Launch, pool_of
 from app.dex.simulated.set_prices import SetPrice, SetPrices, check, moved, pair_of
 from app.mockchain import statements
-from app.postgres import POSTGRES_UNAVAILABLE, no_reset, transaction
+from app.postgres import POSTGRES_UNAVAILABLE, open_pool, transaction
+from app.postgres_hosts import connect
 from app.tasks import cancel_and_wait, run_forever
 
 log = logging.getLogger("engine.market")
@@ -57,7 +58,7 @@ class MovableMarket:
     @staticmethod
     async def open(dsn: str, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int) -> "MovableMarket":
         """Reads what was changed by hand, and follows them until `close`. A server that is down is tried again."""
-        pool = await asyncpg.create_pool(dsn, min_size=0, max_size=1, timeout=3, command_timeout=10, reset=no_reset)
+        pool = await open_pool(dsn, 1, {})
         market = MovableMarket(dsn, pool, markets, prices, mid, block_ms=block_ms)
         market._task = run_forever("simulated market", market._follow)
         await market._looked.wait()
@@ -133,7 +134,7 @@ class MovableMarket:
         """Reads what is new whenever Postgres says so. Returns once the connection is lost, to be started again."""
         told = asyncio.Event()
         try:
-            connection = await asyncpg.connect(self._dsn, timeout=3, command_timeout=10)
+            connection = await connect(self._dsn, timeout=3, command_timeout=10)
             try:
                 await statements.prepare(connection)
                 connection.add_termination_listener(lambda _: told.set())

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import shutil
 import signal
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 from redis.exceptions import RedisError
 
@@ -19,6 +17,7 @@ from tests.chaos.oracle import judge
 from tests.chaos.process_faults import verdict_of
 from tests.chaos.server_faults import PACE
 from tests.engine import eventually
+from tests.frozen import frozen
 
 FULL_MINUTE = 100  # starts
 
@@ -28,7 +27,7 @@ async def postgres_frozen(env: Environment, rng: random.Random, *, orders: int, 
     before = min(60, orders // 2)  # starts of before the freeze, which leave the window first
     clients, workers = await _waiting(env, rng, before=before, orders=orders, limit=FULL_MINUTE)
     settled = await _settled(env)
-    with _frozen(env.postgres.process.pid):
+    with frozen(env.postgres.process.pid):
         _thaw(workers)
         await eventually(lambda: _granted(env, settled + 1))
         await asyncio.sleep(seconds)
@@ -123,24 +122,3 @@ async def _oldest_grant(env: Environment) -> float:
         if str(row["order_id"]) in grants
     ]
     return max(ages, default=0.0)
-
-
-@contextlib.contextmanager
-def _frozen(pid: int) -> Iterator[None]:
-    """This process and all that it has started are frozen, the parent first."""
-    stopped = []
-    try:
-        for one in _family(pid):
-            os.kill(one, signal.SIGSTOP)
-            stopped.append(one)
-        yield
-    finally:
-        for one in stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGCONT)
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from _family(int(child))

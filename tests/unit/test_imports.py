@@ -18,7 +18,7 @@ ROOTS = ("app", "worker", "migrations")
 BASE_MODULES = frozenset(
     {
         *("app.settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
-        *("app.audit", "app.postgres", "app.redis_client", "app.redis_scripts"),
+        *("app.audit", "app.postgres", "app.postgres_hosts", "app.redis_client", "app.redis_scripts"),
     }
 )
 # package, or module at the top of `app` → the packages it may import
@@ -53,7 +53,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "app.mockchain",
         "app.orders",
         "app.postgres",
-        "app.preflight",
+        "app.postgres_hosts",
         "migrations",
     ),
     "fastapi": ("app.api", "app.main"),

@@ -1,0 +1,103 @@
+"""Several hosts in DATABASE_URL. `tests/integration/test_postgres_failover.py` promotes a real standby."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from app.postgres import DatabaseUnavailable, fetch, open_pool
+from app.postgres_hosts import connect, hosts_of
+from migrations.upgrade import upgrade
+from tests.engine import HAPPY, running_engine
+
+
+def behind(dsn: str, port: int) -> str:
+    """Another host, named before the one of this address."""
+    login, _, host = urlsplit(dsn).netloc.rpartition("@")
+    return urlsplit(dsn)._replace(netloc=f"{login}@127.0.0.1:{port},{host}").geturl() + "?target_session_attrs=primary"
+
+
+@asynccontextmanager
+async def silent_host() -> AsyncIterator[int]:
+    """The port of a host that takes connections and never answers."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+async def test_everything_finds_the_primary_behind_a_host_that_is_down(postgres_dsn: str, redis_dsn: str) -> None:
+    address = behind(postgres_dsn, 1)
+    await asyncio.to_thread(upgrade, address)
+    async with running_engine(address, redis_dsn) as engine:
+        await engine.start_worker()
+        order = await engine.place()
+        assert (await engine.read_stream(order["orderId"])).statuses == HAPPY
+
+
+async def test_a_host_that_does_not_answer_holds_nobody_up(postgres_dsn: str) -> None:
+    async with silent_host() as port:
+        began = time.monotonic()
+        (await connect(behind(postgres_dsn, port))).terminate()
+    assert time.monotonic() - began < 1
+
+
+async def test_without_a_primary_the_reasons_are_named(postgres_dsn: str) -> None:
+    wrong = behind(postgres_dsn, 1).replace(urlsplit(postgres_dsn).password or "", "wrong")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await connect(wrong)
+    with pytest.raises(OSError, match="no primary: "):
+        await connect("postgresql://127.0.0.1:1,127.0.0.1:2/db")
+
+
+async def test_a_write_that_takes_too_long_is_left_and_not_cancelled(postgres_dsn: str) -> None:
+    """A cancelled write that waits for a standby becomes visible, and the standby may never get it."""
+    pid = "SELECT pg_backend_pid() AS pid"
+    running = "SELECT state FROM pg_stat_activity WHERE pid = $1"
+    async with (
+        await open_pool(postgres_dsn, 1, {}, command_timeout=0.1) as pool,
+        asyncpg.create_pool(postgres_dsn, min_size=1, max_size=1) as other,
+    ):
+        ((before,),) = await fetch(pool, pid)
+        with pytest.raises(DatabaseUnavailable):
+            await fetch(pool, "SELECT pg_sleep(9)")
+        ((after,),) = await fetch(pool, pid)
+        assert after != before
+        assert await other.fetchval(running, before) == "active"
+        async with asyncio.timeout(5):
+            while await other.fetchval(running, before):  # it ends by itself once its client is gone
+                await asyncio.sleep(0.05)
+
+
+async def test_a_connection_to_a_server_that_takes_no_more_writes_is_dropped(postgres_dsn: str) -> None:
+    pid = "SELECT pg_backend_pid() AS pid"
+    async with await open_pool(postgres_dsn, 1, {}) as pool:
+        before = await fetch(pool, pid)
+        await fetch(pool, "SET default_transaction_read_only = on")
+        with pytest.raises(DatabaseUnavailable):
+            await fetch(pool, "CREATE TABLE refused ()")
+        assert await fetch(pool, pid) != before
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        ("postgresql://u:p@h1:5432,h2:5433/db?target_session_attrs=read-write", [("h1", "5432"), ("h2", "5433")]),
+        ("postgresql://h1,h2/db", [("h1", "5432"), ("h2", "5432")]),
+        ("postgresql://u@[::1]:1,[::2]/db", [("::1", "1"), ("::2", "5432")]),
+        ("postgresql:///db?host=h1,h2&port=1,2", [("h1", "1"), ("h2", "2")]),
+        ("postgresql:///db?host=/run/postgresql", [("/run/postgresql", "5432")]),
+        ("postgresql://u@%2Frun%2Fpostgresql/db", [("/run/postgresql", "5432")]),
+    ],
+)
+def test_the_hosts_of_an_address(address: str, hosts: list[tuple[str, str]]) -> None:
+    assert hosts_of(address) == hosts
