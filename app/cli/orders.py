@@ -18,7 +18,8 @@ def submit(
     slippage_bps: Annotated[int | None, typer.Option(help="Slippage tolerance in basis points.")] = None,
     min_amount_out: Annotated[str | None, typer.Option(help="Minimum amount you receive.")] = None,
     order_type: Annotated[
-        str, typer.Option("--type", help="market, limit, stop, take_profit, trailing_stop, dca or sniper.")
+        str,
+        typer.Option("--type", help="market, limit, stop, take_profit, trailing_stop, dca, sniper, oco or bracket."),
     ] = "market",
     limit_price: Annotated[str | None, typer.Option(help="The worst price you accept: token out for one in.")] = None,
     trigger_price: Annotated[
@@ -29,6 +30,15 @@ def submit(
     ] = None,
     activation_price: Annotated[
         str | None, typer.Option(help="Of a trailing stop: it follows the price from here on; default: from now on.")
+    ] = None,
+    take_profit_price: Annotated[
+        str | None, typer.Option(help="Of an oco or a bracket: its take-profit waits for this price.")
+    ] = None,
+    stop_loss_price: Annotated[
+        str | None, typer.Option(help="Of an oco or a bracket: its stop waits for this price.")
+    ] = None,
+    stop_loss_limit_price: Annotated[
+        str | None, typer.Option(help="Of an oco or a bracket: the worst price its stop accepts.")
     ] = None,
     slices: Annotated[int | None, typer.Option(help="Of a dca order: in how many parts it is executed.")] = None,
     every_seconds: Annotated[int | None, typer.Option(help="Of a dca order: the time between two parts.")] = None,
@@ -44,8 +54,23 @@ def submit(
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Place an order: a market order, one that waits for a price or a launch, or one in slices."""
+    """Place an order: a market order, one that waits for a price or a launch, or one in slices.
+
+    oco: a take-profit and a stop, or with --trail-bps a trailing stop. Once one is filled the other is cancelled.
+    bracket: a limit order, and both of these for what it brings. Their prices are those of the opposite swap.
+    """
     from app.client import address, commands
+    from app.client.groups import GROUPS, group_body
+
+    profit = {"price": take_profit_price} if take_profit_price is not None else {}
+    losses = {"price": stop_loss_price, "limitPrice": stop_loss_limit_price}
+    loss = {name: value for name, value in losses.items() if value is not None}
+    if (profit or loss) and order_type not in GROUPS:
+        raise typer.BadParameter(f"--take-profit-price and --stop-loss-price are for {' and '.join(GROUPS)}.")
+    if watch and order_type in GROUPS:
+        raise typer.BadParameter("--watch follows one order. Use `engine watch` with an order of the group.")
+    if trigger_price is not None and order_type in GROUPS:
+        raise typer.BadParameter("Use --take-profit-price and --stop-loss-price in place of --trigger-price.")
 
     launch = {"event": event, "venue": venue, "minDepthUsd": min_depth_usd} if order_type == "sniper" else {}
     price = {"price": trigger_price, "trailBps": trail_bps, "activationPrice": activation_price}
@@ -66,7 +91,11 @@ def submit(
         "expiresInSeconds": expires_in_seconds,
     }
     order = {name: value for name, value in options.items() if value is not None}
-    commands.run(commands.submit(address.base_url(base_url), api_key, order, idempotency_key, watch))
+    url = address.base_url(base_url)
+    if order_type in GROUPS:
+        group = group_body(order_type, order, profit, loss)
+        commands.run(commands.submit_group(url, api_key, group, idempotency_key))
+    commands.run(commands.submit(url, api_key, order, idempotency_key, watch))
 
 
 def open_orders(base_url: BaseUrl = None, api_key: ApiKey = None) -> None:

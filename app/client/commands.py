@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -14,8 +14,10 @@ import typer
 
 from app.client import CommandError
 from app.client.engine import Engine
+from app.client.fields import printable
 from app.client.format import event_line
-from app.client.responses import CONFIRMED, Event, OrderState, printable
+from app.client.groups import orders_in
+from app.client.responses import CONFIRMED, Event, OrderState
 from app.client.simulation import SimulatedOrder, Swap, simulated_orders
 from app.client.simulation import simulate as run_all
 from app.client.summary import summary
@@ -55,6 +57,16 @@ async def submit(base_url: str, api_key: str | None, order: dict[str, Any], key:
             typer.echo(f"waits   {state.waits}")
         typer.echo(f"socket  {printable(state.ws_url, 1000)}")
         return await _print_events(engine, state, 0) if watching else 0
+
+
+async def submit_group(base_url: str, api_key: str | None, group: Mapping[str, Any], key: str | None) -> int:
+    async with Engine(base_url, api_key) as engine:
+        placed = await engine.place_group(group, key or str(uuid4()))
+        repeated = "  (already placed with this idempotency key)" if placed.idempotent else ""
+        typer.echo(f"group   {placed.group_id}{repeated}")
+        for name, order in zip(orders_in(group), placed.orders, strict=False):
+            typer.echo(f"order   {order.order_id}  {name}  {order.waits or order.status}")
+        return 0
 
 
 async def open_orders(base_url: str, api_key: str | None) -> int:

@@ -11,7 +11,8 @@ from uuid import UUID
 import httpx
 
 from app.client import CommandError, Refused, Unreachable
-from app.client.responses import OpenOrders, OrderState, ProblemDocument, cancels_at, printable, status_of
+from app.client.fields import printable
+from app.client.responses import GroupState, OpenOrders, OrderState, ProblemDocument, cancels_at, status_of
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
@@ -47,12 +48,18 @@ class Engine:
         await self._http.aclose()
 
     async def place(self, order: Mapping[str, Any], key: str) -> OrderState:
-        """Retries with the same idempotency key, so a retry never places a second order."""
+        return OrderState.parse(await self._place("order", "/api/orders/execute", order, key))
+
+    async def place_group(self, group: Mapping[str, Any], key: str) -> GroupState:
+        return GroupState.parse(await self._place("group", "/api/order-groups", group, key))
+
+    async def _place(self, what: str, path: str, body: Mapping[str, Any], key: str) -> bytes:
+        """Retries with the same idempotency key, so a retry never places a second one."""
         headers = {"Idempotency-Key": _header("idempotency key", key)}
         may_exist = False
         for pause in (*RETRY_DELAYS, None):
             try:
-                return OrderState.parse(await self._request("POST", "/api/orders/execute", json=order, headers=headers))
+                return await self._request("POST", path, json=body, headers=headers)
             except Unreachable as unreachable:
                 error: CommandError = unreachable
                 may_exist |= unreachable.sent
@@ -66,7 +73,7 @@ class Engine:
             await asyncio.sleep(max(pause, wait))
         if may_exist:
             raise CommandError(
-                f"{error} The order may have been placed. To find out, repeat with --idempotency-key {key}"
+                f"{error} The {what} may have been placed. To find out, repeat with --idempotency-key {key}"
             )
         raise error
 

@@ -1,6 +1,5 @@
-"""Parses what the server sends. Every text is made safe to print here."""
+"""Parses what the server sends."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +7,18 @@ from decimal import Context, InvalidOperation
 from typing import Any
 
 from app.client import CommandError
+from app.client.fields import (
+    invalid_response,
+    json_object,
+    number_in,
+    price_in,
+    required_text,
+    text_in,
+    timestamp_in,
+)
 
 CONFIRMED = "confirmed"
 FINAL = frozenset({CONFIRMED, "completed", "failed", "expired", "cancelled"})
-MAX_TEXT = 300  # characters shown of one text from the server
-
-
-def printable(text: str, max_length: int = MAX_TEXT) -> str:
-    """The text on one line, with control characters escaped."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:max_length])
-    return shown if len(text) <= max_length else f"{shown}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +41,21 @@ class Event:
 
     @staticmethod
     def parse(frame: str | bytes) -> "Event":
-        data = _object(frame)
+        data = json_object(frame)
         return Event(
-            seq=_number(data, "seq"),
-            status=_required_text(data, "status"),
-            attempt=_number(data, "attempt"),
-            at=_timestamp(data, "at"),
-            dex=_text(data, "dex"),
-            price=_price(data, "executedPrice") or _price(data, "price"),
-            amount_out=_text(data, "amountOut"),
+            seq=number_in(data, "seq"),
+            status=required_text(data, "status"),
+            attempt=number_in(data, "attempt"),
+            at=timestamp_in(data, "at"),
+            dex=text_in(data, "dex"),
+            price=price_in(data, "executedPrice") or price_in(data, "price"),
+            amount_out=text_in(data, "amountOut"),
             losing_quotes=_losing_quotes(data.get("quotes")),
-            tx_hash=_text(data, "txHash"),
-            error=_text(data, "error") or _text(data, "why"),
-            code=_text(data, "code"),
-            retry_in_ms=_number(data, "retryInMs") if data.get("retryInMs") is not None else None,
-            fired_at=_price(data["trigger"], "price") if isinstance(data.get("trigger"), dict) else None,
+            tx_hash=text_in(data, "txHash"),
+            error=text_in(data, "error") or text_in(data, "why"),
+            code=text_in(data, "code"),
+            retry_in_ms=number_in(data, "retryInMs") if data.get("retryInMs") is not None else None,
+            fired_at=price_in(data["trigger"], "price") if isinstance(data.get("trigger"), dict) else None,
         )
 
 
@@ -72,28 +73,46 @@ class OrderState:
 
     @staticmethod
     def parse(body: str | bytes) -> "OrderState":
-        data = _object(body)
+        return OrderState.of(json_object(body))
+
+    @staticmethod
+    def of(data: Mapping[str, Any]) -> "OrderState":
         ws_url = data.get("wsUrl")
         if not isinstance(ws_url, str) or not ws_url.isprintable() or not ws_url.startswith(("ws://", "wss://")):
             raise invalid_response("wsUrl")
         return OrderState(
-            order_id=_required_text(data, "orderId"),
-            status=_required_text(data, "status"),
+            order_id=required_text(data, "orderId"),
+            status=required_text(data, "status"),
             ws_url=ws_url,
-            created_at=_timestamp(data, "createdAt"),
+            created_at=timestamp_in(data, "createdAt"),
             idempotent=data.get("idempotent") is True,
-            starts_in_ms=_number(data, "startsInMs") if data.get("startsInMs") is not None else None,
+            starts_in_ms=number_in(data, "startsInMs") if data.get("startsInMs") is not None else None,
             waits=waits_for(data),
         )
 
 
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """Orders of which one is filled, as the API returns them when they are placed."""
+
+    group_id: str
+    orders: Sequence[OrderState]
+    idempotent: bool
+
+    @staticmethod
+    def parse(body: str | bytes) -> "GroupState":
+        data = json_object(body)
+        orders = [OrderState.of(row) for row in _rows(data)]
+        return GroupState(required_text(data, "groupId"), orders, data.get("idempotent") is True)
+
+
 def status_of(body: str | bytes) -> str:
-    return _required_text(_object(body), "status")
+    return required_text(json_object(body), "status")
 
 
 def cancels_at(body: bytes) -> str | None:
     """When the dead man's switch fires."""
-    return _text(_object(body), "cancelsAt")
+    return text_in(json_object(body), "cancelsAt")
 
 
 def waits_for(data: Mapping[str, Any]) -> str | None:
@@ -101,27 +120,27 @@ def waits_for(data: Mapping[str, Any]) -> str | None:
     trigger = data.get("trigger")
     if data.get("status") != "open" or not isinstance(trigger, dict):
         return None
-    worst = _price(data, "limitPrice")
-    if event := _text(trigger, "event"):
-        where, depth = _text(trigger, "venue"), _price(trigger, "minDepthUsd")
+    worst = price_in(data, "limitPrice")
+    if event := text_in(trigger, "event"):
+        where, depth = text_in(trigger, "venue"), price_in(trigger, "minDepthUsd")
         pool = f"{f' on {where}' if where else ''}{f' with {depth} USD' if depth else ''}"
-        return f"{event} {_text(trigger, 'mint') or '?'}{pool}{f' (worst {worst})' if worst else ''}"
+        return f"{event} {text_in(trigger, 'mint') or '?'}{pool}{f' (worst {worst})' if worst else ''}"
     if trigger.get("trailBps") is not None:
-        words = [f"{_number(trigger, 'trailBps') / 100:g} % below", _trailed(trigger)]
+        words = [f"{number_in(trigger, 'trailBps') / 100:g} % below", _trailed(trigger)]
     else:
-        words = [_text(trigger, "when") or "at", _price(trigger, "price") or "?"]
+        words = [text_in(trigger, "when") or "at", price_in(trigger, "price") or "?"]
     if worst and worst != words[1]:
         words.append(f"(worst {worst})")
     if trigger.get("distanceBps") is not None:
-        words.append(f"{_number(trigger, 'distanceBps') / 100:g} % away")
+        words.append(f"{number_in(trigger, 'distanceBps') / 100:g} % away")
     return " ".join(words)
 
 
 def _trailed(trigger: Mapping[str, Any]) -> str:
     """The highest price that a trailing stop has seen, and its level; before, from which price on it follows."""
-    if extreme := _price(trigger, "extreme"):
-        return f"{_rounded(extreme)}: {_rounded(_price(trigger, 'level') or '?')}"
-    start = _price(trigger, "activationPrice")
+    if extreme := price_in(trigger, "extreme"):
+        return f"{_rounded(extreme)}: {_rounded(price_in(trigger, 'level') or '?')}"
+    start = price_in(trigger, "activationPrice")
     return f"the highest from {start} on" if start else "the highest"
 
 
@@ -142,18 +161,15 @@ class OpenOrders:
 
     @staticmethod
     def parse(body: str | bytes) -> "OpenOrders":
-        data = _object(body)
-        rows = data.get("orders")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise invalid_response("orders")
-        return OpenOrders([_open_order(row) for row in rows], _text(data, "nextCursor"))
+        data = json_object(body)
+        return OpenOrders([_open_order(row) for row in _rows(data)], text_in(data, "nextCursor"))
 
 
 def _open_order(row: Mapping[str, Any]) -> str:
-    swap = f"{_required_text(row, 'amount')} {_required_text(row, 'tokenIn')} → {_required_text(row, 'tokenOut')}"
-    expires = _text(row, "expiresAt")
+    swap = f"{required_text(row, 'amount')} {required_text(row, 'tokenIn')} → {required_text(row, 'tokenOut')}"
+    expires = text_in(row, "expiresAt")
     until = f"until {expires}" if expires else None
-    words = (_required_text(row, "orderId"), swap, _required_text(row, "orderType"), waits_for(row), until)
+    words = (required_text(row, "orderId"), swap, required_text(row, "orderType"), waits_for(row), until)
     return "  ".join(word for word in words if word)
 
 
@@ -168,13 +184,13 @@ class ProblemDocument:
     def parse(body: bytes) -> "ProblemDocument | None":
         """None if the body is not a problem document."""
         try:
-            data = _object(body)
-            detail = _required_text(data, "detail")
+            data = json_object(body)
+            detail = required_text(data, "detail")
         except CommandError:
             return None
         errors = data.get("errors")
         details = [
-            f"{(_text(error, 'pointer') or '').removeprefix('/')}: {_text(error, 'message') or '?'}"
+            f"{(text_in(error, 'pointer') or '').removeprefix('/')}: {text_in(error, 'message') or '?'}"
             for error in (errors if isinstance(errors, list) else [])
             if isinstance(error, dict)
         ]
@@ -183,58 +199,16 @@ class ProblemDocument:
         return ProblemDocument(ended, data.get("retryable") is True)
 
 
-def invalid_response(field: str) -> CommandError:
-    return CommandError(f"The server does not answer like this engine ({field} is missing or invalid).")
-
-
-def _object(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        data = json.loads(text, parse_float=str)  # a price keeps its digits
-    except (ValueError, RecursionError):
-        raise invalid_response("JSON") from None
-    if not isinstance(data, dict):
-        raise invalid_response("JSON")
-    return data
-
-
-def _text(data: Mapping[str, Any], name: str) -> str | None:
-    value = data.get(name)
-    return printable(value) if isinstance(value, str) and value else None
-
-
-def _price(data: Mapping[str, Any], name: str) -> str | None:
-    """From a JSON number, whole or not, or from a string, as older engines send it."""
-    value = data.get(name)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(data, name)
-
-
-def _required_text(data: Mapping[str, Any], name: str) -> str:
-    value = _text(data, name)
-    if value is None:
-        raise invalid_response(name)
-    return value
-
-
-def _number(data: Mapping[str, Any], name: str) -> int:
-    value = data.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**15:
-        raise invalid_response(name)
-    return value
-
-
-def _timestamp(data: Mapping[str, Any], name: str) -> datetime:
-    try:
-        timestamp = datetime.fromisoformat(str(data.get(name)))
-    except ValueError:
-        raise invalid_response(name) from None
-    if timestamp.tzinfo is None:
-        raise invalid_response(name)
-    return timestamp
+def _rows(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = data.get("orders")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise invalid_response("orders")
+    return rows
 
 
 def _losing_quotes(quotes: Any) -> tuple[str, ...]:
     return tuple(
-        f"{_text(quote, 'venue') or '?'}: {(_text(quote, 'reason') or '?').rstrip('.')}"
+        f"{text_in(quote, 'venue') or '?'}: {(text_in(quote, 'reason') or '?').rstrip('.')}"
         for quote in (quotes if isinstance(quotes, list) else [])
         if isinstance(quote, dict) and quote.get("won") is not True
     )

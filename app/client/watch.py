@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidU
 
 from app.client import CommandError
 from app.client.engine import Engine, is_loopback, order_not_found
-from app.client.responses import FINAL, Event, OrderState, printable
+from app.client.fields import printable
+from app.client.responses import FINAL, Event, OrderState
 
 RECONNECT_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds, with jitter; after the last one the command fails
 STABLE_AFTER = 10.0  # seconds; a connection that lasted this long starts the delays from the first again

@@ -169,6 +169,24 @@ def test_a_stop_is_cancelled_and_watching_it_exits_with_1(stack: Stack) -> None:
     assert error_of(client(stack, "cancel", unknown)) == f"engine: There is no order {unknown} at {stack.url}.\n"
 
 
+def test_groups_are_placed_once_and_their_orders_listed(stack: Stack) -> None:
+    set_price(stack, "150")
+    exits = ("--take-profit-price", "180", "--stop-loss-price", "120", "--stop-loss-limit-price", "115")
+    buy = ("--token-in", "USDC", "--token-out", "SOL", "--amount", "142", "--limit-price", "0.00704")
+    oco, bracket = ("--type", "oco", *SELL_SOL, *exits), ("--type", "bracket", *buy, *exits)
+    for asked, key, waits in (
+        (oco, "oco", ["take_profit  above 180", "stop  below 120"]),
+        (bracket, "bracket", ["entry  above 0.00704", "take_profit  above 180", "stop  below 120"]),
+    ):
+        placed = client(stack, "submit", *asked, "--idempotency-key", key).stdout.splitlines()
+        assert placed[0].startswith("group   ")
+        assert [re.sub(r" [\d.]+ % away$", "", line.split(maxsplit=2)[2]) for line in placed[1:]] == waits
+        again = client(stack, "submit", *asked, "--idempotency-key", key).stdout.splitlines()
+        assert again[0] == f"{placed[0]}  (already placed with this idempotency key)"
+        for order in (line.split()[1] for line in placed[1:]):
+            assert client(stack, "cancel", order).returncode == 0
+
+
 def test_a_field_of_another_order_type_is_refused(stack: Stack) -> None:
     assert "limitPrice: unknown field" in error_of(client(stack, "submit", *SELL_SOL, "--limit-price", "155"))
     assert "orderType: must be one of" in error_of(client(stack, "submit", *SELL_SOL, "--type", "limt"))

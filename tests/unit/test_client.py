@@ -1,6 +1,7 @@
 """The text and the tables of the client, from given events."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -12,9 +13,10 @@ from typer.testing import CliRunner
 from app.cli import main
 from app.client import CommandError, commands
 from app.client.engine import Engine
+from app.client.fields import printable
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
-from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, printable, waits_for
+from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, waits_for
 from app.client.simulation import DEMO_SWAPS, SimulatedOrder, Swap, simulated_orders
 from app.client.summary import summary
 
@@ -201,6 +203,65 @@ def test_the_options_of_an_order_type_are_one_field_of_the_order(
     assert result.exit_code == 0, result.output
     assert placed[0]["orderType"] == order_type
     assert placed[0][field] == value
+
+
+SWAP = ["--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5"]
+TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
+TAKE_PROFIT = {**TERMS, "orderType": "take_profit", "trigger": {"price": "180"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        (
+            ["--type", "oco", "--stop-loss-price", "120", "--stop-loss-limit-price", "115"],
+            {
+                "type": "oco",
+                "legs": [
+                    TAKE_PROFIT,
+                    {**TERMS, "orderType": "stop", "trigger": {"price": "120"}, "limitPrice": "115"},
+                ],
+            },
+        ),
+        (
+            ["--type", "oco", "--trail-bps", "500"],
+            {
+                "type": "oco",
+                "legs": [TAKE_PROFIT, {**TERMS, "orderType": "trailing_stop", "trigger": {"trailBps": 500}}],
+            },
+        ),
+        (
+            ["--type", "bracket", "--limit-price", "0.007", "--slippage-bps", "9", "--stop-loss-price", "120"],
+            {
+                "type": "bracket",
+                "entry": {**TERMS, "orderType": "limit", "limitPrice": "0.007", "slippageBps": 9},
+                "takeProfit": {"price": "180"},
+                "stopLoss": {"price": "120"},
+            },
+        ),
+    ],
+)
+def test_the_options_of_a_group_are_the_fields_of_its_orders(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], body: dict[str, Any]
+) -> None:
+    placed: list[Any] = []
+    monkeypatch.setattr(commands, "submit_group", lambda *arguments: placed.append(arguments[2]))
+    monkeypatch.setattr(commands, "run", lambda work: sys.exit())
+    submit = ["submit", "--base-url", "http://x", *SWAP, "--take-profit-price", "180"]
+    assert CliRunner().invoke(main, [*submit, *options]).exit_code == 0
+    assert placed == [body]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--type", "limit", "--limit-price", "150", "--take-profit-price", "180"],
+        ["--type", "oco", "--stop-loss-price", "120", "--watch"],
+        ["--type", "oco", "--trigger-price", "120"],
+    ],
+)
+def test_an_option_that_the_order_type_does_not_have_is_refused(options: list[str]) -> None:
+    assert CliRunner().invoke(main, ["submit", "--base-url", "http://x", *SWAP, *options]).exit_code == 2
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])

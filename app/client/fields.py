@@ -1,0 +1,65 @@
+"""Reads fields of what the server sends. Every text is made safe to print here."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.client import CommandError
+
+MAX_TEXT = 300  # characters shown of one text from the server
+
+
+def printable(text: str, max_length: int = MAX_TEXT) -> str:
+    """The text on one line, with control characters escaped."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:max_length])
+    return shown if len(text) <= max_length else f"{shown}…"
+
+
+def invalid_response(field: str) -> CommandError:
+    return CommandError(f"The server does not answer like this engine ({field} is missing or invalid).")
+
+
+def json_object(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(text, parse_float=str)  # a price keeps its digits
+    except (ValueError, RecursionError):
+        raise invalid_response("JSON") from None
+    if not isinstance(data, dict):
+        raise invalid_response("JSON")
+    return data
+
+
+def text_in(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    return printable(value) if isinstance(value, str) and value else None
+
+
+def price_in(data: Mapping[str, Any], name: str) -> str | None:
+    """From a JSON number, whole or not, or from a string, as older engines send it."""
+    value = data.get(name)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_in(data, name)
+
+
+def required_text(data: Mapping[str, Any], name: str) -> str:
+    value = text_in(data, name)
+    if value is None:
+        raise invalid_response(name)
+    return value
+
+
+def number_in(data: Mapping[str, Any], name: str) -> int:
+    value = data.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**15:
+        raise invalid_response(name)
+    return value
+
+
+def timestamp_in(data: Mapping[str, Any], name: str) -> datetime:
+    try:
+        timestamp = datetime.fromisoformat(str(data.get(name)))
+    except ValueError:
+        raise invalid_response(name) from None
+    if timestamp.tzinfo is None:
+        raise invalid_response(name)
+    return timestamp
