@@ -31,6 +31,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),
     "app.local": frozenset({"app.server", "migrations"}),
+    "app.localnet": frozenset({"app.dex"}),
     "app.main": frozenset({"app.access", "app.api", "app.network", "app.orders", "app.preflight", "migrations"}),
     "app.network": frozenset({"app.dex", "app.mockchain"}),
     "app.mockchain": frozenset({"app.dex"}),
@@ -67,9 +68,10 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "app.redis_scripts",
         "worker",
     ),
+    "solders": ("app.dex.adapters", "app.localnet"),
     "sqlalchemy": ("app.schema", "migrations"),
-    "starlette": ("app.access", "app.api", "app.main"),
-    "uvicorn": ("app.server",),
+    "starlette": ("app.access", "app.api", "app.localnet", "app.main"),
+    "uvicorn": ("app.localnet", "app.server"),
 }
 MAX_FILES_IN_A_FOLDER = 15
 MAX_LINES = 250

@@ -1,0 +1,77 @@
+"""The JSON-RPC of the local node over HTTP: Agave's protocol at `/`, and its faults at `/faults`."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.localnet.methods import METHODS
+from app.localnet.shapes import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from app.localnet.view import Node
+
+log = logging.getLogger("engine.localnet")
+
+INTERNAL_ERROR, PARSE_ERROR = -32603, -32700
+
+
+def rpc_app(node: Node) -> Starlette:
+    async def rpc(request: Request) -> Response:
+        if node.happens(node.faults.busy):
+            return Response(status_code=429, headers={"Retry-After": "1"})
+        try:
+            body = orjson.loads(await request.body())
+        except orjson.JSONDecodeError:
+            return _json({"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": "Parse error"}})
+        answer = [_answer(node, one) for one in body] if isinstance(body, list) else _answer(node, body)
+        if node.happens(node.faults.mute):
+            return Response(status_code=504)  # as a gateway says when the node behind it took the call and is silent
+        return _json(answer)
+
+    async def faults(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                node.faults.set(orjson.loads(await request.body()))
+            except (ValueError, TypeError, AttributeError) as error:
+                return Response(str(error), status_code=422)
+        return _json(asdict(node.faults))
+
+    return Starlette(
+        routes=[Route("/", rpc, methods=["POST"]), Route("/faults", faults, methods=["GET", "POST"])],
+    )
+
+
+def _answer(node: Node, call: Any) -> dict[str, Any]:
+    number = call.get("id") if isinstance(call, dict) else None
+    try:
+        return {"jsonrpc": "2.0", "id": number, "result": _call(node, call)}
+    except RpcError as error:
+        said: dict[str, Any] = {"code": error.code, "message": error.message}
+        return {"jsonrpc": "2.0", "id": number, "error": said if error.data is None else said | {"data": error.data}}
+
+
+def _call(node: Node, call: Any) -> Any:
+    try:
+        name, params = call["method"], call.get("params", [])
+        method = METHODS[name]
+    except KeyError as error:
+        raise RpcError(METHOD_NOT_FOUND, "Method not found") from error
+    except (TypeError, AttributeError) as error:
+        raise RpcError(INVALID_PARAMS, "Invalid request") from error
+    try:
+        return method(node.view(), params)
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: {error}") from error
+    except RpcError:
+        raise
+    except Exception as error:
+        log.exception("a call failed unexpectedly", extra={"method": name})
+        raise RpcError(INTERNAL_ERROR, "Internal error") from error
+
+
+def _json(value: Any) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")

@@ -1,0 +1,82 @@
+"""A Solana chain for tests: the local validator with one wallet, in this process or behind HTTP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from app.dex.adapters.solana.programs import token_account
+from app.dex.markets import Markets
+from app.localnet.genesis import genesis, mint_of, pool_of
+from app.localnet.pools import LocalPool, programs
+from app.localnet.server import rpc_app
+from app.localnet.validator import Landed, Validator
+from app.localnet.view import Node
+
+MARKETS = Markets.load()
+SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
+WALLET = Keypair.from_seed(b"the wallet of the tests, funded.")
+STRANGER = Keypair.from_seed(b"somebody else, who is funded too")
+
+
+def open_validator(path: Path, *, block_ms: int = 10_000) -> Validator:
+    """By default no block passes by itself during a test."""
+    accounts = genesis(MARKETS, [WALLET.pubkey(), STRANGER.pubkey()])
+    return Validator.open(path, accounts, programs(), block_ms=block_ms)
+
+
+def pool(venue: str = "raydium") -> LocalPool:
+    return pool_of(venue, SOL, USDC)
+
+
+def signed(validator: Validator, instructions: Sequence[Instruction], *, key: Keypair = WALLET, age: int = 0) -> bytes:
+    """A transaction with a blockhash of so many blocks ago."""
+    blockhash, _ = validator.latest_blockhash(validator.clock.height - age)
+    message = MessageV0.try_compile(key.pubkey(), instructions, [], Hash.from_string(blockhash))
+    return bytes(VersionedTransaction(message, [key]))
+
+
+def land(validator: Validator, instructions: Sequence[Instruction], *, key: Keypair = WALLET) -> Landed:
+    raw = signed(validator, instructions, key=key)
+    assert validator.submit(raw)
+    return validator.landed[signature_of(raw)]
+
+
+def signature_of(raw: bytes) -> str:
+    return str(VersionedTransaction.from_bytes(raw).signatures[0])
+
+
+def held(validator: Validator, account: Pubkey) -> int:
+    """What a token account holds."""
+    found = validator.account(account)
+    balance = validator.token_balance(found) if found else None
+    return balance.amount if balance else 0
+
+
+def usdc_of(validator: Validator, owner: Pubkey) -> int:
+    return held(validator, token_account(owner, mint_of(USDC)))
+
+
+@asynccontextmanager
+async def served(node: Node) -> AsyncIterator[str]:
+    """The URL of a node that answers over HTTP."""
+    server = uvicorn.Server(uvicorn.Config(rpc_app(node), log_config=None, lifespan="off"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        task = asyncio.create_task(server._serve(sockets=[listener]))
+        try:
+            while not server.started:
+                await asyncio.sleep(0.001)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
