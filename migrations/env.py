@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SetTableComment
 
-from app.orders.store.revision import WORKS_WITH
+from app.orders.store.revision import promise
 from app.postgres_hosts import connect
 from app.schema import metadata
 from app.settings import SettingsError, load
@@ -25,7 +25,7 @@ def migrate(connection: Connection) -> None:
 
 def say_what_works(connection: Connection, revision: str) -> None:
     """For processes of other versions, which do not know this revision: see `app/orders/store/revision.py`."""
-    comment = f"{revision}{WORKS_WITH}{oldest_code(revision)}"
+    comment = promise(revision, oldest_code(revision))
     connection.execute(SetTableComment(Table("alembic_version", MetaData(), comment=comment)))
 
 

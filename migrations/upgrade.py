@@ -3,22 +3,26 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
 
-from app.orders.store.revision import READ, mismatch
+from app.orders.store.revision import READ, mismatch, promise
 from app.postgres_hosts import connect
 from app.settings import SettingsError
-from migrations.revisions import known_revisions
+from migrations.revisions import known_revisions, oldest_code
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # One migration at a time. The number is arbitrary, but the same in every process.
 ADVISORY_LOCK = 0x6F726465727321
 
 
-def configuration(dsn: str) -> Config:
+def configuration(dsn: str) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["dsn"] = dsn  # not an option: options are interpolated, and may be printed
@@ -27,6 +31,8 @@ def configuration(dsn: str) -> Config:
 
 def upgrade(dsn: str, *, wait_seconds: float = 30.0) -> None:
     """Migrates to head. Waits up to `wait_seconds` for a database that is starting.
+
+    Alembic is imported only if there is something to do: that takes longer than all the rest.
 
     Two processes may do this at once: the second waits, and then has nothing to do.
     """
@@ -40,19 +46,28 @@ async def _upgrade(dsn: str, wait_seconds: float) -> None:
         # process would wait for that snapshot.
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
             await asyncio.sleep(0.1)
-        if not await _is_newer(connection):
-            await asyncio.to_thread(command.upgrade, configuration(dsn), "head")
+        if not await _is_done(connection):
+            await asyncio.to_thread(_migrate, dsn)
     finally:
         await connection.close()
 
 
-async def _is_newer(connection: asyncpg.Connection) -> bool:
-    """Whether a newer version has migrated it. Raises SettingsError if this version does not work with it."""
+def _migrate(dsn: str) -> None:
+    from alembic import command
+
+    command.upgrade(configuration(dsn), "head")
+
+
+async def _is_done(connection: asyncpg.Connection) -> bool:
+    """Whether this version or a newer one has migrated it. Raises SettingsError if this one does not work with it."""
     if not await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
         return False
     row, known = await connection.fetchrow(READ), known_revisions()
-    if row is None or row["version_num"] in known:
+    if row is None:
         return False
+    if row["version_num"] in known:
+        newest = known[-1]
+        return (row["version_num"], row["comment"]) == (newest, promise(newest, oldest_code(newest)))
     if problem := mismatch(row["version_num"], row["comment"], known):
         raise SettingsError(f"{problem}.")
     return True

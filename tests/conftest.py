@@ -69,7 +69,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(scope="session")
 def databases(servers: Servers) -> Iterator[Databases]:
-    made = Databases(servers.postgres)
+    made = Databases(servers)
     try:
         made.prepare()
         yield made

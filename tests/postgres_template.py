@@ -34,9 +34,13 @@ def end_run(watchdog: Watchdog) -> None:
     watchdog.end()
 
 
+def used() -> bool:
+    return VARIABLE in os.environ
+
+
 def copy_to(home: Path) -> None:
     """Puts the data and the password of the template into this new home, before a server is started there."""
-    if VARIABLE not in os.environ:
+    if not used():
         return
     template = Path(os.environ[VARIABLE])
     _make_once(template)

@@ -7,7 +7,7 @@ Invariants:
 - Nothing that is written has to succeed: the disk may be full.
 - The supervisor holds the listening socket, so connections wait while the API restarts.
 - Every child is known to the watchdog: nothing survives the supervisor, even if it is killed.
-- Start-up time counts: FastAPI is not imported, and SQLAlchemy only while the servers start.
+- Start-up time counts: FastAPI is not imported, and SQLAlchemy only to migrate.
 """
 
 import contextlib
@@ -102,7 +102,7 @@ class Supervisor:
             redis = self._servers[-1].url
         assert postgres
         assert redis
-        from migrations.upgrade import upgrade  # slow to import; the servers start meanwhile
+        from migrations.upgrade import upgrade  # takes a while; the servers start meanwhile
 
         self._servers = [servers.ready(server, self._watchdog) for server in self._servers]
         upgrade(postgres, wait_seconds=3)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import sys
 
+import asyncpg
 import pytest
 
 from app.settings import SettingsError
@@ -95,4 +97,16 @@ async def test_the_old_version_works_on_while_a_newer_one_says_that_it_may(engin
 
 async def test_a_migration_says_which_code_works_with_it(engine: Engine) -> None:
     comment = await engine.postgres.fetchval("SELECT obj_description('alembic_version'::regclass, 'pg_class')")
+    assert comment == f"{NEWEST} works with 0001"
+
+
+async def test_a_schema_that_is_right_needs_no_alembic_and_one_that_says_nothing_about_old_code_does(
+    postgres_dsn: str, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as missing:
+        missing.setitem(sys.modules, "alembic", None)
+        await asyncio.to_thread(upgrade, postgres_dsn)
+    await pool.execute("COMMENT ON TABLE alembic_version IS NULL")
+    await asyncio.to_thread(upgrade, postgres_dsn)
+    comment = await pool.fetchval("SELECT obj_description('alembic_version'::regclass, 'pg_class')")
     assert comment == f"{NEWEST} works with 0001"

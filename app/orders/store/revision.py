@@ -22,7 +22,12 @@ log = logging.getLogger("engine.revision")
 CHECK_SECONDS = 1.0
 FIRST_CHECK_SECONDS = 2.0
 READ = "SELECT version_num, obj_description('alembic_version'::regclass, 'pg_class') AS comment FROM alembic_version"
-WORKS_WITH = " works with "  # in the comment, between the revision and the oldest revision whose code works with it
+WORKS_WITH = " works with "
+
+
+def promise(revision: str, oldest: str) -> str:
+    """The comment: with this revision of the schema the code of `oldest` still works."""
+    return f"{revision}{WORKS_WITH}{oldest}"
 
 
 def mismatch(found: str | None, comment: str | None, known: Sequence[str]) -> str | None:
