@@ -8,16 +8,22 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from app.orders.waiting import plans, statements
+from app.orders.waiting import plans, statements, trailing
 from app.watcher.main import watcher
 from tests.chaos.waiting.books import BLOCK_MS, SwingingBook
 from tests.chaos.waiting.comparison import compare
-from tests.chaos.waiting.model import COMMIT, LATE
+from tests.chaos.waiting.model import LATE
+from tests.chaos.waiting.orders import COMMIT
 from tests.chaos.waiting.planted_bugs import BUGS
 from tests.chaos.waiting.runs import trade
 from tests.engine import running_engine
 
-CHANGED = [(plans, "SLICE"), *((statements, name) for name in ("FIRE", "FIRE_THESE", "FIRE_QUOTED"))]
+CHANGED = [
+    (plans, "SLICE"),
+    *((statements, name) for name in ("FIRE", "FIRE_THESE", "FIRE_QUOTED")),
+    *((trailing, name) for name in ("FIRE", "FIRE_THESE")),
+    (trailing.TrailingStops, "follow"),
+]
 STALL = timedelta(seconds=0.25)
 SEED, EACH, SLOTS, PLANS, QUIET = 20, 70, 10, 1, 0.3
 
@@ -39,7 +45,7 @@ async def test_each_planted_bug_still_finds_the_statements_that_it_changes(
                     undone.setattr(module, name, getattr(module, name))
                 plant()
                 changed = [*statements.FIRE.values(), *statements.FIRE_THESE.values(), statements.FIRE_QUOTED]
-                for sql in (*changed, plans.SLICE):
+                for sql in (*changed, plans.SLICE, trailing.FIRE, trailing.FIRE_THESE):
                     await connection.prepare(sql)
     finally:
         await connection.close()

@@ -1,22 +1,18 @@
 """Random books of orders that wait, and random markets that move past them."""
 
-import asyncio
-import contextlib
 import random
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import asyncpg
-import httpx
 
 from app.mockchain.statements import TELL
+from tests.chaos.waiting.orders import NOTHING, UNKNOWN, Seen
 
 BLOCK_MS = 200
-RETRY_SECONDS = 0.1
-LONGEST_RETRIES = 60.0
 SCHEDULE = """
 INSERT INTO chain.set_prices (token_in, token_out, price, from_ms)
 SELECT $1, $2, price, from_ms FROM unnest($3::numeric[], $4::bigint[]) AS step(price, from_ms)
@@ -30,7 +26,7 @@ PAIRS: dict[tuple[str, str], tuple[Decimal, Decimal]] = {
     ("JUP", "SOL"): (Decimal("0.0032172"), Decimal("2.0743")),
     ("BONK", "SOL"): (Decimal("0.0000001431"), Decimal("46620")),
 }
-SWING = ((0, 0), (1, -400), (6, 400))  # slots, and basis points from the first price
+SWING = ((0, 0), (1, -400), (6, 400), (9, 0))  # slots, and basis points from the first price
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,15 @@ class Placed:
     body: Mapping[str, Any]
     group: str | None = None  # whose orders hold each other
     entry: str | None = None  # the order whose fill arms it
+    seen: Seen = NOTHING  # by a trailing stop, as the answer said
+
+    @staticmethod
+    def of(body: Mapping[str, Any], answer: Mapping[str, Any], group: str | None = None) -> "Placed":
+        trigger, seen = body.get("trigger", {}), NOTHING
+        if "trailBps" in trigger and "activationPrice" not in trigger:
+            extreme = answer["trigger"]["extreme"]  # None: it answers a repeat
+            seen = Seen(Fraction(extreme), Fraction(extreme)) if extreme is not None else UNKNOWN
+        return Placed(body, group, seen=seen)
 
 
 @dataclass
@@ -92,6 +97,12 @@ class Book:
             body["limitPrice"] = self.price((bps if kind == "take_profit" else -bps) - worse)
         return body
 
+    def trailing(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        trigger: dict[str, Any] = {"trailBps": self.rng.randint(20, 600), "persistSlots": self.rng.choice((1, 1, 2, 3))}
+        if self.rng.random() < 0.4:
+            trigger["activationPrice"] = self.price(self.rng.randint(20, 350))
+        return {**fields, "orderType": "trailing_stop", "trigger": trigger}
+
     def order(self) -> dict[str, Any]:
         fields, kind = self.terms(), self.rng.random()
         if kind < 0.4:
@@ -100,13 +111,16 @@ class Book:
             fields.pop("expiresInSeconds", None)
             at_once = {"orderType": "limit", "timeInForce": self.rng.choice(("ioc", "fok"))}
             return {**fields, **at_once, "limitPrice": self.price(self.rng.randint(-100, 60))}
-        return self.leg("stop" if kind < 0.8 else "take_profit", fields)
+        if kind < 0.65:
+            return self.trailing(fields)
+        return self.leg("stop" if kind < 0.85 else "take_profit", fields)
 
     def group(self) -> dict[str, Any]:
         fields = self.terms()
         if self.rng.random() < 0.4:
             return self.bracket(fields)
-        return {"type": "oco", "legs": [self.leg("take_profit", fields), self.leg("stop", fields)]}
+        stop = self.trailing(fields) if self.rng.random() < 0.4 else self.leg("stop", fields)
+        return {"type": "oco", "legs": [self.leg("take_profit", fields), stop]}
 
     def bracket(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Prices of the opposite swap rise as those of the pair fall."""
@@ -125,7 +139,8 @@ class Book:
     def add_group(self, body: Mapping[str, Any], placed: Mapping[str, Any]) -> None:
         ids, group = [order["orderId"] for order in placed["orders"]], placed["groupId"]
         if body["type"] == "oco":
-            self.orders |= {order: Placed(leg, group) for leg, order in zip(body["legs"], ids, strict=True)}
+            legs = zip(ids, body["legs"], placed["orders"], strict=True)
+            self.orders |= {order: Placed.of(leg, answer, group) for order, leg, answer in legs}
             return
         self.orders[ids[0]] = Placed(body["entry"])
         for order, name, kind in zip(ids[1:], ("takeProfit", "stopLoss"), ("take_profit", "stop"), strict=True):
@@ -144,96 +159,17 @@ class Book:
             return {"slippageBps": self.rng.choice((10, 50, 200))}
         if kind == "limit":
             return {"limitPrice": self.price(self.rng.randint(0, 600))}
+        if kind == "trailing_stop":
+            return {"trigger": {"trailBps": self.rng.randint(20, 600)}}
         bps = self.rng.randint(20, 500)
         return {"trigger": {"price": self.price(bps if kind == "take_profit" else -bps)}}
 
 
 class SwingingBook(Book):
-    """Its market falls at once past most stops, then rises past most of the others."""
+    """Its market falls at once past most stops, then rises past most of the others, and falls behind that."""
 
     def path(self, slots: int) -> list[tuple[int, Decimal]]:
         return [(slot, Decimal(self.price(bps))) for slot, bps in SWING]
-
-
-class Owner:
-    """Places the orders of books, cancels and amends some, and repeats what was not answered."""
-
-    def __init__(self, base_url: str) -> None:
-        self.http = httpx.AsyncClient(base_url=base_url, timeout=5, limits=httpx.Limits(max_connections=32))
-        self._slots = asyncio.Semaphore(12)
-
-    async def place(self, books: Sequence[Book], *, each: int, plans: int = 0) -> None:
-        """In each book so many orders, a third of them in groups."""
-        async with asyncio.TaskGroup() as group:
-            for book in books:
-                for n in range(each - each // 3 // 2):
-                    group.create_task(self._place_one(book, n < each // 3 // 2))
-                for _ in range(plans):
-                    group.create_task(self._place_plan(book))
-
-    async def meddle(self, book: Book, seconds: float) -> None:
-        """Cancel, amend and place while the market moves."""
-        for _ in range(max(1, len(book.orders) // 4)):
-            await asyncio.sleep(seconds / max(1, len(book.orders) // 4))
-            order, choice = book.rng.choice(sorted(book.orders)), book.rng.random()
-            if choice < 0.35:
-                book.cancelled.add(order)
-                with contextlib.suppress(httpx.HTTPError):
-                    await self.http.post(f"/api/orders/{order}/cancel")
-            elif choice < 0.75:
-                with contextlib.suppress(httpx.HTTPError):
-                    await self._amend(book, order)
-            else:
-                await self._place_one(book, choice > 0.95)
-
-    async def cancel_the_rest(self, books: Sequence[Book]) -> None:
-        for book in books:
-            book.cancelled |= set(book.orders)
-        async with asyncio.timeout(LONGEST_RETRIES):
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await self.http.post("/api/orders/cancel-all", json={})).status_code == 200:
-                        return
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _amend(self, book: Book, order: str) -> None:
-        seen = await self.http.get(f"/api/orders/{order}")
-        if seen.status_code == 200:
-            headers = {"If-Match": str(seen.json()["seq"])}
-            change = book.amendment(book.orders[order])
-            answer = await self.http.patch(f"/api/orders/{order}", json=change, headers=headers)
-            assert answer.status_code in (200, 409, 412, 422, 503), answer.text
-
-    async def _place_one(self, book: Book, as_group: bool) -> None:
-        if as_group:
-            body = book.group()
-            if (placed := await self._post(book, "/api/order-groups", body)) is not None:
-                book.add_group(body, placed)
-            return
-        body = book.order()
-        if (placed := await self._post(book, "/api/orders/execute", body)) is not None:
-            book.orders[placed["orderId"]] = Placed(body)
-
-    async def _place_plan(self, book: Book) -> None:
-        body = book.plan()
-        placed = await self._post(book, "/api/orders/execute", body)
-        assert placed is not None
-        book.plans[placed["orderId"]] = body
-
-    async def _post(self, book: Book, path: str, body: Mapping[str, Any]) -> Any:
-        """The answer; None: refused, because the market has moved."""
-        headers = {"Idempotency-Key": str(uuid.UUID(int=book.rng.getrandbits(128)))}
-        async with self._slots, asyncio.timeout(LONGEST_RETRIES):
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    answer = await self.http.post(path, json=body, headers=headers)
-                    if answer.status_code in (200, 202):
-                        return answer.json()
-                    if answer.status_code == 422:
-                        assert answer.json()["code"] in ("would_trigger_immediately", "price_band"), answer.text
-                        return None
-                    assert answer.status_code in (429, 503), answer.text
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 async def schedule(db: asyncpg.Pool, pair: tuple[str, str], path: Sequence[tuple[int, Decimal]], block_ms: int) -> None:

@@ -32,6 +32,7 @@ PLANTED = (
     Planted("fire without lock", "twice"),
     Planted("sibling cancelled at the trigger", "groups"),
     Planted("floor from the price", "below"),
+    Planted("watermark after use", "missed"),
     Planted("slice without its key", "slices", _plans_restored, plans=4),
 )
 

@@ -95,13 +95,14 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
                 decimals=(decimals[0], decimals[1]),
                 body=placed.body,
                 events=logs[order],
-                limit_out=int(row["limit_out"]),
+                limit_out=int(row["limit_out"] or 0),
                 expires_at=row["expires_at"],
                 group=placed.group,
                 entry=placed.entry,
                 floors=floors[order],
                 fills=fills[order],
                 cancel_asked=order in book.cancelled,
+                seen=placed.seen,
             )
         )
     return found

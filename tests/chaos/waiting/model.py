@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.chaos.waiting.findings import Findings
-from tests.chaos.waiting.orders import Armed, Event, Order, Price, Terms
+from tests.chaos.waiting.orders import COMMIT, Armed, Event, Order, Price, Terms
+from tests.chaos.waiting.trails import Trails, level_of
 
-COMMIT = timedelta(seconds=0.3)  # from the moment of an event to when everybody can see it, on a busy machine
 LATE = timedelta(seconds=1)  # for which a price that has met an order may be followed by something else
 SETTLING = timedelta(seconds=3)  # from the end of a leg to when its group is free
 MARGIN = Fraction(1002, 1000)  # a quote so far beyond the floor that an order put aside is looked at again
@@ -37,6 +37,7 @@ class Model:
     ) -> None:
         self._prices = {feed: sorted(found, key=lambda price: price.slot) for feed, found in prices.items()}
         self._by_slot = {feed: {price.slot: price for price in found} for feed, found in prices.items()}
+        self._trails = Trails(self._prices, self._by_slot)
         self._quote = quote
         self._max_age = timedelta(seconds=MAX_AGE_SLOTS * slot_seconds)
         self._outages = outages
@@ -84,7 +85,7 @@ class Model:
     def _was_marketable(self, order: Order, armed: Armed, until: datetime) -> bool:
         """Whether no recorded price can have been the reason to refuse an order that was to be filled at once."""
         seen = [price for price in self._prices.get(order.feed, []) if armed.since - COMMIT <= price.at <= until]
-        return bool(seen) and all(price.known and self._meets(order, armed.terms, price.slot, MARGIN) for price in seen)
+        return bool(seen) and all(price.known and self._meets(order, armed, price.slot, MARGIN) for price in seen)
 
     def _judge_entered(self, order: Order, entry: Order, findings: Findings) -> None:
         """Of a bracket: it is armed by the fill of its entry, and by nothing else."""
@@ -120,7 +121,7 @@ class Model:
         certain = [price for price in self._met(order, armed) if self._counts(order, armed, price, siblings)]
         fired = armed.end if armed.end and armed.end.fires else None
         if fired is None:
-            if left := [price for price in certain if self._could_fire(order, armed.terms, price, armed.until)]:
+            if left := [price for price in certain if self._could_fire(order, armed, price, armed.until)]:
                 why = armed.end.status if armed.end else "the end"
                 text = f"{order.id} ({armed.terms.kind}) met at slot {left[0].slot}, {len(left)} in all, until {why}"
                 findings.problems["missed"].append(text)
@@ -130,7 +131,7 @@ class Model:
         if problem := self._early(order, armed, fired):
             findings.problems["early"].append(f"{order.id} ({armed.terms.kind}) at slot {slot}: {problem}")
         elif late := [one for one in certain if self._steps(order.feed, one.slot, slot) > 1][:1]:
-            if not self._could_fire(order, armed.terms, late[0], None):
+            if not self._could_fire(order, armed, late[0], None):
                 return
             # A limit may be put aside for seconds by a watcher that saw another price: it is late then, and not lost.
             if armed.terms.persist == 0:
@@ -148,11 +149,12 @@ class Model:
         for price in prices[first:]:
             if armed.until is not None and price.at >= armed.until:
                 break
-            if self._meets(order, armed.terms, price.slot, margin):
+            if self._meets(order, armed, price.slot, margin):
                 found.append(price)
         return found
 
-    def _meets(self, order: Order, terms: Terms, slot: int, margin: Fraction) -> bool:
+    def _meets(self, order: Order, armed: Armed, slot: int, margin: Fraction) -> bool:
+        terms = armed.terms
         prices = [self._by_slot.get(order.feed, {}).get(slot - back) for back in range(max(terms.persist, 1))]
         known = [price for price in prices if price is not None]
         if len(known) < len(prices):
@@ -160,6 +162,9 @@ class Model:
         if terms.persist == 0:
             quoted = self._quote(order, slot) if known[0].best >= terms.level else None
             return quoted is not None and quoted >= terms.floor * margin
+        if terms.kind == "trailing_stop":
+            seen = self._trails.seen(order, armed, slot)
+            return seen is not None and all(price.high <= level_of(seen.low, terms) for price in known)
         if terms.kind == "stop":
             return all(price.high <= terms.level for price in known)
         return all(price.low >= terms.level for price in known)
@@ -193,19 +198,25 @@ class Model:
                 levels.append(Fraction(earlier.best) * armed.terms.floor / quoted)
         return max(levels)
 
-    def _could_fire(self, order: Order, terms: Terms, price: Price, until: datetime | None) -> bool:
-        """Whether there was a slot after it, and time enough. A quote has to be good at that slot too."""
+    def _could_fire(self, order: Order, armed: Armed, price: Price, until: datetime | None) -> bool:
+        """Whether there was a slot after it, and time enough. A quote has to be good at that slot too, and what fires a
+        trailing stop: another watcher may have raised what it has seen by then.
+        """
         after = [one for one in self._prices[order.feed] if one.slot > price.slot][:1]
         if not after or (until is not None and after[0].at + LATE > until):
             return False
-        return terms.persist > 0 or self._meets(order, terms, after[0].slot, MARGIN)
+        at_once = armed.terms.persist > 0 and armed.terms.kind != "trailing_stop"
+        return at_once or self._meets(order, armed, after[0].slot, MARGIN)
 
     def _early(self, order: Order, armed: Armed, fired: Event) -> str | None:
         trigger, terms = fired.details["trigger"], armed.terms
         price = self._by_slot.get(order.feed, {}).get(trigger["slot"])
         if price is None:
             return "not recorded"
-        if price.known and not self._meets(order, terms, price.slot, Fraction(1)):
+        if terms.kind == "trailing_stop":
+            if problem := self._trails.early(order, armed, price.slot, fired):
+                return problem
+        elif price.known and not self._meets(order, armed, price.slot, Fraction(1)):
             return f"not met at {float(terms.level)}"
         if fired.at < armed.since + armed.wait:
             return "before its wait was over"
@@ -215,7 +226,7 @@ class Model:
             return f"its price was {fired.at - price.at} old"
         if order.expires_at is not None and fired.at > order.expires_at:
             return "after its time"
-        if Fraction(trigger["level"]) != terms.level:
+        if terms.kind != "trailing_stop" and Fraction(trigger["level"]) != terms.level:
             return f"its level is {float(terms.level)}, not {trigger['level']}"
         return None
 

@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 STOP_SLIPPAGE = 300
+PLACES = 10**18
+COMMIT = timedelta(seconds=0.3)  # from the moment of an event to when everybody can see it, on a busy machine
 FIRST_WAIT, LONGEST_WAIT = 1, 60
 
 
@@ -20,6 +22,18 @@ class Price:
     high: Fraction
     at: datetime
     known: bool = True  # false: the watcher that recorded it had not heard yet that the market was moved
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The highest price that a trailing stop has seen: at least, and at most."""
+
+    low: Fraction
+    high: Fraction
+
+
+NOTHING = Seen(Fraction(0), Fraction(0))
+UNKNOWN = Seen(Fraction(0), Fraction(10**30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +52,35 @@ class Terms:
     """What an order asks for, as its owner said it."""
 
     kind: str
-    level: Fraction
+    level: Fraction  # of a trailing stop: from which price on it follows the price
     persist: int  # recorded slots in a row; 0: the best mid, and a quote at the order's size
     floor: int  # base units: the least that it accepts
     floor_price: Fraction
+    trail_bps: int = 0
 
     @staticmethod
-    def of(body: Mapping[str, Any], amount_in: int, decimals: tuple[int, int]) -> "Terms":
+    def of(
+        body: Mapping[str, Any], amount_in: int, decimals: tuple[int, int], fired_at: Fraction = Fraction(0)
+    ) -> "Terms":
+        """`fired_at`: the level at which a trailing stop fires, or has fired: its floor lies below that."""
         kind: str = body["orderType"]
         limit: str | None = body.get("limitPrice")
         if kind == "limit":
             level, persist, worst = Fraction(body["limitPrice"]), 0, Fraction(body["limitPrice"])
+        elif kind == "trailing_stop":
+            level, persist = (
+                Fraction(body["trigger"].get("activationPrice") or 0),
+                body["trigger"].get("persistSlots", 2),
+            )
+            exact = fired_at * (10_000 - body.get("slippageBps", STOP_SLIPPAGE)) / 10_000 * PLACES
+            worst = Fraction(-(-exact.numerator // exact.denominator), PLACES)
         else:
             level, persist = Fraction(body["trigger"]["price"]), body["trigger"].get("persistSlots", 2)
             slippage = body.get("slippageBps", STOP_SLIPPAGE)
             worst = Fraction(limit) if limit is not None else level * (10_000 - slippage) / 10_000
         exact = amount_in * worst * Fraction(10) ** (decimals[1] - decimals[0])
-        return Terms(kind, level, persist, -(-exact.numerator // exact.denominator), worst)
+        floor = -(-exact.numerator // exact.denominator)
+        return Terms(kind, level, persist, floor, worst, body.get("trigger", {}).get("trailBps", 0))
 
     def again(self) -> "Terms":
         """After an attempt that lost the price: due once a quote at its size reaches its floor. A stop is, wherever the
@@ -62,7 +88,8 @@ class Terms:
         """
         if self.kind == "limit":
             return self
-        level = self.floor_price if self.kind == "stop" else max(self.level, self.floor_price)
+        stops = self.kind in ("stop", "trailing_stop")
+        level = self.floor_price if stops else max(self.level, self.floor_price)
         return Terms(f"due_{self.kind}", level, 0, self.floor, self.floor_price)
 
 
@@ -94,22 +121,25 @@ class Order:
     floors: Sequence[tuple[datetime, int]] = ()  # of its attempts, base units
     fills: Sequence[tuple[datetime, int]] = ()  # base units
     cancel_asked: bool = False
+    seen: Seen = NOTHING  # by a trailing stop, when it was placed
 
     def armed(self) -> list[Armed]:
         """Every time during which it could fire, with its terms then."""
-        body, found, rearms, due = dict(self.body), list[Armed](), 0, False
+        body, found, rearms, due, fired_at = dict(self.body), list[Armed](), 0, False, Fraction(0)
         events = self.events[self._entered_at() :]
         following: list[Event | None] = [*events[1:], None]
         for event, after in zip(events, following, strict=bool(events)):
             if event.status != "open":
                 continue
             wait = 0
+            if after is not None and after.fires and "extreme" in after.details["trigger"]:
+                fired_at = Fraction(after.details["trigger"]["level"])
             if event.details.get("code") == "rearmed":
                 wait, rearms, due = min(FIRST_WAIT * 2**rearms, LONGEST_WAIT), rearms + 1, True
             else:
                 body |= {name: value for name, value in event.details.items() if name != "code"}
                 due = False
-            terms = Terms.of(body, self.amount_in, self.decimals)
+            terms = Terms.of(body, self.amount_in, self.decimals, fired_at)
             terms = terms.again() if due else terms
             found.append(Armed(terms, event.at, timedelta(seconds=wait), after.at if after else None, after))
         return found

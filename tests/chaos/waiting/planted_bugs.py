@@ -56,6 +56,21 @@ def floor_from_the_price() -> None:
     statements.FIRE = statements.FIRE | {"le": _replaced(statements.FIRE["le"], "seq = o.seq + 1, error = NULL", lower)}
 
 
+def watermark_after_use() -> None:
+    """Trailing stops fire by the highest price that was stored some slots ago: the later ones are stored after that."""
+    from app.orders.waiting import trailing
+
+    follow = trailing.TrailingStops.follow
+
+    async def later(self: trailing.TrailingStops, trail: trailing.Trail, slot: int) -> int:
+        return await follow(self, trail, slot - 7)
+
+    guard = "AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)"
+    for name in ("FIRE", "FIRE_THESE"):
+        setattr(trailing, name, _replaced(getattr(trailing, name), guard, ""))
+    setattr(trailing.TrailingStops, "follow", later)
+
+
 def slice_without_its_key() -> None:
     """A slice has a new id each time it is made."""
     from app.orders.waiting import plans
@@ -77,5 +92,6 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "fire without lock": fire_without_lock,
     "sibling cancelled at the trigger": sibling_cancelled_at_the_trigger,
     "floor from the price": floor_from_the_price,
+    "watermark after use": watermark_after_use,
     "slice without its key": slice_without_its_key,
 }

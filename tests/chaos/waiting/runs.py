@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import asyncpg
 
 from tests.chaos.environment import Environment, Process
-from tests.chaos.waiting.books import BLOCK_MS, PAIRS, Book, Owner, schedule
+from tests.chaos.waiting.books import BLOCK_MS, PAIRS, Book, schedule
 from tests.chaos.waiting.comparison import compare
 from tests.chaos.waiting.findings import Findings
-from tests.chaos.waiting.model import COMMIT
+from tests.chaos.waiting.orders import COMMIT
+from tests.chaos.waiting.owner import Owner
 from tests.engine import eventually
 
 PACE = {"MOCK_BLOCK_MS": str(BLOCK_MS), "MOCK_EXECUTION_MS_MAX": "500", "MIN_SLICE_SECONDS": "1"}
