@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from redis.asyncio import Redis
-
 from app.postgres import POSTGRES_UNAVAILABLE
 from app.postgres_hosts import connect
-from app.redis_client import REDIS_UNAVAILABLE
+from app.redis_client import REDIS_UNAVAILABLE, fail_fast_redis
 from app.settings import Settings, SettingsError
 
 MIN_SECRET_LENGTH = 32
@@ -55,7 +53,7 @@ def refuse_unsafe(settings: Settings, *, api: bool) -> None:
 async def redis_evicts_nothing(url: str) -> None:
     """Raises SettingsError if Redis may evict keys. A Redis that does not answer is no error here."""
     try:
-        async with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
+        async with fail_fast_redis(url) as redis:
             policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
     except REDIS_UNAVAILABLE:
         return

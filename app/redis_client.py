@@ -9,11 +9,20 @@ answered with a 503: the queue's state and the open sockets.
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qs, urlencode, urlsplit
+from weakref import WeakSet
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
@@ -25,9 +34,12 @@ Answer = TypeVar("Answer")
 REDIS_UNAVAILABLE: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
+SENTINEL_SECONDS = 0.5  # for one Sentinel to answer; then the next one is asked
+
+
 def reconnecting_pool(url: str) -> PipelinedPool:
     """For the worker: retries without limit, because without Redis it has no work. Blocking calls stay below 5 s."""
-    return PipelinedPool.from_url(
+    return redis_pool(
         url,
         socket_connect_timeout=1,
         socket_timeout=5,
@@ -42,8 +54,73 @@ def reconnecting_pool(url: str) -> PipelinedPool:
 def fail_fast_redis(url: str) -> Redis:
     """For the API and the publisher: fails at once. Events that were not published are in Postgres."""
     return Redis.from_pool(
-        PipelinedPool.from_url(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
+        redis_pool(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
     )
+
+
+class _AsksAgain(SentinelManagedConnection):
+    """redis-py would try an address again and again, for as long as the pool says, and not ask the Sentinels again."""
+
+    async def connect(self) -> None:
+        retry, self.retry = self.retry, Retry(NoBackoff(), 0)
+        try:
+            await cast("Any", super()).connect()
+        finally:
+            self.retry = retry
+
+
+class _AsksAgainWithTLS(_AsksAgain, SentinelManagedSSLConnection):
+    pass
+
+
+class SentinelPool(PipelinedPool, SentinelConnectionPool):
+    """Connections to the primary that the Sentinels name. Once they name another one, those to the old one are closed:
+    after a loss of the machine they would be silent, and not lost.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._made: WeakSet[AbstractConnection] = WeakSet()
+        super().__init__(*arguments, **options)
+
+    def make_connection(self) -> AbstractConnection:
+        connection: AbstractConnection = cast("Any", super()).make_connection()
+        self._made.add(connection)
+        return connection
+
+    async def get_master_address(self) -> Any:
+        before = self.master_address
+        address = await cast("Any", super()).get_master_address()
+        if before not in (None, address):
+            for connection in list[Any](self._made):
+                if (connection.host, connection.port) != address and connection._writer is not None:
+                    connection._writer.transport.abort()
+        return address
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
+def redis_pool(url: str, **options: Any) -> PipelinedPool:
+    """For an address like redis://, or like redis+sentinel:// (`Settings.redis_dsn`)."""
+    address = urlsplit(url)
+    scheme, sentinel, _ = address.scheme.partition("+sentinel")
+    if not sentinel:
+        return PipelinedPool.from_url(url, **options)
+    query = parse_qs(address.query)
+    (master,), (password,) = query.pop("master"), query.pop("sentinel_password", [""])
+    login, at, hosts = address.netloc.rpartition("@")
+    plain = address._replace(scheme=scheme, netloc=f"{login}{at}redis", query=urlencode(query, doseq=True))
+    found: dict[str, Any] = {**parse_url(plain.geturl())}
+    tls = {name: value for name, value in found.items() if name.startswith("ssl_")} | {"ssl": scheme == "rediss"}
+    del found["host"]
+    found["connection_class"] = _AsksAgainWithTLS if scheme == "rediss" else _AsksAgain
+    asking = {"socket_connect_timeout": SENTINEL_SECONDS, "socket_timeout": SENTINEL_SECONDS}
+    sentinels = [(name, int(port or 26379)) for name, _, port in (host.partition(":") for host in hosts.split(","))]
+    manager = cast("Any", Sentinel)(sentinels, sentinel_kwargs={**asking, **tls, "password": password or None})
+    return SentinelPool(master, manager, **{**options, **found})
 
 
 class RedisUnavailable(Exception):

@@ -17,7 +17,7 @@ import hiredis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, NoScriptError, RedisError
+from redis.exceptions import InvalidResponse, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 Argument = str | bytes | int | float
@@ -37,7 +37,8 @@ class PipelinedPool(ConnectionPool):
         self.pipelined = PipelinedConnection(self)
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        self.pipelined.close()
+        if inuse_connections:
+            self.pipelined.close()
         await cast("Any", super()).disconnect(inuse_connections)
 
 
@@ -74,6 +75,9 @@ class PipelinedConnection:
             for answer in answers:
                 if isinstance(answer, RedisConnectionError):  # it is still loading its data
                     raise answer
+                if isinstance(answer, ReadOnlyError):
+                    stream.lose(error := RedisConnectionError("this Redis is no primary any more"))
+                    raise error
             return answers
 
         async def failed(_: Exception) -> None:

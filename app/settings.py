@@ -3,9 +3,10 @@
 `.env.example` explains each one. An invalid value is one sentence, never a traceback.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     redis_host: str | None = None
     redis_port: int = Field(6379, ge=1, le=65535)
     redis_password: str = ""
+    redis_sentinels: Annotated[tuple[str, ...], NoDecode] = ()  # host:port, commas: they know where the primary is
+    redis_master: str = Field("mymaster", min_length=1)  # what the Sentinels call it
+    redis_sentinel_password: str = Field("", repr=False)  # of the Sentinels themselves
 
     # Orders
     default_slippage_bps: int = Field(50, ge=0, le=10_000)  # of an order that names none
@@ -85,10 +89,17 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: JSON in production, or without a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", "redis_sentinels", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("redis_sentinels")
+    @classmethod
+    def _names_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[\w.-]+(:\d{1,5})?", host) for host in hosts):
+            raise ValueError("each Sentinel is host:port, separated by commas")
+        return hosts
 
     @property
     def postgres_dsn(self) -> str | None:
@@ -105,13 +116,19 @@ class Settings(BaseSettings):
 
     @property
     def redis_dsn(self) -> str | None:
-        """None: use an embedded server."""
-        if self.redis_url:
-            return self.redis_url
-        if self.redis_host:
+        """None: use an embedded server. With Sentinels: redis+sentinel://login@sentinels/0?master=name."""
+        url = self.redis_url
+        if url is None and (self.redis_host or self.redis_sentinels):
             login = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
-            return f"redis://{login}{self.redis_host}:{self.redis_port}/0"
-        return None
+            url = f"redis://{login}{self.redis_host or 'redis'}:{self.redis_port}/0"
+        if url is None or not self.redis_sentinels or "+sentinel://" in url:
+            return url
+        address = urlsplit(url)
+        login, at, _ = address.netloc.rpartition("@")
+        named = {"master": self.redis_master, "sentinel_password": self.redis_sentinel_password}
+        query = "&".join(filter(None, (address.query, urlencode({name: one for name, one in named.items() if one}))))
+        scheme, hosts = f"{address.scheme}+sentinel", ",".join(self.redis_sentinels)
+        return urlunsplit((scheme, f"{login}{at}{hosts}", address.path, query, ""))
 
 
 def load(**overrides: Any) -> Settings:

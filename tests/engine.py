@@ -23,7 +23,7 @@ from app.main import create_app
 from app.orders.queue.lanes import Lane, queue_entry
 from app.orders.queue.order_queue import LANES, STARTS, WINDOW, Job, JobResult, OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.redis_scripts import PipelinedPool
+from app.redis_client import redis_pool
 from app.server.server import server_config
 from app.settings import Settings, load
 from tests.no_tls import NO_TLS
@@ -218,7 +218,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
                     )
                 )
                 postgres = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
-                redis = Redis.from_pool(PipelinedPool.from_url(redis_dsn))
+                redis = Redis.from_pool(redis_pool(redis_dsn))
                 stack.push_async_callback(redis.aclose)
                 workers = await stack.enter_async_context(contextlib.AsyncExitStack())
                 yield Engine(chosen, base_url, http, postgres, redis, _stack=workers)

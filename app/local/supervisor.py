@@ -10,6 +10,7 @@ Invariants:
 - Start-up time counts: FastAPI is not imported, and SQLAlchemy only to migrate.
 """
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -233,11 +234,16 @@ class Supervisor:
 
 
 def _check_redis(address: str) -> None:
-    import redis
+    from redis.exceptions import RedisError
+
+    from app.redis_client import fail_fast_redis
+
+    async def ping() -> None:
+        async with fail_fast_redis(address) as client:
+            await client.ping()
 
     host = urlsplit(address).netloc.rpartition("@")[2]  # without the password
     try:
-        with redis.Redis.from_url(address, socket_connect_timeout=3, socket_timeout=3) as client:
-            client.ping()
-    except (redis.RedisError, OSError, ValueError):
+        asyncio.run(ping())
+    except (RedisError, OSError, ValueError):
         raise SettingsError(f"REDIS_URL: no Redis answers at {host or 'this address'}.") from None
