@@ -33,6 +33,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.state import compare_database
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
@@ -104,7 +105,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    postgres = await open_postgres(dsn, size=settings.db_pool_size)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size, before_writing=compare_database)
     redis = fail_fast_redis(redis_url)
     network, stack = open_network(settings), contextlib.AsyncExitStack()
     market = await stack.enter_async_context(open_market(settings, network))

@@ -88,6 +88,15 @@ TO_END = Histogram(
 STEP = Histogram("engine_step_seconds", "Time spent in a status", ["status"], buckets=STEPS, registry=REGISTRY)
 SWEPT = Counter("engine_swept", "Orders the sweeper found: queued, or abandoned by code", ["found"], registry=REGISTRY)
 
+RECONCILED = Counter(
+    "engine_reconciled",
+    "What reconciling with the chain found: confirmed, cancelled, or lost",
+    ["found"],
+    registry=REGISTRY,
+)
+for _found in ("confirmed", "cancelled", "lost"):
+    RECONCILED.labels(_found)
+
 # Orders that wait
 FIRED = Counter("engine_orders_fired", "Orders whose condition was met", ["type"], registry=REGISTRY)
 TO_PENDING = Histogram(
@@ -113,6 +122,7 @@ RUNNING = Gauge("engine_queue_running", "Orders that workers run", registry=API)
 OLDEST = Gauge("engine_queue_oldest_seconds", "Time that the first order in the queue has been due", registry=API)
 HEADROOM = Gauge("engine_starts_left", "Starts left of the start limit; -1: no limit", registry=API)
 TRADING = Gauge("engine_trading_state", "Kill switch, for all owners: 0 active, 1 reducing, 2 halted", registry=API)
+RECONCILING = Gauge("engine_reconciling", "1: nothing starts until the chain was asked about every order", registry=API)
 WORKERS = Gauge("engine_workers_alive", "Workers with a heartbeat", registry=API)
 UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=API)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -61,6 +61,9 @@ READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
 FROZEN_SECONDS = 3.0  # and the transaction of a process that was frozen in it: others wait for its locks
 
 
+Init = Callable[[asyncpg.Connection], Coroutine[Any, Any, None]]
+
+
 class DatabaseUnavailable(Exception):
     """Postgres is unavailable. A write may or may not have happened; repeat it."""
 
@@ -98,11 +101,14 @@ class Postgres:
         return self.writing, self.reading, self.internal
 
 
-async def open_postgres(dsn: str, *, size: int) -> Postgres:
-    """Connections are opened at first use, so a process can start before its database."""
+async def open_postgres(dsn: str, *, size: int, before_writing: Init | None = None) -> Postgres:
+    """Connections are opened at first use, so a process can start before its database.
+
+    `before_writing`: is called with each new connection of `writing` before that is used.
+    """
     writers, internal = min(MAX_WRITERS, size // 2), max(1, min(MAX_INTERNAL, size // 4))
     return Postgres(
-        writing=await _pool(dsn, writers, WRITE_PLANS),
+        writing=await _pool(dsn, writers, WRITE_PLANS, before_writing),
         reading=await _pool(
             dsn, size - writers - internal, READ_PLANS | {"statement_timeout": str(round(READ_SECONDS * 1000))}
         ),
@@ -111,7 +117,7 @@ async def open_postgres(dsn: str, *, size: int) -> Postgres:
     )
 
 
-async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncpg.Pool:
+async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str], init: Init | None = None) -> asyncpg.Pool:
     return await open_pool(
         dsn,
         size,
@@ -120,11 +126,17 @@ async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str]) -> asyncp
             "idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000)),
             **plan_settings,
         },
+        init=init,
     )
 
 
 async def open_pool(
-    dsn: str, size: int, server_settings: Mapping[str, str], *, command_timeout: float | None = 10
+    dsn: str,
+    size: int,
+    server_settings: Mapping[str, str],
+    *,
+    command_timeout: float | None = 10,
+    init: Init | None = None,
 ) -> asyncpg.Pool:
     """Connections to the primary, opened when they are needed."""
     pool: asyncpg.Pool = await asyncpg.create_pool(
@@ -135,6 +147,7 @@ async def open_pool(
         max_size=size,
         timeout=3,
         command_timeout=command_timeout,
+        init=init,
         reset=no_reset,
         server_settings={"jit": "off", "client_connection_check_interval": "1000", **server_settings},
     )

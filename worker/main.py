@@ -20,6 +20,9 @@ from app.orders.events.signature import EventSignatures
 from app.orders.memo import Memos
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.compared import ComparedSwaps
+from app.orders.reconciling.landed import LandedOrders
+from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.risk import RiskLimits
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
@@ -34,6 +37,7 @@ from worker import order_metrics
 from worker.arq_worker import ArqWorker
 from worker.execution import Execution
 from worker.lease import Leases
+from worker.reconciler import Reconciler
 from worker.retry import RetryPolicy
 from worker.risk import ValueCheck
 from worker.sweeper import Sweeper
@@ -80,7 +84,7 @@ async def worker(
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    postgres = await open_postgres(dsn, size=settings.db_pool_size)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size, before_writing=compare_database)
     redis = ArqRedis(reconnecting_pool(redis_url))
     quick = fail_fast_redis(redis_url)
     network = open_network(settings)
@@ -100,13 +104,24 @@ async def worker(
         start_limit=start_limit,
         kill_switch=kill_switch,
     )
+    chain, memos = order_metrics.MeasuredChain(chain), Memos.of(settings)
+    reconciler = Reconciler(
+        state=ReconcilingState(postgres.internal),
+        swaps=ComparedSwaps(postgres.internal),
+        landed=LandedOrders(postgres.internal),
+        chain=chain,
+        memos=memos,
+        markets=network.markets,
+        publisher=publisher,
+        ended=sweeper.starts_again,
+    )
     execution = Execution(
         store=store,
         leases=leases,
         markets=network.markets,
         router=replace(network, venues=venues or network.venues).router(unlisted=[UnavailableVenue()]),
-        chain=order_metrics.MeasuredChain(chain),
-        memos=Memos.of(settings),
+        chain=chain,
+        memos=memos,
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         check_value=ValueCheck(network, RiskLimits.of(settings)),
@@ -120,7 +135,7 @@ async def worker(
         lease_seconds=settings.lease_seconds,
         grace_seconds=GRACE_SECONDS,
         redis_lost=sweeper.redis_lost,
-        may_start=kill_switch.may_start,
+        may_start=lambda: reconciler.compared and kill_switch.may_start(),
         dropped_halted=sweeper.dropped_halted,
         may_run=revision.fits,
         signals=signals,
@@ -128,7 +143,9 @@ async def worker(
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     publisher.start()
     await revision.start()
+    await reconciler.start()
     background = [
+        run_forever("reconciler", partial(reconciler.run, revision.fits, lambda: kill_switch.reconciling)),
         run_forever("sweeper", partial(sweeper.run, revision.fits)),
         run_forever("leases", leases.renew_forever),
     ]

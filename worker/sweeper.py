@@ -22,7 +22,7 @@ from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
-from app.orders.store.kill_switch import KillSwitch, TradingState
+from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import QueuedOrder, SweepStore
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
@@ -64,10 +64,14 @@ class Sweeper:
         self._complete = False
         self._round_now.set()
 
+    def starts_again(self) -> None:
+        """Orders may start again: queue those that were dropped."""
+        self._round_now.set()
+
     def dropped_halted(self, owner: str) -> None:
         """The worker has dropped an order of this owner from the queue."""
         self._dropped.add(owner)
-        if self._kill_switch.state(owner) is not TradingState.HALTED:  # it was halted or released just now
+        if not self._kill_switch.holds(owner):  # it was halted or released just now
             self._round_now.set()
 
     async def run(self, may_run: Callable[[], bool]) -> None:
@@ -119,7 +123,7 @@ class Sweeper:
     async def _read_kill_switch(self) -> None:
         lifted = await self._kill_switch.read()
         # An order may have been dropped after its owner was released, for a claim that was refused before.
-        freed = {owner for owner in self._dropped if self._kill_switch.state(owner) is not TradingState.HALTED}
+        freed = {owner for owner in self._dropped if not self._kill_switch.holds(owner)}
         if lifted or freed:
             self._complete = False
             self._dropped -= freed

@@ -20,6 +20,7 @@ from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.state import compare_database
 from app.orders.store.capacity import Capacity
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
@@ -80,7 +81,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
     network, stack = network or open_network(settings), contextlib.AsyncExitStack()
     await stack.enter_async_context(open_market(settings, network))
-    postgres = await open_postgres(dsn, size=settings.db_pool_size)
+    postgres = await open_postgres(dsn, size=settings.db_pool_size, before_writing=compare_database)
     redis = fail_fast_redis(redis_url)
     publisher = EventPublisher(redis, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))

@@ -136,7 +136,7 @@ class Environment:
             proxy.reset()
             proxy.throttle(0)
         await self.redis.flushall()
-        await self.db.execute("TRUNCATE orders, order_groups, prices, watermarks, daily_volumes CASCADE")
+        await self.db.execute("TRUNCATE orders, order_groups, prices, watermarks, daily_volumes, lost_swaps CASCADE")
         await self.db.execute("DELETE FROM trading_states")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
             await self.db.execute("TRUNCATE chain.transactions, chain.set_prices")

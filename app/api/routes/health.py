@@ -107,6 +107,7 @@ async def _set_gauges(ctx: ApiContext) -> None:
     metrics.PRICES_AGE.set(math.nan if waiting is None else waiting.prices_age)
     metrics.ARMED.set(math.nan if waiting is None else waiting.triggers)
     metrics.TRADING.set(STRICTNESS[ctx.kill_switch.state()])
+    metrics.RECONCILING.set(ctx.kill_switch.reconciling)
     metrics.UP.labels("postgres").set(postgres != "down")
     metrics.UP.labels("redis").set(depth is not None)
     if depth is None or watchers is None:  # unknown is NaN, not 0

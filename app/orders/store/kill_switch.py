@@ -32,6 +32,7 @@ from app.tasks import cancel_and_wait
 log = logging.getLogger("engine.kill_switch")
 
 ALL = "*"  # the scope of all owners; no owner has this name
+RECONCILING = "*reconciling"  # nor this one: the scope of `app/orders/reconciling`, which is no operator's
 READ_SECONDS = 1.0
 CLEARANCE_SECONDS = 0.5
 
@@ -48,7 +49,12 @@ STRICTNESS = {state: level for level, state in enumerate(TradingState)}
 def is_halted(owner: str) -> str:
     """The SQL condition that nothing of this owner, an SQL expression, may start or be sent."""
     return f"""EXISTS (SELECT FROM trading_states t
-                       WHERE t.scope IN ('{ALL}', {owner}) AND t.state = '{TradingState.HALTED}')"""
+                       WHERE t.scope IN ('{ALL}', '{RECONCILING}', {owner}) AND t.state = '{TradingState.HALTED}')"""
+
+
+# The SQL condition that the engine has to reconcile with the chain: an order that seems to have waited may be filled.
+IS_RECONCILING = f"""EXISTS (SELECT FROM trading_states t
+                             WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}')"""
 
 
 def is_stopped(owner: str) -> str:
@@ -64,7 +70,8 @@ def may_fire(owner: str, order_type: str) -> str:
     """The SQL condition that an order of this owner and type, SQL expressions, may leave its wait."""
     refused = f"s.state = '{TradingState.REDUCING}' AND {order_type} NOT IN ({sql_list(REDUCE)})"
     return f"""NOT EXISTS (SELECT FROM trading_states s
-                           WHERE s.scope IN ('{ALL}', {owner}) AND (s.state = '{TradingState.HALTED}' OR {refused}))"""
+                           WHERE s.scope IN ('{ALL}', '{RECONCILING}', {owner})
+                             AND (s.state = '{TradingState.HALTED}' OR {refused}))"""
 
 
 # States that were lifted stay, to say who did so.
@@ -90,7 +97,7 @@ SELECT state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS 
 STOPPED = f"SELECT scope, state FROM trading_states WHERE state <> '{TradingState.ACTIVE}'"
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
- WHERE scope = ANY($1::text[]) OR ($2 AND state <> '{TradingState.ACTIVE}')
+ WHERE scope = ANY($1::text[]) OR ($2 AND state <> '{TradingState.ACTIVE}' AND scope <> '{RECONCILING}')
  ORDER BY set_at DESC, scope LIMIT $3
 """
 MAX_ENTRIES = 1_000
@@ -133,9 +140,17 @@ class KillSwitch:
         active = TradingState.ACTIVE
         return max(states.get(ALL, active), states.get(owner, active), key=STRICTNESS.__getitem__)
 
+    @property
+    def reconciling(self) -> bool:
+        return RECONCILING in (self._states or {})
+
     def may_start(self) -> bool:
         """Whether any order may start: false while all owners are halted, and until the states were read."""
-        return self._states is not None and self.state() is not TradingState.HALTED
+        return self._states is not None and not self.holds(ALL)
+
+    def holds(self, owner: str) -> bool:
+        """Whether orders of this owner may not start."""
+        return self.reconciling or self.state(owner) is TradingState.HALTED
 
     async def read(self) -> bool:
         """Read the states; whether an owner who was halted, or all of them, no longer are."""

@@ -11,7 +11,7 @@ import asyncpg
 from app.orders.lifecycle import EXPIRED, HALTED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
 from app.orders.model import OrderEvent
 from app.orders.store.clock import DatabaseClock
-from app.orders.store.kill_switch import is_halted
+from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import event_from
 from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logged
 from app.postgres import fetch, transaction
@@ -52,6 +52,7 @@ SWEEP = f"""
 WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
 ), due AS (
     SELECT id, claims, CASE
+        WHEN {IS_RECONCILING} AND (status = 'pending' OR claims >= {POISON_CLAIMS}) THEN NULL
         WHEN status = 'pending' AND {_UNSTARTED} AND expires_at <= now() THEN 'expired'
         WHEN status NOT IN ({sql_list(IN_ATTEMPT)}) OR lease_until > now() THEN NULL
         WHEN claims >= {POISON_CLAIMS} THEN 'poison'

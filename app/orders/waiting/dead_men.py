@@ -13,6 +13,7 @@ from functools import partial
 import asyncpg
 
 from app.orders.lifecycle import CANCELLABLE, DEAD_MAN, sql_list
+from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
 from app.orders.waiting.isolation import LeftOut
@@ -47,7 +48,8 @@ SELECT owner FROM dead_men WHERE cancels_at <= clock_timestamp() AND owner <> AL
 # $1 at most so many orders, $2 of this owner
 FIRE = f"""
 WITH due AS MATERIALIZED (
-    SELECT owner, seconds FROM dead_men WHERE owner = $2 AND cancels_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
+    SELECT owner, seconds FROM dead_men WHERE owner = $2 AND cancels_at <= clock_timestamp()
+       AND NOT {IS_RECONCILING} FOR UPDATE SKIP LOCKED
 ), {
     cancels(
         f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)}) LIMIT $1",

@@ -6,7 +6,7 @@
 """
 
 from app.orders.lifecycle import EXPIRED, Status
-from app.orders.store.kill_switch import may_fire
+from app.orders.store.kill_switch import IS_RECONCILING, may_fire
 from app.orders.store.statements import SWEEP_AFTER, logged
 
 NOT_MARKETABLE = "not_marketable"  # code of an order that was to be filled at once or not at all
@@ -179,6 +179,7 @@ WITH due AS MATERIALIZED (
     SELECT o.id, w.code, w.error FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w(id, code, error)
       JOIN orders o USING (id)
      WHERE o.status = '{Status.OPEN}' AND (o.expires_at <= now() OR o.time_in_force = 'ioc')
+       AND NOT {IS_RECONCILING}
      ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), held AS MATERIALIZED (
     SELECT t.order_id FROM triggers t JOIN due ON due.id = t.order_id FOR UPDATE OF t SKIP LOCKED

@@ -1,0 +1,110 @@
+"""What the database knows of swaps that the chain knows, and the swaps that it does not: these are for operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.orders.lifecycle import UNDER_WAY, Status, sql_list
+from app.orders.model import Order
+from app.orders.store.reads import ORDER_COLUMNS, order_from
+from app.postgres import fetch
+
+ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
+NOTED = "SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])"
+NOTE = """
+INSERT INTO lost_swaps (signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at)
+SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at
+  FROM json_to_recordset($1) AS s(
+    signature text, order_id text, tag text, status text, venue text, token_in text, token_out text, amount_in numeric,
+    amount_out numeric, landed_at timestamptz)
+ ORDER BY signature ON CONFLICT DO NOTHING RETURNING signature
+"""
+# Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
+UNFINISHED = f"""
+SELECT id FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
+UNION SELECT order_id FROM triggers
+"""
+_COLUMNS = "signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, adopted_by"
+BY_TAG = f"""
+SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL AND status IS NULL
+"""
+NEWEST = f"SELECT {_COLUMNS} FROM lost_swaps ORDER BY landed_at DESC, signature LIMIT $1"
+ADOPTED = "UPDATE lost_swaps SET adopted_by = $2 WHERE signature = $1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSwap:
+    """A swap that landed, and filled no order that this database knows."""
+
+    signature: str
+    order_id: str  # as the memo says
+    tag: str | None
+    status: Status | None  # that the order had; None: there was no such order
+    venue: str | None
+    token_in: str | None
+    token_out: str | None
+    amount_in: int | None
+    amount_out: int
+    landed_at: datetime
+    adopted_by: UUID | None = None  # the order with the same key that it has filled since
+
+
+class ComparedSwaps:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
+        return {row["id"]: order_from(row) for row in await fetch(self._pool, ORDERS, ids)}
+
+    async def noted(self, signatures: Sequence[str]) -> set[str]:
+        """Those that were written down as lost before."""
+        return {row["signature"] for row in await fetch(self._pool, NOTED, signatures)}
+
+    async def note(self, lost: Sequence[LostSwap]) -> int:
+        """Write them down for operators; how many were not yet."""
+        return len(await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, lost))).decode())) if lost else 0
+
+    async def unfinished(self) -> list[UUID]:
+        """All orders that have not ended."""
+        return [row["id"] for row in await fetch(self._pool, UNFINISHED)]
+
+    async def by_tag(self, tags: Sequence[str]) -> dict[str, LostSwap]:
+        """The swaps of orders that are not known, and that were placed with these keys."""
+        if not tags:
+            return {}
+        return {row["tag"]: _lost(row) for row in await fetch(self._pool, BY_TAG, tags)}
+
+    async def adopted(self, signature: str, order: UUID) -> None:
+        await fetch(self._pool, ADOPTED, signature, order)
+
+    async def newest(self, limit: int) -> list[LostSwap]:
+        return [_lost(row) for row in await fetch(self._pool, NEWEST, limit)]
+
+
+def _row(lost: LostSwap) -> dict[str, Any]:
+    return {
+        "signature": lost.signature,
+        "order_id": lost.order_id,
+        "tag": lost.tag,
+        "status": lost.status,
+        "venue": lost.venue,
+        "token_in": lost.token_in,
+        "token_out": lost.token_out,
+        "amount_in": lost.amount_in,
+        "amount_out": lost.amount_out,
+        "landed_at": lost.landed_at,
+    }
+
+
+def _lost(row: asyncpg.Record) -> LostSwap:
+    values = dict(row)
+    for name in ("amount_in", "amount_out"):
+        if isinstance(values[name], Decimal):
+            values[name] = int(values[name])
+    return LostSwap(**values | {"status": values["status"] and Status(values["status"])})

@@ -1,0 +1,216 @@
+"""After the database lost its newest writes, the chain is asked before anything starts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.orders.reconciling.state import begin, compare_database
+from app.orders.store.kill_switch import RECONCILING
+from app.postgres import open_postgres
+from tests.dump import dump, restore
+from tests.engine import HAPPY, Engine, eventually, running_engine
+from worker.arq_worker import ArqWorker
+from worker.reconciler import Reconciler
+
+BLOCK_MS = 5  # so 151 blocks are 0.8 s
+
+FILLS = "SELECT split_part(memo, ' ', 1) AS id, signature, amount_out FROM chain.transactions WHERE status = 'landed'"
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as started:
+        yield started
+
+
+async def fills(engine: Engine) -> dict[str, list[str]]:
+    found = dict[str, list[str]]()
+    for row in await engine.postgres.fetch(FILLS):
+        found.setdefault(row["id"], []).append(row["signature"])
+    return found
+
+
+async def is_reconciling(engine: Engine) -> bool:
+    sql = "SELECT state = 'halted' FROM trading_states WHERE scope = $1"
+    return bool(await engine.postgres.fetchval(sql, RECONCILING))
+
+
+async def done(engine: Engine) -> bool:
+    ended = "SELECT EXISTS (SELECT FROM audit_log WHERE action = 'reconciling.end')"
+    return bool(await engine.postgres.fetchval(ended)) and not await is_reconciling(engine)
+
+
+async def confirmed(engine: Engine, *orders: str) -> bool:
+    sql = "SELECT count(*) FROM orders WHERE id = ANY($1::uuid[]) AND status = 'confirmed'"
+    return bool(await engine.postgres.fetchval(sql, orders) == len(orders))
+
+
+async def executed(engine: Engine, worker: ArqWorker, *orders: str) -> None:
+    await eventually(lambda: confirmed(engine, *orders))
+    await engine.stop_worker(worker)
+
+
+async def lost_swaps(engine: Engine) -> list[dict[str, Any]]:
+    return [dict(row) for row in await engine.postgres.fetch("SELECT * FROM lost_swaps ORDER BY landed_at")]
+
+
+async def test_orders_confirmed_after_the_dump_are_not_executed_again_after_the_restore(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    orders = [(await engine.place(key=key))["orderId"] for key in ("a", "b", None)]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), *orders)
+    truth = {one: await engine.order(one) for one in orders}
+    await restore(postgres_dsn, before)
+    assert not await confirmed(engine, *orders)
+
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, *orders))
+    found = await fills(engine)
+    for one in orders:
+        order = await engine.order(one)
+        assert found[one] == [order["txHash"]]
+        assert {name: order[name] for name in ("txHash", "dex", "amountOut", "executedPrice")} == {
+            name: truth[one][name] for name in ("txHash", "dex", "amountOut", "executedPrice")
+        }
+        stream = await engine.read_stream(one)
+        assert stream.statuses == HAPPY
+        assert [event["seq"] for event in stream.events] == [1, 2, 3, 4, 5]
+        assert stream.events[2]["code"] == "reconciled"
+    await eventually(lambda: done(engine))
+    assert await lost_swaps(engine) == []
+
+
+async def test_an_order_that_the_chain_does_not_know_starts_once_a_forgotten_swap_can_no_longer_land(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    first = (await engine.place())["orderId"]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), first)
+    await restore(postgres_dsn, before)
+    waiting = (await engine.place())["orderId"]
+    began = asyncio.get_running_loop().time()
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, first))
+    assert await is_reconciling(engine)
+    assert (await engine.order(waiting))["status"] == "pending"
+    await eventually(lambda: confirmed(engine, waiting))
+    assert asyncio.get_running_loop().time() - began > 151 * BLOCK_MS / 1000
+    assert all(len(signatures) == 1 for signatures in (await fills(engine)).values())
+    assert await done(engine)
+
+
+async def test_a_swap_of_an_order_that_is_not_known_is_written_down(engine: Engine, postgres_dsn: str) -> None:
+    before = await dump(postgres_dsn)
+    forgotten, another = [(await engine.place())["orderId"] for _ in range(2)]
+    await executed(engine, await engine.start_worker(), forgotten, another)
+    await restore(postgres_dsn, before)
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    lost = {str(one["order_id"]): one for one in await lost_swaps(engine)}
+    assert lost.keys() == {forgotten, another}
+    one = lost[forgotten]
+    assert (one["status"], one["token_in"], one["token_out"], one["amount_in"]) == (None, "SOL", "USDC", 1_500_000_000)
+    assert one["signature"] == (await fills(engine))[forgotten][0]
+
+
+async def test_an_order_that_ended_otherwise_but_was_filled_is_written_down(engine: Engine, postgres_dsn: str) -> None:
+    order = (await engine.place())["orderId"]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), order)
+    await restore(postgres_dsn, before)
+    assert (await engine.http.post(f"/api/orders/{order}/cancel")).status_code == 200
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    [lost] = await lost_swaps(engine)
+    assert (lost["order_id"], lost["status"]) == (order, "cancelled")
+    assert (await engine.order(order))["status"] == "cancelled"
+
+
+async def test_an_order_placed_again_with_its_key_is_filled_by_the_old_swap(engine: Engine, postgres_dsn: str) -> None:
+    before = await dump(postgres_dsn)
+    old = (await engine.place(key="the key"))["orderId"]
+    await executed(engine, await engine.start_worker(), old)
+    signature = (await fills(engine))[old]
+    await restore(postgres_dsn, before)
+    again, other = [(await engine.place(key=key))["orderId"] for key in ("the key", "another")]
+    assert again != old
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, again, other))
+    assert [(await engine.order(again))["txHash"]] == signature
+    assert (await fills(engine)).keys() == {old, other}
+
+
+async def test_nothing_expires_while_the_engine_reconciles(engine: Engine, postgres_dsn: str) -> None:
+    order = (await engine.place(expiresInSeconds=300))["orderId"]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), order)
+    await restore(postgres_dsn, before)
+    await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now()")
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, order))
+
+
+async def test_another_database_is_noticed_on_the_first_connection_that_may_write(postgres_dsn: str) -> None:
+    first = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
+    state = "SELECT state FROM trading_states"
+    assert await first.writing.fetchval(state) is None
+    identity = await first.writing.fetchval("SELECT identity FROM reconciliation")
+    await first.close()
+    again = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
+    assert await again.writing.fetchval(state) is None
+    await again.writing.execute("UPDATE reconciliation SET identity = 'the timeline before'")
+    await again.close()
+    other = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
+    assert await other.writing.fetchval(state) == "halted"
+    assert await other.writing.fetchval("SELECT identity FROM reconciliation") == identity
+    assert await other.writing.fetchval("SELECT count(*) FROM audit_log") == 1
+    await other.close()
+
+
+async def test_a_role_without_rights_of_its_own_can_compare(postgres_dsn: str) -> None:
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute("CREATE ROLE plain_reader")
+    try:
+        await connection.execute("GRANT SELECT, INSERT ON reconciliation TO plain_reader")
+        await connection.execute("SET ROLE plain_reader")
+        await compare_database(connection)
+        await connection.execute("RESET ROLE")
+        assert await connection.fetchval("SELECT count(*) FROM reconciliation") == 1
+    finally:
+        await connection.execute("RESET ROLE; DROP OWNED BY plain_reader; DROP ROLE plain_reader")
+        await connection.close()
+
+
+async def test_an_operator_begins_it_and_a_worker_ends_it(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    await begin(engine.postgres, "a test")
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, order))
+    assert await done(engine)
+    actions = "SELECT action FROM audit_log ORDER BY id"
+    assert [row["action"] for row in await engine.postgres.fetch(actions)] == ["reconciling.begin", "reconciling.end"]
+
+
+async def test_a_worker_starts_nothing_before_it_has_compared_itself_with_the_chain(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare, may_compare, asked = Reconciler.compare, asyncio.Event(), asyncio.Event()
+
+    async def held_up(reconciler: Reconciler) -> None:
+        asked.set()
+        await may_compare.wait()
+        await compare(reconciler)
+
+    monkeypatch.setattr(Reconciler, "start", lambda _: asyncio.sleep(0))
+    monkeypatch.setattr(Reconciler, "compare", held_up)
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.sleep(0.1)
+    assert (await engine.order(order))["status"] == "pending"
+    may_compare.set()
+    await eventually(lambda: confirmed(engine, order))
