@@ -33,7 +33,8 @@ from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.orders.reconciling.state import compare_database
+from app.orders.reconciling.compared import ComparedSwaps
+from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
@@ -149,6 +150,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         ),
         capacity=capacity,
         kill_switch=kill_switch,
+        reconciling=ReconcilingState(postgres.internal),
+        lost_swaps=ComparedSwaps(postgres.reading),
         audit=audit,
         revision=revision,
         breaker=breaker,

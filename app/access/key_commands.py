@@ -66,12 +66,16 @@ def revoke(dsn: str, prefix: str) -> str:
     return owner
 
 
-async def _record(connection: asyncpg.Connection, action: str, details: Mapping[str, Any]) -> None:
+def os_user() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a user id without a name
         user = str(os.getuid())
-    actor = Actor(owner=f"os:{printable(user)}")
+    return printable(user)
+
+
+async def _record(connection: asyncpg.Connection, action: str, details: Mapping[str, Any]) -> None:
+    actor = Actor(owner=f"os:{os_user()}")
     await connection.execute(INSERT, as_json([Entry(actor=actor, action=action, outcome="done", details=details)]))
 
 

@@ -30,6 +30,8 @@ from app.orders.intake import Intake
 from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.queue.order_queue import OrderQueue
+from app.orders.reconciling.compared import ComparedSwaps
+from app.orders.reconciling.state import ReconcilingState
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
@@ -68,6 +70,8 @@ class ApiContext:
     connections: ConnectionLimit  # open streams
     capacity: Capacity  # orders under way, in total and per owner
     kill_switch: KillSwitch  # whether orders may be placed
+    reconciling: ReconcilingState  # whether the chain is asked about every order now
+    lost_swaps: ComparedSwaps  # those that filled no order here
     audit: AuditLog  # what operators did, and what was refused
     revision: Revision  # of the schema: whether this code works with the database
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment

@@ -85,6 +85,27 @@ def migrate() -> None:
 
 
 @main.command()
+def reconcile(
+    reason: Annotated[str, typer.Option(help="Why: shown to operators, and written to the audit log.")] = "an operator",
+    show: Annotated[
+        bool, typer.Option("--show", help="Only show whether it goes on, and swaps without order.")
+    ] = False,
+) -> None:
+    """Start nothing until the chain was asked about every order: after a restore of the database."""
+    from app.access.key_commands import os_user
+    from app.orders.reconciling import commands
+
+    if show:
+        for line in commands.show(database()):
+            typer.echo(line)
+        return
+    commands.reconcile(database(), reason[:200], user=os_user())
+    typer.echo(
+        "Nothing starts until a worker has asked the chain about every order; `engine reconcile --show` says more."
+    )
+
+
+@main.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -26,7 +26,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.access": frozenset(),
     "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
     "app.cli": frozenset(
-        {"app.access", "app.client", "app.local", "app.server", "app.watcher", "migrations", "worker"}
+        {"app.access", "app.client", "app.local", "app.orders", "app.server", "app.watcher", "migrations", "worker"}
     ),
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),

@@ -16,7 +16,7 @@ from app.api.routes import (
     stream,
     tickets,
 )
-from app.api.routes.operators import audit, kill_switch, simulation
+from app.api.routes.operators import audit, kill_switch, reconciliation, simulation
 from app.api.routes.waiting import changes, dead_man, groups
 from app.api.spec import documents
 from app.api.validation import known_parameters_only
@@ -27,7 +27,18 @@ ROUTERS = (
         module.router
         for module in (
             *(order_stream, place_order, legacy, orders, changes, groups, dead_man, limits, stream, tickets),
-            *(dead_letters, failure_drill, market, simulation, queue, kill_switch, audit, health, documents),
+            *(
+                dead_letters,
+                failure_drill,
+                market,
+                simulation,
+                queue,
+                kill_switch,
+                reconciliation,
+                audit,
+                health,
+                documents,
+            ),
         )
     ),
     legacy.unknown,

@@ -6,6 +6,8 @@
 - The stricter of the state for all owners and the owner's own applies.
 - The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
   and says whose orders need not be queued; it is up to `READ_SECONDS` old.
+- While the engine reconciles with the chain (`app/orders/reconciling`), nothing starts or is sent either. That is
+  another row, and no operator's.
 - A request may wait for a long time, and its client may have left by then. A change to a less strict state is made
   only if the scope was not set since the request arrived.
 - A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. The end of that time goes with the swap to

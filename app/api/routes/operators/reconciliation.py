@@ -1,0 +1,88 @@
+"""Whether the engine reconciles with the chain, and the swaps that it does not know the order of."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api.admission import admit_read, turn_to_read
+from app.api.context import ApiContext, context, operators_only
+from app.api.schemas import Answer
+from app.api.spec.openapi import problems
+from app.api.views import as_json
+from app.dex.amounts import to_decimal
+from app.dex.errors import DexError
+from app.orders.lifecycle import Status
+from app.orders.reconciling.compared import LostSwap
+
+router = APIRouter(prefix="/api", tags=["operator"])
+
+MOST = 1_000
+
+
+class Lost(Answer):
+    """A swap that landed, and filled no order that the database knew."""
+
+    tx_hash: str
+    order_id: str = Field(description="As the swap's memo says")
+    status: Status | None = Field(description="That the order had here; null: there was no such order")
+    dex: str | None
+    token_in: str | None
+    token_out: str | None
+    amount_in: str | None = Field(description="null: the token is not known here")
+    amount_out: str | None
+    landed_at: datetime
+    filled_order_id: str | None = Field(description="The order with the same idempotency key that it has filled since")
+
+
+class Reconciliation(Answer):
+    reconciling: bool = Field(description="Nothing starts or is sent meanwhile; orders are accepted")
+    reason: str | None
+    began_at: datetime | None
+    lost_swaps: list[Lost] = Field(description=f"The newest first, at most {MOST}")
+
+
+@router.get(
+    "/reconciliation",
+    summary="Whether the chain is asked about every order now, and swaps without an order",
+    responses={200: {"model": Reconciliation}, **problems(401, 403, 429, 503)},
+)
+async def reconciliation(request: Request) -> Response:
+    """After a restore or a fail-over the database may have forgotten orders. Nothing starts until the chain was asked
+    about all of them, which takes a little longer than a swap can be on its way.
+    """
+    ctx = context(request)
+    operators_only(caller := admit_read(request))
+    async with turn_to_read(request, caller):
+        now, lost = await ctx.reconciling.read(), await ctx.lost_swaps.newest(MOST)
+    return as_json(
+        {
+            "reconciling": now is not None,
+            "reason": now and now.reason,
+            "beganAt": now and now.began_at,
+            "lostSwaps": [_view(one, ctx) for one in lost],
+        }
+    )
+
+
+def _view(one: LostSwap, ctx: ApiContext) -> dict[str, object]:
+    return {
+        "txHash": one.signature,
+        "orderId": one.order_id,
+        "status": one.status,
+        "dex": one.venue,
+        "tokenIn": one.token_in,
+        "tokenOut": one.token_out,
+        "amountIn": _amount(one.amount_in, one.token_in, ctx),
+        "amountOut": _amount(one.amount_out, one.token_out, ctx),
+        "landedAt": one.landed_at,
+        "filledOrderId": one.adopted_by and str(one.adopted_by),
+    }
+
+
+def _amount(units: int | None, token: str | None, ctx: ApiContext) -> str | None:
+    try:
+        return None if units is None or token is None else to_decimal(units, ctx.markets.token(token).decimals)
+    except DexError:
+        return None

@@ -1,0 +1,59 @@
+"""`engine reconcile`: begins to reconcile, or shows how far it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from app.audit import Actor
+from app.orders.reconciling.compared import NEWEST
+from app.orders.reconciling.state import STATE, begin
+from app.settings import SettingsError
+
+Result = TypeVar("Result")
+
+SHOWN = 100
+
+
+def reconcile(dsn: str, reason: str, *, user: str) -> None:
+    """Nothing starts from now on, until a worker has asked the chain about every order."""
+
+    async def stop(connection: asyncpg.Connection) -> None:
+        async with connection.transaction():
+            await begin(connection, reason, actor=Actor(owner=f"os:{user}"))
+
+    _run(dsn, stop)
+
+
+def show(dsn: str) -> list[str]:
+    """Whether it goes on, and the swaps that landed without an order here."""
+
+    async def read(connection: asyncpg.Connection) -> list[str]:
+        state = await connection.fetch(STATE)
+        lines = [f"Reconciling since {one['set_at']:%Y-%m-%d %H:%M:%S}: {one['reason']}." for one in state]
+        lost = [
+            f"{one['landed_at']:%Y-%m-%d %H:%M:%S}  {one['signature']}  order {one['order_id']}"
+            f" ({one['status'] or 'not known'})  {one['amount_in']} {one['token_in']} -> {one['amount_out']}"
+            f" {one['token_out']} (base units)" + (f"  has filled {one['adopted_by']}" if one["adopted_by"] else "")
+            for one in await connection.fetch(NEWEST, SHOWN)
+        ]
+        return [*(lines or ["Not reconciling."]), *lost]
+
+    return _run(dsn, read)
+
+
+def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+    async def connect_and_run() -> Result:
+        connection = await asyncpg.connect(dsn, timeout=5)
+        try:
+            return await command(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(connect_and_run())
+    except asyncpg.UndefinedTableError:
+        raise SettingsError("the database was never migrated to this version: run `engine migrate` first.") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise SettingsError(f"DATABASE_URL: the database does not answer ({type(error).__name__}).") from None
