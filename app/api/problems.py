@@ -218,9 +218,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         identifier = request_id(request)
-        # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
-        log.error("unhandled error", extra={"request": identifier, "type": type(error).__name__}, exc_info=error)
-        detail = "Internal error; see the log. The order may have been placed: repeat it with the same Idempotency-Key."
+        problem = internal_error(identifier, error)
         # The error goes on to the server, which closes the connection.
-        headers = {"Connection": "close"}
-        return Problem(500, "internal_error", detail, retryable=True, headers=headers).answer(identifier)
+        problem.headers = {"Connection": "close"}
+        return problem.answer(identifier)
+
+
+def internal_error(identifier: str, error: Exception) -> Problem:
+    # `metrics.ERRORS` counts every error that is logged with a traceback, by type.
+    log.error("unhandled error", extra={"request": identifier, "type": type(error).__name__}, exc_info=error)
+    detail = "Internal error; see the log. The order may have been placed: repeat it with the same Idempotency-Key."
+    return Problem(500, "internal_error", detail, retryable=True)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 BPS = 10_000
 PLACES = 18  # of a level in the database
+MOST_IN_JSON = 2**53 - 1
 MOST_UNITS = 2**64 - 1  # base units of a token that an account can hold
 STOP_SLIPPAGE_BPS = 300  # of a price trigger that names none
 DEFAULT_PERSIST_SLOTS = 2
@@ -207,5 +208,8 @@ def is_met(trigger: Trigger, price: Decimal) -> bool:
 
 
 def distance_bps(level: Decimal, price: Decimal) -> int:
-    """How far the price still is from a level, in basis points of the price; never below zero."""
-    return int(abs(Fraction(level) - Fraction(price)) * BPS / Fraction(price)) if price else 0
+    """How far the price still is from a level, in basis points of the price; never below zero.
+
+    At most what every reader of JSON takes for an exact number.
+    """
+    return min(int(abs(Fraction(level) - Fraction(price)) * BPS / Fraction(price)), MOST_IN_JSON) if price else 0

@@ -1,23 +1,33 @@
 """Moments, and what a client may say of an order that is executed in slices."""
 
+import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from app.api.schemas import DecimalText, RequestBody
 
 YEAR_SECONDS = 31_536_000
+NO_OFFSET, OFFSET_LIMIT = timedelta(), timedelta(hours=16)  # Postgres takes no greater one
+_DATE = re.compile(r"\d{4}-")
 
 
 def _text(value: Any) -> Any:
-    """Pydantic would take a number for seconds since 1970."""
-    if not isinstance(value, str):
+    """Pydantic would take a number, also as text, for seconds since 1970."""
+    if not isinstance(value, str) or not _DATE.match(value):
         raise PydanticCustomError("moment", "must be a string such as 2027-01-31T12:00:00Z")
     return value
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+def _with_known_offset(value: datetime) -> datetime:
+    if abs(value.utcoffset() or NO_OFFSET) >= OFFSET_LIMIT:
+        raise PydanticCustomError("moment", "must have an offset of less than 16 hours")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text), AfterValidator(_with_known_offset)]
 
 
 class Schedule(RequestBody):

@@ -13,7 +13,7 @@ from app.api.context import authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.orders.bodies import MAX_IN_BATCH, shape_of
 from app.api.placing import SocketUrl, accepted_view, made_before, place_one
-from app.api.problems import Problem, invalid, needs_upgrade, request_id
+from app.api.problems import Problem, internal_error, invalid, needs_upgrade, request_id
 from app.api.schemas import Accepted, BatchAnswer
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
 from app.api.validation import check_key, idempotency_key_in, read, to_order, with_condition
@@ -194,3 +194,5 @@ async def _place_item(
         return accepted_view(accepted, sockets)
     except Problem as problem:
         return problem.as_dict(identifier)
+    except Exception as error:  # the other items have answers of their own
+        return internal_error(identifier, error).as_dict(identifier)

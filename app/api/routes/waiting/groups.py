@@ -217,11 +217,17 @@ def _without_trigger() -> Iterator[None]:
         raise
 
 
+def _greater(value: int | None, other: int | None) -> int | None:
+    return None if value is None or other is None else max(value, other)
+
+
 def _with_conditions(legs: list[_Leg], ctx: ApiContext) -> list[PlaceOrder]:
     orders = []
     for leg in legs:
         with _without_trigger() if leg.held else contextlib.nullcontext():
             order = with_condition(leg.asked, leg.body, ctx, leg.at, may_be_met=bool(leg.held))
+        if leg.held:  # it will swap all that the entry brings, which is more than the least
+            order = replace(order, usd_value=_greater(order.usd_value, legs[0].asked.usd_value))
         if order.waiting is not None:
             orders.append(replace(order, waiting=replace(order.waiting, held=leg.held)))
     if legs[0].held is False:
