@@ -12,7 +12,9 @@
 
 import asyncio
 import contextlib
+import getpass
 import logging
+import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -103,6 +105,15 @@ def printable(text: str) -> str:
     """Text from a request: cut, on one line, in ASCII, and without anything that looks like a key."""
     shown = text[:MAX_TEXT].encode("ascii", "backslashreplace").decode().encode("unicode_escape").decode()
     return _KEY.sub("oe_…", shown)[:MAX_TEXT]
+
+
+def command_line() -> Actor:
+    """Who runs a command of `engine`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a user id without a name
+        user = str(os.getuid())
+    return Actor(owner=f"os:{printable(user)}")
 
 
 class AuditLog:

@@ -1,15 +1,13 @@
 """`engine keys`: create, list and revoke API keys."""
 
 import asyncio
-import getpass
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
 
 from app.access import keys
-from app.audit import INSERT, Actor, Entry, as_json, printable
+from app.audit import INSERT, Entry, as_json, command_line
 from app.postgres_hosts import connect
 from app.settings import SettingsError
 
@@ -66,17 +64,9 @@ def revoke(dsn: str, prefix: str) -> str:
     return owner
 
 
-def os_user() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a user id without a name
-        user = str(os.getuid())
-    return printable(user)
-
-
 async def _record(connection: asyncpg.Connection, action: str, details: Mapping[str, Any]) -> None:
-    actor = Actor(owner=f"os:{os_user()}")
-    await connection.execute(INSERT, as_json([Entry(actor=actor, action=action, outcome="done", details=details)]))
+    entry = Entry(actor=command_line(), action=action, outcome="done", details=details)
+    await connection.execute(INSERT, as_json([entry]))
 
 
 def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:

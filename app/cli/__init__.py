@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app.cli import keys, orders
+from app.cli import keys, maintenance, orders
 from app.cli.servers import database, with_servers
 from app.local import CannotStart
 from app.settings import SettingsError, load
@@ -92,14 +92,13 @@ def reconcile(
     ] = False,
 ) -> None:
     """Start nothing until the chain was asked about every order: after a restore of the database."""
-    from app.access.key_commands import os_user
     from app.orders.reconciling import commands
 
     if show:
         for line in commands.show(database()):
             typer.echo(line)
         return
-    commands.reconcile(database(), reason[:200], user=os_user())
+    commands.reconcile(database(), reason[:200])
     typer.echo(
         "Nothing starts until a worker has asked the chain about every order; `engine reconcile --show` says more."
     )
@@ -123,5 +122,5 @@ def status(
 
 
 main.add_typer(keys.app, name="keys")
-for name, command in orders.COMMANDS.items():
+for name, command in (maintenance.COMMANDS | orders.COMMANDS).items():
     main.command(name)(command)

@@ -26,13 +26,17 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.access": frozenset(),
     "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
     "app.cli": frozenset(
-        {"app.access", "app.client", "app.local", "app.orders", "app.server", "app.watcher", "migrations", "worker"}
+        {
+            *("app.access", "app.client", "app.local", "app.maintenance", "app.orders", "app.server", "app.watcher"),
+            *("migrations", "worker"),
+        }
     ),
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),
     "app.local": frozenset({"app.server", "migrations"}),
     "app.localnet": frozenset({"app.dex"}),
     "app.main": frozenset({"app.access", "app.api", "app.network", "app.orders", "app.preflight", "migrations"}),
+    "app.maintenance": frozenset({"app.local", "app.orders", "migrations"}),
     "app.network": frozenset({"app.dex", "app.mockchain"}),
     "app.mockchain": frozenset({"app.dex"}),
     "app.orders": frozenset(),
@@ -51,6 +55,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "app.access",
         "app.audit",
         "app.local",
+        "app.maintenance",
         "app.mockchain",
         "app.orders",
         "app.postgres",

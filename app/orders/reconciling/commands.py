@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from app.audit import Actor
+from app.audit import command_line
 from app.orders.reconciling.compared import NEWEST
 from app.orders.reconciling.state import STATE, begin
 from app.settings import SettingsError
@@ -16,12 +16,12 @@ Result = TypeVar("Result")
 SHOWN = 100
 
 
-def reconcile(dsn: str, reason: str, *, user: str) -> None:
+def reconcile(dsn: str, reason: str) -> None:
     """Nothing starts from now on, until a worker has asked the chain about every order."""
 
     async def stop(connection: asyncpg.Connection) -> None:
         async with connection.transaction():
-            await begin(connection, reason, actor=Actor(owner=f"os:{user}"))
+            await begin(connection, reason, actor=command_line())
 
     _run(dsn, stop)
 

@@ -1,0 +1,192 @@
+"""`engine restore`: the engine's tables as they were in a backup, and nothing starts before an operator says so.
+
+- One transaction moves the tables that are there into a schema of their own, reads the file, and halts trading. So no
+  process ever sees restored orders that it may start, and a restore that fails has changed nothing.
+- Orders that were filled since are unfinished again. A worker asks the chain about them, while trading is halted.
+- Orders that were cancelled since wait again, and the chain does not know of that. So an operator ends the halt.
+- What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from app.audit import command_line
+from app.maintenance.client_programs import ClientPrograms, client_programs, end, first_error
+from app.maintenance.database import CONNECTED, MIGRATED, SCHEMA, connected, no_migration
+from app.orders.reconciling.state import begin
+from app.orders.store.revision import READ
+from app.settings import SettingsError
+from migrations.revisions import known_revisions
+from migrations.upgrade import upgrade
+
+REASON = "The backup of {} was restored. Orders that were cancelled since then wait again: look at them first."
+
+# psql writes :"schema" as a name and :'reason' as a text. In DO it replaces nothing, so that reads a setting.
+BEFORE = r"""
+BEGIN;
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SELECT set_config('engine.aside', :'aside', true);
+DO $$
+DECLARE
+    aside text := current_setting('engine.aside');
+    here oid := (SELECT oid FROM pg_namespace WHERE nspname = current_schema());
+    moved record;
+BEGIN
+    IF to_regclass('alembic_version') IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE SCHEMA %I', aside);
+    -- Indexes, constraints, triggers and the sequences of columns move with their table.
+    FOR moved IN
+        SELECT c.oid::regclass AS name, c.relkind FROM pg_class c
+         WHERE c.relnamespace = here AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                              AND (d.deptype = 'e' OR c.relkind = 'S' AND d.deptype IN ('a', 'i')))
+    LOOP
+        EXECUTE format('ALTER %s %s SET SCHEMA %I', CASE moved.relkind
+            WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
+            WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, moved.name, aside);
+    END LOOP;
+    FOR moved IN
+        SELECT p.oid::regprocedure AS name FROM pg_proc p
+         WHERE p.pronamespace = here
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                              AND d.deptype = 'e')
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s SET SCHEMA %I', moved.name, aside);
+    END LOOP;
+END $$;
+"""
+# pg_restore has set `search_path` to nothing.
+AFTER = r"""
+SET search_path TO :"schema";
+DO $$
+DECLARE
+    aside text := current_setting('engine.aside');
+BEGIN
+    IF to_regclass(format('%I.alembic_version', aside)) IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format($sql$
+        INSERT INTO trading_states AS now (scope, state, reason, set_by, set_at)
+        SELECT scope, state, reason, set_by, set_at FROM %I.trading_states WHERE state <> 'active'
+        ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+                                          set_at = excluded.set_at
+         WHERE now.state = 'active' OR excluded.state = 'halted'
+        $sql$, aside);
+    EXECUTE format($sql$
+        UPDATE api_keys k SET revoked_at = o.revoked_at FROM %I.api_keys o
+         WHERE o.id = k.id AND o.revoked_at IS NOT NULL AND k.revoked_at IS NULL
+        $sql$, aside);
+END $$;
+INSERT INTO trading_states (scope, state, reason, set_by, set_at)
+VALUES ('*', 'halted', :'reason', :'by', clock_timestamp())
+ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+                                  set_at = excluded.set_at;
+INSERT INTO audit_log (action, outcome, owner, details, left_out)
+VALUES ('restore', 'done', :'by', json_build_object('backupOf', :'made', 'revision', :'revision'), 0);
+COMMIT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    made: str  # when the backup was
+    aside: str | None  # the schema with the tables that were there; None: there were none
+
+
+async def restore(dsn: str, file: Path) -> Restored:
+    """Replaces the engine's tables by those in the file, migrates them, and leaves trading halted."""
+    file.open("rb").close()
+    async with connected(dsn) as connection, no_migration(connection, shared=False):
+        replaces = await _may_replace(connection)
+        programs, schema = client_programs(connection, dsn), await connection.fetchval(SCHEMA)
+        made, revision = await _contents(programs, schema, file)
+        aside = time.strftime("before_restore_%Y%m%d_%H%M%S", time.gmtime())
+        await _replace(programs, file, schema=schema, aside=aside, made=made, revision=revision)
+    await asyncio.to_thread(upgrade, dsn)
+    async with connected(dsn) as connection, connection.transaction():
+        await begin(connection, f"the backup of {made} was restored", actor=command_line())
+    return Restored(made=made, aside=aside if replaces else None)
+
+
+async def _may_replace(connection: asyncpg.Connection) -> bool:
+    """Whether there are tables of the engine. SettingsError if they may not be replaced."""
+    if count := await connection.fetchval(CONNECTED):
+        raise SettingsError(f"the engine has {count} connections to this database: stop every API, worker and watcher.")
+    if not await connection.fetchval(MIGRATED):
+        return False
+    row = await connection.fetchrow(READ)
+    if row is not None and row["version_num"] not in known_revisions():
+        raise SettingsError("a newer version has migrated this database: restore with that version.")
+    return True
+
+
+async def _contents(programs: ClientPrograms, schema: str, file: Path) -> tuple[str, str]:
+    """When the backup was made, and the revision of its schema. SettingsError if it cannot be restored."""
+    listed = await programs.run("pg_restore", "--list", file, stdout=asyncio.subprocess.PIPE)
+    table = ("--data-only", f"--schema={schema}", "--table=alembic_version", "--file=-")
+    rows = await programs.run("pg_restore", *table, file, stdout=asyncio.subprocess.PIPE)
+    made = re.search(r"Archive created at (.+)", listed.decode())
+    revision = re.search(r"^COPY .*alembic_version \(version_num\) FROM stdin;\n(\w+)$", rows.decode(), re.MULTILINE)
+    if made is None or revision is None:
+        raise SettingsError(f"{file} is not a backup of an engine: it has no revision in the schema {schema}.")
+    if revision[1] not in known_revisions():
+        raise SettingsError(
+            f"{file} has revision {revision[1]}, which is newer than {known_revisions()[-1]}, the newest this engine "
+            "knows: restore it with the version that made it."
+        )
+    return made[1], revision[1]
+
+
+async def _replace(programs: ClientPrograms, file: Path, **variables: str) -> None:
+    """psql runs one transaction: what pg_restore writes, between two texts of ours. The second one has the COMMIT, and
+    psql gets it only after pg_restore has written everything. Without it nothing has happened.
+    """
+    options = ["--no-psqlrc", "--quiet", f"--dbname={programs.address}", "--set=ON_ERROR_STOP=1"]
+    variables |= {"by": str(command_line().owner), "reason": REASON.format(variables["made"])}
+    options += [f"--set={name}={value}" for name, value in variables.items()]
+    reads = ("--no-owner", "--no-privileges", f"--schema={variables['schema']}", "--file=-", file)
+    script_end, script = os.pipe()
+    try:
+        psql = await programs.start("psql", *options, stdin=script_end, stdout=asyncio.subprocess.DEVNULL)
+    finally:
+        os.close(script_end)
+    try:
+        try:
+            complete, why_not = await _write(script, programs, reads)
+        finally:
+            os.close(script)
+        _, refused = await psql.communicate()
+    finally:
+        await end(psql)
+    if psql.returncode != 0 or not complete:
+        # One that fails takes the other with it, which then may not say anything.
+        raise SettingsError(
+            f"nothing was changed. {' '.join(first_error(said) for said in (why_not, refused) if said)}"
+        )
+
+
+async def _write(script: int, programs: ClientPrograms, reads: Sequence[str | Path]) -> tuple[bool, bytes]:
+    """Whether it was written to its end, and what pg_restore says."""
+    with contextlib.suppress(BrokenPipeError):  # psql has ended, and says why
+        os.write(script, BEFORE.encode())
+    reader = await programs.start("pg_restore", *reads, stdout=script)
+    try:
+        _, errors = await reader.communicate()
+    finally:
+        await end(reader)
+    if reader.returncode == 0:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(script, AFTER.encode())
+    return reader.returncode == 0, errors
