@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from app.local import binaries, postgres_data, servers
 from app.local.data_home import DataHome, prepare
 from app.local.servers import Server
 from app.local.watchdog import Watchdog
+from migrations.upgrade import upgrade
 from tests import postgres_template
 
 
@@ -50,6 +51,19 @@ class Pair:
         self.watchdog.forget(server.process)
 
 
+@contextlib.asynccontextmanager
+async def new_pair() -> AsyncIterator[Pair]:
+    """A commit waits until the standby has it, too."""
+    home = new_home()
+    watchdog = Watchdog(removes=home)
+    try:
+        pair = await start_pair(home, watchdog)
+        await pair.wait_for_standby()
+        yield pair
+    finally:
+        await asyncio.to_thread(watchdog.end)
+
+
 @contextlib.contextmanager
 def running_pair() -> Iterator[Pair]:
     """A commit waits until the standby has it, too."""
@@ -75,6 +89,7 @@ async def start_pair(home: Path, watchdog: Watchdog) -> Pair:
     data_home = prepare(home / "primary", durable=True)
     primary = servers.start_postgres(data_home, watchdog)
     await servers.wait_until_ready(primary)
+    await asyncio.to_thread(upgrade, primary.url)  # outside a run of the tests there is no template
     return Pair(watchdog, primary, await start_standby(home / "standby", primary, watchdog))
 
 

@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,16 @@ class Watched:
             return False  # it has not heard of the replica's state yet
 
         await eventually(begins)
+
+
+@contextlib.asynccontextmanager
+async def new_sentinel() -> AsyncIterator[Watched]:
+    home = new_home()
+    watchdog = Watchdog(removes=home)
+    try:
+        yield await start_watched(home, watchdog)
+    finally:
+        await asyncio.to_thread(watchdog.end)
 
 
 @contextlib.contextmanager

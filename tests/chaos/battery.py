@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.chaos import bug_detection, kill_switch_faults, slow_tests, watcher_faults
+from tests.chaos import bug_detection, failover_faults, kill_switch_faults, slow_tests, watcher_faults
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -43,6 +43,11 @@ FAULTS: dict[str, Fault] = {
         servers.answer_lost_before_the_client, orders=30
     ),
     **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
+    "Postgres killed under load, its synchronous standby promoted": partial(failover_faults.primary_killed, orders=200),
+    "Postgres cut off but alive, its synchronous standby promoted": partial(
+        failover_faults.primary_cut_off, orders=200
+    ),
+    "Redis killed, its replica promoted by Sentinel": partial(failover_faults.redis_primary_killed, limit=60),
     "kill switch under load, and Redis flushed while it is set": partial(
         kill_switch_faults.halted_under_load, orders=300, seconds=6.0
     ),

@@ -82,6 +82,8 @@ class Environment:
     settings: dict[str, str]
     listener: socket.socket
     processes: list[Process] = field(default_factory=list)
+    postgres_url: str | None = None  # of other servers than these, without a proxy
+    redis_url: str | None = None
 
     @property
     def base_url(self) -> str:
@@ -95,14 +97,15 @@ class Environment:
         sabotage: Mapping[str, Any] | None = None,
     ) -> Process:
         """Start an `api`, a `worker` or a `watcher`, sabotaged or not."""
-        chosen = {"chain_url": _via_proxy(self.postgres.url, self.to_chain.port)} | dict(sabotage or {})
+        chain_url = self.postgres_url or _via_proxy(self.postgres.url, self.to_chain.port)
+        chosen = {"chain_url": chain_url} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MOCK_", "API_", "QUEUE_"))},
             **self.settings,
             **settings,
-            "DATABASE_URL": _via_proxy(self.postgres.url, self.to_postgres.port),
-            "REDIS_URL": _via_proxy(self.redis_server.url, self.to_redis.port),
+            "DATABASE_URL": self.postgres_url or _via_proxy(self.postgres.url, self.to_postgres.port),
+            "REDIS_URL": self.redis_url or _via_proxy(self.redis_server.url, self.to_redis.port),
             LISTEN_FD_VARIABLE: str(self.listener.fileno()),
             "PYTHONPATH": str(CLONE),
         }
@@ -131,6 +134,7 @@ class Environment:
     async def clear(self) -> None:
         """Back to the start: no processes, no orders, an empty Redis, undisturbed connections."""
         await self.end_processes()
+        self.postgres_url = self.redis_url = None
         for proxy in (self.to_postgres, self.to_chain, self.to_redis):
             proxy.set(LinkState.UP)
             proxy.reset()
