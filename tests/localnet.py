@@ -13,17 +13,30 @@ from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
+from starlette.applications import Starlette
 
+from app.dex.adapters.solana.history import Names
+from app.dex.adapters.solana.outcomes import OWN_ERRORS
 from app.dex.adapters.solana.programs import token_account
-from app.dex.markets import Markets
+from app.dex.adapters.solana.swap import SolanaSwap, compile_message
+from app.dex.curves import constant_product
+from app.dex.markets import Markets, Token
 from app.localnet.genesis import genesis, mint_of, pool_of
-from app.localnet.pools import LocalPool, programs
+from app.localnet.pools import PROGRAM_IDS, LocalPool, programs
 from app.localnet.server import rpc_app
 from app.localnet.validator import Landed, Validator
 from app.localnet.view import Node
 
 MARKETS = Markets.load()
 SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
+NAMES = Names(
+    venues={str(address): venue for venue, address in PROGRAM_IDS.items()},
+    symbols={token.mint: token.symbol for token in MARKETS.tokens},
+    own_errors={
+        **OWN_ERRORS,
+        **{str(address): {6001: "slippage_exceeded", 6003: "zero_output"} for address in PROGRAM_IDS.values()},
+    },
+)
 WALLET = Keypair.from_seed(b"the wallet of the tests, funded.")
 STRANGER = Keypair.from_seed(b"somebody else, who is funded too")
 
@@ -55,6 +68,30 @@ def signature_of(raw: bytes) -> str:
     return str(VersionedTransaction.from_bytes(raw).signatures[0])
 
 
+def built_swap(
+    of: LocalPool, token_in: Token, token_out: Token, amount_in: int, floor: int, *, key: Keypair = WALLET
+) -> SolanaSwap:
+    """As a venue builds it for the wallet."""
+    instructions = of.whole_swap(key.pubkey(), mint_of(token_in), amount_in, floor)
+    return SolanaSwap(
+        of.venue,
+        (str(of.authority),),
+        (token_in.symbol, token_out.symbol),
+        amount_in,
+        floor,
+        wrap_sol=token_in == SOL,
+        unwrap_sol=token_out == SOL,
+        message=compile_message(key.pubkey(), instructions),
+    )
+
+
+def quoted(validator: Validator, of: LocalPool, token_in: Token, amount_in: int) -> int:
+    """What a swap brings now."""
+    [other] = of.mints - {mint_of(token_in)}
+    reserves = [held(validator, of.vault(mint)) for mint in (mint_of(token_in), other)]
+    return constant_product(amount_in, reserves[0], reserves[1], of.fee_millionths).amount_out
+
+
 def held(validator: Validator, account: Pubkey) -> int:
     """What a token account holds."""
     found = validator.account(account)
@@ -69,8 +106,15 @@ def usdc_of(validator: Validator, owner: Pubkey) -> int:
 @asynccontextmanager
 async def served(node: Node) -> AsyncIterator[str]:
     """The URL of a node that answers over HTTP."""
-    server = uvicorn.Server(uvicorn.Config(rpc_app(node), log_config=None, lifespan="off"))
-    with socket.socket() as listener:
+    async with serving(rpc_app(node)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    # With its protocol named: asyncio sets TCP_NODELAY on no other, and each answer would take 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         task = asyncio.create_task(server._serve(sockets=[listener]))
         try:

@@ -69,6 +69,8 @@ class Snapshot:
 
     height: int
     outcome: Outcome | None
+    since: int = 0
+    """Without an outcome: the height from which absence is known. A node that lost its history knows nothing older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,4 +154,5 @@ def verdict(snapshot: Snapshot, last_valid_height: int) -> Literal["landed", "fa
     """
     if (outcome := snapshot.outcome) is not None:
         return "unknown" if outcome.status == "landed" and outcome.amount_out is None else outcome.status
-    return "expired" if snapshot.height > last_valid_height else "unknown"
+    seen = snapshot.since <= last_valid_height - BLOCKHASH_LIFE  # every block in which it could have landed
+    return "expired" if seen and snapshot.height > last_valid_height else "unknown"

@@ -6,6 +6,7 @@ from solders.pubkey import Pubkey
 
 from app.localnet.clock import height_of, slot_of
 from app.localnet.shapes import (
+    BEHIND,
     INVALID_PARAMS,
     NOT_AVAILABLE,
     PREFLIGHT_FAILED,
@@ -102,6 +103,8 @@ def transaction(view: View, params: Params) -> Json:
 
 def signatures_for_address(view: View, params: Params) -> Json:
     address, options = Pubkey.from_string(params[0]), options_of(params)
+    if slot_of(view.height(options.get("commitment", "finalized"))) < options.get("minContextSlot", 0):
+        raise RpcError(BEHIND, "Minimum context slot has not been reached")
     newest_first = [one for one in reversed(view.transactions()) if address in one.keys]
     if before := options.get("before"):
         places = [index for index, one in enumerate(newest_first) if one.signature == before]

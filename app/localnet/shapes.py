@@ -7,6 +7,7 @@ from typing import Any
 from solders.account import Account
 from solders.transaction import VersionedTransaction
 
+from app.dex import base58
 from app.localnet.clock import slot_of
 from app.localnet.validator import Balances, Landed
 from app.localnet.view import View
@@ -15,7 +16,7 @@ Params = list[Any]
 Json = Any
 
 INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
-SLOT_SKIPPED, NOT_AVAILABLE, PREFLIGHT_FAILED, UNSUPPORTED_VERSION = -32009, -32001, -32002, -32015
+SLOT_SKIPPED, NOT_AVAILABLE, PREFLIGHT_FAILED, UNSUPPORTED_VERSION, BEHIND = -32009, -32001, -32002, -32015, -32016
 
 
 class RpcError(Exception):
@@ -29,7 +30,13 @@ class RpcError(Exception):
 def encoded(found: Landed, encoding: str) -> Json:
     if encoding == "base64":
         return [base64.b64encode(found.raw).decode(), "base64"]
-    return {"signatures": [found.signature], "message": {"accountKeys": [str(key) for key in found.keys]}}
+    parsed = VersionedTransaction.from_bytes(found.raw)
+    instructions = [
+        {"programIdIndex": one.program_id_index, "accounts": list(one.accounts), "data": base58.encode(one.data)}
+        for one in parsed.message.instructions
+    ]
+    message = {"accountKeys": [str(key) for key in found.keys], "instructions": instructions}
+    return {"signatures": [found.signature], "message": message}
 
 
 def token_balances(balances: Balances) -> list[Json]:

@@ -6,16 +6,38 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from app.dex import base58
+from app.dex.adapters.solana.chain import SolanaChain
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import Blockhash, Chain, Outcome, SignedSwap, verdict
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
+from app.localnet.faults import Faults
+from app.localnet.genesis import mint_of
+from app.localnet.validator import Validator
+from app.localnet.view import Node
 from app.mockchain.ledger import MockChain
 from tests.engine import eventually
 from tests.fakes import ScriptedChain, in_a_while
+from tests.localnet import (
+    NAMES,
+    SOL,
+    STRANGER,
+    USDC,
+    WALLET,
+    built_swap,
+    land,
+    open_validator,
+    pool,
+    quoted,
+    served,
+)
 
 SWAP = BuiltSwap("raydium", ("pool",), ("SOL", "USDC"), 10**9, 1, wrap_sol=True, unwrap_sol=False)
 ABSURD = replace(SWAP, min_amount_out=2**63)
@@ -29,8 +51,9 @@ class Network:
     other: Chain
     fills: Callable[[str], Awaitable[int]]  # how many transactions landed with this memo
     expired_blockhash: Callable[[], Awaitable[Blockhash]]  # nothing signed with it can land any more
-    refused_swap: Callable[[], BuiltSwap]  # the next swap sent is this one, and fails on chain
-    unknown_swap: Callable[[], Awaitable[SignedSwap]]  # signed, never sent
+    refused: Callable[[Blockhash], Awaitable[SignedSwap]]  # signed for "order"; sent next, it fails on chain
+    swap: Callable[[int], BuiltSwap] = lambda floor: replace(SWAP, min_amount_out=floor)  # by its floor
+    brings: Callable[[], int] = lambda: 7  # what the next swap brings
 
 
 class FixedVenue:
@@ -58,10 +81,10 @@ async def mock_network(dsn: str) -> AsyncIterator[Network]:
         now = await chain.blockhash()
         return replace(now, last_valid_height=now.slot - 1)
 
-    async def unknown_swap() -> SignedSwap:
-        return await chain.sign(SWAP, memo="unsent", attempt=1, blockhash=await chain.blockhash())
+    async def refused(blockhash: Blockhash) -> SignedSwap:
+        return await chain.sign(ABSURD, memo="order", attempt=1, blockhash=blockhash)
 
-    yield Network(chain, other, fills, expired_blockhash, lambda: ABSURD, unknown_swap)
+    yield Network(chain, other, fills, expired_blockhash, refused)
     await asyncio.gather(chain.close(), other.close())
 
 
@@ -76,19 +99,60 @@ async def scripted_network(_: str) -> AsyncIterator[Network]:
         now = await chain.blockhash()
         return replace(now, last_valid_height=now.slot - 1)
 
-    def refused_swap() -> BuiltSwap:
+    async def refused(blockhash: Blockhash) -> SignedSwap:
         chain.script[:] = ["slippage_exceeded"]
-        return ABSURD
+        return await chain.sign(ABSURD, memo="order", attempt=1, blockhash=blockhash)
 
-    async def unknown_swap() -> SignedSwap:
-        return await chain.sign(SWAP, memo="unsent", attempt=1, blockhash=await chain.blockhash())
+    yield Network(chain, chain, fills, expired_blockhash, refused)
 
-    yield Network(chain, chain, fills, expired_blockhash, refused_swap, unknown_swap)
+
+class OnNewBlock(SolanaChain):
+    """A block follows each send, so that a test does not have to wait for one."""
+
+    validator: Validator
+
+    async def send(self, signed: SignedSwap, *, not_after: float) -> None:
+        await super().send(signed, not_after=not_after)
+        self.validator.skip(1)
+
+
+@asynccontextmanager
+async def localnet_network(_: str) -> AsyncIterator[Network]:
+    with TemporaryDirectory() as folder:
+        validator = open_validator(Path(folder) / "journal")
+        async with served(Node(validator, Faults())) as url:
+            chain, other = [OnNewBlock([Rpc(url)], KeypairWallet(WALLET), NAMES) for _ in range(2)]
+            chain.validator = other.validator = validator
+
+            async def fills(memo: str) -> int:
+                landed = [one for one in validator.landed.values() if one.error is None]
+                return sum(text.split(" #")[0] == memo for one in landed for text in one.memos)
+
+            async def expired_blockhash() -> Blockhash:
+                blockhash = await chain.blockhash()
+                validator.skip(200)
+                return blockhash
+
+            def brings() -> int:
+                return quoted(validator, pool(), SOL, 10**9)
+
+            def swap(floor: int) -> BuiltSwap:
+                return built_swap(pool(), SOL, USDC, 10**9, floor)
+
+            async def refused(blockhash: Blockhash) -> SignedSwap:
+                signed = await chain.sign(swap(brings()), memo="order", attempt=1, blockhash=blockhash)
+                land(validator, pool().whole_swap(STRANGER.pubkey(), mint_of(SOL), 10**9, 1), key=STRANGER)
+                return signed
+
+            yield Network(chain, other, fills, expired_blockhash, refused, swap, brings)
+            await asyncio.gather(chain.close(), other.close())
+        validator.close()
 
 
 NETWORKS: dict[str, Callable[[str], AbstractAsyncContextManager[Network]]] = {
     "mock": mock_network,
     "scripted": scripted_network,
+    "localnet": localnet_network,
 }
 
 
@@ -99,9 +163,17 @@ async def network(request: pytest.FixtureRequest, postgres_dsn: str) -> AsyncIte
 
 
 async def signed(
-    chain: Chain, *, swap: BuiltSwap = SWAP, memo: str = "order", attempt: int = 1, blockhash: Blockhash | None = None
+    network: Network,
+    *,
+    floor: int = 1,
+    memo: str = "order",
+    attempt: int = 1,
+    blockhash: Blockhash | None = None,
+    elsewhere: bool = False,
 ) -> SignedSwap:
-    return await chain.sign(swap, memo=memo, attempt=attempt, blockhash=blockhash or await chain.blockhash())
+    chain = network.other if elsewhere else network.chain
+    blockhash = blockhash or await chain.blockhash()
+    return await chain.sign(network.swap(floor), memo=memo, attempt=attempt, blockhash=blockhash)
 
 
 async def outcome_of(chain: Chain, swap: SignedSwap) -> Outcome:
@@ -128,7 +200,7 @@ async def test_a_new_blockhash_has_time_left(network: Network) -> None:
 async def test_signing_is_deterministic_on_every_connection(network: Network) -> None:
     blockhash = await network.chain.blockhash()
     first, again, elsewhere = [
-        await signed(chain, blockhash=blockhash) for chain in (network.chain, network.chain, network.other)
+        await signed(network, blockhash=blockhash, elsewhere=elsewhere) for elsewhere in (False, False, True)
     ]
     assert first == again == elsewhere
     assert len(base58.decode(first.signature)) == 64
@@ -139,8 +211,8 @@ async def test_order_attempt_blockhash_and_swap_each_change_the_signature(networ
     one = await network.chain.blockhash()
     blockhashes = one, replace(one, hash=base58.encode(bytes(range(32))))
     signatures = [
-        (await signed(network.chain, swap=swap, memo=memo, attempt=attempt, blockhash=blockhash)).signature
-        for swap in (SWAP, replace(SWAP, min_amount_out=2))
+        (await signed(network, floor=floor, memo=memo, attempt=attempt, blockhash=blockhash)).signature
+        for floor in (1, 2)
         for memo in ("order", "another")
         for attempt in (1, 2)
         for blockhash in blockhashes
@@ -149,7 +221,7 @@ async def test_order_attempt_blockhash_and_swap_each_change_the_signature(networ
 
 
 async def test_a_stored_swap_is_sent_by_another_process_as_it_was_signed(network: Network) -> None:
-    swap = await signed(network.chain)
+    swap = await signed(network)
     stored = SignedSwap.from_json(json.loads(json.dumps(swap.to_json())))
     assert stored == swap
     await network.other.send(stored, not_after=in_a_while())
@@ -157,15 +229,16 @@ async def test_a_stored_swap_is_sent_by_another_process_as_it_was_signed(network
 
 
 async def test_a_swap_that_was_sent_lands_with_at_least_its_floor(network: Network) -> None:
-    swap = await signed(network.chain, swap=replace(SWAP, min_amount_out=7))
+    brings = network.brings()
+    swap = await signed(network, floor=brings)
     await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
-    assert (outcome.status, outcome.amount_out, outcome.code) == ("landed", 7, None)
+    assert (outcome.status, outcome.amount_out, outcome.code) == ("landed", brings, None)
     assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "landed"
 
 
 async def test_the_same_swap_lands_once_however_often_it_is_sent(network: Network) -> None:
-    swap = await signed(network.chain)
+    swap = await signed(network)
     await asyncio.gather(*(chain.send(swap, not_after=in_a_while()) for chain in [network.chain, network.other] * 10))
     await outcome_of(network.chain, swap)
     assert await network.fills("order") == 1
@@ -175,14 +248,14 @@ async def test_two_attempts_that_are_both_sent_land_twice(network: Network) -> N
     """The chain does not protect from signing twice; only the engine does."""
     blockhash = await network.chain.blockhash()
     for attempt in (1, 2):
-        swap = await signed(network.chain, attempt=attempt, blockhash=blockhash)
+        swap = await signed(network, attempt=attempt, blockhash=blockhash)
         await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
     assert await network.fills("order") == 2
 
 
 async def test_a_swap_that_its_venue_refuses_fails_on_chain(network: Network) -> None:
-    swap = await signed(network.chain, swap=network.refused_swap())
+    swap = await network.refused(await network.chain.blockhash())
     await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
     assert (outcome.status, outcome.amount_out) == ("failed", None)
@@ -192,7 +265,7 @@ async def test_a_swap_that_its_venue_refuses_fails_on_chain(network: Network) ->
 
 
 async def test_an_outcome_never_changes(network: Network) -> None:
-    swap = await signed(network.chain)
+    swap = await signed(network)
     await network.chain.send(swap, not_after=in_a_while())
     outcome = await outcome_of(network.chain, swap)
     for chain in (network.chain, network.other) * 2:
@@ -203,13 +276,13 @@ async def test_an_outcome_never_changes(network: Network) -> None:
 
 
 async def test_an_unsent_swap_is_unknown_while_it_can_still_land(network: Network) -> None:
-    swap = await network.unknown_swap()
+    swap = await signed(network, memo="unsent")
     assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "unknown"
     assert (await network.chain.ended([swap.signature]))[1] == {}
 
 
 async def test_absent_above_its_last_valid_height_is_absent_forever(network: Network) -> None:
-    swap = await signed(network.chain, blockhash=await network.expired_blockhash())
+    swap = await signed(network, blockhash=await network.expired_blockhash())
     for chain in (network.chain, network.other) * 2:
         assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "expired"
         answer = await chain.send(swap, not_after=in_a_while())  # a late send of a slow process
@@ -219,7 +292,7 @@ async def test_absent_above_its_last_valid_height_is_absent_forever(network: Net
 
 
 async def test_a_send_that_is_too_late_is_refused_and_the_swap_can_still_be_sent(network: Network) -> None:
-    swap = await signed(network.chain)
+    swap = await signed(network)
     with pytest.raises(DexError, match="outcome_unknown"):
         await network.chain.send(swap, not_after=time.monotonic() - 0.001)
     assert verdict(await network.chain.ask(swap.signature), swap.last_valid_height) == "unknown"
@@ -230,18 +303,21 @@ async def test_a_send_that_is_too_late_is_refused_and_the_swap_can_still_be_sent
 
 async def test_one_question_covers_many_swaps(network: Network) -> None:
     blockhash = await network.chain.blockhash()
-    swaps = [await signed(network.chain, memo=str(n), blockhash=blockhash) for n in range(20)]
+    swaps = [await signed(network, memo=str(n), blockhash=blockhash) for n in range(20)]
+    brought = {}
     for swap in swaps[:-1]:
+        brought[swap.signature] = network.brings()
         await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
     _, ended = await network.other.ended([swap.signature for swap in swaps])
-    assert set(ended) == {swap.signature for swap in swaps[:-1]}
-    assert {outcome.amount_out for outcome in ended.values()} == {7}
+    assert {signature: outcome.amount_out for signature, outcome in ended.items()} == brought
 
 
 async def test_swaps_are_found_by_the_first_word_of_their_memo(network: Network) -> None:
-    swaps = [await signed(network.chain, memo=memo) for memo in ("one", "two a-tag", "twofold", "three")]
+    swaps = [await signed(network, memo=memo) for memo in ("one", "two a-tag", "twofold", "three")]
+    brought = {}
     for swap in swaps:
+        brought[swap.signature] = network.brings()
         await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
     height, found = await network.other.find(["two", "three", "four"])
@@ -253,14 +329,14 @@ async def test_swaps_are_found_by_the_first_word_of_their_memo(network: Network)
     assert height <= (await network.chain.ended([]))[0]
     one = found[0]
     assert one.outcome is not None
-    assert (one.outcome.status, one.outcome.amount_out) == ("landed", 7)
+    assert (one.outcome.status, one.outcome.amount_out) == ("landed", brought[one.signature])
     assert (one.venue, one.token_in, one.token_out, one.amount_in) == ("raydium", "SOL", "USDC", 10**9)
     assert abs(one.at - time.time()) < 60
 
 
 async def test_all_swaps_of_an_order_are_found_also_those_that_failed(network: Network) -> None:
     blockhash = await network.chain.blockhash()
-    refused = await signed(network.chain, swap=network.refused_swap(), blockhash=blockhash)
+    refused = await network.refused(blockhash)
     await network.chain.send(refused, not_after=in_a_while())
     await outcome_of(network.chain, refused)
     found = (await network.chain.find(["order"]))[1]
@@ -268,14 +344,14 @@ async def test_all_swaps_of_an_order_are_found_also_those_that_failed(network: N
 
 
 async def test_a_swap_that_was_never_sent_is_not_found(network: Network) -> None:
-    await network.unknown_swap()
+    await signed(network, memo="unsent")
     height, found = await network.chain.find(["unsent"])
     assert found == []
     assert height > 0
 
 
 async def test_the_newest_swaps_come_in_pages(network: Network) -> None:
-    swaps = [await signed(network.chain, memo=str(n)) for n in range(7)]
+    swaps = [await signed(network, memo=str(n)) for n in range(7)]
     for swap in swaps:
         await network.chain.send(swap, not_after=in_a_while())
         await outcome_of(network.chain, swap)
@@ -287,14 +363,14 @@ async def test_the_newest_swaps_come_in_pages(network: Network) -> None:
 
 
 async def test_the_height_never_falls(network: Network) -> None:
-    swap = await network.unknown_swap()
+    swap = await signed(network, memo="unsent")
     heights = [(await chain.ask(swap.signature)).height for chain in (network.chain, network.other) * 5]
     assert heights == sorted(heights)
     assert (await network.chain.ended([]))[0] >= heights[-1]
 
 
 async def test_a_payload_of_another_chain_is_a_dex_error(network: Network) -> None:
-    swap = replace(await signed(network.chain), payload=b"\x00of another chain\xff")
+    swap = replace(await signed(network), payload=b"\x00of another chain\xff")
     with pytest.raises(DexError):
         await network.chain.send(swap, not_after=in_a_while())
     assert await network.fills("order") == 0

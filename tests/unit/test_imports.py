@@ -63,7 +63,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "migrations",
     ),
     "fastapi": ("app.api", "app.main"),
-    "httpx": ("app.client",),
+    "httpx": ("app.client", "app.dex.adapters"),
     "redis": (
         "app.access",
         "app.local",

@@ -1,0 +1,188 @@
+"""A `Chain` over the JSON-RPC of one or several providers.
+
+- A send goes to every provider; its answer proves nothing.
+- `processed` is nothing yet: the block may be on a fork that dies. `confirmed` is an outcome.
+- Absence is proven by one provider in this order: the finalized height; then that the signature is unknown, in its
+  history too, to a node that has seen that height; then from which height it has a history at all. With several
+  providers, two have to prove it, and what one of them has seen wins.
+"""
+
+import asyncio
+import logging
+import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from solders.message import to_bytes_versioned
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from app.dex.adapters.solana.history import History, Names, memo_text
+from app.dex.adapters.solana.outcomes import outcome_of
+from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from app.dex.adapters.solana.swap import message_to_sign, read_message
+from app.dex.adapters.solana.wallet import Wallet
+from app.dex.chain import Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
+from app.dex.errors import DexError
+from app.dex.quotes import BuiltSwap
+
+log = logging.getLogger("engine.chain")
+
+PROOFS = 2  # providers that have to prove an absence, if there are as many
+FETCHES_AT_ONCE = 8
+SEND_OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
+HISTORY = {"searchTransactionHistory": True}
+
+Value = TypeVar("Value")
+
+
+class SolanaChain:
+    def __init__(
+        self,
+        providers: Sequence[Rpc],
+        wallet: Wallet,
+        names: Names,
+        *,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self.poll_seconds = poll_seconds
+        self._providers = providers
+        self._wallet = wallet
+        self._names = names
+        self._histories = [History(rpc, str(wallet.address), names) for rpc in providers]
+        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(rpc.close() for rpc in self._providers))
+
+    async def blockhash(self) -> Blockhash:
+        # Not `processed`: one such block in twenty is dropped. Not `finalized`: half a minute less to live.
+        answer = await _first_of([partial(rpc.call, "getLatestBlockhash", CONFIRMED) for rpc in self._providers])
+        with reading("getLatestBlockhash"):
+            value = answer["value"]
+            return Blockhash(
+                str(value["blockhash"]), int(value["lastValidBlockHeight"]), int(answer["context"]["slot"])
+            )
+
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        built = read_message(swap)
+        message = message_to_sign(built, memo=memo_text(memo, attempt), blockhash=blockhash.hash)
+        data = to_bytes_versioned(message)
+        signature = Signature.from_bytes(await self._wallet.sign(data))
+        if not signature.verify(self._wallet.address, data):
+            raise DexError("unsafe_transaction", "The signature is not that of the wallet.")
+        payload = bytes(VersionedTransaction.populate(message, [signature]))
+        return SignedSwap(str(signature), payload, blockhash.last_valid_height, swap.venue)
+
+    async def send(self, signed: SignedSwap, *, not_after: float) -> None:
+        try:
+            transaction = VersionedTransaction.from_bytes(signed.payload)
+        except ValueError as error:
+            raise DexError("outcome_unknown", "The chain cannot read this transaction.") from error
+        if [str(one) for one in transaction.signatures] != [signed.signature]:
+            raise DexError("outcome_unknown", "The transaction has another signature.")
+        text = b64encode(signed.payload).decode()
+        answers = await asyncio.gather(
+            *(self._send(rpc, text, not_after) for rpc in self._providers), return_exceptions=True
+        )
+        failed = _failures(answers)
+        if len(failed) == len(answers):
+            raise DexError("outcome_unknown", "No node confirmed that it has the transaction.") from failed[0]
+
+    async def _send(self, rpc: Rpc, text: str, not_after: float) -> None:
+        seconds = not_after - time.monotonic()
+        if seconds <= 0:
+            raise DexError("outcome_unknown", "Too late to send it.")
+        await rpc.call("sendTransaction", text, SEND_OPTIONS, within=seconds)
+
+    async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
+        return await _first_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
+
+    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
+        return await _first_of([partial(history.find, about) for history in self._histories])
+
+    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
+        return await _first_of([partial(history.newest, limit, before) for history in self._histories])
+
+    async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
+        height, _ = await finalized(rpc)
+        statuses = await self._statuses(rpc, signatures) if signatures else []
+        over = [one for one, status in zip(signatures, statuses, strict=True) if _is_over(status)]
+        found = await asyncio.gather(*(self._outcome(rpc, one) for one in over))
+        return height, {one: outcome for one, outcome in zip(over, found, strict=True) if outcome is not None}
+
+    async def ask(self, signature: str) -> Snapshot:
+        looks = await asyncio.gather(*(self._look(rpc, signature) for rpc in self._providers), return_exceptions=True)
+        failed = _failures(looks)
+        seen = [look for look in looks if isinstance(look, Snapshot)]
+        if outcomes := [look for look in seen if look.outcome is not None]:
+            if len({look.outcome.status for look in outcomes if look.outcome}) > 1:
+                log.error("the nodes disagree about a transaction", extra={"signature": signature})
+                raise RpcUnanswered("The nodes disagree about this transaction.")
+            known = [look for look in outcomes if look.outcome and look.outcome.amount_out is not None]
+            return (known or outcomes)[0]
+        if len(seen) < min(PROOFS, len(self._providers)):
+            raise failed[0]
+        return Snapshot(min(look.height for look in seen), None, max(look.since for look in seen))
+
+    async def _look(self, rpc: Rpc, signature: str) -> Snapshot:
+        """What one provider knows. The order of the calls is the proof."""
+        height, slot = await finalized(rpc)
+        [status] = await self._statuses(rpc, [signature], HISTORY, at_slot=slot)
+        if _is_over(status):
+            outcome = await self._outcome(rpc, signature)
+            if outcome is None:
+                raise RpcUnanswered("The node knows the status of the transaction, and not yet what it did.")
+            return Snapshot(height, outcome)
+        if status is not None:
+            return Snapshot(height, None, since=height)  # in a block that may be dropped: this proves nothing
+        return Snapshot(height, None, since=await first_height(rpc))
+
+    async def _statuses(self, rpc: Rpc, signatures: Sequence[str], *options: Any, at_slot: int = 0) -> list[Any]:
+        answer = await rpc.call("getSignatureStatuses", list(signatures), *options)
+        with reading("getSignatureStatuses"):
+            if int(answer["context"]["slot"]) < at_slot:
+                raise RpcUnanswered("The node that told the status is behind the one that told the height.")
+            statuses = list(answer["value"])
+            if len(statuses) != len(signatures):
+                raise ValueError("one status for each signature")
+            return statuses
+
+    async def _outcome(self, rpc: Rpc, signature: str) -> Outcome | None:
+        """None: the node does not have the transaction yet."""
+        async with self._fetches:
+            answer = await rpc.call("getTransaction", signature, TRANSACTION_OPTIONS)
+        if answer is None:
+            return None
+        with reading("getTransaction"):
+            return outcome_of(answer, str(self._wallet.address), self._names.own_errors)
+
+
+def _is_over(status: Any) -> bool:
+    with reading("getSignatureStatuses"):
+        return status is not None and status["confirmationStatus"] in ("confirmed", "finalized")
+
+
+def _failures(answers: Sequence[object]) -> list[DexError]:
+    """The errors among them. One that is a bug is raised."""
+    failed = []
+    for answer in answers:
+        if isinstance(answer, DexError):
+            failed.append(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+    return failed
+
+
+async def _first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
+    """The first answer, of one node after the other."""
+    failed: DexError | None = None
+    for ask in asks:
+        try:
+            return await ask()
+        except DexError as error:
+            failed = failed or error
+    raise failed or RpcUnanswered("No node is configured.")

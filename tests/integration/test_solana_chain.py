@@ -1,0 +1,257 @@
+"""The chain adapter against a local node that misbehaves: what it may conclude, and what never."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from solders.keypair import Keypair
+from solders.system_program import TransferParams, transfer
+
+from app.dex.adapters.solana.chain import SolanaChain
+from app.dex.adapters.solana.programs import memo
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.wallet import KeypairWallet
+from app.dex.chain import SignedSwap, verdict
+from app.dex.errors import DexError
+from app.localnet.faults import Faults
+from app.localnet.genesis import mint_of
+from app.localnet.validator import Validator
+from app.localnet.view import Node
+from tests.fakes import in_a_while
+from tests.localnet import NAMES, SOL, STRANGER, USDC, WALLET, built_swap, land, open_validator, pool, quoted, served
+
+PASSED = 200  # blocks after which a blockhash is over, on finalized blocks too
+
+
+@dataclass
+class World:
+    validator: Validator
+    faults: list[Faults]  # of each provider
+    chain: SolanaChain
+
+    async def signed(self, *, amount: int = 10**9, floor: int = 1, name: str = "order", attempt: int = 1) -> SignedSwap:
+        swap = built_swap(pool(), SOL, USDC, amount, floor)
+        return await self.chain.sign(swap, memo=name, attempt=attempt, blockhash=await self.chain.blockhash())
+
+    async def sent(self, swap: SignedSwap) -> None:
+        await self.chain.send(swap, not_after=in_a_while())
+        self.validator.skip(1)
+
+    async def verdict(self, swap: SignedSwap) -> str:
+        return verdict(await self.chain.ask(swap.signature), swap.last_valid_height)
+
+    def fills(self, name: str = "order") -> int:
+        landed = [one for one in self.validator.landed.values() if one.error is None]
+        return sum(text.split(" #")[0] == name for one in landed for text in one.memos)
+
+
+@asynccontextmanager
+async def a_world(
+    folder: Path, *, providers: int = 1, block_ms: int = 10_000, key: Keypair = WALLET
+) -> AsyncIterator[World]:
+    validator = open_validator(folder / "journal", block_ms=block_ms)
+    faults = [Faults() for _ in range(providers)]
+    async with served(Node(validator, faults[0])) as url, served(Node(validator, faults[-1], seed=2)) as other:
+        chain = SolanaChain([Rpc(one, timeout=1) for one in (url, other)[:providers]], KeypairWallet(key), NAMES)
+        yield World(validator, faults, chain)
+        await chain.close()
+    validator.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path, providers=2) as opened:
+        yield opened
+
+
+async def test_a_swallowed_send_is_unknown_until_it_can_no_longer_land(world: World) -> None:
+    swap = await world.signed()
+    world.faults[0].swallow = 1
+    await world.sent(swap)
+    for blocks in (0, 148, 32):  # up to the last height at which it can land, finalized
+        world.validator.skip(blocks)
+        assert await world.verdict(swap) == "unknown"
+    world.validator.skip(2)
+    assert await world.verdict(swap) == "expired"
+    world.faults[0].swallow = 0
+    await world.sent(swap)
+    assert (await world.verdict(swap), world.fills()) == ("expired", 0)
+
+
+async def test_a_swallowed_send_is_sent_again_and_lands_once(world: World) -> None:
+    swap = await world.signed()
+    world.faults[0].swallow = 1
+    await world.sent(swap)
+    world.faults[0].swallow = 0
+    await world.sent(swap)
+    await world.sent(swap)
+    assert (await world.verdict(swap), world.fills()) == ("landed", 1)
+
+
+async def test_a_send_that_is_not_answered_may_have_landed(world: World) -> None:
+    swap = await world.signed()
+    world.faults[0].mute = 1
+    with pytest.raises(DexError, match="outcome_unknown"):
+        await world.sent(swap)
+    world.validator.skip(1)
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await world.verdict(swap)
+    world.faults[0].mute = 0
+    assert await world.verdict(swap) == "landed"
+
+
+async def test_nodes_behind_a_load_balancer_never_prove_an_absence(world: World) -> None:
+    """The height from a node that is ahead, and the status from one that has not seen the block yet."""
+    swap = await world.signed()
+    await world.sent(swap)
+    world.validator.skip(PASSED)
+    world.faults[0].lag, world.faults[0].lag_share = PASSED + 1, 0.5
+    verdicts = []
+    for _ in range(40):
+        try:
+            verdicts.append(await world.verdict(swap))
+        except DexError as error:
+            verdicts.append(error.code)
+    assert set(verdicts) <= {"landed", "unknown", "rpc_timeout"}
+    assert "landed" in verdicts
+
+
+async def test_a_block_that_is_dropped_is_neither_an_outcome_nor_a_proof(world: World) -> None:
+    swap = await world.signed()
+    world.faults[0].fork = 1
+    await world.chain.send(swap, not_after=in_a_while())
+    assert await world.verdict(swap) == "unknown"
+    assert (await world.chain.ended([swap.signature]))[1] == {}
+    world.validator.skip(1)
+    assert await world.verdict(swap) == "unknown"
+    world.faults[0].fork = 0
+    await world.sent(swap)
+    assert (await world.verdict(swap), world.fills()) == ("landed", 1)
+
+
+async def test_a_node_without_the_blocks_of_the_swap_proves_nothing(world: World) -> None:
+    swap = await world.signed()
+    await world.sent(swap)
+    world.validator.skip(PASSED)
+    world.faults[0].first_height = world.validator.clock.height - 100
+    assert await world.verdict(swap) == "unknown"
+    with pytest.raises(DexError, match="too short a history"):
+        await world.chain.find(["order"])
+    world.faults[0].first_height = 0
+    assert await world.verdict(swap) == "landed"
+
+
+@pytest.mark.parametrize("forgetful", [0, 1])
+async def test_of_two_providers_that_disagree_the_one_that_has_seen_it_is_right(two: World, forgetful: int) -> None:
+    swap = await two.signed()
+    await two.sent(swap)
+    two.validator.skip(PASSED)
+    two.faults[forgetful].forgets = True
+    assert await two.verdict(swap) == "landed"
+
+
+async def test_with_two_providers_one_alone_proves_no_absence(two: World) -> None:
+    swap = await two.signed()
+    two.validator.skip(PASSED)
+    assert await two.verdict(swap) == "expired"
+    two.faults[1].mute = 1
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await two.verdict(swap)
+
+
+async def test_a_provider_that_is_down_is_replaced_by_the_other(two: World) -> None:
+    two.faults[0].mute = 1
+    swap = await two.signed()
+    await two.sent(swap)
+    assert set((await two.chain.ended([swap.signature]))[1]) == {swap.signature}
+    assert [one.signature for one in (await two.chain.find(["order"]))[1]] == [swap.signature]
+    assert await two.verdict(swap) == "landed"
+
+
+async def test_a_node_that_is_asked_too_often_is_left_alone(world: World) -> None:
+    world.faults[0].busy = 1
+    with pytest.raises(DexError, match="429"):
+        await world.chain.blockhash()
+    world.faults[0].busy = 0
+    with pytest.raises(DexError, match="left alone"):
+        await world.chain.blockhash()
+
+
+async def test_slippage_on_chain_is_told_as_such(world: World) -> None:
+    floor = quoted(world.validator, pool(), SOL, 10**9)
+    swap = await world.signed(floor=floor)
+    land(world.validator, pool().whole_swap(STRANGER.pubkey(), mint_of(SOL), 10**9, 1), key=STRANGER)
+    await world.sent(swap)
+    outcome = (await world.chain.ask(swap.signature)).outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.code) == ("failed", "slippage_exceeded")
+
+
+async def test_more_than_the_wallet_has_is_insufficient_funds(world: World) -> None:
+    swap = await world.signed(amount=10**12)
+    await world.sent(swap)
+    outcome = (await world.chain.ask(swap.signature)).outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.code) == ("failed", "insufficient_funds")
+
+
+async def test_without_money_for_the_fee_it_is_in_no_block(tmp_path: Path) -> None:
+    poor = Keypair()
+    async with a_world(tmp_path, key=poor) as world:
+        swap = built_swap(pool(), SOL, USDC, 10**6, 1, key=poor)
+        signed = await world.chain.sign(swap, memo="order", attempt=1, blockhash=await world.chain.blockhash())
+        await world.sent(signed)
+        assert await world.verdict(signed) == "unknown"
+        world.validator.skip(PASSED)
+        assert await world.verdict(signed) == "expired"
+
+
+async def test_somebody_elses_transaction_with_our_memo_is_not_ours(world: World) -> None:
+    swap = await world.signed()
+    await world.sent(swap)
+    dust = transfer(TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=1))
+    land(world.validator, [dust, memo("order #1", STRANGER.pubkey())], key=STRANGER)
+    world.validator.skip(1)
+    assert [one.signature for one in (await world.chain.find(["order"]))[1]] == [swap.signature]
+    assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
+
+
+async def test_each_of_many_orders_lands_once_whatever_the_node_does(tmp_path: Path) -> None:
+    """As the worker does it: the same bytes until there is proof, and a new swap only after it."""
+    async with a_world(tmp_path, providers=2, block_ms=8) as world:
+        for faults in world.faults:
+            faults.swallow, faults.mute, faults.fork, faults.lag, faults.lag_share = 0.5, 0.1, 0.1, 3, 0.5
+        random = Random(7)
+
+        async def order(number: int) -> str:
+            for attempt in range(1, 100):
+                try:
+                    swap = await world.signed(amount=10**7 + number, name=f"order-{number}", attempt=attempt)
+                except DexError:
+                    continue
+                while True:
+                    try:
+                        await world.chain.send(swap, not_after=time.monotonic() + 1)
+                        seen = await world.verdict(swap)
+                    except DexError:
+                        seen = "unknown"
+                    if seen == "landed":
+                        return seen
+                    if seen in ("failed", "expired"):
+                        break
+                    await asyncio.sleep(random.uniform(0.02, 0.1))
+            return "given up"
+
+        assert await asyncio.gather(*(order(number) for number in range(15))) == ["landed"] * 15
+        assert [world.fills(f"order-{number}") for number in range(15)] == [1] * 15
