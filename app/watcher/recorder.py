@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.dex.errors import DexError
 from app.network import Network
@@ -70,7 +70,8 @@ class Recorder:
 
     async def tick(self) -> datetime:
         """Record the prices of this slot, unless this was done. Returns the clock of Postgres when it began."""
-        now, groups = await self._store.groups()
+        now, groups, is_ahead = await self._store.groups()
+        await self._forget_future(is_ahead)
         slot, self._needed = self._network.slot_at(now), bool(groups)
         if slot != self._slot:
             first = slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
@@ -93,11 +94,7 @@ class Recorder:
         prices = {feed: price for feed in feeds if (price := self._price(feed, slot)) is not None}
         await self._store.record(prices, slot, now)
         slots = slot - first + max(1, *(group.persist for group in groups))
-        rows = await self._store.recorded(feeds, slot, slots=slots)
-        await self._forget_future(
-            any(row.at > now + timedelta(seconds=1) for of in rows.values() for row in of.values())
-        )
-        return rows
+        return await self._store.recorded(feeds, slot, slots=slots)
 
     def _price(self, feed: str, slot: int) -> Price | None:
         token_in, _, token_out = feed.partition("/")

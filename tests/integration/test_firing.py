@@ -214,7 +214,7 @@ async def test_the_groups_are_the_pairs_that_orders_wait_for_with_their_first_le
     await place_open(pool, ["160", "159"], op="ge", order_type="take_profit")
     await place_open(pool, ["0.006"], pair=("USDC", "SOL"))
     await pool.execute("UPDATE triggers SET armed = false WHERE level = 141")
-    _, groups = await PriceStore(pool).groups()
+    _, groups, _ = await PriceStore(pool).groups()
     assert sorted((one.feed, one.op, one.persist, one.level) for one in groups) == [
         (FEED, "ge", 2, Decimal(159)),
         (FEED, "le", 2, Decimal(140)),

@@ -19,6 +19,7 @@ from app.postgres import fetch
 MAX_AGE_SLOTS = 10  # an older price fires nothing
 HIGHEST = Decimal(10) ** 19  # that the database can store
 KEEP = "interval '1 hour'"
+AHEAD = "interval '1 second'"  # beyond which a price was recorded before the clock was set back
 DELETE_PAGE = 1_000
 COUNTED = 10_000
 
@@ -53,9 +54,11 @@ _GROUPS = """ge AS (
       ) nearest ON true
      GROUP BY feed, persist
 )"""
+# `is_ahead`: the newest price of the pair is ahead of the clock, which was set back.
 GROUPS = f"""
 WITH RECURSIVE {_GROUPS}
-SELECT now, g.* FROM (SELECT clock_timestamp() AS now) clock
+SELECT now, g.*, (SELECT at > now + {AHEAD} FROM prices p WHERE p.feed = g.feed ORDER BY slot DESC LIMIT 1) AS is_ahead
+  FROM (SELECT clock_timestamp() AS now) clock
   LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
              UNION ALL SELECT 'start', start.*, 0 FROM start UNION ALL SELECT 'trail', trail.* FROM trail) g ON true
 """
@@ -91,11 +94,13 @@ DELETE_OLD = f"""
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
 RETURNING slot
 """
-DELETE_AHEAD = """
+DELETE_AHEAD = f"""
 WITH gone AS (
-    DELETE FROM prices WHERE at > clock_timestamp() + interval '1 second' RETURNING slot
-), back AS (
-    UPDATE watermarks w SET slot = first - 1 FROM (SELECT min(slot) AS first FROM gone) AS began WHERE w.slot >= first
+    DELETE FROM prices WHERE at > clock_timestamp() + {AHEAD} RETURNING slot
+), back AS (  -- what a watermark has seen was recorded before
+    UPDATE watermarks w
+       SET slot = coalesce((SELECT max(slot) FROM prices WHERE feed = w.feed AND at <= clock_timestamp() + {AHEAD}), 0)
+     WHERE w.slot >= (SELECT min(slot) FROM gone)
 )
 SELECT slot FROM gone
 """
@@ -167,11 +172,11 @@ class PriceStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def groups(self) -> tuple[datetime, list[Group]]:
-        """The clock of Postgres, and what orders wait for."""
+    async def groups(self) -> tuple[datetime, list[Group], bool]:
+        """The clock of Postgres, what orders wait for, and whether prices of these are ahead of the clock."""
         rows = await fetch(self._pool, GROUPS)
         groups = [Group(row["feed"], row["op"], row["persist"], row["level"]) for row in rows if row["feed"]]
-        return rows[0]["now"], groups
+        return rows[0]["now"], groups, any(row["is_ahead"] for row in rows)
 
     async def waiting(self) -> Waiting:
         ((armed, estimate, age),) = await fetch(self._pool, STATE, COUNTED + 1)

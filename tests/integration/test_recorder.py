@@ -1,0 +1,78 @@
+"""What a watcher records in each slot, and what becomes of that when the clock of Postgres changes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from app.dex.markets import Token
+from app.network import open_network
+from app.orders.waiting.prices import PriceStore
+from app.orders.waiting.trailing import Trail, TrailingStops
+from app.settings import load
+from app.watcher import recorder
+from app.watcher.recorder import Recorder, Tick
+from tests.engine import FAST
+from tests.waiting import FEED, place_open, place_trailing, record
+
+
+class Recording:
+    """A recorder, whose market stands still, and the slots that it has handed on."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.slots: list[Tick] = []
+        self.network = replace(open_network(load(**FAST)), mids=self._mids)
+        self.recorder = Recorder(PriceStore(pool), self.network, [self.slots.append])
+
+    def _mids(self, token_in: Token, token_out: Token, slot: int) -> Mapping[str, Decimal]:
+        return {"raydium": Decimal(150), "meteora": Decimal(150)}
+
+    async def tick(self) -> int:
+        """The slot of the clock."""
+        return self.network.slot_at(await self.recorder.tick())
+
+
+@pytest.fixture
+def recording(pool: asyncpg.Pool) -> Recording:
+    return Recording(pool)
+
+
+async def test_prices_of_a_future_that_did_not_come_are_forgotten_and_recorded_anew(
+    pool: asyncpg.Pool, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of Postgres was set back by ten minutes, and stays so."""
+    await place_open(pool, ["140"])
+    ahead = await recording.tick() + 1_500
+    await record(pool, ahead, "150", age=-600)
+    await recording.tick()
+    await recording.tick()
+    newest = "SELECT max(slot) FROM prices"
+    assert await pool.fetchval(newest) == ahead  # it may catch up yet
+    monkeypatch.setattr(recorder, "AHEAD_SECONDS", 0)
+    await recording.tick()
+    recording.slots.clear()
+    while not recording.slots:  # a new slot
+        slot = await recording.tick()
+    assert await pool.fetchval(newest) == slot
+
+
+async def test_a_trailing_stop_follows_again_after_the_clock_was_set_back(
+    pool: asyncpg.Pool, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has seen was recorded at slots that lie ahead now."""
+    monkeypatch.setattr(recorder, "AHEAD_SECONDS", 0)
+    await place_trailing(pool, ["145"])
+    ahead = await recording.tick() + 1_500
+    trailing, trail = TrailingStops(pool, max_age=4.0), Trail(FEED, 1, 2)
+    await record(pool, ahead, "148")
+    await trailing.follow(trail, ahead)
+    await pool.execute("UPDATE prices SET at = at + interval '10 minutes' WHERE slot = $1", ahead)
+    await recording.tick()
+    await recording.tick()
+    recording.slots.clear()
+    while not recording.slots:
+        slot = await recording.tick()
+    await trailing.follow(trail, slot)
+    assert await pool.fetchval("SELECT extreme FROM watermarks") == 150
