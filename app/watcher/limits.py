@@ -1,12 +1,13 @@
 """Fires limit orders: the best mid selects them, the router's quote at the size of each decides.
 
 Only the newest slot counts. MAX_QUOTES orders are quoted at once, those first whose level the mid has passed the
-furthest; then the newest slot is looked at again. An order whose quote says no is put aside, so that it is not quoted
-in each slot: until the mid has moved by what was missing, or for a while.
+furthest, and owners take turns; then the newest slot is looked at again. An order whose quote says no is put aside, so
+that it is not quoted in each slot: until the mid has moved by what was missing, or for a while.
 """
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerS
 from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 from app.watcher.recorder import Tick
+from app.watcher.turns import Turns
 
 log = logging.getLogger("engine.watcher")
 
@@ -35,6 +37,7 @@ class Limits:
         self._announcer = announcer
         self._newest: Tick | None = None
         self._arrived = asyncio.Event()
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)  # of each pair
 
     def receive(self, tick: Tick) -> None:
         if any(group.persist == 0 for group in tick.groups):
@@ -58,9 +61,16 @@ class Limits:
         if not feeds:
             return False
         share = -(-MAX_QUOTES // len(feeds))
-        pages = [await self._store.candidates(feed, tick.slot, share) for feed in feeds]
-        await asyncio.gather(*(self._decide(feed, tick, page) for feed, page in zip(feeds, pages, strict=True) if page))
-        return any(len(page) == share for page in pages)
+        pages = {
+            feed: await self._store.candidates(feed, tick.slot, share, besides=self._turns[feed].served())
+            for feed in feeds
+        }
+        await asyncio.gather(*(self._decide(feed, tick, page) for feed, page in pages.items() if page))
+        more = [
+            self._turns[feed].took((one.owner for one in page), is_full=len(page) == share)
+            for feed, page in pages.items()
+        ]
+        return any(more)
 
     async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> None:
         # The cost is measured against this process's own mid: the recorded one may be of a watcher that knows more.

@@ -13,6 +13,7 @@ from app.dex.errors import DexError
 from app.dex.markets import Token
 from app.network import Network, open_network
 from app.orders.waiting.triggers import BATCH
+from app.watcher import limits
 from app.watcher.main import watcher
 from tests.engine import Engine, eventually
 from tests.fakes import After, Answer, ScriptedVenue
@@ -157,6 +158,22 @@ async def test_a_limit_that_no_venue_can_serve_is_asked_for_less_and_less_often(
         aside = "SELECT extract(epoch FROM look_at - now())::float8 FROM triggers"
         seconds = await eventually(lambda: engine.postgres.fetchval(aside))
     assert shortest < seconds <= longest
+
+
+async def test_many_limits_of_one_owner_do_not_hold_up_those_of_another(
+    engine: Engine, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_QUOTES", 4)
+    for _ in range(20):  # which no quote reaches, and whose level comes first
+        await place_limit(engine.postgres, "100", limit_out=10**15, amount_in=SIZE, owner="mallory")
+    bob = await place_limit(engine.postgres, "150", limit_out=1, amount_in=SIZE + 1, owner="bob")
+    async with watching(engine, market, quotes={"raydium": [225_000_000]}) as network:
+        [venue] = network.venues
+        assert isinstance(venue, ScriptedVenue)
+        await ended(engine, bob, "pending")
+        aside = "SELECT count(*) = 20 FROM triggers WHERE look_at IS NOT NULL"
+        await eventually(lambda: engine.postgres.fetchval(aside))
+    assert [request.amount_in for request, _ in venue.asked].index(SIZE + 1) == 4
 
 
 async def test_an_order_for_now_or_never_that_no_venue_fills_ends_at_once(engine: Engine, market: Market) -> None:

@@ -116,9 +116,9 @@ UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
 _AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
 
 # Limits whose level the best mid has met, the most favourable first. An order that was put aside is looked at again
-# before its time if the price has moved past its level.
+# before its time if the price has moved past its level. $5: owners that are left out
 CANDIDATES = f"""
-SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
+SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
        o.max_price_impact_bps, o.time_in_force, extract(epoch FROM now() - o.updated_at)::float8 AS armed_for
   FROM triggers t JOIN orders o ON o.id = t.order_id
  WHERE t.armed AND t.op = 'ge' AND t.feed = $1 AND t.persist = 0
@@ -126,7 +126,7 @@ SELECT t.order_id, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, 
                       AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
    AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND (o.expires_at IS NULL OR o.expires_at > now())
-   AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)}
+   AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)} AND t.owner <> ALL($5::text[])
  ORDER BY t.level LIMIT $4
 """
 

@@ -47,6 +47,7 @@ class Candidate:
     """A limit that the best mid has met. The quote at its size decides."""
 
     order: UUID
+    owner: str
     level: Decimal
     base_level: Decimal
     token_in: str
@@ -93,11 +94,13 @@ class TriggerStore:
         sql = statements.FIRE[group.op], statements.FIRE_THESE[group.op]
         return await fire_batch(self._pool, self._left_out, *sql, arguments, suspects)
 
-    async def candidates(self, feed: str, slot: int, limit: int) -> list[Candidate]:
-        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit)
+    async def candidates(self, feed: str, slot: int, limit: int, *, besides: Sequence[str] = ()) -> list[Candidate]:
+        """`besides`: owners whose orders are left out."""
+        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, besides)
         return [
             Candidate(
                 order=row["order_id"],
+                owner=row["owner"],
                 level=row["level"],
                 base_level=row["base_level"],
                 token_in=row["token_in"],
