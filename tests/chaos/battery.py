@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.chaos import bug_detection, failover_faults, kill_switch_faults, slow_tests, watcher_faults
+from tests.chaos import bug_detection, failover_faults, kill_switch_faults, restore_faults, slow_tests, watcher_faults
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -60,6 +60,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "orders that wait: Postgres and Redis killed while triggers fire": partial(
         waiting.servers_killed_while_triggers_fire, rounds=1
+    ),
+    "dump taken under load, restored, engine started": partial(restore_faults.restored_under_load, orders=300),
+    "the same with an engine that does not reconcile: the oracle notices": partial(
+        restore_faults.planted_is_caught, orders=60
     ),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),

@@ -1,4 +1,4 @@
-"""Five bugs that engines of this kind have had, planted to see whether the oracle notices them."""
+"""Six bugs that engines of this kind have had, planted to see whether the oracle notices them."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -97,10 +97,23 @@ def failed_published_early() -> None:
     setattr(Execution, "end_attempt", published_early)
 
 
+def no_reconciling() -> None:
+    """The engine trusts its database, whatever was done to it."""
+    from app.orders.reconciling import state
+    from worker import reconciler
+
+    async def believe(compared: reconciler.Reconciler) -> None:
+        compared.compared = True
+
+    setattr(reconciler.Reconciler, "compare", believe)
+    setattr(state, "COMPARE", "SELECT NULL AS identity, NULL AS before")
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "no fence": no_fence,
     "publish before commit": publish_before_commit,
     "no sweeper": no_sweeper,
     "sign again on resend": sign_again_on_resend,
     "failed published early": failed_published_early,
+    "no reconciling": no_reconciling,
 }
