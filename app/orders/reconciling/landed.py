@@ -124,7 +124,8 @@ WITH made AS (
     SELECT slice_id, owner, type, token_in, token_out, coalesce(amount, div(amount_in, slices)), slippage_bps,
            max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id, parent,
            number, '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
-      FROM made JOIN orders o ON o.id = made.parent JOIN plans p ON p.order_id = made.parent ORDER BY slice_id
+      FROM made JOIN orders o ON o.id = made.parent JOIN (SELECT order_id, slices FROM plans) p ON p.order_id = o.id
+     ORDER BY slice_id
     ON CONFLICT DO NOTHING
     RETURNING *, json_build_object('parentId', parent_id, 'slice', slice) AS details
 ), {logged("placed", details="details")}

@@ -1,0 +1,98 @@
+"""Orders that wait, their groups and their slices, after the database lost the newest writes."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from hashlib import md5
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.orders.waiting.groups import Groups
+from app.orders.waiting.plans import PlanStore
+from tests.engine import HAPPY, Engine, eventually, running_engine
+from tests.integration.test_order_groups import BRACKET, place, statuses
+from tests.integration.test_reconciling import BLOCK_MS, confirmed, lost_swaps
+from tests.integration.test_slices import DCA, slices
+from tests.integration.test_waiting_orders import LIMIT, trigger_rows
+
+LANDED = """
+INSERT INTO chain.transactions (signature, memo, status, amount_out, slot, landed_at, last_valid_height, sent_at, venue,
+                                token_in, token_out, amount_in)
+SELECT md5($1::text), $1, 'landed', $2, 1, now(), 1, now(), 'raydium', $3, $4, $5
+"""
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as started:
+        yield started
+
+
+async def land(engine: Engine, order: str, *, brings: int = 200_000_000, sold: int = 1_500_000_000) -> None:
+    """The chain has a swap of this order, and the database has forgotten it."""
+    row = await engine.postgres.fetchrow("SELECT token_in, token_out FROM orders WHERE id = $1", UUID(order))
+    await engine.postgres.execute(LANDED, order, brings, *(row or ("SOL", "USDC")), sold)
+
+
+async def settled(engine: Engine, group: dict[str, Any], wanted: list[str]) -> bool:
+    await Groups(engine.postgres).settle()
+    return await statuses(engine, group) == wanted
+
+
+async def test_an_order_that_waits_and_was_filled_makes_every_move(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    await land(engine, order)
+    await engine.start_worker()
+    stream = await engine.read_stream(order)
+    assert stream.statuses == ["open", *HAPPY]
+    assert [event["seq"] for event in stream.events] == [1, 2, 3, 4, 5, 6]
+    assert [event["attempt"] for event in stream.events] == [0, 0, 1, 1, 1, 1]
+    assert stream.events[-1]["amountOut"] == "200"
+    assert await trigger_rows(engine) == []
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_a_leg_that_was_filled_ends_the_others(engine: Engine, under_way: bool) -> None:
+    group = await place(engine)
+    profit, stop = (order["orderId"] for order in group["orders"])
+    if under_way:  # as the database has it, the other leg was fired
+        await engine.postgres.execute(
+            "WITH gone AS (DELETE FROM triggers WHERE order_id = $1), held AS (UPDATE order_groups SET holder = $1)"
+            " UPDATE orders SET status = 'pending', look_at = now() WHERE id = $1",
+            UUID(profit),
+        )
+    await land(engine, stop)
+    await engine.start_worker()
+    await eventually(partial(settled, engine, group, ["cancelled", "confirmed"]))
+    assert (await engine.order(profit))["code"] == "sibling_filled"
+    assert await trigger_rows(engine) == []
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 1
+
+
+async def test_of_a_bracket_entry_and_leg_may_both_have_been_filled(engine: Engine) -> None:
+    bracket = await place(engine, BRACKET)
+    entry, _, stop = (order["orderId"] for order in bracket["orders"])
+    await land(engine, entry, brings=1_100_000_000, sold=150_000_000)
+    await land(engine, stop, brings=140_000_000, sold=1_100_000_000)
+    await engine.start_worker()
+    await eventually(partial(settled, engine, bracket, ["confirmed", "cancelled", "confirmed"]))
+    assert (await engine.order(stop))["executedPrice"] == pytest.approx(140 / 1.1)
+
+
+async def test_slices_that_were_filled_are_not_made_again(engine: Engine) -> None:
+    parent = (await engine.place(**DCA))["orderId"]
+    ids = [str(UUID(md5(f"{parent}/{number}".encode()).hexdigest())) for number in (1, 2, 3)]
+    for number in (0, 2):
+        await land(engine, ids[number], sold=333_333_366)
+    await engine.start_worker()
+    await eventually(partial(confirmed, engine, ids[0], ids[2]))
+    third = 333_333_366
+    assert await slices(engine, parent) == [(1, third, "confirmed"), (3, third, "confirmed")]
+    assert (await engine.order(parent))["slices"] | {"nextAt": None} == {
+        **{"total": 3, "filled": 2, "failed": 0, "skipped": 1, "nextAt": None}
+    }
+    assert (await engine.read_stream(ids[0])).statuses == HAPPY
+    [completed] = await PlanStore(engine.postgres).finish()
+    assert completed.event.status == "completed"
+    assert await lost_swaps(engine) == []
