@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests import postgres_template
-from tests.acceptance.stack import ENGINE, Stack, engine, environment, eventually, free_port, running
+from tests.acceptance.stack import ENGINE, Stack, engine, environment, eventually, free_port, in_process, running
 from tests.no_tls import NO_TLS
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
@@ -43,7 +43,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def submitted(stack: Stack) -> subprocess.CompletedProcess[str]:
     """One order with an idempotency key, submitted and watched to its end."""
-    return client(stack, "submit", *SELL_SOL, "--idempotency-key", "the first", "--watch")
+    return engine(stack.home, "submit", *SELL_SOL, "--idempotency-key", "the first", "--watch")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def order(submitted: subprocess.CompletedProcess[str]) -> str:
 
 
 def client(stack: Stack, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return engine(stack.home, *arguments, **settings)
+    return in_process(stack.home, *arguments, **settings)
 
 
 def started(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
@@ -255,7 +255,7 @@ def test_ctrl_c_exits_with_130_and_prints_nothing(stack: Stack) -> None:
 
 def test_no_engine_is_one_sentence(tmp_path: Path) -> None:
     port = str(free_port())
-    error = error_of(engine(tmp_path / "home", "simulate", PORT=port))
+    error = error_of(in_process(tmp_path / "home", "simulate", PORT=port))
     assert error == f"engine: The engine at http://127.0.0.1:{port} cannot be reached; `engine up` starts one.\n"
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -17,7 +17,7 @@ import pytest
 
 from app.settings import SettingsError
 from migrations.upgrade import upgrade
-from tests.acceptance.stack import Stack, engine, eventually, free_port, running
+from tests.acceptance.stack import Stack, engine, eventually, free_port, in_process, running
 from tests.no_tls import NO_TLS
 
 
@@ -147,9 +147,11 @@ def test_servers_that_die_are_started_again_at_their_addresses(data_home: Path) 
         assert "Traceback" not in stack.output
 
 
-def error_of(home: Path, *arguments: str, **settings: str) -> str:
+def error_of(
+    home: Path, *arguments: str, run: Callable[..., subprocess.CompletedProcess[str]] = engine, **settings: str
+) -> str:
     """The error of a command that must fail: exactly one line."""
-    failed = engine(home, *arguments, **settings)
+    failed = run(home, *arguments, **settings)
     assert failed.returncode == 1
     error = failed.stderr.strip()
     assert error.count("\n") == 0, error
@@ -197,4 +199,4 @@ def test_a_home_that_cannot_be_written_is_one_sentence(home: Path) -> None:
 
 @pytest.mark.parametrize("command", ["api", "worker", "watcher", "migrate"])
 def test_a_process_without_servers_says_what_to_do(home: Path, command: str) -> None:
-    assert "`engine up`" in error_of(home, command)
+    assert "`engine up`" in error_of(home, command, run=in_process)
