@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 VERSIONS = Path(__file__).parent / "versions"
@@ -33,6 +34,7 @@ def oldest_code(revision: str) -> str:
     return known[0]
 
 
+@cache
 def _declared(name: str) -> Mapping[str, str]:
     """The value of this variable in each revision that has it: a text."""
     found = {}

@@ -7,6 +7,7 @@ cannot fill completely is refused. Pools are values: a swap returns the pool aft
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from app.dex.errors import DexError
@@ -83,6 +84,7 @@ def constant_product(
     return Swap(amount_in, out, fee, -(-net * BPS // (reserve_in + net)), after)
 
 
+@lru_cache(10_000)
 def bin_price(bin_id: int, bin_step: int) -> int:
     """The price of a bin, Y per X in Q64.64: (1 + step/10⁴)^id, or 0 if 128 bits cannot express it."""
     if bin_id == 0:

@@ -18,7 +18,9 @@ from tests.engine import HAPPY, running_engine
 def behind(dsn: str, port: int) -> str:
     """Another host, named before the one of this address."""
     login, _, host = urlsplit(dsn).netloc.rpartition("@")
-    return urlsplit(dsn)._replace(netloc=f"{login}@127.0.0.1:{port},{host}").geturl() + "?target_session_attrs=primary"
+    return (
+        urlsplit(dsn)._replace(netloc=f"{login}@127.0.0.1:{port},{host}", query="target_session_attrs=primary").geturl()
+    )
 
 
 @asynccontextmanager

@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import pytest
-from alembic.script import ScriptDirectory
 
 from app.orders.store.revision import mismatch
 from migrations.revisions import VERSIONS, known_revisions, oldest_code
 
 
 def test_the_newest_revision_is_alembics_head() -> None:
+    from alembic.script import ScriptDirectory  # not at the top: each process of the test run imports this file
+
     assert known_revisions()[-1] == ScriptDirectory(str(VERSIONS.parent)).get_current_head()
 
 
