@@ -29,7 +29,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
 
 
 async def test_orders_go_on_at_the_standby_that_was_promoted(pair: Pair, redis_dsn: str) -> None:
-    async with running_engine(pair.url, redis_dsn) as engine:
+    # A promotion begins a timeline: the engine reconciles with the chain, for as long as 151 blocks last.
+    async with running_engine(pair.url, redis_dsn, mock_block_ms=20) as engine:
         await engine.start_worker()
         clients = Clients(engine.base_url, random.Random(1))
         await clients.place(10)
