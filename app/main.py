@@ -106,7 +106,9 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:
         raise SettingsError("DATABASE_URL and REDIS_URL are not set; `make up` starts servers of its own")
-    postgres = await open_postgres(dsn, size=settings.db_pool_size, before_writing=compare_database)
+    postgres = await open_postgres(
+        dsn, size=settings.db_pool_size, before_writing=compare_database, read_dsn=settings.postgres_read_dsn
+    )
     redis = fail_fast_redis(redis_url)
     network, stack = open_network(settings), contextlib.AsyncExitStack()
     market = await stack.enter_async_context(open_market(settings, network))
@@ -133,8 +135,9 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         router=network.router(),
         reader=OrderReader(postgres.reading),
         internal=internal,
-        throughput=ThroughputMeter(postgres.reading),
-        dead_letters=DeadLetters(postgres.reading),
+        lists=OrderReader(postgres.lagging),
+        throughput=ThroughputMeter(postgres.lagging),
+        dead_letters=DeadLetters(postgres.lagging, writing=postgres.writing),
         intake=Intake(store, redis, queue, publisher, breaker),
         changes=Changes(OpenOrders(postgres.writing), groups, publisher),
         dead_men=DeadMen(postgres.writing),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import asyncpg
@@ -82,6 +83,7 @@ class Postgres:
 
     writing: asyncpg.Pool
     reading: asyncpg.Pool  # what callers ask for: may take long
+    lagging: asyncpg.Pool  # of that, what may be a moment old: of a replica, if there is one
     internal: asyncpg.Pool  # short: health, keys, capacity, the events of streams, abandoned orders
     following: "list[asyncio.Task[None]]"  # the primary, if there are several hosts
 
@@ -98,35 +100,42 @@ class Postgres:
 
     @property
     def _pools(self) -> tuple[asyncpg.Pool, ...]:
-        return self.writing, self.reading, self.internal
+        pools = self.writing, self.reading, self.internal
+        return pools if self.lagging is self.reading else (*pools, self.lagging)
 
 
-async def open_postgres(dsn: str, *, size: int, before_writing: Init | None = None) -> Postgres:
+async def open_postgres(
+    dsn: str, *, size: int, before_writing: Init | None = None, read_dsn: str | None = None
+) -> Postgres:
     """Connections are opened at first use, so a process can start before its database.
 
     `before_writing`: is called with each new connection of `writing` before that is used.
     """
     writers, internal = min(MAX_WRITERS, size // 2), max(1, min(MAX_INTERNAL, size // 4))
+    readers, of_reads = size - writers - internal, READ_PLANS | {"statement_timeout": f"{READ_SECONDS * 1000:.0f}"}
+    reading = await _pool(dsn, readers, of_reads)
     return Postgres(
         writing=await _pool(dsn, writers, WRITE_PLANS, before_writing),
-        reading=await _pool(
-            dsn, size - writers - internal, READ_PLANS | {"statement_timeout": str(round(READ_SECONDS * 1000))}
-        ),
+        reading=reading,
+        lagging=await _pool(read_dsn, readers, of_reads, standby=True) if read_dsn else reading,
         internal=await _pool(dsn, internal, READ_PLANS),
         following=follow(dsn),
     )
 
 
-async def _pool(dsn: str, size: int, plan_settings: Mapping[str, str], init: Init | None = None) -> asyncpg.Pool:
+async def _pool(
+    dsn: str, size: int, settings: Mapping[str, str], init: Init | None = None, *, standby: bool = False
+) -> asyncpg.Pool:
     return await open_pool(
         dsn,
         size,
         {
             "application_name": "order-execution-engine",
             "idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000)),
-            **plan_settings,
+            **settings,
         },
         init=init,
+        standby=standby,
     )
 
 
@@ -137,11 +146,12 @@ async def open_pool(
     *,
     command_timeout: float | None = 10,
     init: Init | None = None,
+    standby: bool = False,
 ) -> asyncpg.Pool:
-    """Connections to the primary, opened when they are needed."""
+    """Connections to the primary, or to a standby, opened when they are needed."""
     pool: asyncpg.Pool = await asyncpg.create_pool(
         dsn,
-        connect=cast("Any", connect),
+        connect=cast("Any", partial(connect, standby=standby)),
         connection_class=EngineConnection,
         min_size=0,
         max_size=size,

@@ -85,6 +85,7 @@ def server_problems(settings: Settings) -> Iterator[str]:
     """Servers without a password, or with one that stands in this repository."""
     for url, names, proofs in (
         (settings.postgres_dsn, ("DATABASE_URL", "DB_PASSWORD"), "a Unix socket, or a client certificate (sslcert)"),
+        (settings.postgres_read_dsn, ("DATABASE_READ_URL", "DATABASE_READ_URL"), "a client certificate (sslcert)"),
         (settings.redis_dsn, ("REDIS_URL", "REDIS_PASSWORD"), "a Unix socket"),
     ):
         name = names[0] if getattr(settings, names[0].lower()) else names[1]

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
 
     # The servers. A URL wins over the single values. Neither: `engine up` starts an embedded server.
     database_url: str | None = None
+    database_read_url: str | None = None  # a replica, for lists, dead letters and the pace; None: DATABASE_URL
     db_host: str | None = None
     db_port: int = Field(5432, ge=1, le=65535)
     db_username: str = "postgres"
@@ -105,14 +106,17 @@ class Settings(BaseSettings):
     def postgres_dsn(self) -> str | None:
         """The database URL for asyncpg, without a driver in its scheme. None: use an embedded server."""
         if self.database_url:
-            _, _, rest = self.database_url.partition("://")
-            return f"postgresql://{rest}"
+            return _without_driver(self.database_url)
         if self.db_host:
             user, password = quote(self.db_username, safe=""), quote(self.db_password, safe="")
             login = f"{user}:{password}" if password else user
             hosts = ",".join(f"{host.strip()}:{self.db_port}" for host in self.db_host.split(","))
             return f"postgresql://{login}@{hosts}/{quote(self.db_name, safe='')}"
         return None
+
+    @property
+    def postgres_read_dsn(self) -> str | None:
+        return _without_driver(self.database_read_url) if self.database_read_url else None
 
     @property
     def redis_dsn(self) -> str | None:
@@ -129,6 +133,10 @@ class Settings(BaseSettings):
         query = "&".join(filter(None, (address.query, urlencode({name: one for name, one in named.items() if one}))))
         scheme, hosts = f"{address.scheme}+sentinel", ",".join(self.redis_sentinels)
         return urlunsplit((scheme, f"{login}{at}{hosts}", address.path, query, ""))
+
+
+def _without_driver(url: str) -> str:
+    return f"postgresql://{url.partition('://')[2]}"
 
 
 def load(**overrides: Any) -> Settings:

@@ -55,6 +55,7 @@ class ApiContext:
     router: Router  # quotes all venues and picks the best
     reader: OrderReader  # reads orders and their logs for callers
     internal: OrderReader  # the same on connections that no list of a caller can fill: for health
+    lists: OrderReader  # the same for lists, which may come from a replica
     throughput: ThroughputMeter  # how fast orders were confirmed lately
     dead_letters: DeadLetters  # failed orders
     intake: Intake  # places and cancels orders

@@ -48,7 +48,7 @@ async def list_orders(
     )
     page_after = None if after is None else page_key(after)
     async with turn_to_read(request, caller):
-        page = await ctx.reader.page(caller.owner, filter_by, page_after, limit)
+        page = await ctx.lists.page(caller.owner, filter_by, page_after, limit)
         views = await _views(ctx, page.orders)
     return as_json({"orders": views, "nextCursor": None if page.end is None else cursor(page.end)})
 

@@ -54,8 +54,9 @@ class Summary:
 
 
 class DeadLetters:
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, writing: asyncpg.Pool) -> None:
         self._pool = pool
+        self._writing = writing
 
     async def page(self, owner: str | None, after: PageKey | None, limit: int) -> list[Order]:
         """Not acknowledged, latest failure first. `created_at` of the key is the time of the failure."""
@@ -73,7 +74,7 @@ class DeadLetters:
     async def acknowledge(self, owner: str | None, until: datetime) -> int:
         """Acknowledge all that failed until then, a bounded number at a time; how many they were."""
         acknowledged = 0
-        while found := len(await fetch(self._pool, ACKNOWLEDGE, owner, until, ACKNOWLEDGE_BATCH)):
+        while found := len(await fetch(self._writing, ACKNOWLEDGE, owner, until, ACKNOWLEDGE_BATCH)):
             acknowledged += found
         return acknowledged
 
