@@ -1,13 +1,17 @@
 """The commands that keep the database: backup, restore, prune."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.settings import load
+from app.cli.servers import database
+from app.settings import SettingsError, load
+
+MIN_DAYS = 7
 
 
 def backup(
@@ -40,4 +44,26 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `engine backu
     typer.echo("the kill switch. Look first: orders that were cancelled since the backup wait again.")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"backup": backup, "restore": restore}
+def prune(
+    older_than: Annotated[str, typer.Option(help="Of orders that ended so long ago: 90d is 90 days, at least 7d.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Delete orders that ended long ago, with their events. The engine goes on meanwhile, and Ctrl-C may stop it."""
+    from app.maintenance import prune
+
+    days = re.fullmatch(r"(\d{1,5})d", older_than)
+    if days is None or int(days[1]) < MIN_DAYS:
+        raise SettingsError(f"--older-than: a number of days such as 90d, at least {MIN_DAYS}d.")
+    pruned = prune.Pruned()
+    try:
+        asyncio.run(prune.prune(database(), int(days[1]), pruned, dry_run=dry_run))
+    finally:
+        typer.echo(
+            f"{'It would delete' if dry_run else 'Deleted'}: {pruned.orders:,} orders, {pruned.events:,} events, "
+            f"{pruned.daily_volumes:,} daily volumes."
+        )
+    if pruned.dead_letters:
+        typer.echo(f"{pruned.dead_letters:,} failed orders stay until they are acknowledged (DELETE /api/dlq/clear).")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"backup": backup, "restore": restore, "prune": prune}
