@@ -1,4 +1,7 @@
-"""Fires snipers: as soon as this process hears of a new pool, and for orders that came later once a second."""
+"""Fires snipers: as soon as this process hears of a new pool, and for orders that came later once a second.
+
+Owners take turns of MAX_QUOTES orders.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -13,6 +16,7 @@ from app.orders.conditions import amount_at, launch_feed
 from app.orders.queue.lanes import Lane
 from app.orders.waiting.snipes import Decided, Snipe, SnipeStore
 from app.watcher.announcer import Announcer
+from app.watcher.turns import Turns
 
 MAX_QUOTES = 100  # at once
 
@@ -23,16 +27,18 @@ class Snipers:
         self._network = network
         self._router = network.router()
         self._announcer = announcer
+        self._turns = Turns()
         self.launched = asyncio.Event()  # a pool is new
         network.markets.on_growth(self.launched.set)
 
     async def round(self) -> bool:
         """Whether there may be more to do."""
         self.launched.clear()
-        page = await self._store.met(depths(self._network.markets), MAX_QUOTES)
+        depth = depths(self._network.markets)
+        page = await self._store.met(depth, MAX_QUOTES, besides=self._turns.served())
         if page:
             await self._decide(page)
-        return len(page) == MAX_QUOTES
+        return self._turns.took((snipe.owner for snipe in page), is_full=len(page) == MAX_QUOTES)
 
     async def _decide(self, page: Sequence[Snipe]) -> None:
         at = page[0].now

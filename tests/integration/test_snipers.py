@@ -18,6 +18,7 @@ from app.orders.waiting.snipes import Decided, SnipeStore
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import open_postgres
 from app.redis_scripts import pipelined
+from app.watcher import snipers
 from app.watcher.main import watcher
 from tests.engine import HAPPY, Engine, eventually
 from tests.integration.test_changing_orders import patch
@@ -110,6 +111,26 @@ async def test_a_sniper_whose_price_is_not_met_at_the_launch_waits_for_it(engine
         assert (await engine.http.post("/api/simulate/market", json=move)).status_code == 200
         assert (await engine.read_stream(order)).statuses == ["open", "open", *HAPPY]
     assert float((await engine.order(order))["executedPrice"]) >= 700
+
+
+async def test_many_snipers_of_one_owner_do_not_hold_up_that_of_another(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snipers, "MAX_QUOTES", 2)
+    for _ in range(8):
+        await place(engine, limitPrice="90000000")
+    for table in ("orders", "triggers"):
+        await engine.postgres.execute(f"UPDATE {table} SET owner = 'mallory'")
+    bob = await place(engine, trigger=TRIGGER | {"minDepthUsd": 1_000})
+    async with watcher(engine.settings):
+        await launch(engine)
+        await eventually(partial(has_status, engine, bob, "pending"))
+    before = await engine.postgres.fetchval(
+        "SELECT count(*) FROM order_events WHERE details ->> 'code' = 'launched' AND at <"
+        " (SELECT min(at) FROM order_events WHERE order_id = $1 AND status = 'pending')",
+        UUID(bob),
+    )
+    assert before <= 2
 
 
 async def has_event(engine: Engine, order: str, code: str) -> bool:

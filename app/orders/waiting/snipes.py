@@ -25,16 +25,16 @@ from app.orders.waiting.statements import fires, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import fetch
 
-# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed. Each feed is one step into an
-# index. The status is written as CASE, so that orders are found by key.
+# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed, $5 owners that are left out.
+# Each feed is one step into an index. The status is written as CASE, so that orders are found by key.
 MET = f"""
-SELECT t.order_id, t.feed, t.base_level, o.token_in, o.amount_in, o.venues, o.max_price_impact_bps,
+SELECT t.order_id, t.owner, t.feed, t.base_level, o.token_in, o.amount_in, o.venues, o.max_price_impact_bps,
        clock_timestamp() AS now
   FROM unnest($1::text[], $2::numeric[]) AS traded(feed, depth)
  CROSS JOIN LATERAL (
        SELECT t.* FROM triggers t
         WHERE t.armed AND t.op = 'launch' AND t.feed = traded.feed AND t.level <= traded.depth
-          AND t.order_id <> ALL($4::uuid[]) AND {may_fire("t.owner", "t.order_type")}
+          AND t.order_id <> ALL($4::uuid[]) AND t.owner <> ALL($5::text[]) AND {may_fire("t.owner", "t.order_type")}
         ORDER BY t.level LIMIT $3) t
   JOIN orders o ON o.id = t.order_id
  WHERE CASE o.status WHEN '{Status.OPEN}' THEN o.expires_at IS NULL OR o.expires_at > now() END
@@ -93,6 +93,7 @@ class Snipe:
     """An order whose token is traded now, as deep as it asked for."""
 
     order: UUID
+    owner: str
     feed: str
     limit_price: Decimal
     token_in: str
@@ -123,13 +124,14 @@ class SnipeStore:
         self._max_age = max_age  # seconds: an older quote fires nothing
         self._left_out = LeftOut[UUID]()
 
-    async def met(self, depths: Mapping[str, int], limit: int) -> list[Snipe]:
-        """Orders that wait for one of these feeds, whose depth in dollars is given."""
+    async def met(self, depths: Mapping[str, int], limit: int, *, besides: Sequence[str] = ()) -> list[Snipe]:
+        """Orders that wait for one of these feeds, whose depth in dollars is given, except those of some owners."""
         dollars = list(map(Decimal, depths.values()))
-        rows = await fetch(self._pool, MET, list(depths), dollars, limit, self._left_out.ids())
+        rows = await fetch(self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), besides)
         return [
             Snipe(
                 order=row["order_id"],
+                owner=row["owner"],
                 feed=row["feed"],
                 limit_price=row["base_level"],
                 token_in=row["token_in"],
