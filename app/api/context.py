@@ -91,8 +91,10 @@ class ApiContext:
         condition = order.condition or {}
         if order.status is not Status.OPEN or not waits_for_price(condition):
             return None
-        tokens = self.markets.token(order.token_in), self.markets.token(order.token_out)
-        prices = self.network.mids(*tokens, self.network.slot_at(datetime.now(UTC)))
+        token_in, token_out = self.markets.find(order.token_in), self.markets.find(order.token_out)
+        if token_in is None or token_out is None:  # no longer listed
+            return None
+        prices = self.network.mids(token_in, token_out, self.network.slot_at(datetime.now(UTC)))
         feed = feed_of(order.token_in, order.token_out)
         trigger = trigger_of(order.type, feed, order.limit_price, condition, order.extreme)
         return price_for(trigger, list(prices.values()))

@@ -161,7 +161,7 @@ class OrderView(Answer):
     order_type: str
     token_in: str
     token_out: str
-    amount: str
+    amount: str | None = Field(description="null: the token is no longer listed")
     value_usd: str | None = Field(description="In US dollars, at the market's price when the order was accepted")
     slippage_bps: int
     min_amount_out: str | None = Field(description="Once a route was built: the limit that was fixed then")

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from app.api.problems import Problem
 from app.dex.amounts import price as price_text
 from app.dex.amounts import to_decimal
-from app.dex.markets import Markets
+from app.dex.markets import Markets, Token
 from app.dex.valuation import USD_PLACES
 from app.orders.conditions import distance_bps, trail_level
 from app.orders.model import Order
@@ -62,6 +62,11 @@ def usd(value: int) -> str:
     return to_decimal(value, USD_PLACES)
 
 
+def amount_of(token: Token | None, units: int | None) -> str | None:
+    """None: not known yet, or nobody knows the decimals of a token that is not listed."""
+    return None if units is None or token is None else to_decimal(units, token.decimals)
+
+
 def waiting_view(condition: Mapping[str, Any], price: Decimal | None, extreme: Decimal | None = None) -> dict[str, Any]:
     """What an order waits for; of a price, how far it is away."""
     if "schedule" in condition:
@@ -82,13 +87,9 @@ def _trigger_view(condition: Mapping[str, Any], price: Decimal | None, extreme: 
 
 def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
     """`price`: what an order that waits is compared with now."""
-    token_in, token_out = markets.token(order.token_in), markets.find(order.token_out)
+    token_in, token_out = markets.find(order.token_in), markets.find(order.token_out)
     condition = order.condition or {}
     min_out = order.min_amount_out if order.floor_out is None else order.floor_out
-
-    def out(units: int | None) -> str | None:
-        return None if units is None or token_out is None else to_decimal(units, token_out.decimals)
-
     return {
         "orderId": str(order.id),
         "id": str(order.id),
@@ -98,10 +99,10 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "orderType": order.type,
         "tokenIn": order.token_in,
         "tokenOut": order.token_out,
-        "amount": to_decimal(order.amount_in, token_in.decimals),
+        "amount": amount_of(token_in, order.amount_in),
         "valueUsd": None if order.usd_value is None else usd(order.usd_value),
         "slippageBps": order.slippage_bps,
-        "minAmountOut": out(min_out),
+        "minAmountOut": amount_of(token_out, min_out),
         "maxPriceImpactBps": order.max_price_impact_bps,
         "venues": order.venues,
         "expiresAt": order.expires_at,
@@ -118,7 +119,7 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
         "dex": order.dex,
         "txHash": order.tx_hash,
         "executedPrice": None if order.executed_price is None else json_number(format(order.executed_price, "f")),
-        "amountOut": out(order.amount_out),
+        "amountOut": amount_of(token_out, order.amount_out),
         "error": order.error,
         "code": order.code,
         "createdAt": order.created_at,
@@ -128,11 +129,11 @@ def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> 
 
 def slices_view(order: Order, slices: Slices, markets: Markets) -> dict[str, Any]:
     """What an order that is executed in slices has done so far."""
-    token_in, token_out = markets.token(order.token_in), markets.token(order.token_out)
+    token_in, token_out = markets.find(order.token_in), markets.find(order.token_out)
     total = (order.condition or {})["schedule"]["slices"]
     skipped = total - slices.filled - slices.failed if slices.skipped is None else slices.skipped
     average = None
-    if slices.filled_in:
+    if slices.filled_in and token_in and token_out:
         average = json_number(price_text(slices.filled_in, token_in.decimals, slices.filled_out, token_out.decimals))
     return {
         "slices": {
@@ -142,8 +143,8 @@ def slices_view(order: Order, slices: Slices, markets: Markets) -> dict[str, Any
             "skipped": skipped,
             "nextAt": slices.next_at,
         },
-        "filledIn": to_decimal(slices.filled_in, token_in.decimals),
-        "filledOut": to_decimal(slices.filled_out, token_out.decimals),
+        "filledIn": amount_of(token_in, slices.filled_in),
+        "filledOut": amount_of(token_out, slices.filled_out),
         "avgPrice": average,
     }
 

@@ -166,7 +166,7 @@ class OpenOrders:
 
 
 def _open_order(row: Mapping[str, Any]) -> str:
-    swap = f"{required_text(row, 'amount')} {required_text(row, 'tokenIn')} → {required_text(row, 'tokenOut')}"
+    swap = f"{text_in(row, 'amount') or '?'} {required_text(row, 'tokenIn')} → {required_text(row, 'tokenOut')}"
     expires = text_in(row, "expiresAt")
     until = f"until {expires}" if expires else None
     words = (required_text(row, "orderId"), swap, required_text(row, "orderType"), waits_for(row), until)

@@ -6,7 +6,6 @@ that it is not quoted in each slot: until the mid has moved by what was missing,
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,12 +17,10 @@ from app.orders.queue.lanes import Lane
 from app.orders.waiting.prices import HIGHEST
 from app.orders.waiting.statements import LONGEST_ASIDE
 from app.orders.waiting.triggers import Candidate, Marketable, Refused, TriggerStore
-from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 from app.watcher.recorder import Tick
+from app.watcher.rounds import attempt
 from app.watcher.turns import Turns
-
-log = logging.getLogger("engine.watcher")
 
 MAX_QUOTES = 100
 SHORTEST_ASIDE = 5.0  # seconds
@@ -48,12 +45,13 @@ class Limits:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            try:
-                await self._announcer.ended(await self._store.refuse_at_mid())
-                while self._newest and await self._round(self._newest):
-                    pass
-            except DatabaseUnavailable as error:
-                log.warning("limit orders could not be fired", extra={"error": repr(error.__cause__)})
+            await attempt("refuse limits", self._refuse_at_mid())
+            while self._newest and await self._round(self._newest):
+                pass
+
+    async def _refuse_at_mid(self) -> bool:
+        await self._announcer.ended(await self._store.refuse_at_mid())
+        return False
 
     async def _round(self, tick: Tick) -> bool:
         """Whether there may be more."""
@@ -61,16 +59,14 @@ class Limits:
         if not feeds:
             return False
         share = -(-MAX_QUOTES // len(feeds))
-        pages = {
-            feed: await self._store.candidates(feed, tick.slot, share, besides=self._turns[feed].served())
-            for feed in feeds
-        }
-        await asyncio.gather(*(self._decide(feed, tick, page) for feed, page in pages.items() if page))
-        more = [
-            self._turns[feed].took((one.owner for one in page), is_full=len(page) == share)
-            for feed, page in pages.items()
-        ]
-        return any(more)
+        return any(await asyncio.gather(*(attempt("limits", self._fire(feed, tick, share)) for feed in feeds)))
+
+    async def _fire(self, feed: str, tick: Tick, share: int) -> bool:
+        turns = self._turns[feed]
+        page = await self._store.candidates(feed, tick.slot, share, besides=turns.served())
+        if page:
+            await self._decide(feed, tick, page)
+        return turns.took((one.owner for one in page), is_full=len(page) == share)
 
     async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> None:
         # The cost is measured against this process's own mid: the recorded one may be of a watcher that knows more.

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.dex.errors import DexError
 from app.network import Network
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, Price, PriceStore, Recorded, is_met
 from app.postgres import DatabaseUnavailable
+from app.tasks import count_failure
 
 log = logging.getLogger("engine.watcher")
 
@@ -32,7 +32,7 @@ class Tick:
 
     slot: int
     at: datetime  # on the clock of Postgres
-    groups: Sequence[Group]
+    groups: Sequence[Group]  # of the pairs that are listed
     rows: Mapping[str, Mapping[int, Recorded]] = field(default_factory=dict)
 
     def met(self) -> list[Group]:
@@ -70,8 +70,9 @@ class Recorder:
 
     async def tick(self) -> datetime:
         """Record the prices of this slot, unless this was done. Returns the clock of Postgres when it began."""
-        now, groups, is_ahead = await self._store.groups()
+        now, found, is_ahead = await self._store.groups()
         await self._forget_future(is_ahead)
+        groups = [group for group in found if self._is_listed(group.feed)]
         slot, self._needed = self._network.slot_at(now), bool(groups)
         if slot != self._slot:
             first = slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
@@ -96,12 +97,16 @@ class Recorder:
         slots = slot - first + max(1, *(group.persist for group in groups))
         return await self._store.recorded(feeds, slot, slots=slots)
 
+    def _is_listed(self, feed: str) -> bool:
+        """Not if a token is no longer traded, or if this process has not heard of it yet."""
+        return all(self._network.markets.find(symbol) for symbol in feed.split("/"))
+
     def _price(self, feed: str, slot: int) -> Price | None:
-        token_in, _, token_out = feed.partition("/")
+        token_in, token_out = map(self._network.markets.token, feed.split("/"))
         try:
-            token = self._network.markets.token
-            return Price.of(self._network.mids(token(token_in), token(token_out), slot).values())
-        except DexError:  # a token that is no longer traded
+            return Price.of(self._network.mids(token_in, token_out, slot).values())
+        except Exception:  # the other pairs have a price
+            count_failure("prices")
             return None
 
     async def _forget_future(self, is_ahead: bool) -> None:

@@ -6,7 +6,6 @@ MAX_AGE_SLOTS. That is for the statements to decide.
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,12 +18,9 @@ from app.orders.queue.lanes import Lane
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Moved, TriggerStore
-from app.postgres import DatabaseUnavailable
 from app.watcher.announcer import Announcer
 from app.watcher.recorder import Tick
 from app.watcher.rounds import attempt
-
-log = logging.getLogger("engine.watcher")
 
 AT_ONCE = 2  # groups: while the commit of one waits for the disk, Postgres works on the other
 
@@ -73,16 +69,14 @@ class Stops:
         return iter([*stops, *(partial(self._left_behind, trail, tick.slot) for trail in left_behind)])
 
     async def _fire_each(self, batches: Iterator[Batch], tick: Tick) -> None:
-        try:
-            for batch in batches:
-                await self._fire(batch, tick)
-        except DatabaseUnavailable as error:  # what is still met is fired in the next slot
-            log.warning("orders could not be fired", extra={"error": repr(error.__cause__)})
+        for batch in batches:
+            await attempt("stops", self._fire(batch, tick))  # what is still met is fired in the next slot
 
-    async def _fire(self, batch: Batch, tick: Tick) -> None:
+    async def _fire(self, batch: Batch, tick: Tick) -> bool:
         fired = await batch()
         while fired:  # fewer than a batch may be all, or the legs that a group left over
             fired, _ = await asyncio.gather(batch(), self._announcer.fired(fired, tick.at))
+        return False
 
     async def _met(self, group: Group, slot: int) -> list[Moved]:
         backlog = await self._announcer.backlog(Lane.STOPS)

@@ -122,13 +122,13 @@ export class Orders {
       <li class="order ${status} ${open ? "expanded" : ""}" data-order=${log.id} data-status=${status}>
         <div class="row">
           <button class="toggle" type="button" aria-expanded=${open} @click=${() => this.#toggle(log.id)}>
-            <span class="swap">${amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> ${received}</span>
+            <span class="swap">${order.amount === null ? tokenName(order.tokenIn) : amount(order.amount, order.tokenIn)} <span class="arrow" aria-label="for">→</span> ${received}</span>
             ${order.slices ? slicesBar(order.slices) : progressBar(log)}
             <span class="state"><b class="status ${status}">${status}</b> <span class="summary">${order.dex ? venueIcon(order.dex) : nothing}${summary(log, this.queueStatus)}</span></span>
             <time datetime=${order.createdAt}>${dateTime(order.createdAt)}</time>
           </button>
           ${isCancellable(log)
-            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(log.id)} aria-label="Cancel the order of ${order.amount} ${order.tokenIn}" @click=${() => this.cancel(log.id)}>Cancel</button>`
+            ? html`<button class="cancel" type="button" aria-disabled=${this.cancelling.has(log.id)} aria-label="Cancel the order of ${order.amount ?? ""} ${order.tokenIn}" @click=${() => this.cancel(log.id)}>Cancel</button>`
             : nothing}
         </div>
         ${this.cancelErrors.has(log.id) ? html`<p class="note">${this.cancelErrors.get(log.id)}</p>` : nothing}

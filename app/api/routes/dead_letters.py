@@ -12,12 +12,13 @@ from app.access.keys import OWNER
 from app.api import refusals
 from app.api.admission import admit, admit_read, turn_to_read
 from app.api.context import actor, authenticate, context, operators_only, socket_urls
+from app.api.names import unknown_token
 from app.api.placing import accepted_response, made_before
-from app.api.problems import Problem, request_id, unknown_order
+from app.api.problems import Problem, invalid_request, request_id, unknown_order
 from app.api.schemas import Accepted
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
-from app.api.views import as_json, cursor, json_number, page_key
+from app.api.views import amount_of, as_json, cursor, json_number, page_key
 from app.dex.amounts import to_decimal
 from app.dex.markets import Markets
 from app.orders.conditions import OrderType
@@ -40,7 +41,7 @@ class OriginalOrder(BaseModel):
     id: str
     tokenIn: str = Field(examples=["SOL"])
     tokenOut: str = Field(examples=["USDC"])
-    amount: float = Field(description="Exact, with all its digits", examples=[1.5])
+    amount: float | None = Field(description="With all its digits; null: its token is not listed", examples=[1.5])
     type: str = Field(examples=["market"])
     slippage: float = Field(description="A fraction", examples=[0.005])
     slippageBps: int
@@ -190,9 +191,11 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     if failed.group_id or failed.parent_id or failed.type == OrderType.DCA:
         detail = "The order is part of a group, or of an order that is executed in slices. Place it anew."
         raise Problem(409, "group_member", detail)
+    if (token_in := ctx.markets.find(failed.token_in)) is None:
+        raise invalid_request([("/tokenIn", unknown_token(failed.token_in, ctx.markets))])
     order = as_new_order(
         failed,
-        usd_value=ctx.usd_value(ctx.markets.token(failed.token_in), failed.amount_in),
+        usd_value=ctx.usd_value(token_in, failed.amount_in),
         max_daily_usd=caller.max_daily_usd,
         request_id=request_id(request),
     )
@@ -209,11 +212,12 @@ async def retry(request: Request, order_id: OrderId) -> Response:
 
 
 def _dead_letter(order: Order, markets: Markets) -> dict[str, Any]:
+    amount = amount_of(markets.find(order.token_in), order.amount_in)
     original = {
         "id": str(order.id),
         "tokenIn": order.token_in,
         "tokenOut": order.token_out,
-        "amount": json_number(to_decimal(order.amount_in, markets.token(order.token_in).decimals)),
+        "amount": None if amount is None else json_number(amount),
         "type": order.type,
         "slippage": json_number(to_decimal(order.slippage_bps, 4)),
         "slippageBps": order.slippage_bps,

@@ -108,7 +108,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     order = await ctx.reader.order(order_uuid(order_id), caller.owner)
     if order is None:
         raise unknown_order()
-    _check_amendable(order, seq)
+    _check_amendable(order, seq, ctx.markets)
     new, details = _amended_body(order, ctx.markets, fields)
     lifetime, waiting = lifetime_of(new, ""), _waiting(new, order, ctx)
     slippage_bps = slippage_of(new, ctx.settings.default_slippage_bps)
@@ -173,11 +173,14 @@ def _expected_seq(request: Request) -> int:
     return int(number)
 
 
-def _check_amendable(order: Order, seq: int) -> None:
+def _check_amendable(order: Order, seq: int, markets: Markets) -> None:
     if order.status is not Status.OPEN or order.type not in WAITING_SHAPES:
         raise Problem(409, "not_amendable", f"The order is {order.status}. Only an order that waits can be amended.")
     if order.time_in_force == TimeInForce.IOC:
         raise Problem(409, "not_amendable", "The order is filled at once or not at all. Place another one instead.")
+    waits_for_launch = order.type == OrderType.SNIPER and order.limit_out is None
+    if not markets.find(order.token_in) or not (waits_for_launch or markets.find(order.token_out)):
+        raise Problem(409, "not_amendable", "A token of the order is no longer listed. It can only be cancelled.")
     if order.seq != seq:
         raise _has_changed()
 
