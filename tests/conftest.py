@@ -31,13 +31,17 @@ TESTS = Path(__file__).parent
 # The processes take the files in this order. One that takes long must not be the last, while the other processes idle.
 SLOWEST = (
     "acceptance/test_up.py",
-    "acceptance/test_client.py",
+    "integration/test_kill_switch.py",
     "integration/test_retries.py",
+    "acceptance/test_client.py",
     "acceptance/test_documents.py",
-    "chaos/test_faults.py",
+    "integration/test_happy_path.py",
     "integration/test_hostile_corpus.py",
-    "integration/test_hostile_documents.py",
-    "integration/test_request_limits.py",
+    "chaos/test_faults.py",
+    "integration/test_metrics.py",
+    "integration/test_slices.py",
+    "integration/test_grants.py",
+    "integration/test_origins.py",
 )
 
 

@@ -43,9 +43,8 @@ async def test_no_order_starts_late_when_postgres_was_frozen(env: Environment, r
     assert clean, figure
 
 
-@pytest.mark.parametrize(
-    "fault", [servers.redis_flushed, pytest.param(servers.commits_unanswered, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [servers.redis_flushed, servers.commits_unanswered])
 async def test_under_load_nothing_is_lost_when(
     env: Environment, rng: random.Random, fault: servers.ServerFault
 ) -> None:
