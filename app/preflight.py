@@ -1,6 +1,8 @@
 """Production mode refuses settings and servers that are safe on one's own machine only; local mode stays there."""
 
 import asyncio
+import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from app.postgres import POSTGRES_UNAVAILABLE
-from app.postgres_hosts import connect
+from app.postgres_hosts import connect, hosts_of
 from app.redis_client import REDIS_UNAVAILABLE, fail_fast_redis
 from app.settings import Settings, SettingsError
 
@@ -24,7 +26,13 @@ EVERYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
 HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 BAD_IN_URL = frozenset("@?#*\\ ")
+WAITS_FOR_STANDBY = """
+SELECT current_setting('synchronous_standby_names') <> ''
+   AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+"""
 EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
+
+log = logging.getLogger("engine.preflight")
 
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
 
@@ -34,6 +42,7 @@ async def check(settings: Settings, *, api: bool) -> None:
     refuse_unsafe(settings, api=api)
     if settings.engine_mode == "production":
         await redis_evicts_nothing(settings.redis_dsn or "")
+        await warn_if_a_fail_over_loses_writes(settings.postgres_dsn or "")
         if api:
             await keys_exist(settings.postgres_dsn or "")
 
@@ -55,13 +64,32 @@ async def redis_evicts_nothing(url: str) -> None:
     try:
         async with fail_fast_redis(url) as redis:
             policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
+            refuses_alone = "min_slaves_good_slaves" in await redis.info("replication")
     except REDIS_UNAVAILABLE:
         return
+    if "+sentinel://" in url and not refuses_alone:
+        log.warning(
+            "REDIS_SENTINELS: set min-replicas-to-write 1 in Redis: one that is cut off goes on granting starts"
+        )
     if policy != "noeviction":
         raise SettingsError(
             "REDIS_URL: this Redis evicts keys when its memory is full, and orders would leave the queue. "
             "Set its maxmemory-policy to noeviction. Production mode refuses it."
         )
+
+
+async def warn_if_a_fail_over_loses_writes(dsn: str) -> None:
+    """If there are several hosts. A database that does not answer is no error here."""
+    if len(hosts_of(dsn)) == 1:
+        return
+    with contextlib.suppress(*POSTGRES_UNAVAILABLE):
+        connection = await connect(dsn)
+        try:
+            waits = await connection.fetchval(WAITS_FOR_STANDBY)
+        finally:
+            connection.terminate()
+        if not waits:
+            log.warning("DATABASE_URL: the primary waits for no standby, so a fail-over loses the latest orders")
 
 
 async def keys_exist(dsn: str) -> None:

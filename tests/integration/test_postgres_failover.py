@@ -10,6 +10,7 @@ import pytest
 from app import postgres_hosts
 from app.postgres import DatabaseUnavailable, fetch, open_pool
 from app.postgres_hosts import connect
+from app.preflight import warn_if_a_fail_over_loses_writes
 from tests.chaos.clients import Clients
 from tests.chaos.oracle import judge
 from tests.engine import running_engine
@@ -53,6 +54,13 @@ async def test_a_write_that_no_standby_has_is_not_visible_after_it_was_given_up(
                 await fetch(pool, "INSERT INTO written VALUES (1)")
             await asyncio.sleep(0.5)
             assert await other.fetch("SELECT FROM written") == []
+
+
+async def test_a_primary_that_waits_for_its_standby_is_not_warned_of(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    await warn_if_a_fail_over_loses_writes(pair.url)
+    assert not caplog.records
 
 
 async def test_who_has_seen_the_new_primary_leaves_the_old_one_that_still_answers(pair: Pair) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from app.postgres import DatabaseUnavailable, fetch, open_pool
 from app.postgres_hosts import connect, hosts_of
+from app.preflight import warn_if_a_fail_over_loses_writes
 from migrations.upgrade import upgrade
 from tests.engine import HAPPY, running_engine
 
@@ -88,6 +89,15 @@ async def test_a_connection_to_a_server_that_takes_no_more_writes_is_dropped(pos
         with pytest.raises(DatabaseUnavailable):
             await fetch(pool, "CREATE TABLE refused ()")
         assert await fetch(pool, pid) != before
+
+
+async def test_a_primary_that_waits_for_no_standby_is_warned_of(
+    postgres_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await warn_if_a_fail_over_loses_writes(postgres_dsn)
+    assert not caplog.records
+    await warn_if_a_fail_over_loses_writes(behind(postgres_dsn, 1))
+    assert "loses the latest orders" in caplog.text
 
 
 @pytest.mark.parametrize(

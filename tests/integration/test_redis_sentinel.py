@@ -9,6 +9,7 @@ from redis.asyncio.connection import SSLConnection
 
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.preflight import redis_evicts_nothing
 from app.redis_client import fail_fast_redis, redis_pool
 from app.redis_scripts import pipelined_connection
 from app.settings import SettingsError, load
@@ -72,6 +73,17 @@ async def test_connections_to_a_redis_that_is_no_primary_any_more_are_left(watch
                 return await written() and await replica.get("engine:y") == b"1"
 
         await eventually(at_the_replica, within=15)
+
+
+@pytest.mark.slow
+async def test_a_redis_that_goes_on_alone_is_warned_of(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    await redis_evicts_nothing(watched.url)
+    assert "min-replicas-to-write" in caplog.text
+    caplog.clear()
+    async with fail_fast_redis(watched.url) as redis:
+        await redis.config_set("min-replicas-to-write", 1)
+    await redis_evicts_nothing(watched.url)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
