@@ -132,14 +132,15 @@ class Order:
             if event.status != "open":
                 continue
             wait = 0
-            if after is not None and after.fires and "extreme" in after.details["trigger"]:
+            if fires := after is not None and after.fires and "extreme" in after.details["trigger"]:
+                assert after is not None
                 fired_at = Fraction(after.details["trigger"]["level"])
             if event.details.get("code") == "rearmed":
                 wait, rearms, due = min(FIRST_WAIT * 2**rearms, LONGEST_WAIT), rearms + 1, True
             else:
                 body |= {name: value for name, value in event.details.items() if name != "code"}
                 due = False
-            terms = Terms.of(body, self.amount_in, self.decimals, fired_at)
+            terms = Terms.of(body, self.amount_in, self.decimals, fired_at if due or fires else Fraction(0))
             terms = terms.again() if due else terms
             found.append(Armed(terms, event.at, timedelta(seconds=wait), after.at if after else None, after))
         return found
