@@ -139,7 +139,7 @@ def to_order(
     if mint:
         words["token_out"] = mint  # a repeat may come after the launch, when its symbol is known
     if more := said - fields.keys():
-        words |= body.model_dump(include=more, exclude_unset=True)
+        words |= {name: _said(getattr(body, name)) for name in more}
     return PlaceOrder(
         id=new_order_id(),
         owner=caller.owner,
@@ -154,6 +154,10 @@ def to_order(
     )
 
 
+def _said(value: Any) -> Any:
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+
+
 def with_condition(
     order: PlaceOrder, body: OrderTerms, ctx: ApiContext, at: str = "", *, may_be_met: bool = False
 ) -> PlaceOrder:
@@ -166,13 +170,14 @@ def with_condition(
     lifetime, token = lifetime_of(body, at), ctx.markets.token
     swap: dict[str, Any] = {"token_in": token(order.token_in), "amount_in": order.amount_in, "at": at}
     if isinstance(body, SniperOrder):
-        waiting = snipe_of(body, ctx, **swap, mint=mint_of(order.token_out, ctx.markets))
+        mint = mint_of(order.token_out, ctx.markets)
+        waiting = snipe_of(body, ctx, **swap, usd_value=order.usd_value, mint=mint)
         return replace(order, waiting=waiting, lifetime=lifetime)
     swap["token_out"] = token(order.token_out)
     if isinstance(body, DcaOrder):
         return replace(order, waiting=plan_of(body, ctx, **swap), lifetime=lifetime)
     if isinstance(body, WaitingBody):
-        waiting = waiting_of(body, ctx, **swap, may_be_met=may_be_met)
+        waiting = waiting_of(body, ctx, **swap, usd_value=order.usd_value, may_be_met=may_be_met)
         return replace(order, waiting=waiting, lifetime=lifetime)
     return order
 

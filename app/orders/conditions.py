@@ -8,14 +8,14 @@ its extreme.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
-from fractions import Fraction
 from typing import Any, Literal
 
 BPS = 10_000
-PLACES = 18  # of a level in the database
 MOST_IN_JSON = 2**53 - 1
+LAST_PLACE = Decimal("1e-18")  # of a level in the database
+EXACT = Context(prec=120)  # no product of amounts and prices is rounded; a tenth of the time of fractions
 MOST_UNITS = 2**64 - 1  # base units of a token that an account can hold
 STOP_SLIPPAGE_BPS = 300  # of a price trigger that names none
 DEFAULT_PERSIST_SLOTS = 2
@@ -110,19 +110,22 @@ def waits_for_price(condition: Mapping[str, Any]) -> bool:
 
 def amount_at(price: Decimal, amount_in: int, decimals_in: int, decimals_out: int) -> int:
     """The least amount out at which a swap is not below a price: rounded up."""
-    exact = amount_in * Fraction(price) * Fraction(10) ** (decimals_out - decimals_in)
-    return -(-exact.numerator // exact.denominator)
+    exact = EXACT.multiply(price, amount_in).scaleb(decimals_out - decimals_in, EXACT)
+    return int(exact.to_integral_value(ROUND_CEILING, EXACT))
 
 
 def less(price: Decimal, slippage_bps: int) -> Decimal:
     """A price less a slippage, rounded up to the last place that the database has."""
-    exact = Fraction(price) * (BPS - slippage_bps) / BPS * 10**PLACES
-    return Decimal(-(-exact.numerator // exact.denominator)).scaleb(-PLACES)
+    return _part(price, BPS - slippage_bps).quantize(LAST_PLACE, ROUND_CEILING, EXACT)
 
 
 def trail_level(extreme: Decimal, trail_bps: int) -> Decimal:
     """Where a trailing stop fires that has seen this price, rounded down to the last place that the database has."""
-    return Decimal(Fraction(extreme) * (BPS - trail_bps) * 10**PLACES // BPS).scaleb(-PLACES)
+    return _part(extreme, BPS - trail_bps).quantize(LAST_PLACE, ROUND_FLOOR, EXACT)
+
+
+def _part(price: Decimal, bps: int) -> Decimal:
+    return EXACT.multiply(price, bps).scaleb(-4, EXACT)
 
 
 def floor_price(limit_price: Decimal | None, level: Decimal, slippage_bps: int) -> Decimal:
@@ -212,4 +215,7 @@ def distance_bps(level: Decimal, price: Decimal) -> int:
 
     At most what every reader of JSON takes for an exact number.
     """
-    return min(int(abs(Fraction(level) - Fraction(price)) * BPS / Fraction(price)), MOST_IN_JSON) if price else 0
+    if not price:
+        return 0
+    distance = EXACT.subtract(level, price).copy_abs()
+    return min(int(EXACT.divide_int(EXACT.multiply(distance, BPS), price)), MOST_IN_JSON)

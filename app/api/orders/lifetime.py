@@ -25,7 +25,7 @@ def expires_in(body: OrderTerms) -> int:
 
 def lifetime_of(body: OrderTerms, at: str) -> Lifetime:
     """Raises a problem for fields that contradict each other, and for a moment that is in the past now."""
-    seconds, end, now = _said_seconds(body), body.expires_at, datetime.now(UTC)
+    seconds, end = _said_seconds(body), body.expires_at
     ends = [name for name, value in (("/expiresAt", end), ("/expiresInSeconds", seconds)) if value is not None]
     named = "ioc" if body.time_in_force == "fok" else body.time_in_force
     with_end = TimeInForce.GTC if seconds == 0 else TimeInForce.GTD
@@ -37,7 +37,7 @@ def lifetime_of(body: OrderTerms, at: str) -> Lifetime:
         wrong = ends[0], f"cannot be used with timeInForce {body.time_in_force}"
     elif not ends and named == TimeInForce.GTD:
         wrong = "/expiresAt", "timeInForce gtd needs expiresAt or expiresInSeconds"
-    elif end is not None and end <= now:
+    elif end is not None and end <= (now := datetime.now(UTC)):
         wrong = "/expiresAt", "is in the past"
     elif end is not None and end > now + YEAR:
         wrong = "/expiresAt", "is more than a year away"

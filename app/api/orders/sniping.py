@@ -28,6 +28,7 @@ def snipe_of(
     token_in: Token,
     mint: str,
     amount_in: int,
+    usd_value: int | None,
     at: str = "",
     launched: Token | None = None,
 ) -> Waiting:
@@ -37,7 +38,7 @@ def snipe_of(
     condition = _condition(body, ctx, mint, errors)
     if errors or limit_price is None:
         raise invalid([(at + pointer, message) for pointer, message in errors])
-    check_value(ctx, token_in, amount_in, at)
+    check_value(ctx, usd_value, at)
     limit_out, trigger = None, trigger_of(body.order_type, "", limit_price, condition)
     if launched is not None:
         trigger = _limit(body, token_in, launched, condition, limit_price)

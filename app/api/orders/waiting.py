@@ -51,6 +51,7 @@ def waiting_of(
     token_in: Token,
     token_out: Token,
     amount_in: int,
+    usd_value: int | None,
     at: str,
     may_be_met: bool = False,
     extreme: Decimal | None = None,
@@ -76,7 +77,7 @@ def waiting_of(
             raise invalid([(f"{at}/limitPrice", "at this price more comes out than a token account can hold")])
     elif body.trigger.activation_price is None and extreme is None and price is not None:
         trigger = replace(trigger, extreme=price)  # it follows the price from now on
-    check_value(ctx, token_in, amount_in, at)
+    check_value(ctx, usd_value, at)
     if isinstance(body, LimitOrder):
         if price is not None and worst < less(price, PRICE_BAND_BPS) and not body.acknowledge_price:
             raise _price_band(worst, price, at)
@@ -118,7 +119,7 @@ def plan_of(body: DcaOrder, ctx: ApiContext, *, token_in: Token, token_out: Toke
     last = amount_in - part * (schedule.slices - 1)
     if least is not None and amount_at(least, last, token_in.decimals, token_out.decimals) > MAX_UNITS:
         raise invalid([(f"{at}/priceBand/min", "at this price more comes out than a token account can hold")])
-    check_value(ctx, token_in, part, at)
+    check_value(ctx, ctx.usd_value(token_in, part), at)
     condition = body.model_dump(by_alias=True, mode="json", include={"schedule", "price_band"}, exclude_none=True)
     return Waiting(
         condition=condition,
@@ -156,8 +157,8 @@ def _condition(body: WaitingBody, limit_price: Decimal | None, errors: Errors) -
     return {"price": trigger.price, "when": trigger.when, "persistSlots": trigger.persist_slots}
 
 
-def check_value(ctx: ApiContext, token_in: Token, amount_in: int, at: str) -> None:
-    value, least = ctx.usd_value(token_in, amount_in), ctx.settings.min_notional_usd
+def check_value(ctx: ApiContext, value: int | None, at: str) -> None:
+    least = ctx.settings.min_notional_usd
     if value is not None and value < least * UNITS:
         detail = f"An order that waits, or a slice, must be worth at least {least} USD. Send a larger one."
         raise _refused("min_notional", f"{at}/amount", detail)

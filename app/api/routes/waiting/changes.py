@@ -121,6 +121,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
 def _waiting(body: OpenBody, order: Order, ctx: ApiContext) -> Waiting:
     token_in, token_out = ctx.markets.token(order.token_in), ctx.markets.find(order.token_out)
     swap: dict[str, Any] = {"token_in": token_in, "amount_in": order.amount_in, "at": ""}
+    swap["usd_value"] = ctx.usd_value(token_in, order.amount_in)
     if isinstance(body, SniperOrder):
         launched = None if order.limit_out is None else token_out
         return snipe_of(body, ctx, **swap, mint=(order.condition or {})["mint"], launched=launched)
