@@ -1,5 +1,7 @@
 """Groups of orders that wait, and changes of such orders: written to Postgres first, then published."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -10,6 +12,10 @@ from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.model import Order
 from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection, Slices
 from app.orders.store.placing_groups import GroupPlacing, PlacedGroup, PlaceGroup
+from app.postgres import DatabaseUnavailable
+
+LOCKED_SECONDS = 3.0  # for which a cancel of many orders waits for rows that somebody has locked
+LOOK_SECONDS = 0.02
 
 
 class Changes:
@@ -47,11 +53,18 @@ class Changes:
         return amended[0]
 
     async def cancel_all(self, owner: str, chosen: Selection) -> int:
-        """How many orders were cancelled: of those chosen, all whose swap was not sent."""
-        cancelled = 0
-        while events := await self._store.cancel_page(owner, chosen):
-            cancelled += len(events)
-            for event in events:
+        """How many orders were cancelled: of those chosen, all whose swap was not sent.
+
+        An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
+        """
+        cancelled, deadline = 0, time.monotonic() + LOCKED_SECONDS
+        while not (page := await self._store.cancel_page(owner, chosen)).was_last:
+            cancelled += len(page.events)
+            for event in page.events:
                 metrics.ENDED.labels(event.status, "none").inc()
                 self._publisher.publish(EventMessage.of(owner, event))
+            if not page.moved:
+                if time.monotonic() > deadline:
+                    raise DatabaseUnavailable
+                await asyncio.sleep(LOOK_SECONDS)
         return cancelled

@@ -147,3 +147,15 @@ async def test_racing_cancels_and_executions_end_in_one_outcome(engine: Engine) 
         stream = await engine.read_stream(order)
         assert [event["seq"] for event in stream.events] == list(range(1, len(stream.events) + 1))
         assert stream.statuses[-1] == ("cancelled" if status == 200 else "confirmed")
+
+
+async def test_cancel_all_also_ends_what_was_sent_once_that_is_proven_dead(engine: Engine) -> None:
+    chain = ScriptedChain([None])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
+    sent = (await engine.place())["orderId"]
+    await has_status(engine, sent, "submitted")
+    assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 0}
+    assert (await engine.order(sent))["cancelRequested"]
+    chain.outcomes[chain.sends[0].signature] = Outcome("failed", chain.slot, code="tx_failed")
+    stream = await engine.read_stream(sent)
+    assert (stream.statuses[-2:], stream.events[-1]["code"]) == (["submitted", "cancelled"], "owner")

@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -73,6 +74,19 @@ async def test_all_orders_of_a_type_are_cancelled_and_the_others_stay(engine: En
     assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 2}
     for order in (stop, market):
         assert (await engine.order(order))["status"] == "cancelled"
+
+
+async def test_an_order_that_somebody_has_locked_keeps_no_other_from_being_cancelled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.orders.changes.LOCKED_SECONDS", 0.1)
+    locked, other = [(await engine.place(**LIMIT, clientOrderId=str(n)))["orderId"] for n in range(2)]
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(locked))
+        answer = await engine.http.post("/api/orders/cancel-all", json={}, timeout=5)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert [(await engine.order(order))["status"] for order in (locked, other)] == ["open", "cancelled"]
+    assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
 
 
 async def test_what_cannot_be_selected_is_refused(engine: Engine) -> None:

@@ -3,13 +3,18 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.dex.chain import Outcome
 from app.orders.waiting.dead_men import PAGE, DeadMen, Fired
-from app.postgres import open_postgres
+from app.postgres import DatabaseUnavailable, open_postgres
 from tests.engine import SELL_SOL, Engine
+from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded
+from tests.integration.test_api_cancel import has_status
+from tests.integration.test_rearming import fire as fire_limit
 from tests.integration.test_slices import DCA
 from tests.integration.test_waiting_orders import LIMIT, STOP
 from tests.integration.test_watcher import Market, market, watching
@@ -19,6 +24,8 @@ __all__ = ["guarded", "market"]
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
 SILENT = "UPDATE dead_men SET cancels_at = clock_timestamp() - interval '1 millisecond'"
+
+OVERDUE = "INSERT INTO dead_men (owner, seconds, cancels_at) VALUES ($1, 60, now() - $2 * interval '1 second')"
 
 
 async def put(engine: Engine, seconds: Any) -> tuple[int, dict[str, Any]]:
@@ -119,6 +126,72 @@ async def test_it_cancels_nothing_of_others_and_nothing_that_was_sent_or_has_end
     assert await engine.postgres.fetchval("SELECT status FROM orders WHERE id = $1", theirs[0]) == "open"
 
 
+@pytest.mark.parametrize("body", [SELL_SOL, LIMIT])
+async def test_what_was_sent_trades_no_more_once_that_is_proven_dead(engine: Engine, body: dict[str, Any]) -> None:
+    venues, chain = [ScriptedVenue("raydium", [200_000_000_000])], ScriptedChain([None])  # no outcome yet
+    first = await engine.start_worker(venues=venues, chain=chain)
+    order = (await engine.place(**body))["orderId"]
+    if body == LIMIT:
+        await fire_limit(engine, order)
+    await has_status(engine, order, "submitted")
+    await put(engine, 60)
+    await engine.postgres.execute(SILENT)
+    assert [len(one.orders) for one in await fire(engine)] == [0]
+    shown = await engine.order(order)
+    assert (shown["status"], shown["cancelRequested"]) == ("submitted", True)
+    await engine.stop_worker(first)
+    chain.outcomes[chain.sends[0].signature] = Outcome("failed", chain.slot, code="slippage_exceeded")
+    await engine.start_worker(venues=venues, chain=chain)
+    last = (await engine.read_stream(order)).events[-1]
+    assert (last["status"], last["code"]) == ("cancelled", "dead_man")
+    assert (await engine.order(order))["code"] == "dead_man"
+    assert (await engine.http.get("/api/dead-man")).json()["cancelsAt"] is None
+
+
+def ended(fired: list[Fired]) -> list[tuple[str, list[UUID]]]:
+    return [(one.owner, [moved.event.order_id for moved in one.orders]) for one in fired]
+
+
+async def two_silent_owners(engine: Engine) -> list[UUID]:
+    """Two orders of Alice, who has been silent for longer, and one of Bob."""
+    for owner, seconds in (("alice", 2), ("bob", 1)):
+        await engine.postgres.execute(OVERDUE, owner, seconds)
+    return [
+        *await place_open(engine.postgres, ["140"] * 2, owner="alice"),
+        *await place_open(engine.postgres, ["140"], owner="bob"),
+    ]
+
+
+@pytest.mark.parametrize(("table", "key"), [("orders", "id"), ("triggers", "order_id")])
+async def test_an_order_that_somebody_has_locked_stops_no_other_one(engine: Engine, table: str, key: str) -> None:
+    locked, own, other = await two_silent_owners(engine)
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute(f"SELECT FROM {table} WHERE {key} = $1 FOR UPDATE", locked)
+        fired = await asyncio.wait_for(fire(engine), 5)
+    assert ended(fired) == [("alice", [own]), ("bob", [other])]
+    assert ended(await fire(engine)) == [("alice", [locked])]
+    state = await engine.postgres.fetchrow("SELECT cancels_at, cancelled FROM dead_men WHERE owner = 'alice'")
+    assert tuple(state or ()) == (None, 2)
+
+
+async def test_an_owner_whose_orders_take_too_long_stops_no_other_switch(engine: Engine) -> None:
+    *_, other = await two_silent_owners(engine)
+    await engine.postgres.execute(
+        "CREATE FUNCTION too_long() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE 'too long' USING ERRCODE = 'lock_not_available'; END$$"
+    )
+    await engine.postgres.execute(
+        "CREATE TRIGGER too_long BEFORE UPDATE ON orders FOR EACH ROW WHEN (old.owner = 'alice')"
+        " EXECUTE FUNCTION too_long()"
+    )
+    postgres = await open_postgres(engine.settings.postgres_dsn or "", size=10)
+    store = DeadMen(postgres.writing)
+    assert ended([one for one in [await store.fire()] if one]) == [("bob", [other])]
+    with pytest.raises(DatabaseUnavailable):
+        await store.fire()
+    await postgres.close()
+
+
 async def test_after_the_clock_was_set_back_the_time_begins_anew(engine: Engine) -> None:
     await put(engine, 60)
     await engine.postgres.execute("UPDATE dead_men SET cancels_at = now() + interval '1 hour'")
@@ -150,10 +223,7 @@ async def test_an_owner_whose_order_fails_stops_no_other_switch(
         "INSERT INTO order_events (order_id, seq, status, attempt, at) VALUES ($1, 2, 'open', 0, now())", bad
     )
     for owner, seconds in (("alice", 2), ("bob", 1)):
-        await engine.postgres.execute(
-            "INSERT INTO dead_men (owner, seconds, cancels_at) VALUES ($1, 60, now() - $2 * interval '1 second')",
-            *(owner, seconds),
-        )
+        await engine.postgres.execute(OVERDUE, owner, seconds)
     [fired] = await fire(engine)
     assert (fired.owner, [one.event.order_id for one in fired.orders]) == ("bob", [other])
     assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == ["alice"]

@@ -1,6 +1,6 @@
 """Changes that owners make to orders that wait: amending one, and cancelling many.
 
-Triggers are locked before their orders, each kind in the order of its keys, as by watchers and by a single cancel.
+Triggers are locked before their orders, as by watchers and by a single cancel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ import asyncpg
 import orjson
 
 from app.orders.conditions import Lifetime, Waiting
-from app.orders.lifecycle import AMENDED, CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, Status, sql_list
+from app.orders.lifecycle import AMENDED, CANCELLED_BY_OWNER, TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent
 from app.orders.rows import trigger_row
-from app.orders.store.reads import ORDER_COLUMNS, order_from, with_extremes
+from app.orders.store.reads import ORDER_COLUMNS, event_from, order_from, with_extremes
 from app.orders.store.statements import logged
 from app.postgres import fetch
 
@@ -52,33 +52,46 @@ SELECT {ORDER_COLUMNS} FROM amended
 
 
 def cancels(wanted: str, *, code: str) -> str:
-    """The CTEs that cancel the orders which `wanted` selects, as `cancelled`; `code`: an SQL expression."""
+    """The CTEs that cancel the orders which `wanted` selects, as `id` and `version`; `code`: an SQL expression.
+
+    An order whose swap was sent is `requested`: it is cancelled with the same code once that is proven dead. One that
+    somebody has locked, or has changed since the statement saw it, is left alone: `held` has the others.
+    """
     return f"""wanted AS MATERIALIZED ({wanted}
 ), locked AS MATERIALIZED (
-    SELECT order_id FROM triggers WHERE order_id IN (SELECT id FROM wanted) ORDER BY order_id FOR UPDATE
-), gone AS (
-    DELETE FROM triggers WHERE order_id IN (SELECT order_id FROM locked)
+    SELECT order_id FROM triggers WHERE order_id IN (SELECT id FROM wanted) ORDER BY order_id FOR UPDATE SKIP LOCKED
 ), held AS MATERIALIZED (
-    SELECT id FROM orders
-     WHERE id IN (SELECT id FROM wanted) AND (SELECT count(*) >= 0 FROM locked)
-     ORDER BY id FOR UPDATE
+    SELECT o.id, o.status FROM wanted w JOIN orders o ON o.id = w.id AND o.xmin = w.version
+     WHERE (SELECT count(*) >= 0 FROM locked)
+       AND NOT EXISTS (SELECT FROM triggers t WHERE t.order_id = w.id AND w.id NOT IN (SELECT order_id FROM locked))
+     ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
+), gone AS (
+    DELETE FROM triggers WHERE order_id IN (SELECT id FROM held)
+), requested AS (
+    UPDATE orders o SET cancel_requested = true, code = {code}
+      FROM held WHERE o.id = held.id AND held.status = '{Status.SUBMITTED}'
+    RETURNING o.id
 ), cancelled AS (
-    UPDATE orders o SET status = '{Status.CANCELLED}', seq = seq + 1, fence = fence + 1, lease_until = NULL,
+    UPDATE orders o SET status = '{Status.CANCELLED}', seq = o.seq + 1, fence = o.fence + 1, lease_until = NULL,
            error = NULL, code = {code}, updated_at = now()
-     WHERE id IN (SELECT id FROM held) AND status IN ({sql_list(CANCELLABLE)})
-    RETURNING id, type, seq, status, attempt, updated_at
-), {logged("cancelled", details=f"json_build_object('code', {code})")}"""
+      FROM held WHERE o.id = held.id AND held.status <> '{Status.SUBMITTED}'
+    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
+              json_build_object('code', o.code) AS details
+), {logged("cancelled", details="details")}"""
 
 
+# What may still trade, unless its cancel was requested before.
+TO_CANCEL = f"""SELECT id, xmin AS version FROM orders
+     WHERE status IN ({sql_list(UNFINISHED)}) AND (status <> '{Status.SUBMITTED}' OR NOT cancel_requested)"""
 _CHOSEN = f"""
-    SELECT id FROM orders
-     WHERE owner = $1 AND status IN ({sql_list(CANCELLABLE)})
+    {TO_CANCEL} AND owner = $1
        AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
        AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
      LIMIT {PAGE}"""
 CANCEL_MANY = f"""
 WITH {cancels(_CHOSEN, code=f"'{CANCELLED_BY_OWNER}'")}
-SELECT id, seq, attempt, updated_at FROM cancelled
+SELECT found, held, c.id AS order_id, c.seq, c.status, c.attempt, c.updated_at AS at, c.details
+  FROM (SELECT count(*) AS found, (SELECT count(*) FROM held) AS held FROM wanted) AS page LEFT JOIN cancelled c ON true
 """
 
 
@@ -125,6 +138,13 @@ class OrderGroup:
     type: str
     holder: UUID | None  # the order that has fired
     orders: list[Order]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledPage:
+    events: list[OrderEvent]  # of the orders that were cancelled
+    was_last: bool  # none was left
+    moved: bool  # False: all that were left are locked, or were just changed
 
 
 class OpenOrders:
@@ -179,17 +199,8 @@ class OpenOrders:
             details=row["details"],
         )
 
-    async def cancel_page(self, owner: str, chosen: Selection) -> list[OrderEvent]:
-        """The events of up to `PAGE` orders that this call cancelled; an empty list: none is left."""
+    async def cancel_page(self, owner: str, chosen: Selection) -> CancelledPage:
+        """Cancel up to `PAGE` of these orders."""
         rows = await fetch(self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group)
-        return [
-            OrderEvent(
-                order_id=row["id"],
-                seq=row["seq"],
-                status=Status.CANCELLED,
-                attempt=row["attempt"],
-                at=row["updated_at"],
-                details={"code": CANCELLED_BY_OWNER},
-            )
-            for row in rows
-        ]
+        found, held = rows[0]["found"], rows[0]["held"]
+        return CancelledPage([event_from(row) for row in rows if row["order_id"]], found == 0, held > 0)

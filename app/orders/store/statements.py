@@ -14,8 +14,10 @@ SWEEP_AFTER = "interval '5 seconds'"
 _NO_ATTEMPT = sql_list(NO_ATTEMPT)
 
 CANCELLED_DETAILS = f'{{"code":"{CANCELLED_BY_OWNER}"}}'
-# In MOVE: the owner asked to cancel an order whose swap was sent, and the swap is proven dead.
+# In MOVE: an order was to be cancelled after its swap was sent, and the swap is proven dead. Until then its `code` says
+# why; without one its owner asked for it.
 _CANCELLED_INSTEAD = "(o.cancel_requested AND s.before = 'submitted' AND s.after IN ('pending', 'failed'))"
+_CANCEL_CODE = f"coalesce(o.code, '{CANCELLED_BY_OWNER}')"
 
 EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
 
@@ -47,7 +49,7 @@ WITH free AS (
            seq = o.seq + (o.status = 'pending')::int,
            attempt = o.attempt + (o.status = 'pending' AND coalesce(o.code, '') NOT IN ({_NO_ATTEMPT}))::int,
            claims = o.claims + (o.status = 'pending')::int,
-           fence = o.fence + 1, error = NULL, code = NULL,
+           fence = o.fence + 1, error = NULL, code = CASE WHEN o.cancel_requested THEN o.code END,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
            updated_at = now()
       FROM free WHERE o.id = free.id
@@ -86,7 +88,8 @@ WITH step AS (
 ), moved AS (
     UPDATE orders o
        SET status = CASE WHEN {_CANCELLED_INSTEAD} THEN 'cancelled' ELSE s.after END, seq = s.seq,
-           error = s.error, code = CASE WHEN {_CANCELLED_INSTEAD} THEN '{CANCELLED_BY_OWNER}' ELSE s.code END,
+           error = s.error, code = CASE WHEN {_CANCELLED_INSTEAD} THEN {_CANCEL_CODE}
+                                        WHEN s.after = s.before THEN o.code ELSE s.code END,
            floor_out = CASE WHEN o.limit_out IS NULL THEN coalesce(o.floor_out, s.floor_out)
                             ELSE coalesce(s.floor_out, o.floor_out) END,
            swap = coalesce(s.swap, o.swap), tx_hash = coalesce(s.tx_hash, o.tx_hash), dex = coalesce(s.dex, o.dex),
@@ -104,14 +107,14 @@ WITH step AS (
            updated_at = now()
       FROM step s JOIN owned USING (id)
      WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
-    RETURNING o.id, o.seq, o.status, o.attempt, o.updated_at, s.before, s.building,
-              CASE WHEN o.status = s.after THEN s.details ELSE '{CANCELLED_DETAILS}' END AS details
+    RETURNING o.id, o.seq, o.status, o.code, o.attempt, o.updated_at, s.before, s.building,
+              CASE WHEN o.status = s.after THEN s.details ELSE json_build_object('code', o.code) END AS details
 ), events AS (
     SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
     UNION ALL
     SELECT id, seq - 1, 'building', attempt, updated_at, building FROM moved WHERE building IS NOT NULL
 ), {logged("events", details="details")}
-SELECT id, status, attempt, updated_at FROM moved
+SELECT id, status, code, attempt, updated_at FROM moved
 """
 
 # Back to `open`. A cancel that was requested meanwhile comes first, and then the end of the order's time.
@@ -127,7 +130,7 @@ WITH step AS (
     UPDATE orders o
        SET status = CASE WHEN o.cancel_requested THEN 'cancelled'
                          WHEN o.expires_at <= now() THEN 'expired' ELSE 'open' END,
-           code = CASE WHEN o.cancel_requested THEN '{CANCELLED_BY_OWNER}'
+           code = CASE WHEN o.cancel_requested THEN {_CANCEL_CODE}
                        WHEN o.expires_at <= now() THEN '{EXPIRED}' ELSE s.code END,
            seq = s.seq, error = s.error, attempt = 0, claims = 0, rearms = o.rearms + 1, floor_out = NULL,
            swap = NULL, tx_hash = NULL, dex = NULL, lease_until = NULL, look_at = 'infinity', updated_at = now()

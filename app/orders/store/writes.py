@@ -229,7 +229,7 @@ def _event(move: Move, row: asyncpg.Record) -> OrderEvent | None:
         status=status,
         attempt=row["attempt"],
         at=row["updated_at"],
-        details=move.details if status is move.after else CANCELLED_DETAILS,
+        details=move.details if status is move.after else {"code": row["code"]},
     )
 
 

@@ -1,8 +1,9 @@
-"""The dead man's switch: an owner who does not renew it in time has all orders cancelled whose swap was not sent.
+"""The dead man's switch: an owner who does not renew it in time has all orders cancelled.
 
-The clock of Postgres decides. One statement cancels up to PAGE orders, logs their events and writes an entry of the
-audit log, and switches it off if these were all: a renewal comes before it, or too late. A row that another watcher has
-locked is skipped.
+Those whose swap was sent are cancelled once that is proven dead, so none of them trades later. The clock of Postgres
+decides. One statement cancels up to PAGE orders, logs their events and writes an entry of the audit log, and switches
+it off if these were all: a renewal comes before it, or too late. Nobody is waited for: an order that somebody has
+locked is left for the next look, and so is an owner whose row another watcher has locked.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,13 @@ from functools import partial
 
 import asyncpg
 
-from app.orders.lifecycle import CANCELLABLE, DEAD_MAN, sql_list
+from app.orders.lifecycle import DEAD_MAN
 from app.orders.store.kill_switch import IS_RECONCILING
-from app.orders.store.open_orders import cancels
+from app.orders.store.open_orders import TO_CANCEL, cancels
 from app.orders.store.reads import event_from
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import Moved
-from app.postgres import fetch
+from app.postgres import DatabaseUnavailable, fetch
 
 OWNERS = 10  # in one look
 PAGE = 5_000  # orders in one statement, which must end within the time-out of Postgres
@@ -36,40 +37,40 @@ RETURNING {_STATE}
 """
 STATE = f"SELECT {_STATE} FROM dead_men WHERE owner = $1"
 
-# The first CTE is for a clock that was set back: the time that was given begins anew. $1: owners who are left out
+# The first CTE is for a clock that was set back: the time that was given begins anew. $1: owners who are left out.
 DUE = f"""
 WITH mended AS (
     UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
-     WHERE cancels_at > clock_timestamp() + (seconds + 1) * interval '1 second'
+     WHERE owner IN (SELECT owner FROM dead_men
+                      WHERE cancels_at > clock_timestamp() + (seconds + 1) * interval '1 second' FOR UPDATE SKIP LOCKED)
 )
 SELECT owner FROM dead_men WHERE cancels_at <= clock_timestamp() AND owner <> ALL($1::text[])
  ORDER BY cancels_at LIMIT {OWNERS}
 """
-# $1 at most so many orders, $2 of this owner
+# $1 at most so many orders, $2 of this owner. While an order is left, because somebody has locked it, it stays on.
 FIRE = f"""
 WITH due AS MATERIALIZED (
     SELECT owner, seconds FROM dead_men WHERE owner = $2 AND cancels_at <= clock_timestamp()
        AND NOT {IS_RECONCILING} FOR UPDATE SKIP LOCKED
-), {
-    cancels(
-        f"SELECT id FROM orders WHERE owner = (SELECT owner FROM due) AND status IN ({sql_list(CANCELLABLE)}) LIMIT $1",
-        code=f"'{DEAD_MAN}'",
-    )
-}, result AS MATERIALIZED (
-    SELECT (SELECT count(*) FROM wanted) < $1 AS is_last, (SELECT count(*) FROM cancelled) AS cancelled
+), {cancels(f"{TO_CANCEL} AND owner = (SELECT owner FROM due) LIMIT $1", code=f"'{DEAD_MAN}'")}, page AS MATERIALIZED (
+    SELECT count(*) < $1 AND count(*) = (SELECT count(*) FROM held) AS is_last, (SELECT count(*) FROM held) AS held,
+           (SELECT count(*) FROM cancelled) AS cancelled, (SELECT count(*) FROM requested) AS requested
+      FROM wanted
+), result AS MATERIALIZED (
+    SELECT * FROM due, page WHERE is_last OR held > 0
 ), fired AS (
     UPDATE dead_men d
        SET seconds = CASE WHEN is_last THEN 0 ELSE d.seconds END,
            cancels_at = CASE WHEN is_last THEN NULL ELSE d.cancels_at END, fired_at = clock_timestamp(),
            cancelled = result.cancelled + CASE WHEN d.fired_at >= d.cancels_at THEN d.cancelled ELSE 0 END
-      FROM due, result WHERE d.owner = due.owner
+      FROM result WHERE d.owner = result.owner
 ), audited AS (
     INSERT INTO audit_log (action, outcome, owner, details, left_out)
-    SELECT '{FIRED}', 'done', owner, json_build_object('seconds', seconds, 'cancelled', cancelled), 0 FROM due, result
+    SELECT '{FIRED}', 'done', owner,
+           json_build_object('seconds', seconds, 'cancelled', cancelled, 'requested', requested), 0 FROM result
 )
-SELECT due.owner, due.seconds, c.id AS order_id, c.type, c.seq, c.status, c.attempt, c.updated_at AS at,
-       json_build_object('code', '{DEAD_MAN}') AS details
-  FROM due LEFT JOIN cancelled c ON true
+SELECT result.owner, result.seconds, c.id AS order_id, c.type, c.seq, c.status, c.attempt, c.updated_at AS at, c.details
+  FROM result LEFT JOIN cancelled c ON true
 """
 
 
@@ -105,10 +106,20 @@ class DeadMen:
         return DeadMan(*rows[0]) if rows else DeadMan()
 
     async def fire(self, limit: int = PAGE) -> Fired | None:
-        """Cancel up to so many orders of one owner who did not renew; None: nobody is due."""
-        for row in await fetch(self._pool, DUE, self._left_out.ids()):
-            if fired := await self._left_out.change([row["owner"]], partial(self._fire, limit), key=str):
-                return fired[0]
+        """Cancel up to so many orders of one owner who did not renew; None: nobody is due, or all are locked."""
+        passed, failed = list[str](), None
+        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *passed]):
+            for row in rows:
+                passed.append(row["owner"])
+                try:
+                    fired = await self._left_out.change([row["owner"]], partial(self._fire, limit), key=str)
+                except DatabaseUnavailable as error:  # perhaps because of this owner's orders: the others come first
+                    failed = error
+                    continue
+                if fired:
+                    return fired[0]
+        if failed:
+            raise failed
         return None
 
     async def _fire(self, limit: int, owners: Sequence[str]) -> list[Fired]:

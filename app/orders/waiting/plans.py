@@ -18,6 +18,7 @@ import asyncpg
 from app.orders.conditions import MOST_UNITS
 from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.store.kill_switch import may_fire
+from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged
 from app.orders.waiting.isolation import LeftOut
@@ -117,35 +118,28 @@ WITH done AS MATERIALIZED (
 ), {logged("told", details="details")}
 {_MOVED} FROM told
 """
-# The parent was cancelled, or its time ran out: a slice that has not started goes with it.
+# The parent was cancelled, or its time ran out: a slice that has not started goes with it, and one whose swap was sent
+# trades no more once that is proven dead. The plan stays until no slice can start again.
 ORPHANED = f"""
 SELECT p.order_id FROM plans p
  WHERE (SELECT o.status IN ({sql_list(TERMINAL)}) FROM orders o WHERE o.id = p.order_id)
    AND p.order_id <> ALL($2::uuid[])
  ORDER BY p.order_id LIMIT $1
 """
+_SLICES = f"""SELECT id, xmin AS version FROM orders
+     WHERE parent_id IN (SELECT order_id FROM ended)
+       AND CASE status WHEN '{Status.PENDING}' THEN true WHEN '{Status.SUBMITTED}' THEN NOT cancel_requested END"""
 ABANDON = f"""
 WITH ended AS MATERIALIZED (
     SELECT order_id FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE SKIP LOCKED
-), slices AS MATERIALIZED (
-    SELECT id FROM orders
-     WHERE parent_id IN (SELECT order_id FROM ended) AND CASE status WHEN '{Status.PENDING}' THEN true END
-       FOR UPDATE SKIP LOCKED
-), gone AS (
+), {cancels(_SLICES, code=f"'{PARENT_ENDED}'")}, done AS (
     DELETE FROM plans p USING ended
      WHERE p.order_id = ended.order_id
-       AND NOT EXISTS (SELECT FROM orders WHERE parent_id = p.order_id AND status = '{Status.PENDING}'
-                                            AND id NOT IN (SELECT id FROM slices))
-    RETURNING p.order_id
-), told AS (
-    UPDATE orders o
-       SET status = '{Status.CANCELLED}', seq = o.seq + 1, fence = o.fence + 1, code = '{PARENT_ENDED}', error = NULL,
-           updated_at = now()
-      FROM gone WHERE o.parent_id = gone.order_id AND o.status = '{Status.PENDING}'
-    RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
-              json_build_object('code', '{PARENT_ENDED}') AS details
-), {logged("told", details="details")}
-{_MOVED} FROM told
+       AND NOT EXISTS (SELECT FROM orders
+                        WHERE parent_id = p.order_id AND CASE WHEN status IN ({sql_list(UNFINISHED)}) THEN true END
+                          AND NOT cancel_requested AND id NOT IN (SELECT id FROM held))
+)
+{_MOVED} FROM cancelled
 """
 # The clock was set back: no plan waits for longer than its interval, except for the beginning that its owner chose.
 _LONGEST = "CASE p.next_slice WHEN 1 THEN 0 ELSE p.every_seconds END"

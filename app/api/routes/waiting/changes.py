@@ -68,7 +68,11 @@ async def cancel(request: Request, order_id: OrderId) -> Response:
     ),
 )
 async def cancel_all(request: Request) -> Response:
-    """Orders that are placed meanwhile may be left. Fields that are not given select every order."""
+    """Those whose swap was sent are cancelled once that is proven dead, and are not counted.
+
+    Orders that are placed meanwhile may be left. Fields that are not given select every order. 503: some were left
+    because somebody has locked them; the others are cancelled.
+    """
     ctx, caller = context(request), authenticate(request)
     fields = read_request(CancelAll, await read_object(request))
     chosen = Selection(

@@ -38,8 +38,9 @@ class DeadManView(Answer):
     ),
 )
 async def set_dead_man(request: Request) -> Response:
-    """Send it every 20 seconds with 60: if your program or its connection dies, all of your orders whose swap was not
-    sent are cancelled with the code `dead_man`. It has fired once then, and is off until you set it again.
+    """Send it every 20 seconds with 60: if your program or its connection dies, all of your orders are cancelled with
+    the code `dead_man`; those whose swap was sent, once that is proven dead. It has fired once then, and is off until
+    you set it again.
 
     The clock is that of the database. While the engine itself is down you cannot renew it: it fires once the engine is
     back.
