@@ -15,7 +15,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from starlette.applications import Starlette
 
-from app.dex.adapters.solana.history import Names
+from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import OWN_ERRORS
 from app.dex.adapters.solana.programs import token_account
 from app.dex.adapters.solana.swap import SolanaSwap, compile_message
@@ -68,11 +68,9 @@ def signature_of(raw: bytes) -> str:
     return str(VersionedTransaction.from_bytes(raw).signatures[0])
 
 
-def built_swap(
-    of: LocalPool, token_in: Token, token_out: Token, amount_in: int, floor: int, *, key: Keypair = WALLET
-) -> SolanaSwap:
+def built_swap(of: LocalPool, token_in: Token, token_out: Token, amount_in: int, floor: int) -> SolanaSwap:
     """As a venue builds it for the wallet."""
-    instructions = of.whole_swap(key.pubkey(), mint_of(token_in), amount_in, floor)
+    instructions = of.whole_swap(WALLET.pubkey(), mint_of(token_in), amount_in, floor)
     return SolanaSwap(
         of.venue,
         (str(of.authority),),
@@ -81,7 +79,7 @@ def built_swap(
         floor,
         wrap_sol=token_in == SOL,
         unwrap_sol=token_out == SOL,
-        message=compile_message(key.pubkey(), instructions),
+        message=compile_message(WALLET.pubkey(), instructions),
     )
 
 

@@ -18,6 +18,7 @@ NEVER: frozenset[str] = frozenset(
         "zero_output",
         "expired",
         "risk_limit",
+        "unsafe_transaction",
     }
 )
 """The same request would fail in the same way."""

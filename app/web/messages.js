@@ -39,6 +39,7 @@ const ADVICE = {
   price_impact_too_high: "A swap of this size would move the price too far. Swap less, or split it into several orders.",
   insufficient_funds: "The wallet does not hold enough of the token to pay. Swap less.",
   unsupported_pair: "No venue has a route for this pair. Choose another pair.",
+  unsafe_transaction: "The venue built a transaction that is not safe to sign, so it was not signed.",
   zero_output: "The amount is too small to receive anything. Swap more.",
   no_slice_filled: "Nothing was swapped. The log of each slice says why.",
   expired: "The order was not started in time. Place it again.",

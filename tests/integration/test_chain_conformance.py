@@ -121,7 +121,9 @@ async def localnet_network(_: str) -> AsyncIterator[Network]:
     with TemporaryDirectory() as folder:
         validator = open_validator(Path(folder) / "journal")
         async with served(Node(validator, Faults())) as url:
-            chain, other = [OnNewBlock([Rpc(url)], KeypairWallet(WALLET), NAMES) for _ in range(2)]
+            chain, other = [
+                OnNewBlock([Rpc(url)], KeypairWallet(WALLET), NAMES, max_priority_lamports=10_000) for _ in range(2)
+            ]
             chain.validator = other.validator = validator
 
             async def fills(memo: str) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from solders.keypair import Keypair
 from solders.system_program import TransferParams, transfer
 
 from app.dex.adapters.solana.chain import SolanaChain
@@ -51,15 +50,16 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(
-    folder: Path, *, providers: int = 1, block_ms: int = 10_000, key: Keypair = WALLET
-) -> AsyncIterator[World]:
+async def a_world(folder: Path, *, providers: int = 1, block_ms: int = 10_000) -> AsyncIterator[World]:
     validator = open_validator(folder / "journal", block_ms=block_ms)
     faults = [Faults() for _ in range(providers)]
     async with served(Node(validator, faults[0])) as url, served(Node(validator, faults[-1], seed=2)) as other:
-        chain = SolanaChain([Rpc(one, timeout=1) for one in (url, other)[:providers]], KeypairWallet(key), NAMES)
-        yield World(validator, faults, chain)
-        await chain.close()
+        rpcs = [Rpc(one, timeout=1) for one in (url, other)[:providers]]
+        chain = SolanaChain(rpcs, KeypairWallet(WALLET), NAMES, max_priority_lamports=10_000)
+        try:
+            yield World(validator, faults, chain)
+        finally:
+            await chain.close()
     validator.close()
 
 
@@ -116,7 +116,7 @@ async def test_nodes_behind_a_load_balancer_never_prove_an_absence(world: World)
     swap = await world.signed()
     await world.sent(swap)
     world.validator.skip(PASSED)
-    world.faults[0].lag, world.faults[0].lag_share = PASSED + 1, 0.5
+    world.faults[0].lag, world.faults[0].lag_share = PASSED + 10, 0.5
     verdicts = []
     for _ in range(40):
         try:
@@ -198,23 +198,31 @@ async def test_slippage_on_chain_is_told_as_such(world: World) -> None:
     assert (outcome.status, outcome.code) == ("failed", "slippage_exceeded")
 
 
-async def test_more_than_the_wallet_has_is_insufficient_funds(world: World) -> None:
-    swap = await world.signed(amount=10**12)
+async def test_more_than_the_wallet_has_is_never_signed(world: World) -> None:
+    with pytest.raises(DexError, match="insufficient_funds"):
+        await world.signed(amount=10**12)
+
+
+async def test_funds_that_are_gone_by_then_are_told_as_such(world: World) -> None:
+    swap = await world.signed(amount=60 * 10**9)
+    land(world.validator, pool().whole_swap(WALLET.pubkey(), mint_of(SOL), 60 * 10**9, 1))
     await world.sent(swap)
     outcome = (await world.chain.ask(swap.signature)).outcome
     assert outcome is not None
     assert (outcome.status, outcome.code) == ("failed", "insufficient_funds")
 
 
-async def test_without_money_for_the_fee_it_is_in_no_block(tmp_path: Path) -> None:
-    poor = Keypair()
-    async with a_world(tmp_path, key=poor) as world:
-        swap = built_swap(pool(), SOL, USDC, 10**6, 1, key=poor)
-        signed = await world.chain.sign(swap, memo="order", attempt=1, blockhash=await world.chain.blockhash())
-        await world.sent(signed)
-        assert await world.verdict(signed) == "unknown"
-        world.validator.skip(PASSED)
-        assert await world.verdict(signed) == "expired"
+async def test_without_money_for_the_fee_it_is_in_no_block(world: World) -> None:
+    swap = await world.signed()
+    everything = 100 * 10**9 - 5_000
+    away = TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=STRANGER.pubkey(), lamports=everything)
+    land(world.validator, [transfer(away)])
+    await world.sent(swap)
+    assert await world.verdict(swap) == "unknown"
+    world.validator.skip(PASSED)
+    assert await world.verdict(swap) == "expired"
+    with pytest.raises(DexError, match="insufficient_funds"):
+        await world.signed()
 
 
 async def test_somebody_elses_transaction_with_our_memo_is_not_ours(world: World) -> None:
@@ -253,5 +261,5 @@ async def test_each_of_many_orders_lands_once_whatever_the_node_does(tmp_path: P
                     await asyncio.sleep(random.uniform(0.02, 0.1))
             return "given up"
 
-        assert await asyncio.gather(*(order(number) for number in range(15))) == ["landed"] * 15
-        assert [world.fills(f"order-{number}") for number in range(15)] == [1] * 15
+        assert await asyncio.gather(*(order(number) for number in range(8))) == ["landed"] * 8
+        assert [world.fills(f"order-{number}") for number in range(8)] == [1] * 8

@@ -19,10 +19,13 @@ from solders.message import to_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.history import History, Names, memo_text
+from app.dex.adapters.solana.history import History, memo_text
+from app.dex.adapters.solana.inspection import Inspector
+from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import outcome_of
 from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
-from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
+from app.dex.adapters.solana.simulation import check_changes, simulate
 from app.dex.adapters.solana.swap import message_to_sign, read_message
 from app.dex.adapters.solana.wallet import Wallet
 from app.dex.chain import Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
@@ -46,12 +49,14 @@ class SolanaChain:
         wallet: Wallet,
         names: Names,
         *,
+        max_priority_lamports: int,
         poll_seconds: float = 1.0,
     ) -> None:
         self.poll_seconds = poll_seconds
         self._providers = providers
         self._wallet = wallet
         self._names = names
+        self._inspector = Inspector(wallet.address, max_priority_lamports)
         self._histories = [History(rpc, str(wallet.address), names) for rpc in providers]
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
@@ -68,8 +73,14 @@ class SolanaChain:
             )
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        """Only what passes every check: its instructions, and what a node says it would do to the wallet."""
         built = read_message(swap)
+        fee = self._inspector.check(built, swap, self._names.programs_of(swap.venue))
+        mints = self._names.mint(swap.route[0]), self._names.mint(swap.route[-1])
         message = message_to_sign(built, memo=memo_text(memo, attempt), blockhash=blockhash.hash)
+        simulations = [partial(simulate, rpc, message, self._names.own_errors) for rpc in self._providers]
+        before, after = await _first_of(simulations)
+        check_changes(before, after, wallet=self._wallet.address, swap=swap, mints=mints, fee=fee)
         data = to_bytes_versioned(message)
         signature = Signature.from_bytes(await self._wallet.sign(data))
         if not signature.verify(self._wallet.address, data):
@@ -178,11 +189,11 @@ def _failures(answers: Sequence[object]) -> list[DexError]:
 
 
 async def _first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
-    """The first answer, of one node after the other."""
+    """The first answer, of one node after the other. Whatever is no failure of a node is an answer."""
     failed: DexError | None = None
     for ask in asks:
         try:
             return await ask()
-        except DexError as error:
+        except (RpcUnanswered, RpcRefused) as error:
             failed = failed or error
     raise failed or RpcUnanswered("No node is configured.")

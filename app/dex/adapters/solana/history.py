@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
+from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import changes, outcome_of, programs_of
 from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
@@ -22,15 +22,6 @@ _ATTEMPT = re.compile(r" #\d+$")
 def memo_text(memo: str, attempt: int) -> str:
     """What is written on chain, so that two attempts are two transactions."""
     return f"{memo} #{attempt}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What addresses are called here."""
-
-    venues: Mapping[str, str]  # program → venue
-    symbols: Mapping[str, str]  # mint → symbol
-    own_errors: Mapping[str, Mapping[int, str]]  # program → its error numbers → our codes
 
 
 class History:

@@ -1,0 +1,146 @@
+"""What a transaction would do to the wallet, as a node simulates it, compared with what the order agreed to.
+
+The wallet's balances are read before and after the simulation. If they differ, another swap landed meanwhile, and it is
+simulated again.
+"""
+
+from base64 import b64decode, b64encode
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from app.dex.adapters.solana.inspection import Unsafe
+from app.dex.adapters.solana.outcomes import code_of
+from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
+from app.dex.adapters.solana.reading import CONFIRMED, reading
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from app.dex.errors import DexError
+from app.dex.quotes import BuiltSwap
+
+TRIES = 5
+BASE64 = CONFIRMED | {"encoding": "base64"}
+# In the data of a token account:
+MINT, OWNER, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
+DELEGATE, CLOSER = slice(72, 76), slice(129, 133)  # whether there is one
+TOKEN_ACCOUNT_SIZE = 165  # at least
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    lamports: int
+    owner: Pubkey
+    data: bytes
+
+    @property
+    def amount(self) -> int:
+        return int.from_bytes(self.data[AMOUNT], "little")
+
+    @property
+    def rest(self) -> bytes:
+        """Everything about a token account except its amount: who owns it, who may spend or close it."""
+        return self.data[: AMOUNT.start] + self.data[AMOUNT.stop :]
+
+
+Accounts = Mapping[Pubkey, Account]
+
+
+async def simulate(
+    rpc: Rpc, message: MessageV0, own_errors: Mapping[str, Mapping[int, str]]
+) -> tuple[Accounts, Accounts]:
+    """The accounts that it may write, before and after. `DexError` with our code if it would fail."""
+    keys = message.account_keys
+    wallet = keys[0]
+    writable = [key for index, key in enumerate(keys) if message.is_maybe_writable(index)]
+    unsigned = VersionedTransaction.populate(message, [Signature.default()])
+    text = b64encode(bytes(unsigned)).decode()
+    options = BASE64 | {
+        "sigVerify": False,
+        "replaceRecentBlockhash": True,
+        "accounts": {"encoding": "base64", "addresses": [str(key) for key in writable]},
+    }
+    before = await _accounts(rpc, writable)
+    for _ in range(TRIES):
+        answer = await rpc.call("simulateTransaction", text, options)
+        with reading("simulateTransaction"):
+            if (error := answer["value"]["err"]) is not None:
+                programs = [str(keys[one.program_id_index]) for one in message.instructions]
+                code = code_of(error, programs, own_errors)
+                raise DexError(code, "The swap would fail now.")
+            after = _read(writable, answer["value"]["accounts"])
+        again = await _accounts(rpc, writable)
+        if _of_wallet(again, wallet) == _of_wallet(before, wallet):
+            return before, after
+        before = again
+    raise RpcUnanswered("The wallet changed while the swap was simulated.")
+
+
+def check_changes(
+    before: Accounts, after: Accounts, *, wallet: Pubkey, swap: BuiltSwap, mints: tuple[str, str], fee: int
+) -> None:
+    """Raises `Unsafe` unless only the two balances of the swap move, and by no more than agreed."""
+    payer = after.get(wallet)
+    if payer is None or payer.owner != SYSTEM or payer.data:
+        raise Unsafe("it takes the wallet itself away")
+    for key in before.keys() | after.keys():
+        _check_kept(before.get(key), after.get(key), wallet)
+    changed = _changes(before, after, wallet)
+    changed[str(NATIVE_MINT)] += fee
+    spent, brought = -changed.pop(mints[0], 0), changed.pop(mints[1], 0)
+    if spent > swap.amount_in:
+        raise Unsafe("it spends more than the order")
+    if brought < swap.min_amount_out:
+        raise Unsafe("it brings less than the order's minimum")
+    if moved := [mint for mint, change in changed.items() if change != 0]:
+        raise Unsafe(f"it moves another balance, of {moved[0]}")
+
+
+def _check_kept(before: Account | None, after: Account | None, wallet: Pubkey) -> None:
+    """Nobody else may own, spend or close a token account of ours, and a new one has nobody either."""
+    if before is not None and _is_ours(before, wallet):
+        if after is not None and (after.owner != before.owner or after.rest != before.rest):
+            raise Unsafe("it changes who may use a token account of ours")
+    elif after is not None and _is_ours(after, wallet) and (any(after.data[DELEGATE]) or any(after.data[CLOSER])):
+        raise Unsafe("it lets somebody else use a token account of ours")
+
+
+def _changes(before: Accounts, after: Accounts, wallet: Pubkey) -> dict[str, int]:
+    """By mint. SOL is the lamports of the wallet and of its token accounts: rent and wrapped SOL are still its own."""
+    changed: dict[str, int] = defaultdict(int)
+    for sign, accounts in ((-1, before), (1, after)):
+        for key, account in accounts.items():
+            ours = _is_ours(account, wallet)
+            if ours or key == wallet:
+                changed[str(NATIVE_MINT)] += sign * account.lamports
+            if ours and (mint := Pubkey.from_bytes(account.data[MINT])) != NATIVE_MINT:
+                changed[str(mint)] += sign * account.amount
+    return changed
+
+
+def _of_wallet(accounts: Accounts, wallet: Pubkey) -> Accounts:
+    return {key: account for key, account in accounts.items() if key == wallet or _is_ours(account, wallet)}
+
+
+def _is_ours(account: Account, wallet: Pubkey) -> bool:
+    is_token = account.owner in (TOKEN, TOKEN_2022) and len(account.data) >= TOKEN_ACCOUNT_SIZE
+    return is_token and account.data[OWNER] == bytes(wallet)
+
+
+async def _accounts(rpc: Rpc, keys: Sequence[Pubkey]) -> Accounts:
+    answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], BASE64)
+    with reading("getMultipleAccounts"):
+        return _read(keys, answer["value"])
+
+
+def _read(keys: Sequence[Pubkey], rows: Any) -> Accounts:
+    """Those that exist."""
+    return {
+        key: Account(int(row["lamports"]), Pubkey.from_string(row["owner"]), b64decode(row["data"][0], validate=True))
+        for key, row in zip(keys, rows, strict=True)
+        if row is not None and row["lamports"]
+    }
