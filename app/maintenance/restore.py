@@ -172,9 +172,8 @@ async def _replace(programs: ClientPrograms, file: Path, **variables: str) -> No
         await end(psql)
     if psql.returncode != 0 or not complete:
         # One that fails takes the other with it, which then may not say anything.
-        raise SettingsError(
-            f"nothing was changed. {' '.join(first_error(said) for said in (why_not, refused) if said)}"
-        )
+        said = [first_error(text) for text in (why_not, refused) if text] or [first_error(b"")]
+        raise SettingsError(f"nothing was changed. {' '.join(said)}")
 
 
 async def _write(script: int, programs: ClientPrograms, reads: Sequence[str | Path]) -> tuple[bool, bytes]:

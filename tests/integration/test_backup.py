@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 
 from app.access import key_commands
+from app.maintenance import client_programs
 from app.maintenance.backup import backup
 from app.maintenance.restore import restore
 from app.orders.store.kill_switch import RECONCILING
@@ -113,6 +114,8 @@ async def test_a_backup_has_every_table_and_a_restore_brings_it_back(
     assert [table for table, rows in before.items() if not rows] == []
     file = await written(postgres_dsn, tmp_path)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert b"daily_volumes" in file.read_bytes()
+    assert b"set_prices" not in file.read_bytes()  # a table of the chain
     async with connected(postgres_dsn) as connection:
         await connection.execute("UPDATE orders SET status = 'cancelled'; DELETE FROM triggers; DELETE FROM api_keys")
 
@@ -176,6 +179,19 @@ async def test_a_file_that_cannot_be_restored_changes_nothing(postgres_dsn: str,
         assert f"revision 9999, which is newer than {NEWEST}" in await refused(postgres_dsn, newer)
         with pytest.raises(SettingsError, match="exists already"):
             await asyncio.to_thread(backup, postgres_dsn, file)
+
+
+async def test_a_file_that_was_not_read_to_its_end_changes_nothing(
+    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is a whole script by chance."""
+    file, real = await written(postgres_dsn, tmp_path), next(client_programs._folders())
+    for name in client_programs.PROGRAMS:
+        script = f'#!/bin/sh\n"{real / name}" "$@" || exit 1\ncase "$*" in *--no-owner*) exit 1;; esac\n'
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(client_programs, "_folders", lambda: iter([tmp_path]))
+    assert "nothing was changed" in await refused(postgres_dsn, file)
 
 
 async def test_a_restore_is_refused_while_a_process_of_the_engine_is_connected(engine: Engine, tmp_path: Path) -> None:
