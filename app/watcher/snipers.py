@@ -15,6 +15,7 @@ from app.network import Network
 from app.orders.conditions import amount_at, launch_feed
 from app.orders.queue.lanes import Lane
 from app.orders.waiting.snipes import Decided, Snipe, SnipeStore
+from app.orders.waiting.triggers import Moved
 from app.watcher.announcer import Announcer
 from app.watcher.turns import Turns
 
@@ -28,28 +29,38 @@ class Snipers:
         self._router = network.router()
         self._announcer = announcer
         self._turns = Turns()
+        self._moved = False  # an order, since all owners had their turn
         self.launched = asyncio.Event()  # a pool is new
         network.markets.on_growth(self.launched.set)
 
     async def round(self) -> bool:
         """Whether there may be more to do."""
         self.launched.clear()
-        depth = depths(self._network.markets)
-        page = await self._store.met(depth, MAX_QUOTES, besides=self._turns.served())
-        if page:
-            await self._decide(page)
-        return self._turns.took((snipe.owner for snipe in page), is_full=len(page) == MAX_QUOTES)
+        markets = self._network.markets
+        page = await self._store.met(
+            depths(markets), MAX_QUOTES, paying=[token.symbol for token in markets.tokens], besides=self._turns.served()
+        )
+        self._moved |= bool(page) and await self._decide(page)
+        is_full = len(page) == MAX_QUOTES
+        more = self._turns.took((snipe.owner for snipe in page), is_full=is_full)
+        if not is_full:  # all owners had their turn: those that somebody has locked are looked at again in a second
+            more, self._moved = more and self._moved, False
+        return more
 
-    async def _decide(self, page: Sequence[Snipe]) -> None:
+    async def _decide(self, page: Sequence[Snipe]) -> bool:
+        """Whether any of these was moved."""
         at = page[0].now
         slot = self._network.slot_at(at)
-        traded = [snipe for snipe in page if self._network.markets.find(snipe.token_in)]
-        decided = await asyncio.gather(*(self._quote(snipe, slot) for snipe in traded))
+        decided = await asyncio.gather(*(self._quote(snipe, slot) for snipe in page))
+        moved = list[Moved]()
         if quoted := [one for one in decided if one.price is not None]:
             backlog = await self._announcer.backlog(Lane.LIMITS)
-            await self._announcer.fired(await self._store.fire(quoted, slot, at, backlog=backlog), at)
+            moved += (fired := await self._store.fire(quoted, slot, at, backlog=backlog))
+            await self._announcer.fired(fired, at)
         if others := [one for one in decided if one.price is None]:
-            await self._announcer.ended(await self._store.wait_for_price(others))
+            moved += (waiting := await self._store.wait_for_price(others))
+            await self._announcer.ended(waiting)
+        return bool(moved)
 
     async def _quote(self, snipe: Snipe, slot: int) -> Decided:
         token = self._network.markets.token

@@ -126,7 +126,9 @@ async def test_snipers_are_found_by_their_mint(new_postgres_dsn: str) -> None:
     connection = await asyncpg.connect(new_postgres_dsn, server_settings=WRITE_PLANS)
     try:
         await connection.execute(f"PREPARE statement AS {snipes.MET}")
-        explained = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE statement(null, null, null, null)")
+        explained = await connection.fetchval(
+            "EXPLAIN (FORMAT JSON) EXECUTE statement(null, null, null, null, null, null)"
+        )
     finally:
         await connection.close()
     found = list(scans(json.loads(explained)[0]["Plan"]))

@@ -25,19 +25,20 @@ from app.orders.waiting.statements import fires, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import fetch
 
-# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed, $5 owners that are left out.
-# Each feed is one step into an index. The status is written as CASE, so that orders are found by key.
+# $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed, $5 owners that are left out,
+# $6 the tokens that are traded: an order that pays with another one waits, and must not take the place of one that can
+# be quoted. Each feed is one step into an index. The status is written as CASE, so that orders are found by key.
 MET = f"""
-SELECT t.order_id, t.owner, t.feed, t.base_level, o.token_in, o.amount_in, o.venues, o.max_price_impact_bps,
-       clock_timestamp() AS now
+SELECT met.*, clock_timestamp() AS now
   FROM unnest($1::text[], $2::numeric[]) AS traded(feed, depth)
  CROSS JOIN LATERAL (
-       SELECT t.* FROM triggers t
+       SELECT t.order_id, t.owner, t.feed, t.base_level, o.token_in, o.amount_in, o.venues, o.max_price_impact_bps
+         FROM triggers t JOIN orders o ON o.id = t.order_id
         WHERE t.armed AND t.op = 'launch' AND t.feed = traded.feed AND t.level <= traded.depth
           AND t.order_id <> ALL($4::uuid[]) AND t.owner <> ALL($5::text[]) AND {may_fire("t.owner", "t.order_type")}
-        ORDER BY t.level LIMIT $3) t
-  JOIN orders o ON o.id = t.order_id
- WHERE CASE o.status WHEN '{Status.OPEN}' THEN o.expires_at IS NULL OR o.expires_at > now() END
+          AND o.token_in = ANY($6::text[])
+          AND CASE o.status WHEN '{Status.OPEN}' THEN o.expires_at IS NULL OR o.expires_at > now() END
+        ORDER BY t.level LIMIT $3) met
  LIMIT $3
 """
 
@@ -124,10 +125,13 @@ class SnipeStore:
         self._max_age = max_age  # seconds: an older quote fires nothing
         self._left_out = LeftOut[UUID]()
 
-    async def met(self, depths: Mapping[str, int], limit: int, *, besides: Sequence[str] = ()) -> list[Snipe]:
-        """Orders that wait for one of these feeds, whose depth in dollars is given, except those of some owners."""
+    async def met(
+        self, depths: Mapping[str, int], limit: int, *, paying: Sequence[str], besides: Sequence[str] = ()
+    ) -> list[Snipe]:
+        """Orders that wait for one of these feeds, whose depth in dollars is given, and pay with one of these tokens,
+        except those of some owners."""
         dollars = list(map(Decimal, depths.values()))
-        rows = await fetch(self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), besides)
+        rows = await fetch(self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), besides, paying)
         return [
             Snipe(
                 order=row["order_id"],
