@@ -22,8 +22,8 @@ from tests.frozen import frozen
 from tests.postgres_pair import Pair, new_pair
 from tests.redis_sentinel import new_sentinel
 
-# More starts than orders, and repeats: no order has to wait for the next minute. After a promotion nothing starts for 151
-# blocks, while the engine reconciles with the chain.
+# More starts than orders, and repeats: no order has to wait for the next minute. After a promotion nothing starts for
+# 151 blocks, while the engine reconciles with the chain.
 LIMIT = {"QUEUE_MAX_PER_MIN": "400", "MOCK_BLOCK_MS": "20"}
 NEXT_EVENT = "SELECT min(at) FROM order_events WHERE at > $1"
 
