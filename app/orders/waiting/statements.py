@@ -42,12 +42,18 @@ def fires(details: str, *, also: str = "") -> str:
     `also`: what else is set of the order, from the columns of `gone`, which are those of `met`.
 
     Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
-    that somebody else has locked is left alone, so nobody waits for it. `SETTLE` in `groups.py` ends that state.
+    of which somebody else has locked the row or a leg is left alone, so nobody waits for it. `SETTLE` in `groups.py`
+    ends that state.
     """
-    return f"""groups AS MATERIALIZED (
+    return f"""taken AS MATERIALIZED (
     SELECT id FROM order_groups
      WHERE id IN (SELECT group_id FROM met WHERE group_id IS NOT NULL) AND holder IS NULL
      ORDER BY id FOR UPDATE SKIP LOCKED
+), legs AS MATERIALIZED (
+    SELECT order_id FROM triggers WHERE group_id IN (SELECT id FROM taken) FOR UPDATE SKIP LOCKED
+), groups AS MATERIALIZED (
+    SELECT id FROM taken
+     WHERE NOT EXISTS (SELECT FROM triggers WHERE group_id = taken.id AND order_id NOT IN (SELECT order_id FROM legs))
 ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (coalesce(group_id, order_id)) * FROM met
      WHERE group_id IS NULL OR group_id IN (SELECT id FROM groups) ORDER BY coalesce(group_id, order_id), rank

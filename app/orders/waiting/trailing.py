@@ -37,13 +37,13 @@ _RISES = f"""rises AS MATERIALIZED (
      WHERE slots = $4::int AND venues >= $5::int AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD}
 )"""
 
-# Rows that meet at an extreme become one: the one with the most orders stays, so an order is rarely moved. Orders that
-# somebody has locked are moved in the next slot: until then their row fires nothing.
+# Rows that meet at an extreme become one: the one with the most orders stays, so an order is rarely moved. What is
+# locked, a row or an order, is left for the next slot: until then its row fires nothing.
 RAISE = f"""
 WITH {_RISES}, below AS MATERIALIZED (
     SELECT id, extreme, slot FROM watermarks
      WHERE feed = $1 AND persist = $4 AND extreme < (SELECT max(rise) FROM rises)
-     ORDER BY id FOR NO KEY UPDATE
+     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), counted AS MATERIALIZED (
     SELECT id, rise,
            (SELECT count(*) FROM (SELECT FROM triggers t WHERE t.watermark = below.id LIMIT {MERGED}) AS few) AS orders
@@ -61,7 +61,7 @@ UPDATE watermarks w SET extreme = rise, slot = $2::bigint
   FROM raised WHERE w.id = raised.id AND (w.id = keeper OR orders = {MERGED})
 """
 
-# $6 at most so many. The row that they join had all prices before: see `TrailingStops.follow`.
+# $6 at most so many. The row that they join has all prices before: RAISE may have left it out, because it was locked.
 BEGIN = f"""
 WITH {_RISES}, begun AS MATERIALIZED (
     SELECT t.order_id, greatest(t.base_level, rise) AS extreme
@@ -71,8 +71,10 @@ WITH {_RISES}, begun AS MATERIALIZED (
        AND t.level <= (SELECT max(rise) FROM rises) AND t.level <= rise
      ORDER BY t.level LIMIT $6 FOR UPDATE OF t SKIP LOCKED
 ), there AS MATERIALIZED (
-    SELECT id, extreme FROM watermarks
-     WHERE feed = $1 AND persist = $4 AND extreme IN (SELECT extreme FROM begun) ORDER BY id FOR NO KEY UPDATE
+    SELECT id, extreme FROM watermarks w
+     WHERE feed = $1 AND persist = $4 AND extreme IN (SELECT extreme FROM begun)
+       AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)
+     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), joined AS (
     UPDATE watermarks w SET slot = greatest(w.slot, $2::bigint) FROM there WHERE w.id = there.id
 ), made AS (

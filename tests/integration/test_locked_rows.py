@@ -1,0 +1,107 @@
+"""Somebody has locked a row that a watcher needs. It waits for nobody, and all others fire."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from app.orders.waiting import trailing
+from app.orders.waiting.prices import Group
+from app.orders.waiting.trailing import Trail, TrailingStops
+from app.orders.waiting.triggers import Backlog, Marketable, TriggerStore
+from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, record, statuses
+
+
+@contextlib.asynccontextmanager
+async def locked(pool: asyncpg.Pool, table: str, where: str, *arguments: Any) -> AsyncIterator[None]:
+    """TimeoutError if what is done meanwhile waits for it."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SELECT FROM {table} WHERE {where} FOR UPDATE", *arguments)
+        async with asyncio.timeout(2):
+            yield
+
+
+async def group_of(pool: asyncpg.Pool, *orders: UUID) -> None:
+    group = uuid4()
+    await pool.execute(
+        "INSERT INTO order_groups (id, owner, type, fingerprint, created_at) VALUES ($1, 'alice', 'oco', '', now())",
+        group,
+    )
+    for table, key in (("orders", "id"), ("triggers", "order_id")):
+        await pool.execute(f"UPDATE {table} SET group_id = $1 WHERE {key} = ANY($2)", group, orders)
+
+
+@pytest.fixture
+def store(pool: asyncpg.Pool) -> TriggerStore:
+    return TriggerStore(pool, max_age=4.0)
+
+
+async def two_groups(pool: asyncpg.Pool) -> tuple[list[UUID], list[UUID]]:
+    """Their stops, and their targets."""
+    stops = await place_open(pool, ["151", "151"])
+    targets = await place_open(pool, ["160", "160"], op="ge", order_type="take_profit")
+    for pair in zip(stops, targets, strict=True):
+        await group_of(pool, *pair)
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "150")
+    return stops, targets
+
+
+async def test_a_leg_that_is_locked_holds_back_its_own_group_only(pool: asyncpg.Pool, store: TriggerStore) -> None:
+    stops, targets = await two_groups(pool)
+    group = Group(FEED, "le", 2, Decimal(0))
+
+    async def fire() -> list[UUID]:
+        fired = await store.fire(group, SLOT, min_venues=2, backlog=Backlog(0, 0))
+        return [moved.event.order_id for moved in fired]
+
+    async with locked(pool, "triggers", "order_id = $1", targets[0]):
+        assert await fire() == [stops[1]]
+    assert await statuses(pool, stops) == ["open", "pending"]
+    assert await fire() == [stops[0]]
+    assert await pool.fetchval("SELECT count(*) FROM triggers WHERE NOT armed") == 2
+
+
+async def test_a_leg_that_is_locked_holds_back_no_limit_of_others(pool: asyncpg.Pool, store: TriggerStore) -> None:
+    limit, other = [await place_limit(pool, "149", limit_out=1) for _ in range(2)]
+    [leg] = await place_open(pool, ["140"])
+    await group_of(pool, limit, leg)
+    await record(pool, SLOT, "150")
+    quoted = [
+        Marketable(one, "150", "raydium")
+        for one in await store.candidates(
+            FEED,
+            SLOT,
+            9,
+        )
+    ]
+    async with locked(pool, "triggers", "order_id = $1", leg):
+        fired = await store.fire_quoted(FEED, SLOT, quoted, backlog=Backlog(0, 0))
+    assert [moved.event.order_id for moved in fired] == [other]
+
+
+async def test_a_watermark_that_is_locked_holds_back_its_own_orders_and_loses_no_high(pool: asyncpg.Pool) -> None:
+    store, trail = TrailingStops(pool, max_age=4.0), Trail(FEED, 1, 2)
+    [order] = await place_trailing(pool, ["150"])
+    await record(pool, SLOT, "150")
+    await store.follow(trail, SLOT)
+    row = await pool.fetchval("SELECT id FROM watermarks")
+    await record(pool, SLOT + 1, "170")
+    [later] = await place_trailing(pool, ["150"])  # after the high
+    await record(pool, SLOT + 2, "150")
+    arguments = FEED, SLOT + 2, 4.0, 1, 2
+    async with locked(pool, "watermarks", "id = $1", row):
+        await pool.execute(trailing.RAISE, *arguments)
+    assert len(await pool.fetch(trailing.BEGIN, *arguments, 9)) == 1
+    assert await store.fire(trail, SLOT + 2, unit=Decimal("0.001"), backlog=Backlog(0, 0)) == []
+    joined = await pool.fetchval("SELECT watermark FROM triggers WHERE order_id = $1", later)
+    assert joined != row
+    await record(pool, SLOT + 3, "150")
+    await store.follow(trail, SLOT + 3)
+    [moved] = await store.fire(trail, SLOT + 3, unit=Decimal("0.001"), backlog=Backlog(0, 0))
+    assert (moved.event.order_id, moved.event.details["trigger"]["extreme"]) == (order, "170")
