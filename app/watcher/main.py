@@ -45,6 +45,7 @@ from app.watcher.rounds import repeat
 from app.watcher.schedules import Schedules
 from app.watcher.snipers import Snipers
 from app.watcher.stops import Stops
+from app.watcher.trails import Trails
 from app.watcher.upkeep import Upkeep
 from migrations.revisions import known_revisions
 
@@ -92,7 +93,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     max_age = MAX_AGE_SLOTS * network.slot_seconds
     triggers = TriggerStore(postgres.writing, max_age=max_age)
     trailing = TrailingStops(postgres.writing, max_age=max_age)
-    stops = Stops(triggers, trailing, network, announcer)
+    stops = Stops(triggers, network, announcer)
+    trails = Trails(trailing, network, announcer)
     limits = Limits(triggers, network, announcer)
     lost = LostTriggers(postgres.writing)
     upkeep = Upkeep(triggers, trailing, Groups(postgres.writing), prices, lost, announcer)
@@ -102,17 +104,18 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     schedules = Schedules(PlanStore(postgres.writing), network, announcer, capacity)
     snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age), network, announcer)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
-    recorder = Recorder(prices, network, [stops.receive, limits.receive])
+    recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
     watchers = Watchers(redis)
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
-    metrics.BEHIND.set_function(stops.behind)
+    metrics.BEHIND.set_function(lambda: max(stops.behind(), trails.behind()))
     publisher.start()
     capacity.start()
     await revision.start()
     tasks = [
         run_forever("prices", partial(recorder.run, revision.fits)),
         run_forever("stops", stops.run),
+        run_forever("trailing stops", trails.run),
         run_forever("limits", limits.run),
         run_forever("schedules", partial(repeat, schedules.round, revision.fits)),
         run_forever("snipers", partial(repeat, snipers.round, revision.fits, sooner=snipers.launched)),

@@ -39,10 +39,6 @@ class Tick:
         """The groups of which at least one order is met."""
         return [group for group in self.groups if is_met(group, self.rows[group.feed], self.slot)]
 
-    def trailing(self) -> list[tuple[str, int]]:
-        """The pairs that trailing stops follow, each with how many slots in a row count."""
-        return sorted({(group.feed, group.persist) for group in self.groups if group.op in ("start", "trail")})
-
 
 class Recorder:
     def __init__(self, store: PriceStore, network: Network, hand_on: Sequence[Callable[[Tick], None]]) -> None:

@@ -41,14 +41,16 @@ _GROUPS = """ge AS (
          WHERE armed AND op = 'le' AND (feed, persist) < (le.feed, le.persist)
          ORDER BY feed DESC, persist DESC, level DESC LIMIT 1) next
 ), start AS (
-    (SELECT feed, persist FROM triggers WHERE armed AND op = 'start' ORDER BY feed, persist LIMIT 1)
+    (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'start' ORDER BY feed, persist, level LIMIT 1)
     UNION ALL
     SELECT next.* FROM start, LATERAL (
-        SELECT feed, persist FROM triggers
+        SELECT feed, persist, level FROM triggers
          WHERE armed AND op = 'start' AND (feed, persist) > (start.feed, start.persist)
-         ORDER BY feed, persist LIMIT 1) next
+         ORDER BY feed, persist, level LIMIT 1) next
 ), trail AS (
-    SELECT feed, persist, coalesce(max(trunc(extreme * (10000 - nearest.trail_bps) * 0.0001, 18)), 0) AS level
+    SELECT feed, persist, coalesce(max(trunc(extreme * (10000 - nearest.trail_bps) * 0.0001, 18)), 0) AS level,
+           min(extreme) FILTER (WHERE nearest.trail_bps IS NOT NULL
+                                   OR EXISTS (SELECT FROM triggers t WHERE t.watermark = w.id)) AS lowest
       FROM watermarks w LEFT JOIN LATERAL (
         SELECT trail_bps FROM triggers t WHERE t.watermark = w.id AND t.armed ORDER BY trail_bps LIMIT 1
       ) nearest ON true
@@ -60,7 +62,9 @@ WITH RECURSIVE {_GROUPS}
 SELECT now, g.*, (SELECT at > now + {AHEAD} FROM prices p WHERE p.feed = g.feed ORDER BY slot DESC LIMIT 1) AS is_ahead
   FROM (SELECT clock_timestamp() AS now) clock
   LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
-             UNION ALL SELECT 'start', start.*, 0 FROM start UNION ALL SELECT 'trail', trail.* FROM trail) g ON true
+             UNION ALL SELECT 'start', start.* FROM start
+             UNION ALL SELECT 'trail', feed, persist, level FROM trail
+             UNION ALL SELECT 'extreme', feed, persist, lowest FROM trail WHERE lowest IS NOT NULL) g ON true
 """
 # $1: armed triggers are counted up to here, and estimated beyond. A price ahead of the clock is as bad as an old one.
 STATE = f"""
@@ -111,7 +115,7 @@ class Group:
     """The armed triggers of a pair that are compared in the same way."""
 
     feed: str  # token_in/token_out
-    op: str  # ge: fires once the price is at its level or above; le, trail: or below; start: fires nothing
+    op: str  # ge: fires at its level or above; le, trail: or below; start, extreme: trailing stops then change
     persist: int  # recorded slots in a row; 0: compared with the best mid, then quoted at the order's size
     level: Decimal  # the one that the price meets first
 
@@ -155,17 +159,25 @@ class Recorded:
 
 def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
     """Whether the first level of a group is met at a slot, by the recorded prices of its pair."""
-    if group.op == "start":
+    if group.op in ("start", "extreme"):
         return False
-    try:
-        if group.persist == 0:
-            return group.level <= rows[slot].best
-        last = [rows[slot - back] for back in range(group.persist)]
-    except KeyError:  # a gap
-        return False
+    if group.persist == 0:
+        return slot in rows and group.level <= rows[slot].best
     if group.op == "ge":
-        return group.level <= min(row.low for row in last)
-    return group.level >= max(row.high for row in last)
+        return group.level <= rise_of(rows, slot, group.persist)
+    last = _last(rows, slot, group.persist)
+    return bool(last) and group.level >= max(row.high for row in last)
+
+
+def rise_of(rows: Mapping[int, Recorded], slot: int, persist: int) -> Decimal:
+    """At or above which price all venues were in the last so many slots; with a gap between these: 0."""
+    return min((row.low for row in _last(rows, slot, persist)), default=Decimal(0))
+
+
+def _last(rows: Mapping[int, Recorded], slot: int, persist: int) -> list[Recorded]:
+    """The last so many slots; none if there is a gap."""
+    slots = range(slot, slot - persist, -1)
+    return [rows[each] for each in slots] if all(each in rows for each in slots) else []
 
 
 class PriceStore:

@@ -1,0 +1,81 @@
+"""Trailing stops of many kinds: only those that a price can have changed are looked at, and stops do not wait."""
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from app.dex.markets import Markets
+from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, Recorded
+from app.orders.waiting.trailing import Trail, TrailingStops
+from app.watcher.recorder import Tick
+from app.watcher.trails import Trails
+from tests.engine import Engine
+from tests.integration.test_watcher import Market, ended, watching
+from tests.waiting import FEED, place_open
+
+MARKETS = Markets.load()
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Store:
+    """Remembers which kinds it was asked to follow."""
+
+    def __init__(self) -> None:
+        self.followed: list[tuple[int, int]] = []
+
+    async def follow(self, trail: Trail, slot: int) -> int:
+        self.followed.append((slot, trail.persist))
+        return 0
+
+
+def tick(slot: int, prices: dict[int, str], *groups: tuple[str, int, str]) -> Tick:
+    rows = {at: Recorded(at, Decimal(mid), Decimal(mid), Decimal(mid), AT) for at, mid in prices.items()}
+    return Tick(slot, AT, [Group(FEED, op, persist, Decimal(level)) for op, persist, level in groups], {FEED: rows})
+
+
+async def follow(ticks: list[Tick]) -> list[tuple[int, int]]:
+    store, network, announcer = Store(), SimpleNamespace(markets=MARKETS), None
+    trails = Trails(*cast("Any", (store, network, announcer)))
+    running = asyncio.create_task(trails.run())
+    for one in ticks:
+        trails.receive(one)
+        while trails.behind():
+            await asyncio.sleep(0)
+    running.cancel()
+    return store.followed
+
+
+async def test_a_kind_is_followed_while_the_price_of_the_last_slots_can_have_changed_it() -> None:
+    prices = dict.fromkeys(range(1, 41), "150") | {30: "151"}
+    kinds = (("extreme", 1, "150"), ("trail", 1, "140"), ("start", 3, "150.5"), ("extreme", 2, "152"))
+    followed = await follow([tick(slot, prices, *kinds) for slot in range(1, 41)])
+    after = range(30, 30 + MAX_AGE_SLOTS)
+    # What was before its first slot it does not know. After that, only a new high that lasts for long enough counts.
+    assert [slot for slot, persist in followed if persist == 1] == [*range(1, 1 + MAX_AGE_SLOTS - 1), *after]
+    assert {slot for slot, persist in followed if persist > 1} == set(range(1, 1 + MAX_AGE_SLOTS - 1))
+
+
+async def test_after_a_slot_that_it_did_not_see_it_follows_all_kinds_again() -> None:
+    prices = dict.fromkeys(range(1, 60), "150")
+    seen = [*range(1, 30), *range(31, 60)]
+    followed = await follow([tick(slot, prices, ("extreme", 1, "150")) for slot in seen])
+    assert [slot for slot, _ in followed if slot > MAX_AGE_SLOTS] == list(range(31, 31 + MAX_AGE_SLOTS - 1))
+
+
+async def test_stops_do_not_wait_for_trailing_stops(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: Any) -> int:
+        return await asyncio.Future[int]()
+
+    monkeypatch.setattr(TrailingStops, "follow", never)
+    [trailing] = await place_open(engine.postgres, ["0"], order_type="trailing_stop", op="start", persist=1)
+    await engine.postgres.execute("UPDATE triggers SET trail_bps = 500")
+    [stop] = await place_open(engine.postgres, ["149"])
+    market = Market()
+    async with watching(engine, market):
+        market.mids = {"meteora": "148", "raydium": "148"}
+        await ended(engine, stop, "pending")
+    assert await engine.postgres.fetchval("SELECT op FROM triggers WHERE order_id = $1", trailing) == "start"
