@@ -101,7 +101,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
-    schedules = Schedules(PlanStore(postgres.writing), network, announcer, capacity)
+    schedules = Schedules(PlanStore(postgres.writing, max_age=max_age), network, announcer, capacity)
     snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age), network, announcer)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])

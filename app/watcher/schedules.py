@@ -1,7 +1,6 @@
 """Makes the slices that are due, unless the price is outside of their band or the queue has no room for them."""
 
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from app.dex.errors import DexError
@@ -34,7 +33,7 @@ class Schedules:
         """Slices are orders: they take part in the limits of the queue. Those that find no room stay due."""
         full = set[str]()
         while due := await self._store.due(full=full):
-            at, had_room, decisions = datetime.now(UTC), len(full), list[Decision]()
+            at, had_room, decisions = due[0].now, len(full), list[Decision]()
             slot = self._network.slot_at(at)
             for one in due:
                 decision = self._decide(one, slot)

@@ -93,6 +93,6 @@ async def test_slices_that_were_filled_are_not_made_again(engine: Engine) -> Non
         **{"total": 3, "filled": 2, "failed": 0, "skipped": 1, "nextAt": None}
     }
     assert (await engine.read_stream(ids[0])).statuses == HAPPY
-    [completed] = await PlanStore(engine.postgres).finish()
+    [completed] = await PlanStore(engine.postgres, max_age=4.0).finish()
     assert completed.event.status == "completed"
     assert await lost_swaps(engine) == []

@@ -1,6 +1,8 @@
 """Orders that are executed in slices: each slice is an order of its own, and happens once."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -68,7 +70,7 @@ async def _filled(engine: Engine, parent: str, slices: int) -> bool:
 
 async def test_several_watchers_make_each_slice_once(engine: Engine) -> None:
     parents = [(await engine.place(**DCA, clientOrderId=str(n)))["orderId"] for n in range(5)]
-    stores = [PlanStore(engine.postgres) for _ in range(4)]
+    stores = [PlanStore(engine.postgres, max_age=4.0) for _ in range(4)]
     for _ in range(3):
         await end_slices(engine)
         await make_due(engine)
@@ -79,7 +81,7 @@ async def test_several_watchers_make_each_slice_once(engine: Engine) -> None:
 
 
 async def test_a_slice_that_is_made_again_after_a_restore_is_the_same_order(engine: Engine) -> None:
-    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres)
+    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres, max_age=4.0)
     assert await make(store) == 1
     await engine.postgres.execute("UPDATE plans SET next_slice = 1, next_at = now()")
     assert await make(store) == 0
@@ -113,7 +115,7 @@ async def test_after_a_time_without_watchers_one_slice_is_made(
     schedule = {"slices": 100, "everySeconds": 10, "onMiss": on_miss}
     parent = (await engine.place(**DCA | {"amount": "100", "schedule": schedule}))["orderId"]
     await make_due(engine, seconds=35)
-    assert await make(PlanStore(engine.postgres)) == 1
+    assert await make(PlanStore(engine.postgres, max_age=4.0)) == 1
     assert len(await slices(engine, parent)) == 1
     row = await engine.postgres.fetchrow(
         "SELECT next_slice, skipped, extract(epoch FROM next_at - now())::float8 AS seconds FROM plans"
@@ -134,9 +136,19 @@ async def _skipped(engine: Engine, parent: str) -> bool:
     return bool((await engine.order(parent))["slices"]["skipped"] == 1)
 
 
+async def test_a_watcher_that_was_frozen_since_it_saw_the_price_makes_and_skips_no_slice(engine: Engine) -> None:
+    await engine.place(**DCA)
+    store = PlanStore(engine.postgres, max_age=4.0)
+    [due] = await store.due()
+    for skip in (False, True):
+        assert await store.make([Decision(replace(due, now=due.now - timedelta(seconds=5)), skip, SCALE)]) == []
+    assert await engine.postgres.fetchval("SELECT next_slice FROM plans") == 1
+    assert await make(store) == 1
+
+
 async def test_a_slice_that_has_not_started_ends_with_its_parent(engine: Engine) -> None:
     parent = (await engine.place(**DCA))["orderId"]
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     assert await make(store) == 1
     assert (await engine.http.post(f"/api/orders/{parent}/cancel")).status_code == 200
     assert [moved.event.details["code"] for moved in await store.finish()] == ["parent_ended"]
@@ -148,7 +160,7 @@ async def test_a_slice_that_has_not_started_ends_with_its_parent(engine: Engine)
 async def test_a_slice_whose_swap_was_sent_trades_no_more_after_its_parent_once_that_is_dead(engine: Engine) -> None:
     chain = ScriptedChain([None])
     await engine.start_worker(venues=[ScriptedVenue("raydium", [10**12])], chain=chain)
-    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres)
+    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres, max_age=4.0)
     await make(store)
     await engine.postgres.execute("UPDATE orders SET look_at = now() WHERE status = 'pending'")
 
@@ -166,7 +178,7 @@ async def test_a_slice_whose_swap_was_sent_trades_no_more_after_its_parent_once_
 
 async def test_a_parent_none_of_whose_slices_was_filled_has_failed(engine: Engine) -> None:
     parent = (await engine.place(**DCA | {"schedule": {"slices": 2, "everySeconds": 10}}))["orderId"]
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     for _ in range(2):
         await make_due(engine)
         await make(store, skip=True)
@@ -179,7 +191,7 @@ async def test_a_parent_none_of_whose_slices_was_filled_has_failed(engine: Engin
 
 async def test_a_halt_makes_no_slices(engine: Engine) -> None:
     await engine.place(**DCA)
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     [due] = await store.due()
     await engine.postgres.execute(
         "INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('*', 'reducing', '', '', now())"

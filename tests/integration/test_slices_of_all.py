@@ -28,7 +28,7 @@ async def made(engine: Engine, plans: list[str]) -> list[int]:
 async def test_a_plan_that_fails_is_left_out_and_named(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     plans = await place(engine, 3)
     await engine.postgres.execute("UPDATE plans SET every_seconds = 0 WHERE order_id = $1", UUID(plans[1]))
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     assert await make(store) == 2
     assert await made(engine, plans) == [1, 0, 1]
     assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == [plans[1]]
@@ -43,12 +43,12 @@ async def test_a_floor_beyond_every_amount_is_an_error_of_no_statement(engine: E
     await engine.postgres.execute(
         "UPDATE plans SET band_min = 99999999999999999999 WHERE order_id = $1", UUID(plans[0])
     )
-    assert await make(PlanStore(engine.postgres)) == 2
+    assert await make(PlanStore(engine.postgres, max_age=4.0)) == 2
 
 
 async def test_a_parent_that_somebody_has_locked_stops_no_other_plan(engine: Engine) -> None:
     plans = await place(engine, 2)
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     async with engine.postgres.acquire() as other, other.transaction():
         await other.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(plans[0]))
         assert await asyncio.wait_for(make(store), 2) == 1
@@ -69,7 +69,7 @@ async def test_a_plan_whose_token_is_no_longer_traded_stops_no_other_one(engine:
 
 async def test_a_slice_waits_until_the_one_before_has_been_started(engine: Engine) -> None:
     [plan] = await place(engine, 1)
-    store = PlanStore(engine.postgres)
+    store = PlanStore(engine.postgres, max_age=4.0)
     for status in ("pending", "routing"):
         await engine.postgres.execute("UPDATE orders SET status = $1 WHERE parent_id IS NOT NULL", status)
         await make(store)
@@ -107,7 +107,7 @@ async def test_a_plan_goes_on_after_the_clock_was_set_back(engine: Engine) -> No
     ahead = "UPDATE plans SET next_at = now() + interval '1 hour', next_slice = $2 WHERE order_id = $1"
     for plan, number in zip(plans, (1, 2), strict=True):
         await engine.postgres.execute(ahead, UUID(plan), number)
-    await PlanStore(engine.postgres).mend()
+    await PlanStore(engine.postgres, max_age=4.0).mend()
     rows = await engine.postgres.fetch(
         "SELECT order_id, extract(epoch FROM next_at - now())::float8 AS seconds FROM plans"
     )

@@ -42,3 +42,10 @@ def test_every_class_and_method_that_the_page_names_exists() -> None:
         assert there, name
         if method:
             assert any(f"def {method}(" in text or f"self.{method}:" in text for text in there), f"{name}.{method}"
+
+
+def test_what_makes_orders_fire_reads_no_clock_but_that_of_postgres() -> None:
+    """The market is that of a slot, and a watcher's own clock may be minutes off."""
+    fires = [path for name, path in modules().items() if name.startswith(("app.watcher.", "app.orders.waiting."))]
+    assert len(fires) > 15
+    assert [path.name for path in fires if re.search(r"datetime\.now|utcnow|time\.time\(", path.read_text())] == []

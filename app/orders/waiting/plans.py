@@ -9,6 +9,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
@@ -31,7 +32,7 @@ _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details
 # $2 owners who have their share of the queue, $3 plans that are left out. The slice before has to have been started, or
 # slices would pile up while nothing starts.
 DUE = f"""
-SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max
+SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max, clock_timestamp() AS now
   FROM plans p JOIN orders o ON o.id = p.order_id
  WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN true END
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
@@ -42,11 +43,13 @@ SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p
 """
 
 # $1 orders, $2 the numbers of the slices, $3 whether the price is outside of the band: then the slice is skipped,
-# $4 base units of the token out for one of the token in, at a price of 1.
+# $4 base units of the token out for one of the token in, at a price of 1, $5 of when that price is and $6 its greatest
+# age in seconds: the watcher may have been frozen since.
 # After a time in which no watcher ran, one slice is made, and `on_miss` says when the next one is.
 SLICE = f"""
 WITH wanted AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::bool[], $4::numeric[]) AS w(order_id, number, skip, scale)
+     WHERE $5::timestamptz BETWEEN clock_timestamp() - $6 * interval '1 second' AND clock_timestamp()
 ), due AS MATERIALIZED (
     SELECT p.*, w.skip, w.scale, floor(extract(epoch FROM now() - p.next_at) / p.every_seconds)::int AS missed
       FROM plans p JOIN wanted w ON w.order_id = p.order_id AND w.number = p.next_slice
@@ -161,6 +164,7 @@ class DueSlice:
     token_in: str
     token_out: str
     band: tuple[Decimal | None, Decimal | None]  # the prices within which it is made
+    now: datetime  # on the clock of Postgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +175,9 @@ class Decision:
 
 
 class PlanStore:
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
         self._pool = pool
+        self._max_age = max_age  # seconds: an older price makes no slice
         self._left_out = LeftOut[UUID]()
 
     async def due(self, *, full: Iterable[str] = ()) -> list[DueSlice]:
@@ -185,6 +190,7 @@ class PlanStore:
                 row["token_in"],
                 row["token_out"],
                 (row["band_min"], row["band_max"]),
+                row["now"],
             )
             for row in await fetch(self._pool, DUE, BATCH, list(full), self._left_out.ids())
         ]
@@ -199,6 +205,8 @@ class PlanStore:
                 [one.due.number for one in these],
                 [one.skip for one in these],
                 [one.scale for one in these],
+                min(one.due.now for one in these),
+                self._max_age,
             )
 
         return await self._left_out.change(decisions, make, key=lambda one: one.due.order)
