@@ -30,6 +30,9 @@ def init(programs: Path, data_home: DataHome, data: Path, watchdog: Watchdog) ->
     with data_home.account.create_file(password) as file:
         file.write(data_home.secret.encode())
     options = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
+    # Rounds of hashing protect a password that can be guessed. This one is random, 192 bits long, and the usual 4,096
+    # rounds would cost each connection 7 ms of CPU.
+    options += ["--set", "scram_iterations=1"]
     options += [] if data_home.durable else ["--no-sync"]
     try:
         _run([programs / "initdb", "-D", draft, "--pwfile", password, *options], data_home, watchdog)

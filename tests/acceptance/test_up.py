@@ -69,6 +69,8 @@ async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process
 
         database = await asyncpg.connect(stack.status()["postgres"]["url"])
         await database.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        hashed = await database.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = 'engine'")
+        assert hashed.startswith("SCRAM-SHA-256$1:")  # one round: a login costs little
         await database.close()
 
         tree = stack.tree()
