@@ -160,6 +160,18 @@ def test_only_the_market_module_knows_that_the_market_is_simulated() -> None:
     assert others == []
 
 
+def test_the_engine_runs_without_the_packages_of_a_real_chain() -> None:
+    """They are an extra. The image does not have them."""
+    real = ("app.dex.adapters", "app.localnet")
+    others = [
+        module
+        for module, names in imports().items()
+        if any(within(name, package) for name in names for package in real)
+        and not any(within(module, package) for package in real)
+    ]
+    assert others == []
+
+
 def test_no_module_imports_itself_in_a_circle() -> None:
     assert circle({name: {other for other in names if other in modules()} for name, names in imports().items()}) is None
 
