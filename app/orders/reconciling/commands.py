@@ -9,6 +9,7 @@ import asyncpg
 from app.audit import command_line
 from app.orders.reconciling.compared import NEWEST
 from app.orders.reconciling.state import STATE, begin
+from app.postgres_hosts import connect
 from app.settings import SettingsError
 
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ def show(dsn: str) -> list[str]:
 
 def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
     async def connect_and_run() -> Result:
-        connection = await asyncpg.connect(dsn, timeout=5)
+        connection = await connect(dsn)
         try:
             return await command(connection)
         finally:
