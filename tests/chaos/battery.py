@@ -45,7 +45,7 @@ FAULTS: dict[str, Fault] = {
     **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
     "Postgres killed under load, its synchronous standby promoted": partial(failover_faults.primary_killed, orders=200),
     "Postgres cut off but alive, its synchronous standby promoted": partial(
-        failover_faults.primary_cut_off, orders=200
+        failover_faults.primary_cut_off, orders=120
     ),
     "Redis killed, its replica promoted by Sentinel": partial(failover_faults.redis_primary_killed, limit=60),
     "kill switch under load, and Redis flushed while it is set": partial(

@@ -1,6 +1,7 @@
 """Loss of a machine: the primary of Postgres or of Redis is gone, or cut off, and another one takes its place."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -69,7 +70,14 @@ async def _orders_at(url: str, env: Environment, rng: random.Random) -> list[int
         api = cut_off.start("api")
         headers, answers = {"Idempotency-Key": f"cut off {rng.random()}"}, list[int]()
         async with httpx.AsyncClient(base_url=cut_off.base_url, timeout=3) as client:
-            until = time.monotonic() + 13  # the engine gives a write up after 10 s
+
+            async def lives() -> bool:
+                with contextlib.suppress(httpx.HTTPError):
+                    return (await client.get("/health/live")).status_code == 200
+                return False
+
+            await eventually(lives, within=20)
+            until = time.monotonic() + 15  # the engine gives a write up after 10 s
             while time.monotonic() < until:
                 try:
                     answer = await client.post("/api/orders/execute", json=SELL_SOL, headers=headers)
