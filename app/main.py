@@ -31,8 +31,10 @@ from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
+from app.orders.memo import Memos
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.adopted import ForgottenOrders
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.risk import RiskLimits
@@ -112,7 +114,12 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     redis = fail_fast_redis(redis_url)
     network, stack = open_network(settings), contextlib.AsyncExitStack()
     market = await stack.enter_async_context(open_market(settings, network))
-    store = OrderStore(postgres.writing, limits=RiskLimits.of(settings), max_open=settings.max_open_per_owner)
+    store = OrderStore(
+        postgres.writing,
+        limits=RiskLimits.of(settings),
+        max_open=settings.max_open_per_owner,
+        forgotten=ForgottenOrders(postgres.writing),
+    )
     queue = OrderQueue(redis, StartLimit(settings.queue_max_per_min))
     signatures = EventSignatures.of(settings)
     publisher = EventPublisher(redis, signatures, keep_seconds=settings.active_order_ttl_seconds)
@@ -153,6 +160,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         ),
         capacity=capacity,
         kill_switch=kill_switch,
+        memos=Memos.of(settings),
         reconciling=ReconcilingState(postgres.internal),
         lost_swaps=ComparedSwaps(postgres.reading),
         audit=audit,

@@ -1,6 +1,8 @@
 """What a swap that the chain knows means for an order, as the database has it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from app.dex.chain import FoundSwap, Outcome
@@ -36,11 +38,12 @@ def fills(swap: FoundSwap, order: Order) -> bool:
     return not order.is_terminal and moves(swap, order)
 
 
-def lost_swap(swap: FoundSwap, order: Order | None) -> LostSwap:
+def lost_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> LostSwap:
     return LostSwap(
         signature=swap.signature,
         order_id=swap.about,
-        tag=swap.tag,
+        tag=swap.tag if filling and is_id(swap.about) else None,
+        filling=filling,
         status=order.status if order else None,
         venue=swap.venue,
         token_in=swap.token_in,

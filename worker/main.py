@@ -146,7 +146,7 @@ async def worker(
     await reconciler.start()
     background = [
         run_forever("reconciler", partial(reconciler.run, revision.fits, lambda: kill_switch.reconciling)),
-        run_forever("sweeper", partial(sweeper.run, revision.fits)),
+        run_forever("sweeper", partial(sweeper.run, lambda: reconciler.compared and revision.fits())),
         run_forever("leases", leases.renew_forever),
     ]
     try:

@@ -17,8 +17,10 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from app import metrics
@@ -44,6 +46,7 @@ HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are olde
 ROUND_SECONDS = 0.25
 REST_FACTOR = 10  # a look is followed by a rest of this many times its duration
 FIRST_SECONDS = 2.0
+NOBODY = UUID(int=0)
 BEHIND_CHAIN = "the chain has swaps of ours that the database does not know"
 
 
@@ -125,7 +128,7 @@ class Reconciler:
             strangers = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
             sliced = await self._make_slices(strangers)
             lost = [
-                lost_swap(swap, order)
+                lost_swap(swap, order, self._filling(swap) if order is None else None)
                 for swap, order in missing
                 if not (order and fills(swap, order)) and swap.signature not in sliced
             ]
@@ -170,10 +173,9 @@ class Reconciler:
         by_tag = {tag: order for order in orders if (tag := self._memos.tag(order.owner, order.idempotency_key))}
         for tag, lost in (await self._swaps.by_tag(list(by_tag))).items():
             order, swap = by_tag[tag], found_swap(lost)
-            if not fills(swap, order):
-                continue
-            await self._confirm([(order, swap)])
-            await self._swaps.adopted(lost.signature, order.id)
+            if lost.fits(order.token_in, order.token_out, order.amount_in):
+                await self._confirm([(order, swap)])
+                await self._swaps.adopted(lost.signature, order.id)
 
     async def _confirm(self, filled: Sequence[tuple[Order, FoundSwap]]) -> None:
         landed = [self._as_landed(order, swap) for order, swap in filled]
@@ -194,13 +196,29 @@ class Reconciler:
 
     def _as_landed(self, order: Order, swap: FoundSwap, order_id: UUID | None = None) -> Landed:
         """`order_id`: of the slice of this order."""
-        token_in, token_out = self._markets.token(order.token_in), self._markets.token(order.token_out)
-        amount_in, amount_out = swap.amount_in or order.amount_in, amount_of(swap) or 0
+        known = replace(
+            swap,
+            token_in=order.token_in,
+            token_out=order.token_out,
+            amount_in=swap.amount_in or order.amount_in,
+            venue=swap.venue or order.dex,
+        )
+        return self._landed_as(order_id or order.id, known, order.floor_out or order.min_amount_out or 0)
+
+    def _filling(self, swap: FoundSwap) -> Mapping[str, Any] | None:
+        """What it brings to an order that is placed again with its key; None: the chain does not say enough."""
+        try:
+            return self._landed_as(NOBODY, swap, 0).filling() if swap.tag and swap.amount_in else None
+        except DexError:  # a token that is not traded here
+            return None
+
+    def _landed_as(self, order: UUID, swap: FoundSwap, floor_out: int) -> Landed:
+        token_in, token_out = self._markets.token(swap.token_in or ""), self._markets.token(swap.token_out or "")
+        amount_in, amount_out, dex = swap.amount_in or 0, amount_of(swap) or 0, swap.venue or "unknown"
         price = amounts.price(amount_in, token_in.decimals, amount_out, token_out.decimals)
-        dex, out = swap.venue or order.dex or "unknown", amounts.to_decimal(amount_out, token_out.decimals)
-        floor = amounts.to_decimal(order.floor_out or order.min_amount_out or 0, token_out.decimals)
+        out, floor = (amounts.to_decimal(units, token_out.decimals) for units in (amount_out, floor_out))
         return Landed(
-            order=order_id or order.id,
+            order=order,
             signature=swap.signature,
             dex=dex,
             executed_price=price,

@@ -28,6 +28,7 @@ from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
 from app.orders.lifecycle import Status
+from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.reconciling.compared import ComparedSwaps
@@ -71,6 +72,7 @@ class ApiContext:
     connections: ConnectionLimit  # open streams
     capacity: Capacity  # orders under way, in total and per owner
     kill_switch: KillSwitch  # whether orders may be placed
+    memos: Memos  # the tags of idempotency keys
     reconciling: ReconcilingState  # whether the chain is asked about every order now
     lost_swaps: ComparedSwaps  # those that filled no order here
     audit: AuditLog  # what operators did, and what was refused

@@ -147,6 +147,7 @@ def to_order(
         max_order_usd=caller.max_order_usd,
         max_daily_usd=caller.max_daily_usd,
         idempotency_key=idempotency_key,
+        tag=ctx.memos.tag(caller.owner, idempotency_key),
         fingerprint=fingerprint_of(words),
         request_id=request_id,
         lifetime=UNSAID if isinstance(body, ExecuteOrder) else None,

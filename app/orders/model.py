@@ -49,6 +49,7 @@ class PlaceOrder:
     max_order_usd: int | None = None  # the limits of the caller's own key, in dollars; None: those of all callers
     max_daily_usd: int | None = None
     idempotency_key: str | None = None  # one key makes one order, per owner
+    tag: str | None = None  # of owner and key: see `memo.py`
     fingerprint: bytes  # of what the client said: the same key with another fingerprint is refused
     request_id: str  # of the HTTP request, for the logs
 

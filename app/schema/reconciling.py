@@ -1,6 +1,7 @@
 """Reconciling with the chain, after the database lost its newest writes. It stands beside a row of `trading_states`."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from app.schema.base import BaseUnits, metadata
 
@@ -33,6 +34,7 @@ lost_swaps = sa.Table(
     sa.Column("amount_in", BaseUnits),
     sa.Column("amount_out", BaseUnits, nullable=False),
     sa.Column("landed_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("filling", pg.JSON, comment="what it brings to an order that it fills"),
     sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("adopted_by", sa.Uuid, comment="the order with the same key that it has filled since"),
 )

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0015"
 down_revision = "0014"
@@ -34,6 +35,7 @@ def upgrade() -> None:
         sa.Column("amount_in", sa.Numeric(20, 0)),
         sa.Column("amount_out", sa.Numeric(20, 0), nullable=False),
         sa.Column("landed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("filling", postgresql.JSON(), comment="what it brings to an order that it fills"),
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("adopted_by", sa.Uuid(), comment="the order with the same key that it has filled since"),
         sa.PrimaryKeyConstraint("signature", name=op.f("lost_swaps_pkey")),

@@ -31,6 +31,7 @@ KEYS = (
     "order_events_pkey",
     "daily_volumes_pkey",
     "trading_states_pkey",
+    "lost_swaps_by_tag",
     "triggers_pkey",
 )
 SQL = vars(statements) | vars(placing) | vars(daily_volumes)

@@ -11,11 +11,11 @@ from app.orders.reconciling.state import begin, compare_database
 from app.orders.store.kill_switch import RECONCILING
 from app.postgres import open_postgres
 from tests.dump import dump, restore
-from tests.engine import HAPPY, Engine, eventually, running_engine
+from tests.engine import HAPPY, SELL_SOL, Engine, eventually, running_engine
 from worker.arq_worker import ArqWorker
 from worker.reconciler import Reconciler
 
-BLOCK_MS = 5  # so 151 blocks are 0.8 s
+BLOCK_MS = 10  # so 151 blocks are 1.5 s
 
 FILLS = "SELECT split_part(memo, ' ', 1) AS id, signature, amount_out FROM chain.transactions WHERE status = 'landed'"
 
@@ -142,6 +142,25 @@ async def test_an_order_placed_again_with_its_key_is_filled_by_the_old_swap(engi
     await eventually(lambda: confirmed(engine, again, other))
     assert [(await engine.order(again))["txHash"]] == signature
     assert (await fills(engine)).keys() == {old, other}
+
+
+async def test_a_key_that_is_repeated_later_gets_the_old_order_back(engine: Engine, postgres_dsn: str) -> None:
+    before = await dump(postgres_dsn)
+    old = (await engine.place(key="the key"))["orderId"]
+    await executed(engine, await engine.start_worker(), old)
+    await restore(postgres_dsn, before)
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    other = await engine.http.post(
+        "/api/orders/execute", json=SELL_SOL | {"amount": 2}, headers={"Idempotency-Key": "the key"}
+    )
+    assert other.json()["code"] == "key_reused"
+    for again in await asyncio.gather(engine.place(key="the key"), engine.place(key="the key")):
+        assert (again["orderId"], again["status"], again["idempotent"]) == (old, "confirmed", True)
+    assert (await engine.read_stream(old)).statuses == HAPPY
+    assert [(await engine.order(old))["txHash"]] == (await fills(engine))[old]
+    assert [str(one["adopted_by"]) for one in await lost_swaps(engine)] == [old]
+    assert len(await fills(engine)) == 1
 
 
 async def test_nothing_expires_while_the_engine_reconciles(engine: Engine, postgres_dsn: str) -> None:

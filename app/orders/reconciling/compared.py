@@ -1,6 +1,6 @@
 """What the database knows of swaps that the chain knows, and the swaps that it does not: these are for operators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,11 +18,12 @@ from app.postgres import fetch
 ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
 NOTED = "SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])"
 NOTE = """
-INSERT INTO lost_swaps (signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at)
-SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at
+INSERT INTO lost_swaps (signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at,
+                        filling)
+SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling
   FROM json_to_recordset($1) AS s(
     signature text, order_id text, tag text, status text, venue text, token_in text, token_out text, amount_in numeric,
-    amount_out numeric, landed_at timestamptz)
+    amount_out numeric, landed_at timestamptz, filling json)
  ORDER BY signature ON CONFLICT DO NOTHING RETURNING signature
 """
 # Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
@@ -30,10 +31,9 @@ UNFINISHED = f"""
 SELECT id FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
 UNION SELECT order_id FROM triggers
 """
-_COLUMNS = "signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, adopted_by"
-BY_TAG = f"""
-SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL AND status IS NULL
-"""
+_COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling,
+       adopted_by"""
+BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL"
 NEWEST = f"SELECT {_COLUMNS} FROM lost_swaps ORDER BY landed_at DESC, signature LIMIT $1"
 ADOPTED = "UPDATE lost_swaps SET adopted_by = $2 WHERE signature = $1"
 
@@ -44,7 +44,7 @@ class LostSwap:
 
     signature: str
     order_id: str  # as the memo says
-    tag: str | None
+    tag: str | None  # of its key, by which it may still fill an order
     status: Status | None  # that the order had; None: there was no such order
     venue: str | None
     token_in: str | None
@@ -52,7 +52,12 @@ class LostSwap:
     amount_in: int | None
     amount_out: int
     landed_at: datetime
+    filling: Mapping[str, Any] | None = None  # what it brings to an order that it fills; None: not known
     adopted_by: UUID | None = None  # the order with the same key that it has filled since
+
+    def fits(self, token_in: str, token_out: str, amount_in: int) -> bool:
+        """Whether an order with its key asks for this swap. If not, the key was used for another order."""
+        return (self.token_in, self.token_out, self.amount_in) == (token_in, token_out, amount_in)
 
 
 class ComparedSwaps:
@@ -76,15 +81,17 @@ class ComparedSwaps:
 
     async def by_tag(self, tags: Sequence[str]) -> dict[str, LostSwap]:
         """The swaps of orders that are not known, and that were placed with these keys."""
-        if not tags:
-            return {}
-        return {row["tag"]: _lost(row) for row in await fetch(self._pool, BY_TAG, tags)}
+        return await by_tag(self._pool, tags)
 
     async def adopted(self, signature: str, order: UUID) -> None:
         await fetch(self._pool, ADOPTED, signature, order)
 
     async def newest(self, limit: int) -> list[LostSwap]:
         return [_lost(row) for row in await fetch(self._pool, NEWEST, limit)]
+
+
+async def by_tag(pool: asyncpg.Pool, tags: Sequence[str]) -> dict[str, LostSwap]:
+    return {row["tag"]: _lost(row) for row in await fetch(pool, BY_TAG, tags)} if tags else {}
 
 
 def _row(lost: LostSwap) -> dict[str, Any]:
@@ -99,6 +106,7 @@ def _row(lost: LostSwap) -> dict[str, Any]:
         "amount_in": lost.amount_in,
         "amount_out": lost.amount_out,
         "landed_at": lost.landed_at,
+        "filling": lost.filling,
     }
 
 
@@ -107,4 +115,5 @@ def _lost(row: asyncpg.Record) -> LostSwap:
     for name in ("amount_in", "amount_out"):
         if isinstance(values[name], Decimal):
             values[name] = int(values[name])
+    values["filling"] = orjson.loads(values["filling"]) if values["filling"] else None
     return LostSwap(**values | {"status": values["status"] and Status(values["status"])})

@@ -5,7 +5,7 @@ dated when the swap landed, so starts count in the minute in which they were mad
 has the order loses it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -158,6 +158,22 @@ class Landed:
     submitted: dict[str, Any]
     confirmed: dict[str, Any]
 
+    def row(self) -> dict[str, Any]:
+        return {"id": self.order, **self.filling()}
+
+    def filling(self) -> dict[str, Any]:
+        """What it brings to an order, whichever it is."""
+        return {
+            "signature": self.signature,
+            "dex": self.dex,
+            "executed_price": self.executed_price,
+            "amount_out": self.amount_out,
+            "at": self.at,
+            "building": self.building,
+            "submitted": self.submitted,
+            "confirmed": self.confirmed,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -185,7 +201,7 @@ class LandedOrders:
         written = list[Written]()
         for start in range(0, len(landed), MAX_ORDERS):
             async with transaction(self._pool) as connection:
-                written += await confirm(connection, landed[start : start + MAX_ORDERS])
+                written += await confirm(connection, [one.row() for one in landed[start : start + MAX_ORDERS]])
         return written
 
     async def slices(self, ids: Sequence[UUID]) -> list[Slice]:
@@ -201,35 +217,22 @@ class LandedOrders:
                 SLICED, parents, numbers, ids, [amount and Decimal(amount) for amount in amounts]
             )
             await connection.execute(MOVED_ON, parents, numbers)
-            return [*map(_written, rows), *await confirm(connection, [landed for _, _, landed in slices])]
+            return [*map(_written, rows), *await confirm(connection, [landed.row() for _, _, landed in slices])]
 
     async def end_legs(self) -> list[Written]:
         return list(map(_written, await fetch(self._pool, END_LEGS)))
 
 
-async def confirm(connection: PoolConnectionProxy, landed: Sequence[Landed]) -> list[Written]:
-    rows, orders = list[asyncpg.Record](), [one.order for one in landed]
-    text = orjson.dumps([_row(one) for one in landed], default=str).decode()  # for asyncpg's own UUID class
+async def confirm(connection: PoolConnectionProxy, landed: Sequence[Mapping[str, Any]]) -> list[Written]:
+    """Rows of `Landed`."""
+    rows, orders = list[asyncpg.Record](), [one["id"] for one in landed]
+    text = orjson.dumps(landed, default=str).decode()  # for asyncpg's own UUID class
     await connection.execute(LOCK_TRIGGERS, orders)
     await connection.execute(LOCK_ORDERS, orders)
     for statement in (FIRED, STARTED, BUILT, SENT, CONFIRMED):
         rows += await connection.fetch(statement, text)
     await connection.execute(HELD, text)
     return list(map(_written, rows))
-
-
-def _row(one: Landed) -> dict[str, Any]:
-    return {
-        "id": one.order,
-        "signature": one.signature,
-        "dex": one.dex,
-        "executed_price": one.executed_price,
-        "amount_out": one.amount_out,
-        "at": one.at,
-        "building": one.building,
-        "submitted": one.submitted,
-        "confirmed": one.confirmed,
-    }
 
 
 def _written(row: asyncpg.Record) -> Written:

@@ -1,6 +1,6 @@
 """Placing orders: those within their risk limits are inserted, and repeats are answered with the order they repeat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -27,6 +27,9 @@ _SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >
            (SELECT count(*) FROM (SELECT FROM orders o WHERE o.owner = requested.owner AND o.status = 'open'
                                      AND o.type = '{OrderType.DCA}' LIMIT {MAX_SLICED}) AS sliced) ELSE true END"""
 
+# Its key is that of a forgotten order, whose swap landed.
+FORGOTTEN = "EXISTS (SELECT FROM lost_swaps l WHERE l.tag = requested.tag AND l.adopted_by IS NULL)"
+
 PLACE = f"""
 WITH requested AS (
     SELECT * FROM json_to_recordset($1) AS r({REQUESTED})
@@ -34,7 +37,7 @@ WITH requested AS (
     INSERT INTO orders ({COLUMNS}, fingerprint, expires_at, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT {COLUMNS}, decode(fingerprint, 'hex'), {EXPIRES_AT}, 'pending', 1, now(),
            least(now() + {SWEEP_AFTER}, {EXPIRES_AT}), now(), now()
-      FROM requested WHERE NOT {is_stopped("owner")} ORDER BY owner, idempotency_key, id
+      FROM requested WHERE NOT {is_stopped("owner")} AND NOT {FORGOTTEN} ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     {_PLACED}
 ), {COUNTED}, {logged("placed")}
@@ -62,7 +65,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group}, 'open', 1,
            now(), 'infinity', now(), now()
       FROM requested
-     WHERE owner IN (SELECT owner FROM free) AND {_SLICED} {"AND EXISTS (SELECT FROM made)" if made else ""}
+     WHERE owner IN (SELECT owner FROM free) AND {_SLICED} AND NOT {FORGOTTEN}
+           {"AND EXISTS (SELECT FROM made)" if made else ""}
      ORDER BY owner, idempotency_key, id
     {"" if made else "ON CONFLICT DO NOTHING"}
     {_PLACED}, group_id
@@ -87,24 +91,38 @@ SELECT id, status AS first_status, created_at FROM placed
 STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('owner')}"
 
 
+InsertOne = Callable[[PlaceOrder, Run], Awaitable[list[asyncpg.Record]]]
+# Places orders again that the database has forgotten: see `app/orders/reconciling/adopted.py`.
+Forgotten = Callable[[Sequence[PlaceOrder], InsertOne], Awaitable[tuple[list[PlaceOrder], list[PlaceOrder]]]]
+
+
 class Placing:
     """Orders of owners with a daily limit are checked and inserted under a lock, so that no process adds to an owner's
     day in between. Orders of all others take one statement.
     """
 
-    def __init__(self, pool: asyncpg.Pool, limits: RiskLimits, *, max_open: int) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, limits: RiskLimits, *, max_open: int, forgotten: Forgotten | None = None
+    ) -> None:
         self._pool = pool
+        self._forgotten = forgotten
         self._limits = limits  # of orders placed with a key that has none of its own
         self._max_open = max_open  # orders that wait, of one owner
         self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
 
     async def place(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | Exception]:
         refused, created = await self._insert(orders)
-        existing: Sequence[asyncpg.Record] = []
+        existing, reused = list[asyncpg.Record](), set[UUID]()
         if missing := [order for order in orders if order.id not in created]:
             # Also those beyond a limit: the order that they repeat may have been within it.
             existing = await fetch(self._pool, PLACED_BEFORE, rows_of(missing))
+            unknown = [order for order in missing if not _before(order, existing)]
+            if unknown and self._forgotten:
+                again, others = await self._forgotten(unknown, self._insert_one)
+                existing += await fetch(self._pool, PLACED_BEFORE, rows_of(again)) if again else []
+                reused = {order.id for order in others}
         results = {order.id: _placed(order, created, existing, refused.get(order.id)) for order in orders}
+        results |= dict.fromkeys(reused, KeyReused())
         if full := {order.owner for order in orders if isinstance(results[order.id], TooManyOpen)}:
             stopped = {row["owner"] for row in await fetch(self._pool, STOPPED, list(full))}
             results |= {
@@ -145,6 +163,11 @@ class Placing:
         if waiting := [order for order in within if order.waiting is not None]:
             rows += await run(PLACE_OPEN, rows_of(waiting), self._process, self._max_open)
         return refused, {row["id"]: row for row in rows}
+
+    async def _insert_one(self, order: PlaceOrder, run: Run) -> list[asyncpg.Record]:
+        if order.waiting is None:
+            return await run(PLACE, rows_of([order]), self._process)
+        return await run(PLACE_OPEN, rows_of([order]), self._process, self._max_open)
 
 
 def _placed(

@@ -21,7 +21,7 @@ from app.orders.rows import trigger_row
 from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
 from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
-from app.orders.store.placing import Placing
+from app.orders.store.placing import Forgotten, Placing
 from app.orders.store.reads import order_from
 from app.postgres import BAD_ROW, fetch
 
@@ -42,11 +42,12 @@ class OrderStore:
         lease_seconds: float = 5.0,
         limits: RiskLimits = NO_LIMITS,
         max_open: int = MAX_OPEN,
+        forgotten: Forgotten | None = None,
     ) -> None:
         self._pool = pool
         self._lease = lease_seconds
         self._limits = limits
-        placing, limited = (Placing(pool, limits, max_open=max_open) for _ in range(2))
+        placing, limited = (Placing(pool, limits, max_open=max_open, forgotten=forgotten) for _ in range(2))
         self.placed_before = Batcher[PlaceOrder, Placed | None](placing.find, key=lambda order: order.id)
         # One statement at a time, so that orders are queued in the order in which they arrive. Those with a daily limit
         # may have to wait for another process: they hold up no others.
