@@ -1,11 +1,15 @@
 """Trailing stops: what the API accepts, shows and amends, and how they fire when the market moves."""
 
+import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app import tasks
+from app.orders.waiting.trailing import Trail, TrailingStops
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_changing_orders import patch
@@ -13,6 +17,7 @@ from tests.integration.test_order_groups import place
 from tests.integration.test_orders_that_wait import move, stream, watched
 from tests.integration.test_rearming import TOO_LITTLE, waits
 from tests.integration.test_waiting_orders import PAIR, TAKE_PROFIT, refused, refused_at, trigger_rows
+from tests.waiting import FEED, SLOT, record
 
 __all__ = ["watched"]  # a fixture
 
@@ -147,6 +152,31 @@ async def test_an_amended_one_goes_on_from_what_it_has_seen(watched: Engine) -> 
     assert await watched.postgres.fetchval("SELECT array_agg(extreme) FROM watermarks") == [150]
     await move(watched, "145")
     assert [event["status"] for event in await stream(watched, {"orderId": order})] == ["open", "open", *HAPPY]
+
+
+@pytest.mark.usefixtures("primed_queue")
+async def test_an_amendment_loses_no_price_that_was_recorded_before_it(engine: Engine, pool: asyncpg.Pool) -> None:
+    follow = partial(TrailingStops(pool, max_age=4.0).follow, Trail(FEED, 2, 2))
+    await move(engine, "150")
+    order = (await engine.place(**TRAILING | {"trigger": {"trailBps": 5000}}))["orderId"]
+    await record(pool, SLOT, "155")
+    await record(pool, SLOT + 1, "155")
+    assert await follow(SLOT + 1) == 1
+    await record(pool, SLOT + 2, "160")
+    await record(pool, SLOT + 3, "160")
+    _, amended = await patch(engine, order, 1, trigger={"trailBps": 4000})
+    assert (amended["trigger"]["extreme"], amended["trigger"]["trailBps"]) == ("155", 4000)
+    await follow(SLOT + 3)
+    assert (await shown(engine, order))["extreme"] == "160"
+    # An order for which other prices count begins anew, with what is being written just now.
+    async with engine.postgres.acquire() as watcher, watcher.transaction():
+        await watcher.execute("UPDATE watermarks SET extreme = 170")
+        amending = asyncio.create_task(patch(engine, order, 2, trigger={"persistSlots": 3}))
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+        await eventually(lambda: engine.postgres.fetchval(waits))
+    assert (await amending)[1]["trigger"]["extreme"] == "170"
+    [row] = await trigger_rows(engine)
+    assert (row["op"], row["persist"], row["base_level"], row["watermark"]) == ("start", 3, 170, None)
 
 
 async def test_other_stops_fire_although_no_extreme_can_be_written(

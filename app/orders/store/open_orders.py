@@ -22,30 +22,40 @@ from app.postgres import fetch
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 
+# The extreme that a trailing stop takes along may just be written, so its row is waited for: last, because nobody's
+# extreme is written while this one waits for an order.
 AMEND = f"""
 WITH new AS (
     SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
         expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
         base_level numeric, trail_bps int, details json)
 ), held AS MATERIALIZED (
-    SELECT t.order_id, w.extreme FROM triggers t LEFT JOIN watermarks w ON w.id = t.watermark
-     WHERE t.order_id = $1 AND t.armed FOR UPDATE OF t
+    SELECT persist, watermark FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
+), mine AS MATERIALIZED (
+    SELECT o.id FROM orders o
+     WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
+       AND (SELECT count(*) = 1 FROM held) FOR UPDATE
+), mark AS MATERIALIZED (
+    SELECT w.extreme FROM mine, new, held JOIN watermarks w ON w.id = held.watermark
+     WHERE held.persist <> new.persist FOR SHARE OF w
 ), amended AS (
     UPDATE orders o
        SET limit_price = new.limit_price, limit_out = new.limit_out, condition = new.condition,
            time_in_force = new.time_in_force, expires_at = new.expires_at, slippage_bps = new.slippage_bps,
            seq = o.seq + 1, updated_at = now()
-      FROM new WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
-       AND (SELECT count(*) = 1 FROM held)
+      FROM new, mine, held
+     WHERE o.id = mine.id AND (held.watermark IS NULL OR held.persist = new.persist OR EXISTS (SELECT FROM mark))
     RETURNING o.*, new.details
 ), armed AS (
+    -- A trailing stop that follows the price goes on: it stays in its row, or begins anew with the extreme of that.
     UPDATE triggers t
-       SET feed = new.feed, op = new.op, persist = new.persist,
-           -- A trailing stop that follows the price goes on from its extreme.
-           level = CASE WHEN held.extreme IS NULL THEN new.level ELSE 0 END,
-           base_level = greatest(new.base_level, held.extreme), trail_bps = new.trail_bps, watermark = NULL,
-           look_at = NULL
-      FROM new, amended, held WHERE t.order_id = amended.id
+       SET feed = new.feed, op = CASE WHEN stays THEN t.op ELSE new.op END, persist = new.persist,
+           level = CASE WHEN held.watermark IS NULL THEN new.level ELSE 0 END,
+           base_level = greatest(new.base_level, (SELECT extreme FROM mark)), trail_bps = new.trail_bps,
+           watermark = CASE WHEN stays THEN t.watermark END, look_at = NULL
+      FROM new, amended, held,
+           LATERAL (SELECT held.watermark IS NOT NULL AND held.persist = new.persist AS stays) AS follows
+     WHERE t.order_id = amended.id
 ), {logged("amended", details="details")}
 SELECT {ORDER_COLUMNS} FROM amended
 """
