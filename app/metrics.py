@@ -105,6 +105,11 @@ TO_PENDING = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4),
     registry=REGISTRY,
 )
+SLOTS_SKIPPED = Counter(
+    "engine_slots_skipped",
+    "Slots of which no watcher has recorded a price, although orders waited for one",
+    registry=REGISTRY,
+)
 BEHIND = Gauge(
     "engine_fire_behind_seconds", "Time that the oldest price has waited to be compared with orders", registry=REGISTRY
 )

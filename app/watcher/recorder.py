@@ -8,12 +8,14 @@ slots that it did not see: the one that recorded them may have died before it co
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from app import metrics
 from app.network import Network
-from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, Price, PriceStore, Recorded, is_met
+from app.orders.waiting.prices import MAX_AGE_SLOTS, Found, Group, Price, PriceStore, Recorded, is_met
 from app.postgres import DatabaseUnavailable
 from app.tasks import count_failure
 
@@ -23,6 +25,7 @@ LATE_SECONDS = 0.002  # beyond the beginning of a slot: timers are a little earl
 MIN_SLEEP = 0.005  # seconds
 IDLE_SECONDS = 1.0  # between looks while no order waits for a price
 RETRY_SECONDS = 0.25  # while Postgres is down, or has another schema
+OFF = timedelta(seconds=1)  # by which the clock may differ from what was expected
 AHEAD_SECONDS = 10.0  # after which prices ahead of the clock are forgotten
 
 
@@ -40,18 +43,44 @@ class Tick:
         return [group for group in self.groups if is_met(group, self.rows[group.feed], self.slot)]
 
 
+class Clock:
+    """The clock of Postgres, without asking for it: what it said last, and how long ago that was asked and answered."""
+
+    def __init__(self) -> None:
+        self._said = datetime.fromtimestamp(0, UTC)
+        self._asked = self._answered = time.monotonic()
+        self.was_off = True  # what it said last was not what was expected
+
+    def then(self) -> datetime:
+        """What it will say, if it is asked now and that takes as long as the last time."""
+        return self._said + timedelta(seconds=time.monotonic() - self._asked)
+
+    def at_least(self) -> datetime:
+        """What it says now at least."""
+        return self._said + timedelta(seconds=time.monotonic() - self._answered)
+
+    async def ask(self, question: Callable[[], Awaitable[Found]]) -> Found:
+        asked, expected = time.monotonic(), self.then()
+        found = await question()
+        self._said, self._asked, self._answered = found.now, asked, time.monotonic()
+        self.was_off = abs(found.now - expected) > OFF
+        return found
+
+
 class Recorder:
     def __init__(self, store: PriceStore, network: Network, hand_on: Sequence[Callable[[Tick], None]]) -> None:
         self._store = store
         self._network = network
         self._hand_on = hand_on
         self._slot = -1  # the last one that was handed on
-        self._needed = True  # an order waits for a price
+        self._clock = Clock()
+        self._feeds: set[str] = set()  # the listed pairs that orders wait for
+        self._asked = self._feeds  # those of which prices were recorded and read
+        self._most_persist = 1
         self._ahead_since: float | None = None
 
     async def run(self, may_run: Callable[[], bool]) -> None:
         while True:
-            began = time.monotonic()
             try:
                 now = await self.tick() if may_run() else None
             except DatabaseUnavailable as error:
@@ -61,37 +90,43 @@ class Recorder:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             seconds = self._network.slot_seconds
-            rest = seconds - now.timestamp() % seconds - (time.monotonic() - began)
-            await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP if self._needed else IDLE_SECONDS))
+            rest = seconds - self._clock.then().timestamp() % seconds
+            await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP if self._feeds else IDLE_SECONDS))
 
     async def tick(self) -> datetime:
-        """Record the prices of this slot, unless this was done. Returns the clock of Postgres when it began."""
-        now, found, is_ahead = await self._store.groups()
-        await self._forget_future(is_ahead)
-        groups = [group for group in found if self._is_listed(group.feed)]
-        slot, self._needed = self._network.slot_at(now), bool(groups)
+        """Record the prices of this slot, unless this was done. Returns the clock of Postgres."""
+        slot, found = await self._ask()
+        if self._clock.was_off or any(self._is_listed(one.feed) for one in found.groups if one.feed not in self._asked):
+            slot, found = await self._ask()  # the first tick, a pair that is new, or the clock was set
+        await self._forget_future(found.is_ahead)
+        groups = [group for group in found.groups if group.feed in self._asked]
         if slot != self._slot:
-            first = slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
-            rows = await self._record(slot, first, now, groups) if groups else {}
-            for each in range(first, slot + 1):
-                at = min((of[each].at for of in rows.values() if each in of), default=None)
+            for each in range(self._first(slot), slot + 1):
+                at = min((of[each].at for of in found.rows.values() if each in of), default=None)
                 if at is not None or each == slot:
-                    self._hand_on_all(Tick(each, at or now, groups, rows))
+                    self._hand_on_all(Tick(each, at or found.now, groups, found.rows))
+                elif groups:
+                    metrics.SLOTS_SKIPPED.inc()
             self._slot = slot
-        return now
+        return found.now
+
+    async def _ask(self) -> tuple[int, Found]:
+        slot, at = self._network.slot_at(self._clock.then()), self._clock.at_least()
+        self._asked = self._feeds
+        prices = {feed: self._price(feed, slot) for feed in sorted(self._asked)}
+        slots = slot - self._first(slot) + self._most_persist
+        found = await self._clock.ask(partial(self._store.tick, prices, slot, at, slots=slots))
+        self._feeds = {group.feed for group in found.groups if self._is_listed(group.feed)}
+        self._most_persist = max((group.persist for group in found.groups), default=1) or 1
+        return slot, found
+
+    def _first(self, slot: int) -> int:
+        """The first slot that was not handed on yet."""
+        return slot if slot < self._slot else max(self._slot + 1, slot - MAX_AGE_SLOTS + 1)
 
     def _hand_on_all(self, tick: Tick) -> None:
         for receive in self._hand_on:
             receive(tick)
-
-    async def _record(
-        self, slot: int, first: int, now: datetime, groups: Sequence[Group]
-    ) -> Mapping[str, Mapping[int, Recorded]]:
-        feeds = sorted({group.feed for group in groups})
-        prices = {feed: price for feed in feeds if (price := self._price(feed, slot)) is not None}
-        await self._store.record(prices, slot, now)
-        slots = slot - first + max(1, *(group.persist for group in groups))
-        return await self._store.recorded(feeds, slot, slots=slots)
 
     def _is_listed(self, feed: str) -> bool:
         """Not if a token is no longer traded, or if this process has not heard of it yet."""

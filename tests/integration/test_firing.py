@@ -1,6 +1,7 @@
 """The statements that fire stops and take-profits, against recorded prices: when, when not, and once."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import asyncpg
@@ -124,8 +125,8 @@ async def test_recorded_slots_never_decrease_and_the_first_watcher_wins(pool: as
     store, price = PriceStore(pool), Price(Decimal(3), Decimal(1), Decimal(2), 2)
     now = await pool.fetchval("SELECT now()")
     for slot, found in ((SLOT, price), (SLOT, Price(Decimal(9), Decimal(9), Decimal(9), 9)), (SLOT - 1, price)):
-        await store.record({FEED: found}, slot, now)
-    rows = (await store.recorded([FEED], SLOT, slots=5))[FEED]
+        await store.tick({FEED: found}, slot, now, slots=1)
+    rows = (await store.tick({FEED: None}, SLOT, now, slots=5)).rows[FEED]
     assert {slot: [row.best, row.low, row.high] for slot, row in rows.items()} == {
         SLOT: [Decimal(n) for n in (3, 1, 2)]
     }
@@ -214,7 +215,7 @@ async def test_the_groups_are_the_pairs_that_orders_wait_for_with_their_first_le
     await place_open(pool, ["160", "159"], op="ge", order_type="take_profit")
     await place_open(pool, ["0.006"], pair=("USDC", "SOL"))
     await pool.execute("UPDATE triggers SET armed = false WHERE level = 141")
-    _, groups, _ = await PriceStore(pool).groups()
+    groups = (await PriceStore(pool).tick({}, SLOT, datetime.now(UTC), slots=1)).groups
     assert sorted((one.feed, one.op, one.persist, one.level) for one in groups) == [
         (FEED, "ge", 2, Decimal(159)),
         (FEED, "le", 2, Decimal(140)),

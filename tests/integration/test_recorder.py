@@ -1,5 +1,6 @@
 """What a watcher records in each slot, and what becomes of that when the clock of Postgres changes."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -9,13 +10,15 @@ import pytest
 
 from app.dex.markets import Token
 from app.network import open_network
-from app.orders.waiting.prices import PriceStore
+from app.orders.waiting import prices
+from app.orders.waiting.prices import Price, PriceStore
 from app.orders.waiting.trailing import Trail, TrailingStops
+from app.postgres import fetch
 from app.settings import load
 from app.watcher import recorder
 from app.watcher.recorder import Recorder, Tick
-from tests.engine import FAST
-from tests.waiting import FEED, place_open, place_trailing, record
+from tests.engine import FAST, eventually
+from tests.waiting import FEED, SLOT, place_open, place_trailing, record
 
 
 class Recording:
@@ -76,3 +79,56 @@ async def test_a_trailing_stop_follows_again_after_the_clock_was_set_back(
         slot = await recording.tick()
     await trailing.follow(trail, slot)
     assert await pool.fetchval("SELECT extreme FROM watermarks") == 150
+
+
+async def test_a_postgres_that_is_far_away_is_asked_once_in_each_slot(
+    pool: asyncpg.Pool, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked three times at 200 ms each it would leave out every second slot, and nothing that needs two would fire."""
+    asked = 0
+
+    async def count(pool: asyncpg.Pool, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        nonlocal asked
+        asked += 1
+        return await fetch(pool, sql, *arguments)
+
+    await place_open(pool, ["140"])
+    await place_trailing(pool, ["145"])
+    await recording.tick()
+    monkeypatch.setattr(prices, "fetch", count)
+    slot = await recording.tick()
+    while await recording.tick() == slot:
+        pass
+    asked = 0
+    await recording.tick()
+    assert asked == 1
+    [tick] = recording.slots[-1:]
+    assert tick.rows[FEED][tick.slot].best == 150
+
+
+async def test_watchers_that_record_at_once_see_the_same_price(pool: asyncpg.Pool) -> None:
+    """One waits for the commit of the other, whose row its statement cannot see."""
+    await place_open(pool, ["140"])
+    store, now = PriceStore(pool), await pool.fetchval("SELECT clock_timestamp()")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO prices (feed, slot, best, low, high, venues, at) VALUES ($1, $2, 7, 7, 7, 2, now())",
+            *(FEED, SLOT),
+        )
+        own = Price(Decimal(9), Decimal(9), Decimal(9), 2)
+        later = asyncio.create_task(store.tick({FEED: own}, SLOT, now, slots=2))
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        await eventually(lambda: pool.fetchval(waits))
+    assert (await later).rows[FEED][SLOT].best == 7
+
+
+async def test_a_pair_that_is_new_is_recorded_in_the_slot_in_which_it_is_seen(
+    pool: asyncpg.Pool, recording: Recording
+) -> None:
+    await recording.tick()
+    await place_open(pool, ["140"])
+    recording.slots.clear()
+    while not recording.slots:
+        await recording.tick()
+    [tick] = recording.slots
+    assert tick.rows[FEED][tick.slot].best == 150

@@ -6,7 +6,7 @@
 - Prices are decimals, and their moments are those of the clock of Postgres.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,16 +56,6 @@ _GROUPS = """ge AS (
       ) nearest ON true
      GROUP BY feed, persist
 )"""
-# `is_ahead`: the newest price of the pair is ahead of the clock, which was set back.
-GROUPS = f"""
-WITH RECURSIVE {_GROUPS}
-SELECT now, g.*, (SELECT at > now + {AHEAD} FROM prices p WHERE p.feed = g.feed ORDER BY slot DESC LIMIT 1) AS is_ahead
-  FROM (SELECT clock_timestamp() AS now) clock
-  LEFT JOIN (SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
-             UNION ALL SELECT 'start', start.* FROM start
-             UNION ALL SELECT 'trail', feed, persist, level FROM trail
-             UNION ALL SELECT 'extreme', feed, persist, lowest FROM trail WHERE lowest IS NOT NULL) g ON true
-"""
 # $1: armed triggers are counted up to here, and estimated beyond. A price ahead of the clock is as bad as an old one.
 STATE = f"""
 WITH RECURSIVE {_GROUPS}, newest AS (
@@ -78,21 +68,41 @@ SELECT (SELECT count(*) FROM (SELECT FROM triggers LIMIT $1) AS counted)::int AS
        (SELECT reltuples::int FROM pg_class WHERE oid = 'triggers'::regclass) AS estimate,
        (SELECT coalesce(max(abs(extract(epoch FROM clock_timestamp() - at))), 0)::float8 FROM newest) AS age
 """
-# Its commit does not wait for the disk. A price that a crash of Postgres loses leaves a gap; if it fired an order it is
-# not lost, because the commit of that order waits for everything before it.
-RECORD = """
-WITH no_wait AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS value)
-INSERT INTO prices (feed, slot, best, low, high, venues, at)
-SELECT feed, $6::bigint, best, low, high, venues, $7
-  FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[]) AS r(feed, best, low, high, venues)
- WHERE NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6::bigint)
-   AND (SELECT value FROM no_wait) = 'off'
- ORDER BY feed
-ON CONFLICT DO NOTHING
-"""
-RECORDED = """
-SELECT feed, slot, best, low, high, at FROM prices
- WHERE feed = ANY($1) AND slot > $2::bigint - $3::int AND slot <= $2::bigint
+# One statement for each slot, so that a Postgres which is far away is asked once: it records the prices of the pairs $1
+# of slot $6 at moment $7, and says what orders wait for, and the prices of these pairs of the last $8 slots.
+# - Prices that are ahead of the clock are not recorded: it was set back since $7 was reckoned.
+# - Of two watchers that record at once the later one is told of a row that it cannot see, and changes nothing in it.
+# - The commit does not wait for the disk. A price that a crash of Postgres loses leaves a gap; if it fired an order it
+#   is not lost, because the commit of that order waits for everything before it.
+TICK = f"""
+WITH RECURSIVE {_GROUPS}, no_wait AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true) AS value
+), clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+), written AS (
+    INSERT INTO prices (feed, slot, best, low, high, venues, at)
+    SELECT feed, $6::bigint, best, low, high, venues, least($7::timestamptz, now)
+      FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[])
+             AS r(feed, best, low, high, venues), clock
+     WHERE best IS NOT NULL AND NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6::bigint)
+       AND $7::timestamptz <= now + {AHEAD} AND (SELECT value FROM no_wait) = 'off'
+     ORDER BY feed
+    ON CONFLICT (feed, slot) DO UPDATE SET slot = prices.slot
+    RETURNING feed, slot, best, low, high, at
+), wanted AS (
+    SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
+     UNION ALL SELECT 'start', start.* FROM start UNION ALL SELECT 'trail', feed, persist, level FROM trail
+     UNION ALL SELECT 'extreme', feed, persist, lowest FROM trail WHERE lowest IS NOT NULL
+)
+SELECT now, ARRAY(SELECT ROW(feed, op, persist::int, level) FROM wanted) AS groups,
+       ARRAY(SELECT ROW(feed, slot, best, low, high, at) FROM written
+              UNION ALL
+             SELECT ROW(feed, slot, best, low, high, at) FROM prices
+              WHERE feed = ANY($1) AND slot > $6::bigint - $8::int AND slot <= $6::bigint) AS prices,
+       EXISTS (SELECT FROM wanted, LATERAL (SELECT at FROM prices p WHERE p.feed = wanted.feed
+                                             ORDER BY slot DESC LIMIT 1) AS newest
+                WHERE newest.at > now + {AHEAD}) AS is_ahead
+  FROM clock
 """
 DELETE_OLD = f"""
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
@@ -157,6 +167,16 @@ class Recorded:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Postgres says in a slot."""
+
+    now: datetime
+    groups: list[Group]  # what orders wait for
+    rows: dict[str, dict[int, Recorded]]  # pair → slot → price
+    is_ahead: bool  # prices of these pairs are: the clock was set back
+
+
 def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
     """Whether the first level of a group is met at a slot, by the recorded prices of its pair."""
     if group.op in ("start", "extreme"):
@@ -184,37 +204,29 @@ class PriceStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def groups(self) -> tuple[datetime, list[Group], bool]:
-        """The clock of Postgres, what orders wait for, and whether prices of these are ahead of the clock."""
-        rows = await fetch(self._pool, GROUPS)
-        groups = [Group(row["feed"], row["op"], row["persist"], row["level"]) for row in rows if row["feed"]]
-        return rows[0]["now"], groups, any(row["is_ahead"] for row in rows)
-
     async def waiting(self) -> Waiting:
         ((armed, estimate, age),) = await fetch(self._pool, STATE, COUNTED + 1)
         return Waiting(armed if armed <= COUNTED else max(armed, estimate), age)
 
-    async def record(self, prices: Mapping[str, Price], slot: int, at: datetime) -> None:
-        """`at`: the moment at which this was the present slot. Another watcher may have recorded it before."""
+    async def tick(self, prices: Mapping[str, Price | None], slot: int, at: datetime, *, slots: int) -> Found:
+        """Record prices, unless another watcher has, and read back those of these pairs of the last so many slots.
+
+        `at`: a moment at which this was the present slot.
+        """
         values = list(prices.values())
-        await fetch(
+        [row] = await fetch(
             self._pool,
-            RECORD,
+            TICK,
             list(prices),
-            [price.best for price in values],
-            [price.low for price in values],
-            [price.high for price in values],
-            [price.venues for price in values],
+            *([price and getattr(price, name) for price in values] for name in ("best", "low", "high", "venues")),
             slot,
             at,
+            slots,
         )
-
-    async def recorded(self, feeds: Sequence[str], slot: int, *, slots: int) -> dict[str, dict[int, Recorded]]:
-        """Of each pair the recorded prices of the last so many slots: pair → slot → price."""
-        found: dict[str, dict[int, Recorded]] = {feed: {} for feed in feeds}
-        for row in await fetch(self._pool, RECORDED, feeds, slot, slots):
-            found[row["feed"]][row["slot"]] = Recorded(*(row[name] for name in ("slot", "best", "low", "high", "at")))
-        return found
+        rows: dict[str, dict[int, Recorded]] = {feed: {} for feed in prices}
+        for feed, *recorded in row["prices"]:
+            rows[feed][recorded[0]] = Recorded(*recorded)
+        return Found(row["now"], [Group(*group) for group in row["groups"]], rows, row["is_ahead"])
 
     async def delete_old(self) -> int:
         return len(await fetch(self._pool, DELETE_OLD))
