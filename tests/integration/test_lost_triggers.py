@@ -1,5 +1,6 @@
 """An open order whose trigger was lost gets it again, or is named in the log."""
 
+import asyncio
 from uuid import uuid4
 
 import asyncpg
@@ -52,3 +53,15 @@ async def test_an_order_whose_trigger_cannot_be_computed_stops_no_other_one(
     await LostTriggers(pool).mend()
     assert [row["order_id"] for row in await pool.fetch(TRIGGERS)] == [other]
     assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == [str(bad)]
+
+
+async def test_an_order_that_somebody_has_locked_stops_no_other_one(pool: asyncpg.Pool) -> None:
+    orders = await place_open(pool, ["140"] * 2)
+    await pool.execute("DELETE FROM triggers")
+    lost, armed = LostTriggers(pool), "SELECT order_id FROM triggers"
+    async with pool.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", orders[0])
+        await asyncio.wait_for(lost.mend(), 5)
+        assert [row["order_id"] for row in await pool.fetch(armed)] == orders[1:]
+    await lost.mend()
+    assert {row["order_id"] for row in await pool.fetch(armed)} == set(orders)

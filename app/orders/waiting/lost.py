@@ -46,8 +46,8 @@ SELECT * FROM page,
 ARM = f"""
 INSERT INTO triggers (order_id, owner, order_type, feed, op, persist, level, base_level, rank, trail_bps)
 SELECT id, owner, type, $2, $3, $4::int, $5::numeric, $6::numeric, $7::int, $8::int
-  FROM orders WHERE id = $1 AND status = '{Status.OPEN}'
-ON CONFLICT DO NOTHING
+  FROM orders WHERE id = $1 AND status = '{Status.OPEN}' FOR UPDATE SKIP LOCKED
+ON CONFLICT DO NOTHING RETURNING order_id
 """
 
 
@@ -78,5 +78,6 @@ class LostTriggers:
         trigger = trigger_again(*what, *again) if row["rearms"] else trigger_of(*what)
         values = trigger.feed, trigger.op, trigger.persist, trigger.level, trigger.base_level, trigger.rank
         armed = await fetch(self._pool, ARM, row["id"], *values, trigger.trail_bps)
-        log.error("an open order had no trigger, and has got it again", extra=order)
+        if armed:  # unless somebody has locked it: then it is looked at again
+            log.error("an open order had no trigger, and has got it again", extra=order)
         return armed
