@@ -12,7 +12,7 @@ from app.orders.lifecycle import TERMINAL
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment
 from tests.chaos.oracle import judge
-from tests.chaos.server_faults import PACE
+from tests.chaos.server_faults import LOAD_SECONDS, PACE
 from tests.dump import dump, restore
 from tests.engine import eventually
 
@@ -37,6 +37,7 @@ async def restored_under_load(
     async def place(key: str) -> None:
         async with slots:
             await clients.accept(key, amount=AMOUNT)
+            await asyncio.sleep(LOAD_SECONDS * 8 / orders)
 
     placing = [asyncio.create_task(place(key)) for key in keys]
     await eventually(lambda: _confirmed(env, orders // 3), within=60)
@@ -48,6 +49,7 @@ async def restored_under_load(
     await restore(env.postgres.url, taken)
     began = time.monotonic()
     forgotten = await env.db.fetchval("SELECT count(*) FROM orders WHERE status <> ALL($1::text[])", list(TERMINAL))
+    unknown = orders - await env.db.fetchval("SELECT count(*) FROM orders")
     env.start("worker", PACE | BLOCKS, sabotage=sabotage)
     env.start("api", BLOCKS)
     await clients.finish(0)
@@ -67,7 +69,6 @@ async def restored_under_load(
         "SELECT count(*) FROM orders WHERE status = 'confirmed'"
         " AND tx_hash NOT IN (SELECT signature FROM chain.transactions WHERE status = 'landed')"
     )
-    unknown = len(again.accepted.keys() - clients.accepted.keys())
     text = (
         f"{orders} orders, {forgotten} filled that the dump had as unfinished, {unknown} that it did not know: "
         f"{verdict.lost} lost, {twice} twice, {unfilled} wrong, {verdict.gaps} gaps, over after {took:.1f} s"
