@@ -139,9 +139,10 @@ async def test_what_was_sent_trades_no_more_once_that_is_proven_dead(engine: Eng
     assert [len(one.orders) for one in await fire(engine)] == [0]
     shown = await engine.order(order)
     assert (shown["status"], shown["cancelRequested"]) == ("submitted", True)
-    await engine.stop_worker(first)
+    if body == SELL_SOL:  # another worker takes over, and is told the same
+        await engine.stop_worker(first)
+        await engine.start_worker(venues=venues, chain=chain)
     chain.outcomes[chain.sends[0].signature] = Outcome("failed", chain.slot, code="slippage_exceeded")
-    await engine.start_worker(venues=venues, chain=chain)
     last = (await engine.read_stream(order)).events[-1]
     assert (last["status"], last["code"]) == ("cancelled", "dead_man")
     assert (await engine.order(order))["code"] == "dead_man"
