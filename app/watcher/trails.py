@@ -69,7 +69,8 @@ class Trails:
 
     async def _follow(self, trail: Trail, tick: Tick) -> bool:
         """Whether orders have begun to follow the price."""
-        return await self._store.follow(trail, tick.slot) > 0
+        begins = any((one.op, one.feed, one.persist) == ("start", trail.feed, trail.persist) for one in tick.groups)
+        return await self._store.follow(trail, tick.slot, begins=begins) > 0
 
     async def _fire(self, trail: Trail, tick: Tick) -> bool:
         token_in, token_out = tokens(self._network.markets, trail.feed)

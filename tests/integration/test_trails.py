@@ -26,9 +26,12 @@ class Store:
 
     def __init__(self) -> None:
         self.followed: list[tuple[int, int]] = []
+        self.begun: set[int] = set()
 
-    async def follow(self, trail: Trail, slot: int) -> int:
+    async def follow(self, trail: Trail, slot: int, *, begins: bool) -> int:
         self.followed.append((slot, trail.persist))
+        if begins:
+            self.begun.add(trail.persist)
         return 0
 
 
@@ -37,8 +40,8 @@ def tick(slot: int, prices: dict[int, str], *groups: tuple[str, int, str]) -> Ti
     return Tick(slot, AT, [Group(FEED, op, persist, Decimal(level)) for op, persist, level in groups], {FEED: rows})
 
 
-async def follow(ticks: list[Tick]) -> list[tuple[int, int]]:
-    store, network, announcer = Store(), SimpleNamespace(markets=MARKETS), None
+async def follow(ticks: list[Tick], store: Store | None = None) -> list[tuple[int, int]]:
+    store, network, announcer = store or Store(), SimpleNamespace(markets=MARKETS), None
     trails = Trails(*cast("Any", (store, network, announcer)))
     running = asyncio.create_task(trails.run())
     for one in ticks:
@@ -66,8 +69,15 @@ async def test_after_a_slot_that_it_did_not_see_it_follows_all_kinds_again() -> 
     assert [slot for slot, _ in followed if slot > MAX_AGE_SLOTS] == list(range(31, 31 + MAX_AGE_SLOTS - 1))
 
 
+async def test_postgres_is_asked_for_new_ones_only_where_there_are_some() -> None:
+    """Asked twice in each slot, one that is 200 ms away would never catch up."""
+    store = Store()
+    await follow([tick(1, {1: "150"}, ("extreme", 1, "150"), ("start", 3, "150"))], store)
+    assert (store.begun, store.followed) == ({3}, [(1, 1), (1, 3)])
+
+
 async def test_stops_do_not_wait_for_trailing_stops(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: Any) -> int:
+    async def never(*_: Any, **__: Any) -> int:
         return await asyncio.Future[int]()
 
     monkeypatch.setattr(TrailingStops, "follow", never)

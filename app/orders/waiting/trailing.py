@@ -157,12 +157,15 @@ class TrailingStops:
         self._max_age = max_age  # seconds: an older price moves nothing
         self._left_out = LeftOut[UUID]()
 
-    async def follow(self, trail: Trail, slot: int) -> int:
-        """Raise the extremes to the recorded prices up to this slot; how many orders have begun to follow them."""
+    async def follow(self, trail: Trail, slot: int, *, begins: bool = True) -> int:
+        """Raise the extremes to the recorded prices up to this slot; how many orders have begun to follow them.
+
+        `begins`: some wait for their activation price.
+        """
         arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues
         await fetch(self._pool, RAISE, *arguments)
         begun = 0
-        while joined := len(await fetch(self._pool, BEGIN, *arguments, BATCH)):
+        while begins and (joined := len(await fetch(self._pool, BEGIN, *arguments, BATCH))):
             begun += joined
         return begun
 
