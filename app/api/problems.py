@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from app.access.authentication import InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
+from app.orders.model import NotReconciled
 from app.postgres import BAD_VALUE, DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
@@ -186,6 +187,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DatabaseUnavailable)
     async def unavailable(request: Request, _: DatabaseUnavailable) -> Response:
         return database_unavailable().answer(request_id(request))
+
+    @app.exception_handler(NotReconciled)
+    async def reconciling(request: Request, _: NotReconciled) -> Response:
+        detail = "The database lost its newest writes. The chain is asked what became of each order; cancel it then."
+        headers = {"Retry-After": "10"}
+        return Problem(503, "reconciling", detail, retryable=True, headers=headers).answer(request_id(request))
 
     @app.exception_handler(ReadTooSlow)
     async def too_slow(request: Request, _: ReadTooSlow) -> Response:

@@ -134,6 +134,18 @@ class OrderEvent:
     at: datetime  # the database's clock
     details: Mapping[str, Any] = field(default_factory=dict)  # the other fields, which depend on the status
 
+    @staticmethod
+    def of(order: "Order", details: Mapping[str, Any]) -> "OrderEvent":
+        """The newest one of an order that was just changed."""
+        return OrderEvent(
+            order_id=order.id,
+            seq=order.seq,
+            status=order.status,
+            attempt=order.attempt,
+            at=order.updated_at,
+            details=details,
+        )
+
     def as_dict(self) -> dict[str, Any]:
         event = {
             "orderId": str(self.order_id),
@@ -173,6 +185,10 @@ class TooManyOpen(Exception):
 
 class KeyReused(Exception):
     """The idempotency key was used for another order before."""
+
+
+class NotReconciled(Exception):
+    """The chain is being asked about every order. Until then one that seems to wait may be filled."""
 
 
 class IllegalCancel(Exception):

@@ -173,6 +173,23 @@ async def test_nothing_expires_while_the_engine_reconciles(engine: Engine, postg
     await eventually(lambda: confirmed(engine, order))
 
 
+async def test_nothing_is_cancelled_while_the_engine_reconciles(engine: Engine, postgres_dsn: str) -> None:
+    filled = (await engine.place())["orderId"]
+    open_one = (await engine.place(orderType="limit", limitPrice="400", acknowledgePrice=True))["orderId"]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), filled)
+    await restore(postgres_dsn, before)
+    await begin(engine.postgres, "a test")
+    for path in (f"/api/orders/{filled}/cancel", f"/api/orders/{open_one}/cancel", "/api/orders/cancel-all"):
+        answer = await engine.http.post(path, json={})
+        assert (answer.status_code, answer.json()["code"]) == (503, "reconciling"), path
+    assert await engine.postgres.fetchval("SELECT count(*) FROM triggers") == 1
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    assert (await engine.order(filled))["status"] == "confirmed"
+    assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
+
+
 async def test_another_database_is_noticed_on_the_first_connection_that_may_write(postgres_dsn: str) -> None:
     first = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
     state = "SELECT state FROM trading_states"

@@ -14,8 +14,9 @@ import orjson
 
 from app.orders.conditions import Lifetime, Waiting
 from app.orders.lifecycle import AMENDED, CANCELLED_BY_OWNER, TERMINAL, UNFINISHED, Status, sql_list
-from app.orders.model import Order, OrderEvent
+from app.orders.model import NotReconciled, Order, OrderEvent
 from app.orders.rows import trigger_row
+from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.reads import ORDER_COLUMNS, event_from, order_from, with_extremes
 from app.orders.store.statements import logged
 from app.postgres import fetch
@@ -94,13 +95,14 @@ def cancels(wanted: str, *, code: str) -> str:
 TO_CANCEL = f"""SELECT id, xmin AS version FROM orders
      WHERE status IN ({sql_list(UNFINISHED)}) AND (status <> '{Status.SUBMITTED}' OR NOT cancel_requested)"""
 _CHOSEN = f"""
-    {TO_CANCEL} AND owner = $1
+    {TO_CANCEL} AND owner = $1 AND NOT {IS_RECONCILING}
        AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
        AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
      LIMIT {PAGE}"""
 CANCEL_MANY = f"""
 WITH {cancels(_CHOSEN, code=f"'{CANCELLED_BY_OWNER}'")}
-SELECT found, held, c.id AS order_id, c.seq, c.status, c.attempt, c.updated_at AS at, c.details
+SELECT {IS_RECONCILING} AS is_reconciling, found, held,
+       c.id AS order_id, c.seq, c.status, c.attempt, c.updated_at AS at, c.details
   FROM (SELECT count(*) AS found, (SELECT count(*) FROM held) AS held FROM wanted) AS page LEFT JOIN cancelled c ON true
 """
 
@@ -200,17 +202,12 @@ class OpenOrders:
         if not rows:
             return None
         [amended] = await with_extremes(self._pool, [order_from(rows[0])])
-        return amended, OrderEvent(
-            order_id=amended.id,
-            seq=amended.seq,
-            status=amended.status,
-            attempt=amended.attempt,
-            at=amended.updated_at,
-            details=row["details"],
-        )
+        return amended, OrderEvent.of(amended, row["details"])
 
     async def cancel_page(self, owner: str, chosen: Selection) -> CancelledPage:
-        """Cancel up to `PAGE` of these orders."""
+        """Cancel up to `PAGE` of these orders. Raises NotReconciled."""
         rows = await fetch(self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group)
+        if rows[0]["is_reconciling"]:
+            raise NotReconciled
         found, held = rows[0]["found"], rows[0]["held"]
         return CancelledPage([event_from(row) for row in rows if row["order_id"]], found == 0, held > 0)

@@ -5,7 +5,7 @@ owner are written as CASE, which no index can answer: the planner has to find ro
 """
 
 from app.orders.lifecycle import CANCELLED_BY_OWNER, EXPIRED, HALTED, NO_ATTEMPT, sql_list
-from app.orders.store.kill_switch import is_halted
+from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import ORDER_COLUMNS
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
@@ -37,7 +37,7 @@ CLAIM = f"""
 WITH free AS (
     SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE (lease_until IS NULL OR lease_until <= now())
-       AND CASE status WHEN 'submitted' THEN true
+       AND CASE status WHEN 'submitted' THEN NOT {IS_RECONCILING}
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
                             AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')
                                  OR expires_at IS NULL OR expires_at > now())
@@ -164,13 +164,15 @@ CLOCK = "SELECT clock_timestamp() AS clock"
 CURRENT = "SELECT id, fence, seq, status, code, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
 # The trigger of an order that waits goes with it. It is locked first, as by the watchers: no two wait for each other.
+# While the engine reconciles, an order that seems to have waited may be filled.
 CANCEL = f"""
 WITH gone AS (
-    DELETE FROM triggers WHERE order_id = $1 AND owner = $2 RETURNING order_id
+    DELETE FROM triggers WHERE order_id = $1 AND owner = $2 AND NOT {IS_RECONCILING} RETURNING order_id
 ), cancelled AS (
     UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
            error = NULL, code = '{CANCELLED_BY_OWNER}', updated_at = now()
      WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND (SELECT count(*) >= 0 FROM gone)
+       AND NOT {IS_RECONCILING}
     RETURNING *
 ), {logged("cancelled", details=f"'{CANCELLED_DETAILS}'::json")}
 SELECT {ORDER_COLUMNS} FROM cancelled
@@ -181,4 +183,4 @@ UPDATE orders SET cancel_requested = true
  WHERE id = $1 AND CASE owner WHEN $2 THEN status = 'submitted' AND NOT cancel_requested END
 RETURNING {ORDER_COLUMNS}
 """
-OWN = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2"
+OWN = f"SELECT {ORDER_COLUMNS}, {IS_RECONCILING} AS is_reconciling FROM orders WHERE id = $1 AND owner = $2"

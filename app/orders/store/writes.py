@@ -15,7 +15,16 @@ import orjson
 
 from app.batching import Batcher
 from app.orders.lifecycle import CANCELLABLE, CANCELLED_BY_OWNER, TERMINAL, UNDER_WAY, Status
-from app.orders.model import IllegalCancel, LeaseLost, Order, OrderEvent, Placed, PlaceOrder, TradingHalted
+from app.orders.model import (
+    IllegalCancel,
+    LeaseLost,
+    NotReconciled,
+    Order,
+    OrderEvent,
+    Placed,
+    PlaceOrder,
+    TradingHalted,
+)
 from app.orders.risk import RiskLimits
 from app.orders.rows import trigger_row
 from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
@@ -145,25 +154,20 @@ class OrderStore:
     async def cancel(self, order_id: UUID, owner: str) -> tuple[Order, OrderEvent | None] | None:
         """The order, with its event if this call cancelled it; None: this owner has no such order.
 
-        An order whose swap was sent is cancelled once that is proven dead. Raises IllegalCancel if it has ended.
+        An order whose swap was sent is cancelled once that is proven dead. Raises IllegalCancel or NotReconciled.
         """
         if rows := await fetch(self._pool, statements.CANCEL, order_id, owner, list(CANCELLABLE)):
             order = order_from(rows[0])
-            return order, OrderEvent(
-                order_id=order.id,
-                seq=order.seq,
-                status=order.status,
-                attempt=order.attempt,
-                at=order.updated_at,
-                details=CANCELLED_DETAILS,
-            )
+            return order, OrderEvent.of(order, CANCELLED_DETAILS)
         rows = await fetch(self._pool, statements.REQUEST_CANCEL, order_id, owner)
         rows = rows or await fetch(self._pool, statements.OWN, order_id, owner)
         if not rows:
             return None
         order = order_from(rows[0])
-        if order.status in CANCELLABLE:  # it went back a moment ago
-            return await self.cancel(order_id, owner)
+        if order.status in CANCELLABLE:
+            if rows[0]["is_reconciling"]:
+                raise NotReconciled
+            return await self.cancel(order_id, owner)  # it went back a moment ago
         if order.status is not Status.CANCELLED and not (order.cancel_requested and not order.is_terminal):
             raise IllegalCancel(order)
         return order, None
