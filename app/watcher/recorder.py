@@ -8,9 +8,10 @@ slots that it did not see: the one that recorded them may have died before it co
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from app import metrics
@@ -25,7 +26,7 @@ LATE_SECONDS = 0.002  # beyond the beginning of a slot: timers are a little earl
 MIN_SLEEP = 0.005  # seconds
 IDLE_SECONDS = 1.0  # between looks while no order waits for a price
 RETRY_SECONDS = 0.25  # while Postgres is down, or has another schema
-OFF = timedelta(seconds=1)  # by which the clock may differ from what was expected
+ANSWERS = 10  # of the clock that are remembered
 AHEAD_SECONDS = 10.0  # after which prices ahead of the clock are forgotten
 
 
@@ -44,26 +45,33 @@ class Tick:
 
 
 class Clock:
-    """The clock of Postgres, without asking for it: what it said last, and how long ago that was asked and answered."""
+    """The clock of Postgres, without asking for it, by that of this process.
+
+    What it said was read between the question and the answer, so every answer bounds the difference of the two clocks.
+    The bounds of the last answers hold together: one that took long makes them no wider.
+    """
 
     def __init__(self) -> None:
-        self._said = datetime.fromtimestamp(0, UTC)
-        self._asked = self._answered = time.monotonic()
-        self.was_off = True  # what it said last was not what was expected
+        nothing = -time.monotonic()
+        self._answers = deque([(nothing, nothing)], maxlen=ANSWERS)  # the least and the greatest difference
+        self.was_off = True  # the last answer contradicts those before: one of the clocks was set
 
     def then(self) -> datetime:
-        """What it will say, if it is asked now and that takes as long as the last time."""
-        return self._said + timedelta(seconds=time.monotonic() - self._asked)
+        """What it will say, if it is asked now and is as quick as it can be."""
+        return datetime.fromtimestamp(time.monotonic() + min(most for _, most in self._answers), UTC)
 
     def at_least(self) -> datetime:
         """What it says now at least."""
-        return self._said + timedelta(seconds=time.monotonic() - self._answered)
+        return datetime.fromtimestamp(time.monotonic() + max(least for least, _ in self._answers), UTC)
 
     async def ask(self, question: Callable[[], Awaitable[Found]]) -> Found:
-        asked, expected = time.monotonic(), self.then()
+        asked = time.monotonic()
         found = await question()
-        self._said, self._asked, self._answered = found.now, asked, time.monotonic()
-        self.was_off = abs(found.now - expected) > OFF
+        least, most = found.now.timestamp() - time.monotonic(), found.now.timestamp() - asked
+        self.was_off = any(least > other_most or most < other_least for other_least, other_most in self._answers)
+        if self.was_off:
+            self._answers.clear()
+        self._answers.append((least, most))
         return found
 
 
