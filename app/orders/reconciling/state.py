@@ -23,7 +23,7 @@ ENGINE = Actor(owner="engine")
 OTHER_DATABASE = "the database is another one than before"
 
 # The timeline is that of the WAL file which is written now: it changes with each promotion and recovery to a point.
-# A standby writes none, and is not compared.
+# A standby writes none.
 COMPARE = """
 SELECT now.identity, r.identity AS before FROM (
     SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
@@ -96,7 +96,9 @@ async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE) -> None:
 async def compare_database(connection: asyncpg.Connection) -> None:
     """Of a new connection, before anything is written through it: begins, if the database is not that of before."""
     ((identity, before),) = await connection.fetch(COMPARE)
-    if identity is None or identity == before:
+    if identity is None:  # it would be kept after a promotion, without having been compared
+        raise ConnectionError("a standby takes no writes")
+    if identity == before:
         return
     if before is None:
         await connection.execute(FIRST, identity)
