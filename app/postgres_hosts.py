@@ -53,7 +53,7 @@ class EngineConnection(asyncpg.Connection):
     __slots__ = ()
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
-        asyncio.get_running_loop().call_soon(self.terminate)
+        asyncio.get_running_loop().call_soon(self._protocol.abort)
 
 
 _newest: dict[int, int] = {}  # system → the latest timeline that this process has seen

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -13,7 +14,7 @@ from app.postgres import DatabaseUnavailable, fetch, open_pool
 from app.postgres_hosts import connect, hosts_of
 from app.preflight import warn_if_a_fail_over_loses_writes
 from migrations.upgrade import upgrade
-from tests.engine import HAPPY, running_engine
+from tests.engine import HAPPY, eventually, running_engine
 
 
 def behind(dsn: str, port: int) -> str:
@@ -113,3 +114,19 @@ async def test_a_primary_that_waits_for_no_standby_is_warned_of(
 )
 def test_the_hosts_of_an_address(address: str, hosts: list[tuple[str, str]]) -> None:
     assert hosts_of(address) == hosts
+
+
+async def test_a_task_that_is_cancelled_in_a_statement_ends_as_cancelled(postgres_dsn: str) -> None:
+    pool, other = await open_pool(postgres_dsn, 1, {}), await asyncpg.connect(postgres_dsn)
+    runs = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query = $1 AND state = 'active')"
+    try:
+        for sleep in ("SELECT pg_sleep(5)", "SELECT pg_sleep(6)"):
+            task = asyncio.create_task(fetch(pool, sleep))
+            await eventually(partial(other.fetchval, runs, sleep))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await fetch(pool, "SELECT 1 AS one") == [(1,)]
+    finally:
+        await pool.close()
+        await other.close()

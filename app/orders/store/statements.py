@@ -183,4 +183,5 @@ UPDATE orders SET cancel_requested = true
  WHERE id = $1 AND CASE owner WHEN $2 THEN status = 'submitted' AND NOT cancel_requested END
 RETURNING {ORDER_COLUMNS}
 """
-OWN = f"SELECT {ORDER_COLUMNS}, {IS_RECONCILING} AS is_reconciling FROM orders WHERE id = $1 AND owner = $2"
+RECONCILES = f"SELECT WHERE {IS_RECONCILING}"
+OWN = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = $1 AND owner = $2"

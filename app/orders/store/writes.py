@@ -165,7 +165,7 @@ class OrderStore:
             return None
         order = order_from(rows[0])
         if order.status in CANCELLABLE:
-            if rows[0]["is_reconciling"]:
+            if await fetch(self._pool, statements.RECONCILES):
                 raise NotReconciled
             return await self.cancel(order_id, owner)  # it went back a moment ago
         if order.status is not Status.CANCELLED and not (order.cancel_requested and not order.is_terminal):
