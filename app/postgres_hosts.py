@@ -14,7 +14,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 from weakref import WeakKeyDictionary
 
@@ -53,7 +53,7 @@ class EngineConnection(asyncpg.Connection):
     __slots__ = ()
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
-        asyncio.get_running_loop().call_soon(self._protocol.abort)
+        asyncio.get_running_loop().call_soon(cast("Any", self)._protocol.abort)
 
 
 _newest: dict[int, int] = {}  # system → the latest timeline that this process has seen

@@ -126,7 +126,7 @@ async def test_a_task_that_is_cancelled_in_a_statement_ends_as_cancelled(postgre
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await fetch(pool, "SELECT 1 AS one") == [(1,)]
+            assert [row["one"] for row in await fetch(pool, "SELECT 1 AS one")] == [1]
     finally:
         await pool.close()
         await other.close()
