@@ -192,7 +192,7 @@ def install(app: FastAPI) -> None:
     async def reconciling(request: Request, _: NotReconciled) -> Response:
         detail = "The database lost its newest writes. The chain is asked what became of each order; cancel it then."
         headers = {"Retry-After": "10"}
-        return Problem(503, "reconciling", detail, retryable=True, headers=headers).answer(request_id(request))
+        return Problem(503, "not_reconciled", detail, retryable=True, headers=headers).answer(request_id(request))
 
     @app.exception_handler(ReadTooSlow)
     async def too_slow(request: Request, _: ReadTooSlow) -> Response:

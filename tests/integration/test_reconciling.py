@@ -182,7 +182,7 @@ async def test_nothing_is_cancelled_while_the_engine_reconciles(engine: Engine, 
     await begin(engine.postgres, "a test")
     for path in (f"/api/orders/{filled}/cancel", f"/api/orders/{open_one}/cancel", "/api/orders/cancel-all"):
         answer = await engine.http.post(path, json={})
-        assert (answer.status_code, answer.json()["code"]) == (503, "reconciling"), path
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_reconciled"), path
     assert await engine.postgres.fetchval("SELECT count(*) FROM triggers") == 1
     await engine.start_worker()
     await eventually(lambda: done(engine))
