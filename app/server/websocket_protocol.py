@@ -12,6 +12,7 @@
 - Frames have a rate, pings and messages alike. Beyond it the socket is closed with 1008.
 - No pong is written while the client does not read.
 - What a client sends before its handshake is answered waits for the answer.
+- A server that stops sends no close to a socket that its client is closing: the stock protocol fails there.
 - A socket has a deadline until its handshake is complete, and again when it was closed (connections.py).
 """
 
@@ -160,6 +161,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.disconnected or self.conn.state is not State.OPEN:
             raise ClientDisconnected
         self.transport.write(text_frame(text.encode()))
+
+    def shutdown(self) -> None:
+        if self.handshake_complete and self.conn.state is not State.OPEN:  # the client is closing it already
+            self.stop_keepalive()
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.lost()

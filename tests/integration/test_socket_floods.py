@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 from uvicorn._types import ASGIReceiveEvent
+from websockets.protocol import OPEN
 
 from app.server import connections, websocket_protocol
 from app.server.connections import Connection, Wait
@@ -175,3 +176,12 @@ async def test_much_that_is_sent_before_the_handshake_is_answered_ends_the_conne
         one.send(UPGRADE + b"\r\n" + frame(TEXT, b"{}") * 100_000)
         await eventually(one.is_closed)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_server_stops_while_a_client_closes_its_socket(engine: Engine) -> None:
+    async with raw_socket(engine) as raw:
+        [protocol] = [one for one in gc.get_objects() if isinstance(one, WebSocketProtocol) and one.conn.state is OPEN]
+        protocol.data_received(frame(CLOSE, (1000).to_bytes(2, "big")))
+        assert protocol.conn.state is not OPEN
+        protocol.shutdown()
+        assert [opcode for opcode, _ in await raw.frames()][-1:] == [CLOSE]
