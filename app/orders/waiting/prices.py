@@ -71,7 +71,8 @@ SELECT (SELECT count(*) FROM (SELECT FROM triggers LIMIT $1) AS counted)::int AS
 # One statement for each slot, so that a Postgres which is far away is asked once: it records the prices of the pairs $1
 # of slot $6 at moment $7, and says what orders wait for, and the prices of these pairs of the last $8 slots.
 # - Prices that are ahead of the clock are not recorded: it was set back since $7 was reckoned.
-# - Of two watchers that record at once the later one is told of a row that it cannot see, and changes nothing in it.
+# - If another watcher has just recorded this slot, its row stays as it is. The update, which changes nothing, returns
+#   that row: a read in this statement would not see it yet.
 # - The commit does not wait for the disk. A price that a crash of Postgres loses leaves a gap; if it fired an order it
 #   is not lost, because the commit of that order waits for everything before it.
 TICK = f"""
