@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from app.postgres_hosts import EngineConnection, connect, follow
+from app.settings import SettingsError
 from app.tasks import cancel_and_wait
+
+Result = TypeVar("Result")
 
 # After one of these a write may or may not have happened: the caller has to check, or repeat it safely.
 POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
@@ -196,3 +199,21 @@ async def _unavailable(pool: asyncpg.Pool, error: Exception) -> DatabaseUnavaila
             # The driver's protocol state is invalid, or the server is no primary any more.
             await pool.expire_connections()
     return DatabaseUnavailable()
+
+
+def run_command(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+    """For the command line: one command on a connection of its own. SettingsError if that cannot be."""
+
+    async def connect_and_run() -> Result:
+        connection = await connect(dsn)
+        try:
+            return await command(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(connect_and_run())
+    except asyncpg.UndefinedTableError:
+        raise SettingsError("the database was not migrated to this version: run `engine migrate` first.") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise SettingsError(f"DATABASE_URL: the database does not answer ({type(error).__name__}).") from None

@@ -1,17 +1,14 @@
 """`engine keys`: create, list and revoke API keys."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 
 from app.access import keys
 from app.audit import INSERT, Entry, as_json, command_line
-from app.postgres_hosts import connect
+from app.postgres import run_command
 from app.settings import SettingsError
-
-Result = TypeVar("Result")
 
 
 def create(
@@ -31,13 +28,13 @@ def create(
             await _record(connection, "keys.create", details)
             return key
 
-    return _run(dsn, create_and_record)
+    return run_command(dsn, create_and_record)
 
 
 def list_keys(dsn: str) -> list[str]:
     """One line for each key, live or revoked, without its secret."""
     lines = []
-    for key in _run(dsn, keys.list_keys):
+    for key in run_command(dsn, keys.list_keys):
         role = "operator" if key.operator else "caller"
         ended = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
         limits = "".join(
@@ -58,7 +55,7 @@ def revoke(dsn: str, prefix: str) -> str:
                 await _record(connection, "keys.revoke", {"owner": owner, "prefix": prefix})
             return owner
 
-    owner = _run(dsn, revoke_and_record)
+    owner = run_command(dsn, revoke_and_record)
     if owner is None:
         raise SettingsError("no live key has this prefix; `engine keys list` shows them.")
     return owner
@@ -67,21 +64,3 @@ def revoke(dsn: str, prefix: str) -> str:
 async def _record(connection: asyncpg.Connection, action: str, details: Mapping[str, Any]) -> None:
     entry = Entry(actor=command_line(), action=action, outcome="done", details=details)
     await connection.execute(INSERT, as_json([entry]))
-
-
-def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
-    """Run one command on a connection of its own."""
-
-    async def connect_and_run() -> Result:
-        connection = await connect(dsn)
-        try:
-            return await command(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(connect_and_run())
-    except asyncpg.UndefinedTableError:
-        raise SettingsError("the database has no table of API keys: run `engine migrate` first.") from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise SettingsError(f"DATABASE_URL: the database does not answer ({type(error).__name__}).") from None

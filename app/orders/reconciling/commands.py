@@ -1,18 +1,11 @@
 """`engine reconcile`: begins to reconcile, or shows how far it is."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 import asyncpg
 
 from app.audit import command_line
 from app.orders.reconciling.compared import NEWEST
 from app.orders.reconciling.state import STATE, begin
-from app.postgres_hosts import connect
-from app.settings import SettingsError
-
-Result = TypeVar("Result")
+from app.postgres import run_command
 
 SHOWN = 100
 
@@ -24,7 +17,7 @@ def reconcile(dsn: str, reason: str) -> None:
         async with connection.transaction():
             await begin(connection, reason, actor=command_line())
 
-    _run(dsn, stop)
+    run_command(dsn, stop)
 
 
 def show(dsn: str) -> list[str]:
@@ -41,20 +34,4 @@ def show(dsn: str) -> list[str]:
         ]
         return [*(lines or ["Not reconciling."]), *lost]
 
-    return _run(dsn, read)
-
-
-def _run(dsn: str, command: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
-    async def connect_and_run() -> Result:
-        connection = await connect(dsn)
-        try:
-            return await command(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(connect_and_run())
-    except asyncpg.UndefinedTableError:
-        raise SettingsError("the database was never migrated to this version: run `engine migrate` first.") from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise SettingsError(f"DATABASE_URL: the database does not answer ({type(error).__name__}).") from None
+    return run_command(dsn, read)
