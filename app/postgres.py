@@ -112,7 +112,7 @@ async def open_postgres(
 ) -> Postgres:
     """Connections are opened at first use, so a process can start before its database.
 
-    `before_writing`: is called with each new connection of `writing` before that is used.
+    `before_writing`: is called with each new connection of `writing` and of `internal` before that is used.
     """
     writers, internal = min(MAX_WRITERS, size // 2), max(1, min(MAX_INTERNAL, size // 4))
     readers, of_reads = size - writers - internal, READ_PLANS | {"statement_timeout": f"{READ_SECONDS * 1000:.0f}"}
@@ -121,7 +121,7 @@ async def open_postgres(
         writing=await _pool(dsn, writers, WRITE_PLANS, before_writing),
         reading=reading,
         lagging=await _pool(read_dsn, readers, of_reads, standby=True) if read_dsn else reading,
-        internal=await _pool(dsn, internal, READ_PLANS),
+        internal=await _pool(dsn, internal, READ_PLANS, before_writing),
         following=follow(dsn),
     )
 

@@ -106,7 +106,7 @@ def no_reconciling() -> None:
         compared.compared = True
 
     setattr(reconciler.Reconciler, "compare", believe)
-    setattr(state, "COMPARE", "SELECT NULL AS identity, NULL AS before")
+    setattr(state, "COMPARE", "SELECT '' AS identity, '' AS before")
 
 
 BUGS: dict[str, Callable[[], None]] = {

@@ -190,7 +190,8 @@ async def test_nothing_is_cancelled_while_the_engine_reconciles(engine: Engine, 
     assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
 
 
-async def test_another_database_is_noticed_on_the_first_connection_that_may_write(postgres_dsn: str) -> None:
+@pytest.mark.parametrize("pool", ["writing", "internal"])
+async def test_another_database_is_noticed_on_the_first_connection_that_may_write(postgres_dsn: str, pool: str) -> None:
     first = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
     state = "SELECT state FROM trading_states"
     assert await first.writing.fetchval(state) is None
@@ -201,7 +202,7 @@ async def test_another_database_is_noticed_on_the_first_connection_that_may_writ
     await again.writing.execute("UPDATE reconciliation SET identity = 'the timeline before'")
     await again.close()
     other = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
-    assert await other.writing.fetchval(state) == "halted"
+    assert await getattr(other, pool).fetchval(state) == "halted"
     assert await other.writing.fetchval("SELECT identity FROM reconciliation") == identity
     assert await other.writing.fetchval("SELECT count(*) FROM audit_log") == 1
     await other.close()

@@ -95,7 +95,10 @@ async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE) -> None:
 
 async def compare_database(connection: asyncpg.Connection) -> None:
     """Of a new connection, before anything is written through it: begins, if the database is not that of before."""
-    ((identity, before),) = await connection.fetch(COMPARE)
+    try:
+        ((identity, before),) = await connection.fetch(COMPARE)
+    except asyncpg.UndefinedTableError:  # not migrated yet, so nothing starts
+        return
     if identity is None:  # it would be kept after a promotion, without having been compared
         raise ConnectionError("a standby takes no writes")
     if identity == before:
