@@ -46,7 +46,7 @@ HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are olde
 ROUND_SECONDS = 0.25
 REST_FACTOR = 10  # a look is followed by a rest of this many times its duration
 FIRST_SECONDS = 2.0
-NOBODY = UUID(int=0)
+NO_ORDER = UUID(int=0)  # what a swap brings is worked out before its order is known
 BEHIND_CHAIN = "the chain has swaps of ours that the database does not know"
 
 
@@ -125,8 +125,8 @@ class Reconciler:
         while page := await self._chain.newest(PAGE, before=before):
             missing = await self._missing(page)
             await self._confirm([(order, swap) for swap, order in missing if order and fills(swap, order)])
-            strangers = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
-            sliced = await self._make_slices(strangers)
+            without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
+            sliced = await self._make_slices(without_order)
             lost = [
                 lost_swap(swap, order, self._filling(swap) if order is None else None)
                 for swap, order in missing
@@ -181,14 +181,14 @@ class Reconciler:
         landed = [self._as_landed(order, swap) for order, swap in filled]
         self._count("confirmed", await self._landed.confirm(landed), Status.CONFIRMED)
 
-    async def _make_slices(self, strangers: dict[UUID, FoundSwap]) -> set[str]:
+    async def _make_slices(self, without_order: dict[UUID, FoundSwap]) -> set[str]:
         """Those that are slices of plans that go on; the signatures of their swaps."""
-        slices = await self._landed.slices(list(strangers)) if strangers else []
+        slices = await self._landed.slices(list(without_order)) if without_order else []
         parents = await self._swaps.orders([one.parent for one in slices])
         made: list[tuple[Slice, int | None, Landed]] = [
-            (one, strangers[one.id].amount_in, self._as_landed(parents[one.parent], strangers[one.id], one.id))
+            (one, without_order[one.id].amount_in, self._as_landed(parents[one.parent], without_order[one.id], one.id))
             for one in slices
-            if moves(strangers[one.id], parents[one.parent])
+            if moves(without_order[one.id], parents[one.parent])
         ]
         if made:
             self._count("confirmed", await self._landed.make_slices(made), Status.CONFIRMED)
@@ -208,7 +208,7 @@ class Reconciler:
     def _filling(self, swap: FoundSwap) -> Mapping[str, Any] | None:
         """What it brings to an order that is placed again with its key; None: the chain does not say enough."""
         try:
-            return self._landed_as(NOBODY, swap, 0).filling() if swap.tag and swap.amount_in else None
+            return self._landed_as(NO_ORDER, swap, 0).filling() if swap.tag and swap.amount_in else None
         except DexError:  # a token that is not traded here
             return None
 

@@ -37,7 +37,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `engine backu
         restored = asyncio.run(restore.restore(dsn, file))
     typer.echo(f"The backup of {restored.made} is restored.")
     if restored.aside:
-        typer.echo(f"The tables of before are in the schema {restored.aside}: drop it when you need them no more.")
+        typer.echo(f"The tables of before are in the schema {restored.aside}: drop it when you no longer need them.")
     typer.echo(
         "Start the engine: it asks the chain which orders were filled since. Trading is halted until you release"
     )

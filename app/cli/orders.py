@@ -95,7 +95,8 @@ def submit(
     if order_type in GROUPS:
         group = group_body(order_type, order, profit, loss)
         commands.run(commands.submit_group(url, api_key, group, idempotency_key))
-    commands.run(commands.submit(url, api_key, order, idempotency_key, watch))
+    else:
+        commands.run(commands.submit(url, api_key, order, idempotency_key, watch))
 
 
 def open_orders(base_url: BaseUrl = None, api_key: ApiKey = None) -> None:

@@ -94,7 +94,7 @@ class FoundSwap:
 
     @property
     def tag(self) -> str | None:
-        """The second word of the memo, if it has one: see `worker/memo.py`."""
+        """The second word of the memo, if it has one: see `app/orders/memo.py`."""
         return self.memo.partition(" ")[2] or None
 
 

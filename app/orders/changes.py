@@ -58,12 +58,12 @@ class Changes:
         An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
         """
         cancelled, deadline = 0, time.monotonic() + LOCKED_SECONDS
-        while not (page := await self._store.cancel_page(owner, chosen)).was_last:
+        while not (page := await self._store.cancel_page(owner, chosen)).is_empty:
             cancelled += len(page.events)
             for event in page.events:
                 metrics.ENDED.labels(event.status, "none").inc()
                 self._publisher.publish(EventMessage.of(owner, event))
-            if not page.moved:
+            if not page.changed_any:
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable
                 await asyncio.sleep(LOOK_SECONDS)

@@ -49,9 +49,8 @@ class Limits:
             while self._newest and await self._round(self._newest):
                 pass
 
-    async def _refuse_at_mid(self) -> bool:
+    async def _refuse_at_mid(self) -> None:
         await self._announcer.ended(await self._store.refuse_at_mid())
-        return False
 
     async def _round(self, tick: Tick) -> bool:
         """Whether there may be more."""
@@ -63,7 +62,7 @@ class Limits:
 
     async def _fire(self, feed: str, tick: Tick, share: int) -> bool:
         turns = self._turns[feed]
-        page = await self._store.candidates(feed, tick.slot, share, besides=turns.served())
+        page = await self._store.candidates(feed, tick.slot, share, excluded_owners=turns.served())
         if page:
             await self._decide(feed, tick, page)
         return turns.took((one.owner for one in page), is_full=len(page) == share)

@@ -45,31 +45,31 @@ class Tick:
 
 
 class Clock:
-    """The clock of Postgres, without asking for it, by that of this process.
+    """Estimates the clock of Postgres from that of this process.
 
-    What it said was read between the question and the answer, so every answer bounds the difference of the two clocks.
-    The bounds of the last answers hold together: one that took long makes them no wider.
+    Postgres reads its clock between our question and its answer, so each answer gives a least and a greatest
+    difference. The narrowest bounds of the last answers are used: a slow answer does no harm.
     """
 
     def __init__(self) -> None:
         nothing = -time.monotonic()
         self._answers = deque([(nothing, nothing)], maxlen=ANSWERS)  # the least and the greatest difference
-        self.was_off = True  # the last answer contradicts those before: one of the clocks was set
+        self.was_set = True  # the last answer contradicts those before: one of the clocks was set
 
-    def then(self) -> datetime:
-        """What it will say, if it is asked now and is as quick as it can be."""
+    def latest(self) -> datetime:
+        """The latest that it can show now."""
         return datetime.fromtimestamp(time.monotonic() + min(most for _, most in self._answers), UTC)
 
-    def at_least(self) -> datetime:
-        """What it says now at least."""
+    def earliest(self) -> datetime:
+        """The earliest that it can show now."""
         return datetime.fromtimestamp(time.monotonic() + max(least for least, _ in self._answers), UTC)
 
     async def ask(self, question: Callable[[], Awaitable[Found]]) -> Found:
         asked = time.monotonic()
         found = await question()
         least, most = found.now.timestamp() - time.monotonic(), found.now.timestamp() - asked
-        self.was_off = any(least > other_most or most < other_least for other_least, other_most in self._answers)
-        if self.was_off:
+        self.was_set = any(least > other_most or most < other_least for other_least, other_most in self._answers)
+        if self.was_set:
             self._answers.clear()
         self._answers.append((least, most))
         return found
@@ -98,13 +98,13 @@ class Recorder:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             seconds = self._network.slot_seconds
-            rest = seconds - self._clock.then().timestamp() % seconds
+            rest = seconds - self._clock.latest().timestamp() % seconds
             await asyncio.sleep(max(rest + LATE_SECONDS, MIN_SLEEP if self._feeds else IDLE_SECONDS))
 
     async def tick(self) -> datetime:
         """Record the prices of this slot, unless this was done. Returns the clock of Postgres."""
         slot, found = await self._ask()
-        if self._clock.was_off or any(self._is_listed(one.feed) for one in found.groups if one.feed not in self._asked):
+        if self._clock.was_set or any(self._is_listed(one.feed) for one in found.groups if one.feed not in self._asked):
             slot, found = await self._ask()  # the first tick, a pair that is new, or the clock was set
         await self._forget_future(found.is_ahead)
         groups = [group for group in found.groups if group.feed in self._asked]
@@ -119,7 +119,7 @@ class Recorder:
         return found.now
 
     async def _ask(self) -> tuple[int, Found]:
-        slot, at = self._network.slot_at(self._clock.then()), self._clock.at_least()
+        slot, at = self._network.slot_at(self._clock.latest()), self._clock.earliest()
         self._asked = self._feeds
         prices = {feed: self._price(feed, slot) for feed in sorted(self._asked)}
         slots = slot - self._first(slot) + self._most_persist

@@ -30,10 +30,10 @@ async def repeat(
                     await sooner.wait()
 
 
-async def attempt(task: str, step: Awaitable[bool]) -> bool:
-    """Whether this step has more to do. One that fails stops no other step."""
+async def attempt(task: str, step: Awaitable[bool | None]) -> bool:
+    """Whether this step has more to do; not if it says nothing, or fails. One that fails stops no other step."""
     try:
-        return await step
+        return bool(await step)
     except DatabaseUnavailable as error:
         log.warning("the watcher waits for Postgres", extra={"task": task, "error": repr(error.__cause__)})
     except Exception:

@@ -38,7 +38,10 @@ class Snipers:
         self.launched.clear()
         markets = self._network.markets
         page = await self._store.met(
-            depths(markets), MAX_QUOTES, paying=[token.symbol for token in markets.tokens], besides=self._turns.served()
+            depths(markets),
+            MAX_QUOTES,
+            tokens_in=[token.symbol for token in markets.tokens],
+            excluded_owners=self._turns.served(),
         )
         self._moved |= bool(page) and await self._decide(page)
         is_full = len(page) == MAX_QUOTES

@@ -44,11 +44,10 @@ class Stops:
         for batch in batches:
             await attempt("stops", self._fire(batch, tick))  # what is still met is fired in the next slot
 
-    async def _fire(self, batch: Batch, tick: Tick) -> bool:
+    async def _fire(self, batch: Batch, tick: Tick) -> None:
         fired = await batch()
         while fired:  # fewer than a batch may be all, or the legs that a group left over
             fired, _ = await asyncio.gather(batch(), self._announcer.fired(fired, tick.at))
-        return False
 
     async def _met(self, group: Group, slot: int) -> list[Moved]:
         backlog, least = await self._announcer.backlog(Lane.STOPS), min_venues(self._network.markets, group.feed)

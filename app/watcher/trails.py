@@ -55,7 +55,7 @@ class Trails:
         await self._each(self._fire, sorted(begun | left_behind), tick)
 
     async def _each(
-        self, step: Callable[[Trail, Tick], Awaitable[bool]], kinds: Sequence[Kind], tick: Tick
+        self, step: Callable[[Trail, Tick], Awaitable[bool | None]], kinds: Sequence[Kind], tick: Tick
     ) -> list[bool]:
         """What each step says; of one that failed false."""
         free = asyncio.Semaphore(AT_ONCE)
@@ -72,7 +72,7 @@ class Trails:
         begins = any((one.op, one.feed, one.persist) == ("start", trail.feed, trail.persist) for one in tick.groups)
         return await self._store.follow(trail, tick.slot, begins=begins) > 0
 
-    async def _fire(self, trail: Trail, tick: Tick) -> bool:
+    async def _fire(self, trail: Trail, tick: Tick) -> None:
         token_in, token_out = tokens(self._network.markets, trail.feed)
         unit = Decimal(10) ** (token_out.decimals - token_in.decimals)
         fired: list[Moved] | None = None
@@ -80,7 +80,6 @@ class Trails:
             backlog = await self._announcer.backlog(Lane.STOPS)
             fired = await self._store.fire(trail, tick.slot, unit=unit, backlog=backlog)
             await self._announcer.fired(fired, tick.at)
-        return False
 
     def _remember(self, tick: Tick, kinds: list[Kind]) -> None:
         missed = [] if tick.slot == self._newest + 1 else [UNKNOWN]

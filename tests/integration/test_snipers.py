@@ -60,7 +60,7 @@ async def statuses(engine: Engine, order: str) -> list[str]:
 
 async def fire(store: SnipeStore, depths: dict[str, int], *, floor: int = 1, price: str | None = "600") -> list[Moved]:
     """What a watcher does that is asked for a quote at once."""
-    page = await store.met(depths, 100, paying=["SOL"])
+    page = await store.met(depths, 100, tokens_in=["SOL"])
     decided = [Decided(snipe=one, floor=floor, symbol="WIF", price=price, venue="raydium") for one in page]
     if not page:
         return []
@@ -162,11 +162,11 @@ async def test_only_pools_of_the_venue_count_and_only_once_they_are_deep_enough(
 
 async def test_the_kill_switch_holds_snipers(engine: Engine, store: SnipeStore) -> None:
     await place(engine)
-    [snipe] = await store.met({MINT: 1}, 100, paying=["SOL"])
+    [snipe] = await store.met({MINT: 1}, 100, tokens_in=["SOL"])
     for state in ("reducing", "halted"):
         await engine.postgres.execute("DELETE FROM trading_states")
         await engine.postgres.execute("INSERT INTO trading_states VALUES ('local', $1, 'test', 'test', now())", state)
-        assert await store.met({MINT: 1}, 100, paying=["SOL"]) == []
+        assert await store.met({MINT: 1}, 100, tokens_in=["SOL"]) == []
         found = Decided(snipe=snipe, floor=1, symbol="WIF", price="600", venue="raydium")
         assert await store.fire([found], 7, snipe.now, backlog=Backlog(0, 0)) == []
     await engine.postgres.execute("DELETE FROM trading_states")
@@ -175,7 +175,7 @@ async def test_the_kill_switch_holds_snipers(engine: Engine, store: SnipeStore) 
 
 async def test_an_order_that_was_amended_after_its_quote_does_not_fire_on_it(engine: Engine, store: SnipeStore) -> None:
     order = await place(engine)
-    [snipe] = await store.met({MINT: 1}, 100, paying=["SOL"])
+    [snipe] = await store.met({MINT: 1}, 100, tokens_in=["SOL"])
     old = Decided(snipe=snipe, floor=250_000_000, symbol="WIF", price="550", venue="raydium")
     assert (await patch(engine, order, 1, limitPrice="600"))[0] == 200
     assert await store.fire([old], 7, snipe.now, backlog=Backlog(0, 0)) == []
@@ -187,7 +187,7 @@ async def test_an_order_that_was_amended_after_its_quote_does_not_fire_on_it(eng
 
 async def test_a_quote_of_a_watcher_that_was_frozen_fires_nothing(engine: Engine, store: SnipeStore) -> None:
     await place(engine)
-    [snipe] = await store.met({MINT: 1}, 100, paying=["SOL"])
+    [snipe] = await store.met({MINT: 1}, 100, tokens_in=["SOL"])
     found = Decided(snipe=snipe, floor=1, symbol="WIF", price="600", venue="raydium")
     then = await engine.postgres.fetchval("SELECT now() - interval '5 seconds'")
     assert await store.fire([found], 7, then, backlog=Backlog(0, 0)) == []
@@ -228,7 +228,7 @@ async def test_a_worker_that_has_not_heard_of_the_launch_lets_the_order_wait_for
 async def test_it_expires_and_is_cancelled_like_the_others(engine: Engine, store: SnipeStore) -> None:
     late, other, third = [await place(engine, clientOrderId=str(n)) for n in range(3)]
     await engine.postgres.execute("UPDATE orders SET expires_at = now() WHERE id = $1", UUID(late))
-    assert len(await store.met({MINT: 1}, 100, paying=["SOL"])) == 2
+    assert len(await store.met({MINT: 1}, 100, tokens_in=["SOL"])) == 2
     assert (await engine.http.post(f"/api/orders/{other}/cancel")).json()["status"] == "cancelled"
     assert (await engine.http.post("/api/orders/cancel-all", json={"tokenOut": MINT})).json() == {"cancelled": 2}
     assert await trigger_rows(engine) == []

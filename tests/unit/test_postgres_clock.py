@@ -42,20 +42,20 @@ async def test_one_answer_that_takes_long_moves_the_clock_neither_way(clocks: Cl
         await clocks.ask(clock, before=before, after=after)
         clocks.now += 0.4
         true = clocks.postgres + clocks.now
-        assert true <= clock.then().timestamp() <= true + 0.02
-        assert true - 0.02 <= clock.at_least().timestamp() <= true
+        assert true <= clock.latest().timestamp() <= true + 0.02
+        assert true - 0.02 <= clock.earliest().timestamp() <= true
 
 
 @pytest.mark.parametrize("by", [-600, -0.5, 0.5, 600])
 async def test_a_clock_that_was_set_is_noticed_at_the_next_answer(clocks: Clocks, by: float) -> None:
     clock = Clock()
     await clocks.ask(clock, before=0.01)
-    assert clock.was_off  # the first one
+    assert clock.was_set  # the first one
     await clocks.ask(clock, before=0.01)
-    assert not clock.was_off
+    assert not clock.was_set
     clocks.postgres += by
     await clocks.ask(clock, before=0.01)
-    assert clock.was_off
-    assert abs(clock.then().timestamp() - clocks.postgres - clocks.now) < 0.03
+    assert clock.was_set
+    assert abs(clock.latest().timestamp() - clocks.postgres - clocks.now) < 0.03
     await clocks.ask(clock, before=0.9)
-    assert not clock.was_off
+    assert not clock.was_set

@@ -155,8 +155,8 @@ class OrderGroup:
 @dataclass(frozen=True, slots=True)
 class CancelledPage:
     events: list[OrderEvent]  # of the orders that were cancelled
-    was_last: bool  # none was left
-    moved: bool  # False: all that were left are locked, or were just changed
+    is_empty: bool  # none was left to cancel
+    changed_any: bool  # False: all that are left are locked, or were just changed
 
 
 class OpenOrders:

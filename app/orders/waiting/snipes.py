@@ -126,12 +126,14 @@ class SnipeStore:
         self._left_out = LeftOut[UUID]()
 
     async def met(
-        self, depths: Mapping[str, int], limit: int, *, paying: Sequence[str], besides: Sequence[str] = ()
+        self, depths: Mapping[str, int], limit: int, *, tokens_in: Sequence[str], excluded_owners: Sequence[str] = ()
     ) -> list[Snipe]:
         """Orders that wait for one of these feeds, whose depth in dollars is given, and pay with one of these tokens,
         except those of some owners."""
         dollars = list(map(Decimal, depths.values()))
-        rows = await fetch(self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), besides, paying)
+        rows = await fetch(
+            self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), excluded_owners, tokens_in
+        )
         return [
             Snipe(
                 order=row["order_id"],

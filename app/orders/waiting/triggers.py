@@ -94,9 +94,11 @@ class TriggerStore:
         sql = statements.FIRE[group.op], statements.FIRE_THESE[group.op]
         return await fire_batch(self._pool, self._left_out, *sql, arguments, suspects)
 
-    async def candidates(self, feed: str, slot: int, limit: int, *, besides: Sequence[str] = ()) -> list[Candidate]:
-        """`besides`: owners whose orders are left out."""
-        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, besides)
+    async def candidates(
+        self, feed: str, slot: int, limit: int, *, excluded_owners: Sequence[str] = ()
+    ) -> list[Candidate]:
+        """`excluded_owners`: owners whose orders are left out."""
+        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, excluded_owners)
         return [
             Candidate(
                 order=row["order_id"],

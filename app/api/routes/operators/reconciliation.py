@@ -10,9 +10,7 @@ from app.api.admission import admit_read, turn_to_read
 from app.api.context import ApiContext, context, operators_only
 from app.api.schemas import Answer
 from app.api.spec.openapi import problems
-from app.api.views import as_json
-from app.dex.amounts import to_decimal
-from app.dex.errors import DexError
+from app.api.views import amount_of, as_json
 from app.orders.lifecycle import Status
 from app.orders.reconciling.compared import LostSwap
 
@@ -67,6 +65,7 @@ async def reconciliation(request: Request) -> Response:
 
 
 def _view(one: LostSwap, ctx: ApiContext) -> dict[str, object]:
+    find = ctx.markets.find
     return {
         "txHash": one.signature,
         "orderId": one.order_id,
@@ -74,15 +73,8 @@ def _view(one: LostSwap, ctx: ApiContext) -> dict[str, object]:
         "dex": one.venue,
         "tokenIn": one.token_in,
         "tokenOut": one.token_out,
-        "amountIn": _amount(one.amount_in, one.token_in, ctx),
-        "amountOut": _amount(one.amount_out, one.token_out, ctx),
+        "amountIn": amount_of(find(one.token_in or ""), one.amount_in),
+        "amountOut": amount_of(find(one.token_out or ""), one.amount_out),
         "landedAt": one.landed_at,
         "filledOrderId": one.adopted_by and str(one.adopted_by),
     }
-
-
-def _amount(units: int | None, token: str | None, ctx: ApiContext) -> str | None:
-    try:
-        return None if units is None or token is None else to_decimal(units, ctx.markets.token(token).decimals)
-    except DexError:
-        return None
