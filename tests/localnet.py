@@ -4,7 +4,9 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from solders.hash import Hash
@@ -15,28 +17,27 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from starlette.applications import Starlette
 
-from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import OWN_ERRORS
+from app.dex.adapters.http import VenueHttp
+from app.dex.adapters.jupiter import DEXES, Jupiter
+from app.dex.adapters.raydium import RaydiumTrade
+from app.dex.adapters.solana.prices import PoolPrices
 from app.dex.adapters.solana.programs import token_account
-from app.dex.adapters.solana.swap import SolanaSwap, compile_message
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.swap import SolanaSwap
+from app.dex.adapters.solana.tokens import Tokens
+from app.dex.adapters.venue import VendorVenue
 from app.dex.curves import constant_product
 from app.dex.markets import Markets, Token
-from app.localnet.genesis import genesis, mint_of, pool_of
-from app.localnet.pools import PROGRAM_IDS, LocalPool, programs
-from app.localnet.server import rpc_app
+from app.localnet.genesis import genesis, mint_of, pool_of, vaults
+from app.localnet.names import localnet
+from app.localnet.pools import LocalPool, programs
+from app.localnet.server import local_app
 from app.localnet.validator import Landed, Validator
 from app.localnet.view import Node
 
 MARKETS = Markets.load()
 SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
-NAMES = Names(
-    venues={str(address): venue for venue, address in PROGRAM_IDS.items()},
-    symbols={token.mint: token.symbol for token in MARKETS.tokens},
-    own_errors={
-        **OWN_ERRORS,
-        **{str(address): {6001: "slippage_exceeded", 6003: "zero_output"} for address in PROGRAM_IDS.values()},
-    },
-)
+NAMES = localnet(MARKETS)
 WALLET = Keypair.from_seed(b"the wallet of the tests, funded.")
 STRANGER = Keypair.from_seed(b"somebody else, who is funded too")
 
@@ -69,8 +70,7 @@ def signature_of(raw: bytes) -> str:
 
 
 def built_swap(of: LocalPool, token_in: Token, token_out: Token, amount_in: int, floor: int) -> SolanaSwap:
-    """As a venue builds it for the wallet."""
-    instructions = of.whole_swap(WALLET.pubkey(), mint_of(token_in), amount_in, floor)
+    """As a venue builds it for the wallet, with a quote that says nothing."""
     return SolanaSwap(
         of.venue,
         (str(of.authority),),
@@ -79,7 +79,8 @@ def built_swap(of: LocalPool, token_in: Token, token_out: Token, amount_in: int,
         floor,
         wrap_sol=token_in == SOL,
         unwrap_sol=token_out == SOL,
-        message=compile_message(WALLET.pubkey(), instructions),
+        instruction=of.swap(WALLET.pubkey(), mint_of(token_in), amount_in, floor),
+        quoted=2**64 - 1,
     )
 
 
@@ -104,8 +105,35 @@ def usdc_of(validator: Validator, owner: Pubkey) -> int:
 @asynccontextmanager
 async def served(node: Node) -> AsyncIterator[str]:
     """The URL of a node that answers over HTTP."""
-    async with serving(rpc_app(node)) as url:
+    async with serving(local_app(node, MARKETS)) as url:
         yield url
+
+
+@dataclass
+class Vendors:
+    """The venues of a local chain, as an engine opens them."""
+
+    prices: PoolPrices
+    venues: dict[str, VendorVenue]
+
+
+@asynccontextmanager
+async def vendors(url: str, *, jupiter: str | None = None, raydium: str | None = None) -> AsyncIterator[Vendors]:
+    """Those of the node at a URL, or of somebody else who answers for them."""
+    rpc = Rpc(url)
+    prices = PoolPrices([rpc], vaults(MARKETS))
+    await prices.refresh()
+    apis = VenueHttp(jupiter or f"{url}/jupiter"), VenueHttp(raydium or f"{url}/raydium")
+    common: dict[str, Any] = {"wallet": str(WALLET.pubkey()), "markets": MARKETS, "prices": prices}
+    yield Vendors(
+        prices,
+        {
+            "jupiter_raydium": Jupiter("raydium", DEXES["raydium"], apis[0], **common),
+            "jupiter_meteora": Jupiter("meteora", DEXES["meteora"], apis[0], **common),
+            "raydium_trade": RaydiumTrade(apis[1], **common, tokens=Tokens([rpc]), programs=NAMES.programs["raydium"]),
+        },
+    )
+    await asyncio.gather(rpc.close(), *(api.close() for api in apis))
 
 
 @asynccontextmanager

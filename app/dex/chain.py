@@ -61,6 +61,8 @@ class Outcome:
     """What a landed swap brought. None while the chain does not know the amount yet."""
     code: str | None = None
     """Why it failed."""
+    fee: int | None = None
+    """What the network took, in the units of its own token. None: the chain does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.dex.markets import Markets
 from app.localnet.faults import Faults
 from app.localnet.genesis import genesis
 from app.localnet.pools import programs
-from app.localnet.server import rpc_app
+from app.localnet.server import local_app
 from app.localnet.validator import Validator
 from app.localnet.view import Node
 
@@ -22,10 +22,13 @@ def main() -> None:
     parser.add_argument("--block-ms", type=int, default=400, help="of a new chain")
     parser.add_argument("--wallet", type=Pubkey.from_string, action="append", default=[], help="funded from the start")
     chosen = parser.parse_args()
-    accounts = genesis(Markets.load(), chosen.wallet)
+    markets = Markets.load()
+    accounts = genesis(markets, chosen.wallet)
     validator = Validator.open(chosen.journal, accounts, programs(), block_ms=chosen.block_ms)
     try:
-        uvicorn.run(rpc_app(Node(validator, Faults())), host="127.0.0.1", port=chosen.port, log_level="warning")
+        uvicorn.run(
+            local_app(Node(validator, Faults()), markets), host="127.0.0.1", port=chosen.port, log_level="warning"
+        )
     finally:
         validator.close()
 

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
+from app.dex.chain import BLOCKHASH_LIFE
+
 FIRST_HEIGHT = 1_000  # of a new chain; the blocks below it are empty
 FIRST_SKIPPED = 50  # slots without a block, before the first height
 SKIPPED_EVERY = 20  # blocks: one slot in about twenty has no block
-BLOCKHASH_LIFE = 150  # blocks after its own in which a blockhash may be used
 
 
 def now_ms() -> int:

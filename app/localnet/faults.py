@@ -1,4 +1,4 @@
-"""What the local node can be told to do wrong. Everything is off by default."""
+"""What the local node can be told to do wrong, or to say. Everything is off by default."""
 
 from dataclasses import dataclass, fields
 from random import Random
@@ -15,6 +15,7 @@ class Faults:
     lag_share: float = 1.0  # share of calls that a node behind answers: a load balancer has nodes of both kinds
     forgets: bool = False  # it knows no transaction, and says nothing of it
     first_height: int = 0  # the first block that it still has
+    usual_price: int = 0  # what others pay for a unit of compute, in millionths of a lamport
 
     def set(self, values: dict[str, Any]) -> None:
         """`ValueError` for a name or a value that it does not have."""

@@ -21,7 +21,6 @@ from app.localnet.shapes import (
     encoded,
     options_of,
     read_transaction,
-    token_amount,
     token_balances,
     with_context,
 )
@@ -93,7 +92,10 @@ def transaction(view: View, params: Params) -> Json:
             "preTokenBalances": token_balances(found.before),
             "postTokenBalances": token_balances(found.after),
             "innerInstructions": [],
-            "loadedAddresses": {"readonly": [], "writable": []},
+            "loadedAddresses": {
+                "readonly": [str(key) for key in found.loaded.readonly],
+                "writable": [str(key) for key in found.loaded.writable],
+            },
             "logMessages": list(found.logs),
             "computeUnitsConsumed": found.units,
             "rewards": [],
@@ -168,14 +170,6 @@ def balance(view: View, params: Params) -> Json:
     return with_context(view, params, account.lamports if account else 0)
 
 
-def token_account_balance(view: View, params: Params) -> Json:
-    account = view.validator.account(Pubkey.from_string(params[0]))
-    held = view.validator.token_balance(account) if account else None
-    if held is None:
-        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
-    return with_context(view, params, token_amount(held.amount, held.decimals))
-
-
 def block(view: View, params: Params) -> Json:
     height = height_of(params[0])
     if height is None:
@@ -187,7 +181,7 @@ def block(view: View, params: Params) -> Json:
 
 
 def prioritization_fees(view: View, params: Params) -> Json:
-    return [{"slot": slot_of(height), "prioritizationFee": 0} for height in view.recent_heights(150)]
+    return [{"slot": slot_of(height), "prioritizationFee": view.usual_price} for height in view.recent_heights(150)]
 
 
 METHODS: Mapping[str, Callable[[View, Params], Json]] = {
@@ -200,15 +194,11 @@ METHODS: Mapping[str, Callable[[View, Params], Json]] = {
     "getGenesisHash": lambda view, _: str(Pubkey.from_bytes(view.validator.clock.genesis_hash)),
     "getHealth": lambda view, _: "ok",
     "getLatestBlockhash": latest_blockhash,
-    "getMinimumBalanceForRentExemption": lambda view, params: view.validator.rent(params[0]),
     "getMultipleAccounts": multiple_accounts,
     "getRecentPrioritizationFees": prioritization_fees,
     "getSignatureStatuses": signature_statuses,
     "getSignaturesForAddress": signatures_for_address,
-    "getSlot": lambda view, params: slot_of(view.height(commitment_of(params))),
-    "getTokenAccountBalance": token_account_balance,
     "getTransaction": transaction,
-    "getVersion": lambda view, _: {"solana-core": "localnet", "feature-set": 0},
     "sendTransaction": send_transaction,
     "simulateTransaction": simulate_transaction,
 }

@@ -7,16 +7,9 @@ from hashlib import sha256
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
 
-from app.dex.adapters.solana.programs import (
-    NATIVE_MINT,
-    TOKEN,
-    close_account,
-    create_token_account,
-    sync_native,
-    token_account,
-)
+from app.dex.adapters.solana.programs import NATIVE_MINT, TOKEN, token_account
+from app.dex.adapters.solana.swap import around
 from app.localnet.programs.build import FEES, FOLDER
 
 PROGRAM_IDS: Mapping[str, Pubkey] = {
@@ -70,13 +63,6 @@ class LocalPool:
 
     def whole_swap(self, trader: Pubkey, mint_in: Pubkey, amount_in: int, min_out: int) -> list[Instruction]:
         """With everything around it: SOL is native before and after, and the accounts needed are created."""
-        [mint_out] = self.mints - {mint_in}
-        wrapped = token_account(trader, NATIVE_MINT)
-        instructions = [create_token_account(trader, trader, mint) for mint in (mint_in, mint_out)]
-        if mint_in == NATIVE_MINT:
-            to_wrapped = TransferParams(from_pubkey=trader, to_pubkey=wrapped, lamports=amount_in)
-            instructions += [transfer(to_wrapped), sync_native(wrapped)]
-        instructions.append(self.swap(trader, mint_in, amount_in, min_out))
-        if NATIVE_MINT in self.mints:
-            instructions.append(close_account(wrapped, trader))
-        return instructions
+        swap = self.swap(trader, mint_in, amount_in, min_out)
+        programs = dict.fromkeys((mint_in, *(self.mints - {mint_in})), TOKEN)
+        return around(swap, trader, programs, wraps=amount_in if mint_in == NATIVE_MINT else 0)

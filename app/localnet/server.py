@@ -1,4 +1,4 @@
-"""The JSON-RPC of the local node over HTTP: Agave's protocol at `/`, and its faults at `/faults`."""
+"""The HTTP of the local node: Agave's JSON-RPC at `/`, its faults at `/faults`, venues at `/jupiter` and `/raydium`."""
 
 import logging
 from dataclasses import asdict
@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.dex.markets import Markets
 from app.localnet.methods import METHODS
 from app.localnet.shapes import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from app.localnet.standins import jupiter_app, raydium_app
 from app.localnet.view import Node
 
 log = logging.getLogger("engine.localnet")
@@ -43,6 +45,14 @@ def rpc_app(node: Node) -> Starlette:
     return Starlette(
         routes=[Route("/", rpc, methods=["POST"]), Route("/faults", faults, methods=["GET", "POST"])],
     )
+
+
+def local_app(node: Node, markets: Markets) -> Starlette:
+    """With stand-ins for the venues."""
+    app = rpc_app(node)
+    app.mount("/jupiter", jupiter_app(node.validator, markets))
+    app.mount("/raydium", raydium_app(node.validator, markets))
+    return app
 
 
 def _answer(node: Node, call: Any) -> dict[str, Any]:

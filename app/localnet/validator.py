@@ -15,16 +15,18 @@ from typing import Any
 from solders.account import Account
 from solders.hash import Hash
 from solders.litesvm import LiteSVM
+from solders.message import Message, MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata
 
-from app.dex.adapters.solana.programs import MEMO, TOKEN
-from app.localnet.clock import BLOCKHASH_LIFE, BlockClock, now_ms, slot_of
+from app.dex.adapters.solana.programs import LOOKUP_TABLE, MEMO, TOKEN, TOKEN_ACCOUNT_SIZE
+from app.dex.chain import BLOCKHASH_LIFE
+from app.localnet.clock import BlockClock, now_ms, slot_of
 from app.localnet.journal import Journal
 
-TOKEN_ACCOUNT_SIZE = 165
 DECIMALS_AT = 44  # in the data of a mint
+TABLE_HEAD = 56  # bytes before the addresses of a lookup table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,14 @@ class Balances:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """The accounts that a transaction names through lookup tables."""
+
+    writable: tuple[Pubkey, ...] = ()
+    readonly: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Landed:
     """A transaction in a block, successful or not."""
 
@@ -54,7 +64,8 @@ class Landed:
     fee: int
     units: int
     logs: Sequence[str]
-    keys: Sequence[Pubkey]
+    keys: Sequence[Pubkey]  # that stand in it
+    loaded: Loaded
     memos: Sequence[str]
     before: Balances
     after: Balances
@@ -145,14 +156,12 @@ class Validator:
         account = self._svm.get_account(address)
         return account if account is not None and account.lamports else None
 
-    def rent(self, size: int) -> int:
-        return self._svm.minimum_balance_for_rent_exemption(size)
-
     def _execute(self, transaction: VersionedTransaction, raw: bytes, height: int, *, write: bool = False) -> bool:
         message = transaction.message
-        keys = message.account_keys
+        keys, loaded = message.account_keys, self._loaded(message)
+        everything = [*keys, *loaded.writable, *loaded.readonly]
         self._svm.warp_to_slot(slot_of(height))
-        before = self._balances(keys)
+        before = self._balances(everything)
         done = self._svm.send_transaction(transaction)
         failed = isinstance(done, FailedTransactionMetadata)
         meta = done.meta() if isinstance(done, FailedTransactionMetadata) else done
@@ -170,15 +179,28 @@ class Validator:
             meta.compute_units_consumed(),
             meta.logs(),
             keys,
+            loaded,
             [
                 bytes(instruction.data).decode(errors="replace")
                 for instruction in message.instructions
                 if keys[instruction.program_id_index] == MEMO
             ],
             before,
-            self._balances(keys),
+            self._balances(everything),
         )
         return True
+
+    def _loaded(self, message: Message | MessageV0 | MessageV1) -> Loaded:
+        writable: list[Pubkey] = []
+        readonly: list[Pubkey] = []
+        for lookup in message.address_table_lookups if isinstance(message, MessageV0) else ():
+            table = self._svm.get_account(lookup.account_key)
+            if table is not None and table.owner == LOOKUP_TABLE:
+                data = bytes(table.data)[TABLE_HEAD:]
+                addresses = [Pubkey.from_bytes(data[at : at + 32]) for at in range(0, len(data), 32)]
+                writable += [addresses[i] for i in lookup.writable_indexes if i < len(addresses)]
+                readonly += [addresses[i] for i in lookup.readonly_indexes if i < len(addresses)]
+        return Loaded(tuple(writable), tuple(readonly))
 
     def _balances(self, keys: Sequence[Pubkey]) -> Balances:
         accounts = [self._svm.get_account(key) for key in keys]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.localnet.faults import Draws, Faults
-from app.localnet.validator import Balances, Landed, Validator
+from app.localnet.validator import Balances, Landed, Loaded, Validator
 
 DEPTHS = {"processed": 0, "confirmed": 1, "finalized": 32}
 """Blocks on top of a block until it has a commitment."""
@@ -38,6 +38,10 @@ class View:
     def first_height(self) -> int:
         return self._node.faults.first_height
 
+    @property
+    def usual_price(self) -> int:
+        return self._node.faults.usual_price
+
     def recent_heights(self, count: int) -> range:
         return range(self._height - count + 1, self._height + 1)
 
@@ -66,7 +70,9 @@ class View:
 
     def _phantom(self, raw: bytes, signature: str) -> Landed:
         nothing = Balances((), {})
-        return Landed(signature, raw, self.validator.clock.height, None, 5_000, 0, (), (), (), nothing, nothing)
+        return Landed(
+            signature, raw, self.validator.clock.height, None, 5_000, 0, (), (), Loaded(), (), nothing, nothing
+        )
 
     def _sees(self, landed: Landed) -> bool:
         return not self._node.faults.forgets and self.first_height <= landed.height <= self._height

@@ -1,21 +1,19 @@
 """What a venue may not make us sign. Each transaction here is refused, and the key is never used."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
-from solders.hash import Hash
+from solders.compute_budget import set_compute_unit_price
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
-from solders.message import MessageAddressTableLookup, MessageV0
 from solders.pubkey import Pubkey
 from solders.system_program import AssignParams, TransferParams, assign, transfer
+from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.programs import (
-    ASSOCIATED,
     NATIVE_MINT,
     TOKEN,
     create_token_account,
@@ -24,16 +22,30 @@ from app.dex.adapters.solana.programs import (
 )
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.adapters.solana.simulation import Account, check_changes
-from app.dex.adapters.solana.swap import SolanaSwap, compile_message
+from app.dex.adapters.solana.swap import SolanaSwap
+from app.dex.adapters.solana.tables import read_tables
 from app.dex.adapters.solana.wallet import KeypairWallet
-from app.dex.chain import SignedSwap
+from app.dex.chain import Blockhash, SignedSwap
 from app.dex.errors import DexError, may_retry
 from app.dex.markets import Token
 from app.localnet.faults import Faults
-from app.localnet.genesis import holding, mint_of, pool_of
+from app.localnet.genesis import TABLE, holding, mint_of, pool_of
 from app.localnet.validator import Validator
 from app.localnet.view import Node
-from tests.localnet import NAMES, RAY, SOL, STRANGER, USDC, WALLET, built_swap, land, open_validator, pool, served
+from tests.localnet import (
+    NAMES,
+    RAY,
+    SOL,
+    STRANGER,
+    USDC,
+    WALLET,
+    built_swap,
+    land,
+    open_validator,
+    pool,
+    quoted,
+    served,
+)
 
 ME, THIEF = WALLET.pubkey(), STRANGER.pubkey()
 MY_USDC, THEIR_USDC = token_account(ME, mint_of(USDC)), token_account(THIEF, mint_of(USDC))
@@ -51,11 +63,14 @@ class CountingWallet(KeypairWallet):
 @dataclass
 class Desk:
     validator: Validator
+    faults: Faults
+    providers: list[Rpc]
     wallet: CountingWallet
     chain: SolanaChain
+    hash: Blockhash
 
     async def sign(self, swap: SolanaSwap) -> SignedSwap:
-        return await self.chain.sign(swap, memo="order", attempt=1, blockhash=await self.chain.blockhash())
+        return await self.chain.sign(swap, memo="order", attempt=1, blockhash=self.hash)
 
     async def refuses(self, swap: SolanaSwap) -> str:
         with pytest.raises(DexError) as refused:
@@ -67,11 +82,11 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    validator = open_validator(tmp_path / "journal")
-    async with served(Node(validator, Faults())) as url:
-        wallet = CountingWallet(WALLET)
-        chain = SolanaChain([Rpc(url)], wallet, NAMES, max_priority_lamports=MAX_PRIORITY)
-        yield Desk(validator, wallet, chain)
+    validator, faults = open_validator(tmp_path / "journal"), Faults()
+    async with served(Node(validator, faults)) as url:
+        wallet, providers = CountingWallet(WALLET), [Rpc(url)]
+        chain = SolanaChain(providers, wallet, NAMES, max_priority_lamports=MAX_PRIORITY)
+        yield Desk(validator, faults, providers, wallet, chain, await chain.blockhash())
         await chain.close()
     validator.close()
 
@@ -80,11 +95,11 @@ def order(token_in: Token = USDC, token_out: Token = SOL, floor: int = 1, amount
     return built_swap(pool_of("raydium", token_in, token_out), token_in, token_out, amount, floor)
 
 
-GOOD = pool().whole_swap(ME, mint_of(USDC), AMOUNT, 1)
+GOOD = pool().swap(ME, mint_of(USDC), AMOUNT, 1)
 
 
-def made_of(*instructions: Instruction, of: SolanaSwap | None = None) -> SolanaSwap:
-    return replace(of or order(), message=compile_message(ME, instructions))
+def made_of(instruction: Instruction, of: SolanaSwap | None = None) -> SolanaSwap:
+    return replace(of or order(), instruction=instruction)
 
 
 def token_instruction(data: bytes, *accounts: Pubkey) -> Instruction:
@@ -97,14 +112,6 @@ def lamports(number: int, to: Pubkey) -> Instruction:
     return transfer(TransferParams(from_pubkey=ME, to_pubkey=to, lamports=number))
 
 
-def created_for_another() -> Instruction:
-    """At our address by its own account list, with another owner."""
-    made = create_token_account(ME, ME, mint_of(RAY))
-    accounts = list(made.accounts)
-    accounts[2] = AccountMeta(THIEF, is_signer=False, is_writable=False)
-    return Instruction(ASSOCIATED, bytes(made.data), accounts)
-
-
 HOSTILE: dict[str, Instruction] = {
     "SOL to a stranger": lamports(1, THIEF),
     "a token to a stranger": token_instruction(b"\x03" + bytes([1] + [0] * 7), MY_USDC, THEIR_USDC),
@@ -115,93 +122,124 @@ HOSTILE: dict[str, Instruction] = {
     "wrapped SOL unwrapped for a stranger": token_instruction(b"\x09", token_account(ME, NATIVE_MINT), THIEF),
     "the wallet given to a program": assign(AssignParams(pubkey=ME, owner=TOKEN)),
     "a stranger's account at our cost": create_token_account(ME, THIEF, mint_of(RAY)),
-    "an account for another owner": created_for_another(),
     "an unknown program": Instruction(Pubkey.from_bytes(bytes(range(32))), b"", []),
-    "the program of another venue": pool("meteora").swap(ME, mint_of(USDC), 1_000, 1),
+    "the program of another venue": pool("meteora").swap(ME, mint_of(USDC), AMOUNT, 1),
     "a memo of its own": memo("another-order #1", ME),
-    "SOL wrapped in an order without SOL in": lamports(10**9, token_account(ME, NATIVE_MINT)),
-    "a priority fee over the limit": set_compute_unit_price(10**9),
+    "a priority fee": set_compute_unit_price(10**9),
 }
 
 
-@pytest.mark.parametrize("extra", HOSTILE.values(), ids=HOSTILE)
-async def test_an_instruction_that_a_swap_does_not_need_is_refused(desk: Desk, extra: Instruction) -> None:
-    limit = set_compute_unit_limit(400_000)
-    await desk.refuses(made_of(limit, extra, *GOOD))
-    await desk.refuses(made_of(limit, *GOOD, extra))
+@pytest.mark.parametrize("instruction", HOSTILE.values(), ids=HOSTILE)
+async def test_only_the_venues_own_program_is_called(desk: Desk, instruction: Instruction) -> None:
+    assert "not the venue's" in await desk.refuses(made_of(instruction))
+
+
+def with_another_signer() -> Instruction:
+    extra = AccountMeta(Keypair().pubkey(), is_signer=True, is_writable=False)
+    return Instruction(GOOD.program_id, bytes(GOOD.data), [*GOOD.accounts, extra])
 
 
 @pytest.mark.parametrize(
-    ("instructions", "reason"),
+    ("instruction", "reason"),
     [
-        pytest.param(GOOD[:2], "does not call the venue", id="no swap"),
-        pytest.param([set_compute_unit_price(1), *GOOD], "no limit", id="a price without a limit"),
-        pytest.param([set_compute_unit_limit(9)] * 2 + GOOD, "cannot be read", id="two limits"),
-        pytest.param(pool().whole_swap(ME, mint_of(USDC), AMOUNT + 1, 1), "spends more", id="more than the order"),
-        pytest.param(GOOD[:-1] + GOOD[-2:], "spends more", id="twice"),
+        pytest.param(pool().swap(ME, mint_of(USDC), AMOUNT + 1, 1), "another amount", id="more than the order"),
+        pytest.param(pool().swap(ME, mint_of(USDC), AMOUNT - 1, 1), "another amount", id="less than the order"),
+        pytest.param(pool().swap(ME, mint_of(USDC), AMOUNT, 0), "minimum is below", id="no minimum"),
+        pytest.param(Instruction(GOOD.program_id, bytes(GOOD.data) + b"\0", GOOD.accounts), "form", id="a byte more"),
+        pytest.param(Instruction(GOOD.program_id, b"", GOOD.accounts), "form", id="nothing"),
+        pytest.param(with_another_signer(), "only signer", id="another signer"),
         pytest.param(
-            pool_of("raydium", RAY, SOL).whole_swap(ME, mint_of(RAY), 10**6, 1), "another balance", id="another token"
+            pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1), "another balance", id="another token"
         ),
     ],
 )
-async def test_a_swap_that_is_not_the_order_is_refused(
-    desk: Desk, instructions: list[Instruction], reason: str
-) -> None:
-    assert reason in await desk.refuses(made_of(*instructions))
+async def test_a_swap_that_is_not_the_order_is_refused(desk: Desk, instruction: Instruction, reason: str) -> None:
+    assert reason in await desk.refuses(made_of(instruction))
 
 
-async def test_a_swap_below_the_minimum_is_refused_although_it_would_land(desk: Desk) -> None:
-    generous = replace(order(), min_amount_out=10**12)
-    assert "less than the order's minimum" in await desk.refuses(generous)
+async def test_a_program_that_brings_less_than_it_promises_is_refused(desk: Desk) -> None:
+    """As a program would whose instruction says one thing and does another."""
+    lied = replace(NAMES, forms={str(GOOD.program_id): {b"": lambda _: (AMOUNT, 2**64 - 1)}})
+    chain = SolanaChain(desk.providers, desk.wallet, lied, max_priority_lamports=MAX_PRIORITY)
+    with pytest.raises(DexError, match="less than the order's minimum"):
+        await chain.sign(replace(order(), min_amount_out=10**12), memo="order", attempt=1, blockhash=desk.hash)
+    assert desk.wallet.signatures == 0
+
+
+async def test_a_venue_that_quotes_too_little_is_not_believed(desk: Desk) -> None:
+    """The floor follows from the quote, and whoever trades around us would keep the difference."""
+    brings = quoted(desk.validator, pool(), USDC, AMOUNT)
+    with pytest.raises(DexError, match="quoted less than the swap brings") as refused:
+        await desk.sign(replace(order(), quoted=brings * 98 // 100))
+    assert desk.wallet.signatures == 0
+    assert may_retry(refused.value.code)
+    await desk.sign(replace(order(), quoted=brings))
 
 
 async def test_a_swap_that_pays_a_stranger_is_refused(desk: Desk) -> None:
     buying = pool().swap(ME, mint_of(SOL), AMOUNT, 1)
     accounts = list(buying.accounts)
     accounts[4] = AccountMeta(THEIR_USDC, is_signer=False, is_writable=True)
-    whole = pool().whole_swap(ME, mint_of(SOL), AMOUNT, 1)
-    stolen = [Instruction(one.program_id, bytes(one.data), accounts) if one == buying else one for one in whole]
-    assert stolen != whole
-    assert "minimum" in await desk.refuses(made_of(*stolen, of=order(SOL, USDC)))
+    stolen = Instruction(buying.program_id, bytes(buying.data), accounts)
+    assert "minimum" in await desk.refuses(made_of(stolen, of=order(SOL, USDC)))
 
 
-def with_two_signers() -> bytes:
-    extra = AccountMeta(Keypair().pubkey(), is_signer=True, is_writable=False)
-    swap = GOOD[2]
-    return compile_message(ME, [*GOOD, Instruction(swap.program_id, bytes(swap.data), [*swap.accounts, extra])])
-
-
-def with_lookup_table() -> bytes:
-    plain = MessageV0.from_bytes(order().message)
-    lookup = MessageAddressTableLookup(Keypair().pubkey(), bytes([0]), bytes([1]))
-    return bytes(MessageV0(plain.header, plain.account_keys, Hash.default(), plain.instructions, [lookup]))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        pytest.param(lambda: compile_message(THIEF, GOOD), id="a stranger pays"),
-        pytest.param(with_two_signers, id="two signers"),
-        pytest.param(with_lookup_table, id="lookup tables"),
-        pytest.param(lambda: b"", id="nothing"),
-        pytest.param(lambda: b"\xff" * 300, id="noise"),
-        pytest.param(lambda: order().message[:-5], id="cut off"),
-    ],
-)
-async def test_a_message_in_another_form_is_refused(desk: Desk, message: Callable[[], bytes]) -> None:
-    await desk.refuses(replace(order(), message=message()))
+async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) -> None:
+    unknown = replace(order(), route=("USDC", "XYZZY"))
+    with pytest.raises(DexError, match="unsupported_pair"):
+        await desk.sign(unknown)
 
 
 @pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (RAY, SOL), (SOL, RAY)])
-async def test_a_good_swap_is_signed_and_lands(desk: Desk, token_in: Token, token_out: Token) -> None:
-    land(desk.validator, [create_token_account(ME, ME, NATIVE_MINT), lamports(10**7, token_account(ME, NATIVE_MINT))])
-    budget = [set_compute_unit_limit(100_000), set_compute_unit_price(100_000)]  # the limit exactly
+async def test_a_good_swap_is_signed_and_lands_and_wrapped_sol_is_unwrapped(
+    desk: Desk, token_in: Token, token_out: Token
+) -> None:
+    wrapped = token_account(ME, NATIVE_MINT)
+    land(desk.validator, [create_token_account(ME, ME, NATIVE_MINT), lamports(10**7, wrapped)])
     of = pool_of("raydium", token_in, token_out)
-    swap = made_of(*budget, *of.whole_swap(ME, mint_of(token_in), AMOUNT, 1), of=order(token_in, token_out))
-    signed = await desk.sign(swap)
+    signed = await desk.sign(built_swap(of, token_in, token_out, AMOUNT, 1))
     assert desk.validator.submit(signed.payload)
     assert desk.validator.landed[signed.signature].error is None
-    assert desk.validator.landed[signed.signature].fee == 5_000 + MAX_PRIORITY
+    assert desk.validator.account(wrapped) is None
+
+
+@pytest.mark.parametrize(("usual", "paid"), [(0, 0), (1_000, None), (10**9, MAX_PRIORITY), (2**63, MAX_PRIORITY)])
+async def test_the_priority_fee_is_what_others_pay_up_to_a_cap(desk: Desk, usual: int, paid: int | None) -> None:
+    desk.faults.usual_price = usual
+    signed = await desk.sign(order())
+    assert desk.validator.submit(signed.payload)
+    landed = desk.validator.landed[signed.signature]
+    limit = compute_limit(signed)
+    assert landed.units <= limit <= landed.units * 13 // 10
+    cost = landed.fee - 5_000
+    assert cost == -(-usual * limit // 10**6) if paid is None else MAX_PRIORITY * 0.99 * bool(paid) <= cost <= paid
+
+
+def compute_limit(signed: SignedSwap) -> int:
+    message = VersionedTransaction.from_bytes(signed.payload).message
+    [limit] = [bytes(one.data) for one in message.instructions if bytes(one.data)[:1] == b"\x02" and len(one.data) == 5]
+    return int.from_bytes(limit[1:], "little")
+
+
+async def test_a_lookup_table_shortens_a_transaction_and_never_names_our_own_accounts(desk: Desk) -> None:
+    plain, short = await desk.sign(order()), await desk.sign(replace(order(), tables=(TABLE,)))
+    assert len(short.payload) < len(plain.payload) - 50
+    assert desk.validator.submit(short.payload)
+    assert desk.validator.landed[short.signature].error is None
+    message = VersionedTransaction.from_bytes(short.payload).message
+    assert {ME, MY_USDC} <= set(message.account_keys)
+
+
+async def test_a_table_with_our_own_accounts_in_it_is_not_used_for_them(desk: Desk) -> None:
+    """A node could say that our account is in a table where a stranger's is."""
+    [table] = await read_tables(desk.providers, [TABLE], own={pool().vault(mint_of(SOL))})
+    assert pool().vault(mint_of(SOL)) not in table.addresses
+    assert pool().vault(mint_of(USDC)) in table.addresses
+
+
+async def test_what_is_no_table_is_not_used(desk: Desk) -> None:
+    nothing = (MY_USDC, Keypair().pubkey(), Pubkey.default())
+    assert (await desk.sign(replace(order(), tables=nothing))).payload == (await desk.sign(order())).payload
 
 
 def test_an_unsafe_transaction_is_never_tried_again() -> None:

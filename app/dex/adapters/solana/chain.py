@@ -11,22 +11,34 @@ import asyncio
 import logging
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from solders.message import to_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.history import History, memo_text
-from app.dex.adapters.solana.inspection import Inspector
+from app.dex.adapters.solana.inspection import SIGNATURE_FEE, check_instruction
 from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import outcome_of
-from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
-from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
+from app.dex.adapters.solana.programs import memo as memo_instruction
+from app.dex.adapters.solana.programs import token_account
+from app.dex.adapters.solana.reading import (
+    CONFIRMED,
+    TRANSACTION_OPTIONS,
+    finalized,
+    first_height,
+    first_of,
+    reading,
+    usual_price,
+)
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.adapters.solana.simulation import check_changes, simulate
-from app.dex.adapters.solana.swap import message_to_sign, read_message
+from app.dex.adapters.solana.swap import MAX_UNITS, Budget, around, compile_message, solana_swap, writable
+from app.dex.adapters.solana.tables import read_tables
+from app.dex.adapters.solana.tokens import Tokens
 from app.dex.adapters.solana.wallet import Wallet
 from app.dex.chain import Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
 from app.dex.errors import DexError
@@ -38,8 +50,7 @@ PROOFS = 2  # providers that have to prove an absence, if there are as many
 FETCHES_AT_ONCE = 8
 SEND_OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
 HISTORY = {"searchTransactionHistory": True}
-
-Value = TypeVar("Value")
+TRIAL = Budget(MAX_UNITS, 0)  # of a simulation that shows what is used
 
 
 class SolanaChain:
@@ -56,7 +67,8 @@ class SolanaChain:
         self._providers = providers
         self._wallet = wallet
         self._names = names
-        self._inspector = Inspector(wallet.address, max_priority_lamports)
+        self._tokens = Tokens(providers)
+        self._max_priority_lamports = max_priority_lamports
         self._histories = [History(rpc, str(wallet.address), names) for rpc in providers]
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
@@ -65,7 +77,7 @@ class SolanaChain:
 
     async def blockhash(self) -> Blockhash:
         # Not `processed`: one such block in twenty is dropped. Not `finalized`: half a minute less to live.
-        answer = await _first_of([partial(rpc.call, "getLatestBlockhash", CONFIRMED) for rpc in self._providers])
+        answer = await first_of([partial(rpc.call, "getLatestBlockhash", CONFIRMED) for rpc in self._providers])
         with reading("getLatestBlockhash"):
             value = answer["value"]
             return Blockhash(
@@ -73,17 +85,34 @@ class SolanaChain:
             )
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
-        """Only what passes every check: its instructions, and what a node says it would do to the wallet."""
-        built = read_message(swap)
-        fee = self._inspector.check(built, swap, self._names.programs_of(swap.venue))
-        mints = self._names.mint(swap.route[0]), self._names.mint(swap.route[-1])
-        message = message_to_sign(built, memo=memo_text(memo, attempt), blockhash=blockhash.hash)
-        simulations = [partial(simulate, rpc, message, self._names.own_errors) for rpc in self._providers]
-        before, after = await _first_of(simulations)
-        check_changes(before, after, wallet=self._wallet.address, swap=swap, mints=mints, fee=fee)
+        """Only what passes every check: the venue's instruction, and what a node says it would do to the wallet.
+
+        The limit of compute is what the simulation used and a fifth more, the price for it what others pay.
+        """
+        built, wallet = solana_swap(swap), self._wallet.address
+        check_instruction(built, wallet, self._names)
+        tokens = [await self._tokens.of(self._names.mint(symbol)) for symbol in built.route]
+        programs = {token.mint: token.program for token in tokens}
+        own = {wallet, *(token_account(wallet, mint, program) for mint, program in programs.items())}
+        tables = await read_tables(self._providers, built.tables, own=own)
+        whole = around(built.instruction, wallet, programs, wraps=built.amount_in if built.wrap_sol else 0)
+        instructions = [*whole, memo_instruction(memo_text(memo, attempt), wallet)]
+
+        trial = [*TRIAL.instructions(), *instructions]
+        message = compile_message(wallet, trial, tables, blockhash.hash)
+        seen = await first_of(
+            [partial(simulate, rpc, message, trial, self._names.own_errors) for rpc in self._providers]
+        )
+        mints = str(tokens[0].mint), str(tokens[-1].mint)
+        check_changes(seen.before, seen.after, wallet=wallet, swap=built, mints=mints, fee=SIGNATURE_FEE)
+
+        written = [str(key) for key in writable(wallet, instructions)]
+        price = await first_of([partial(usual_price, rpc, written) for rpc in self._providers])
+        budget = Budget.of(seen.units, price, self._max_priority_lamports)
+        message = compile_message(wallet, [*budget.instructions(), *instructions], tables, blockhash.hash)
         data = to_bytes_versioned(message)
         signature = Signature.from_bytes(await self._wallet.sign(data))
-        if not signature.verify(self._wallet.address, data):
+        if not signature.verify(wallet, data):
             raise DexError("unsafe_transaction", "The signature is not that of the wallet.")
         payload = bytes(VersionedTransaction.populate(message, [signature]))
         return SignedSwap(str(signature), payload, blockhash.last_valid_height, swap.venue)
@@ -110,13 +139,13 @@ class SolanaChain:
         await rpc.call("sendTransaction", text, SEND_OPTIONS, within=seconds)
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
-        return await _first_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
+        return await first_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
 
     async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
-        return await _first_of([partial(history.find, about) for history in self._histories])
+        return await first_of([partial(history.find, about) for history in self._histories])
 
     async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
-        return await _first_of([partial(history.newest, limit, before) for history in self._histories])
+        return await first_of([partial(history.newest, limit, before) for history in self._histories])
 
     async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
         height, _ = await finalized(rpc)
@@ -186,14 +215,3 @@ def _failures(answers: Sequence[object]) -> list[DexError]:
         elif isinstance(answer, BaseException):
             raise answer
     return failed
-
-
-async def _first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
-    """The first answer, of one node after the other. Whatever is no failure of a node is an answer."""
-    failed: DexError | None = None
-    for ask in asks:
-        try:
-            return await ask()
-        except (RpcUnanswered, RpcRefused) as error:
-            failed = failed or error
-    raise failed or RpcUnanswered("No node is configured.")

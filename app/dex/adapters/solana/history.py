@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import changes, outcome_of, programs_of
+from app.dex.adapters.solana.outcomes import accounts_of, changes, outcome_of
 from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.chain import FoundSwap
@@ -75,7 +75,7 @@ class History:
             bought = [mint for mint, change in moved.items() if change > 0]
             if (len(sold), len(bought)) != (1, 1) or answer["meta"]["err"] is not None:
                 sold = bought = []
-            venues = (self._names.venues.get(program) for program in programs_of(answer))
+            venues = (self._names.pools.get(account) for account in accounts_of(answer))
             return FoundSwap(
                 memo=memo_of(row) or "",
                 signature=row["signature"],

@@ -1,24 +1,88 @@
-"""What addresses are called here. Only from lists of our own: names on the chain are chosen by anybody."""
+"""What addresses are called here, and how the instructions of a venue are read.
 
-from collections.abc import Mapping
+Only from lists of our own: names on the chain are chosen by anybody.
+"""
+
+import struct
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
 
 from solders.pubkey import Pubkey
 
+from app.dex.adapters.solana.outcomes import JUPITER, OWN_ERRORS, RAYDIUM_AMM, RAYDIUM_CLMM, RAYDIUM_CPMM
 from app.dex.errors import DexError
+from app.dex.markets import Markets
+
+METEORA_DLMM = "LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo"
+RAYDIUM_PROGRAMS = (RAYDIUM_AMM, RAYDIUM_CPMM, RAYDIUM_CLMM)
+BPS = 10_000
+
+Forms = Mapping[bytes, Callable[[bytes], tuple[int, int]]]
+"""How an instruction begins → how to read amount in and minimum out. `ValueError` or `struct.error`: it is no swap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    venues: Mapping[str, str]  # program → venue
+    programs: Mapping[str, Collection[str]]  # venue → the programs that its swaps may call
+    pools: Mapping[str, str]  # program of pools → venue
     symbols: Mapping[str, str]  # mint → symbol
     own_errors: Mapping[str, Mapping[int, str]]  # program → its error numbers → our codes
+    forms: Mapping[str, Forms]  # program → its swaps
 
     def programs_of(self, venue: str) -> frozenset[Pubkey]:
-        return frozenset(Pubkey.from_string(program) for program, name in self.venues.items() if name == venue)
+        return frozenset(Pubkey.from_string(program) for program in self.programs.get(venue, ()))
 
     def mint(self, symbol: str) -> str:
         for mint, name in self.symbols.items():
             if name == symbol:
                 return mint
         raise DexError("unsupported_pair", "This token is not traded here.")
+
+
+def plain(data: bytes, *, form: str, accepts: Callable[[Any], bool] = lambda rest: True) -> tuple[int, int]:
+    """Amount in and minimum stand in it, one after the other. `form` is all of it."""
+    amount_in, floor, *rest = struct.unpack(form, data)
+    if not accepts(rest):
+        raise ValueError("another kind of swap")
+    return amount_in, floor
+
+
+def _jupiter(data: bytes, *, at: int) -> tuple[int, int]:
+    """The minimum is a quote and a tolerance. A fee for a platform, or for a better price, is nothing we agreed to."""
+    amount_in, quoted, tolerance, *fees = struct.unpack_from("<QQHHH", data, at)
+    if tolerance > BPS or any(fees):
+        raise ValueError("a fee, or no minimum")
+    return amount_in, quoted * (BPS - tolerance) // BPS
+
+
+def anchor(name: str) -> bytes:
+    """How an instruction of a program made with Anchor begins."""
+    return sha256(f"global:{name}".encode()).digest()[:8]
+
+
+FORMS: Mapping[str, Forms] = {
+    JUPITER: {
+        anchor("route_v2"): partial(_jupiter, at=8),
+        anchor("shared_accounts_route_v2"): partial(_jupiter, at=9),
+    },
+    RAYDIUM_AMM: {b"\x09": partial(plain, form="<xQQ"), b"\x10": partial(plain, form="<xQQ")},
+    RAYDIUM_CPMM: {anchor("swap_base_input"): partial(plain, form="<8xQQ")},
+    RAYDIUM_CLMM: {  # its last byte says that the amount is what goes in
+        anchor(name): partial(plain, form="<8xQQ16sB", accepts=lambda rest: rest[-1] == 1)
+        for name in ("swap", "swap_v2")
+    },
+}
+
+
+def mainnet(markets: Markets, programs: Mapping[str, Collection[str]]) -> Names:
+    """`programs`: of each venue, which depends on who builds its swaps."""
+    return Names(
+        programs=programs,
+        pools={**dict.fromkeys(RAYDIUM_PROGRAMS, "raydium"), METEORA_DLMM: "meteora"},
+        symbols={token.mint: token.symbol for token in markets.tokens},
+        own_errors=OWN_ERRORS,
+        forms=FORMS,
+    )

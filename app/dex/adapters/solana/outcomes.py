@@ -29,14 +29,21 @@ def outcome_of(answer: Mapping[str, Any], wallet: str, own_errors: Mapping[str, 
     """Raises `KeyError`, `IndexError`, `TypeError` or `ValueError` for an answer that is not in Solana's form."""
     meta = answer["meta"]
     if meta["err"] is None:
-        return Outcome("landed", int(answer["slot"]), amount_out=amount_out(meta, wallet))
-    return Outcome("failed", int(answer["slot"]), code=code_of(meta["err"], programs_of(answer), own_errors))
+        return Outcome("landed", int(answer["slot"]), amount_out=amount_out(meta, wallet), fee=int(meta["fee"]))
+    code = code_of(meta["err"], programs_of(answer), own_errors)
+    return Outcome("failed", int(answer["slot"]), code=code, fee=int(meta["fee"]))
 
 
 def programs_of(answer: Mapping[str, Any]) -> list[str]:
     """The program of each instruction."""
     message = answer["transaction"]["message"]
     return [message["accountKeys"][one["programIdIndex"]] for one in message["instructions"]]
+
+
+def accounts_of(answer: Mapping[str, Any]) -> list[str]:
+    """Every account that it names, directly or through a lookup table."""
+    loaded = answer["meta"].get("loadedAddresses") or {}
+    return [*answer["transaction"]["message"]["accountKeys"], *loaded.get("writable", ()), *loaded.get("readonly", ())]
 
 
 def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[int, str]]) -> str:

@@ -12,23 +12,25 @@ TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 COMPUTE_BUDGET = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+LOOKUP_TABLE = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 
+TOKEN_ACCOUNT_SIZE = 165  # bytes; one of Token-2022 may be longer
 SYNC_NATIVE, CLOSE_ACCOUNT = 17, 9  # of the token program
 CREATE_IDEMPOTENT = 1  # of the associated token program
 
 
-def token_account(owner: Pubkey, mint: Pubkey) -> Pubkey:
-    """The associated account of an owner for a mint of the first token program."""
-    return get_associated_token_address(owner, mint)
+def token_account(owner: Pubkey, mint: Pubkey, program: Pubkey = TOKEN) -> Pubkey:
+    """The associated account of an owner for a mint of a token program."""
+    return get_associated_token_address(owner, mint, program)
 
 
-def create_token_account(payer: Pubkey, owner: Pubkey, mint: Pubkey) -> Instruction:
+def create_token_account(payer: Pubkey, owner: Pubkey, mint: Pubkey, program: Pubkey = TOKEN) -> Instruction:
     """Does nothing if the account is there."""
     accounts = [
         AccountMeta(payer, is_signer=True, is_writable=True),
-        AccountMeta(token_account(owner, mint), is_signer=False, is_writable=True),
-        *(AccountMeta(key, is_signer=False, is_writable=False) for key in (owner, mint, SYSTEM, TOKEN)),
+        AccountMeta(token_account(owner, mint, program), is_signer=False, is_writable=True),
+        *(AccountMeta(key, is_signer=False, is_writable=False) for key in (owner, mint, SYSTEM, program)),
     ]
     return Instruction(ASSOCIATED, bytes([CREATE_IDEMPOTENT]), accounts)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from solders.instruction import Instruction
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -17,18 +18,18 @@ from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.inspection import Unsafe
 from app.dex.adapters.solana.outcomes import code_of
-from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
+from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
 from app.dex.adapters.solana.reading import CONFIRMED, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from app.dex.adapters.solana.swap import SolanaSwap, writable
 from app.dex.errors import DexError
-from app.dex.quotes import BuiltSwap
 
 TRIES = 5
+MAX_BETTER_PERCENT = 1  # than what the venue quoted a moment before
 BASE64 = CONFIRMED | {"encoding": "base64"}
 # In the data of a token account:
 MINT, OWNER, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
 DELEGATE, CLOSER = slice(72, 76), slice(129, 133)  # whether there is one
-TOKEN_ACCOUNT_SIZE = 165  # at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +51,49 @@ class Account:
 Accounts = Mapping[Pubkey, Account]
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    before: Accounts
+    after: Accounts
+    units: int  # of compute
+
+
 async def simulate(
-    rpc: Rpc, message: MessageV0, own_errors: Mapping[str, Mapping[int, str]]
-) -> tuple[Accounts, Accounts]:
-    """The accounts that it may write, before and after. `DexError` with our code if it would fail."""
-    keys = message.account_keys
-    wallet = keys[0]
-    writable = [key for index, key in enumerate(keys) if message.is_maybe_writable(index)]
+    rpc: Rpc,
+    message: MessageV0,
+    instructions: Sequence[Instruction],
+    own_errors: Mapping[str, Mapping[int, str]],
+) -> Simulation:
+    """The accounts that it may change, before and after. `DexError` with our code if it would fail.
+
+    `instructions`: those of the message.
+    """
+    wallet = message.account_keys[0]
+    keys = writable(wallet, instructions)
     unsigned = VersionedTransaction.populate(message, [Signature.default()])
     text = b64encode(bytes(unsigned)).decode()
     options = BASE64 | {
         "sigVerify": False,
         "replaceRecentBlockhash": True,
-        "accounts": {"encoding": "base64", "addresses": [str(key) for key in writable]},
+        "accounts": {"encoding": "base64", "addresses": [str(key) for key in keys]},
     }
-    before = await _accounts(rpc, writable)
+    before = await _accounts(rpc, keys)
     for _ in range(TRIES):
         answer = await rpc.call("simulateTransaction", text, options)
         with reading("simulateTransaction"):
             if (error := answer["value"]["err"]) is not None:
-                programs = [str(keys[one.program_id_index]) for one in message.instructions]
-                code = code_of(error, programs, own_errors)
+                code = code_of(error, [str(one.program_id) for one in instructions], own_errors)
                 raise DexError(code, "The swap would fail now.")
-            after = _read(writable, answer["value"]["accounts"])
-        again = await _accounts(rpc, writable)
+            after, units = _read(keys, answer["value"]["accounts"]), int(answer["value"]["unitsConsumed"])
+        again = await _accounts(rpc, keys)
         if _of_wallet(again, wallet) == _of_wallet(before, wallet):
-            return before, after
+            return Simulation(before, after, units)
         before = again
     raise RpcUnanswered("The wallet changed while the swap was simulated.")
 
 
 def check_changes(
-    before: Accounts, after: Accounts, *, wallet: Pubkey, swap: BuiltSwap, mints: tuple[str, str], fee: int
+    before: Accounts, after: Accounts, *, wallet: Pubkey, swap: SolanaSwap, mints: tuple[str, str], fee: int
 ) -> None:
     """Raises `Unsafe` unless only the two balances of the swap move, and by no more than agreed."""
     payer = after.get(wallet)
@@ -96,6 +108,9 @@ def check_changes(
         raise Unsafe("it spends more than the order")
     if brought < swap.min_amount_out:
         raise Unsafe("it brings less than the order's minimum")
+    if brought > swap.quoted * (100 + MAX_BETTER_PERCENT) // 100:
+        # The floor follows from the quote. Somebody who quotes too little keeps the difference by trading around us.
+        raise DexError("venue_unavailable", "The venue quoted less than the swap brings.")
     if moved := [mint for mint, change in changed.items() if change != 0]:
         raise Unsafe(f"it moves another balance, of {moved[0]}")
 

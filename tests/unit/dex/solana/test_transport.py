@@ -1,15 +1,19 @@
 """The JSON-RPC transport: what a node cannot do to it, and what it never tells."""
 
+import asyncio
+import gzip
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from app.dex.adapters.http import Refused, VenueHttp
 from app.dex.adapters.solana import rpc as transport
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused
 from app.dex.errors import DexError
@@ -36,6 +40,8 @@ async def node_that_says(answer: Response) -> AsyncIterator[Rpc]:
         pytest.param(RedirectResponse("http://127.0.0.1:1/"), id="a redirect"),
         pytest.param(Response("<html>"), id="no JSON"),
         pytest.param(Response("[]"), id="a list"),
+        pytest.param(Response("[" * 900), id="a list in a list in a list"),
+        pytest.param(Response(gzip.compress(b" " * 10**6), headers={"content-encoding": "gzip"}), id="compressed"),
         pytest.param(Response('{"id": 2, "result": 1}'), id="the answer to another call"),
         pytest.param(Response('{"id": 1}'), id="no result"),
         pytest.param(Response(b" " * 2_000), id="a long answer"),
@@ -68,3 +74,79 @@ async def test_a_refusal_has_its_number() -> None:
         with pytest.raises(RpcRefused) as refused:
             await rpc.call("getTransaction")
     assert refused.value.number == -32015
+
+
+async def drip(request: Request) -> Response:
+    async def bytes_now_and_then() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    return StreamingResponse(bytes_now_and_then())
+
+
+async def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time() -> None:
+    async with serving(Starlette(routes=[Route("/", drip, methods=["POST"])])) as url:
+        rpc = Rpc(url, timeout=0.2)
+        began = time.monotonic()
+        with pytest.raises(DexError, match="in time"):
+            await rpc.call("getSlot")
+        assert time.monotonic() - began < 1
+        await rpc.close()
+
+
+class Counting:
+    """Answers with these statuses, one after the other."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.calls = 0
+
+    async def __call__(self, _: Request) -> Response:
+        self.calls += 1
+        return Response('{"yes": 1}', status_code=self.statuses.pop(0), headers={"retry-after": "nan"})
+
+
+@asynccontextmanager
+async def vendor(says: Counting, *, per_second: float | None = None) -> AsyncIterator[VenueHttp]:
+    async with serving(Starlette(routes=[Route("/build", says.__call__)])) as url:
+        http = VenueHttp(url, headers={"x-api-key": SECRET}, timeout=0.5, per_second=per_second)
+        yield http
+        await http.close()
+
+
+async def test_a_vendor_that_has_a_hiccup_is_asked_once_more_and_then_not_again() -> None:
+    async with vendor(says := Counting(503, 200)) as http:
+        assert await http.get("/build", {}) == {"yes": 1}
+    async with vendor(says := Counting(503, 503, 200)) as http:
+        with pytest.raises(DexError, match="venue_unavailable"):
+            await http.get("/build", {})
+        assert says.calls == 2
+
+
+async def test_a_vendor_that_says_429_is_left_alone() -> None:
+    async with vendor(says := Counting(429, 200)) as http:
+        for reason in ("429", "left alone"):
+            with pytest.raises(DexError, match=reason):
+                await http.get("/build", {})
+        assert says.calls == 1
+
+
+async def test_calls_to_a_vendor_are_spread_out_and_too_many_are_refused_at_once() -> None:
+    async with vendor(says := Counting(*[200] * 9), per_second=20) as http:
+        began = time.monotonic()
+        for _ in range(5):
+            await http.get("/build", {})
+        assert time.monotonic() - began > 0.19
+    async with vendor(says := Counting(*[200] * 9), per_second=1) as http:
+        answers = await asyncio.gather(*(http.get("/build", {}) for _ in range(9)), return_exceptions=True)
+        assert sum(isinstance(one, DexError) and "too many" in one.detail for one in answers) == 8
+        assert says.calls == 1
+
+
+async def test_what_a_vendor_refuses_is_not_shown() -> None:
+    async with vendor(Counting(401)) as http:
+        with pytest.raises(Refused) as refused:
+            await http.get("/build", {})
+    assert refused.value.body == {"yes": 1}
+    assert "yes" not in str(refused.value) + refused.value.detail

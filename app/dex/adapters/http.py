@@ -1,0 +1,170 @@
+"""One HTTP server that answers in JSON: the transport, without the meaning of any answer.
+
+- A call ends in bounded time, and its answer has a bounded length.
+- A server that says 429 is left alone for as long as it asks, and at least for a second.
+- A URL and headers may hold a key. No error and no log line has them, nor any text of the server.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import orjson
+
+from app.dex.errors import DexError
+
+MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
+MAX_CONNECTIONS = 32
+BUSY = frozenset({500, 502, 503, 504})
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the URL of every request
+
+
+class Unanswered(Exception):
+    """Nothing is known of the call: it may have been carried out or not."""
+
+    def __init__(self, why: str, *, at_once: bool = False) -> None:
+        super().__init__(why)
+        self.at_once = at_once  # whether it makes sense to ask again at once
+
+
+class Server:
+    """`per_second`: calls are spread out so that there are no more of them."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        max_answer: int,
+        headers: Mapping[str, str] | None = None,
+        per_second: float | None = None,
+    ) -> None:
+        limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
+        self._http = httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers, follow_redirects=False)
+        self._url = url
+        self._timeout = timeout
+        self._max_answer = max_answer
+        self._seconds_between = 1 / per_second if per_second else 0.0
+        self._next_call = 0.0
+        self._rests_until = 0.0
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        within: float | None = None,
+    ) -> tuple[int, Any]:
+        """The status, and what its JSON says. `within`: seconds, if fewer than usual. Raises `Unanswered`."""
+        seconds = self._timeout if within is None else min(self._timeout, within)
+        try:
+            # httpx limits each read, so a server that sends a byte now and then would never be given up.
+            async with asyncio.timeout(seconds):
+                await self._turn(seconds)
+                status, text = await self._answer(method, self._url + path, params, body, seconds)
+            return status, orjson.loads(text)
+        except TimeoutError:
+            raise Unanswered("in time") from None
+        except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as error:
+            # Not the text of the error, which may have the URL.
+            again = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
+            raise Unanswered(f"({type(error).__name__})", at_once=again) from None
+
+    async def _turn(self, seconds: float) -> None:
+        now = time.monotonic()
+        if now < self._rests_until:
+            raise Unanswered("because it was asked too often; it is left alone for a moment")
+        at = max(self._next_call, now)
+        if at - now > seconds:
+            raise Unanswered("because too many calls wait for it")
+        self._next_call = at + self._seconds_between
+        if at > now:
+            await asyncio.sleep(at - now)
+
+    async def _answer(
+        self, method: str, url: str, params: Mapping[str, str] | None, body: Any, seconds: float
+    ) -> tuple[int, bytes]:
+        content = None if body is None else orjson.dumps(body)
+        # Compressed, a short answer could be a very long one.
+        headers = {"accept-encoding": "identity"} | ({} if body is None else {"content-type": "application/json"})
+        request = self._http.stream(method, url, params=params, content=content, headers=headers, timeout=seconds)
+        async with request as response:
+            status = response.status_code
+            if status == httpx.codes.TOO_MANY_REQUESTS:
+                self._rests_until = time.monotonic() + _rest(response.headers.get("retry-after"))
+            if status == httpx.codes.TOO_MANY_REQUESTS or status in BUSY or 300 <= status < 400:
+                raise Unanswered(f"(HTTP {status})", at_once=status in BUSY)
+            data = bytearray()
+            async for part in response.aiter_raw():
+                data += part
+                if len(data) > self._max_answer:
+                    raise Unanswered("(its text is too long)")
+            return status, bytes(data)
+
+
+class Refused(DexError):
+    """A venue answered that it will not. `body` is what it said: a stranger's text, not to be shown or logged."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__("venue_unavailable", f"The venue refused the request (HTTP {status}).")
+        self.body = body
+
+
+class VenueHttp:
+    """The HTTP API of a vendor. All its calls only ask, so one that was not answered is made once more at once."""
+
+    MAX_ANSWER = 256 * 1024  # bytes
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 2.0,
+        per_second: float | None = None,
+    ) -> None:
+        self._server = Server(url, timeout=timeout, max_answer=self.MAX_ANSWER, headers=headers, per_second=per_second)
+
+    async def close(self) -> None:
+        await self._server.close()
+
+    async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        return await self._ask("GET", path, params=params)
+
+    async def post(self, path: str, body: Any) -> dict[str, Any]:
+        return await self._ask("POST", path, body=body)
+
+    async def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            status, answer = await self._asked_twice(method, path, **request)
+        except Unanswered as error:
+            raise DexError("venue_unavailable", f"The venue did not answer {error}.") from None
+        if status != httpx.codes.OK:
+            raise Refused(status, answer)
+        if not isinstance(answer, dict):
+            raise DexError("venue_unavailable", "The venue's answer cannot be read.")
+        return answer
+
+    async def _asked_twice(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        try:
+            return await self._server.ask(method, path, **request)
+        except Unanswered as error:
+            if not error.at_once:
+                raise
+        return await self._server.ask(method, path, **request)
+
+
+def _rest(retry_after: str | None) -> float:
+    try:
+        return min(max(MIN_REST, float(retry_after or 0)), MAX_REST)  # in this order NaN is the least
+    except ValueError:  # a date
+        return MAX_REST

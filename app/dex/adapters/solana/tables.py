@@ -1,0 +1,48 @@
+"""Address lookup tables: an account named by its place in a table takes one byte in a transaction instead of 32.
+
+A venue says which tables exist. What is in them is read from the chain, and only from finalized blocks: a table only
+grows, so what is at a place then stays there. One that is missing, or is being closed, is not used. Accounts of our own
+are never named through a table: whatever a node says is in it, they are those that the checks saw.
+"""
+
+import struct
+from base64 import b64decode
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
+
+from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.pubkey import Pubkey
+
+from app.dex.adapters.solana.programs import LOOKUP_TABLE
+from app.dex.adapters.solana.reading import first_of, reading
+from app.dex.adapters.solana.rpc import Rpc
+
+HEAD = 56  # bytes before the addresses: a number for the kind, the slot of its closing, and more
+IS_TABLE, OPEN = 1, 2**64 - 1
+MAX_TABLES = 8
+NOBODY = Pubkey.default()
+FINALIZED = {"commitment": "finalized", "encoding": "base64"}
+
+
+async def read_tables(
+    providers: Sequence[Rpc], keys: Sequence[Pubkey], *, own: Collection[Pubkey]
+) -> list[AddressLookupTableAccount]:
+    """Those that can be used. `own`: accounts that are not to be found in them."""
+    if not keys:
+        return []
+    names = [str(key) for key in keys[:MAX_TABLES]]
+    answer = await first_of([partial(rpc.call, "getMultipleAccounts", names, FINALIZED) for rpc in providers])
+    with reading("getMultipleAccounts"):
+        rows = list(zip(keys, answer["value"], strict=False))
+        return [table for key, row in rows if (table := _table(key, row, own)) is not None]
+
+
+def _table(key: Pubkey, row: Any, own: Collection[Pubkey]) -> AddressLookupTableAccount | None:
+    if row is None or row["owner"] != str(LOOKUP_TABLE):
+        return None
+    data = b64decode(row["data"][0], validate=True)
+    if len(data) < HEAD or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN):
+        return None
+    addresses = [Pubkey.from_bytes(data[at : at + 32]) for at in range(HEAD, len(data), 32)]
+    return AddressLookupTableAccount(key, [NOBODY if one in own else one for one in addresses])

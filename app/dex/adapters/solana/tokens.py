@@ -1,0 +1,92 @@
+"""What the chain says about tokens: decimals, and whether somebody else has power over what we hold of one."""
+
+import struct
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022
+from app.dex.adapters.solana.reading import CONFIRMED, first_of, reading
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.errors import DexError
+from app.dex.markets import Token
+from app.settings import SettingsError
+
+DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
+KIND, EXTENSIONS = 165, 166  # of one of Token-2022: the byte that says it is a mint, and where extensions begin
+IS_MINT = 1
+DEFAULT_STATE, STATE_USABLE = 6, 1
+HARMLESS = frozenset(
+    {
+        *(1, 3),  # a fee for each transfer, which the simulation shows; a mint that may be closed
+        *(4, 10, 16, 25),  # confidential transfers, interest and scaled amounts, which are for display
+        *(18, 19, 20, 21, 22, 23),  # its description, and groups of tokens
+    }
+)
+"""Extensions of Token-2022. With any other one somebody else could take what we hold, or keep us from selling it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnChain:
+    mint: Pubkey
+    program: Pubkey
+    decimals: int
+
+
+class Tokens:
+    """By mint. Each is read once: a mint keeps its decimals, and gets no extensions later."""
+
+    def __init__(self, providers: Sequence[Rpc]) -> None:
+        self._providers = providers
+        self._known: dict[str, OnChain] = {}
+
+    async def of(self, mint: str) -> OnChain:
+        """`DexError` for what is no mint, or one that is not safe to hold. Ask only for tokens of our own list."""
+        if mint not in self._known:
+            options = CONFIRMED | {"encoding": "base64"}
+            answer = await first_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
+            with reading("getAccountInfo"):
+                row = answer["value"]
+                self._known[mint] = _read(Pubkey.from_string(mint), row)
+        return self._known[mint]
+
+    async def check(self, tokens: Sequence[Token]) -> None:
+        """For the start: whether our own list agrees with the chain."""
+        for token in tokens:
+            try:
+                decimals = (await self.of(token.mint)).decimals
+            except DexError as error:
+                raise SettingsError(f"the token {token.symbol} cannot be traded here: {error.detail}") from error
+            if decimals != token.decimals:
+                raise SettingsError(f"the token {token.symbol} has {decimals} decimals, and not {token.decimals}")
+
+
+def _read(mint: Pubkey, row: Any) -> OnChain:
+    if row is None or row["owner"] not in (str(TOKEN), str(TOKEN_2022)):
+        raise DexError("unsupported_pair", "This is not the mint of a token on this chain.")
+    data = b64decode(row["data"][0], validate=True)
+    if len(data) < MINT_SIZE or data[INITIALIZED] != 1:
+        raise DexError("unsupported_pair", "This is not the mint of a token on this chain.")
+    if len(data) > MINT_SIZE:
+        if row["owner"] != str(TOKEN_2022) or data[KIND] != IS_MINT:
+            raise DexError("unsupported_pair", "This is not the mint of a token on this chain.")
+        for kind, value in _extensions(data):
+            if kind not in HARMLESS and not (kind == DEFAULT_STATE and value == bytes([STATE_USABLE])):
+                raise DexError("unsupported_pair", "Somebody else has power over what others hold of this token.")
+    return OnChain(mint, Pubkey.from_string(row["owner"]), data[DECIMALS])
+
+
+def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = EXTENSIONS
+    while at + 4 <= len(data):
+        kind, size = struct.unpack_from("<HH", data, at)
+        if kind == 0:  # the rest is empty
+            return
+        if at + 4 + size > len(data):
+            raise ValueError("an extension that is cut off")
+        yield kind, data[at + 4 : at + 4 + size]
+        at += 4 + size

@@ -1,0 +1,63 @@
+"""Mid prices from the vaults of the pools on a local chain."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.dex.adapters.solana import prices as module
+from app.dex.adapters.solana.prices import PoolPrices
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.errors import DexError
+from app.localnet.faults import Faults
+from app.localnet.genesis import mint_of, vaults
+from app.localnet.validator import Validator
+from app.localnet.view import Node
+from tests.localnet import MARKETS, RAY, SOL, USDC, WALLET, land, open_validator, pool, served
+
+[POOL] = [one for one in MARKETS.pools_of(SOL, USDC) if one.venue == "raydium"]
+
+
+@pytest.fixture
+def validator(tmp_path: Path) -> Validator:
+    return open_validator(tmp_path / "journal")
+
+
+@pytest.fixture
+async def prices(validator: Validator) -> AsyncIterator[PoolPrices]:
+    async with served(Node(validator, Faults())) as url:
+        rpc = Rpc(url)
+        yield PoolPrices([rpc], vaults(MARKETS))
+        await rpc.close()
+
+
+async def test_a_price_is_the_ratio_of_what_the_vaults_hold(prices: PoolPrices, validator: Validator) -> None:
+    await prices.refresh()
+    assert prices.at_mid((POOL, True), 10**9, 0) == 149_850_000
+    assert prices.at_mid((POOL, False), 149_850_000, 0) == 10**9 - 1  # rounded down
+    assert round(prices.mid(MARKETS, "raydium", SOL, USDC) or 0, 9) == Decimal("149.85")
+    land(validator, pool().whole_swap(WALLET.pubkey(), mint_of(SOL), 10**10, 1))
+    await prices.refresh()
+    assert Decimal("149.8") < (prices.mid(MARKETS, "raydium", SOL, USDC) or 0) < Decimal("149.85")
+
+
+async def test_a_pair_of_two_hops_has_a_price_and_a_pair_without_pools_has_none(prices: PoolPrices) -> None:
+    await prices.refresh()
+    two_hops = prices.mid(MARKETS, "raydium", RAY, USDC)
+    assert two_hops is not None
+    assert abs(two_hops - Decimal("2.35")) < Decimal("0.001")
+    assert prices.mid(MARKETS, "meteora", SOL, SOL) is None
+
+
+async def test_an_old_price_is_none(prices: PoolPrices, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, known in ((10.0, True), (0.0, False)):
+        await prices.refresh()
+        monkeypatch.setattr(module, "MAX_AGE_SECONDS", limit)
+        assert (prices.mid(MARKETS, "raydium", SOL, USDC) is not None) == known
+    with pytest.raises(DexError, match="venue_unavailable"):
+        prices.at_mid((POOL, True), 1, 0)
+
+
+async def test_before_the_first_answer_there_is_no_price(prices: PoolPrices) -> None:
+    assert prices.mid(MARKETS, "raydium", SOL, USDC) is None
