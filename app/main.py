@@ -32,6 +32,7 @@ from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
 from app.orders.memo import Memos
+from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.adopted import ForgottenOrders
@@ -48,6 +49,7 @@ from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
 from app.orders.waiting.dead_men import DeadMen
+from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
@@ -149,7 +151,9 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         changes=Changes(OpenOrders(postgres.writing), groups, publisher),
         dead_men=DeadMen(postgres.writing),
         queue=queue,
+        queue_history=QueueHistory(postgres.lagging),
         watchers=Watchers(redis),
+        price_history=PriceHistory(postgres.lagging),
         prices=PriceStore(postgres.internal),
         feed=feed,
         presence=presence,

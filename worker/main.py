@@ -18,12 +18,14 @@ from app.network import open_chain, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.memo import Memos
+from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.risk import RiskLimits
+from app.orders.samples import sample_forever
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
@@ -96,14 +98,16 @@ async def worker(
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
     kill_switch = KillSwitch(postgres.reading)  # no caller reads in a worker: a permission to send waits for nobody
     leases = Leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
+    queue = OrderQueue(quick, replace(start_limit, starts=0))  # it starts no orders, so it needs no limit
     sweeper = Sweeper(
         store=SweepStore(postgres.internal, lease_seconds=settings.lease_seconds),
         redis=quick,
-        queue=OrderQueue(quick, replace(start_limit, starts=0)),  # it starts no orders, so it needs no limit
+        queue=queue,
         publisher=publisher,
         start_limit=start_limit,
         kill_switch=kill_switch,
     )
+    sample_queue = partial(QueueHistory(postgres.internal).sample, queue)
     chain, memos = order_metrics.MeasuredChain(chain), Memos.of(settings)
     reconciler = Reconciler(
         state=ReconcilingState(postgres.internal),
@@ -148,6 +152,7 @@ async def worker(
         run_forever("reconciler", partial(reconciler.run, revision.fits, lambda: kill_switch.reconciling)),
         run_forever("sweeper", partial(sweeper.run, lambda: reconciler.compared and revision.fits())),
         run_forever("leases", leases.renew_forever),
+        run_forever("queue history", partial(sample_forever, sample_queue, revision.fits)),
     ]
     try:
         yield arq_worker

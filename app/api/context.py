@@ -30,6 +30,7 @@ from app.orders.intake import Intake
 from app.orders.lifecycle import Status
 from app.orders.memo import Memos
 from app.orders.model import Order
+from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.state import ReconcilingState
@@ -41,6 +42,7 @@ from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.waiting.dead_men import DeadMen
+from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.redis_client import CircuitBreaker
@@ -63,7 +65,9 @@ class ApiContext:
     changes: Changes  # to orders that wait
     dead_men: DeadMen  # which owners' orders are cancelled unless they call in time
     queue: OrderQueue  # its depth
+    queue_history: QueueHistory  # its last hour
     watchers: Watchers  # how many are alive
+    price_history: PriceHistory  # the last week of every pair
     prices: PriceStore  # how current the prices are that orders wait for
     feed: Feed  # live events for streams
     presence: Presence  # which sockets watch which order

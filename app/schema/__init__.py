@@ -1,6 +1,6 @@
 """The tables, for Alembic. The SQL that reads and writes them is in `orders/`."""
 
-from app.schema import operators, orders, reconciling, waiting
+from app.schema import operators, orders, reconciling, samples, waiting
 from app.schema.base import metadata
 
-__all__ = ["metadata", "operators", "orders", "reconciling", "waiting"]
+__all__ = ["metadata", "operators", "orders", "reconciling", "samples", "waiting"]

@@ -18,9 +18,11 @@ from app.network import Network, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
+from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.state import compare_database
+from app.orders.samples import sample_forever
 from app.orders.store.capacity import Capacity
 from app.orders.store.revision import Revision
 from app.orders.store.writes import OrderStore
@@ -28,6 +30,7 @@ from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.plans import PlanStore
+from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import MAX_AGE_SLOTS, PriceStore
 from app.orders.waiting.snipes import SnipeStore
 from app.orders.waiting.trailing import TrailingStops
@@ -40,6 +43,7 @@ from app.tasks import cancel_and_wait, failing, freeze_gc, run_forever
 from app.watcher.announcer import Announcer
 from app.watcher.dead_man import DeadManSwitches
 from app.watcher.limits import Limits
+from app.watcher.pairs import pool_mids
 from app.watcher.recorder import Recorder
 from app.watcher.rounds import repeat
 from app.watcher.schedules import Schedules
@@ -107,6 +111,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
     watchers = Watchers(redis)
+    sample_prices = partial(PriceHistory(postgres.internal).sample, partial(pool_mids, network))
+    sample_queue = partial(QueueHistory(postgres.internal).sample, queue)
     metrics.watch_process(dropped=lambda: publisher.dropped, in_pool=postgres.open, idle_in_pool=postgres.idle)
     metrics.BEHIND.set_function(lambda: max(stops.behind(), trails.behind()))
     publisher.start()
@@ -121,6 +127,8 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("snipers", partial(repeat, snipers.round, revision.fits, sooner=snipers.launched)),
         run_forever("dead man", partial(repeat, dead_man.round, revision.fits)),
         run_forever("upkeep", partial(repeat, upkeep.round, revision.fits)),
+        run_forever("price history", partial(sample_forever, sample_prices, revision.fits)),
+        run_forever("queue history", partial(sample_forever, sample_queue, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),
     ]
     try:

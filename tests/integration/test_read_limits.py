@@ -18,6 +18,7 @@ ORDER = orjson.dumps(SELL_SOL).decode()
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
 QUERY = {
     "/api/market": PAIR,
+    "/api/prices": PAIR,
     "/api/quotes": {**PAIR, "amount": "1"},
     "/api/simulate/mint": {"symbol": "WIF"},
 }

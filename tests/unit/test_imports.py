@@ -207,7 +207,7 @@ def test_a_library_is_imported_only_where_it_belongs(library: str, allowed: tupl
 
 def test_files_and_folders_stay_small_enough_to_read() -> None:
     long = [name for name, path in modules().items() if len(path.read_text().splitlines()) > MAX_LINES]
-    folders = {path.parent for path in modules().values()}
+    folders = {path.parent for path in modules().values()} - {CLONE / "migrations" / "versions"}  # which only grows
     full = [folder.name for folder in folders if len(list(folder.glob("*.py"))) > MAX_FILES_IN_A_FOLDER]
     assert (long, full) == ([], [])
 

@@ -1,7 +1,7 @@
 """Moments, and what a client may say of an order that is executed in slices."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -28,6 +28,16 @@ def _with_known_offset(value: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text), AfterValidator(_with_known_offset)]
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # near the years 1 and 9999
+        raise PydanticCustomError("moment", "must be a time that UTC has") from None
+
+
+UtcMoment = Annotated[Moment, AfterValidator(_in_utc)]  # of a query
 
 
 class Schedule(RequestBody):

@@ -1,5 +1,6 @@
 """Tokens, pools and current quotes."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -60,6 +61,7 @@ class MidPrices(Answer):
     """What a pair costs before fees and price impact."""
 
     slot: int = Field(description="The slot of the market that the prices are for")
+    at: datetime = Field(description="The time of the prices, on the engine's clock")
     token_in: str
     token_out: str
     mids: list[MidPrice] = Field(description="Of each venue that trades the pair")
@@ -134,10 +136,12 @@ async def market(request: Request, token_in: TokenIn, token_out: TokenOut) -> Re
     """The prices that triggers of orders are compared with. Two different tokens; one hop or two."""
     ctx, _ = context(request), admit_read(request)
     tokens = pair(token_in, token_out, ctx.markets)
-    slot = ctx.network.slot_at(await ctx.reader.now())
+    now = await ctx.reader.now()
+    slot = ctx.network.slot_at(now)
     return as_json(
         {
             "slot": slot,
+            "at": now,
             "tokenIn": tokens[0].symbol,
             "tokenOut": tokens[1].symbol,
             "mids": [

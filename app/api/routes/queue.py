@@ -1,20 +1,22 @@
 """The state of the queue, pause and resume, and the sockets that watch an order."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
 from app.api.admission import admit_read
 from app.api.context import context, operators_only
+from app.api.orders.schedule_bodies import UtcMoment
 from app.api.problems import redis_unavailable, unknown_order
 from app.api.routes.operators.kill_switch import switch
 from app.api.schemas import Answer
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json
+from app.orders.samples import SECONDS
 from app.orders.store.kill_switch import ALL, TradingState
 from app.redis_client import RedisUnavailable
 
@@ -56,6 +58,21 @@ class Queue(Answer):
     trading: TradingState = Field(description="What the kill switch lets you do")
     orders_per_minute: float = Field(description="Confirmed orders per minute, over the last five minutes")
     confirmed_ms: TimeToConfirm
+
+
+class QueueSample(Answer):
+    at: datetime
+    waiting: int | None = Field(description="null, as the next two: Redis was down")
+    running: int | None
+    workers: int | None
+    per_minute: int = Field(description="Orders confirmed in the minute before")
+    p50_ms: float | None = Field(description="Of these, from accepted to confirmed; null: there were none")
+    p99_ms: float | None
+
+
+class QueueSamples(Answer):
+    step_seconds: int = Field(examples=[SECONDS])
+    samples: list[QueueSample] = Field(description="Oldest first; while neither worker nor watcher ran there are none")
 
 
 class Paused(Answer):
@@ -106,6 +123,37 @@ async def queue(request: Request) -> Response:
             "trading": ctx.kill_switch.state(caller.owner),
             "ordersPerMinute": round(throughput.per_minute, 2),
             "confirmedMs": {"p50": throughput.p50_ms, "p99": throughput.p99_ms},
+        }
+    )
+
+
+@router.get(
+    "/queue/history",
+    summary="The last hour of the queue",
+    responses={200: {"model": QueueSamples}, **problems(401, 422, 429, 503)},
+)
+async def history(
+    request: Request,
+    since: Annotated[UtcMoment | None, Query(alias="from", description="Only samples of this time or later")] = None,
+) -> Response:
+    """One sample every ten seconds, kept by the engine."""
+    ctx, _ = context(request), admit_read(request)
+    samples = await ctx.queue_history.read(since or datetime.now(UTC) - timedelta(hours=1))
+    return as_json(
+        {
+            "stepSeconds": SECONDS,
+            "samples": [
+                {
+                    "at": one["at"],
+                    "waiting": one["waiting"],
+                    "running": one["running"],
+                    "workers": one["workers"],
+                    "perMinute": one["confirmed"],
+                    "p50Ms": one["p50_ms"],
+                    "p99Ms": one["p99_ms"],
+                }
+                for one in samples
+            ],
         }
     )
 

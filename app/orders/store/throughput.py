@@ -14,13 +14,19 @@ WINDOW_SECONDS = 300
 FRESH_SECONDS, STALE_SECONDS = 1.0, 7.5
 REST_FACTOR = 50  # a result is used for this many times as long as its query took, until it would be stale
 
-CONFIRMED = """
+
+def pace(within: str) -> str:
+    """The orders that were confirmed `within`, a condition of SQL on `e.at`."""
+    return f"""
 SELECT count(*) AS confirmed,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50, percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99
   FROM (SELECT (extract(epoch FROM e.at - o.created_at) * 1000)::float8 AS ms
           FROM order_events e JOIN orders o ON o.id = e.order_id
-         WHERE e.at > now() - $1 * interval '1 second' AND e.status = 'confirmed') confirmed_lately
+         WHERE {within} AND e.status = 'confirmed') AS confirmed_lately
 """
+
+
+CONFIRMED = pace("e.at > now() - $1 * interval '1 second'")
 
 
 @dataclass(frozen=True, slots=True)
