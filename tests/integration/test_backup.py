@@ -32,6 +32,8 @@ NEWEST = known_revisions()[-1]
 ONE_OF_EACH = """
 INSERT INTO prices (feed, slot, best, low, high, venues, at) VALUES ('SOL/USDC', 1, 1, 1, 1, 2, now());
 INSERT INTO watermarks (feed, persist, extreme, slot) VALUES ('SOL/USDC', 2, 150, 1);
+INSERT INTO price_samples (at, pair, mids) VALUES (now(), 'SOL-USDC', '{"meteora":"150"}');
+INSERT INTO queue_samples (at, confirmed) VALUES (now(), 0);
 INSERT INTO lost_swaps (signature, order_id, amount_out, landed_at) VALUES ('s', 'o', 1, now());
 INSERT INTO reconciliation (identity) VALUES ('here') ON CONFLICT DO NOTHING;
 INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('*', 'reducing', 'r', 'op', now())
