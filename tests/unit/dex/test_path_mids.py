@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from app.dex.markets import Token
+from app.dex.markets import Markets, Token, new_pool
 from app.dex.path_mids import pairs_between, path_mids
 from app.network import Network, open_network
 from app.settings import load
@@ -32,6 +32,14 @@ async def test_it_is_what_the_market_said_of_the_pair_in_either_direction_and_in
         # What the market says is rounded to 18 places, of a price far below one to fewer digits than others have.
         assert found == {venue: pytest.approx(price, rel=Decimal("1e-9")) for venue, price in then.items()}
         assert pairs_between(markets, token_in, token_out) <= mids.keys()
+
+
+def test_a_pool_may_have_its_tokens_in_the_other_order(network: Network) -> None:
+    sol, usdc = map(network.markets.token, ("SOL", "USDC"))
+    markets = Markets([sol, usdc], [new_pool("raydium", usdc, sol, 1_000, 1, {})])
+    mids = {"SOL-USDC": {"raydium": Decimal(160)}}
+    assert path_mids(markets, sol, usdc, mids) == {"raydium": 160}
+    assert path_mids(markets, usdc, sol, mids) == {"raydium": Decimal("0.00625")}
 
 
 async def test_a_venue_of_which_one_hop_is_unknown_has_no_price(network: Network) -> None:
