@@ -13,15 +13,15 @@ from app.postgres import POSTGRES_UNAVAILABLE
 from app.postgres_hosts import connect, hosts_of
 from app.redis_client import REDIS_UNAVAILABLE, fail_fast_redis
 from app.settings import Settings, SettingsError
+from app.solana_settings import LOOPBACK, chain_problems
 
 MIN_SECRET_LENGTH = 32
 MIN_PASSWORD_LENGTH = 12
-MIN_DISTINCT_CHARACTERS = 8  # a long secret of one repeated letter is easy to guess
+MIN_DISTINCT_CHARACTERS = 8  # one repeated letter is easy to guess
 ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 NEIGHBOURS = {pair for row in ROWS for pair in pairwise(row)}
 PLACEHOLDERS = re.compile(r"change.?me|change.?this|example|password|placeholder|secret|your[-_]", re.IGNORECASE)
 KNOWN_PASSWORDS = frozenset({"postgres", "redis", "admin", "default", "changeme", "password"})  # and the user's name
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
 HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -37,9 +37,9 @@ log = logging.getLogger("engine.preflight")
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
 
 
-async def check(settings: Settings, *, api: bool) -> None:
+async def check(settings: Settings, *, api: bool, signs: bool = False) -> None:
     """Raises SettingsError for the first thing that is unsafe: in the settings, in Redis, or no API key."""
-    refuse_unsafe(settings, api=api)
+    refuse_unsafe(settings, api=api, signs=signs)
     if settings.engine_mode == "production":
         await redis_evicts_nothing(settings.redis_dsn or "")
         await warn_if_a_fail_over_loses_writes(settings.postgres_dsn or "")
@@ -47,8 +47,10 @@ async def check(settings: Settings, *, api: bool) -> None:
             await keys_exist(settings.postgres_dsn or "")
 
 
-def refuse_unsafe(settings: Settings, *, api: bool) -> None:
+def refuse_unsafe(settings: Settings, *, api: bool, signs: bool = False) -> None:
     """Raises SettingsError for the first unsafe setting. A worker takes no requests, so fewer settings matter."""
+    for problem in chain_problems(settings, signs=signs):
+        raise SettingsError(problem)
     if settings.engine_mode == "production":
         for problem in _problems(settings, api):
             raise SettingsError(f"{problem} Production mode refuses it.")
@@ -204,9 +206,7 @@ def _is_easy_to_guess(secret: str) -> bool:
 
 
 def _is_a_pattern(text: str) -> bool:
-    """A shorter text repeated, or mostly characters next to the one before in the alphabet or on a keyboard, or equal
-    to it. Of random hexadecimal digits that is every fifth.
-    """
+    """A shorter text repeated, or mostly neighbours in the alphabet or on a keyboard. Every fifth random one is."""
     pairs = list(pairwise(text.lower()))
     steps = sum(one == other or bool({(one, other), (other, one)} & NEIGHBOURS) for one, other in pairs)
     return text in (text + text)[1:-1] or steps > len(pairs) // 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CLONE = Path(__file__).resolve().parent.parent
@@ -73,6 +73,24 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(2.0, gt=0, le=3600)  # before the second attempt; doubled each time
     lease_seconds: float = Field(5.0, ge=0.5, le=300)  # how long a worker that stopped renewing keeps its orders
 
+    # The chain. `solana_settings.py` says which of these go together.
+    chain: Literal["mock", "solana"] = "mock"
+    solana_cluster: Literal["localnet", "devnet", "mainnet-beta"] | None = None  # which chain the nodes have to be of
+    solana_rpc_url: Annotated[tuple[str, ...], NoDecode] = Field((), repr=False)  # may hold a key; commas
+    solana_wallet: str | None = None  # its address; quotes need no key
+    solana_owner: str = "local"  # whose orders trade with the wallet; in local mode it has this name
+    solana_keypair: SecretStr | None = None  # a file with mode 0600, or its text; for the worker only
+    venues: Literal["jupiter", "raydium"] = "jupiter"  # who builds the swaps
+    jupiter_url: str = "https://api.jup.ag/swap/v2"
+    jupiter_api_key: SecretStr | None = None
+    jupiter_requests_per_second: float = Field(1.0, gt=0, le=1000)
+    raydium_url: str = "https://transaction-v1.raydium.io"
+    markets_file: Path | None = None  # tokens, and pools with their vaults; None: the built-in ones
+    allowed_mints: Annotated[tuple[str, ...], NoDecode] = ()  # tokens that may be traded; empty: all listed ones
+    max_priority_fee_lamports: int = Field(100_000, ge=0, le=10**9)  # of one transaction
+    confirm_seconds: float = Field(30.0, ge=1, le=600)  # a worker keeps a slot for a swap that it has sent
+    dry_run: bool = False  # everything but the signature: each order ends as failed, with what would have happened
+
     # The simulated market and chain
     mock_quote_ms: int = Field(200, ge=0, le=60_000)
     mock_execution_ms_min: int = Field(2_000, ge=0, le=600_000)
@@ -90,7 +108,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: JSON in production, or without a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("allowed_origins", "allowed_hosts", "redis_sentinels", mode="before")
+    @field_validator(
+        *("allowed_origins", "allowed_hosts", "redis_sentinels", "solana_rpc_url", "allowed_mints"), mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -81,7 +81,7 @@ async def worker(
     signals: bool = True,
 ) -> AsyncIterator[ArqWorker]:
     """A worker, ready to `work()`. Tests pass their own venues and chain."""
-    await preflight.check(settings, api=False)
+    await preflight.check(settings, api=False, signs=True)
     start_limit = start_limit or StartLimit(settings.queue_max_per_min)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
     if dsn is None or redis_url is None:

@@ -17,7 +17,7 @@ ROOTS = ("app", "worker", "migrations")
 # Shared by all packages, and left out of the table and of the diagram. They import nothing but each other.
 BASE_MODULES = frozenset(
     {
-        *("app.settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
+        *("app.settings", "app.solana_settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
         *("app.audit", "app.postgres", "app.postgres_hosts", "app.redis_client", "app.redis_scripts"),
     }
 )
