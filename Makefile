@@ -2,7 +2,7 @@
 # All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev test test-browser test-postman test-java screenshots chaos bench check fmt coverage audit migration lock .venv clean help
+.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check fmt coverage audit migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -12,6 +12,9 @@ up: .venv  ## Run everything: Postgres, Redis, migrations, API, worker and watch
 
 dev: .venv  ## Like `up`, and restart API, worker and watcher when a source file changes
 	@.venv/bin/engine up --reload
+
+localnet: .venv  ## Like `up`, on a Solana chain of this machine: real transactions, and money that is worth nothing
+	@.venv/bin/engine localnet
 
 # Empty is "off". If it is set, each process of a test run compiles all sources again: about 2 s of CPU each.
 test: export PYTHONDONTWRITEBYTECODE =

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,20 @@ def up(
     from app.local import supervisor
 
     supervisor.up(load(), reload=reload)
+
+
+@main.command()
+def localnet(
+    reload: Annotated[bool, typer.Option(help="Restart API, worker and watcher when a source file changes.")] = False,
+) -> None:
+    """Run everything on a Solana chain of this machine, with a funded wallet, until Ctrl-C."""
+    from app.local import supervisor
+    from app.localnet.home import prepare
+
+    chain = prepare(load().engine_home.absolute() / "localnet")
+    os.environ.update(chain.settings)
+    typer.echo(f"engine  | the wallet {chain.wallet} trades on the chain at {chain.url}")
+    supervisor.up(load(), reload=reload, node=chain.command)
 
 
 @main.command()

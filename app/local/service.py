@@ -1,4 +1,4 @@
-"""A process that `engine up` restarts when it stops: the API, the worker or the watcher."""
+"""A process that `engine up` restarts when it stops: the API, the worker, the watcher or the node of a local chain."""
 
 import contextlib
 import os
@@ -18,9 +18,16 @@ STABLE_AFTER = 10.0  # seconds; a process that ran this long is restarted after 
 
 class Service:
     def __init__(
-        self, name: str, watchdog: Watchdog, environment: Mapping[str, str], inherits: Sequence[int] = ()
+        self,
+        name: str,
+        watchdog: Watchdog,
+        environment: Mapping[str, str],
+        inherits: Sequence[int] = (),
+        command: Sequence[str] = (),
     ) -> None:
         self.name = name
+        # -P: Python must not import a directory called `app` from the current directory.
+        self._command = command or (sys.executable, "-P", "-m", "app.cli", name)
         self._watchdog, self._environment, self._inherits = watchdog, environment, tuple(inherits)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -34,9 +41,8 @@ class Service:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        # -P: Python must not import a directory called `app` from the current directory.
         self._process = self._watchdog.start(
-            [sys.executable, "-P", "-m", "app.cli", self.name],
+            self._command,
             signal.SIGTERM,
             Stage.PROCESSES,
             # The servers end at the same time, so an orderly stop could not succeed.

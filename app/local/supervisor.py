@@ -10,27 +10,26 @@ Invariants:
 - Start-up time counts: FastAPI is not imported, and SQLAlchemy only to migrate.
 """
 
-import asyncio
 import contextlib
-import http.client
 import os
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
-from urllib.parse import urlsplit
 
 from app.local import CannotStart, servers, state
 from app.local.data_home import DataHome, prepare
+from app.local.reachable import answers, check_redis
 from app.local.servers import Server
 from app.local.service import Service, print_line, print_text
 from app.local.watchdog import Watchdog
 from app.server.listener import LISTEN_FD_VARIABLE, listen
-from app.settings import CLONE, Settings, SettingsError
+from app.settings import CLONE, Settings
 
 CHECK_EVERY = 0.1  # seconds
 SERVER_DELAY = 2.0  # seconds before a server is started again
@@ -48,8 +47,8 @@ READY_MESSAGE = """
 """
 
 
-def up(settings: Settings, *, reload: bool = False) -> None:
-    """Runs the stack until Ctrl-C, SIGTERM or a closed terminal."""
+def up(settings: Settings, *, reload: bool = False, node: Sequence[str] = ()) -> None:
+    """Runs the stack until Ctrl-C, SIGTERM or a closed terminal. `node`: the command of a local chain's node."""
     home = settings.engine_home.absolute()
     with ExitStack() as closing:
         lock = state.acquire_lock(home)
@@ -59,11 +58,19 @@ def up(settings: Settings, *, reload: bool = False) -> None:
         closing.callback(state.clear, home)
         closing.callback(watchdog.end)
         closing.callback(listener.close)  # first: no new connections while stopping
-        Supervisor(settings, watchdog, listener, reload).run()
+        Supervisor(settings, watchdog, listener, reload, node).run()
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, watchdog: Watchdog, listener: socket.socket, reload: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        watchdog: Watchdog,
+        listener: socket.socket,
+        reload: bool,
+        node: Sequence[str] = (),
+    ) -> None:
+        self._node = [Service("node", watchdog, {}, command=node)] if node else []
         self._settings, self._watchdog, self._listener, self._reload = settings, watchdog, listener, reload
         self._home = settings.engine_home.absolute()
         self._servers: list[Server] = []
@@ -77,7 +84,11 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._interrupt)
+        for node in self._node:
+            node.start()
         postgres, redis = self._start_servers()
+        if self._node:
+            self._wait_for(self._node_answers, "The node", self._node)
         self._start_services(postgres, redis)
         self._wait_until_healthy()
         if self._reload:
@@ -108,7 +119,7 @@ class Supervisor:
         self._servers = [servers.ready(server, self._watchdog) for server in self._servers]
         upgrade(postgres, wait_seconds=3)
         if redis == self._settings.redis_dsn:
-            _check_redis(redis)
+            check_redis(redis)
         return postgres, redis
 
     def _start_services(self, postgres: str, redis: str) -> None:
@@ -136,16 +147,20 @@ class Supervisor:
 
     def _wait_until_healthy(self) -> None:
         """Waits for /health. We hold the listening socket, so only our API can answer."""
+        self._wait_for(self._healthy, "The API", self._services)
+        if not self._interrupts:
+            print_text(READY_MESSAGE.format(url=self._url, home=self._home, data=self._data))
+
+    def _wait_for(self, answers: Callable[[], bool], name: str, services: Sequence[Service]) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not self._interrupts and not self._healthy():
+        while not self._interrupts and not answers():
             self._check_servers()
-            for service in self._services:
+            for service in services:
                 if reason := service.poll_exit():
                     raise CannotStart(f"The {service.name} stopped while starting ({reason}); see its output above.")
             if time.monotonic() > deadline:
-                raise CannotStart(f"The API was not ready within {READY_SECONDS:.0f} s.")
-        if not self._interrupts:
-            print_text(READY_MESSAGE.format(url=self._url, home=self._home, data=self._data))
+                raise CannotStart(f"{name} was not ready within {READY_SECONDS:.0f} s.")
+            time.sleep(0.01)
 
     def _check(self) -> None:
         self._watchdog.replace_if_dead()
@@ -159,7 +174,7 @@ class Supervisor:
                 service.stop(timeout=2)
                 service.start()
             self._write_state()
-        for service in self._services:
+        for service in (*self._node, *self._services):
             if reason := service.poll_exit():
                 waits = self._reload and service.failed
                 print_line(
@@ -203,15 +218,10 @@ class Supervisor:
             self._state_written = False
 
     def _healthy(self) -> bool:
-        address = urlsplit(self._url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=0.5)
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return answers(self._url, "/health")
+
+    def _node_answers(self) -> bool:
+        return answers(self._settings.solana_rpc_url[0], "/faults")
 
     @property
     def _url(self) -> str:
@@ -231,19 +241,3 @@ class Supervisor:
         if self._interrupts > 1:  # a second Ctrl-C does not wait
             for service in self._services:
                 service.kill()
-
-
-def _check_redis(address: str) -> None:
-    from redis.exceptions import RedisError
-
-    from app.redis_client import fail_fast_redis
-
-    async def ping() -> None:
-        async with fail_fast_redis(address) as client:
-            await client.ping()
-
-    host = urlsplit(address).netloc.rpartition("@")[2]  # without the password
-    try:
-        asyncio.run(ping())
-    except (RedisError, OSError, ValueError):
-        raise SettingsError(f"REDIS_URL: no Redis answers at {host or 'this address'}.") from None

@@ -27,8 +27,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
     "app.cli": frozenset(
         {
-            *("app.access", "app.client", "app.local", "app.maintenance", "app.orders", "app.server", "app.watcher"),
-            *("migrations", "worker"),
+            *("app.access", "app.client", "app.local", "app.localnet", "app.maintenance", "app.orders"),
+            *("app.server", "app.watcher", "migrations", "worker"),
         }
     ),
     "app.client": frozenset({"app.local"}),
@@ -37,7 +37,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.localnet": frozenset({"app.dex"}),
     "app.main": frozenset({"app.access", "app.api", "app.network", "app.orders", "app.preflight", "migrations"}),
     "app.maintenance": frozenset({"app.local", "app.orders", "migrations"}),
-    "app.network": frozenset({"app.dex", "app.mockchain"}),
+    "app.network": frozenset({"app.dex", "app.localnet", "app.mockchain"}),
     "app.mockchain": frozenset({"app.dex"}),
     "app.orders": frozenset(),
     "app.preflight": frozenset(),
@@ -162,11 +162,13 @@ def test_only_the_market_module_knows_that_the_market_is_simulated() -> None:
 
 def test_the_engine_runs_without_the_packages_of_a_real_chain() -> None:
     """They are an extra. The image does not have them."""
-    real = ("app.dex.adapters", "app.localnet")
+    real = ("app.dex.adapters", "app.localnet", "app.network.solana")
     others = [
         module
-        for module, names in imports().items()
-        if any(within(name, package) for name in names for package in real)
+        for module, path in modules().items()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(within(name, package) for name in _imported(node) for package in real)
         and not any(within(module, package) for package in real)
     ]
     assert others == []

@@ -17,7 +17,7 @@ def test_only_app_market_reads_the_settings_of_the_simulation() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr.startswith("mock_")
     }
-    assert readers == {"app.network"}
+    assert readers == {"app.network.simulated"}
 
 
 @pytest.mark.parametrize(("quote_ms", "seconds"), [(0, 2), (200, 2), (1_000, 3), (20_000, 60)])

@@ -1,18 +1,14 @@
-"""Opens the network that this engine trades on: tokens and pools, venues, time-outs, and the chain.
+"""The simulated market and chain.
 
-The only module that imports the simulation. A real network replaces this wiring and brings its own time-outs, so
-nothing else depends on how fast the simulation is.
+It brings its own time-outs, so nothing else depends on how fast the simulation is.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from app.dex.chain import Chain
 from app.dex.markets import Markets, Token
-from app.dex.router import Router
 from app.dex.simulated.launches import CannotLaunch as CannotLaunch
 from app.dex.simulated.launches import Launch as Launch
 from app.dex.simulated.launches import mint_of as mint_of
@@ -20,35 +16,15 @@ from app.dex.simulated.set_prices import PriceOutOfRange as PriceOutOfRange
 from app.dex.simulated.set_prices import SetPrices
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
 from app.dex.valuation import Valuation
-from app.dex.venue import Venue
 from app.mockchain.ledger import MockChain
 from app.mockchain.market import MovableMarket as MovableMarket
+from app.network.model import Network
 from app.settings import Settings, SettingsError
 
 VENUE_NAMES = tuple(kind.name for kind in KINDS)
 
 MIN_QUOTE_TIMEOUT = 2.0  # seconds
 CONFIRM_MARGIN = 1.0  # seconds beyond the longest execution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """What can be traded, where, and how long it takes."""
-
-    markets: Markets  # tokens and pools
-    venues: Sequence[Venue]
-    quote_timeout: float  # seconds a venue may take to quote or to build
-    confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
-    slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
-    slot_seconds: float  # slots begin at multiples of it
-    usd: Callable[[Token, int, int], int | None]  # value of units of a token at a slot, in millionths of a dollar
-    # venue → tokens out for one token in, at the mid prices of its best path at a slot; costs microseconds
-    mids: Callable[[Token, Token, int], Mapping[str, Decimal]]
-
-    set_prices: SetPrices  # of the simulated market: set by hand
-
-    def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
-        return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
 
 
 def open_network(settings: Settings) -> Network:

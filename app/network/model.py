@@ -1,0 +1,42 @@
+"""What an engine trades on, whichever chain it is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from app.dex.markets import Markets, Token
+from app.dex.router import Router
+from app.dex.simulated.set_prices import SetPrices
+from app.dex.venue import Venue
+
+
+def _simulated_chain() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What can be traded, where, and how long it takes."""
+
+    markets: Markets  # tokens and pools
+    venues: Sequence[Venue]
+    quote_timeout: float  # seconds a venue may take to quote or to build
+    confirm_timeout: float  # seconds a worker keeps a slot for a swap that it has sent
+    slot_at: Callable[[datetime], int]  # market time at a moment of the database's clock
+    slot_seconds: float  # slots begin at multiples of it
+    usd: Callable[[Token, int, int], int | None]  # value of units of a token at a slot, in millionths of a dollar
+    # venue → tokens out for one token in, at the mid prices of its best path at a slot; costs microseconds
+    mids: Callable[[Token, Token, int], Mapping[str, Decimal]]
+
+    set_prices: SetPrices = field(default_factory=SetPrices)  # of the simulated market: set by hand
+
+    # Of a real chain:
+    chain_id: Callable[[], str | None] = _simulated_chain  # its genesis hash; None: the simulated chain
+    wallet_owner: str | None = None  # only their orders can be paid for; None: everybody's
+    may_drill: bool = True  # whether orders may be made that fail on purpose
+    has_launches: bool = True  # whether it learns of new pools, so that orders can wait for them
+    explorer_url: Callable[[str], str | None] = lambda signature: None  # where people look at a transaction
+
+    def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
+        return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)

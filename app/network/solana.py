@@ -1,0 +1,208 @@
+"""A Solana chain: its providers, the venues over HTTP, and prices from the accounts of the pools."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+
+from app.dex.adapters.http import VenueHttp
+from app.dex.adapters.jupiter import DEXES, Jupiter
+from app.dex.adapters.raydium import RaydiumTrade
+from app.dex.adapters.solana.chain import SolanaChain
+from app.dex.adapters.solana.names import RAYDIUM_PROGRAMS, Names, mainnet
+from app.dex.adapters.solana.outcomes import JUPITER
+from app.dex.adapters.solana.prices import PoolPrices
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.tokens import Tokens
+from app.dex.adapters.solana.wallet import KeypairWallet
+from app.dex.errors import DexError
+from app.dex.explorer import transaction_url
+from app.dex.markets import Markets, Token
+from app.dex.valuation import Valuation
+from app.dex.venue import Venue
+from app.localnet.genesis import vaults as local_vaults
+from app.localnet.names import localnet
+from app.network.model import Network
+from app.settings import Settings, SettingsError
+from app.tasks import cancel_and_wait, run_forever
+
+log = logging.getLogger("engine.network")
+
+SLOT_MS = 400
+SILENT_SECONDS = 1.0  # longer between questions that are not answered
+QUOTE_SECONDS = 4.0  # a venue is asked twice, if its first answer is lost
+GENESIS = {
+    "mainnet-beta": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
+    "devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
+}
+Vaults = Mapping[str, tuple[str, str]]
+
+
+class ChainId:
+    """The genesis hash, once the nodes have told it."""
+
+    def __init__(self) -> None:
+        self._hash: str | None = None
+
+    def __call__(self) -> str:
+        if self._hash is None:
+            raise RuntimeError("the chain was not asked who it is")
+        return self._hash
+
+    async def ask(self, providers: Sequence[Rpc], cluster: str | None) -> None:
+        """Every provider has to be of the chain that the settings name."""
+        try:
+            told = await asyncio.gather(*(rpc.call("getGenesisHash") for rpc in providers))
+        except DexError as error:
+            raise SettingsError(f"SOLANA_RPC_URL: a node does not say which chain it is of. {error.detail}") from None
+        if len(set(told)) > 1 or not isinstance(told[0], str):
+            raise SettingsError("SOLANA_RPC_URL: the nodes are of different chains.")
+        expected = GENESIS.get(cluster or "")
+        if told[0] != expected and (expected or told[0] in GENESIS.values()):
+            raise SettingsError(f"SOLANA_CLUSTER: the nodes are not of {cluster}.")
+        self._hash = told[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolanaNetwork(Network):
+    providers: Sequence[Rpc]
+    http: VenueHttp
+    prices: PoolPrices
+    tokens: Tokens
+    names: Names
+    genesis: ChainId
+
+
+def open_network(settings: Settings) -> SolanaNetwork:
+    local = settings.solana_cluster == "localnet"
+    markets = _markets(settings)
+    providers = [Rpc(url) for url in settings.solana_rpc_url]
+    programs = {"raydium": RAYDIUM_PROGRAMS} if settings.venues == "raydium" else dict.fromkeys(DEXES, (JUPITER,))
+    names = localnet(markets) if local else mainnet(markets, programs)
+    prices = PoolPrices(providers, local_vaults(markets) if local else _vaults(markets))
+    tokens, genesis = Tokens(providers), ChainId()
+    http, venues = _venues(settings, markets, prices, tokens, names)
+    valuation = Valuation(markets, dict.fromkeys(markets.venues, prices))
+
+    def usd(token: Token, units: int, slot: int) -> int | None:
+        try:
+            return valuation.usd(token, units, slot)
+        except DexError:  # the nodes are silent, and prices too old
+            return None
+
+    def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
+        found = ((venue, prices.mid(markets, venue, token_in, token_out)) for venue in markets.venues)
+        return {venue: price for venue, price in found if price is not None}
+
+    return SolanaNetwork(
+        markets=markets,
+        venues=venues,
+        quote_timeout=QUOTE_SECONDS,
+        confirm_timeout=settings.confirm_seconds,
+        slot_at=lambda moment: int(moment.timestamp() * 1000) // SLOT_MS,
+        slot_seconds=SLOT_MS / 1000,
+        usd=usd,
+        mids=mids,
+        chain_id=genesis,
+        wallet_owner=settings.solana_owner,
+        may_drill=local,
+        has_launches=False,
+        explorer_url=partial(transaction_url, cluster=settings.solana_cluster or ""),
+        providers=providers,
+        http=http,
+        prices=prices,
+        tokens=tokens,
+        names=names,
+        genesis=genesis,
+    )
+
+
+def open_chain(settings: Settings, network: Network) -> SolanaChain:
+    assert isinstance(network, SolanaNetwork)
+    assert settings.solana_keypair is not None
+    wallet = KeypairWallet.read(settings.solana_keypair.get_secret_value())
+    if str(wallet.address) != settings.solana_wallet:
+        raise SettingsError("SOLANA_KEYPAIR: it is not the key of SOLANA_WALLET.")
+    return SolanaChain(
+        network.providers, wallet, network.names, max_priority_lamports=settings.max_priority_fee_lamports
+    )
+
+
+@asynccontextmanager
+async def following(settings: Settings, network: Network) -> AsyncIterator[None]:
+    """While this is open, the network has prices. First it is compared with what the nodes say."""
+    assert isinstance(network, SolanaNetwork)
+    try:
+        await network.genesis.ask(network.providers, settings.solana_cluster)
+        try:
+            await network.tokens.check(network.markets.tokens)
+            await network.prices.refresh()
+        except DexError as error:
+            raise SettingsError(f"SOLANA_RPC_URL: the nodes do not tell tokens and prices. {error.detail}") from None
+        task = run_forever("prices", partial(_follow, network.prices))
+        try:
+            yield
+        finally:
+            await cancel_and_wait(task)
+    finally:
+        await asyncio.gather(network.http.close(), *(rpc.close() for rpc in network.providers))
+
+
+async def _follow(prices: PoolPrices) -> None:
+    """Once a slot, while the nodes answer. Without an answer prices grow old, and then there are none."""
+    while True:
+        try:
+            await prices.refresh()
+        except DexError as error:
+            log.warning("the prices of the pools were not told", extra={"code": error.code})
+            await asyncio.sleep(SILENT_SECONDS)
+        await asyncio.sleep(SLOT_MS / 1000)
+
+
+def _markets(settings: Settings) -> Markets:
+    """What is listed, of the tokens that may be traded and the venues that there are."""
+    try:
+        listed = Markets.load(settings.markets_file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"MARKETS_FILE: it cannot be read ({type(error).__name__}).") from None
+    allowed, venues = settings.allowed_mints, ("raydium",) if settings.venues == "raydium" else tuple(DEXES)
+    tokens = [token for token in listed.tokens if not allowed or token.mint in allowed]
+    if unknown := [mint for mint in allowed if listed.find(mint) is None]:
+        raise SettingsError(f"ALLOWED_MINTS: {unknown[0]} is the mint of no token in MARKETS_FILE.")
+    pools = [pool for pool in listed.pools if pool.x in tokens and pool.y in tokens and pool.venue in venues]
+    return Markets(tokens, pools, listed.fees)
+
+
+def _vaults(markets: Markets) -> Vaults:
+    found = {}
+    for pool in markets.pools:
+        match pool.options.get("vaults"):
+            case [str(x), str(y)]:
+                found[pool.id] = (x, y)
+            case _:
+                raise SettingsError(f"MARKETS_FILE: the pool {pool.pair} of {pool.venue} has no vaults.")
+    return found
+
+
+def _venues(
+    settings: Settings, markets: Markets, prices: PoolPrices, tokens: Tokens, names: Names
+) -> tuple[VenueHttp, Sequence[Venue]]:
+    wallet = settings.solana_wallet or ""
+    if settings.venues == "raydium":
+        http = VenueHttp(settings.raydium_url)
+        programs = names.programs["raydium"]
+        return http, [
+            RaydiumTrade(http, wallet=wallet, markets=markets, prices=prices, tokens=tokens, programs=programs)
+        ]
+    key = settings.jupiter_api_key
+    http = VenueHttp(
+        settings.jupiter_url,
+        headers={} if key is None else {"x-api-key": key.get_secret_value()},
+        per_second=settings.jupiter_requests_per_second,
+    )
+    return http, [
+        Jupiter(name, dexes, http, wallet=wallet, markets=markets, prices=prices) for name, dexes in DEXES.items()
+    ]
