@@ -82,7 +82,8 @@ END IF; END $$
 """
 WRITTEN = (
     *("order_events", "triggers", "orders", "order_groups", "plans", "prices", "watermarks", "dead_men"),
-    *("daily_volumes", "api_keys", "trading_states", "reconciliation", "lost_swaps", "price_samples", "queue_samples"),
+    *("newest_slots", "daily_volumes", "api_keys", "trading_states", "reconciliation", "lost_swaps"),
+    *("price_samples", "queue_samples"),
     *("chain.transactions", "chain.set_prices", "chain.launches"),
 )
 DELETE_ALL = "; ".join(f"DELETE FROM {table}" for table in WRITTEN)

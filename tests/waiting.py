@@ -32,6 +32,16 @@ SELECT id, owner, type, $12, $14, $15, level, level FROM placed JOIN unnest($1::
 """
 
 
+RECORDED = """
+WITH newest AS (
+    INSERT INTO newest_slots AS n VALUES ($1, $2, clock_timestamp() - $6 * interval '1 second')
+    ON CONFLICT (feed) DO UPDATE SET slot = excluded.slot, at = excluded.at WHERE n.slot <= excluded.slot
+)
+INSERT INTO prices (feed, slot, best, low, high, venues, at)
+VALUES ($1, $2, $4, $3, $4, $5, clock_timestamp() - $6 * interval '1 second')
+"""
+
+
 async def place_open(
     pool: asyncpg.Pool,
     levels: Sequence[str | Decimal],
@@ -94,7 +104,7 @@ async def place_trailing(
 
 
 async def record(
-    pool: asyncpg.Pool,
+    pool: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy,
     slot: int,
     price: str,
     *,
@@ -104,11 +114,7 @@ async def record(
     feed: str = FEED,
 ) -> None:
     """A recorded price, `age` seconds ago. With `high` two venues differ."""
-    await pool.execute(
-        "INSERT INTO prices (feed, slot, best, low, high, venues, at)"
-        " VALUES ($1, $2, $4, $3, $4, $5, clock_timestamp() - $6 * interval '1 second')",
-        *(feed, slot, Decimal(price), Decimal(high or price), venues, age),
-    )
+    await pool.execute(RECORDED, feed, slot, Decimal(price), Decimal(high or price), venues, age)
 
 
 async def statuses(pool: asyncpg.Pool, orders: Sequence[UUID]) -> list[str]:

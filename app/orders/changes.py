@@ -57,14 +57,16 @@ class Changes:
 
         An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
         """
-        cancelled, deadline = 0, time.monotonic() + LOCKED_SECONDS
-        while not (page := await self._store.cancel_page(owner, chosen)).is_empty:
+        cancelled, left_out, deadline = 0, list[UUID](), time.monotonic() + LOCKED_SECONDS
+        while not (page := await self._store.cancel_page(owner, chosen, without=left_out)).is_empty or left_out:
             cancelled += len(page.events)
             for event in page.events:
                 metrics.ENDED.labels(event.status, "none").inc()
                 self._publisher.publish(EventMessage.of(owner, event))
-            if not page.changed_any:
+            left_out += page.left_out
+            if page.is_empty:  # but for those
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable
+                left_out.clear()
                 await asyncio.sleep(LOOK_SECONDS)
         return cancelled

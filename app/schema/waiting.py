@@ -36,6 +36,13 @@ triggers = sa.Table(
     sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0", comment="the lowest of a group wins"),
     sa.Column("trail_bps", sa.Integer, comment="of a trailing stop: so far below its extreme it fires"),
     sa.Column("watermark", sa.ForeignKey("watermarks.id"), comment="which has the extreme"),
+    sa.Column(
+        "since",
+        sa.DateTime(timezone=True),
+        nullable=False,
+        server_default=sa.text("now()"),
+        comment="start: an older price does not count",
+    ),
     sa.CheckConstraint("op IN ('ge', 'le', 'launch', 'start', 'trail')", name="op_known"),
 )
 for _side in ("ge", "le"):
@@ -57,7 +64,7 @@ sa.Index(
     triggers.c.feed,
     triggers.c.persist,
     triggers.c.level,
-    postgresql_where=sa.text("armed AND op = 'start'"),
+    postgresql_where=sa.text("op = 'start'"),
 )
 sa.Index(
     "triggers_trail",
@@ -121,6 +128,14 @@ prices = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
 )
 sa.Index("prices_at", prices.c.at, postgresql_using="brin")
+# Of each pair the slot that was recorded last: its row is the lock with which an older one is refused.
+newest_slots = sa.Table(
+    "newest_slots",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("slot", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
 
 # One row for each order that is executed in slices and has not ended.
 plans = sa.Table(

@@ -63,25 +63,29 @@ class Limits:
     async def _fire(self, feed: str, tick: Tick, share: int) -> bool:
         turns = self._turns[feed]
         page = await self._store.candidates(feed, tick.slot, share, excluded_owners=turns.served())
-        if page:
-            await self._decide(feed, tick, page)
-        return turns.took((one.owner for one in page), is_full=len(page) == share)
+        changed = bool(page) and await self._decide(feed, tick, page)
+        return turns.took((one.owner for one in page), is_full=len(page) == share, changed=changed)
 
-    async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> None:
+    async def _decide(self, feed: str, tick: Tick, page: Sequence[Candidate]) -> bool:
+        """Whether any of these was changed."""
         # The cost is measured against this process's own mid: the recorded one may be of a watcher that knows more.
         token_in, token_out = (self._network.markets.token(symbol) for symbol in feed.split("/"))
         mids = self._network.mids(token_in, token_out, tick.slot).values()
         mid = max(mids, default=tick.rows[feed][tick.slot].best)
         answers = await asyncio.gather(*(self._quote(candidate, tick.slot, mid) for candidate in page))
+        changed = False
         if quoted := [answer for answer in answers if isinstance(answer, Marketable)]:
             backlog = await self._announcer.backlog(Lane.LIMITS)
             fired = await self._store.fire_quoted(feed, tick.slot, quoted, backlog=backlog)
             await self._announcer.fired(fired, tick.at)
+            changed |= bool(fired)
         refused = [answer for answer in answers if isinstance(answer, Refused)]
         if at_once := [one.candidate.order for one in refused if one.candidate.time_in_force == "ioc"]:
-            await self._announcer.ended(await self._store.refuse_quoted(at_once))
+            await self._announcer.ended(ended := await self._store.refuse_quoted(at_once))
+            changed |= bool(ended)
         if refused:
-            await self._store.put_aside(refused)
+            changed |= await self._store.put_aside(refused) > 0
+        return changed
 
     async def _quote(self, candidate: Candidate, slot: int, mid: Decimal) -> Marketable | Refused:
         try:

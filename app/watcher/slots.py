@@ -18,6 +18,10 @@ class Slots:
     def behind(self) -> float:
         return time.monotonic() - self._since if self._since else 0.0
 
+    def waiting(self) -> int:
+        """How many have not been begun."""
+        return len(self._ticks)
+
     def receive(self, tick: Tick) -> None:
         self._ticks.append(tick)
         self._since = self._since or time.monotonic()

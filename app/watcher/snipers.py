@@ -29,7 +29,6 @@ class Snipers:
         self._router = network.router()
         self._announcer = announcer
         self._turns = Turns()
-        self._moved = False  # an order, since all owners had their turn
         self.launched = asyncio.Event()  # a pool is new
         network.markets.on_growth(self.launched.set)
 
@@ -43,15 +42,11 @@ class Snipers:
             tokens_in=[token.symbol for token in markets.tokens],
             excluded_owners=self._turns.served(),
         )
-        self._moved |= bool(page) and await self._decide(page)
-        is_full = len(page) == MAX_QUOTES
-        more = self._turns.took((snipe.owner for snipe in page), is_full=is_full)
-        if not is_full:  # all owners had their turn: those that somebody has locked are looked at again in a second
-            more, self._moved = more and self._moved, False
-        return more
+        changed = bool(page) and await self._decide(page)
+        return self._turns.took((snipe.owner for snipe in page), is_full=len(page) == MAX_QUOTES, changed=changed)
 
     async def _decide(self, page: Sequence[Snipe]) -> bool:
-        """Whether any of these was moved."""
+        """Whether any of these was changed."""
         at = page[0].now
         slot = self._network.slot_at(at)
         decided = await asyncio.gather(*(self._quote(snipe, slot) for snipe in page))

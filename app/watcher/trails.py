@@ -1,20 +1,21 @@
 """Follows the price with trailing stops, and fires those that it has left far enough behind.
 
 A task of its own: however many kinds of trailing stops there are, stops and take-profits do not wait for them, and
-however many stops a fall meets, no extreme is missed. Only those kinds are looked at that the prices of the last slots
-can have changed.
+however many stops a fall meets, no extreme is missed. Nor is one however many trailing stops it meets: after
+LATE_SLOTS the extremes come first again. Only those kinds are looked at that the prices of the last slots can have
+changed.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from app.network import Network
 from app.orders.queue.lanes import Lane
-from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, rise_of
+from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, is_met, rise_of
 from app.orders.waiting.trailing import Trail, TrailingStops
-from app.orders.waiting.triggers import Moved
 from app.watcher.announcer import Announcer
 from app.watcher.pairs import min_venues, tokens
 from app.watcher.recorder import Tick
@@ -22,6 +23,7 @@ from app.watcher.rounds import attempt
 from app.watcher.slots import Slots
 
 AT_ONCE = 4  # kinds: while one waits for Postgres, another is looked at
+LATE_SLOTS = MAX_AGE_SLOTS // 2  # that wait; a price of MAX_AGE_SLOTS ago no longer raises an extreme
 UNKNOWN = Decimal("Infinity")  # what this process did not see may have been higher than anything
 
 Kind = tuple[str, int]  # the pair, and how many slots in a row count
@@ -48,45 +50,50 @@ class Trails:
         # First, and for all pairs: what is fired at this slot, and at later ones, needs the extremes of this one. If
         # that fails, the next slot takes in the prices of this one.
         changing = [kind for kind in kinds if self._may_change(kind, firsts)]
-        begun = {
-            kind for kind, has in zip(changing, await self._each(self._follow, changing, tick), strict=True) if has
-        }
-        left_behind = {(group.feed, group.persist) for group in tick.met() if group.op == "trail"}
-        await self._each(self._fire, sorted(begun | left_behind), tick)
+        # What the tick says was read as the slot was recorded: an earlier slot may have raised it since.
+        levels = {(group.feed, group.persist): group.level for group in tick.groups if group.op == "trail"}
 
-    async def _each(
-        self, step: Callable[[Trail, Tick], Awaitable[bool | None]], kinds: Sequence[Kind], tick: Tick
-    ) -> list[bool]:
-        """What each step says; of one that failed false."""
+        async def follow(trail: Trail) -> None:
+            """Postgres is asked for orders that may begin only where there are some."""
+            begins = ("start", trail.feed, trail.persist) in firsts
+            levels[trail.feed, trail.persist] = await self._store.follow(trail, tick.slot, begins=begins)
+
+        await self._each(follow, changing)
+        trails = [Group(feed, "trail", persist, level) for (feed, persist), level in sorted(levels.items())]
+        left_behind = [(one.feed, one.persist) for one in trails if is_met(one, tick.rows[one.feed], tick.slot)]
+        await self._each(partial(self._fire, tick), left_behind)
+
+    async def _each(self, step: Callable[[Trail], Awaitable[None]], kinds: Sequence[Kind]) -> None:
         free = asyncio.Semaphore(AT_ONCE)
 
-        async def one(feed: str, persist: int) -> bool:
-            trail = Trail(feed, persist, min_venues(self._network.markets, feed))
+        async def one(feed: str, persist: int) -> None:
             async with free:
-                return await attempt("trailing stops", step(trail, tick))
+                await attempt("trailing stops", step(Trail(feed, persist, self._min_venues(feed))))
 
-        return await asyncio.gather(*(one(*kind) for kind in kinds))
+        await asyncio.gather(*(one(*kind) for kind in kinds))
 
-    async def _follow(self, trail: Trail, tick: Tick) -> bool:
-        """Whether orders have begun to follow the price."""
-        begins = any((one.op, one.feed, one.persist) == ("start", trail.feed, trail.persist) for one in tick.groups)
-        return await self._store.follow(trail, tick.slot, begins=begins) > 0
-
-    async def _fire(self, trail: Trail, tick: Tick) -> None:
+    async def _fire(self, tick: Tick, trail: Trail) -> None:
         token_in, token_out = tokens(self._network.markets, trail.feed)
-        unit = Decimal(10) ** (token_out.decimals - token_in.decimals)
-        fired: list[Moved] | None = None
-        while fired is None or fired:
+        unit, more = Decimal(10) ** (token_out.decimals - token_in.decimals), True
+        while more:
             backlog = await self._announcer.backlog(Lane.STOPS)
             fired = await self._store.fire(trail, tick.slot, unit=unit, backlog=backlog)
             await self._announcer.fired(fired, tick.at)
+            more = bool(fired) and self._slots.waiting() < LATE_SLOTS  # the next slots fire what is still met
+
+    def _min_venues(self, feed: str) -> int:
+        return min_venues(self._network.markets, feed)
 
     def _remember(self, tick: Tick, kinds: list[Kind]) -> None:
         missed = [] if tick.slot == self._newest + 1 else [UNKNOWN]
         self._newest = tick.slot
         self._rises = {
             (feed, persist): deque(
-                [*self._rises.get((feed, persist), [UNKNOWN]), *missed, rise_of(tick.rows[feed], tick.slot, persist)],
+                [
+                    *self._rises.get((feed, persist), [UNKNOWN]),
+                    *missed,
+                    rise_of(tick.rows[feed], tick.slot, persist, min_venues=self._min_venues(feed)),
+                ],
                 MAX_AGE_SLOTS,
             )
             for feed, persist in kinds

@@ -79,7 +79,7 @@ async def fill(system: System, owner: str, *, ended: int, waiting: int = 0) -> N
 async def fill_open(db: asyncpg.Pool, prices: Mapping[str, Decimal], orders: int) -> None:
     """Orders that wait, in place of all others; `prices`: of each pair."""
     async with db.acquire() as connection:
-        await connection.execute("TRUNCATE orders, prices, watermarks CASCADE")
+        await connection.execute("TRUNCATE orders, prices, newest_slots, watermarks CASCADE")
         await connection.execute("SET session_replication_role = replica")
         for first in range(0, orders, PER_STATEMENT):
             some = min(PER_STATEMENT, orders - first)

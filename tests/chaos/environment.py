@@ -140,10 +140,12 @@ class Environment:
             proxy.reset()
             proxy.throttle(0)
         await self.redis.flushall()
-        await self.db.execute("TRUNCATE orders, order_groups, prices, watermarks, daily_volumes, lost_swaps CASCADE")
+        await self.db.execute(
+            "TRUNCATE orders, order_groups, prices, newest_slots, watermarks, daily_volumes, lost_swaps CASCADE"
+        )
         await self.db.execute("DELETE FROM trading_states")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):
-            await self.db.execute("TRUNCATE chain.transactions, chain.set_prices")
+            await self.db.execute("TRUNCATE chain.transactions, chain.set_prices, chain.launches")
 
     async def kill_redis(self) -> None:
         self.redis_server.process.kill()

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("primed_queue")
 NEWEST = known_revisions()[-1]
 ONE_OF_EACH = """
 INSERT INTO prices (feed, slot, best, low, high, venues, at) VALUES ('SOL/USDC', 1, 1, 1, 1, 2, now());
+INSERT INTO newest_slots (feed, slot, at) VALUES ('SOL/USDC', 1, now());
 INSERT INTO watermarks (feed, persist, extreme, slot) VALUES ('SOL/USDC', 2, 150, 1);
 INSERT INTO price_samples (at, pair, mids) VALUES (now(), 'SOL-USDC', '{"meteora":"150"}');
 INSERT INTO queue_samples (at, confirmed) VALUES (now(), 0);

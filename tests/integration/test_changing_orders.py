@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from app.orders.store.open_orders import PAGE
 from tests.engine import Engine
 from tests.integration.test_waiting_orders import LIMIT, PAIR, STOP, trigger_rows
+from tests.waiting import place_open, statuses
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -87,6 +89,18 @@ async def test_an_order_that_somebody_has_locked_keeps_no_other_from_being_cance
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert [(await engine.order(order))["status"] for order in (locked, other)] == ["open", "cancelled"]
     assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
+
+
+async def test_a_whole_page_that_somebody_has_locked_keeps_no_other_from_being_cancelled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.orders.changes.LOCKED_SECONDS", 0.1)
+    locked = await place_open(engine.postgres, ["140"] * PAGE, owner="local")
+    [other] = await place_open(engine.postgres, ["140"], owner="local")
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = ANY($1) FOR UPDATE", locked)
+        assert (await engine.http.post("/api/orders/cancel-all", json={}, timeout=5)).status_code == 503
+    assert await statuses(engine.postgres, [locked[0], other]) == ["open", "cancelled"]
 
 
 async def test_what_cannot_be_selected_is_refused(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from app.orders.waiting import triggers
 from app.orders.waiting.prices import Group, Price, PriceStore
 from app.orders.waiting.triggers import BATCH, Backlog, Moved, TriggerStore
 from tests.waiting import FEED, SLOT, place_open, record, statuses
@@ -202,11 +203,26 @@ async def test_an_order_whose_time_is_up_expires_and_does_not_fire(pool: asyncpg
     assert await pool.fetchval("SELECT array_agg(order_id) FROM triggers") == [other]
 
 
+async def test_orders_whose_time_is_up_take_no_place_of_others(
+    pool: asyncpg.Pool, store: TriggerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triggers, "BATCH", 2)
+    await place_open(pool, ["152", "152"], expires_in=-1)
+    [met] = await place_open(pool, ["151"])
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "150")
+    assert [moved.event.order_id for moved in await fire(store)] == [met]
+
+
 async def test_old_prices_are_deleted(pool: asyncpg.Pool) -> None:
     await record(pool, SLOT, "150", age=3_700)
     await record(pool, SLOT + 1, "150", age=3_500)
     assert await PriceStore(pool).delete_old() == 1
     assert await pool.fetchval("SELECT array_agg(slot) FROM prices") == [SLOT + 1]
+    assert await pool.fetchval("SELECT slot FROM newest_slots") == SLOT + 1
+    await pool.execute("UPDATE newest_slots SET at = at - interval '1 hour'")
+    await PriceStore(pool).delete_old()
+    assert await pool.fetchval("SELECT count(*) FROM newest_slots") == 0
 
 
 async def test_the_groups_are_the_pairs_that_orders_wait_for_with_their_first_levels(pool: asyncpg.Pool) -> None:

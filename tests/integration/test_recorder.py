@@ -20,6 +20,9 @@ from app.watcher.recorder import Recorder, Tick
 from tests.engine import FAST, eventually
 from tests.waiting import FEED, SLOT, place_open, place_trailing, record
 
+OWN = Price(Decimal(9), Decimal(9), Decimal(9), 2)
+WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+
 
 class Recording:
     """A recorder, whose market stands still, and the slots that it has handed on."""
@@ -109,16 +112,23 @@ async def test_watchers_that_record_at_once_see_the_same_price(pool: asyncpg.Poo
     """One waits for the commit of the other, whose row its statement cannot see."""
     await place_open(pool, ["140"])
     store, now = PriceStore(pool), await pool.fetchval("SELECT clock_timestamp()")
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(
-            "INSERT INTO prices (feed, slot, best, low, high, venues, at) VALUES ($1, $2, 7, 7, 7, 2, now())",
-            *(FEED, SLOT),
-        )
-        own = Price(Decimal(9), Decimal(9), Decimal(9), 2)
-        later = asyncio.create_task(store.tick({FEED: own}, SLOT, now, slots=2))
-        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-        await eventually(lambda: pool.fetchval(waits))
+    async with pool.acquire() as other, other.transaction():
+        await record(other, SLOT, "7")
+        later = asyncio.create_task(store.tick({FEED: OWN}, SLOT, now, slots=2))
+        await eventually(lambda: pool.fetchval(WAITS))
     assert (await later).rows[FEED][SLOT].best == 7
+
+
+@pytest.mark.parametrize(("slot", "recorded"), [(SLOT - 1, [SLOT]), (SLOT + 1, [SLOT, SLOT + 1])])
+async def test_no_slot_is_recorded_after_a_later_one(pool: asyncpg.Pool, slot: int, recorded: list[int]) -> None:
+    """What a trailing stop has seen is final once a later slot is part of it: an earlier high would be lost."""
+    store, now = PriceStore(pool), await pool.fetchval("SELECT clock_timestamp()")
+    async with pool.acquire() as other, other.transaction():
+        await record(other, SLOT, "7")
+        own = asyncio.create_task(store.tick({FEED: OWN}, slot, now, slots=2))
+        await eventually(lambda: pool.fetchval(WAITS))
+    await own
+    assert await pool.fetchval("SELECT array_agg(slot ORDER BY slot) FROM prices") == recorded
 
 
 async def test_a_pair_that_is_new_is_recorded_in_the_slot_in_which_it_is_seen(

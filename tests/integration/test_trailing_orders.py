@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from app import tasks
+from app.orders.waiting import trailing
 from app.orders.waiting.trailing import Trail, TrailingStops
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
@@ -22,6 +23,7 @@ from tests.waiting import FEED, SLOT, record
 __all__ = ["watched"]  # a fixture
 
 TRAILING: dict[str, Any] = {**PAIR, "orderType": "trailing_stop", "trigger": {"trailBps": 500}}
+ACTIVATED = {"trailBps": 500, "activationPrice": "160", "persistSlots": 1}
 LATER: dict[str, Any] = {**TRAILING, "trigger": {"trailBps": 500, "activationPrice": "100000"}}
 
 
@@ -161,22 +163,53 @@ async def test_an_amendment_loses_no_price_that_was_recorded_before_it(engine: E
     order = (await engine.place(**TRAILING | {"trigger": {"trailBps": 5000}}))["orderId"]
     await record(pool, SLOT, "155")
     await record(pool, SLOT + 1, "155")
-    assert await follow(SLOT + 1) == 1
+    assert await follow(SLOT + 1) == Decimal("77.5")
     await record(pool, SLOT + 2, "160")
     await record(pool, SLOT + 3, "160")
     _, amended = await patch(engine, order, 1, trigger={"trailBps": 4000})
     assert (amended["trigger"]["extreme"], amended["trigger"]["trailBps"]) == ("155", 4000)
     await follow(SLOT + 3)
     assert (await shown(engine, order))["extreme"] == "160"
-    # An order for which other prices count begins anew, with what is being written just now.
-    async with engine.postgres.acquire() as watcher, watcher.transaction():
-        await watcher.execute("UPDATE watermarks SET extreme = 170")
-        amending = asyncio.create_task(patch(engine, order, 2, trigger={"persistSlots": 3}))
-        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
-        await eventually(lambda: engine.postgres.fetchval(waits))
-    assert (await amending)[1]["trigger"]["extreme"] == "170"
-    [row] = await trigger_rows(engine)
-    assert (row["op"], row["persist"], row["base_level"], row["watermark"]) == ("start", 3, 170, None)
+
+
+@pytest.mark.usefixtures("primed_queue")
+@pytest.mark.parametrize(
+    ("change", "extreme"),
+    [
+        ({"trailBps": 400}, "170"),
+        ({"activationPrice": "165"}, None),  # what was before does not count for it
+        ({"persistSlots": 2}, None),
+    ],
+)
+async def test_an_amendment_before_it_begins_loses_only_prices_of_another_condition(
+    engine: Engine, pool: asyncpg.Pool, change: dict[str, Any], extreme: str | None
+) -> None:
+    await move(engine, "150")
+    placed = await engine.place(**TRAILING | {"trigger": ACTIVATED})
+    await record(pool, SLOT, "170")
+    assert (await patch(engine, placed["orderId"], 1, trigger=change))[0] == 200
+    await record(pool, SLOT + 1, "159")
+    for persist in (1, 2):
+        await TrailingStops(pool, max_age=4.0).follow(Trail(FEED, persist, 2), SLOT + 1)
+    assert (await shown(engine, placed["orderId"]))["extreme"] == extreme
+
+
+@pytest.mark.usefixtures("primed_queue")
+@pytest.mark.parametrize("change", [{"activationPrice": "200"}, {"activationPrice": None}, {"persistSlots": 3}])
+async def test_a_condition_that_it_has_left_behind_meanwhile_is_not_amended(
+    engine: Engine, pool: asyncpg.Pool, change: dict[str, Any]
+) -> None:
+    await move(engine, "150")
+    order = (await engine.place(**TRAILING | {"trigger": ACTIVATED}))["orderId"]
+    await record(pool, SLOT, "170")
+    async with pool.acquire() as watcher, watcher.transaction():
+        await watcher.execute(trailing.BEGIN, FEED, SLOT, 4.0, 1, 2, 9)
+        amending = asyncio.create_task(patch(engine, order, 1, trigger=change))
+        await eventually(lambda: pool.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+    assert (await amending)[0] == 412
+    status, problem = await patch(engine, order, 1, trigger=change)
+    assert (status, [error["pointer"] for error in problem["errors"]]) == (422, [f"/trigger/{next(iter(change))}"])
+    assert (await patch(engine, order, 1, trigger={"trailBps": 4000}))[0] == 200
 
 
 async def test_other_stops_fire_although_no_extreme_can_be_written(

@@ -105,13 +105,16 @@ async def test_a_price_counts_once_it_has_held_for_its_slots(pool: asyncpg.Pool,
     assert len(await watcher.at(SLOT + 7)) == 1  # 158 less 5 % is 150.1
 
 
-async def test_it_begins_at_its_activation_price(pool: asyncpg.Pool, store: TrailingStops) -> None:
+@pytest.mark.parametrize("armed", [True, False])  # no: a sibling fires at the same price, and is not filled
+async def test_it_begins_at_its_activation_price(pool: asyncpg.Pool, store: TrailingStops, armed: bool) -> None:
     [order] = await place_trailing(pool, ["0"], activation="160")
+    await pool.execute("UPDATE triggers SET armed = $1", armed)
     watcher = Watcher(store)
     for slot, price in enumerate(("159", "100", "161", "155"), SLOT):
         await record(pool, slot, price)
         assert await watcher.at(slot) == []
     assert await extremes(pool) == [161]
+    await pool.execute("UPDATE triggers SET armed = true")
     await record(pool, SLOT + 4, "152.9")
     assert ids(await watcher.at(SLOT + 4)) == [order]
 

@@ -24,25 +24,41 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class Store:
     """Remembers which kinds it was asked to follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, level: str = "0") -> None:
+        self.level = Decimal(level)  # that the price meets first, once this is followed
         self.followed: list[tuple[int, int]] = []
         self.begun: set[int] = set()
+        self.asked_to_fire: list[int] = []
 
-    async def follow(self, trail: Trail, slot: int, *, begins: bool) -> int:
+    async def follow(self, trail: Trail, slot: int, *, begins: bool) -> Decimal:
         self.followed.append((slot, trail.persist))
         if begins:
             self.begun.add(trail.persist)
-        return 0
+        return self.level
+
+    async def fire(self, trail: Trail, slot: int, **_: Any) -> list[Any]:
+        self.asked_to_fire.append(slot)
+        return []
 
 
-def tick(slot: int, prices: dict[int, str], *groups: tuple[str, int, str]) -> Tick:
-    rows = {at: Recorded(at, Decimal(mid), Decimal(mid), Decimal(mid), AT) for at, mid in prices.items()}
+class Announcer:
+    async def backlog(self, _: Any) -> None: ...
+
+    async def fired(self, *_: Any) -> None: ...
+
+
+def tick(slot: int, prices: dict[int, str], *groups: tuple[str, int, str], venues: int = 2) -> Tick:
+    rows = {at: Recorded(at, Decimal(mid), Decimal(mid), Decimal(mid), venues, AT) for at, mid in prices.items()}
     return Tick(slot, AT, [Group(FEED, op, persist, Decimal(level)) for op, persist, level in groups], {FEED: rows})
 
 
+def of(store: Store) -> Trails:
+    return Trails(*cast("Any", (store, SimpleNamespace(markets=MARKETS), Announcer())))
+
+
 async def follow(ticks: list[Tick], store: Store | None = None) -> list[tuple[int, int]]:
-    store, network, announcer = store or Store(), SimpleNamespace(markets=MARKETS), None
-    trails = Trails(*cast("Any", (store, network, announcer)))
+    store = store or Store()
+    trails = of(store)
     running = asyncio.create_task(trails.run())
     for one in ticks:
         trails.receive(one)
@@ -74,6 +90,45 @@ async def test_postgres_is_asked_for_new_ones_only_where_there_are_some() -> Non
     store = Store()
     await follow([tick(1, {1: "150"}, ("extreme", 1, "150"), ("start", 3, "150"))], store)
     assert (store.begun, store.followed) == ({3}, [(1, 1), (1, 3)])
+
+
+async def test_a_price_of_one_venue_alone_changes_nothing() -> None:
+    prices = dict.fromkeys(range(1, 31), "150") | dict.fromkeys(range(21, 31), "151")
+    followed = await follow([tick(slot, prices, ("extreme", 1, "150"), venues=1 + (slot < 21)) for slot in prices])
+    assert max(slot for slot, _ in followed) < MAX_AGE_SLOTS
+
+
+async def test_it_fires_at_the_level_that_earlier_slots_have_raised() -> None:
+    """The slot was recorded before these were compared: its own level is that of before."""
+    prices = {1: "160", 2: "151"}
+    kinds = ("extreme", 1, "150"), ("trail", 1, "142.5")
+    store = Store(level="152")
+    await follow([tick(1, prices, *kinds), tick(2, prices, *kinds)], store)
+    assert store.asked_to_fire == [2]
+
+
+async def test_extremes_are_raised_in_time_however_many_orders_one_slot_fires() -> None:
+    """Only the newest MAX_AGE_SLOTS slots are kept, and an older price no longer raises an extreme."""
+    slots = range(1, 3 * MAX_AGE_SLOTS)
+    prices = dict.fromkeys(slots, "151")
+    later = iter([tick(slot, prices, ("extreme", 1, "150"), ("trail", 1, "142.5")) for slot in slots])
+
+    class Falling(Store):
+        """Each batch takes as long as a slot."""
+
+        async def fire(self, trail: Trail, slot: int, **_: Any) -> list[Any]:
+            if (arrived := next(later, None)) is None:
+                return []
+            trails.receive(arrived)
+            return [slot]
+
+    trails = of(store := Falling(level="152"))
+    trails.receive(next(later))
+    running = asyncio.create_task(trails.run())
+    while trails.behind():
+        await asyncio.sleep(0)
+    running.cancel()
+    assert [slot for slot, _ in store.followed] == list(slots)
 
 
 async def test_stops_do_not_wait_for_trailing_stops(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

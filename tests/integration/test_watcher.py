@@ -176,6 +176,23 @@ async def test_many_limits_of_one_owner_do_not_hold_up_those_of_another(
     assert [request.amount_in for request, _ in venue.asked].index(SIZE + 1) == 4
 
 
+async def test_a_page_of_limits_that_somebody_has_locked_is_asked_for_once_in_a_slot(
+    engine: Engine, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_QUOTES", 2)
+    locked = [await place_limit(engine.postgres, "150", limit_out=1, amount_in=SIZE) for _ in range(2)]
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM triggers FOR UPDATE")
+        async with watching(engine, market, quotes={"raydium": [225_000_000]}) as network:
+            [venue] = network.venues
+            assert isinstance(venue, ScriptedVenue)
+            await eventually(lambda: asyncio.sleep(0, bool(venue.asked)))
+            slot = await engine.postgres.fetchval("SELECT max(slot) FROM prices")
+            await slots_later(engine, 3)
+            passed = await engine.postgres.fetchval("SELECT max(slot) FROM prices") - slot + 1
+    assert len(venue.asked) <= len(locked) * (passed + 1)
+
+
 async def test_an_order_for_now_or_never_that_no_venue_fills_ends_at_once(engine: Engine, market: Market) -> None:
     fields = {"time_in_force": "ioc", "expires_in": 10, "amount_in": SIZE}
     beyond = await place_limit(engine.postgres, "150.3", limit_out=1, **fields)

@@ -23,40 +23,33 @@ from app.postgres import fetch
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 
-# The extreme that a trailing stop takes along may just be written, so its row is waited for: last, because nobody's
-# extreme is written while this one waits for an order.
+# A trailing stop that follows the price stays in its row, so what decides that row must not change: it may have begun
+# since the order was read. One that has not begun goes on to wait, unless it waits for something else now.
 AMEND = f"""
 WITH new AS (
     SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
         expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
         base_level numeric, trail_bps int, details json)
 ), held AS MATERIALIZED (
-    SELECT persist, watermark FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
-), mine AS MATERIALIZED (
-    SELECT o.id FROM orders o
-     WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
-       AND (SELECT count(*) = 1 FROM held) FOR UPDATE
-), mark AS MATERIALIZED (
-    SELECT w.extreme FROM mine, new, held JOIN watermarks w ON w.id = held.watermark
-     WHERE held.persist <> new.persist FOR SHARE OF w
+    SELECT op, persist, level, watermark FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
 ), amended AS (
     UPDATE orders o
        SET limit_price = new.limit_price, limit_out = new.limit_out, condition = new.condition,
            time_in_force = new.time_in_force, expires_at = new.expires_at, slippage_bps = new.slippage_bps,
            seq = o.seq + 1, updated_at = now()
-      FROM new, mine, held
-     WHERE o.id = mine.id AND (held.watermark IS NULL OR held.persist = new.persist OR EXISTS (SELECT FROM mark))
+      FROM new, held
+     WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
+       AND (held.watermark IS NULL
+            OR (o.condition->>'activationPrice', o.condition->>'persistSlots')
+               IS NOT DISTINCT FROM (new.condition->>'activationPrice', new.condition->>'persistSlots'))
     RETURNING o.*, new.details
 ), armed AS (
-    -- A trailing stop that follows the price goes on: it stays in its row, or begins anew with the extreme of that.
     UPDATE triggers t
-       SET feed = new.feed, op = CASE WHEN stays THEN t.op ELSE new.op END, persist = new.persist,
-           level = CASE WHEN held.watermark IS NULL THEN new.level ELSE 0 END,
-           base_level = greatest(new.base_level, (SELECT extreme FROM mark)), trail_bps = new.trail_bps,
-           watermark = CASE WHEN stays THEN t.watermark END, look_at = NULL
-      FROM new, amended, held,
-           LATERAL (SELECT held.watermark IS NOT NULL AND held.persist = new.persist AS stays) AS follows
-     WHERE t.order_id = amended.id
+       SET feed = new.feed, op = CASE WHEN held.watermark IS NULL THEN new.op ELSE t.op END, persist = new.persist,
+           level = new.level, base_level = new.base_level, trail_bps = new.trail_bps, look_at = NULL,
+           since = CASE WHEN (held.op, held.persist, held.level) = (new.op, new.persist, new.level) THEN t.since
+                        ELSE now() END
+      FROM new, amended, held WHERE t.order_id = amended.id
 ), {logged("amended", details="details")}
 SELECT {ORDER_COLUMNS} FROM amended
 """
@@ -97,13 +90,14 @@ TO_CANCEL = f"""SELECT id, xmin AS version FROM orders
 _CHOSEN = f"""
     {TO_CANCEL} AND owner = $1 AND NOT {IS_RECONCILING}
        AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
-       AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5)
+       AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5) AND id <> ALL($6::uuid[])
      LIMIT {PAGE}"""
 CANCEL_MANY = f"""
 WITH {cancels(_CHOSEN, code=f"'{CANCELLED_BY_OWNER}'")}
-SELECT {IS_RECONCILING} AS is_reconciling, found, held,
+SELECT {IS_RECONCILING} AS is_reconciling, found, left_out,
        c.id AS order_id, c.seq, c.status, c.attempt, c.updated_at AS at, c.details
-  FROM (SELECT count(*) AS found, (SELECT count(*) FROM held) AS held FROM wanted) AS page LEFT JOIN cancelled c ON true
+  FROM (SELECT count(*) AS found, array_agg(id) FILTER (WHERE id NOT IN (SELECT id FROM held)) AS left_out
+          FROM wanted) AS page LEFT JOIN cancelled c ON true
 """
 
 
@@ -155,8 +149,8 @@ class OrderGroup:
 @dataclass(frozen=True, slots=True)
 class CancelledPage:
     events: list[OrderEvent]  # of the orders that were cancelled
+    left_out: list[UUID]  # somebody has locked them, or has just changed them
     is_empty: bool  # none was left to cancel
-    changed_any: bool  # False: all that are left are locked, or were just changed
 
 
 class OpenOrders:
@@ -204,10 +198,11 @@ class OpenOrders:
         [amended] = await with_extremes(self._pool, [order_from(rows[0])])
         return amended, OrderEvent.of(amended, row["details"])
 
-    async def cancel_page(self, owner: str, chosen: Selection) -> CancelledPage:
+    async def cancel_page(self, owner: str, chosen: Selection, *, without: Sequence[UUID] = ()) -> CancelledPage:
         """Cancel up to `PAGE` of these orders. Raises NotReconciled."""
-        rows = await fetch(self._pool, CANCEL_MANY, owner, chosen.token_in, chosen.token_out, chosen.type, chosen.group)
+        selected = chosen.token_in, chosen.token_out, chosen.type, chosen.group
+        rows = await fetch(self._pool, CANCEL_MANY, owner, *selected, without)
         if rows[0]["is_reconciling"]:
             raise NotReconciled
-        found, held = rows[0]["found"], rows[0]["held"]
-        return CancelledPage([event_from(row) for row in rows if row["order_id"]], found == 0, held > 0)
+        events = [event_from(row) for row in rows if row["order_id"]]
+        return CancelledPage(events, rows[0]["left_out"] or [], is_empty=rows[0]["found"] == 0)

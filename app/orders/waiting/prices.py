@@ -1,8 +1,8 @@
 """The prices that fire orders: one row for each pair and slot, written by whichever watcher is first.
 
 - Every watcher compares with the recorded rows, and not with what it saw itself, so all of them use the same numbers.
-- Recorded slots never decrease. While the clock of Postgres is behind the newest one, nothing is recorded and nothing
-  fires: `FRESH` in `statements.py`.
+- Recorded slots never decrease: none is committed after a later one of its pair, or nobody would compare it. While the
+  clock of Postgres is behind the newest one, nothing is recorded and nothing fires: `IS_FRESH` in `statements.py`.
 - Prices are decimals, and their moments are those of the clock of Postgres.
 """
 
@@ -22,10 +22,11 @@ KEEP = "interval '1 hour'"
 AHEAD = "interval '1 second'"  # beyond which a price was recorded before the clock was set back
 DELETE_PAGE = 1_000
 COUNTED = 10_000
+LEVEL = "trunc({extreme} * (10000 - trail_bps) * 0.0001, 18)"  # of a trailing stop: `trail_level` in `conditions.py`
 
 # The pairs that orders wait for, and of each the level that the price meets first. Each step jumps to the next pair in
 # the index, so the cost is that of the pairs, not of the orders. Of trailing stops it is that of their watermarks.
-_GROUPS = """ge AS (
+_GROUPS = f"""ge AS (
     (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'ge' ORDER BY feed, persist, level LIMIT 1)
     UNION ALL
     SELECT next.* FROM ge, LATERAL (
@@ -41,14 +42,14 @@ _GROUPS = """ge AS (
          WHERE armed AND op = 'le' AND (feed, persist) < (le.feed, le.persist)
          ORDER BY feed DESC, persist DESC, level DESC LIMIT 1) next
 ), start AS (
-    (SELECT feed, persist, level FROM triggers WHERE armed AND op = 'start' ORDER BY feed, persist, level LIMIT 1)
+    (SELECT feed, persist, level FROM triggers WHERE op = 'start' ORDER BY feed, persist, level LIMIT 1)
     UNION ALL
     SELECT next.* FROM start, LATERAL (
         SELECT feed, persist, level FROM triggers
-         WHERE armed AND op = 'start' AND (feed, persist) > (start.feed, start.persist)
+         WHERE op = 'start' AND (feed, persist) > (start.feed, start.persist)
          ORDER BY feed, persist, level LIMIT 1) next
 ), trail AS (
-    SELECT feed, persist, coalesce(max(trunc(extreme * (10000 - nearest.trail_bps) * 0.0001, 18)), 0) AS level,
+    SELECT feed, persist, coalesce(max({LEVEL.format(extreme="extreme")}), 0) AS level,
            min(extreme) FILTER (WHERE nearest.trail_bps IS NOT NULL
                                    OR EXISTS (SELECT FROM triggers t WHERE t.watermark = w.id)) AS lowest
       FROM watermarks w LEFT JOIN LATERAL (
@@ -71,8 +72,9 @@ SELECT (SELECT count(*) FROM (SELECT FROM triggers LIMIT $1) AS counted)::int AS
 # One statement for each slot, so that a Postgres which is far away is asked once: it records the prices of the pairs $1
 # of slot $6 at moment $7, and says what orders wait for, and the prices of these pairs of the last $8 slots.
 # - Prices that are ahead of the clock are not recorded: it was set back since $7 was reckoned.
-# - If another watcher has just recorded this slot, its row stays as it is. The update, which changes nothing, returns
-#   that row: a read in this statement would not see it yet.
+# - Watchers that record at once take turns at the row of `newest`, one pair after the other. If the first one has
+#   recorded a later slot, this one is not. If it has recorded this slot, its price stays as it is: the update, which
+#   changes nothing, returns it, and a read in this statement would not see it yet.
 # - The commit does not wait for the disk. A price that a crash of Postgres loses leaves a gap; if it fired an order it
 #   is not lost, because the commit of that order waits for everything before it.
 TICK = f"""
@@ -80,25 +82,31 @@ WITH RECURSIVE {_GROUPS}, no_wait AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true) AS value
 ), clock AS MATERIALIZED (
     SELECT clock_timestamp() AS now
-), written AS (
-    INSERT INTO prices (feed, slot, best, low, high, venues, at)
-    SELECT feed, $6::bigint, best, low, high, venues, least($7::timestamptz, now)
-      FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[])
-             AS r(feed, best, low, high, venues), clock
+), newest AS (
+    INSERT INTO newest_slots AS n (feed, slot, at)
+    SELECT feed, $6::bigint, least($7::timestamptz, now) FROM unnest($1::text[], $2::numeric[]) AS r(feed, best), clock
      WHERE best IS NOT NULL AND NOT EXISTS (SELECT FROM prices p WHERE p.feed = r.feed AND p.slot >= $6::bigint)
        AND $7::timestamptz <= now + {AHEAD} AND (SELECT value FROM no_wait) = 'off'
      ORDER BY feed
+    ON CONFLICT (feed) DO UPDATE SET slot = excluded.slot, at = excluded.at WHERE n.slot <= excluded.slot
+    RETURNING feed, at
+), written AS (
+    INSERT INTO prices (feed, slot, best, low, high, venues, at)
+    SELECT feed, $6::bigint, best, low, high, venues, newest.at
+      FROM newest JOIN unnest($1::text[], $2::numeric[], $3::numeric[], $4::numeric[], $5::int[])
+                         AS r(feed, best, low, high, venues) USING (feed)
+     ORDER BY feed
     ON CONFLICT (feed, slot) DO UPDATE SET slot = prices.slot
-    RETURNING feed, slot, best, low, high, at
+    RETURNING feed, slot, best, low, high, venues, at
 ), wanted AS (
     SELECT 'ge' AS op, ge.* FROM ge UNION ALL SELECT 'le', le.* FROM le
      UNION ALL SELECT 'start', start.* FROM start UNION ALL SELECT 'trail', feed, persist, level FROM trail
      UNION ALL SELECT 'extreme', feed, persist, lowest FROM trail WHERE lowest IS NOT NULL
 )
 SELECT now, ARRAY(SELECT ROW(feed, op, persist::int, level) FROM wanted) AS groups,
-       ARRAY(SELECT ROW(feed, slot, best, low, high, at) FROM written
+       ARRAY(SELECT ROW(feed, slot, best, low, high, venues, at) FROM written
               UNION ALL
-             SELECT ROW(feed, slot, best, low, high, at) FROM prices
+             SELECT ROW(feed, slot, best, low, high, venues, at) FROM prices
               WHERE feed = ANY($1) AND slot > $6::bigint - $8::int AND slot <= $6::bigint) AS prices,
        EXISTS (SELECT FROM wanted, LATERAL (SELECT at FROM prices p WHERE p.feed = wanted.feed
                                              ORDER BY slot DESC LIMIT 1) AS newest
@@ -106,12 +114,15 @@ SELECT now, ARRAY(SELECT ROW(feed, op, persist::int, level) FROM wanted) AS grou
   FROM clock
 """
 DELETE_OLD = f"""
+WITH without_prices AS (DELETE FROM newest_slots WHERE at < now() - {KEEP})
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
 RETURNING slot
 """
 DELETE_AHEAD = f"""
 WITH gone AS (
-    DELETE FROM prices WHERE at > clock_timestamp() + {AHEAD} RETURNING slot
+    DELETE FROM prices WHERE at > clock_timestamp() + {AHEAD} RETURNING feed, slot
+), newest AS (
+    DELETE FROM newest_slots WHERE feed IN (SELECT feed FROM gone)
 ), back AS (  -- what a watermark has seen was recorded before
     UPDATE watermarks w
        SET slot = coalesce((SELECT max(slot) FROM prices WHERE feed = w.feed AND at <= clock_timestamp() + {AHEAD}), 0)
@@ -165,6 +176,7 @@ class Recorded:
     best: Decimal
     low: Decimal
     high: Decimal
+    venues: int
     at: datetime
 
 
@@ -190,9 +202,10 @@ def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
     return bool(last) and group.level >= max(row.high for row in last)
 
 
-def rise_of(rows: Mapping[int, Recorded], slot: int, persist: int) -> Decimal:
+def rise_of(rows: Mapping[int, Recorded], slot: int, persist: int, *, min_venues: int = 0) -> Decimal:
     """At or above which price all venues were in the last so many slots; with a gap between these: 0."""
-    return min((row.low for row in _last(rows, slot, persist)), default=Decimal(0))
+    last = _last(rows, slot, persist)
+    return min((row.low for row in last if all(row.venues >= min_venues for row in last)), default=Decimal(0))
 
 
 def _last(rows: Mapping[int, Recorded], slot: int, persist: int) -> list[Recorded]:

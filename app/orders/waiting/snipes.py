@@ -21,7 +21,7 @@ from app.orders.store.kill_switch import may_fire
 from app.orders.store.reads import event_from
 from app.orders.store.statements import logged
 from app.orders.waiting.isolation import LeftOut
-from app.orders.waiting.statements import fires, starts_in
+from app.orders.waiting.statements import IN_TIME, fires, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import fetch
 
@@ -37,7 +37,7 @@ SELECT met.*, clock_timestamp() AS now
         WHERE t.armed AND t.op = 'launch' AND t.feed = traded.feed AND t.level <= traded.depth
           AND t.order_id <> ALL($4::uuid[]) AND t.owner <> ALL($5::text[]) AND {may_fire("t.owner", "t.order_type")}
           AND o.token_in = ANY($6::text[])
-          AND CASE o.status WHEN '{Status.OPEN}' THEN o.expires_at IS NULL OR o.expires_at > now() END
+          AND CASE o.status WHEN '{Status.OPEN}' THEN {IN_TIME} END
         ORDER BY t.level LIMIT $3) met
  LIMIT $3
 """
@@ -57,7 +57,7 @@ WITH wanted AS (
 ), met AS MATERIALIZED (
     SELECT t.ctid AS row, t.order_id, t.base_level AS level, t.group_id, t.rank, w.price, w.venue, w.floor, w.symbol
       FROM wanted w JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id
-     WHERE {_MINE} AND {may_fire("t.owner", "t.order_type")}
+     WHERE {_MINE} AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {
     fires(

@@ -21,6 +21,7 @@ IS_FRESH = "{at} BETWEEN clock_timestamp() - $3 * interval '1 second' AND clock_
 # An order that was placed, amended or armed again after a price was recorded does not fire on it. If that lies ahead of
 # the clock, the clock was set back.
 ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
+IN_TIME = "(o.expires_at IS NULL OR o.expires_at > now())"
 
 
 def starts_in(ahead: str, per_minute: str) -> str:
@@ -38,8 +39,9 @@ def _details(*, price: str, source: str, starts_in: str) -> str:
 
 
 def fires(details: str, *, also: str = "") -> str:
-    """The end of a statement that fires: `met` has the locked triggers by `row`, `details` is JSON made of its columns.
-    `also`: what else is set of the order, from the columns of `gone`, which are those of `met`.
+    """The end of a statement that fires: `met` has the locked triggers by `row`, of orders whose time has not run out.
+    `details` is JSON made of its columns. `also`: what else is set of the order, from the columns of `gone`, which are
+    those of `met`.
 
     Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
     of which somebody else has locked the row or a leg is left alone, so nobody waits for it. `SETTLE` in `groups.py`
@@ -69,9 +71,7 @@ def fires(details: str, *, also: str = "") -> str:
        SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
            look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now(){also and f", {also}"}
       FROM gone
-     -- An order whose time has run out loses its trigger here, and is ended by EXPIRE.
      WHERE o.id = gone.order_id AND CASE o.status WHEN '{Status.OPEN}' THEN true END
-       AND (o.expires_at IS NULL OR o.expires_at > now())
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, gone.*
 ), told AS (
     SELECT *, {details} AS details FROM moved
@@ -90,7 +90,7 @@ WITH price AS MATERIALIZED (
 ), met AS MATERIALIZED (
     SELECT t.ctid AS row, t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
-       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
+       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
        AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
      ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {
@@ -131,7 +131,7 @@ SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.t
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
                       AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
-   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND (o.expires_at IS NULL OR o.expires_at > now())
+   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND {IN_TIME}
    AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)} AND t.owner <> ALL($5::text[])
  ORDER BY t.level LIMIT $4
 """
@@ -151,7 +151,7 @@ WITH newest AS MATERIALIZED (
     SELECT t.ctid AS row, t.order_id, t.base_level AS level, t.group_id, t.rank, q.price, q.venue
       FROM quoted q JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id, newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
-       AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")}
+       AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
        AND {ARMED_BEFORE.format(at=_AT)}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {fires(_details(price="price", source="venue", starts_in=starts_in("$9", "$10")))}"""
@@ -165,7 +165,7 @@ WITH refused AS (
      WHERE t.armed AND t.level = r.level ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE triggers t SET level = greatest(t.base_level, r.needs), look_at = now() + r.seconds * interval '1 second'
-  FROM refused r WHERE t.order_id = r.order_id
+  FROM refused r WHERE t.order_id = r.order_id RETURNING t.order_id
 """
 
 # The second half is for a clock that was set back.

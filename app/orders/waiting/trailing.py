@@ -2,7 +2,7 @@
 
 All orders that have seen the same highest price, their extreme, share one row of `watermarks`. While the price makes
 new highs the rows change, not the orders. A new order (op `start`) joins a row once the price is at its activation
-price.
+price, also while its group holds it.
 
 - An extreme is committed before it is used: a row fires nothing until all recorded prices are part of its extreme, and
   nothing at a slot before the one that made it.
@@ -20,8 +20,8 @@ import asyncpg
 from app.orders.conditions import MOST_UNITS
 from app.orders.store.kill_switch import may_fire
 from app.orders.waiting.isolation import LeftOut
-from app.orders.waiting.prices import MAX_AGE_SLOTS
-from app.orders.waiting.statements import ARMED_BEFORE, IS_FRESH, NOT_AHEAD, fires, starts_in
+from app.orders.waiting.prices import LEVEL, MAX_AGE_SLOTS
+from app.orders.waiting.statements import ARMED_BEFORE, IN_TIME, IS_FRESH, NOT_AHEAD, fires, starts_in
 from app.orders.waiting.triggers import BATCH, Backlog, Moved, fire_batch
 from app.postgres import fetch
 
@@ -38,7 +38,8 @@ _RISES = f"""rises AS MATERIALIZED (
 )"""
 
 # Rows that meet at an extreme become one: the one with the most orders stays, so an order is rarely moved. What is
-# locked, a row or an order, is left for the next slot: until then its row fires nothing.
+# locked, a row or an order, is left for the next slot: until then its row fires nothing. Returns the level that a
+# falling price meets first.
 RAISE = f"""
 WITH {_RISES}, below AS MATERIALIZED (
     SELECT id, extreme, slot FROM watermarks
@@ -56,18 +57,23 @@ WITH {_RISES}, below AS MATERIALIZED (
      WHERE raised.id <> keeper AND orders < {MERGED} FOR UPDATE OF t SKIP LOCKED
 ), moved AS (
     UPDATE triggers t SET watermark = keeper FROM merged WHERE t.order_id = merged.order_id
+), risen AS (
+    UPDATE watermarks w SET extreme = rise, slot = $2::bigint
+      FROM raised WHERE w.id = raised.id AND (w.id = keeper OR orders = {MERGED})
 )
-UPDATE watermarks w SET extreme = rise, slot = $2::bigint
-  FROM raised WHERE w.id = raised.id AND (w.id = keeper OR orders = {MERGED})
+SELECT coalesce(max({LEVEL.format(extreme="greatest(w.extreme, rise)")}), 0) AS level
+  FROM watermarks w LEFT JOIN raised USING (id), LATERAL (
+    SELECT trail_bps FROM triggers t WHERE t.watermark = w.id AND t.armed ORDER BY trail_bps LIMIT 1) AS nearest
+ WHERE feed = $1 AND persist = $4
 """
 
 # $6 at most so many. The row that they join has all prices before: RAISE may have left it out, because it was locked.
 BEGIN = f"""
 WITH {_RISES}, begun AS MATERIALIZED (
     SELECT t.order_id, greatest(t.base_level, rise) AS extreme
-      FROM triggers t JOIN orders o ON o.id = t.order_id,
-           LATERAL (SELECT max(rise) AS rise FROM rises WHERE {ARMED_BEFORE.format(at="rises.at")}) AS seen
-     WHERE t.armed AND t.op = 'start' AND t.feed = $1 AND t.persist = $4
+      FROM triggers t, LATERAL (
+           SELECT max(rise) AS rise FROM rises WHERE NOT t.since BETWEEN rises.at AND clock_timestamp()) AS seen
+     WHERE t.op = 'start' AND t.feed = $1 AND t.persist = $4
        AND t.level <= (SELECT max(rise) FROM rises) AND t.level <= rise
      ORDER BY t.level LIMIT $6 FOR UPDATE OF t SKIP LOCKED
 ), there AS MATERIALIZED (
@@ -87,7 +93,7 @@ WITH {_RISES}, begun AS MATERIALIZED (
 )
 UPDATE triggers t SET op = 'trail', watermark = rows.id
   FROM begun JOIN rows USING (extreme) WHERE t.order_id = begun.order_id
-RETURNING t.order_id
+RETURNING {LEVEL.format(extreme="extreme")} AS level
 """
 
 # $6 at most so many, $7 and $8 for `starts_in`, $9 how many base units out are one base unit in at a price of 1.
@@ -113,14 +119,14 @@ _PRICE = f"""price AS MATERIALIZED (
 _MET = f"""price, marks JOIN triggers t ON t.watermark = marks.id JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.trail_bps <= ceil(10000 - price.price * 10000 / marks.extreme)::int
        AND price.price * 10000 <= marks.extreme * (10000 - t.trail_bps)
-       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")}
+       AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
        AND {ARMED_BEFORE.format(at="price.at")}"""
 
 
 def _fire(*, only: str = "") -> str:
     return f"""
 WITH {_RISES}, {_PRICE}, met AS MATERIALIZED (
-    SELECT t.ctid AS row, t.order_id, marks.extreme, trunc(marks.extreme * (10000 - t.trail_bps) * 0.0001, 18) AS level,
+    SELECT t.ctid AS row, t.order_id, marks.extreme, {LEVEL.format(extreme="marks.extreme")} AS level,
            t.group_id, t.rank
       FROM {_MET}{only}
      LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
@@ -157,17 +163,17 @@ class TrailingStops:
         self._max_age = max_age  # seconds: an older price moves nothing
         self._left_out = LeftOut[UUID]()
 
-    async def follow(self, trail: Trail, slot: int, *, begins: bool = True) -> int:
-        """Raise the extremes to the recorded prices up to this slot; how many orders have begun to follow them.
+    async def follow(self, trail: Trail, slot: int, *, begins: bool = True) -> Decimal:
+        """Raise the extremes to the recorded prices up to this slot. Returns the level that a fall meets first.
 
         `begins`: some wait for their activation price.
         """
         arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues
-        await fetch(self._pool, RAISE, *arguments)
-        begun = 0
-        while begins and (joined := len(await fetch(self._pool, BEGIN, *arguments, BATCH))):
-            begun += joined
-        return begun
+        [row] = await fetch(self._pool, RAISE, *arguments)
+        levels = list[Decimal]([row["level"]])
+        while begins and (begun := await fetch(self._pool, BEGIN, *arguments, BATCH)):
+            levels += [row["level"] for row in begun]
+        return max(levels)
 
     async def fire(self, trail: Trail, slot: int, *, unit: Decimal, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders whose level is met by the recorded prices up to this slot."""

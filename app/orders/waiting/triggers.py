@@ -135,7 +135,9 @@ class TriggerStore:
 
         return await fire_each(self._pool, self._left_out, quoted, fire, key=lambda one: one.candidate.order)
 
-    async def put_aside(self, refused: Sequence[Refused]) -> None:
+    async def put_aside(self, refused: Sequence[Refused]) -> int:
+        """How many: not those that somebody has locked."""
+
         async def put(these: Sequence[Refused]) -> list[asyncpg.Record]:
             return await fetch(
                 self._pool,
@@ -146,7 +148,7 @@ class TriggerStore:
                 [one.seconds for one in these],
             )
 
-        await self._left_out.change(refused, put, key=lambda one: one.candidate.order)
+        return len(await self._left_out.change(refused, put, key=lambda one: one.candidate.order))
 
     async def look_again(self) -> int:
         """Limits whose time aside is over are compared with their own level again; how many."""

@@ -126,7 +126,7 @@ async def _idle(settings: Settings, market: Market) -> float:
 
 async def _fall(db: asyncpg.Pool, settings: Settings, market: Market, factor: Decimal) -> float:
     """Orders fired per second."""
-    await db.execute("DELETE FROM prices")
+    await db.execute("TRUNCATE prices, newest_slots")
     began = await db.fetchval("SELECT clock_timestamp()")
     market.factor, market.from_slot = factor, 0
     async with watcher(settings, network=market.seen()):
@@ -161,7 +161,7 @@ async def _placing(system: System, clients: Client) -> float:
 
 async def _price_to_pending(db: asyncpg.Pool, settings: Settings, market: Market) -> float:
     """Milliseconds from the beginning of the slot whose price meets a limit until the order is pending."""
-    await db.execute("TRUNCATE orders, prices, watermarks CASCADE")
+    await db.execute("TRUNCATE orders, prices, newest_slots, watermarks CASCADE")
     market.factor = Decimal(1)
     pair = next(iter(market.base))
     token_in, _, token_out = pair.partition("/")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 
 def fire_without_lock() -> None:
@@ -62,8 +63,8 @@ def watermark_after_use() -> None:
 
     follow = trailing.TrailingStops.follow
 
-    async def later(self: trailing.TrailingStops, trail: trailing.Trail, slot: int) -> int:
-        return await follow(self, trail, slot - 7)
+    async def later(self: trailing.TrailingStops, trail: trailing.Trail, slot: int, *, begins: bool) -> Decimal:
+        return await follow(self, trail, slot - 7, begins=begins)
 
     guard = "AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)"
     for name in ("FIRE", "FIRE_THESE"):

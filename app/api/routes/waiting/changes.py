@@ -160,9 +160,10 @@ def _amended_body(order: Order, markets: Markets, changes: dict[str, Any]) -> tu
         changes = changes | {"trigger": fields.get("trigger", {}) | changes["trigger"]}
     body = read_request(WAITING_SHAPES[order.type], fields | changes)
     if isinstance(body, TrailingStopOrder) and order.extreme is not None:
-        before = (order.condition or {}).get("activationPrice")
-        if body.trigger.activation_price != before:
-            raise invalid_request([("/trigger/activationPrice", "cannot be changed once the order follows the price")])
+        before, after = order.condition or {}, body.trigger.model_dump(by_alias=True)
+        fixed = [f"/trigger/{name}" for name in ("activationPrice", "persistSlots") if before.get(name) != after[name]]
+        if fixed:
+            raise invalid_request([(at, "cannot be changed once the order follows the price") for at in fixed])
     shown = body.model_dump(by_alias=True, mode="json", include={AMENDABLE[name] for name in changes})
     return body, {name: value for name, value in shown.items() if not name.startswith("acknowledge")}
 
