@@ -1,6 +1,7 @@
 """The dead man's switch: an owner who falls silent has all orders cancelled, once."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -191,6 +192,25 @@ async def test_an_owner_whose_orders_take_too_long_stops_no_other_switch(engine:
     with pytest.raises(DatabaseUnavailable):
         await store.fire()
     await postgres.close()
+
+
+async def test_an_owner_whose_orders_are_locked_is_asked_for_once_in_a_round(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, own, other = await two_silent_owners(engine)
+    await engine.postgres.execute(OVERDUE, "carol", 0)
+    asked = list[str]()
+    attempt = DeadMen._fire
+
+    async def count(self: DeadMen, limit: int, owners: Sequence[str]) -> list[Fired]:
+        asked.extend(owners)
+        return await attempt(self, limit, owners)
+
+    monkeypatch.setattr(DeadMen, "_fire", count)
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = ANY($1) FOR UPDATE", [locked, own])
+        assert ended(await fire(engine)) == [("bob", [other]), ("carol", [])]
+    assert asked == ["alice", "bob", "carol"]
 
 
 async def test_after_the_clock_was_set_back_the_time_begins_anew(engine: Engine) -> None:

@@ -95,6 +95,7 @@ class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._left_out = LeftOut[str]()
+        self._passed: dict[str, DatabaseUnavailable | None] = {}  # owners of whom nothing could be cancelled, and why
 
     async def set(self, owner: str, seconds: int) -> DeadMan:
         """Begin, renew or, with 0, end it."""
@@ -106,20 +107,25 @@ class DeadMen:
         return DeadMan(*rows[0]) if rows else DeadMan()
 
     async def fire(self, limit: int = PAGE) -> Fired | None:
-        """Cancel up to so many orders of one owner who did not renew; None: nobody is due, or all are locked."""
-        passed, failed = list[str](), None
-        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *passed]):
+        """Cancel up to so many orders of one owner who did not renew; None: nobody is due, or all are locked.
+
+        After None, or an error, it begins anew with the owner who has been due for longest.
+        """
+        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *self._passed]):
             for row in rows:
-                passed.append(row["owner"])
+                self._passed[row["owner"]] = None
                 try:
                     fired = await self._left_out.change([row["owner"]], partial(self._fire, limit), key=str)
                 except DatabaseUnavailable as error:  # perhaps because of this owner's orders: the others come first
-                    failed = error
+                    self._passed[row["owner"]] = error
                     continue
                 if fired:
+                    del self._passed[row["owner"]]  # who may have more
                     return fired[0]
+        failed = [error for error in self._passed.values() if error]
+        self._passed.clear()
         if failed:
-            raise failed
+            raise failed[0]
         return None
 
     async def _fire(self, limit: int, owners: Sequence[str]) -> list[Fired]:
