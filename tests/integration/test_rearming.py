@@ -1,5 +1,6 @@
 """An order with a condition is not failed because the price was lost: it waits again, at the same floor."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,19 @@ async def test_a_limit_order_whose_price_was_lost_waits_again_for_twice_as_long(
         assert last["retryInMs"] == times * 1000
         assert await engine.postgres.fetchval("SELECT attempt FROM orders") == 0
     assert await engine.postgres.fetchval(floor) == before
+
+
+async def test_a_cancel_of_one_that_goes_back_to_open_just_then_takes_its_trigger_along(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    [trigger] = await engine.postgres.fetch("SELECT * FROM triggers")
+    await fire(engine, order)
+    async with engine.postgres.acquire() as worker, worker.transaction():
+        await worker.execute("UPDATE orders SET status = 'open'")
+        await worker.copy_records_to_table("triggers", records=[tuple(trigger)], columns=list(trigger.keys()))
+        cancelling = asyncio.create_task(engine.http.post(f"/api/orders/{order}/cancel"))
+        await eventually(lambda: engine.postgres.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+    assert (await cancelling).json()["status"] == "cancelled"
+    assert await engine.postgres.fetchval("SELECT count(*) FROM triggers") == 0
 
 
 async def test_a_stop_that_fired_stays_due_at_its_floor(engine: Engine) -> None:

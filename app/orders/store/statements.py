@@ -164,15 +164,19 @@ CLOCK = "SELECT clock_timestamp() AS clock"
 CURRENT = "SELECT id, fence, seq, status, code, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
 
 # The trigger of an order that waits goes with it. It is locked first, as by the watchers: no two wait for each other.
+# An order that goes back to `open` meanwhile is left alone: this statement cannot see its new trigger.
 # While the engine reconciles, an order that seems to have waited may be filled.
 CANCEL = f"""
-WITH gone AS (
+WITH seen AS MATERIALIZED (
+    SELECT status = 'open' AND NOT EXISTS (SELECT FROM triggers WHERE order_id = $1) AS has_no_trigger
+      FROM orders WHERE id = $1
+), gone AS (
     DELETE FROM triggers WHERE order_id = $1 AND owner = $2 AND NOT {IS_RECONCILING} RETURNING order_id
 ), cancelled AS (
     UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
            error = NULL, code = '{CANCELLED_BY_OWNER}', updated_at = now()
-     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND (SELECT count(*) >= 0 FROM gone)
-       AND NOT {IS_RECONCILING}
+     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND NOT {IS_RECONCILING}
+       AND ((SELECT count(*) = 1 FROM gone) OR status <> 'open' OR (SELECT has_no_trigger FROM seen))
     RETURNING *
 ), {logged("cancelled", details=f"'{CANCELLED_DETAILS}'::json")}
 SELECT {ORDER_COLUMNS} FROM cancelled
