@@ -90,8 +90,8 @@ async def test_a_slice_that_is_made_again_after_a_restore_is_the_same_order(engi
 
 async def test_an_owner_has_at_most_100_open_orders_in_slices_and_any_others(engine: Engine) -> None:
     batch = [DCA | {"clientOrderId": str(n)} for n in range(50)]
-    for _ in range(2):
-        assert (await engine.http.post("/api/orders/batch", json={"orders": batch})).status_code == 200
+    for size in (50, 40, 50):  # of the last ones 10 fit
+        await engine.http.post("/api/orders/batch", json={"orders": batch[:size]})
     assert await engine.postgres.fetchval("SELECT count(*) FROM plans") == 100
     assert await refused(engine, DCA) == (429, "too_many_open", [])
     await engine.place(**PAIR, orderType="limit", limitPrice="100000")

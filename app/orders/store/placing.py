@@ -23,7 +23,7 @@ Created = Mapping[UUID, asyncpg.Record]
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
 # Counted only for such an order.
-_SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >
+_SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >= nth +
            (SELECT count(*) FROM (SELECT FROM orders o WHERE o.owner = requested.owner AND o.status = 'open'
                                      AND o.type = '{OrderType.DCA}' LIMIT {MAX_SLICED}) AS sliced) ELSE true END"""
 
@@ -47,13 +47,14 @@ SELECT id, status AS first_status, created_at FROM placed
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`, whole or not at all. $3: the most of one owner, and a few more: those of a statement do not count.
+    their `group`, whole or not at all. $3: the most of one owner, and a few more: of those of a statement only orders
+    in slices count.
     """
     return f"""requested AS (
-    SELECT * FROM json_to_recordset($1) AS r({REQUESTED}, limit_price numeric, limit_out numeric, condition json,
-        feed text, op text, persist smallint, level numeric, rank smallint, base_level numeric, trail_bps int,
-        held boolean, slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric,
-        band_max numeric)
+    SELECT *, row_number() OVER (PARTITION BY owner, slices IS NULL) AS nth
+      FROM json_to_recordset($1) AS r({REQUESTED}, limit_price numeric, limit_out numeric, condition json, feed text,
+        op text, persist smallint, level numeric, rank smallint, base_level numeric, trail_bps int, held boolean,
+        slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
