@@ -25,7 +25,7 @@ CHANGED = [
     (trailing.TrailingStops, "follow"),
 ]
 STALL = timedelta(seconds=0.25)
-SEED, EACH, SLOTS, PLANS, QUIET = 20, 70, 10, 1, 0.3
+SEED, EACH, SLOTS, PLANS, SNIPERS, QUIET = 20, 70, 10, 1, 6, 0.3
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ async def test_every_order_of_a_random_book_does_what_the_model_says(postgres_ds
         await engine.start_worker()
         async with watcher(engine.settings):
             trading = Trading(engine.base_url, engine.postgres)
-            much = {"each": EACH, "slots": SLOTS, "plans": PLANS}
-            await trade(trading, [book], **much, quiet=QUIET, meanwhile=notice_stalls)
-            found = await compare(engine.postgres, [book], stalls)
+            much = {"each": EACH, "slots": SLOTS, "plans": PLANS, "snipers": SNIPERS}
+            triggers = await trade(trading, [book], **much, quiet=QUIET, meanwhile=notice_stalls)
+            found = await compare(engine.postgres, [book], triggers, stalls)
     assert not any(found.problems.values()), str(found)
     assert found.fired >= EACH // 4, str(found)

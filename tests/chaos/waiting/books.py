@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 
 from app.mockchain.statements import TELL
-from tests.chaos.waiting.orders import NOTHING, UNKNOWN, Seen
+from tests.chaos.waiting.orders import NOTHING, UNKNOWN, Launch, Seen
+from tests.chaos.waiting.snipers import sniper
 
 BLOCK_MS = 200
 SCHEDULE = """
@@ -54,6 +55,10 @@ class Book:
     orders: dict[str, Placed] = field(default_factory=dict)
     plans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the bodies of those in slices
     cancelled: set[str] = field(default_factory=set)  # which the owner asked for
+    launch: Launch = field(init=False)  # that its snipers wait for
+
+    def __post_init__(self) -> None:
+        self.launch = Launch(f"{self.pair[0]}x{self.pair[1]}")
 
     def price(self, bps: int) -> str:
         """So far from the first price."""
@@ -157,6 +162,8 @@ class Book:
         kind = placed.body["orderType"]
         if placed.entry is not None:
             return {"slippageBps": self.rng.choice((10, 50, 200))}
+        if kind == "sniper":
+            return {"limitPrice": sniper(self.rng, self.launch.symbol)["limitPrice"]}
         if kind == "limit":
             return {"limitPrice": self.price(self.rng.randint(0, 600))}
         if kind == "trailing_stop":

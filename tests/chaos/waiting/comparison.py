@@ -1,7 +1,7 @@
 """What an engine did, read from its database, beside what the model says."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +13,7 @@ import orjson
 
 from app.dex.errors import DexError
 from app.dex.quotes import QuoteRequest
+from app.dex.simulated.launches import Launch, pool_of
 from app.dex.simulated.set_prices import SetPrice
 from app.dex.simulated.venues import PoolVenue
 from app.network import Network, open_network
@@ -25,9 +26,12 @@ from tests.chaos.waiting.orders import Event, Order, Price
 
 
 async def compare(
-    db: asyncpg.Pool, books: Sequence[Book], outages: Sequence[tuple[datetime, datetime]] = ()
+    db: asyncpg.Pool,
+    books: Sequence[Book],
+    triggers: Mapping[str, str],
+    outages: Sequence[tuple[datetime, datetime]] = (),
 ) -> Findings:
-    """Model and engine: what they do not agree on."""
+    """Model and engine: what they do not agree on. `triggers`: as they were before the rest was cancelled."""
     settings = load(database_url="", mock_block_ms=BLOCK_MS)
     network = open_network(settings)
     rows = await db.fetch("SELECT id, token_in, token_out, price, from_ms FROM chain.set_prices ORDER BY id")
@@ -40,6 +44,9 @@ async def compare(
             quotes[key] = _best_quote(network, *key)
         return quotes[key]
 
+    for row in await db.fetch("SELECT venue, symbol, name, decimals, usd, quote, depth_usd FROM chain.launches"):
+        pool = pool_of(Launch(**row), network.markets)
+        network.markets.add((pool.x, pool.y), (pool,))
     prices = defaultdict[str, list[Price]](list)
     for row in await db.fetch("SELECT * FROM prices"):
         best, low, high = (Fraction(row[name]) for name in ("best", "low", "high"))
@@ -47,7 +54,7 @@ async def compare(
         known = row["best"] == max(network.mids(token_in, token_out, row["slot"]).values())
         prices[row["feed"]].append(Price(row["slot"], best, low, high, row["at"], known))
     model = Model(prices, quote, slot_seconds=BLOCK_MS / 1000, outages=outages)
-    orders = await _orders(db, network, books)
+    orders = await _orders(db, network, books, triggers)
     findings = model.judge(orders)
     verdict = await judge(db, accepted={order.id: None for order in orders})
     lost = verdict.lost + verdict.twice + verdict.wrong + verdict.gaps + verdict.duplicates
@@ -69,7 +76,9 @@ def _best_quote(network: Network, feed: str, amount_in: int, slot: int) -> int |
     return None if best is None else best.amount_out
 
 
-async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> list[Order]:
+async def _orders(
+    db: asyncpg.Pool, network: Network, books: Sequence[Book], triggers: Mapping[str, str]
+) -> list[Order]:
     bodies = {order: (book, placed) for book in books for order, placed in book.orders.items()}
     logs, floors, fills = (defaultdict[str, list[Any]](list) for _ in range(3))
     for row in await db.fetch("SELECT order_id, status, at, details FROM order_events ORDER BY order_id, seq"):
@@ -83,7 +92,8 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
     for row in await db.fetch("SELECT * FROM orders WHERE id = ANY($1)", [UUID(order) for order in bodies]):
         order = str(row["id"])
         book, placed = bodies[order]
-        decimals = [network.markets.token(row[name]).decimals for name in ("token_in", "token_out")]
+        tokens = [network.markets.find(row[name]) for name in ("token_in", "token_out")]
+        decimals = [token.decimals if token else 0 for token in tokens]  # 0: it was not launched
         for event in logs[order]:
             if event.status == "building":
                 floors[order].append((event.at, int(Decimal(event.details["minAmountOut"]).scaleb(decimals[1]))))
@@ -103,6 +113,8 @@ async def _orders(db: asyncpg.Pool, network: Network, books: Sequence[Book]) -> 
                 fills=fills[order],
                 cancel_asked=order in book.cancelled,
                 seen=placed.seen,
+                launch=book.launch,
+                trigger=triggers.get(order, "none"),
             )
         )
     return found

@@ -9,6 +9,8 @@ from tests.chaos.waiting.books import PAIRS, Book
 from tests.chaos.waiting.findings import Findings
 from tests.chaos.waiting.runs import Disturbance, Run, play
 
+SNIPERS = 12  # in each book
+
 
 async def model_agrees(
     env: Environment, rng: random.Random, *, rounds: int, pairs: int = len(PAIRS), each: int = 110, slots: int = 50
@@ -45,7 +47,7 @@ async def _rounds(
     for _ in range(rounds):
         run = Run(env, rng)
         books = [Book(pair, random.Random(rng.random())) for pair in list(PAIRS)[:pairs]]
-        found = await play(run, books, each=each, slots=slots, disturb=disturb, plans=plans)
+        found = await play(run, books, each=each, slots=slots, disturb=disturb, plans=plans, snipers=SNIPERS)
         total.add(found)
         orders, kills = orders + found.orders, kills + run.kills
     return f"{orders} orders in {rounds * pairs} books, {kills} kills or restarts: {total}", total.clean

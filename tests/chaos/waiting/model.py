@@ -5,12 +5,14 @@ the model compares every recorded slot with the order's terms, one after the oth
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import permutations
 
 from tests.chaos.waiting.findings import Findings
 from tests.chaos.waiting.orders import COMMIT, Armed, Event, Order, Price, Terms
+from tests.chaos.waiting.snipers import Quote, Snipers
 from tests.chaos.waiting.trails import Trails, level_of
 
 LATE = timedelta(seconds=1)  # for which a price that has met an order may be followed by something else
@@ -19,9 +21,6 @@ MARGIN = Fraction(1002, 1000)  # a quote so far beyond the floor that an order p
 MAX_AGE_SLOTS = 10
 LONGEST_ASIDE = timedelta(seconds=60)
 HEARD_AFTER_SLOTS = 3  # of a move of the market, on a busy machine
-
-Quote = Callable[[Order, int], int | None]
-"""What the best venue gives for an order at a slot, base units; None: nothing."""
 
 
 class Model:
@@ -37,7 +36,8 @@ class Model:
     ) -> None:
         self._prices = {feed: sorted(found, key=lambda price: price.slot) for feed, found in prices.items()}
         self._by_slot = {feed: {price.slot: price for price in found} for feed, found in prices.items()}
-        self._trails = Trails(self._prices, self._by_slot)
+        self._trails = Trails(self._prices, self._by_slot, outages)
+        self._snipers = Snipers(quote, outages)
         self._quote = quote
         self._max_age = timedelta(seconds=MAX_AGE_SLOTS * slot_seconds)
         self._outages = outages
@@ -105,8 +105,8 @@ class Model:
 
     def _judge_floors(self, order: Order, entry: Order | None, findings: Findings) -> None:
         armed = order.armed()
-        if not armed:  # its entry was not filled
-            return
+        if not armed or (armed[-1].terms.kind == "sniper" and not order.limit_out):
+            return  # its entry was not filled, or its token is not traded
         # Of a bracket the floor of the least that the entry may bring is scaled to what it brought, rounded up twice.
         least = Terms.of(entry.body, entry.amount_in, entry.decimals).floor if entry else 0
         above = order.limit_out - armed[-1].terms.floor
@@ -118,13 +118,15 @@ class Model:
                 findings.problems["below"].append(f"{order.id}: {units} at {at:%T.%f}, floor {floor}")
 
     def _judge_armed(self, order: Order, armed: Armed, siblings: Sequence[Order], findings: Findings) -> None:
+        if armed.terms.kind == "sniper":
+            return self._snipers.judge(order, armed, findings)
         certain = [price for price in self._met(order, armed) if self._counts(order, armed, price, siblings)]
         fired = armed.end if armed.end and armed.end.fires else None
         if fired is None:
             if left := [price for price in certain if self._could_fire(order, armed, price, armed.until)]:
                 why = armed.end.status if armed.end else "the end"
                 text = f"{order.id} ({armed.terms.kind}) met at slot {left[0].slot}, {len(left)} in all, until {why}"
-                findings.problems["missed"].append(text)
+                findings.problems["missed"].append(text + self._story(order, armed, left[0]))
             return
         findings.fired += 1
         slot = fired.details["trigger"]["slot"]
@@ -138,8 +140,13 @@ class Model:
                 findings.late += 1
                 return
             text = f"{order.id} ({armed.terms.kind}) met at slot {late[0].slot}, fired at {slot}"
-            findings.problems["missed"].append(text)
+            findings.problems["missed"].append(text + self._story(order, armed, late[0]))
         findings.exactly += bool(certain) and slot <= certain[0].slot
+
+    def _story(self, order: Order, armed: Armed, price: Price) -> str:
+        seen = self._trails.seen(order, armed, price.slot)
+        rise = "" if seen is None else f", seen {float(seen.low)} to {float(seen.high)}"
+        return f"{order.story()}\n      model: {float(price.low)} to {float(price.high)} at {price.at:%T.%f}{rise}"
 
     def _met(self, order: Order, armed: Armed, margin: Fraction = MARGIN) -> list[Price]:
         """The recorded prices that meet it from when it may fire to when it no longer could."""
@@ -237,10 +244,7 @@ class Model:
     def _judge_group(self, name: str, legs: Sequence[Order], findings: Findings) -> None:
         if sum(len(leg.fills) for leg in legs) > 1:
             findings.problems["groups"].append(f"{name} has more than one fill")
-        for leg in legs:
-            for other in legs:
-                if other is leg:
-                    continue
-                for since, _ in leg.under_way():
-                    if any(s < since and (e is None or since < e) for s, e in other.under_way()):
-                        findings.problems["groups"].append(f"{name}: {leg.id} fired while {other.id} was under way")
+        for leg, other in permutations(legs, 2):
+            for since, _ in leg.under_way():
+                if any(s < since and (e is None or since < e) for s, e in other.under_way()):
+                    findings.problems["groups"].append(f"{name}: {leg.id} fired while {other.id} was under way")

@@ -36,6 +36,15 @@ NOTHING = Seen(Fraction(0), Fraction(0))
 UNKNOWN = Seen(Fraction(0), Fraction(10**30))
 
 
+@dataclass(slots=True)
+class Launch:
+    """A token that nobody trades at first."""
+
+    symbol: str
+    asked: datetime | None = None  # for its pool
+    traded: datetime | None = None  # from when on, at the latest
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     status: str
@@ -65,7 +74,7 @@ class Terms:
         """`fired_at`: the level at which a trailing stop fires, or has fired: its floor lies below that."""
         kind: str = body["orderType"]
         limit: str | None = body.get("limitPrice")
-        if kind == "limit":
+        if kind in ("limit", "sniper"):
             level, persist, worst = Fraction(body["limitPrice"]), 0, Fraction(body["limitPrice"])
         elif kind == "trailing_stop":
             level, persist = (
@@ -122,6 +131,13 @@ class Order:
     fills: Sequence[tuple[datetime, int]] = ()  # base units
     cancel_asked: bool = False
     seen: Seen = NOTHING  # by a trailing stop, when it was placed
+    launch: Launch | None = None  # of a sniper
+    trigger: str = "none"  # its row, and that of its watermark, before the rest was cancelled
+
+    def story(self) -> str:
+        """What it did, for whoever has to find out why."""
+        log = [f"{event.at:%T.%f} {event.status} {event.details.get('code', '')}".rstrip() for event in self.events]
+        return f"\n      log: {'; '.join(log)}\n      trigger: {self.trigger}"
 
     def armed(self) -> list[Armed]:
         """Every time during which it could fire, with its terms then."""
@@ -135,6 +151,8 @@ class Order:
             if fires := after is not None and after.fires and "extreme" in after.details["trigger"]:
                 assert after is not None
                 fired_at = Fraction(after.details["trigger"]["level"])
+            if event.details.get("code") in ("launched", "rearmed") and body["orderType"] == "sniper":
+                body["orderType"] = "limit"  # from its launch on
             if event.details.get("code") == "rearmed":
                 wait, rearms, due = min(FIRST_WAIT * 2**rearms, LONGEST_WAIT), rearms + 1, True
             else:

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from tests.chaos.waiting.books import Book, Placed
+from tests.chaos.waiting.snipers import POOL, sniper
 
 RETRY_SECONDS = 0.1
 LONGEST_RETRIES = 60.0
@@ -21,7 +23,7 @@ class Owner:
         self.http = httpx.AsyncClient(base_url=base_url, timeout=5, limits=httpx.Limits(max_connections=32))
         self._slots = asyncio.Semaphore(12)
 
-    async def place(self, books: Sequence[Book], *, each: int, plans: int = 0) -> None:
+    async def place(self, books: Sequence[Book], *, each: int, plans: int = 0, snipers: int = 0) -> None:
         """In each book so many orders, a third of them in groups."""
         async with asyncio.TaskGroup() as group:
             for book in books:
@@ -29,11 +31,16 @@ class Owner:
                     group.create_task(self._place_one(book, n < each // 3 // 2))
                 for _ in range(plans):
                     group.create_task(self._place_plan(book))
+                for _ in range(snipers):
+                    group.create_task(self._place_sniper(book))
 
     async def meddle(self, book: Book, seconds: float) -> None:
-        """Cancel, amend and place while the market moves."""
-        for _ in range(max(1, len(book.orders) // 4)):
-            await asyncio.sleep(seconds / max(1, len(book.orders) // 4))
+        """Cancel, amend and place while the market moves. In the middle the token of its snipers is launched."""
+        times = max(2, len(book.orders) // 4)
+        for n in range(times):
+            await asyncio.sleep(seconds / times)
+            if n == times // 2:
+                await self._launch(book)
             order, choice = book.rng.choice(sorted(book.orders)), book.rng.random()
             if choice < 0.35:
                 book.cancelled.add(order)
@@ -78,6 +85,20 @@ class Owner:
         placed = await self._post(book, "/api/orders/execute", body)
         assert placed is not None
         book.plans[placed["orderId"]] = body
+
+    async def _place_sniper(self, book: Book) -> None:
+        body = sniper(book.rng, book.launch.symbol)
+        placed = await self._post(book, "/api/orders/execute", body)
+        assert placed is not None
+        book.orders[placed["orderId"]] = Placed.of(body, placed)
+
+    async def _launch(self, book: Book) -> None:
+        if not any(placed.body["orderType"] == "sniper" for placed in book.orders.values()):
+            return
+        book.launch.asked = datetime.now(UTC)
+        await self._post(book, "/api/simulate/pools", POOL | {"symbol": book.launch.symbol})
+        book.launch.traded = datetime.now(UTC)
+        await self._place_sniper(book)
 
     async def _post(self, book: Book, path: str, body: Mapping[str, Any]) -> Any:
         """The answer; None: refused, because the market has moved."""

@@ -23,6 +23,10 @@ from tests.engine import eventually
 PACE = {"MOCK_BLOCK_MS": str(BLOCK_MS), "MOCK_EXECUTION_MS_MAX": "500", "MIN_SLICE_SECONDS": "1"}
 LEAD_SLOTS = 4  # from when a path is known to when it begins
 RECONNECTED = timedelta(seconds=1)  # from when Postgres is back to when every watcher works again
+TRIGGERS = """
+SELECT order_id::text, concat_ws(' ', t::text, 'xmin', t.xmin, w::text, 'xmin', w.xmin) AS trigger
+  FROM triggers t LEFT JOIN watermarks w ON w.id = t.watermark
+"""
 QUIET_SECONDS = 1.5  # without an order under way: what the market has met is done
 
 
@@ -86,7 +90,15 @@ Disturbance = Callable[[Run], Awaitable[None]]
 
 
 async def play(
-    run: Run, books: Sequence[Book], *, each: int, slots: int, disturb: Disturbance, plans: int = 0, watchers: int = 2
+    run: Run,
+    books: Sequence[Book],
+    *,
+    each: int,
+    slots: int,
+    disturb: Disturbance,
+    plans: int = 0,
+    snipers: int = 0,
+    watchers: int = 2,
 ) -> Findings:
     """Processes of the engine trade the books, and are disturbed."""
     await run.env.clear()
@@ -102,8 +114,9 @@ async def play(
         await disturb(run)
         await asyncio.sleep(run.rng.uniform(0.2, 0.6))
 
-    await trade(run.env, books, each=each, slots=slots, plans=plans, meanwhile=disturb_and_pause)
-    return await compare(run.env.db, books, run.outages)
+    much = {"each": each, "slots": slots, "plans": plans, "snipers": snipers}
+    triggers = await trade(run.env, books, **much, meanwhile=disturb_and_pause)
+    return await compare(run.env.db, books, triggers, run.outages)
 
 
 async def _wait() -> None:
@@ -117,14 +130,17 @@ async def trade(
     each: int,
     slots: int,
     plans: int = 0,
+    snipers: int = 0,
     quiet: float = QUIET_SECONDS,
     meanwhile: Callable[[], Awaitable[None]] = _wait,
-) -> None:
-    """Place the books and move the market past them, until all that it has met is done; then cancel the rest."""
+) -> Mapping[str, str]:
+    """Place the books and move the market past them, until all that it has met is done; then cancel the rest, whose
+    triggers it returns.
+    """
     for book in books:
         await schedule(engine.db, book.pair, [(0, PAIRS[book.pair][0])], BLOCK_MS)
     owner = Owner(engine.base_url)
-    await owner.place(books, each=each, plans=plans)
+    await owner.place(books, each=each, plans=plans, snipers=snipers)
     begin = int(time.time() * 1000) // BLOCK_MS + LEAD_SLOTS
     for book in books:
         path = [(begin + at, price) for at, price in book.path(slots)]
@@ -136,9 +152,11 @@ async def trade(
         await meanwhile()
     await asyncio.gather(moving, *meddling)
     await _quiet(engine, quiet)
+    triggers = {row["order_id"]: row["trigger"] for row in await engine.db.fetch(TRIGGERS)}
     await owner.cancel_the_rest(books)
     await eventually(lambda: _all_ended(engine), within=20)
     await owner.http.aclose()
+    return triggers
 
 
 async def _quiet(engine: Running, seconds: float) -> None:

@@ -15,9 +15,15 @@ def level_of(seen: Fraction, terms: Terms) -> Fraction:
 
 
 class Trails:
-    def __init__(self, prices: Mapping[str, Sequence[Price]], by_slot: Mapping[str, Mapping[int, Price]]) -> None:
+    def __init__(
+        self,
+        prices: Mapping[str, Sequence[Price]],
+        by_slot: Mapping[str, Mapping[int, Price]],
+        outages: Sequence[tuple[datetime, datetime]],
+    ) -> None:
         self._prices = prices
         self._by_slot = by_slot
+        self._outages = outages
         self._found: dict[str, dict[datetime, Mapping[int, Seen]]] = {}  # order → since when it is armed → by slot
 
     def seen(self, order: Order, armed: Armed, slot: int) -> Seen | None:
@@ -41,7 +47,11 @@ class Trails:
         return None
 
     def _walk(self, order: Order) -> Iterator[tuple[datetime, Mapping[int, Seen]]]:
-        """For each time during which it may fire. An amended order goes on from what it has seen."""
+        """For each time during which it may fire: what it has seen, at least and at most; 0: it may not follow yet.
+
+        An amended order goes on from what it has seen. A price just before that, or while no watcher may have lived,
+        may or may not have counted.
+        """
         before = order.seen
         for armed in order.armed():
             if armed.terms.kind != "trailing_stop":
@@ -53,16 +63,22 @@ class Trails:
                 rise = self._rise(order.feed, price.slot, armed.terms.persist)
                 if rise is None or price.at < armed.since:
                     continue
-                low, high = max(low, rise), max(high, rise)
-                if before.low or low >= armed.terms.level:
-                    found[price.slot] = Seen(low, high)
+                if high or rise >= armed.terms.level:
+                    high = max(high, rise)
+                if (low or rise >= armed.terms.level) and not self._lost(price):
+                    low = max(low, rise)
                     if armed.until is None or price.at <= armed.until - COMMIT:
                         kept = low
+                if high:
+                    found[price.slot] = Seen(low, high)
             yield armed.since, found
-            before = Seen(kept, high if found else before.high)
+            before = Seen(kept, high)
             if armed.end is not None and armed.end.fires:
                 extreme = Fraction(armed.end.details["trigger"]["extreme"])
                 before = Seen(extreme, extreme)
+
+    def _lost(self, price: Price) -> bool:
+        return any(since <= price.at <= until for since, until in self._outages)
 
     def _rise(self, feed: str, slot: int, persist: int) -> Fraction | None:
         known = [self._by_slot[feed].get(slot - back) for back in range(persist)]
