@@ -52,6 +52,10 @@ export class Api {
     return this.#request("POST", path, { body: json.body, headers: { ...json.type, ...headers } });
   }
 
+  put(path, body) {
+    return this.#request("PUT", path, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+  }
+
   delete(path) {
     return this.#request("DELETE", path, {});
   }

@@ -10,8 +10,8 @@ const POLL_MS = 1_000;
 const MOVES_BPS = [-500, -100, 100, 500];
 
 export class Market {
-  constructor(api, launch, announce, onChange) {
-    Object.assign(this, { api, launch, announce, onChange });
+  constructor(api, launch, priceChart, announce, onChange) {
+    Object.assign(this, { api, launch, priceChart, announce, onChange });
     this.pair = null; // {tokenIn, tokenOut}
     this.turned = false; // it is shown the other way round
     this.prices = null; // the engine's answer for what is shown
@@ -21,12 +21,19 @@ export class Market {
   }
 
   start() {
-    this.stop = poll(() => this.#read(), POLL_MS);
+    this.stopReading = poll(() => this.#read(), POLL_MS);
+    this.priceChart.start();
+  }
+
+  stop() {
+    this.stopReading();
+    this.priceChart.stop();
   }
 
   follow(pair) {
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
     [this.pair, this.turned, this.prices, this.problem] = [pair, false, null, null];
+    this.priceChart.follow(pair);
     this.#read();
   }
 
@@ -93,6 +100,7 @@ export class Market {
         ${prices
           ? html`<dl class="mids">${prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}</dt><dd>${shortPrice(price)}</dd></div>`)}</dl>`
           : html`<p class="placeholder">Loading …</p>`}
+        <div id="price-chart">${this.priceChart.view()}</div>
         ${prices?.movable ? this.#control(prices) : nothing}
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
         ${prices?.movable ? this.launch.view() : nothing}

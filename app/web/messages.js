@@ -62,6 +62,12 @@ const REASONS = {
 /** Why an order was cancelled, or what has happened to one that waits; empty: the owner did it. */
 export const reason = (code) => REASONS[code] ?? "";
 
+// A retry sends the same order again, and ends in the same way.
+const INCURABLE = new Set(["insufficient_liquidity", "price_impact_too_high", "insufficient_funds", "unsupported_pair", "unsafe_transaction", "zero_output", "risk_limit"]);
+
+/** Whether the same order may be filled if it is sent again. */
+export const isCurable = (code) => !INCURABLE.has(code);
+
 export const advice = (code) => ADVICE[code] ?? "";
 
 /** "venue_unavailable" becomes "venue unavailable". */

@@ -17,6 +17,7 @@ export class OrderForm {
   constructor(api, quotes, market, orderStore, announce, onChange) {
     Object.assign(this, { api, quotes, market, orderStore, announce, onChange });
     this.tokens = [];
+    this.isPractice = false; // until the engine has said that no money moves
     this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5" });
     if (!(this.fields.type in ORDER_TYPES)) this.fields.type = DEFAULTS.type;
     this.problem = null;
@@ -26,7 +27,8 @@ export class OrderForm {
   }
 
   async loadTokens() {
-    this.tokens = (await this.api.get("api/tokens")).tokens;
+    const { tokens, practice } = await this.api.get("api/tokens");
+    Object.assign(this, { tokens, isPractice: practice });
     for (const name of ["tokenIn", "tokenOut"]) {
       if (!this.#token(this.fields[name])) this.fields[name] = this.tokens.find(({ symbol }) => symbol !== this.fields.tokenIn)?.symbol;
     }

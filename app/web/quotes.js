@@ -19,9 +19,20 @@ export class Quotes {
     this.problem = null;
     this.answeredAt = 0;
     this.pending = false;
+  }
+
+  start() {
     this.lastActivity = Date.now();
-    for (const type of ["pointerdown", "keydown", "pointermove"]) addEventListener(type, () => (this.lastActivity = Date.now()), { passive: true });
-    setInterval(() => this.#refresh(), 1_000);
+    this.listening = new AbortController();
+    const options = { passive: true, signal: this.listening.signal };
+    for (const type of ["pointerdown", "keydown", "pointermove"]) addEventListener(type, () => (this.lastActivity = Date.now()), options);
+    this.refreshing = setInterval(() => this.#refresh(), 1_000);
+  }
+
+  stop() {
+    this.listening.abort();
+    clearInterval(this.refreshing);
+    this.request(null);
   }
 
   /** Null: there is nothing to quote. */

@@ -85,6 +85,15 @@ async def page(engine: Engine, open_page: OpenPage) -> AsyncIterator[TradingPage
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def console(engine: Engine, open_page: OpenPage) -> AsyncIterator[TradingPage]:
+    """The operators' page of the same engine."""
+    async with open_page(engine.base_url) as opened:
+        await opened.open(path="/console")
+        await opened.wait_until_live()
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def watching(engine: Engine) -> AsyncIterator[None]:
     """A watcher beside the engine, and a price that stands still."""
     await engine.http.post("/api/simulate/market", json={"tokenIn": "SOL", "tokenOut": "USDC", "price": "150"})

@@ -1,48 +1,77 @@
-"""What operators do on the page: dead letters and the engine's gauges."""
+"""What operators do in the console: dead letters, the kill switch, the gauges and the audit log."""
 
 import re
 
 from playwright.async_api import expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
-from tests.engine import Engine
+from tests.engine import Engine, eventually
 
 
-async def test_a_dead_letter_is_shown_retried_and_acknowledged(page: TradingPage, engine: Engine) -> None:
-    dead_letters = page.tab.locator(".dead-letters")
+async def test_a_dead_letter_is_shown_retried_and_acknowledged(console: TradingPage, engine: Engine) -> None:
+    dead_letters = console.tab.locator(".dead-letters")
+    letters = dead_letters.locator(".dead-letter")
     await expect(dead_letters).to_contain_text("No failed orders to acknowledge")
     await dead_letters.get_by_role("button", name="Run a failure drill").click()
-    await expect(page.orders).to_have_attribute("data-status", "failed")
-    letter = dead_letters.locator(".dead-letter")
-    await expect(letter).to_contain_text("venue unavailable after 3 attempts")
-    (first,) = await page.ids()
-    await letter.get_by_role("button", name="Retry").click()
-    await expect(page.orders).to_have_count(2)
-    retry = (await page.ids())[0]
-    assert (await engine.order(retry))["retryOf"] == first
-    await expect(page.tab.locator(".order.failed")).to_have_count(2)
-    await expect(dead_letters.locator(".dead-letter")).to_have_count(2)
-    details = await page.open_details(page.order(retry))
-    await expect(details).to_contain_text(first)
+    await expect(letters).to_contain_text("venue unavailable after 3 attempts")
+    first = await letters.get_attribute("data-order")
+    await letters.get_by_role("button", name="Retry").click()
+    await expect(console.announcement).to_have_text("The order is retried as a new order.")
+    await expect(letters).to_have_count(2)
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders WHERE retry_of = $1", first) == 1
 
     await dead_letters.get_by_role("button", name="Acknowledge all …").click()
     await expect(dead_letters).to_contain_text("Nothing is deleted")
     await dead_letters.get_by_role("button", name="Acknowledge all 2").click()
-    await expect(page.announcement).to_have_text("2 acknowledged.")
-    await expect(dead_letters.locator(".dead-letter")).to_have_count(0)
-    await expect(page.orders).to_have_count(2)  # acknowledged orders stay in the list
+    await expect(console.announcement).to_have_text("2 acknowledged.")
+    await expect(letters).to_have_count(0)
 
 
-async def test_gauges_and_charts_show_the_values_of_the_api(page: TradingPage, engine: Engine) -> None:
-    await page.place(5)
-    await expect(page.tab.locator(".order.confirmed")).to_have_count(5)
-    gauges = page.tab.locator(".gauge")
+async def test_no_retry_is_offered_for_what_no_retry_can_cure(console: TradingPage, engine: Engine) -> None:
+    """The pools would not hold enough for it the next time either."""
+    await engine.place(amount="900000000")
+    letter = console.tab.locator(".dead-letter")
+    await expect(letter).to_contain_text(re.compile("liquidity|impact"))
+    await expect(letter.get_by_role("button")).to_have_count(0)
+
+
+async def test_gauges_and_charts_show_the_values_of_the_api(console: TradingPage, engine: Engine) -> None:
+    await console.tab.get_by_role("button", name="Send 5 at once").click()
+    await expect(console.announcement).to_have_text("5 of 5 orders are accepted.")
+    await eventually(lambda: engine.postgres.fetchval("SELECT count(*) = 5 FROM orders WHERE status = 'confirmed'"))
+    gauges = console.tab.locator(".gauge")
     await expect(gauges.nth(2)).to_contain_text("95 of 100")
     await expect(gauges.nth(1)).to_contain_text("0 of 10")
-    await expect(page.tab.locator(".line-chart").first).to_contain_text("1")  # per minute: five orders in five minutes
-    await expect(page.tab.locator(".line-chart").nth(1)).to_contain_text("p99")
-    # A line needs two samples. A reload keeps them.
-    line, two_points = page.tab.locator(".line-chart .line").first, re.compile("^M.+L")
-    await expect(line).to_have_attribute("d", two_points)
-    await page.tab.reload()
-    await expect(line).to_have_attribute("d", two_points, timeout=1_500)
+    await expect(console.tab.locator(".engine")).to_contain_text("none: orders that wait do not fire")  # no watcher
+    await expect(console.tab.locator(".line-chart").first).to_contain_text("1")  # per minute: five orders in five minutes
+    await expect(console.tab.locator(".line-chart").nth(1)).to_contain_text("p99")
+
+
+async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage, engine: Engine) -> None:
+    switch = console.tab.locator(".kill-switch")
+    await switch.get_by_label("Reason").fill("Prices are wrong.")
+    await switch.get_by_role("button", name="Halt trading").click()
+    await expect(switch).to_contain_text("halted for everybody")
+    await expect(switch).to_contain_text("Prices are wrong.")
+    await expect(console.tab.locator(".banner")).to_contain_text("Trading is halted")
+    await switch.get_by_role("button", name="Resume trading").click()
+    await expect(console.announcement).to_have_text("Trading goes on.")
+    await switch.get_by_label("Only this owner").fill("locl")
+    await switch.get_by_role("button", name="Refuse new orders").click()
+    await expect(switch.get_by_role("alert")).to_contain_text("has no API key and no order")
+    await switch.get_by_label("Only this owner").fill("local")
+    await switch.get_by_role("button", name="Refuse new orders").click()
+    await expect(switch.locator(".owner")).to_contain_text("local reducing")
+    await switch.get_by_role("button", name="Release local").click()
+    await expect(switch.locator(".owner")).to_have_count(0)
+    await expect(console.tab.locator(".audit-entry").first).to_contain_text("kill_switch.set")
+
+
+async def test_the_two_pages_link_to_each_other(page: TradingPage, open_page: OpenPage) -> None:
+    await page.tab.get_by_role("link", name="Console").click()
+    await expect(page.tab.locator(".gauge")).to_have_count(3)
+    await expect(page.tab.locator(".order-form")).to_have_count(0)
+    await page.tab.get_by_role("link", name="Trade").first.click()
+    await expect(page.tab.locator(".order-form")).to_be_visible()
+    await expect(page.tab.locator(".dead-letters, .gauge")).to_have_count(0)

@@ -24,7 +24,9 @@ def checked(answer: httpx.Response, shape: type[Answer]) -> dict[str, Any]:
 
 
 async def test_orders_can_use_the_listed_tokens_and_pools(engine: Engine) -> None:
-    tokens = checked(await engine.http.get("/api/tokens"), Tokens)["tokens"]
+    listed = checked(await engine.http.get("/api/tokens"), Tokens)
+    tokens = listed["tokens"]
+    assert listed["practice"] is True  # the page says so: no money moves
     pools = checked(await engine.http.get("/api/pools"), Pools)["pools"]
     assert {
         "symbol": "USDC",

@@ -11,7 +11,7 @@ from app.api.problems import Problem, database_unavailable, foreign_host, foreig
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 
-PUBLIC = HEALTH | {"/", "/api/tokens", "/api/pools"}
+PUBLIC = HEALTH | {"/", "/console", "/api/tokens", "/api/pools"}
 PUBLIC_BELOW = ("/web/",)
 DOCS = frozenset({"/docs", "/openapi.json", "/asyncapi.json"})
 DOCS_BELOW = ("/docs/files/",)

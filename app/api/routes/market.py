@@ -39,6 +39,7 @@ class TradedToken(Answer):
 
 class Tokens(Answer):
     tokens: list[TradedToken]
+    practice: bool = Field(description="true: local mode, with a simulated market and chain; no money moves")
 
 
 class TradedPool(Answer):
@@ -105,12 +106,14 @@ class Preview(Answer):
 @router.get("/tokens", summary="The tokens that can be traded", responses={200: {"model": Tokens}})
 async def tokens(request: Request) -> Response:
     """Every request takes the symbol or the mint of a token."""
+    ctx = context(request)
     return as_json(
         {
             "tokens": [
                 {"symbol": one.symbol, "mint": one.mint, "name": one.name, "decimals": one.decimals}
-                for one in context(request).markets.tokens
-            ]
+                for one in ctx.markets.tokens
+            ],
+            "practice": ctx.market is not None,
         }
     )
 

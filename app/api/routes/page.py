@@ -1,4 +1,4 @@
-"""Serves the page at `/` and its static files, with the security headers that restrict them."""
+"""Serves the trading page at `/`, the console at `/console`, and their files, with the headers that restrict them."""
 
 import mimetypes
 import os
@@ -47,6 +47,11 @@ def install(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
+
+    # Anyone may load its files: what it shows are answers of the API, which wants an operator's key in production.
+    @app.get("/console", include_in_schema=False)
+    async def console(request: Request) -> Response:
+        return await files.get_response("console.html", request.scope)
 
     # A route, not a mount: the request log and the metrics label requests by route.
     @app.get("/web/{path:path}", include_in_schema=False)

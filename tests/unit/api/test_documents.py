@@ -18,7 +18,7 @@ from app.settings import load
 
 CLONE = Path(__file__).resolve().parents[3]
 
-PAGES = {"/", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # not API operations
+PAGES = {"/", "/console", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # not API operations
 NO_PROBLEM = {
     "/health",
     "/health/live",

@@ -1,19 +1,18 @@
 // Dead letters, for operators: the orders that failed for good, why, and a button to retry each.
 
-import { amount } from "./amount.js";
-import { dateTime } from "./clock.js";
-import { advice, explain, readable, sentence } from "./messages.js";
-import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { repeat } from "./vendor/lit-html/directives/repeat.js";
+import { amount } from "../amount.js";
+import { dateTime } from "../clock.js";
+import { advice, explain, isCurable, readable, sentence } from "../messages.js";
+import { poll } from "../polling.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 
-const POLL_MS = 30_000; // besides a read at once when one of the caller's orders fails
-const RETRY_MS = 3_000; // after an error
+const POLL_MS = 3_000;
 const MAX_SHOWN = 20;
 
 export class DeadLetters {
-  constructor(api, orderStore, announce, onChange) {
-    Object.assign(this, { api, orderStore, announce, onChange });
-    this.allowed = false; // until the engine answers: only operators may read dead letters
+  constructor(api, announce, onChange) {
+    Object.assign(this, { api, announce, onChange });
     this.list = [];
     this.total = 0;
     this.countByReason = {};
@@ -22,25 +21,16 @@ export class DeadLetters {
     this.problem = null;
   }
 
-  async start() {
-    clearTimeout(this.timer);
-    if (!document.hidden) await this.#read();
-    if (this.stopped) return;
-    if (this.allowed || this.problem) this.timer = setTimeout(() => this.start(), this.problem ? RETRY_MS : POLL_MS);
-  }
-
-  stop() {
-    clearTimeout(this.timer);
-    this.stopped = true;
+  start() {
+    this.stop = poll(() => this.#read(), POLL_MS);
   }
 
   async #read() {
     try {
       const [page, stats] = await Promise.all([this.api.get("api/dlq/failed-orders", { limit: MAX_SHOWN }), this.api.get("api/dlq/stats")]);
-      Object.assign(this, { allowed: true, list: page.failedOrders, total: stats.totalFailed, countByReason: stats.byReason, problem: null });
+      Object.assign(this, { list: page.failedOrders, total: stats.totalFailed, countByReason: stats.byReason, problem: null });
     } catch (error) {
-      if (error.status === 403) this.allowed = false;
-      else this.problem = error;
+      this.problem = error;
     }
     this.onChange();
   }
@@ -52,7 +42,6 @@ export class DeadLetters {
     try {
       const answer = await request();
       this.announce(messageFor(answer));
-      if (answer.orderId) await this.orderStore.loadOrder(answer.orderId).catch(() => {});
       await this.#read();
     } catch (error) {
       this.problem = error;
@@ -80,7 +69,6 @@ export class DeadLetters {
   }
 
   view() {
-    if (!this.allowed) return nothing;
     const reasons = Object.entries(this.countByReason).sort(([, a], [, b]) => b - a);
     return html`
       <section class="card dead-letters" aria-labelledby="dead-letters-title">
@@ -113,8 +101,10 @@ export class DeadLetters {
         <span class="swap">${amount(amountIn, tokenIn)} <span class="arrow" aria-label="for">→</span> <span class="token">${tokenOut}</span></span>
         <span class="reason"><b class="status failed">${readable(letter.failureReason)}</b> after ${letter.attemptsMade} ${letter.attemptsMade === 1 ? "attempt" : "attempts"}, ${dateTime(letter.failedAt)}, ${letter.owner}
           <span class="hint">${sentence(letter.lastError ?? "")} ${advice(letter.failureReason)}</span></span>
-        <button class="secondary" type="button" aria-disabled=${this.busy} aria-label="Retry the order of ${amountIn} ${tokenIn}"
-          @click=${() => this.#retry(letter.id)}>Retry</button>
+        ${isCurable(letter.failureReason)
+          ? html`<button class="secondary" type="button" aria-disabled=${this.busy} aria-label="Retry the order of ${amountIn} ${tokenIn}"
+              @click=${() => this.#retry(letter.id)}>Retry</button>`
+          : nothing}
       </li>`;
   }
 }
