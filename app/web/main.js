@@ -1,17 +1,22 @@
 // The trading page: creates its sections and connects them.
 
+import { Activity } from "./activity/activity.js";
+import { Fills } from "./activity/fills.js";
+import { OpenOrders } from "./activity/open_orders.js";
+import { Orders } from "./activity/orders.js";
+import { Portfolio } from "./activity/portfolio.js";
 import { dateTime } from "./clock.js";
+import { Keyboard } from "./keyboard.js";
 import { Launch } from "./launch.js";
 import { Market } from "./market.js";
-import { OpenOrders } from "./open_orders.js";
-import { OrderForm } from "./order_form.js";
+import { Notifications } from "./notifications.js";
 import { OrderStore } from "./order_store.js";
-import { Orders } from "./orders.js";
 import { runPage } from "./page.js";
 import { PriceChart } from "./price_chart.js";
 import { QueueStatus } from "./queue.js";
-import { Quotes } from "./quotes.js";
 import { Stream } from "./stream.js";
+import { OrderForm } from "./ticket/order_form.js";
+import { Quotes } from "./ticket/quotes.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 const RETRY_MS = 2_000;
@@ -23,12 +28,21 @@ function tradingPage({ api, signIn, announce, onChange }) {
   const launch = new Launch(api, announce, { onLaunched: () => orderForm.loadTokens(), onSnipe: (mint) => orderForm.snipe(mint) }, onChange);
   const priceChart = new PriceChart(api, orderStore, onChange);
   const market = new Market(api, launch, priceChart, announce, onChange);
-  const orderForm = new OrderForm(api, quotes, market, orderStore, announce, onChange);
+  const orderForm = new OrderForm(api, quotes, market, orderStore, announce, (type) => activity.select(type === "market" ? "history" : "open"), onChange);
   const queueStatus = new QueueStatus(api, onChange);
   const orders = new Orders(api, orderStore, orderForm, queueStatus, announce, onChange);
   const openOrders = new OpenOrders(api, orderStore, orders, announce, onChange);
-  const sections = [queueStatus, market, openOrders, stream, quotes];
+  const notifications = new Notifications(announce, onChange);
+  const activity = new Activity({ open: openOrders, history: orders, fills: new Fills(api, orderStore, onChange), portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
+  const keyboard = new Keyboard({ "/": () => search(), b: () => document.getElementById("amount").focus() }, onChange);
+  const sections = [queueStatus, market, openOrders, activity, stream, quotes, keyboard];
+  orderStore.onEvent = (event, log) => notifications.onEvent(event, log);
   let stopped = false;
+
+  function search() {
+    activity.select("history");
+    requestAnimationFrame(() => orders.focusSearch()); // after the tab is drawn
+  }
 
   /** Reads the tokens and the list, and retries until it succeeds or the caller has signed out. */
   async function loadOnce() {
@@ -56,7 +70,7 @@ function tradingPage({ api, signIn, announce, onChange }) {
     connection: () => connectionOf(stream),
     intro: () => `Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step.${orderForm.isPractice ? " Venues and chain are simulated: no money moves." : ""}`,
     banner: () => queueStatus.warning(),
-    view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view()}${openOrders.view()}${orders.view()}</div></div>`,
+    view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view()}${activity.view()}</div></div>${keyboard.view()}`,
   };
 }
 

@@ -7,6 +7,7 @@ import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 1_000;
+const DOLLARS = ["USDC", "USDT"];
 const MOVES_BPS = [-500, -100, 100, 500];
 
 export class Market {
@@ -15,6 +16,7 @@ export class Market {
     this.pair = null; // {tokenIn, tokenOut}
     this.turned = false; // it is shown the other way round
     this.prices = null; // the engine's answer for what is shown
+    this.dollars = null; // for one tokenIn, if neither token is a dollar
     this.typed = "";
     this.problem = null;
     this.busy = false;
@@ -32,7 +34,7 @@ export class Market {
 
   follow(pair) {
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
-    [this.pair, this.turned, this.prices, this.problem] = [pair, false, null, null];
+    [this.pair, this.turned, this.prices, this.dollars, this.problem] = [pair, false, null, null, null];
     this.priceChart.follow(pair);
     this.#read();
   }
@@ -44,6 +46,14 @@ export class Market {
     return this.turned ? 1 / Math.min(...prices) : Math.max(...prices);
   }
 
+  /** Dollars for one token of each side, for display; null while they are not known. */
+  get usd() {
+    const { best, pair, dollars } = this;
+    if (!best) return { tokenIn: null, tokenOut: null };
+    const tokenIn = DOLLARS.includes(pair.tokenIn) ? 1 : DOLLARS.includes(pair.tokenOut) ? best : dollars;
+    return { tokenIn, tokenOut: tokenIn && tokenIn / best };
+  }
+
   get #shown() {
     const { tokenIn, tokenOut } = this.pair;
     return this.turned ? { tokenIn: tokenOut, tokenOut: tokenIn } : { tokenIn, tokenOut };
@@ -51,14 +61,18 @@ export class Market {
 
   #turn() {
     [this.turned, this.prices, this.typed, this.problem] = [!this.turned, null, "", null];
+    this.priceChart.follow(this.#shown);
     this.#read();
   }
 
   async #read() {
     const { pair, turned } = this;
     if (!pair) return;
-    const prices = await this.api.get("api/market", this.#shown).catch(() => null);
-    if (pair === this.pair && turned === this.turned) this.prices = prices;
+    const read = (query) => this.api.get("api/market", query).catch(() => null);
+    const hasDollar = DOLLARS.includes(pair.tokenIn) || DOLLARS.includes(pair.tokenOut);
+    const [prices, dollars] = await Promise.all([read(this.#shown), hasDollar ? null : read({ tokenIn: pair.tokenIn, tokenOut: DOLLARS[0] })]);
+    if (pair === this.pair && turned === this.turned) [this.prices, this.dollars] = [prices, dollars?.mids.length ? Number(dollars.mids[0].price) : null];
+    if (prices) this.priceChart.add(prices);
     this.onChange();
   }
 

@@ -30,6 +30,12 @@ export function minAmountOut(amount, slippageBps, decimals) {
   return units === null ? null : toDecimal((units * BigInt(10_000 - slippageBps)) / 10_000n, decimals);
 }
 
+/** An amount at a price, rounded down; null while one of them is no decimal above zero. */
+export function amountAt(amount, price, decimals) {
+  const [units, rate] = [toUnits(amount, 18), toUnits(price, 18)];
+  return units && rate ? toDecimal((units * rate * 10n ** BigInt(decimals)) / 10n ** 36n, decimals) : null;
+}
+
 /** "0.5" percent is 50 basis points; null for text that is not a percentage up to 100. */
 export function toBps(percent) {
   const units = /^\d{1,3}(\.\d{1,2})?$/.test(percent) ? Number(toUnits(percent, 2)) : null;
@@ -54,6 +60,12 @@ export function groupDigits(text) {
 
 /** The first digits of a price: enough to read, and as many as a double keeps. */
 export const shortPrice = (price) => plainDecimal(Number(Number(price).toPrecision(7)));
+
+/** A value in dollars, for display only. Small prices keep their digits. */
+export function dollars(value) {
+  const size = Math.abs(value);
+  return `${value < 0 ? "−" : ""}$${size >= 1 || size === 0 ? groupDigits(size.toFixed(2)).join("") : shortPrice(size.toPrecision(3))}`;
+}
 
 /** 1 ÷ a price, rounded up to 18 decimals: a limit price that is turned around is never worse than it was. */
 export function reciprocal(price) {

@@ -4,6 +4,7 @@ import { amount } from "./amount.js";
 import { dateTime, duration, now, preciseTime } from "./clock.js";
 import { comparison, explanation } from "./comparison.js";
 import { slicesText, waitsFor } from "./conditions.js";
+import { copyable } from "./copying.js";
 import { toPercent } from "./money.js";
 import { currentState, isComplete, routingDecision, statusOf } from "./order_log.js";
 import { timingChart } from "./progress.js";
@@ -70,11 +71,11 @@ function facts(order) {
     ["Attempts", order.attempt || null],
     ["Placed", dateTime(order.createdAt)],
     ["Label", order.clientOrderId],
-    ["Group", order.groupId && html`<code>${order.groupId}</code>`],
+    ["Group", order.groupId && copyable(order.groupId, "the group id")],
     ["Slice of", order.parentId && html`<code>${order.parentId}</code>`],
     ["Retry of", order.retryOf && html`<code>${order.retryOf}</code>`],
-    ["Transaction", order.txHash && html`<code>${order.txHash}</code>`],
-    ["Order id", html`<code>${order.orderId}</code>`],
+    ["Transaction", order.txHash && copyable(order.txHash, "the transaction")],
+    ["Order id", copyable(order.orderId, "the order id")],
   ];
   return html`<dl class="facts">${rows.filter(([, value]) => value).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }

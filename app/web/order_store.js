@@ -1,5 +1,6 @@
 // The orders that this page knows. Events come from the socket; everything before the first event is read from the API.
 
+import { matches, queryOf } from "./order_filter.js";
 import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isOpen, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
 
 const PAGE_SIZE = 15;
@@ -19,9 +20,11 @@ export class OrderStore {
   constructor(api, onChange) {
     this.api = api;
     this.onChange = onChange;
-    this.onFailed = () => {}; // called for each order that fails
+    this.onEvent = () => {}; // called with each new event and the order's log
     this.logs = new Map();
+    this.sortedIds = null;
     this.filter = {};
+    this.search = "";
     this.openId = null;
     this.problem = null;
     this.loading = false;
@@ -40,7 +43,7 @@ export class OrderStore {
     const after = applyEvent(before, event);
     if (after === before) return;
     this.logs.set(event.orderId, after);
-    if (event.status === "failed") this.onFailed();
+    this.onEvent(event, after);
     // Amounts are in no event: an unknown order is read, and what the slices of an order brought once it has ended.
     if (!after.snapshot || (after.snapshot.slices && !isUnfinished(after))) this.#readLater(event.orderId);
     if (this.logs.size > MAX_ORDERS && Date.now() > this.prunedAt + PRUNE_INTERVAL_MS) this.#prune();
@@ -66,6 +69,7 @@ export class OrderStore {
 
   remove(id) {
     this.logs.delete(id);
+    this.sortedIds = null;
     this.onChange();
   }
 
@@ -97,17 +101,22 @@ export class OrderStore {
   }
 
   get underWayCount() {
-    return [...this.logs.values()].filter((log) => log.snapshot && isUnfinished(log) && !isOpen(log)).length;
+    return this.#sorted().filter((log) => isUnfinished(log) && !isOpen(log)).length;
   }
 
   /** The orders that wait for their condition, newest first. */
   get waiting() {
-    return [...this.logs.values()].filter((log) => log.snapshot && isOpen(log)).sort(newestFirst);
+    return this.#sorted().filter(isOpen);
+  }
+
+  /** The orders that were filled, as they are now. */
+  filled() {
+    return this.#sorted().filter((log) => statusOf(log) === "confirmed").map(currentState);
   }
 
   /** The orders of a group that have not ended. */
   ofGroup(groupId) {
-    return [...this.logs.values()].filter((log) => log.snapshot?.groupId === groupId && isUnfinished(log)).sort(newestFirst);
+    return this.#sorted().filter((log) => log.snapshot.groupId === groupId && isUnfinished(log));
   }
 
   /** Orders as another view has just read them. */
@@ -144,14 +153,21 @@ export class OrderStore {
     this.oldestKey = "";
   }
 
+  /** All orders that were read, newest first. It is asked for in every frame, and sorted only after one has come or gone. */
+  #sorted() {
+    this.sortedIds ??= [...this.logs.values()].filter(({ snapshot }) => snapshot).sort(newestFirst).map(({ id }) => id);
+    return this.sortedIds.map((id) => this.logs.get(id));
+  }
+
   /** Orders below the last page are left out: between them, others may not have been read. */
   #matching() {
-    const wanted = Object.entries(this.filter).filter(([, value]) => value);
-    return [...this.logs.values()].filter((log) => log.snapshot && sortKey(log.snapshot) >= this.oldestKey && matches(log, wanted)).sort(newestFirst);
+    return this.#sorted().filter((log) => sortKey(log.snapshot) >= this.oldestKey && matches(log, this.filter, this.search));
   }
 
   #apply(order) {
-    this.logs.set(order.orderId, applyResponse(this.logs.get(order.orderId) ?? emptyLog(order.orderId), order));
+    const before = this.logs.get(order.orderId) ?? emptyLog(order.orderId);
+    if (!before.snapshot) this.sortedIds = null;
+    this.logs.set(order.orderId, applyResponse(before, order));
     this.unreadIds.delete(order.orderId);
     this.onChange();
   }
@@ -163,7 +179,7 @@ export class OrderStore {
     try {
       let page;
       do { // a filter that matches few orders has empty pages before the last
-        page = await this.api.get("api/orders", { ...filter, limit: PAGE_SIZE * 2, cursor });
+        page = await this.api.get("api/orders", { ...queryOf(filter), limit: PAGE_SIZE * 2, cursor });
         page.orders.forEach((order) => this.#apply(order));
         if (filter !== this.filter) return;
         cursor = page.nextCursor;
@@ -211,10 +227,10 @@ export class OrderStore {
   /** Bounds the memory of a page that stays open all day. Pruned orders can be read again. */
   #prune() {
     this.prunedAt = Date.now();
-    const sorted = [...this.logs.values()].filter((log) => log.snapshot).sort(newestFirst);
-    for (const log of sorted.slice(KEPT_ORDERS)) {
+    for (const log of this.#sorted().slice(KEPT_ORDERS)) {
       if (!isUnfinished(log) && log.id !== this.openId) this.logs.delete(log.id);
     }
+    this.sortedIds = null;
     this.loadList().catch(() => {});
   }
 
@@ -224,10 +240,4 @@ export class OrderStore {
       this.onChange();
     });
   }
-}
-
-function matches(log, wanted) {
-  if (!wanted.length) return true;
-  const order = { ...currentState(log), venue: currentState(log).dex, status: statusOf(log) };
-  return wanted.every(([name, value]) => order[name] === value);
 }

@@ -16,6 +16,9 @@ export class PriceChart {
     this.pair = pair;
   }
 
+  /** `answer`: the prices now, of `GET api/market`. */
+  add() {}
+
   view() {
     return nothing;
   }

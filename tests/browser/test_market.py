@@ -28,10 +28,10 @@ async def test_the_market_is_moved_set_and_released(page: TradingPage) -> None:
 
 async def test_the_price_follows_the_chosen_pair_and_two_hops_cannot_be_moved(page: TradingPage) -> None:
     market = page.tab.locator(".market")
-    await page.tab.get_by_label("Token to receive").select_option("USDT")
+    await page.choose_token("Token to receive", "USDT")
     await expect(market).to_contain_text("USDT for 1 SOL")
     await expect(market.get_by_role("button", name="Set")).to_have_count(1)
-    await page.tab.get_by_label("Token to pay").select_option("BONK")
+    await page.choose_token("Token to pay", "BONK")
     await expect(market).to_contain_text("USDT for 1 BONK")
     await expect(market.locator("dd").first).to_have_text(re.compile(r"^0\.0000\d+$"))
     await expect(market.locator(".move")).to_have_count(0)
@@ -57,6 +57,6 @@ async def test_a_launched_token_can_be_chosen_at_once(page: TradingPage) -> None
     await page.fill(**{"launch-depthUsd": "50000"})
     await market.get_by_role("button", name="Launch against SOL").click()
     await expect(page.announcement).to_have_text("WIF is launched on Raydium.")
-    await page.tab.get_by_label("Token to receive").select_option("WIF")
+    await page.choose_token("Token to receive", "WIF")
     await expect(market).to_contain_text("WIF for 1 SOL")
     await expect(page.tab.locator(".quotes")).to_contain_text("Best price: Raydium")

@@ -44,7 +44,9 @@ async def test_gauges_and_charts_show_the_values_of_the_api(console: TradingPage
     await expect(gauges.nth(2)).to_contain_text("95 of 100")
     await expect(gauges.nth(1)).to_contain_text("0 of 10")
     await expect(console.tab.locator(".engine")).to_contain_text("none: orders that wait do not fire")  # no watcher
-    await expect(console.tab.locator(".line-chart").first).to_contain_text("1")  # per minute: five orders in five minutes
+    await expect(console.tab.locator(".line-chart").first).to_contain_text(
+        "1"
+    )  # per minute: five orders in five minutes
     await expect(console.tab.locator(".line-chart").nth(1)).to_contain_text("p99")
 
 

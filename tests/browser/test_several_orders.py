@@ -38,7 +38,7 @@ async def test_a_group_is_cancelled_at_once(watching: None, page: TradingPage) -
     await page.tab.get_by_role("button", name="Cancel the group").click()
     await expect(page.announcement).to_have_text("2 orders are cancelled.")
     await expect(page.tab.locator(".order.cancelled")).to_have_count(2)
-    await expect(page.tab.locator("#orders-title")).to_be_focused()
+    await expect(page.tab.get_by_role("tabpanel", name="Open orders")).to_be_focused()
 
 
 async def test_a_bracket_buys_and_then_sells_what_that_brought(
@@ -46,7 +46,7 @@ async def test_a_bracket_buys_and_then_sells_what_that_brought(
 ) -> None:
     legs = page.tab.locator(".open-group .open-order")
     await page.choose("bracket")
-    await page.tab.get_by_label("Token to pay").select_option("USDC")  # turns the swap around
+    await page.choose_token("Token to pay", "USDC")  # turns the swap around
     await expect(page.tab.locator(".fields .hint").first).to_have_text("Prices are USDC for 1 SOL, now 150.")
     await page.fill(amount="1500", entryPrice="142", exitPrice="160", stopLossPrice="145")
     await page.tab.get_by_role("button", name="Place the bracket order").click()

@@ -37,7 +37,7 @@ async def test_a_stop_is_placed_with_its_worst_price_and_cancelled(
 ) -> None:
     await page.choose("stop")
     await page.tab.get_by_label("Stop price").fill("140")
-    await page.tab.get_by_label("Worst price (optional)").fill("138")
+    await page.tab.get_by_label("Worst price").fill("138")
     await page.tab.get_by_label("Good for").select_option("1 day")
     await page.tab.get_by_role("button", name="Place the stop order").click()
     waiting = page.tab.locator(".open-order")
@@ -49,7 +49,7 @@ async def test_a_stop_is_placed_with_its_worst_price_and_cancelled(
     await waiting.get_by_role("button", name="Cancel the open order of 1.5 SOL").click()
     await expect(page.orders.first).to_have_attribute("data-status", "cancelled")
     await expect(waiting).to_have_count(0)
-    await expect(page.orders.first.locator(".toggle")).to_be_focused()
+    await expect(page.tab.get_by_role("tabpanel", name="Open orders")).to_be_focused()
 
 
 async def test_open_orders_from_before_are_listed_with_their_distance(

@@ -47,6 +47,13 @@ class TradingPage:
         await expect(self.announcement).to_have_text("The order is accepted.")
         await expect(self.orders.first).to_be_visible()
 
+    async def choose_token(self, label: str, symbol: str) -> None:
+        """With the search, as a user does."""
+        await self.tab.get_by_role("button", name=label).click()
+        await self.tab.get_by_label("Search for a token").fill(symbol)
+        await self.tab.get_by_label("Search for a token").press("Enter")
+        await expect(self.tab.get_by_role("button", name=f"{label}: {symbol}")).to_be_focused()
+
     async def choose(self, order_type: str) -> None:
         await self.tab.get_by_label("Order type").select_option(order_type)
 
@@ -67,7 +74,11 @@ class TradingPage:
         await self.tab.locator(".market").get_by_role("button", name="Set").click()
         await expect(self.tab.locator(".mids dd").first).to_have_text(price)
 
+    async def show(self, tab: str) -> None:
+        await self.tab.get_by_role("tab", name=tab).click()
+
     async def open_details(self, row: Locator) -> Locator:
+        await self.show("History")
         await row.locator(".toggle").click()
         return row.locator(".details")
 

@@ -168,6 +168,11 @@ async def test_the_list_is_newest_first_and_filtered(engine: Engine) -> None:
     assert await listed(venue="raydium") == [middle]
     assert await listed(venue="meteora", status="confirmed", tokenIn="SOL", tokenOut="USDC") == [oldest]
     assert await listed(limit=1) == [newest]
+    assert await listed(**{"from": buy["createdAt"]}) == [newest, middle]
+    assert await listed(before=buy["createdAt"]) == [oldest]
+    assert await listed(**{"from": buy["createdAt"]}, before=waiting["createdAt"]) == [middle]
+    for moment in ("0001-01-01T00:00:00+10:00", "yesterday", "2027-01-31T00:00:00"):
+        assert (await engine.http.get("/api/orders", params={"before": moment})).status_code == 422, moment
     shown = (await engine.http.get("/api/orders", params={"venue": "raydium"})).json()["orders"][0]
     snapshot = await engine.order(middle)
     assert shown == {name: value for name, value in snapshot.items() if name in shown}

@@ -1,6 +1,7 @@
 """Orders: list and read."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from app.api.admission import admit_read, turn_to_read
 from app.api.context import ApiContext, context, socket_urls
 from app.api.names import token_name, unknown_token, unknown_venue
+from app.api.orders.schedule_bodies import Moment
 from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
 from app.api.spec.openapi import OrderId, problems
@@ -33,6 +35,8 @@ async def list_orders(
     token_in: Annotated[str | None, Query(alias="tokenIn", max_length=64, description="Symbol or mint")] = None,
     token_out: Annotated[str | None, Query(alias="tokenOut", max_length=64, description="Symbol or mint")] = None,
     venue: Annotated[str | None, Query(max_length=64, description="Only orders that were routed to this venue")] = None,
+    placed_from: Annotated[Moment | None, Query(alias="from", description="Only orders placed then or later")] = None,
+    placed_before: Annotated[Moment | None, Query(alias="before", description="Only orders placed earlier")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(alias="cursor", max_length=200, description="From `nextCursor`")] = None,
 ) -> Response:
@@ -45,6 +49,8 @@ async def list_orders(
         token_in=_symbol(ctx, token_in, "/query/tokenIn"),
         token_out=_symbol(ctx, token_out, "/query/tokenOut"),
         dex=_known_venue(ctx, venue),
+        placed_from=_in_utc(placed_from, "/query/from"),
+        placed_before=_in_utc(placed_before, "/query/before"),
     )
     page_after = None if after is None else page_key(after)
     async with turn_to_read(request, caller):
@@ -85,6 +91,13 @@ def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:
     if name := token_name(token, ctx.markets):
         return name
     raise invalid_query([(pointer, unknown_token(token, ctx.markets))])
+
+
+def _in_utc(moment: datetime | None, pointer: str) -> datetime | None:
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
+        raise invalid_query([(pointer, "is too far away")]) from None
 
 
 def _known_venue(ctx: ApiContext, venue: str | None) -> str | None:

@@ -82,6 +82,8 @@ class Filter:
     token_in: str | None = None
     token_out: str | None = None
     dex: str | None = None
+    placed_from: datetime | None = None
+    placed_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,10 @@ class OrderReader:
         conditions = ["owner = $1"]
         if filter_by.status is not None:
             conditions.append(f"status = {parameter(filter_by.status)}")
+        if filter_by.placed_from is not None:
+            conditions.append(f"created_at >= {parameter(filter_by.placed_from)}")
+        if filter_by.placed_before is not None:
+            conditions.append(f"created_at < {parameter(filter_by.placed_before)}")
         if after is not None:
             conditions.append(f"(created_at, id) < ({parameter(after.created_at)}, {parameter(after.id)})")
         filtered = {name: value for name in UNINDEXED if (value := getattr(filter_by, name)) is not None}

@@ -1,7 +1,7 @@
 // The kill switch: stops trading for everybody or for one owner, and releases it. Only operators may set it.
 
 import { dateTime } from "../clock.js";
-import { explain } from "../messages.js";
+import { explain, sentence } from "../messages.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 
@@ -73,7 +73,7 @@ export class KillSwitch {
           <input id="switch-owner" maxlength="64" placeholder="everybody" spellcheck="false" .value=${live(this.owner)} aria-invalid=${Boolean(refused?.fieldError("owner"))} @input=${this.#type("owner")}>
         </form>
         <p class="actions">${ACTIONS.map(([state, text]) => html`<button class=${state === "halted" ? "danger" : "secondary"} type="button" aria-disabled=${busy} @click=${() => this.#set(state, owner)}>${text}</button>`)}</p>
-        ${refused ? html`<p class="error-box" role="alert">${explain(refused)}</p>` : nothing}
+        ${refused ? html`<p class="error-box" role="alert">${refused.fieldError("owner") ? `${owner} ${sentence(refused.fieldError("owner"))}` : explain(refused)}</p>` : nothing}
         <h3>Owners who are stopped</h3>
         ${owners.length
           ? html`<ol class="rows">${owners.map((one) => html`

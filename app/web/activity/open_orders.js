@@ -1,15 +1,16 @@
 // The orders that wait: how far the price is from each, what is held, and how far orders in slices have come.
 
-import { amount } from "./amount.js";
-import { dateTime } from "./clock.js";
-import { slicesText, tokenName, waitsFor } from "./conditions.js";
-import { explain } from "./messages.js";
-import { toPercent } from "./money.js";
-import { currentState, isCancellable, isOpen, statusOf } from "./order_log.js";
-import { poll } from "./polling.js";
-import { slicesBar } from "./progress.js";
-import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { repeat } from "./vendor/lit-html/directives/repeat.js";
+import { amount } from "../amount.js";
+import { dateTime } from "../clock.js";
+import { slicesText, tokenName, waitsFor } from "../conditions.js";
+import { focusInstead } from "./activity.js";
+import { explain } from "../messages.js";
+import { toPercent } from "../money.js";
+import { currentState, isCancellable, isOpen, statusOf } from "../order_log.js";
+import { poll } from "../polling.js";
+import { slicesBar } from "../progress.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 
 const POLL_MS = 2_000; // while any order waits
 const MAX_SHOWN = 50;
@@ -49,7 +50,7 @@ export class OpenOrders {
       const { cancelled } = await this.api.post("api/orders/cancel-all", { groupId });
       this.announce(cancelled === 1 ? "1 order is cancelled." : `${cancelled} orders are cancelled.`);
       await Promise.allSettled(this.orderStore.ofGroup(groupId).map(({ id }) => this.orderStore.loadOrder(id)));
-      document.getElementById("orders-title").focus(); // the button is gone
+      focusInstead(null);
     } catch (error) {
       this.problem = error;
       this.announce(explain(error));
@@ -60,18 +61,14 @@ export class OpenOrders {
 
   view() {
     const logs = this.orderStore.waiting;
-    if (!logs.length) return nothing;
     const shown = logs.slice(0, MAX_SHOWN);
     const groups = Map.groupBy(shown, ({ id, snapshot }) => snapshot.groupId ?? id);
     return html`
-      <section class="card open-orders" aria-labelledby="open-orders-title">
-        <header class="card-header">
-          <h2 id="open-orders-title">Open orders <span class="count">${logs.length > MAX_SHOWN ? `the newest ${MAX_SHOWN}` : logs.length}</span></h2>
-          <span class="hint">They wait for a price, a time or a launch.</span>
-        </header>
-        ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
-        <ol class="rows">${repeat(groups, ([id]) => id, ([id, [log]]) => (log.snapshot.groupId ? this.#group(id) : this.#row(log)))}</ol>
-      </section>`;
+      ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
+      ${logs.length
+        ? html`<ol class="rows open-orders">${repeat(groups, ([id]) => id, ([id, [log]]) => (log.snapshot.groupId ? this.#group(id) : this.#row(log)))}</ol>`
+        : html`<p class="placeholder">No open orders. Limit, stop and DCA orders wait here for a price or a time, snipers for a launch.</p>`}
+      ${logs.length > MAX_SHOWN ? html`<p class="hint">The newest ${MAX_SHOWN} of ${logs.length}</p>` : nothing}`;
   }
 
   /** The orders of a group: those that wait, and the one that has fired meanwhile. */

@@ -1,10 +1,13 @@
 // The types of orders that the form places: what each does, its fields, and the request that places it.
 
-import { reciprocal, toBps } from "./money.js";
+import { reciprocal, toBps } from "../money.js";
 
 const PATH = { order: "api/orders/execute", group: "api/order-groups" };
 
 const swap = ({ tokenIn, tokenOut, amount }) => ({ tokenIn, tokenOut, amount: amount.trim() });
+
+/** Zero is no minimum: the engine refuses it. */
+const minimum = ({ minimum }) => (minimum && minimum !== "0" ? { minAmountOut: minimum } : {});
 
 const expiry = ({ lifetime }) => {
   if (lifetime === "gtc") return {};
@@ -45,7 +48,7 @@ export const ORDER_TYPES = {
     name: "Market",
     group: "Now",
     fields: ["slippage"],
-    body: (fields) => ({ ...swap(fields), slippageBps: toBps(fields.slippage) }),
+    body: (fields) => ({ ...swap(fields), slippageBps: toBps(fields.slippage), ...minimum(fields) }),
   },
   limit: {
     name: "Limit",

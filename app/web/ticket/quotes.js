@@ -1,10 +1,5 @@
 // Current quotes of all venues, requested while the user types. A newer request cancels the one before it.
 
-import { ago } from "./clock.js";
-import { comparison, explanation } from "./comparison.js";
-import { explain, venueName } from "./messages.js";
-import { html, nothing } from "./vendor/lit-html/lit-html.js";
-
 const DEBOUNCE_MS = 180;
 const REFRESH_MS = 5_000; // only while the page is in use
 const IDLE_MS = 90_000;
@@ -75,23 +70,22 @@ export class Quotes {
     this.#fetch();
   }
 
-  view(decimals, slippageBps) {
-    const { answer, problem, pending, age } = this;
-    if (problem && !answer) {
-      return html`<div class="quotes empty"><p>${problem.fieldError("amount") ? "No quotes for this amount." : explain(problem)}</p></div>`;
-    }
-    if (!answer) {
-      return html`<div class="quotes empty"><p>${pending ? "Asking both venues …" : "Enter an amount to compare both venues."}</p></div>`;
-    }
-    const { tokenIn, tokenOut, quotes, dex } = answer;
-    return html`
-      <div class="quotes ${age > STALE_MS || problem ? "stale" : ""}">
-        <h3>${dex ? html`Best price: ${venueName(dex)}` : "No venue can fill this swap"}
-          <span class="age">${problem ? "no answer" : pending ? "updating …" : `quoted ${ago(age)}`}</span></h3>
-        ${explanation(quotes, tokenOut)}
-        ${quotes.some((quote) => quote.amountOut)
-          ? comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps, caption: `Quotes for ${answer.amount} ${tokenIn}` })
-          : nothing}
-      </div>`;
+  /** Whether no venue can take exactly this swap. */
+  isRefused(swap) {
+    return this.isFor(swap) && !this.answer.dex;
+  }
+
+  /** Whether the answer is for exactly this swap, and not for what was typed before. */
+  isFor({ tokenIn, tokenOut, amount }) {
+    const { answer } = this;
+    return answer !== null && answer.tokenIn === tokenIn && answer.tokenOut === tokenOut && answer.amount === amount;
+  }
+
+  get best() {
+    return this.answer?.quotes.find(({ won }) => won) ?? null;
+  }
+
+  get isStale() {
+    return this.age > STALE_MS || this.problem !== null;
   }
 }

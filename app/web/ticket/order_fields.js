@@ -1,10 +1,10 @@
 // The fields of the order form that belong to some types of orders: their labels, units, choices, checks and markup.
 
-import { duration } from "./clock.js";
-import { shortPrice, toBps, toDecimal, toPercent, toUnits } from "./money.js";
+import { duration } from "../clock.js";
+import { shortPrice, toBps, toDecimal, toPercent, toUnits } from "../money.js";
 import { ORDER_TYPES } from "./order_types.js";
-import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { live } from "./vendor/lit-html/directives/live.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { live } from "../vendor/lit-html/directives/live.js";
 
 // [value, text] of each choice
 const UNITS_OF_TIME = [["1", "seconds"], ["60", "minutes"], ["3600", "hours"], ["86400", "days"]];
@@ -97,10 +97,10 @@ function fieldView(name, form, { unit, placeholder }) {
     return html`<label for=${name}>${label}</label>${choice(name, shown, value, set)}${error}`;
   }
   return html`
-    <label for=${name}>${label}${optional ? html` <span class="hint">(optional)</span>` : nothing}</label>
+    <label for=${name}>${label}</label>
     <input id=${name} type=${kind === "moment" ? "datetime-local" : "text"} step=${kind === "moment" ? 1 : nothing}
       inputmode=${INPUT_MODES[kind] ?? nothing} maxlength="44" spellcheck="false"
-      .value=${live(value)} placeholder=${kind === "price" ? placeholder : nothing}
+      .value=${live(value)} placeholder=${optional ? "optional" : kind === "price" ? placeholder : nothing}
       aria-invalid=${message !== undefined} aria-describedby="${name}-unit ${name}-error" @input=${set}>
     <span class="unit" id="${name}-unit">${kind === "price" ? (FIELDS[name].unit?.(form.fields) ?? unit) : (UNITS[kind] ?? nothing)}${name === "every"
       ? choice("everyUnit", UNITS_OF_TIME, form.fields.everyUnit, (event) => form.set({ everyUnit: event.target.value }), "Unit of the interval")
@@ -118,7 +118,7 @@ function slippage(name, { fields, error, set }) {
   const message = error(name);
   return html`
     <fieldset class="slippage">
-      <legend>Slippage <span class="hint">${hint}</span></legend>
+      <legend title=${hint}>Slippage</legend>
       ${presets.map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(fields[name]) === bps)} @change=${() => set({ [name]: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
       <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id=${name} inputmode="decimal" maxlength="6" .value=${live(fields[name])}
         aria-invalid=${message !== undefined} aria-describedby="${name}-error" @input=${(event) => set({ [name]: event.target.value.trim() })}> %</label>

@@ -1,0 +1,181 @@
+// The ticket that places orders of every type: its fields, what is wrong with them, and the request it sends.
+
+import { newIdempotencyKey } from "../api.js";
+import { minAmountOut, toBps } from "../money.js";
+import { DEFAULTS, fieldError, PRICES } from "./order_fields.js";
+import { orderFormView } from "./order_form_view.js";
+import { ACCEPTABLE, fieldAt, fieldsOf, ORDER_TYPES } from "./order_types.js";
+import { load, save } from "../storage.js";
+import { explain } from "../messages.js";
+import { TokenPicker } from "./token_picker.js";
+
+const DEFAULT_SLIPPAGE_BPS = 50;
+
+export class OrderForm {
+  /** `onPlaced(type)` is called once orders of this type were accepted. */
+  constructor(api, quotes, market, orderStore, announce, onPlaced, onChange) {
+    Object.assign(this, { api, quotes, market, orderStore, announce, onPlaced, onChange });
+    this.picker = new TokenPicker((field, symbol) => this.#choose(field, symbol), onChange);
+    this.tokens = [];
+    this.isPractice = false; // until the engine has said that no money moves
+    this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", isRateTurned: false, areQuotesOpen: false });
+    if (!(this.fields.type in ORDER_TYPES)) this.fields.type = DEFAULTS.type;
+    this.problem = null;
+    this.tried = false; // only then is an empty field an error
+    this.accepted = {}; // what the sender has accepted, of `ACCEPTABLE`
+    this.isSending = false;
+  }
+
+  async loadTokens() {
+    const { tokens, practice } = await this.api.get("api/tokens");
+    Object.assign(this, { tokens, isPractice: practice });
+    for (const name of ["tokenIn", "tokenOut"]) {
+      if (!this.#token(this.fields[name])) this.fields[name] = this.tokens.find(({ symbol }) => symbol !== this.fields.tokenIn)?.symbol;
+    }
+    this.set({});
+  }
+
+  #token(symbol) {
+    return this.tokens.find((token) => token.symbol === symbol);
+  }
+
+  get isSniper() {
+    return ORDER_TYPES[this.fields.type].isSniper;
+  }
+
+  get slippageBps() {
+    return toBps(this.fields.slippage) ?? DEFAULT_SLIPPAGE_BPS;
+  }
+
+  get #swap() {
+    const { tokenIn, tokenOut, amount } = this.fields;
+    return { tokenIn, tokenOut, amount: amount.trim() };
+  }
+
+  /** The least that a market order accepts: shown, and sent. Null: there is no quote for exactly this swap yet. */
+  get minimum() {
+    const { quotes } = this;
+    if (this.fields.type !== "market" || !quotes.isFor(this.#swap) || !quotes.best) return null;
+    return minAmountOut(quotes.best.amountOut, this.slippageBps, this.decimals(this.fields.tokenOut));
+  }
+
+  /** Why the order cannot be placed now; null: it can. */
+  get blockedBecause() {
+    return this.fields.type === "market" && this.quotes.isRefused(this.#swap) ? "No venue can do this swap" : null;
+  }
+
+  /** Zero for a token that is not traded yet. */
+  decimals(symbol) {
+    return this.#token(symbol)?.decimals ?? 0;
+  }
+
+  set(fields) {
+    Object.assign(this.fields, fields);
+    save("order-form", this.fields);
+    [this.problem, this.accepted] = [null, {}];
+    const { tokenIn, tokenOut, amount } = this.#swap;
+    const known = this.#token(tokenIn) && this.#token(tokenOut);
+    this.market.follow(known ? { tokenIn, tokenOut } : null);
+    this.quotes.request(amount && known && !this.isSniper ? { tokenIn, tokenOut, amount } : null);
+    this.onChange();
+  }
+
+  /** Changes fields that are no part of the order. */
+  show(fields) {
+    Object.assign(this.fields, fields);
+    save("order-form", this.fields);
+    this.onChange();
+  }
+
+  /** The prices that were typed are those of another pair. */
+  #setPair(pair) {
+    this.set({ ...Object.fromEntries(PRICES.map((name) => [name, ""])), ...pair });
+  }
+
+  /** Choosing the token of the other field swaps the two. */
+  #choose(field, symbol) {
+    const other = field === "tokenIn" ? "tokenOut" : "tokenIn";
+    this.#setPair(this.fields[other] === symbol ? { [other]: this.fields[field], [field]: symbol } : { [field]: symbol });
+  }
+
+  reverse() {
+    const { tokenIn, tokenOut } = this.fields;
+    this.#setPair({ tokenIn: tokenOut, tokenOut: tokenIn });
+  }
+
+  setType(type) {
+    this.tried = false;
+    this.set({ type });
+  }
+
+  /** The form for a sniper that waits for this token. */
+  snipe(mint) {
+    this.setType("sniper");
+    this.set({ mint });
+    document.getElementById("amount").focus();
+  }
+
+  /** What is wrong with each field, in the order of the form: found here, or by the engine. */
+  errors() {
+    const errors = new Map();
+    if (!this.fields.amount.trim()) errors.set("amount", "Enter an amount.");
+    else if (this.quotes.problem?.fieldError("amount")) errors.set("amount", this.quotes.problem.fieldError("amount"));
+    const { fields, more } = fieldsOf(this.fields);
+    for (const name of [...fields, ...more]) {
+      const message = this.tried || this.fields[name] !== "" ? fieldError(name, this.fields[name]) : null;
+      if (message) errors.set(name, message);
+    }
+    if (this.problem && !(this.problem.code in ACCEPTABLE)) {
+      for (const { pointer, message } of this.problem.errors) errors.set(fieldAt(this.fields.type, pointer), message);
+    }
+    return errors;
+  }
+
+  #focusFirst(errors) {
+    const [[name, message]] = errors;
+    document.getElementById(name)?.focus();
+    this.announce(message);
+  }
+
+  async send() {
+    if (this.isSending) return;
+    if (this.blockedBecause) return this.announce(this.blockedBecause);
+    [this.tried, this.problem] = [true, null];
+    const errors = this.errors();
+    this.onChange();
+    if (errors.size) return this.#focusFirst(errors);
+    this.isSending = true;
+    this.onChange();
+    try {
+      const { type } = this.fields;
+      const placed = await this.#place();
+      await Promise.allSettled(placed.map((id) => this.orderStore.loadOrder(id)));
+      this.announce(placed.length === 1 ? "The order is accepted." : `${placed.length} orders are accepted.`);
+      [this.tried, this.accepted] = [false, {}];
+      this.onPlaced(type);
+    } catch (error) {
+      this.problem = error;
+      const refused = this.errors();
+      if (refused.size) this.#focusFirst(refused);
+      else this.announce(explain(error));
+    }
+    this.isSending = false;
+    this.onChange();
+  }
+
+  /** The ids of the order, or of the orders of its group. */
+  async #place() {
+    const { path = "api/orders/execute", body } = ORDER_TYPES[this.fields.type];
+    const answer = await this.api.postWithRetries(path, body({ ...this.fields, minimum: this.minimum }, this.accepted), { "idempotency-key": newIdempotencyKey() });
+    return (answer.orders ?? [answer]).map(({ orderId }) => orderId);
+  }
+
+  accept(field) {
+    this.accepted = { ...this.accepted, [field]: true };
+    this.send();
+  }
+
+  view() {
+    return orderFormView(this);
+  }
+}

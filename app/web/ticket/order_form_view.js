@@ -1,0 +1,95 @@
+// The ticket on the page. What it does is in order_form.js.
+
+import { amount } from "../amount.js";
+import { typeName } from "../conditions.js";
+import { explain } from "../messages.js";
+import { amountAt, dollars } from "../money.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { live } from "../vendor/lit-html/directives/live.js";
+import { fieldList, scheduleText } from "./order_fields.js";
+import { ACCEPTABLE, fieldsOf, ORDER_TYPES } from "./order_types.js";
+import { impactWarning, quoteView } from "./quote_view.js";
+
+export function orderFormView(form) {
+  const { type, tokenIn, tokenOut, amount: text, isRateTurned } = form.fields;
+  const errors = form.errors();
+  return html`
+    <section class="card order-form" aria-labelledby="order-form-title">
+      <form autocomplete="off" novalidate @submit=${(event) => { event.preventDefault(); form.send(); }}>
+        ${header(form, type)}
+        <div class="token-field">
+          <label for="amount">You pay</label>
+          <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
+            aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: event.target.value })}>
+          ${form.picker.button("tokenIn", tokenIn)}
+          ${worth(text, form.market.usd.tokenIn)}
+        </div>
+        <p class="field-error" id="amount-error">${errors.get("amount") ?? nothing}</p>
+        ${form.isSniper ? nothing : receive(form, type, tokenOut)}
+        ${fields(form, errors)}
+        ${form.isSniper ? nothing : quoteView(form.quotes, {
+          decimals: form.decimals(tokenOut),
+          slippageBps: form.slippageBps,
+          minimum: form.minimum,
+          isTurned: isRateTurned,
+          isOpen: form.fields.areQuotesOpen,
+          onTurn: () => form.show({ isRateTurned: !isRateTurned }),
+          onToggle: (isOpen) => isOpen !== form.fields.areQuotesOpen && form.show({ areQuotesOpen: isOpen }),
+        })}
+        ${type === "market" ? impactWarning(form.quotes.best) : nothing}
+        ${problem(form, errors)}
+        <button class="primary submit" aria-disabled=${form.isSending || form.blockedBecause !== null}>${form.isSending ? "Sending …" : form.blockedBecause ?? (type === "market" ? `Swap ${tokenIn} for ${tokenOut}` : `Place the ${typeName(type)} order`)}</button>
+      </form>
+      ${form.picker.dialog(form.tokens, { tokenIn, tokenOut })}
+    </section>`;
+}
+
+function header(form, chosen) {
+  const groups = Object.entries(Object.groupBy(Object.entries(ORDER_TYPES), ([, { group }]) => group));
+  return html`
+    <div class="order-type">
+      <h2 id="order-form-title">Swap</h2>
+      <label for="type" class="visually-hidden">Order type</label>
+      <select id="type" aria-describedby="type-hint" @change=${(event) => form.setType(event.target.value)}>
+        ${groups.map(([group, types]) => html`<optgroup label=${group}>${types.map(([value, { name }]) => html`<option value=${value} .selected=${live(value === chosen)}>${name}</option>`)}</optgroup>`)}
+      </select>
+      <p class="hint" id="type-hint">${ORDER_TYPES[chosen].explanation ?? nothing}</p>
+    </div>`;
+}
+
+function receive(form, type, tokenOut) {
+  const { best, pending } = form.quotes;
+  const limit = type === "limit" ? amountAt(form.fields.amount.trim(), form.fields.limitPrice, form.decimals(tokenOut)) : null;
+  const received = limit ?? best?.amountOut;
+  return html`
+    <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap" @click=${() => form.reverse()}>⇅</button>
+    <div class="token-field">
+      <span class="label" id="receive-label">${limit ? "You receive, at least" : type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
+      <output class="result ${pending ? "loading" : ""}" aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>
+      ${form.picker.button("tokenOut", tokenOut)}
+      ${worth(received, form.market.usd.tokenOut)}
+    </div>`;
+}
+
+const worth = (text, usd) => html`<span class="hint worth">${usd && Number(text) > 0 ? `≈ ${dollars(Number(text) * usd)}` : nothing}</span>`;
+
+function fields(form, errors) {
+  const { fields: names, more } = fieldsOf(form.fields);
+  const values = { fields: form.fields, best: form.market.best, error: (name) => errors.get(name), set: (change) => form.set(change) };
+  return html`
+    ${fieldList(names, values)}
+    ${more.length ? html`
+      <p class="hint">${scheduleText(form.fields, form.decimals(form.fields.tokenIn))}</p>
+      <details class="more" ?open=${more.some((name) => errors.has(name))}><summary>More options</summary>${fieldList(more, values)}</details>` : nothing}`;
+}
+
+/** What the engine refused, unless it is said beside a field. */
+function problem(form, errors) {
+  const found = form.problem;
+  if (!found) return nothing;
+  const acceptable = ACCEPTABLE[found.code];
+  if (acceptable) {
+    return html`<p class="warning-box" role="alert">${acceptable.text} <button class="link-button" type="button" @click=${() => form.accept(acceptable.field)}>Place it anyway</button></p>`;
+  }
+  return errors.has(undefined) || !found.errors.length ? html`<p class="error-box" role="alert">${explain(found)}</p>` : nothing;
+}
