@@ -19,8 +19,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.dex import amounts
-from app.dex.chain import Chain, SignedSwap, Snapshot, verdict
-from app.dex.errors import DexError
+from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, verdict
+from app.dex.errors import NOTHING_MORE, DexError, More
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
@@ -33,6 +33,7 @@ from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
+from worker.fill import fill
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 from worker.retry import RetryPolicy
 
@@ -55,6 +56,7 @@ class Execution:
         retry: RetryPolicy,
         confirm_seconds: float,
         check_value: Callable[[Order, int], None],
+        explorer_url: Callable[[str], str | None],
     ) -> None:
         self._store = store
         self._leases = leases
@@ -66,6 +68,7 @@ class Execution:
         self._retry = retry
         self._confirm_seconds = confirm_seconds
         self._check_value = check_value
+        self._explorer_url = explorer_url
 
     async def run(self, order: str, *, start_by: float) -> JobResult:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
@@ -115,7 +118,7 @@ class Execution:
         try:
             signed = await self._build(lease)
         except DexError as error:
-            return await self.end_attempt(lease, error.code, error.detail)
+            return await self.end_attempt(lease, error.code, error.detail, error.more)
         except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception:
@@ -188,7 +191,7 @@ class Execution:
             outcome = snapshot.outcome
             match verdict(snapshot, signed.last_valid_height):
                 case "landed" if outcome is not None and outcome.amount_out is not None:
-                    return await self._confirmed(lease, signed, outcome.amount_out)
+                    return await self._confirmed(lease, signed, outcome, outcome.amount_out)
                 case "failed" if outcome is not None:
                     return await self.end_attempt(lease, outcome.code or "tx_failed", "the chain refused the swap")
                 case "unknown" if outcome is not None:
@@ -201,20 +204,14 @@ class Execution:
         await lease.move(Status.SUBMITTED, ready_in=CHECK_SECONDS)
         return JobResult(requeue_in=CHECK_SECONDS, submitted=True)
 
-    async def _confirmed(self, lease: Lease, signed: SignedSwap, amount_out: int) -> JobResult:
-        order, request = lease.order, self._request(lease.order)
-        price = amounts.price(order.amount_in, request.token_in.decimals, amount_out, request.token_out.decimals)
+    async def _confirmed(self, lease: Lease, signed: SignedSwap, outcome: Outcome, amount_out: int) -> JobResult:
+        filled = fill(self._request(lease.order), signed, amount_out, outcome.fee, self._explorer_url(signed.signature))
         await lease.move(
             Status.CONFIRMED,
-            details={
-                "txHash": signed.signature,
-                "dex": signed.venue,
-                "executedPrice": price,
-                "amountOut": amounts.to_decimal(amount_out, request.token_out.decimals),
-            },
+            details=filled,
             tx_hash=signed.signature,
             dex=signed.venue,
-            executed_price=Decimal(price),
+            executed_price=Decimal(filled["executedPrice"]),
             amount_out=amount_out,
         )
         return JobResult()
@@ -224,14 +221,14 @@ class Execution:
         await lease.take_back(HALTED, "trading is halted; the order starts again once that is lifted")
         return JobResult(halted_owner=lease.order.owner)
 
-    async def end_attempt(self, lease: Lease, code: str, error: str) -> JobResult:
+    async def end_attempt(self, lease: Lease, code: str, error: str, more: More = NOTHING_MORE) -> JobResult:
         """Carry out what the retry policy decides: another attempt after a wait, or the end. Nothing can land now."""
         if conditions.waits_again(order := lease.order, code):
             await lease.rearm(code, error, conditions.condition_again(order), conditions.wait_before(order.rearms))
             return JobResult()
         wait = self._retry.decide(order.attempt, code).wait_seconds
         if wait is None:
-            await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code})
+            await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code, **more})
             return JobResult()
         status = await lease.move(
             Status.PENDING,

@@ -21,6 +21,7 @@ from app.orders.memo import Memos
 from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.chains import refuse_other_chains
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import ReconcilingState, compare_database
@@ -95,7 +96,8 @@ async def worker(
     if chain is None:
         chain = await stack.enter_async_context(open_chain(settings, network))
     publisher = EventPublisher(quick, EventSignatures.of(settings), keep_seconds=settings.active_order_ttl_seconds)
-    store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds)
+    await refuse_other_chains(postgres.internal, network.chain_id())
+    store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds, chain=network.chain_id())
     kill_switch = KillSwitch(postgres.reading)  # no caller reads in a worker: a permission to send waits for nobody
     leases = Leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
     queue = OrderQueue(quick, replace(start_limit, starts=0))  # it starts no orders, so it needs no limit
@@ -128,6 +130,7 @@ async def worker(
         memos=memos,
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
+        explorer_url=network.explorer_url,
         check_value=ValueCheck(network, RiskLimits.of(settings)),
     )
     revision = Revision(postgres.internal, known_revisions())

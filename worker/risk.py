@@ -1,4 +1,4 @@
-"""Checks the value of an order again right before it is signed: it may have waited while the price rose."""
+"""Checks an order again right before it is signed: it may have waited while the price rose."""
 
 from app.dex import amounts
 from app.dex.errors import DexError
@@ -16,7 +16,9 @@ class ValueCheck:
         self._limits = limits
 
     def __call__(self, order: Order, slot: int) -> None:
-        """Raises a `DexError` if the order is worth too much at this slot."""
+        """Raises a `DexError` if the order is worth too much at this slot, or if it is not ours to pay."""
+        if self._network.wallet_owner not in (None, order.owner):
+            raise DexError("no_wallet", "the wallet of this engine trades for another owner only")
         limit = self._limits.in_force(order.max_order_usd, None).order_usd
         if not limit:
             return

@@ -26,6 +26,8 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
     `owner`: of the orders; default: the caller.
     """
     owner = owner or caller.owner
+    if (wallet_owner := context(request).network.wallet_owner) is not None and owner != wallet_owner:
+        raise counted(Problem(403, "no_wallet", "The wallet of this engine trades for another owner only."))
     state = context(request).kill_switch.state(owner)
     if state is not TradingState.ACTIVE:
         raise counted(trading_stopped(state))

@@ -99,6 +99,11 @@ def invalid_query(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem(422, "invalid_request", "A query parameter is not valid.", errors=errors)
 
 
+def not_supported(pointer: str, why: str) -> Problem:
+    detail = f"On this chain the engine {why}. Send an order of another type."
+    return Problem(422, "not_supported_on_chain", detail, errors=[(pointer, f"the engine {why}")])
+
+
 def key_reused() -> Problem:
     detail = "This Idempotency-Key was already used for a different order or group. A new one needs a new key."
     return Problem(422, "key_reused", detail)

@@ -148,6 +148,7 @@ def to_order(
         max_daily_usd=caller.max_daily_usd,
         idempotency_key=idempotency_key,
         tag=ctx.memos.tag(caller.owner, idempotency_key),
+        chain=ctx.network.chain_id(),
         fingerprint=fingerprint_of(words),
         request_id=request_id,
         lifetime=UNSAID if isinstance(body, ExecuteOrder) else None,

@@ -4,6 +4,12 @@ The classes are data: a code is in at most one of the three sets. A code in none
 is retried.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+More = Mapping[str, Any]
+NOTHING_MORE: More = {}
+
 RETRY: frozenset[str] = frozenset(
     {"slippage_exceeded", "blockhash_expired", "tx_dropped", "rpc_timeout", "venue_unavailable"}
 )
@@ -19,6 +25,8 @@ NEVER: frozenset[str] = frozenset(
         "expired",
         "risk_limit",
         "unsafe_transaction",
+        "no_wallet",
+        "dry_run",
     }
 )
 """The same request would fail in the same way."""
@@ -28,12 +36,15 @@ RECONCILE: frozenset[str] = frozenset({"outcome_unknown"})
 
 
 class DexError(Exception):
-    """An error of the market: a `code` to decide by, and a `detail` that may be shown to the client."""
+    """An error of the market: a `code` to decide by, a `detail` that may be shown to the client, and what else the
+    event of its order says.
+    """
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, more: More = NOTHING_MORE) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.more = more
 
 
 def may_retry(code: str) -> bool:

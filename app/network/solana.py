@@ -127,7 +127,11 @@ def open_chain(settings: Settings, network: Network) -> SolanaChain:
     if str(wallet.address) != settings.solana_wallet:
         raise SettingsError("SOLANA_KEYPAIR: it is not the key of SOLANA_WALLET.")
     return SolanaChain(
-        network.providers, wallet, network.names, max_priority_lamports=settings.max_priority_fee_lamports
+        network.providers,
+        wallet,
+        network.names,
+        max_priority_lamports=settings.max_priority_fee_lamports,
+        dry_run=settings.dry_run,
     )
 
 

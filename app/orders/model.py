@@ -50,6 +50,7 @@ class PlaceOrder:
     max_daily_usd: int | None = None
     idempotency_key: str | None = None  # one key makes one order, per owner
     tag: str | None = None  # of owner and key: see `memo.py`
+    chain: str | None = None  # genesis hash; None: the simulated chain
     fingerprint: bytes  # of what the client said: the same key with another fingerprint is refused
     request_id: str  # of the HTTP request, for the logs
 
@@ -100,6 +101,7 @@ class Order:
     parent_id: UUID | None  # the order that this one is a slice of
     slice: int | None
     group_id: UUID | None
+    chain: str | None  # the genesis hash of the chain it is for; None: the simulated one
     cancel_requested: bool  # it is cancelled as soon as its swap is proven dead
     rearms: int  # how often it went back to open
     status: Status

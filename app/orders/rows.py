@@ -11,9 +11,11 @@ from app.orders.model import PlaceOrder
 REQUESTED = """id uuid, owner text, type text, token_in text, token_out text, amount_in numeric, slippage_bps int,
         min_amount_out numeric, max_price_impact_bps int, venues text[], expires_in_seconds int,
         expires_at timestamptz, time_in_force text, client_order_id text, retry_of uuid, usd_value numeric,
-        max_order_usd bigint, idempotency_key text, fingerprint text, request_id text, tag text"""
+        max_order_usd bigint, idempotency_key text, fingerprint text, request_id text, tag text,
+        chain text"""
 COLUMNS = """id, owner, type, token_in, token_out, amount_in, slippage_bps, min_amount_out, max_price_impact_bps,
-        venues, time_in_force, client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, request_id"""
+        venues, time_in_force, client_order_id, retry_of, usd_value, max_order_usd, idempotency_key, request_id,
+        chain"""
 EXPIRES_AT = "coalesce(expires_at, now() + nullif(expires_in_seconds, 0) * interval '1 second')"
 
 
@@ -43,6 +45,8 @@ def _row(order: PlaceOrder) -> dict[str, Any]:
         "request_id": order.request_id,
         "tag": order.tag,
     }
+    if order.chain is not None:
+        row["chain"] = order.chain
     if (lifetime := order.lifetime) is not None:
         row |= {"time_in_force": lifetime.time_in_force, "expires_at": lifetime.expires_at}
     if (waiting := order.waiting) is not None:

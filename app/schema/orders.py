@@ -37,6 +37,7 @@ orders = sa.Table(
     sa.Column("parent_id", sa.Uuid, comment="the order that this one is a slice of"),
     sa.Column("slice", sa.Integer, comment="its number among the slices"),
     sa.Column("group_id", sa.Uuid, comment="the group that this order is a leg of"),
+    sa.Column("chain", sa.Text, comment="genesis hash of the chain it is for; NULL: the simulated one"),
     # The progress; changed by one guarded statement.
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False, comment="number of its last event"),

@@ -131,6 +131,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             retry=RetryPolicy(max_attempts=3, base_seconds=2),
             confirm_seconds=1,
             check_value=lambda order, slot: None,
+            explorer_url=lambda signature: None,
         )
         result = await execution.run(order, start_by=math.inf)
     assert result.start_used

@@ -7,7 +7,7 @@ from app.api.context import ApiContext
 from app.api.names import unknown_venue
 from app.api.orders.bodies import SniperOrder
 from app.api.orders.waiting import Errors, check_value, price_in
-from app.api.problems import invalid
+from app.api.problems import invalid, not_supported
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
 from app.dex.markets import Markets, Token
 from app.orders.conditions import Trigger, Waiting, amount_at, feed_of, trigger_again, trigger_of
@@ -33,6 +33,8 @@ def snipe_of(
     launched: Token | None = None,
 ) -> Waiting:
     """`launched`: the token was traded before, so that the order waits for its price."""
+    if not ctx.network.has_launches:
+        raise not_supported(f"{at}/orderType", "does not learn of new pools yet")
     errors = Errors()
     limit_price = price_in(body.limit_price, "/limitPrice", errors)
     condition = _condition(body, ctx, mint, errors)

@@ -9,7 +9,7 @@ from typing import Any
 from app.api.context import ApiContext
 from app.api.orders.bodies import DcaOrder, LimitOrder, OpenBody, SniperOrder, TrailingStopOrder, WaitingBody
 from app.api.orders.lifetime import YEAR
-from app.api.problems import Problem, invalid
+from app.api.problems import Problem, invalid, not_supported
 from app.api.views import plain
 from app.dex.amounts import MAX_UNITS, AmountError, to_price
 from app.dex.markets import Token
@@ -65,6 +65,8 @@ def waiting_of(
     if errors:
         raise invalid([(at + pointer, message) for pointer, message in errors])
     prices = list(ctx.network.mids(token_in, token_out, ctx.network.slot_at(now)).values())
+    if not prices and ctx.network.chain_id() is not None:
+        raise not_supported(f"{at}/orderType", "has no price of this pair now")
     feed = feed_of(token_in.symbol, token_out.symbol)
     trigger = trigger_of(body.order_type, feed, limit_price, condition, extreme)
     price = price_for(trigger, prices)

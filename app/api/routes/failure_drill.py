@@ -76,6 +76,8 @@ async def _place_failing(request: Request, count: int) -> tuple[list[intake.Acce
     """What was placed, at least one order, and what was refused."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
+    if not ctx.network.may_drill:
+        raise Problem(403, "simulation_only", "No order is made to fail where real money is traded.")
     await admit(request, caller, count)
     body, identifier = read(ExecuteOrder, FAILING_ORDER), request_id(request)
     orders = [

@@ -88,7 +88,7 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
     responses={
         202: {"model": Accepted, "description": "Durable, and queued or waiting for its condition"},
         200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
-        **problems(400, 401, 413, 415, 422, 429, 503),
+        **problems(400, 401, 403, 413, 415, 422, 429, 503),
     },
     openapi_extra={
         "parameters": [KEY_PARAMETER],
@@ -129,7 +129,7 @@ async def execute_needs_upgrade(_: Request) -> Response:
 @router.post(
     "/batch",
     summary="Place up to 50 orders",
-    responses={200: {"model": BatchAnswer}, **problems(400, 401, 413, 415, 422, 429, 503)},
+    responses={200: {"model": BatchAnswer}, **problems(400, 401, 403, 413, 415, 422, 429, 503)},
     openapi_extra=body(
         "Batch",
         {

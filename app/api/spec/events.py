@@ -62,8 +62,11 @@ DETAILS: dict[str, tuple[Schema, Schema]] = {
         {"amountOut": DECIMAL, "route": {"type": "object", "required": ["dex", "tokens"]}},
     ),
     "submitted": ({"txHash": TX_HASH}, {}),
-    "confirmed": ({"txHash": TX_HASH, "dex": VENUE, "executedPrice": PRICE, "amountOut": DECIMAL}, {}),
-    "failed": (ERROR, {}),
+    "confirmed": (
+        {"txHash": TX_HASH, "dex": VENUE, "executedPrice": PRICE, "amountOut": DECIMAL},
+        {"networkFee": DECIMAL, "explorerUrl": TEXT},
+    ),
+    "failed": (ERROR, {"simulation": {"type": "object"}}),
     "cancelled": ({}, {"code": TEXT}),
     "expired": (ERROR, {}),
     "completed": ({}, {}),

@@ -135,7 +135,7 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(mode
 _PROBLEM_TEXTS = {
     400: "The body cannot be read",
     401: "No API key, or an invalid one",
-    403: "For operators only; or sent by a page whose origin is not allowed",
+    403: "For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner",
     404: "There is no such order, or it belongs to someone else",
     408: "The body took too long to arrive",
     409: "The state of the order does not allow this",

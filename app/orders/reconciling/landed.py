@@ -119,11 +119,11 @@ WITH made AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::numeric[]) AS m(parent, number, slice_id, amount)
 ), placed AS (
     INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, venues,
-                        expires_at, client_order_id, max_order_usd, fingerprint, request_id, parent_id, slice, status,
-                        seq, ready_at, look_at, created_at, updated_at)
+                        expires_at, client_order_id, max_order_usd, fingerprint, request_id, parent_id, slice, chain,
+                        status, seq, ready_at, look_at, created_at, updated_at)
     SELECT slice_id, owner, type, token_in, token_out, coalesce(amount, div(amount_in, slices)), slippage_bps,
            max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id, parent,
-           number, '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
+           number, chain, '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
       FROM made JOIN orders o ON o.id = made.parent JOIN (SELECT order_id, slices FROM plans) p ON p.order_id = o.id
      ORDER BY slice_id
     ON CONFLICT DO NOTHING

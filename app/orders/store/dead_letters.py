@@ -92,7 +92,9 @@ def _waits_again(failed: Order) -> Waiting | None:
     )
 
 
-def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | None, request_id: str) -> PlaceOrder:
+def as_new_order(
+    failed: Order, *, usd_value: int | None, max_daily_usd: int | None, request_id: str, chain: str | None = None
+) -> PlaceOrder:
     """The same order as a new one, of the same owner, that names the one that failed.
 
     Its idempotency key is derived from the failed order's id: however often an order is retried, one new order is made.
@@ -122,4 +124,5 @@ def as_new_order(failed: Order, *, usd_value: int | None, max_daily_usd: int | N
         idempotency_key=f"{RETRY_KEY}{failed.id}",
         fingerprint=hashlib.sha256(failed.id.bytes).digest(),
         request_id=request_id,
+        chain=chain,
     )

@@ -32,11 +32,11 @@ def logged(source: str, *, details: str = "NULL::json", where: str = "true", ret
 
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
 # `app/orders/queue/start_limit.py`. It waits for no row: one that is locked, perhaps by a process that is frozen, is
-# refused and queued again.
+# refused and queued again. So is one for another chain: a worker of this one would take its swap for lost.
 CLAIM = f"""
 WITH free AS (
     SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
-     WHERE (lease_until IS NULL OR lease_until <= now())
+     WHERE (lease_until IS NULL OR lease_until <= now()) AND chain IS NOT DISTINCT FROM $4
        AND CASE status WHEN 'submitted' THEN NOT {IS_RECONCILING}
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
                             AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')

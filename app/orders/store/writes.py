@@ -52,10 +52,9 @@ class OrderStore:
         limits: RiskLimits = NO_LIMITS,
         max_open: int = MAX_OPEN,
         forgotten: Forgotten | None = None,
+        chain: str | None = None,  # of the orders that it claims: see `Order`
     ) -> None:
-        self._pool = pool
-        self._lease = lease_seconds
-        self._limits = limits
+        self._pool, self._lease, self._limits, self._chain = pool, lease_seconds, limits, chain
         placing, limited = (Placing(pool, limits, max_open=max_open, forgotten=forgotten) for _ in range(2))
         self.placed_before = Batcher[PlaceOrder, Placed | None](placing.find, key=lambda order: order.id)
         # One statement at a time, so that orders are queued in the order in which they arrive. Those with a daily limit
@@ -92,7 +91,8 @@ class OrderStore:
             ((clock,),) = await fetch(self._pool, statements.CLOCK)
             self._clock.read(clock)
         deadlines = {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
-        rows = await fetch(self._pool, statements.CLAIM, list(deadlines), self._lease, list(deadlines.values()))
+        what = [*deadlines], self._lease, [*deadlines.values()], self._chain
+        rows = await fetch(self._pool, statements.CLAIM, *what)
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
         if rows:
             self._clock.read(rows[0]["updated_at"])

@@ -159,7 +159,11 @@ async def mint(
 def _movable(request: Request) -> MovableMarket:
     authenticate(request)
     if (market := context(request).market) is None:
-        raise Problem(403, "local_mode_only", "The market can be moved in local mode only (ENGINE_MODE=local).")
+        raise Problem(
+            403,
+            "local_mode_only",
+            "Only a simulated market can be moved, in local mode (ENGINE_MODE=local, CHAIN=mock).",
+        )
     return market
 
 

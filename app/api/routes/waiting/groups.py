@@ -57,7 +57,7 @@ BRACKET = {
     responses={
         202: {"model": AcceptedGroup, "description": "Both are durable, and wait"},
         200: {"model": AcceptedGroup, "description": "An earlier request with this key placed the group"},
-        **problems(400, 401, 413, 415, 422, 429, 503),
+        **problems(400, 401, 403, 413, 415, 422, 429, 503),
     },
     openapi_extra={
         "parameters": [KEY_PARAMETER],

@@ -35,7 +35,7 @@ from app.dex.adapters.solana.reading import (
     usual_price,
 )
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
-from app.dex.adapters.solana.simulation import check_changes, simulate
+from app.dex.adapters.solana.simulation import check_changes, simulate, told
 from app.dex.adapters.solana.swap import MAX_UNITS, Budget, around, compile_message, solana_swap, writable
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.adapters.solana.tokens import Tokens
@@ -62,7 +62,10 @@ class SolanaChain:
         *,
         max_priority_lamports: int,
         poll_seconds: float = 1.0,
+        dry_run: bool = False,
     ) -> None:
+        """`dry_run`: everything but the signature."""
+        self._dry_run = dry_run
         self.poll_seconds = poll_seconds
         self._providers = providers
         self._wallet = wallet
@@ -110,6 +113,8 @@ class SolanaChain:
         price = await first_of([partial(usual_price, rpc, written) for rpc in self._providers])
         budget = Budget.of(seen.units, price, self._max_priority_lamports)
         message = compile_message(wallet, [*budget.instructions(), *instructions], tables, blockhash.hash)
+        if self._dry_run:
+            raise DexError("dry_run", "The swap would be signed and sent now.", told(seen, budget, wallet, mints))
         data = to_bytes_versioned(message)
         signature = Signature.from_bytes(await self._wallet.sign(data))
         if not signature.verify(wallet, data):

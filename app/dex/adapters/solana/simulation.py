@@ -16,12 +16,12 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.inspection import Unsafe
+from app.dex.adapters.solana.inspection import SIGNATURE_FEE, Unsafe
 from app.dex.adapters.solana.outcomes import code_of
 from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
 from app.dex.adapters.solana.reading import CONFIRMED, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
-from app.dex.adapters.solana.swap import SolanaSwap, writable
+from app.dex.adapters.solana.swap import Budget, SolanaSwap, writable
 from app.dex.errors import DexError
 
 TRIES = 5
@@ -113,6 +113,15 @@ def check_changes(
         raise DexError("venue_unavailable", "The venue quoted less than the swap brings.")
     if moved := [mint for mint, change in changed.items() if change != 0]:
         raise Unsafe(f"it moves another balance, of {moved[0]}")
+
+
+def told(seen: Simulation, budget: Budget, wallet: Pubkey, mints: tuple[str, str]) -> dict[str, Any]:
+    """For people: what it would have done."""
+    changed = _changes(seen.before, seen.after, wallet)
+    changed[str(NATIVE_MINT)] += SIGNATURE_FEE
+    spent, brought = (str(abs(changed[mint])) for mint in mints)
+    units = {"unitsConsumed": seen.units, "unitLimit": budget.units, "unitPriceMicroLamports": budget.price}
+    return {"simulation": {"mintIn": mints[0], "unitsIn": spent, "mintOut": mints[1], "unitsOut": brought, **units}}
 
 
 def _check_kept(before: Account | None, after: Account | None, wallet: Pubkey) -> None:

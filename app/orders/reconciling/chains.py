@@ -1,0 +1,23 @@
+"""Whether the orders under way are of the chain that this engine trades on."""
+
+import asyncpg
+
+from app.orders.lifecycle import UNDER_WAY, sql_list
+from app.postgres import fetch
+from app.settings import SettingsError
+
+# Orders that wait may be old; what counts is that nothing under way is taken for lost.
+OTHERS = f"""
+SELECT count(*) AS orders, min(coalesce(chain, 'the simulated chain')) AS chain
+  FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND chain IS DISTINCT FROM $1
+"""
+
+
+async def refuse_other_chains(pool: asyncpg.Pool, chain: str | None) -> None:
+    """For the start of a worker. `chain`: genesis hash; None: the simulated chain."""
+    (found,) = await fetch(pool, OTHERS, chain)
+    if found["orders"]:
+        raise SettingsError(
+            f"CHAIN: {found['orders']} orders under way were placed for another chain ({found['chain']}). "
+            "Start a worker with its settings until they have ended, or use another database."
+        )
