@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from app.keepalive import POSTGRES_KEEPALIVE
 from app.postgres_hosts import EngineConnection, connect, follow
 from app.settings import SettingsError
 from app.tasks import cancel_and_wait
@@ -162,7 +163,12 @@ async def open_pool(
         command_timeout=command_timeout,
         init=init,
         reset=no_reset,
-        server_settings={"jit": "off", "client_connection_check_interval": "1000", **server_settings},
+        server_settings={
+            "jit": "off",
+            "client_connection_check_interval": "1000",
+            **POSTGRES_KEEPALIVE,
+            **server_settings,
+        },
     )
     return pool
 

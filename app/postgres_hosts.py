@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
+from app.keepalive import keep_alive
 from app.tasks import run_forever
 
 log = logging.getLogger("engine.postgres")
@@ -51,6 +52,10 @@ class EngineConnection(asyncpg.Connection):
     """
 
     __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: Any, *arguments: Any) -> None:
+        super().__init__(protocol, transport, *arguments)
+        keep_alive(transport.get_extra_info("socket"))
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
         asyncio.get_running_loop().call_soon(cast("Any", self)._protocol.abort)

@@ -27,6 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from app.keepalive import KEEPALIVE
 from app.redis_scripts import PipelinedPool
 
 Answer = TypeVar("Answer")
@@ -34,6 +35,7 @@ Answer = TypeVar("Answer")
 REDIS_UNAVAILABLE: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
+KEEP_ALIVE: dict[str, Any] = {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
 SENTINEL_SECONDS = 0.5  # for one Sentinel to answer; then the next one is asked
 
 
@@ -43,7 +45,7 @@ def reconnecting_pool(url: str) -> PipelinedPool:
         url,
         socket_connect_timeout=1,
         socket_timeout=5,
-        socket_keepalive=True,
+        **KEEP_ALIVE,
         health_check_interval=15,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.02), -1),
         # redis-py 5 does not retry a refused connection by default.
@@ -53,9 +55,7 @@ def reconnecting_pool(url: str) -> PipelinedPool:
 
 def fail_fast_redis(url: str) -> Redis:
     """For the API and the publisher: fails at once. Events that were not published are in Postgres."""
-    return Redis.from_pool(
-        redis_pool(url, socket_connect_timeout=1, socket_timeout=1, socket_keepalive=True, retry=None)
-    )
+    return Redis.from_pool(redis_pool(url, socket_connect_timeout=1, socket_timeout=1, retry=None, **KEEP_ALIVE))
 
 
 class _AsksAgain(SentinelManagedConnection):

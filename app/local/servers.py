@@ -1,4 +1,4 @@
-"""The embedded Postgres and Valkey: on 127.0.0.1, on free ports, with a random password."""
+"""The embedded Postgres and Valkey: on 127.0.0.1, but for tests, on free ports, with a random password."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -24,6 +25,7 @@ from app.local.watchdog import Stage, Watchdog
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
 START_SECONDS = 30.0
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Server:
         return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
 
 
-def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Server:
+def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0, host: str = LOOPBACK) -> Server:
     """On this port, where it ran before; 0: a free port."""
     programs = binaries.postgres(data_home.account)
     data = data_home.data / "postgres"
@@ -52,7 +54,7 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Se
     again, port = bool(port), port or _free_port()
     settings = [
         f"port={port}",
-        "listen_addresses=127.0.0.1",
+        f"listen_addresses={host}",
         "unix_socket_directories=",
         "max_connections=200",
     ]
@@ -62,9 +64,9 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Se
         command += ["-c", setting]
     # SIGINT is a fast, orderly shutdown.
     process, log = _spawn("postgres", command, data_home, watchdog, signal.SIGINT, Stage.POSTGRES, again=again)
-    url = f"postgresql://{postgres_data.USER}:{data_home.secret}@127.0.0.1:{port}/{postgres_data.DATABASE}"
+    url = f"postgresql://{postgres_data.USER}:{data_home.secret}@{host}:{port}/{postgres_data.DATABASE}"
     url += "?sslmode=disable"  # it has no certificate; asking for one costs each connection 1.3 ms
-    start_again = partial(start_postgres, data_home, watchdog, port)
+    start_again = partial(start_postgres, data_home, watchdog, port, host)
     return Server(
         name="Postgres",
         process=process,
@@ -76,13 +78,13 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Se
     )
 
 
-def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Server:
+def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0, host: str = LOOPBACK) -> Server:
     _set_aside_damaged(data_home)
     data = data_home.account.own_directory(data_home.data / "valkey")
     again, port = bool(port), port or _free_port()
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     settings = f"""
-        bind 127.0.0.1
+        bind {host}
         port {port}
         requirepass {data_home.secret}
         dir "{quoted}"
@@ -95,8 +97,8 @@ def start_valkey(data_home: DataHome, watchdog: Watchdog, port: int = 0) -> Serv
     process, log = _spawn(
         "valkey", command, data_home, watchdog, signal.SIGTERM, Stage.REDIS, again=again, stdin=settings
     )
-    url = f"redis://:{data_home.secret}@127.0.0.1:{port}/0"
-    start_again = partial(start_valkey, data_home, watchdog, port)
+    url = f"redis://:{data_home.secret}@{host}:{port}/0"
+    start_again = partial(start_valkey, data_home, watchdog, port, host)
     return Server(name="Valkey", process=process, log=log, port=port, url=url, start_again=start_again)
 
 
@@ -167,7 +169,7 @@ async def _valkey_is_ready(server: Server) -> bool:
     # Without the client library: importing it takes longer than starting the server.
     secret = server.url.split("@")[0].rpartition(":")[2]
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        reader, writer = await asyncio.open_connection(urlsplit(server.url).hostname, server.port)
         writer.write(f"AUTH {secret}\r\nPING\r\nQUIT\r\n".encode())
         answer = await reader.read()
         writer.close()

@@ -1,7 +1,7 @@
 """The battery: every fault with its title in the table and its extent in a full run."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
 from tests.chaos import bug_detection, failover_faults, kill_switch_faults, restore_faults, slow_tests, watcher_faults
@@ -9,6 +9,7 @@ from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
 from tests.chaos.environment import Environment
+from tests.chaos.machines import faults as machines
 from tests.chaos.waiting import bug_detection as planted_in_waiting
 from tests.chaos.waiting import faults as waiting
 
@@ -28,6 +29,15 @@ SERVER_FAULTS: dict[str, servers.ServerFault] = {
     "the chain's connection alone cut": servers.chain_cut,
     "the chain's connection alone stalled for 3 s": servers.chain_stalled,
     "the chain's answer to a send lost": servers.sends_unanswered,
+}
+
+CUT_OFF: dict[str, Collection[tuple[str, str]]] = {
+    "API and Postgres": [("api", "postgres")],
+    "API and Redis": [("api", "redis")],
+    "both workers and Postgres": machines.ALL_WORKERS,
+    "one of two workers and Postgres": [("worker", "postgres")],
+    "both workers and Redis": machines.ALL_WORKERS_AND_REDIS,
+    "watcher and Postgres": [("watcher", "postgres")],
 }
 
 FAULTS: dict[str, Fault] = {
@@ -65,6 +75,12 @@ FAULTS: dict[str, Fault] = {
     "the same with an engine that does not reconcile: the oracle notices": partial(
         restore_faults.planted_is_caught, orders=60
     ),
+    **{
+        f"machines: no packet passes between {pair} for 10 s": partial(machines.cut_off, pairs=pairs, orders=90)
+        for pair, pairs in CUT_OFF.items()
+    },
+    "machines: 200 ms there and back between all": partial(machines.impaired, impair=machines.slow, orders=90),
+    "machines: 2 % of the packets between all are lost": partial(machines.impaired, impair=machines.lossy, orders=90),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),
     "six Redis faults with 100 starts a minute": partial(servers.redis_faults_with_start_limit, orders=130),
     **{

@@ -87,7 +87,8 @@ class Environment:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        host, port = self.listener.getsockname()
+        return f"http://{host}:{port}"
 
     def start(
         self,
