@@ -4,7 +4,15 @@ import random
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
-from tests.chaos import bug_detection, failover_faults, kill_switch_faults, restore_faults, slow_tests, watcher_faults
+from tests.chaos import (
+    bug_detection,
+    failover_faults,
+    kill_switch_faults,
+    restore_faults,
+    slow_tests,
+    upgrade_faults,
+    watcher_faults,
+)
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
 from tests.chaos import start_limit_faults as start_limit
@@ -94,6 +102,7 @@ FAULTS: dict[str, Fault] = {
     "an order that kills every worker that starts it": partial(processes.poison_order, others=20),
     "clocks of the processes an hour apart": partial(processes.clocks_apart, orders=100),
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
+    "rolling upgrade under load, with a migration that adds a column": upgrade_faults.rolling_upgrade,
     "a worker stopped (SIGTERM) while Redis is down": partial(servers.stopped_while_redis_is_down, orders=8),
     "the oracle itself: five planted bugs": bug_detection.all_caught,
     "the model of orders that wait: five planted bugs": planted_in_waiting.all_caught,

@@ -14,6 +14,13 @@ from tests.chaos.oracle import ObservedStream
 from tests.engine import SELL_SOL
 
 RETRY_SECONDS = 0.1
+# Is met at once, and fired by a watcher.
+WATCHED: dict[str, Any] = {
+    "orderType": "limit",
+    "limitPrice": "1",
+    "acknowledgePrice": True,
+    "expiresInSeconds": 3600,
+}
 FINAL_CODES = (1000, 4404)
 
 
@@ -40,6 +47,17 @@ class Clients:
                 self.watch(order)
 
         await asyncio.gather(*(one() for _ in range(count)))
+
+    async def place_mixed(self, count: int, *, at_once: int = 8, pause: float) -> None:
+        """Every fourth order waits for a watcher."""
+        slots = asyncio.Semaphore(at_once)
+
+        async def one(n: int) -> None:
+            async with slots:
+                self.watch(await self.accept(**(WATCHED if n % 4 == 0 else {})))
+                await asyncio.sleep(pause * self._rng.random())
+
+        await asyncio.gather(*(one(n) for n in range(count)))
 
     async def accept(self, key: str | None = None, **fields: Any) -> str:
         """One order, repeated with its key until the answer is 2xx."""

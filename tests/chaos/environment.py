@@ -96,8 +96,9 @@ class Environment:
         settings: Mapping[str, str] = MappingProxyType({}),
         *,
         sabotage: Mapping[str, Any] | None = None,
+        tree: Path = CLONE,
     ) -> Process:
-        """Start an `api`, a `worker` or a `watcher`, sabotaged or not."""
+        """Start an `api`, a `worker` or a `watcher`, sabotaged or not; `tree`: of another version."""
         chain_url = self.postgres_url or _via_proxy(self.postgres.url, self.to_chain.port)
         chosen = {"chain_url": chain_url} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
@@ -108,7 +109,7 @@ class Environment:
             "DATABASE_URL": self.postgres_url or _via_proxy(self.postgres.url, self.to_postgres.port),
             "REDIS_URL": self.redis_url or _via_proxy(self.redis_server.url, self.to_redis.port),
             LISTEN_FD_VARIABLE: str(self.listener.fileno()),
-            "PYTHONPATH": str(CLONE),
+            "PYTHONPATH": str(tree),
         }
         with log.open("wb") as output:
             popen = subprocess.Popen(

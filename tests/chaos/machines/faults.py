@@ -5,7 +5,6 @@ import random
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Any
 
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment
@@ -16,8 +15,6 @@ from tests.chaos.server_faults import PACE
 
 LIMIT = 100
 LOAD_SECONDS = 18.0
-# Is met at once, and fired by a watcher.
-WATCHED: dict[str, Any] = {"orderType": "limit", "limitPrice": "1", "acknowledgePrice": True, "expiresInSeconds": 3600}
 
 Fault = Callable[[Stack], Awaitable[None]]
 ALL_WORKERS = tuple((worker, "postgres") for worker in WORKERS)
@@ -78,7 +75,7 @@ async def _under_load(env: Environment, rng: random.Random, fault: Fault, *, ord
                 stack.start(machine, PACE | {"QUEUE_MAX_PER_MIN": str(LIMIT)})
             clients = Clients(stack.env.base_url, rng)
             await clients.place(2)
-            loading = asyncio.create_task(_place(clients, rng, orders))
+            loading = asyncio.create_task(clients.place_mixed(orders, pause=LOAD_SECONDS * 8 * 2 / orders))
             await asyncio.sleep(3)
             await fault(stack)
             whole = datetime.now(UTC)
@@ -96,15 +93,3 @@ async def _under_load(env: Environment, rng: random.Random, fault: Fault, *, ord
     )
     figure = counts if verdict.clean else str(verdict)
     return f"{figure}; next order {recovered}", verdict.clean and verdict.max_starts <= LIMIT and all(after.values())
-
-
-async def _place(clients: Clients, rng: random.Random, orders: int) -> None:
-    """Every fourth order waits for a watcher."""
-    slots = asyncio.Semaphore(8)
-
-    async def one(n: int) -> None:
-        async with slots:
-            clients.watch(await clients.accept(**(WATCHED if n % 4 == 0 else {})))
-            await asyncio.sleep(LOAD_SECONDS * 8 * 2 / orders * rng.random())
-
-    await asyncio.gather(*(one(n) for n in range(orders)))
