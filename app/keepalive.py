@@ -1,7 +1,7 @@
 """How a process notices that the machine at the other end of a connection is gone.
 
 Nothing says so: a machine without power, a cut cable and a firewall that forgets connections send no packet at all.
-Linux asks an idle connection for a sign of life after two hours, and repeats unanswered data for a quarter of an hour.
+Linux probes an idle connection after two hours, and repeats unanswered data for a quarter of an hour.
 A subscription to Redis only listens, so it would stay deaf for as long.
 """
 

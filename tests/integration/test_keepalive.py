@@ -12,7 +12,7 @@ from app.postgres import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
 
 
-def asks_for_signs_of_life(connected: socket.socket) -> bool:
+def is_probed(connected: socket.socket) -> bool:
     tcp = socket.IPPROTO_TCP
     return (
         connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
@@ -21,22 +21,22 @@ def asks_for_signs_of_life(connected: socket.socket) -> bool:
     )
 
 
-async def test_both_ends_of_a_connection_to_postgres_ask_for_signs_of_life(postgres_dsn: str) -> None:
+async def test_both_ends_of_a_connection_to_postgres_probe_it(postgres_dsn: str) -> None:
     postgres = await open_postgres(postgres_dsn, size=4)
     for pool in (postgres.writing, postgres.reading, postgres.internal):
         async with pool.acquire() as connection:
             transport = cast("Any", connection)._con._transport
-            assert asks_for_signs_of_life(transport.get_extra_info("socket"))
+            assert is_probed(transport.get_extra_info("socket"))
             assert await connection.fetchval("SHOW tcp_keepalives_idle") == str(IDLE_SECONDS)
             assert await connection.fetchval("SHOW tcp_user_timeout") == str(UNANSWERED_MS)
     await postgres.close()
 
 
 @pytest.mark.parametrize("client", [fail_fast_redis, lambda url: Redis.from_pool(reconnecting_pool(url))])
-async def test_a_connection_to_redis_asks_for_signs_of_life(redis_dsn: str, client: Any) -> None:
+async def test_a_connection_to_redis_is_probed(redis_dsn: str, client: Any) -> None:
     async with client(redis_dsn) as redis:
         connection = redis.connection_pool.make_connection()  # as the event channel and the scripts do
         await connection.connect()
         transport: asyncio.Transport = connection._writer.transport
-        assert asks_for_signs_of_life(transport.get_extra_info("socket"))
+        assert is_probed(transport.get_extra_info("socket"))
         await connection.disconnect()
