@@ -88,6 +88,8 @@ def _message(error: Mapping[str, Any], names: Iterable[str]) -> str:
     match error["type"]:
         case "missing":
             return "is required"
+        case "model_type":  # pydantic's own text has the name of the class
+            return "must be an object"
         case "invalid_key":
             return "has a field whose name is not valid Unicode"
         case "extra_forbidden":

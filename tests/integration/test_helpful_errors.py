@@ -20,6 +20,7 @@ INVALID_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"venues": ["Raydium"]}, "/venues", "must be one of: meteora, raydium; did you mean raydium?"),
     ({"orderType": "makret"}, "/orderType", f"must be one of: {', '.join(SHAPES)}; did you mean market?"),
     ({"orderType": "limit"}, "/limitPrice", "is required"),
+    ({"orderType": "stop", "trigger": "below 120"}, "/trigger", "must be an object"),
     ({"clientOrderId": "x" * 65}, "/clientOrderId", "must have at most 64 characters"),
     ({"slippageBps": 10_001}, "/slippageBps", "must be less than or equal to 10000"),
 ]
