@@ -87,6 +87,7 @@ FAULTS: dict[str, Fault] = {
         f"machines: no packet passes between {pair} for 10 s": partial(machines.cut_off, pairs=pairs, orders=90)
         for pair, pairs in CUT_OFF.items()
     },
+    "machines: one is gone without a word, and connections only listen": machines.silent,
     "machines: 200 ms there and back between all": partial(machines.impaired, impair=machines.slow, orders=90),
     "machines: 2 % of the packets between all are lost": partial(machines.impaired, impair=machines.lossy, orders=90),
     "Redis flushed during a back-off": partial(servers.flushed_during_back_off, orders=40),

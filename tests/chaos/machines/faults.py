@@ -2,10 +2,14 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from itertools import combinations
 
+from app.orders.events.channel import subscribe
+from app.postgres import open_pool
+from app.redis_client import fail_fast_redis
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment
 from tests.chaos.machines.network import Link, NoNetwork
@@ -58,6 +62,36 @@ async def impaired(
             impair(stack.network.link(*pair))
 
     return await _under_load(env, rng, fault, orders=orders)
+
+
+async def silent(env: Environment, rng: random.Random, *, within: float = 20) -> tuple[str, bool]:
+    """A machine is gone without a word. A subscription to Redis and an idle connection to Postgres notice it."""
+    try:
+        async with new_stack(env, rng) as stack:
+            redis, pool = (
+                fail_fast_redis(stack.env.redis_url or ""),
+                await open_pool(stack.env.postgres_url or "", 1, {}),
+            )
+            connection = await pool.acquire()
+            subscribed, ended = asyncio.Event(), asyncio.Event()
+            connection.add_termination_listener(lambda _: ended.set())
+            listening = asyncio.create_task(
+                subscribe(redis, "events", subscribed=subscribed.set, received=lambda _: None)
+            )
+            await subscribed.wait()
+            began = time.monotonic()
+            for server in ("postgres", "redis"):
+                stack.network.link("client", server).cut = True
+            waiting = [listening, asyncio.create_task(ended.wait())]
+            _, deaf = await asyncio.wait(waiting, timeout=within)
+            took = time.monotonic() - began
+            for task in deaf:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            pool.terminate()
+    except NoNetwork as error:
+        return str(error), False
+    return f"{len(waiting) - len(deaf)} of 2 connections noticed within {took:.1f} s", not deaf
 
 
 def slow(link: Link) -> None:
