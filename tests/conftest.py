@@ -82,19 +82,19 @@ def databases(servers: Servers) -> Iterator[Databases]:
 
 
 @pytest.fixture
-async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
+def postgres_dsn(databases: Databases) -> Iterator[str]:
     """The address of a migrated, empty database that no other test uses meanwhile."""
-    address = await databases.borrow()
+    address = databases.borrow()
     yield address
-    await databases.give_back(address)
+    databases.give_back(address)
 
 
 @pytest.fixture
-async def new_postgres_dsn(databases: Databases) -> AsyncIterator[str]:
+def new_postgres_dsn(databases: Databases) -> Iterator[str]:
     """The address of a migrated database that no test has used: plans depend on what a table has held."""
-    address = await databases.create()
+    address = databases.create()
     yield address
-    await databases.drop(address)
+    databases.drop(address)
 
 
 @pytest.fixture

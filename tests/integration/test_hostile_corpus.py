@@ -4,7 +4,6 @@ The number of cases comes from the hypothesis profile (tests/conftest.py). The s
 once with each log format.
 """
 
-import asyncio
 import json
 import re
 import signal
@@ -55,7 +54,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     made: Databases = request.getfixturevalue("databases")
     home, port = tmp_path_factory.mktemp("hostile"), free_port()
     log = home / "log"
-    dsn = asyncio.run(made.create())
+    dsn = made.create()
     chosen = environment(home, DATABASE_URL=dsn, REDIS_URL=servers.redis, PORT=str(port), LOG_FORMAT=request.param)
     chosen |= {"API_MAX_ORDERS_PER_MIN": "0", "API_MAX_READS_PER_MIN": "0"}
     with log.open("wb") as output:
@@ -67,7 +66,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-        asyncio.run(made.drop(dsn))
+        made.drop(dsn)
     assert_log_is_clean(log.read_text(), request.param)
 
 
