@@ -3,6 +3,7 @@
 The servers start with the first test that asks for one, so unit tests pay nothing for them.
 """
 
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -27,6 +28,9 @@ examples.register_profile("thorough", max_examples=300, deadline=None, derandomi
 examples.load_profile("quick")
 
 TESTS = Path(__file__).parent
+
+# Importing and collecting makes a million objects and hardly any garbage. Until the tests run nothing is scanned.
+gc.disable()
 
 # The processes take the files in this order. One that takes long must not be the last, while the other processes idle.
 SLOWEST = (
@@ -63,6 +67,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first = {TESTS / file: place for place, file in enumerate(SLOWEST)}
     items.sort(key=lambda item: first.get(item.path, len(first)))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
