@@ -5,6 +5,7 @@ import { DeadLetters } from "./console/dead_letters.js";
 import { Demo } from "./console/demo.js";
 import { Engine } from "./console/engine.js";
 import { KillSwitch } from "./console/kill_switch.js";
+import { Plots } from "./console/plots.js";
 import { Reconciliation } from "./console/reconciliation.js";
 import { runPage } from "./page.js";
 import { poll } from "./polling.js";
@@ -16,12 +17,13 @@ const POLL_MS = 2_000;
 function consolePage({ api, announce, onChange }) {
   const queueStatus = new QueueStatus(api, onChange);
   const killSwitch = new KillSwitch(api, announce, onChange);
-  const engine = new Engine(queueStatus);
+  const plots = new Plots(api, onChange);
+  const engine = new Engine(queueStatus, plots);
   const deadLetters = new DeadLetters(api, announce, onChange);
   const reconciliation = new Reconciliation(api, onChange);
   const audit = new AuditLog(api, onChange);
   const demo = new Demo(api, announce, onChange);
-  const behindTheDoor = [queueStatus, deadLetters, reconciliation, audit, demo];
+  const behindTheDoor = [queueStatus, plots, deadLetters, reconciliation, audit, demo];
   let isOperator = null; // until the engine has answered
   let stopReading;
 

@@ -1,18 +1,15 @@
 // The state of the queue and the workers, read every two seconds.
 
-import { load, save } from "./storage.js";
 import { poll } from "./polling.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 2_000;
-export const CHART_MS = 600_000;
 
 export class QueueStatus {
   constructor(api, onChange) {
     Object.assign(this, { api, onChange });
     this.queue = null;
     this.problem = null;
-    this.samples = load("samples", { list: [] }).list.filter(({ at }) => at > Date.now() - CHART_MS);
   }
 
   start() {
@@ -23,10 +20,6 @@ export class QueueStatus {
     try {
       const queue = await this.api.get("api/queue");
       [this.queue, this.problem] = [queue, null];
-      const at = Date.now();
-      this.samples = [...this.samples.filter((sample) => sample.at > at - CHART_MS),
-        { at, perMinute: queue.ordersPerMinute, p50: queue.confirmedMs.p50, p99: queue.confirmedMs.p99, waiting: queue.waiting, running: queue.running }];
-      save("samples", { list: this.samples });
     } catch (error) {
       this.problem = error;
     }

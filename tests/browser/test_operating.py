@@ -44,10 +44,20 @@ async def test_gauges_and_charts_show_the_values_of_the_api(console: TradingPage
     await expect(gauges.nth(2)).to_contain_text("95 of 100")
     await expect(gauges.nth(1)).to_contain_text("0 of 10")
     await expect(console.tab.locator(".engine")).to_contain_text("none: orders that wait do not fire")  # no watcher
-    await expect(console.tab.locator(".line-chart").first).to_contain_text(
-        "1"
-    )  # per minute: five orders in five minutes
-    await expect(console.tab.locator(".line-chart").nth(1)).to_contain_text("p99")
+
+
+async def test_a_fresh_tab_shows_the_last_hour_of_the_engine(console: TradingPage, engine: Engine) -> None:
+    await engine.postgres.execute(
+        "INSERT INTO queue_samples (at, waiting, running, workers, confirmed, p50_ms, p99_ms)"
+        "  SELECT date_bin('10 s', now(), 'epoch') - n * interval '10 s', n, 3, 1, 42, 900, 1900"
+        "    FROM generate_series(1, 350) AS n ON CONFLICT DO NOTHING"
+    )
+    await console.tab.reload()
+    charts = console.tab.locator(".line-chart")
+    await expect(charts).to_contain_text([re.compile("In the queue.*running"), "Confirmed per minute", "p99"])
+    line = await charts.nth(0).locator("path.line").first.get_attribute("d")
+    assert line is not None
+    assert line.count("L") > 300
 
 
 async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage, engine: Engine) -> None:

@@ -1,19 +1,16 @@
 // What the engine does: the queue, its workers and watchers, and its pace.
 
-import { lineChart } from "../chart.js";
 import { duration } from "../clock.js";
 import { explain } from "../messages.js";
-import { CHART_MS } from "../queue.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 export class Engine {
-  constructor(queueStatus) {
-    this.queueStatus = queueStatus;
+  constructor(queueStatus, plots) {
+    Object.assign(this, { queueStatus, plots });
   }
 
   view() {
-    const { queue, problem, samples } = this.queueStatus;
-    const ms = (value) => (value === null || value === undefined ? "–" : duration(value));
+    const { queue, problem } = this.queueStatus;
     return html`
       <section class="card engine" aria-labelledby="engine-title">
         <header class="card-header">
@@ -29,9 +26,7 @@ export class Engine {
               : gauge("Starts left", html`${queue.startsLeft} <small>of ${queue.startsPerMinute}</small>`, "in any 60 s", queue.startsLeft, queue.startsPerMinute)}
           </dl>
           ${facts(queue)}
-          ${lineChart("Confirmed per minute", [{ name: "perMinute", kind: "first" }], samples, CHART_MS, (value) => value ?? "–")}
-          ${lineChart("Time to confirm", [{ name: "p50", kind: "first", title: "p50" }, { name: "p99", kind: "second", title: "p99" }], samples, CHART_MS, ms)}
-          <p class="hint">Values cover the last five minutes. Half of the orders were confirmed within p50, 99 of 100 within p99. The charts go back ten minutes, as far as this page was open.</p>`
+          ${this.plots.view()}`
         : html`<p class="placeholder">Loading …</p>`}
       </section>`;
   }
