@@ -27,7 +27,7 @@ PAIRS: dict[tuple[str, str], tuple[Decimal, Decimal]] = {
     ("JUP", "SOL"): (Decimal("0.0032172"), Decimal("2.0743")),
     ("BONK", "SOL"): (Decimal("0.0000001431"), Decimal("46620")),
 }
-SWING = ((0, 0), (1, -400), (6, 400), (9, 0))  # slots, and basis points from the first price
+SWING = ((0, 0), (1, -400), (6, 400), (9, -350))  # slots, and basis points from the first price
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Book:
 
 
 class SwingingBook(Book):
-    """Its market falls at once past most stops, then rises past most of the others, and falls behind that."""
+    """Its market falls at once past most stops, rises past most of the others, and falls past trailing stops."""
 
     def path(self, slots: int) -> list[tuple[int, Decimal]]:
         return [(slot, Decimal(self.price(bps))) for slot, bps in SWING]
