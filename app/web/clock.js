@@ -42,7 +42,7 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 export function dateTime(at) {
   const date = new Date(at);
   const time = TIME.format(date);
-  return DAY.format(date) === DAY.format(new Date(now())) ? time : `${DAY.format(date)}, ${time}`;
+  return date.toDateString() === new Date(now()).toDateString() ? time : `${DAY.format(date)}, ${time}`;
 }
 
 /** The time of day with milliseconds. */

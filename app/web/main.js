@@ -21,7 +21,7 @@ import { html } from "./vendor/lit-html/lit-html.js";
 
 const RETRY_MS = 2_000;
 
-function tradingPage({ api, signIn, announce, onChange }) {
+function tradingPage({ api, signIn, announce, onChange, renderNow }) {
   const orderStore = new OrderStore(api, onChange);
   const stream = new Stream(api, orderStore, onChange);
   const quotes = new Quotes(api, onChange);
@@ -41,7 +41,8 @@ function tradingPage({ api, signIn, announce, onChange }) {
 
   function search() {
     activity.select("history");
-    requestAnimationFrame(() => orders.focusSearch()); // after the tab is drawn
+    renderNow(); // what is hidden cannot have the focus
+    orders.focusSearch();
   }
 
   /** Reads the tokens and the list, and retries until it succeeds or the caller has signed out. */

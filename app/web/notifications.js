@@ -10,15 +10,13 @@ const MAX_AGE_MS = 60_000; // what is told late, after a reconnect, is no news
 export class Notifications {
   constructor(announce, onChange) {
     Object.assign(this, { announce, onChange });
-    this.isOn = load("notifications", { isOn: false }).isOn && this.#permission === "granted";
-  }
-
-  get #permission() {
-    return globalThis.Notification?.permission;
+    this.permission = globalThis.Notification?.permission; // the browser takes milliseconds to say it, so not in each frame
+    this.isOn = load("notifications", { isOn: false }).isOn && this.permission === "granted";
   }
 
   async toggle() {
-    const allowed = this.isOn || (await Notification.requestPermission()) === "granted";
+    if (!this.isOn) this.permission = await Notification.requestPermission();
+    const allowed = this.permission === "granted";
     this.isOn = !this.isOn && allowed;
     if (!allowed) this.announce("The browser does not allow notifications of this page.");
     save("notifications", { isOn: this.isOn });
@@ -38,7 +36,7 @@ export class Notifications {
   }
 
   view() {
-    if (!this.#permission || this.#permission === "denied") return nothing;
+    if (!this.permission || this.permission === "denied") return nothing;
     return html`<button class="link-button" type="button" aria-pressed=${this.isOn} title="When an order fires or ends while this page is in the background" @click=${() => this.toggle()}>${this.isOn ? "Notifications on" : "Notify me"}</button>`;
   }
 }

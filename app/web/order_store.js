@@ -11,6 +11,9 @@ const KEPT_ORDERS = 400; // by pruning, besides unfinished ones
 const PRUNE_INTERVAL_MS = 60_000;
 const CATCH_UP_OVERLAP_MS = 5_000; // events arrive in commit order, which can differ from the order of creation
 const MAX_SINGLE_READS = 20;
+const READ_MS = 30; // from the first event of an unknown order until it is read
+const READ_MANY_MS = 300; // after many had to be read: more are coming
+const MAX_READ_ALONE = 3; // more are first read as a list
 
 /** Sorts as the engine does: by creation, then by id. */
 const sortKey = ({ createdAt, orderId }) => `${createdAt.replace("Z", "")} ${orderId}`;
@@ -33,6 +36,7 @@ export class OrderStore {
     this.catchUpFrom = null; // creation time of the newest known order, when the connection was lost
     this.prunedAt = 0;
     this.loadingIds = new Set(); // orders being read with their log
+    this.readMs = READ_MS;
     this.unreadIds = new Set(); // orders known from an event only
   }
 
@@ -209,19 +213,22 @@ export class OrderStore {
     await this.loadList(); // too many: start from the top
   }
 
-  /** An order placed elsewhere: its event has no amounts, so it is read. More than three are first read as a list. */
+  /** An order placed elsewhere: its event has no amounts, so it is read. */
   #readLater(id) {
     this.unreadIds.add(id);
     this.readTimer ??= setTimeout(async () => {
-      this.readTimer = null;
-      if (this.unreadIds.size > 3) {
-        const page = await this.api.get("api/orders", { limit: MAX_PAGE_SIZE }).catch(() => ({ orders: [] }));
+      const ids = [...this.unreadIds];
+      const isMany = ids.length > MAX_READ_ALONE;
+      if (isMany) {
+        const page = await this.api.get("api/orders", { limit: Math.min(MAX_PAGE_SIZE, 2 * ids.length) }).catch(() => ({ orders: [] }));
         page.orders.forEach((order) => this.unreadIds.has(order.orderId) && this.#apply(order));
       }
-      for (const unread of [...this.unreadIds].slice(0, MAX_SINGLE_READS)) await this.loadOrder(unread).catch(() => {});
-      const left = [...this.unreadIds].find((unread) => this.logs.has(unread));
+      for (const one of ids.filter((id) => this.unreadIds.has(id)).slice(0, MAX_SINGLE_READS)) await this.loadOrder(one).catch(() => {});
+      this.readTimer = null;
+      this.readMs = isMany ? READ_MANY_MS : READ_MS;
+      const left = [...this.unreadIds].find((one) => this.logs.has(one));
       if (left && this.isConnected) this.#readLater(left);
-    }, 30);
+    }, this.readMs);
   }
 
   /** Bounds the memory of a page that stays open all day. Pruned orders can be read again. */

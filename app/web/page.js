@@ -12,7 +12,7 @@ function announce(text) {
 }
 
 /**
- * `create({api, signIn, announce, onChange})` makes what the page shows once there is access:
+ * `create({api, signIn, announce, onChange, renderNow})` makes what the page shows once there is access:
  * {start, stop, connection, intro, banner, view}. `other`: the link to the other page, {href, text}.
  */
 export function runPage(other, create) {
@@ -25,14 +25,16 @@ export function runPage(other, create) {
     if (renderScheduled) return;
     renderScheduled = true;
     // Browsers call this only while the page is visible: a hidden page renders nothing.
-    requestAnimationFrame(() => {
-      renderScheduled = false;
-      render(signIn.hasAccess ? frame() : html`${header(null, "")}${signIn.view()}`, document.getElementById("page"));
-    });
+    requestAnimationFrame(renderNow);
+  }
+
+  function renderNow() {
+    renderScheduled = false;
+    render(signIn.hasAccess ? frame() : html`${header(null, "")}${signIn.view()}`, document.getElementById("page"));
   }
 
   function start() {
-    content = create({ api, signIn, announce, onChange });
+    content = create({ api, signIn, announce, onChange, renderNow });
     content.start();
   }
 

@@ -37,7 +37,7 @@ function facts({ watchers, pricesAgeSeconds, waitingByLane }) {
   return html`
     <dl class="facts">
       <div><dt>Watchers</dt><dd>${watchers === 0 ? html`<b class="status failed">none: orders that wait do not fire</b>` : `${watchers} running`}</dd></div>
-      <div><dt>Prices</dt><dd>${pricesAgeSeconds ? `read ${duration(pricesAgeSeconds * 1_000)} ago` : "no order waits for one"}</dd></div>
+      <div><dt>Prices</dt><dd>${pricesAgeSeconds ? `read ${duration(pricesAgeSeconds * 1_000)} ago` : "up to date"}</dd></div>
       <div><dt>In the queue</dt><dd>${stops} stops, ${market} market, ${limits} limits, ${slices} slices</dd></div>
     </dl>`;
 }
