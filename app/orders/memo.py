@@ -1,7 +1,8 @@
 """The memo of a swap: it says on chain which order it fills, for an engine whose database has lost that order.
 
 The first word is the order's id. The second one, if the client sent an idempotency key, is a tag made of its owner and
-that key: a client that repeats the key gets the old swap. It is keyed with ENGINE_SECRET, so it tells others nothing.
+that key: a client that repeats the key gets the old swap. All orders of a group have the tag of the group's key. It is
+keyed with ENGINE_SECRET, so it tells others nothing.
 """
 
 import hashlib
@@ -31,6 +32,9 @@ class Memos:
         digest.update(f"{len(owner)} {owner}{idempotency_key}".encode())
         return digest.hexdigest()
 
+    def tag_of(self, order: Order) -> str | None:
+        return order.tag or self.tag(order.owner, order.idempotency_key)
+
     def memo(self, order: Order) -> str:
-        tag = self.tag(order.owner, order.idempotency_key)
+        tag = self.tag_of(order)
         return str(order.id) if tag is None else f"{order.id} {tag}"

@@ -102,6 +102,7 @@ class Order:
     slice: int | None
     group_id: UUID | None
     chain: str | None  # the genesis hash of the chain it is for; None: the simulated one
+    tag: str | None  # of the group's key, for the memo; None: that of its own key, if it has one
     cancel_requested: bool  # it is cancelled as soon as its swap is proven dead
     rearms: int  # how often it went back to open
     status: Status

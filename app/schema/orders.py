@@ -38,6 +38,9 @@ orders = sa.Table(
     sa.Column("slice", sa.Integer, comment="its number among the slices"),
     sa.Column("group_id", sa.Uuid, comment="the group that this order is a leg of"),
     sa.Column("chain", sa.Text, comment="genesis hash of the chain it is for; NULL: the simulated one"),
+    sa.Column(
+        "tag", sa.Text, comment="of its group's key, for the memo of its swap; NULL: that of its own key, if any"
+    ),
     # The progress; changed by one guarded statement.
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False, comment="number of its last event"),
@@ -59,7 +62,7 @@ orders = sa.Table(
         sa.Integer,
         nullable=False,
         server_default="0",
-        comment="raised by each claim; older writes are refused",
+        comment="changed by each claim; writes with another one are refused",
     ),
     sa.Column("lease_until", sa.DateTime(timezone=True)),
     sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False, comment="position in the queue"),

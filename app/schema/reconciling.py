@@ -17,10 +17,13 @@ reconciliation = sa.Table(
         sa.BigInteger,
         comment="a height of the chain after the starts had stopped; NULL: not read yet",
     ),
+    sa.Column("waits_for", sa.Text, comment="what its end waits for"),
+    sa.Column("worker", sa.Text, comment="which asks the chain now, so that the others do not"),
+    sa.Column("worker_until", sa.DateTime(timezone=True), comment="then another one takes over"),
     sa.CheckConstraint("one", name="is_one"),
 )
 
-# Swaps that landed although no order here was filled by them.
+# Unmatched swaps: they landed, and no order here was filled by them.
 lost_swaps = sa.Table(
     "lost_swaps",
     metadata,

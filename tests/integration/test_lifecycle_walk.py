@@ -136,8 +136,8 @@ class Walk:
                         await self.store.cancel(self.id, "walk")
 
     async def was_claimed(self, known: Order) -> bool:
-        """Whether the fence was raised. An expired lease still belongs to its owner until then."""
-        return bool(await self.pool.fetchval("SELECT fence > $2 FROM orders WHERE id = $1", self.id, known.fence))
+        """Whether the fence was changed. An expired lease still belongs to its owner until then."""
+        return bool(await self.pool.fetchval("SELECT fence <> $2 FROM orders WHERE id = $1", self.id, known.fence))
 
     async def own(self, after: Status, **columns: Any) -> None:
         assert self.order is not None

@@ -132,7 +132,7 @@ async def test_an_unanswered_send_is_repeated_at_once_by_the_same_worker(engine:
     stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
     assert stream.statuses == HAPPY
     assert len({signed.signature for signed in chain.sends}) == 1
-    assert await engine.postgres.fetchval("SELECT fence FROM orders") == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM order_events WHERE status = 'routing'") == 1
 
 
 async def test_a_waiting_retry_takes_no_slot(engine: Engine) -> None:

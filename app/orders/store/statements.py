@@ -30,6 +30,15 @@ def logged(source: str, *, details: str = "NULL::json", where: str = "true", ret
     {returning})"""
 
 
+def slice_id(parent: str, number: str) -> str:
+    """The SQL expression of the id that a slice has: derived, so that a slice that was forgotten is recognised."""
+    return f"md5({parent}::text || '/' || {number})::uuid"
+
+
+# Random, and another one than before. If claims counted 1, 2, 3, a database that was restored would give a fence again
+# that it has forgotten, and the worker of before would still write with it. Leaves room: other writers add 1.
+NEW_FENCE = "(o.fence + 1 + floor(random() * 1000000000)::int) % 1073741824"
+
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
 # `app/orders/queue/start_limit.py`. It waits for no row: one that is locked, perhaps by a process that is frozen, is
 # refused and queued again. So is one for another chain: a worker of this one would take its swap for lost.
@@ -49,7 +58,7 @@ WITH free AS (
            seq = o.seq + (o.status = 'pending')::int,
            attempt = o.attempt + (o.status = 'pending' AND coalesce(o.code, '') NOT IN ({_NO_ATTEMPT}))::int,
            claims = o.claims + (o.status = 'pending')::int,
-           fence = o.fence + 1, error = NULL, code = CASE WHEN o.cancel_requested THEN o.code END,
+           fence = {NEW_FENCE}, error = NULL, code = CASE WHEN o.cancel_requested THEN o.code END,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
            updated_at = now()
       FROM free WHERE o.id = free.id

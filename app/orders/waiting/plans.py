@@ -21,7 +21,7 @@ from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINI
 from app.orders.store.kill_switch import may_fire
 from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
-from app.orders.store.statements import SWEEP_AFTER, logged
+from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import BATCH, Moved
 from app.postgres import fetch
@@ -82,7 +82,7 @@ WITH wanted AS (
     INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, venues,
                         expires_at, client_order_id, max_order_usd, fingerprint, request_id, chain, min_amount_out,
                         parent_id, slice, status, seq, ready_at, look_at, created_at, updated_at)
-    SELECT md5(id::text || '/' || next_slice)::uuid, owner, type, token_in, token_out, part, slippage_bps,
+    SELECT {slice_id("id", "next_slice")}, owner, type, token_in, token_out, part, slippage_bps,
            max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id,
            chain, CASE WHEN band_min IS NOT NULL THEN least(ceil(part * band_min * scale), {MOST_UNITS}) END, id,
            next_slice, '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()

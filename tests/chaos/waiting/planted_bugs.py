@@ -74,9 +74,10 @@ def watermark_after_use() -> None:
 
 def slice_without_its_key() -> None:
     """A slice has a new id each time it is made."""
+    from app.orders.store.statements import slice_id
     from app.orders.waiting import plans
 
-    plans.SLICE = _replaced(plans.SLICE, "md5(id::text || '/' || next_slice)::uuid", "gen_random_uuid()")
+    plans.SLICE = _replaced(plans.SLICE, slice_id("id", "next_slice"), "gen_random_uuid()")
 
 
 def _one_line(sql: str) -> str:
