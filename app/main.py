@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -27,6 +28,7 @@ from app.logs import configure
 from app.network import open_market, open_network
 from app.orders.changes import Changes
 from app.orders.events.feed import Feed
+from app.orders.events.lost import LostEvents
 from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
@@ -35,9 +37,9 @@ from app.orders.memo import Memos
 from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.orders.reconciling.adopted import ForgottenOrders
 from app.orders.reconciling.compared import ComparedSwaps
-from app.orders.reconciling.state import ReconcilingState, compare_database
+from app.orders.reconciling.forgotten import ForgottenOrders
+from app.orders.reconciling.state import BEHIND_STREAMS, ReconcilingState, compare_database
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
@@ -128,13 +130,16 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     keyring = Keyring(postgres.internal) if settings.engine_mode == "production" else None
     breaker = CircuitBreaker()
     internal = OrderReader(postgres.internal)
-    feed = Feed(redis, signatures, internal, breaker)
+    kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal, reading=postgres.reading)
+    reconciling = ReconcilingState(postgres.internal)
+    begin = partial(reconciling.begin, BEHIND_STREAMS)
+    lost = LostEvents(redis, internal, breaker, reconciling=lambda: kill_switch.reconciling, begin=begin)
+    feed = Feed(redis, signatures, internal, breaker, lost)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
     groups = GroupPlacing(postgres.writing, RiskLimits.of(settings), max_open=settings.max_open_per_owner)
-    kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal, reading=postgres.reading)
     revision = Revision(postgres.internal, known_revisions())
     ctx = ApiContext(
         settings=settings,
@@ -165,8 +170,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         capacity=capacity,
         kill_switch=kill_switch,
         memos=Memos.of(settings),
-        reconciling=ReconcilingState(postgres.internal),
-        lost_swaps=ComparedSwaps(postgres.reading),
+        reconciling=reconciling,
+        unmatched_swaps=ComparedSwaps(postgres.reading),
         audit=audit,
         revision=revision,
         breaker=breaker,

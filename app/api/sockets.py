@@ -14,7 +14,7 @@ from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
 from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed
-from app.orders.events.subscriber import SubscriberClosed
+from app.orders.events.subscriber import EventsLost, SubscriberClosed
 from app.postgres import DatabaseUnavailable
 from app.tasks import within
 
@@ -38,6 +38,7 @@ class Close(NamedTuple):
 ORDER_ENDED = Close(1000, "the order has ended")
 CLIENT_LEFT = Close(1001, "the client left")
 DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect and resume after the last event")
+EVENTS_LOST = Close(1013, "the database has lost events that were sent here; reconnect with after=0 for what holds now")
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
 FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
 FOREIGN_HOST = Close(4401, "the engine does not answer to this host name; see ALLOWED_HOSTS")
@@ -107,6 +108,8 @@ async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Cl
         return CLIENT_LEFT
     except TimeoutError:
         return TOO_SLOW
+    except EventsLost:
+        return EVENTS_LOST
     except SubscriberClosed:
         return KEY_REVOKED
     except DatabaseUnavailable:

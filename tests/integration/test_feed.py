@@ -9,11 +9,21 @@ import pytest
 from redis.asyncio import Redis
 
 from app.orders.events.feed import Feed
+from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import BACKLOG, CHANNEL
 from app.orders.events.signature import EventSignatures
 from app.orders.store.reads import LogHead, OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
+
+
+def feed_of(engine: Engine, reader: OrderReader) -> Feed:
+    async def begin() -> None:
+        raise AssertionError("nothing was lost")
+
+    breaker = CircuitBreaker()
+    lost = LostEvents(engine.redis, reader, breaker, reconciling=lambda: False, begin=begin)
+    return Feed(engine.redis, EventSignatures.of(engine.settings), reader, breaker, lost)
 
 
 class ConfirmedMeanwhile(OrderReader):
@@ -37,9 +47,7 @@ class ConfirmedMeanwhile(OrderReader):
 async def test_an_order_that_ends_while_its_log_is_read_is_seen_to_have_ended(engine: Engine) -> None:
     order = await engine.place()
     await engine.redis.delete(BACKLOG + order["orderId"])  # so that Postgres is read
-    feed = Feed(
-        engine.redis, EventSignatures.of(engine.settings), ConfirmedMeanwhile(engine.postgres, engine), CircuitBreaker()
-    )
+    feed = feed_of(engine, ConfirmedMeanwhile(engine.postgres, engine))
     with feed.subscriber(owner=None) as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None
@@ -54,7 +62,7 @@ async def test_replaying_a_live_order_needs_no_query(engine: Engine) -> None:
         async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("Postgres was asked")
 
-    feed = Feed(engine.redis, EventSignatures.of(engine.settings), NoQueries(engine.postgres), CircuitBreaker())
+    feed = feed_of(engine, NoQueries(engine.postgres))
     with feed.subscriber(owner="local") as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None
@@ -63,7 +71,7 @@ async def test_replaying_a_live_order_needs_no_query(engine: Engine) -> None:
 
 async def test_the_backlog_of_another_owner_is_not_shown(engine: Engine) -> None:
     order = await engine.place()
-    feed = Feed(engine.redis, EventSignatures.of(engine.settings), OrderReader(engine.postgres), CircuitBreaker())
+    feed = feed_of(engine, OrderReader(engine.postgres))
     with feed.subscriber(owner="another owner") as subscriber:
         assert await feed.replay(subscriber, UUID(order["orderId"]), 0) is None
 

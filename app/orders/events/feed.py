@@ -9,6 +9,7 @@ One subscription to the event channel per process, fanned out to its sockets. In
 - The loss of an order's last message leaves no gap to see. So once a second one query asks for the log length of every
   order that is followed and was silent during that second, and one per owner for orders that are new.
 - A new subscription counts as a loss of everything that came before.
+- If more was delivered of an order than Postgres has, the stream is closed: see `LostEvents`.
 
 A subscriber costs no task here: its socket's task waits in `next_events`.
 """
@@ -24,6 +25,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.orders.events.channel import subscribe
+from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import EventMessage, channel_of, unpack
 from app.orders.events.replay import Replay, SharedReads, redis_backlog
 from app.orders.events.signature import EventSignatures
@@ -37,7 +39,6 @@ from app.tasks import cancel_and_wait, run_forever
 HEAL_SECONDS = 1.0
 RECONNECT_SECONDS = 0.2
 HEAL_BATCH = 100  # orders in one query; events wait while its answer is processed
-MAX_NEW_ORDERS = 1_000  # of one owner, in one query
 COMMIT_SKEW = timedelta(seconds=2)  # orders are not committed exactly in the order of their creation times
 
 log = logging.getLogger("engine.feed")
@@ -46,8 +47,11 @@ log = logging.getLogger("engine.feed")
 class Feed:
     """The subscribers of this process, and the one channel subscription that feeds them."""
 
-    def __init__(self, redis: Redis, signatures: EventSignatures, reader: OrderReader, breaker: CircuitBreaker) -> None:
+    def __init__(
+        self, redis: Redis, signatures: EventSignatures, reader: OrderReader, breaker: CircuitBreaker, lost: LostEvents
+    ) -> None:
         self._redis = redis
+        self._lost = lost
         self._signatures = signatures
         self._reader = reader
         self._shared = SharedReads(reader)
@@ -84,10 +88,11 @@ class Feed:
         subscriber.follow(name, after)
         self._register(subscriber, name)
         asked = {name: after + 1}
-        with contextlib.suppress(RedisUnavailable):
-            kept = await self._breaker.call(redis_backlog(self._redis, self._signatures, name, subscriber.owner, after))
-            if kept is not None:
-                return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
+        if not self._lost.reconciling():
+            with contextlib.suppress(RedisUnavailable):
+                backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after)
+                if (kept := await self._breaker.call(backlog)) is not None:
+                    return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
         head = await self._shared.head((order, subscriber.owner))
         if head is None:
             self.unfollow(subscriber, name)
@@ -219,15 +224,19 @@ class Feed:
         silent = [order for order in self._of_order if now - self._last_message_at.get(order, 0.0) >= HEAL_SECONDS]
         for start in range(0, len(silent), HEAL_BATCH):
             page = {UUID(order): order for order in silent[start : start + HEAL_BATCH]}
-            for order, last_seq in (await self._reader.heads(list(page))).items():
-                for subscriber in self._of_order.get(page[order], ()):
-                    subscriber.exists(page[order], last_seq)
+            heads, doubtful = await self._reader.heads(list(page)), set[UUID]()
+            for order, name in page.items():
+                for subscriber in self._of_order.get(name, ()):
+                    if not subscriber.exists(name, heads.get(order, 0)):
+                        doubtful.add(order)
+            if doubtful:
+                await self._lost.close({order: [*self._of_order.get(str(order), ())] for order in doubtful})
 
     async def _heal_owners(self) -> None:
         for owner in list(self._of_owner):
             if (since := self._known_until.get(owner)) is None:  # its last subscriber has left meanwhile
                 continue
-            placed = await self._placed_since(owner, since - COMMIT_SKEW)
+            placed = await self._reader.placed_since(owner, since - COMMIT_SKEW)
             if placed and owner in self._known_until:
                 self._known_until[owner] = max(since, placed[-1][1])
             for order, _ in placed:
@@ -235,13 +244,3 @@ class Feed:
                     if not subscriber.follows(str(order)):
                         self._register(subscriber, str(order))
                         subscriber.exists(str(order), 1)
-
-    async def _placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
-        """All orders of an owner since then, page by page."""
-        placed: list[tuple[UUID, datetime]] = []
-        while True:
-            page = await self._reader.created_since(owner, since, MAX_NEW_ORDERS)
-            placed += page
-            if len(page) < MAX_NEW_ORDERS or page[-1][1] == since:
-                return placed
-            since = page[-1][1]

@@ -19,6 +19,10 @@ class SubscriberClosed(Exception):
     """The subscription was ended from outside: its API key was revoked."""
 
 
+class EventsLost(SubscriberClosed):
+    """Events were delivered that the database no longer has: it is another one, or was restored."""
+
+
 class LogCursor:
     """How far one order's log has been delivered to one subscriber. Events are delivered in order, each once.
 
@@ -76,7 +80,7 @@ class Subscriber:
         self._behind: dict[str, LogCursor] = {}  # those that need the log
         self._ended: dict[str, None] = {}  # oldest first
         self._waiter: asyncio.Future[None] | None = None  # of the one task that waits
-        self._closed = False
+        self._closed: type[SubscriberClosed] | None = None  # why
 
     @property
     def orders(self) -> Iterable[str]:
@@ -102,7 +106,8 @@ class Subscriber:
         """A message from the channel."""
         cursor = self._cursor(message.order)
         if len(self._buffer) >= self._max_buffered:
-            return self.exists(message.order, message.seq)
+            self.exists(message.order, message.seq)
+            return
         if cursor.receive(message.seq):
             if not self._buffer:
                 self._first_at = time.monotonic()
@@ -112,17 +117,19 @@ class Subscriber:
             self._behind[message.order] = cursor
             self._wake()
 
-    def exists(self, order: str, seq: int) -> None:
-        """The log of this order is at least this long."""
+    def exists(self, order: str, seq: int) -> bool:
+        """The log of this order is at least this long. False: more than that was delivered of it."""
         cursor = self._cursor(order)
         cursor.exists(seq)
         if cursor.needed:
             self._behind[order] = cursor
             self._wake()
+            return True  # a client that resumes says what it has: nothing is known before the log was read
+        return seq >= cursor.delivered
 
-    def close(self) -> None:
-        """From now on the task that waits gets `SubscriberClosed`."""
-        self._closed = True
+    def close(self, why: type[SubscriberClosed] = SubscriberClosed) -> None:
+        """From now on the task that waits gets this exception."""
+        self._closed = self._closed or why
         self._wake()
 
     async def wait(self) -> None:
@@ -134,7 +141,7 @@ class Subscriber:
             finally:
                 self._waiter = None
         if self._closed:
-            raise SubscriberClosed
+            raise self._closed
 
     def take(self) -> list[EventMessage]:
         messages, self._buffer = self._buffer, []

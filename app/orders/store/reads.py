@@ -57,6 +57,7 @@ SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at, 
 """
 
 UNINDEXED = ("token_in", "token_out", "dex")  # columns to filter by that no index has
+MAX_NEW_ORDERS = 1_000  # of one owner, in one query
 SCAN_ROWS = 10_000  # orders that one page looks at for a filter that no index serves
 
 
@@ -161,8 +162,15 @@ class OrderReader:
     async def unfinished(self, owner: str, limit: int) -> list[UUID]:
         return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, limit)]
 
-    async def created_since(self, owner: str, since: datetime, limit: int) -> list[tuple[UUID, datetime]]:
-        return [(row["id"], row["created_at"]) for row in await fetch(self._pool, CREATED_SINCE, owner, since, limit)]
+    async def placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
+        """All orders of an owner since then, with the times at which they were created, page by page."""
+        placed: list[tuple[UUID, datetime]] = []
+        while True:
+            rows = await fetch(self._pool, CREATED_SINCE, owner, since, MAX_NEW_ORDERS)
+            placed += [(row["id"], row["created_at"]) for row in rows]
+            if len(rows) < MAX_NEW_ORDERS or rows[-1]["created_at"] == since:
+                return placed
+            since = rows[-1]["created_at"]
 
     async def used_today(self, owner: str) -> int:
         """The value of the orders that this owner placed today, in millionths of a dollar."""

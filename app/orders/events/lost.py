@@ -1,0 +1,61 @@
+"""Streams that have delivered events which Postgres does not have: the database is another one, or was restored.
+
+Their clients must hear the truth, so they are closed; what Redis keeps of the orders is deleted; and the engine
+reconciles. While it does, nothing that Redis keeps is replayed: it may be of before.
+"""
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from app.orders.events.publisher import BACKLOG
+from app.orders.events.subscriber import EventsLost, Subscriber
+from app.orders.store.reads import OrderReader
+from app.redis_client import CircuitBreaker, RedisUnavailable
+
+MAX_LOGGED = 20
+
+log = logging.getLogger("engine.feed")
+
+
+class LostEvents:
+    def __init__(
+        self,
+        redis: Redis,
+        reader: OrderReader,
+        breaker: CircuitBreaker,
+        *,
+        reconciling: Callable[[], bool],
+        begin: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.reconciling = reconciling
+        self._redis = redis
+        self._reader = reader
+        self._breaker = breaker
+        self._begin = begin
+
+    async def close(self, following: Mapping[UUID, Collection[Subscriber]]) -> None:
+        """Close those of these streams that have more of the order than there is.
+
+        What they had before the order is read is compared: more may be delivered while that takes.
+        """
+        delivered = [
+            (order, one, one.delivered([str(order)])[str(order)])
+            for order, subscribers in following.items()
+            for one in subscribers
+            if one.awaits(str(order))
+        ]
+        heads = await self._reader.heads(list(following))
+        beyond = [(str(order), one) for order, one, seq in delivered if seq > heads.get(order, 0)]
+        if not beyond:
+            return
+        orders = sorted({order for order, _ in beyond})
+        log.error("events were delivered that the database does not have", extra={"orders": orders[:MAX_LOGGED]})
+        await self._begin()
+        with contextlib.suppress(RedisUnavailable):
+            await self._breaker.call(self._redis.delete(*(BACKLOG + order for order in orders)))
+        for _, subscriber in beyond:
+            subscriber.close(EventsLost)

@@ -1,0 +1,89 @@
+"""A stream has delivered events that the database does not have, as after a restore or an asynchronous fail-over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from app.orders.events import feed
+from app.orders.events.publisher import BACKLOG, EventMessage, EventPublisher
+from app.orders.events.signature import EventSignatures
+from app.orders.lifecycle import Status
+from app.orders.model import OrderEvent
+from app.orders.reconciling.state import BEHIND_STREAMS, begin
+from tests.engine import HAPPY, Engine, eventually, running_engine
+from tests.integration.test_reconciling import is_reconciling
+
+
+@pytest.fixture
+async def engine(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Engine]:
+    monkeypatch.setattr(feed, "HEAL_SECONDS", 0.05)
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=5) as started:
+        yield started
+
+
+async def publish_lost(engine: Engine, order: str) -> None:
+    """The event of a start that the database has forgotten."""
+    event = OrderEvent(order_id=UUID(order), seq=2, status=Status.ROUTING, attempt=1, at=datetime.now(UTC))
+    publisher = EventPublisher(engine.redis, EventSignatures.of(engine.settings), keep_seconds=60)
+    publisher.start()
+    publisher.publish(EventMessage.of("local", event))
+    await publisher.stop()
+
+
+async def next_seq(socket: ClientConnection) -> int:
+    return int(orjson.loads(await asyncio.wait_for(socket.recv(), 5))["seq"])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_its_client_is_told_and_the_engine_reconciles(engine: Engine, is_known: bool) -> None:
+    order = (await engine.place())["orderId"]
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as socket:
+        assert await next_seq(socket) == 1
+        await publish_lost(engine, order)
+        assert await next_seq(socket) == 2
+        if not is_known:
+            await engine.postgres.execute("DELETE FROM order_events; DELETE FROM orders")
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 5)
+        assert socket.close_code == 1013
+        assert "lost events" in (socket.close_reason or "")
+    assert await is_reconciling(engine)
+    assert (await engine.http.get("/api/reconciliation")).json()["reason"] == BEHIND_STREAMS
+    assert not await engine.redis.exists(BACKLOG + order)
+    if is_known:
+        await engine.start_worker()
+        stream = await engine.read_stream(order, after=2)  # as a client that resumes
+        assert (stream.statuses, stream.code) == (HAPPY[1:], 1000)
+    else:
+        assert (await engine.read_stream(order, after=2)).code == 4404
+
+
+async def test_what_redis_keeps_is_not_replayed_while_the_engine_reconciles(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    await publish_lost(engine, order)
+    await begin(engine.postgres, "a test")
+
+    async def is_noticed() -> bool:
+        return (await engine.http.get("/health")).json()["reconciling"] is not None
+
+    await eventually(is_noticed)
+    async with engine.socket(f"/api/orders/execute?orderId={order}") as socket:
+        assert await next_seq(socket) == 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.2)
+
+
+async def test_a_client_that_says_it_has_more_than_there_is_changes_nothing(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    async with engine.socket(f"/api/orders/execute?orderId={order}&after=50") as socket:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.3)  # some looks at the lengths of the logs
+    assert not await is_reconciling(engine)
