@@ -90,11 +90,11 @@ SWEPT = Counter("engine_swept", "Orders the sweeper found: queued, or abandoned 
 
 RECONCILED = Counter(
     "engine_reconciled",
-    "What reconciling with the chain found: confirmed, cancelled, or lost",
+    "What reconciling with the chain found: confirmed, cancelled, or an unmatched swap",
     ["found"],
     registry=REGISTRY,
 )
-for _found in ("confirmed", "cancelled", "lost"):
+for _found in ("confirmed", "cancelled", "unmatched"):
     RECONCILED.labels(_found)
 
 # Orders that wait

@@ -1,14 +1,21 @@
 """What a swap that the chain knows means for an order, as the database has it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from app.dex import amounts
 from app.dex.chain import FoundSwap, Outcome
+from app.dex.errors import DexError
+from app.dex.markets import Markets
 from app.orders.lifecycle import Status
 from app.orders.model import Order
-from app.orders.reconciling.compared import LostSwap
+from app.orders.reconciling.compared import UnmatchedSwap
+from app.orders.reconciling.landed import RECONCILED, Landed
+
+NO_ORDER = UUID(int=0)  # what a swap brings is worked out before its order is known
 
 
 def amount_of(swap: FoundSwap) -> int | None:
@@ -38,8 +45,8 @@ def fills(swap: FoundSwap, order: Order) -> bool:
     return not order.is_terminal and moves(swap, order)
 
 
-def lost_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> LostSwap:
-    return LostSwap(
+def unmatched_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> UnmatchedSwap:
+    return UnmatchedSwap(
         signature=swap.signature,
         order_id=swap.about,
         tag=swap.tag if filling and is_id(swap.about) else None,
@@ -54,14 +61,56 @@ def lost_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] |
     )
 
 
-def found_swap(lost: LostSwap) -> FoundSwap:
+def found_swap(unmatched: UnmatchedSwap) -> FoundSwap:
     return FoundSwap(
-        memo=lost.order_id,
-        signature=lost.signature,
-        at=lost.landed_at.timestamp(),
-        outcome=Outcome("landed", 0, lost.amount_out),
-        venue=lost.venue,
-        token_in=lost.token_in,
-        token_out=lost.token_out,
-        amount_in=lost.amount_in,
+        memo=unmatched.order_id,
+        signature=unmatched.signature,
+        at=unmatched.landed_at.timestamp(),
+        outcome=Outcome("landed", 0, unmatched.amount_out),
+        venue=unmatched.venue,
+        token_in=unmatched.token_in,
+        token_out=unmatched.token_out,
+        amount_in=unmatched.amount_in,
     )
+
+
+class Fillings:
+    """What swaps bring to orders, for the columns and events of these. DexError for a token that is not traded here."""
+
+    def __init__(self, markets: Markets) -> None:
+        self._markets = markets
+
+    def landed(self, order: Order, swap: FoundSwap, order_id: UUID | None = None) -> Landed:
+        """`order_id`: of the slice of this order."""
+        known = replace(
+            swap,
+            token_in=order.token_in,
+            token_out=order.token_out,
+            amount_in=swap.amount_in or order.amount_in,
+            venue=swap.venue or order.dex,
+        )
+        return self._bring(order_id or order.id, known, order.floor_out or order.min_amount_out or 0)
+
+    def of(self, swap: FoundSwap) -> Mapping[str, Any] | None:
+        """What it brings to an order that is placed again with its key; None: the chain does not say enough."""
+        try:
+            return self._bring(NO_ORDER, swap, 0).filling() if swap.tag and swap.amount_in else None
+        except DexError:  # a token that is not traded here
+            return None
+
+    def _bring(self, order: UUID, swap: FoundSwap, floor_out: int) -> Landed:
+        token_in, token_out = self._markets.token(swap.token_in or ""), self._markets.token(swap.token_out or "")
+        amount_in, amount_out, dex = swap.amount_in or 0, amount_of(swap) or 0, swap.venue or "unknown"
+        price = amounts.price(amount_in, token_in.decimals, amount_out, token_out.decimals)
+        out, floor = (amounts.to_decimal(units, token_out.decimals) for units in (amount_out, floor_out))
+        return Landed(
+            order=order,
+            signature=swap.signature,
+            dex=dex,
+            executed_price=price,
+            amount_out=amount_out,
+            at=datetime.fromtimestamp(swap.at, UTC),
+            building={"dex": dex, "price": price, "minAmountOut": floor, "quotes": [], "code": RECONCILED},
+            submitted={"txHash": swap.signature},
+            confirmed={"txHash": swap.signature, "dex": dex, "executedPrice": price, "amountOut": out},
+        )

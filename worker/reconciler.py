@@ -8,46 +8,43 @@
 - A swap that is on its way is left alone: reconciling lasts longer than any swap can be.
 - What the chain does not know may still have been sent by a worker whose commit was lost. So the last look is made once
   a swap that was signed before the starts stopped can no longer land. Then the engine goes on by itself.
+- An order whose swap landed, and that cannot be confirmed, holds up no other one. If it started it would be filled
+  twice, so its owner is halted before the engine goes on.
 
-Every worker does this. Two at once do no harm: each write is guarded by the status of the order.
+One worker at a time does this. Two at once would do no harm: each write is guarded by the status of the order.
 """
 
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from app import metrics
-from app.dex import amounts
-from app.dex.chain import BLOCKHASH_LIFE, MAX_FOUND, Chain, FoundSwap
+from app.dex.chain import BLOCKHASH_LIFE, Chain
 from app.dex.errors import DexError
 from app.dex.markets import Markets
-from app.orders.events.publisher import EventMessage, EventPublisher
-from app.orders.lifecycle import Status
+from app.orders.events.publisher import EventPublisher
 from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
-from app.orders.reconciling.landed import RECONCILED, Landed, LandedOrders, Slice, Written
+from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import Reconciling, ReconcilingState
 from app.postgres import DatabaseUnavailable
-from worker.found_swaps import amount_of, fills, found_swap, is_id, knows, lost_swap, moves
+from worker.comparison import Comparison
+from worker.found_swaps import Fillings, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
 COMPARED = 200  # swaps, at the start of a worker
-PAGE = 500  # swaps in one question
-HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
 ROUND_SECONDS = 0.25
-REST_FACTOR = 10  # a look is followed by a rest of this many times its duration
+REST_FACTOR = 10  # a look is followed by a rest of this many times its duration; the last one waits for no rest
+UNANSWERED_SECONDS = 1.0  # between tries while the chain does not answer
+PATIENCE_SECONDS = 120.0  # at the end, for swaps of which the chain does not say what they brought
 FIRST_SECONDS = 2.0
-NO_ORDER = UUID(int=0)  # what a swap brings is worked out before its order is known
 BEHIND_CHAIN = "the chain has swaps of ours that the database does not know"
+CANNOT_CONFIRM = "swaps of this owner landed, and their orders cannot be confirmed: see `engine reconcile --show`"
 
 
 class Reconciler:
@@ -65,14 +62,22 @@ class Reconciler:
     ) -> None:
         self._state = state
         self._swaps = swaps
-        self._landed = landed
         self._chain = chain
-        self._memos = memos
-        self._markets = markets
-        self._publisher = publisher
         self._ended = ended
-        self._begun = False  # by this worker, so that it need not read of it
-        self._found = Counter[str]()  # by this worker, since it began to reconcile
+        self._name = secrets.token_hex(8)
+        self._comparison = Comparison(
+            swaps=swaps,
+            landed=landed,
+            chain=chain,
+            memos=memos,
+            fillings=Fillings(markets),
+            publisher=publisher,
+            turn=partial(state.take_turn, self._name),
+        )
+        self._begun: Reconciling | None = None  # what this worker knows of it, so that it need not ask whether
+        self._look_at = 0.0  # when it looks again, on `time.monotonic`
+        self._over_at: float | None = None  # since when no forgotten swap can land any more
+        self._waits_for = ""
         self.compared = False  # with the chain, since this worker started: before that it starts nothing
 
     async def start(self) -> None:
@@ -81,161 +86,83 @@ class Reconciler:
                 await self.compare()
 
     async def compare(self) -> None:
-        if missing := await self._missing(await self._chain.newest(COMPARED)):
+        if missing := await self._comparison.missing(await self._chain.newest(COMPARED)):
             log.error("%s: nothing starts until they are found", BEHIND_CHAIN, extra={"swaps": len(missing)})
             await self._state.begin(BEHIND_CHAIN)
-            self._begun = True
+            self._begun = await self._state.read()
         self.compared = True
 
     async def run(self, may_run: Callable[[], bool], reconciling: Callable[[], bool]) -> None:
         while True:
-            began = time.monotonic()
             try:
                 if may_run() and not self.compared:
                     await self.compare()
                 if may_run() and (self._begun or reconciling()):
-                    await self.round()
+                    await self.step()
             except DexError as error:
                 log.warning("the chain did not answer", extra={"code": error.code})
+                with contextlib.suppress(DatabaseUnavailable):
+                    await self._say("the chain, which does not answer")
+                await asyncio.sleep(UNANSWERED_SECONDS)
             except DatabaseUnavailable as error:
                 log.warning("reconciling waits for Postgres", extra={"error": str(error.__cause__)})
-            await asyncio.sleep(max(ROUND_SECONDS, REST_FACTOR * (time.monotonic() - began)))
+            await asyncio.sleep(ROUND_SECONDS)
 
-    async def round(self) -> None:
-        began = await self._state.read()
-        self._begun = began is not None
-        if began is None:
+    async def step(self) -> None:
+        """Look at everything, if it is time to; the height is read each time, and costs nothing."""
+        now = await self._state.take_turn(self._name)
+        if now is None or self._begun is None or now.began_at != self._begun.began_at:
+            self._look_at, self._over_at, self._waits_for = 0.0, None, ""
+            self._comparison.found.clear()
+        self._begun = now
+        if now is None:
             return
-        height, _ = await self._chain.find([])
-        if began.stopped_height is None and began.all_sent:
-            await self._state.stopped(began, height)
-        is_last = began.stopped_height is not None and height > began.stopped_height + BLOCKHASH_LIFE + 1
-        await self._look_at_swaps(began)
-        on_their_way = await self._look_at_orders()
-        self._count("cancelled", await self._landed.end_legs(), Status.CANCELLED)
-        if is_last and not on_their_way:
-            if await self._state.end(began, self._found):
-                log.warning("reconciled with the chain, orders start again", extra=dict(self._found))
-            self._found.clear()
-            self._ended()
+        last = await self._last_height(now)
+        if last is not None and self._over_at is None and (await self._chain.ended([]))[0] > last:
+            self._look_at, self._over_at = 0.0, time.monotonic()
+        if time.monotonic() >= self._look_at:
+            began = time.monotonic()
+            is_over = self._over_at is not None  # before the look
+            on_their_way, height = await self._comparison.look(now)
+            took = time.monotonic() - began
+            self._look_at = time.monotonic() + took * (1 if is_over else REST_FACTOR)
+            none_missing = height is None or (last is not None and height > last)
+            if is_over and none_missing and await self._end(now, on_their_way):
+                return
+        if self._over_at is None and last is not None:
+            await self._say(f"height {last} of the chain: before, a swap that was forgotten may land")
 
-    async def _look_at_swaps(self, began: Reconciling) -> None:
-        """From the newest on, until a page of them is known."""
-        before = None
-        while page := await self._chain.newest(PAGE, before=before):
-            missing = await self._missing(page)
-            await self._confirm([(order, swap) for swap, order in missing if order and fills(swap, order)])
-            without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
-            sliced = await self._make_slices(without_order)
-            lost = [
-                lost_swap(swap, order, self._filling(swap) if order is None else None)
-                for swap, order in missing
-                if not (order and fills(swap, order)) and swap.signature not in sliced
-            ]
-            if noted := await self._swaps.note(lost):
-                log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
-                self._found["lost"] += noted
-                metrics.RECONCILED.labels("lost").inc(noted)
-            if not missing and datetime.fromtimestamp(page[-1].at, UTC) < began.began_at - HORIZON:
-                break
-            before = page[-1].signature
+    async def _last_height(self, now: Reconciling) -> int | None:
+        """Up to which a swap that is forgotten can land; None: it may still be sent."""
+        if now.stopped_height is not None:
+            return now.stopped_height + BLOCKHASH_LIFE + 1
+        if now.all_sent:
+            # The newest blockhash may belong to a block that is above the height which is final.
+            newest = (await self._chain.blockhash()).last_valid_height - BLOCKHASH_LIFE
+            await self._state.stopped(now, max(newest, (await self._chain.ended([]))[0]))
+        return None
 
-    async def _missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
-        """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
-        landed = [swap for swap in swaps if amount_of(swap) is not None]
-        orders = await self._swaps.orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
-        with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
-        missing = [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
-        noted = await self._swaps.noted([swap.signature for swap, _ in missing]) if missing else set()
-        return [(swap, order) for swap, order in missing if swap.signature not in noted]
+    async def _end(self, now: Reconciling, on_their_way: Mapping[str, Order]) -> bool:
+        """After a look above the last height. False: swaps are on their way."""
+        if on_their_way and time.monotonic() - (self._over_at or 0) < PATIENCE_SECONDS:
+            signature, order = next(iter(on_their_way.items()))
+            await self._say(f"{len(on_their_way)} swaps on their way, the first is {signature} of order {order.id}")
+            return False
+        stuck = [order for _, order in self._comparison.bad.values()] + list(on_their_way.values())
+        if stuck:
+            await self._swaps.note([unmatched_swap(swap, order, None) for swap, order in self._comparison.bad.values()])
+            await self._state.halt({order.owner for order in stuck}, CANNOT_CONFIRM)
+            orders = sorted({str(order.id) for order in stuck})
+            log.error("owners are halted: swaps landed whose orders cannot be confirmed", extra={"orders": orders})
+        if await self._state.end(now, self._comparison.found):
+            log.warning("reconciled with the chain, orders start again", extra=dict(self._comparison.found))
+        self._begun = None
+        self._ended()
+        return True
 
-    async def _look_at_orders(self) -> int:
-        """Ask the chain about all orders that have not ended. How many swaps that they do not know are on their way."""
-        ids, on_their_way = await self._swaps.unfinished(), 0
-        for start in range(0, len(ids), MAX_FOUND):
-            some = ids[start : start + MAX_FOUND]
-            _, found = await self._chain.find([str(order) for order in some])
-            orders = await self._swaps.orders(some)
-            filled = dict[UUID, tuple[Order, FoundSwap]]()
-            for swap in found:
-                order = orders[UUID(swap.about)]
-                if amount_of(swap) is None:
-                    is_under_way = swap.outcome is None or swap.outcome.status == "landed"
-                    on_their_way += is_under_way and swap.signature != order.tx_hash
-                elif not knows(order, swap) and fills(swap, order):
-                    filled[order.id] = order, swap
-            await self._confirm(list(filled.values()))
-            await self._fill_by_key([order for order in orders.values() if order.id not in filled])
-        return on_their_way
-
-    async def _fill_by_key(self, orders: Sequence[Order]) -> None:
-        """Orders that were placed again with the key of an order that is not known, and whose swap landed."""
-        by_tag = {tag: order for order in orders if (tag := self._memos.tag(order.owner, order.idempotency_key))}
-        for tag, lost in (await self._swaps.by_tag(list(by_tag))).items():
-            order, swap = by_tag[tag], found_swap(lost)
-            if lost.fits(order.token_in, order.token_out, order.amount_in):
-                await self._confirm([(order, swap)])
-                await self._swaps.adopted(lost.signature, order.id)
-
-    async def _confirm(self, filled: Sequence[tuple[Order, FoundSwap]]) -> None:
-        landed = [self._as_landed(order, swap) for order, swap in filled]
-        self._count("confirmed", await self._landed.confirm(landed), Status.CONFIRMED)
-
-    async def _make_slices(self, without_order: dict[UUID, FoundSwap]) -> set[str]:
-        """Those that are slices of plans that go on; the signatures of their swaps."""
-        slices = await self._landed.slices(list(without_order)) if without_order else []
-        parents = await self._swaps.orders([one.parent for one in slices])
-        made: list[tuple[Slice, int | None, Landed]] = [
-            (one, without_order[one.id].amount_in, self._as_landed(parents[one.parent], without_order[one.id], one.id))
-            for one in slices
-            if moves(without_order[one.id], parents[one.parent])
-        ]
-        if made:
-            self._count("confirmed", await self._landed.make_slices(made), Status.CONFIRMED)
-        return {landed.signature for _, _, landed in made}
-
-    def _as_landed(self, order: Order, swap: FoundSwap, order_id: UUID | None = None) -> Landed:
-        """`order_id`: of the slice of this order."""
-        known = replace(
-            swap,
-            token_in=order.token_in,
-            token_out=order.token_out,
-            amount_in=swap.amount_in or order.amount_in,
-            venue=swap.venue or order.dex,
-        )
-        return self._landed_as(order_id or order.id, known, order.floor_out or order.min_amount_out or 0)
-
-    def _filling(self, swap: FoundSwap) -> Mapping[str, Any] | None:
-        """What it brings to an order that is placed again with its key; None: the chain does not say enough."""
-        try:
-            return self._landed_as(NO_ORDER, swap, 0).filling() if swap.tag and swap.amount_in else None
-        except DexError:  # a token that is not traded here
-            return None
-
-    def _landed_as(self, order: UUID, swap: FoundSwap, floor_out: int) -> Landed:
-        token_in, token_out = self._markets.token(swap.token_in or ""), self._markets.token(swap.token_out or "")
-        amount_in, amount_out, dex = swap.amount_in or 0, amount_of(swap) or 0, swap.venue or "unknown"
-        price = amounts.price(amount_in, token_in.decimals, amount_out, token_out.decimals)
-        out, floor = (amounts.to_decimal(units, token_out.decimals) for units in (amount_out, floor_out))
-        return Landed(
-            order=order,
-            signature=swap.signature,
-            dex=dex,
-            executed_price=price,
-            amount_out=amount_out,
-            at=datetime.fromtimestamp(swap.at, UTC),
-            building={"dex": dex, "price": price, "minAmountOut": floor, "quotes": [], "code": RECONCILED},
-            submitted={"txHash": swap.signature},
-            confirmed={"txHash": swap.signature, "dex": dex, "executedPrice": price, "amountOut": out},
-        )
-
-    def _count(self, found: str, written: Sequence[Written], status: Status) -> None:
-        for one in written:
-            self._publisher.publish(EventMessage.of(one.owner, one.event))
-            if one.event.status is status:
-                labels = {"order": str(one.event.order_id), **one.event.details}
-                log.warning(
-                    "reconciled: %s", found, extra={key: labels[key] for key in ("order", "txHash") if key in labels}
-                )
-                self._found[found] += 1
-                metrics.RECONCILED.labels(found).inc()
+    async def _say(self, what: str) -> None:
+        """What the end waits for, in the log and for operators."""
+        if what != self._waits_for:
+            await self._state.waits_for(what)
+            self._waits_for = what
+            log.warning("reconciling waits for %s", what)

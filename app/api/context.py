@@ -78,7 +78,7 @@ class ApiContext:
     kill_switch: KillSwitch  # whether orders may be placed
     memos: Memos  # the tags of idempotency keys
     reconciling: ReconcilingState  # whether the chain is asked about every order now
-    lost_swaps: ComparedSwaps  # those that filled no order here
+    unmatched_swaps: ComparedSwaps  # those that filled no order here
     audit: AuditLog  # what operators did, and what was refused
     revision: Revision  # of the schema: whether this code works with the database
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment

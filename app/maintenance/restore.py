@@ -89,8 +89,15 @@ BEGIN
          WHERE o.id = k.id AND o.revoked_at IS NOT NULL AND k.revoked_at IS NULL
         $sql$, aside);
 END $$;
+-- Both in this transaction: if this program is killed after it, the engine still asks the chain.
+DO $$ BEGIN
+    IF to_regclass('reconciliation') IS NOT NULL THEN
+        UPDATE reconciliation SET stopped_height = NULL;
+    END IF;
+END $$;
 INSERT INTO trading_states (scope, state, reason, set_by, set_at)
-VALUES ('*', 'halted', :'reason', :'by', clock_timestamp())
+VALUES ('*', 'halted', :'reason', :'by', clock_timestamp()),
+       ('*reconciling', 'halted', :'reason', :'by', clock_timestamp())
 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
                                   set_at = excluded.set_at;
 INSERT INTO audit_log (action, outcome, owner, details, left_out)

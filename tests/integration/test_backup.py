@@ -139,6 +139,24 @@ async def test_a_backup_has_every_table_and_a_restore_brings_it_back(
             await connection.execute("UPDATE orders SET status = 'confirmed'")
 
 
+async def test_after_a_restore_that_was_killed_the_engine_reconciles_too(
+    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(postgres_dsn) as connection:
+        await connection.execute("INSERT INTO reconciliation (identity, stopped_height) VALUES ('here', 5)")
+
+        async def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        file = await written(postgres_dsn, tmp_path)
+        monkeypatch.setattr("app.maintenance.restore.begin", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await restore(postgres_dsn, file)
+        halted = await connection.fetch("SELECT scope FROM trading_states WHERE state = 'halted' ORDER BY scope")
+        assert [row["scope"] for row in halted] == ["*", RECONCILING]
+        assert await connection.fetchval("SELECT stopped_height FROM reconciliation") is None
+
+
 async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn: str, tmp_path: Path) -> None:
     key = await asyncio.to_thread(key_commands.create, postgres_dsn, "alice", operator=False)
     file = await written(postgres_dsn, tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 from app.orders.reconciling.state import begin, compare_database
 from app.orders.store.kill_switch import RECONCILING
+from app.orders.store.sweep import SweepStore
 from app.postgres import open_postgres
 from tests.dump import dump, restore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, running_engine
@@ -142,6 +143,8 @@ async def test_an_order_placed_again_with_its_key_is_filled_by_the_old_swap(engi
     await eventually(lambda: confirmed(engine, again, other))
     assert [(await engine.order(again))["txHash"]] == signature
     assert (await fills(engine)).keys() == {old, other}
+    # The old swap's start was made long ago.
+    assert len(await SweepStore(engine.postgres).recent_starts(60, 100)) == 1
 
 
 async def test_a_key_that_is_repeated_later_gets_the_old_order_back(engine: Engine, postgres_dsn: str) -> None:

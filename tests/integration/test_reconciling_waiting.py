@@ -8,11 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from app.orders.memo import Memos
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.plans import PlanStore
+from tests.dump import dump, restore
 from tests.engine import HAPPY, Engine, eventually, running_engine
-from tests.integration.test_order_groups import BRACKET, place, statuses
-from tests.integration.test_reconciling import BLOCK_MS, confirmed, lost_swaps
+from tests.integration.test_order_groups import BRACKET, OCO, URL, place, statuses
+from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, lost_swaps
 from tests.integration.test_slices import DCA, slices
 from tests.integration.test_waiting_orders import LIMIT, trigger_rows
 
@@ -33,6 +35,14 @@ async def land(engine: Engine, order: str, *, brings: int = 200_000_000, sold: i
     """The chain has a swap of this order, and the database has forgotten it."""
     row = await engine.postgres.fetchrow("SELECT token_in, token_out FROM orders WHERE id = $1", UUID(order))
     await engine.postgres.execute(LANDED, order, brings, *(row or ("SOL", "USDC")), sold)
+
+
+async def land_tagged(engine: Engine, order: str) -> None:
+    """As `land`, with the memo that a worker writes."""
+    [row] = await engine.postgres.fetch("SELECT * FROM orders WHERE id = $1", UUID(order))
+    memos = Memos.of(engine.settings)
+    memo = f"{order} {row['tag'] or memos.tag(row['owner'], row['idempotency_key'])}"
+    await engine.postgres.execute(LANDED, memo, 200_000_000, row["token_in"], row["token_out"], int(row["amount_in"]))
 
 
 async def settled(engine: Engine, group: dict[str, Any], wanted: list[str]) -> bool:
@@ -78,6 +88,40 @@ async def test_of_a_bracket_entry_and_leg_may_both_have_been_filled(engine: Engi
     await engine.start_worker()
     await eventually(partial(settled, engine, bracket, ["confirmed", "cancelled", "confirmed"]))
     assert (await engine.order(stop))["executedPrice"] == pytest.approx(140 / 1.1)
+
+
+async def test_a_group_that_is_placed_again_after_the_swap_was_found_is_refused(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    before = await dump(postgres_dsn)
+    group = await place(engine, Idempotency_Key="the key")
+    await land_tagged(engine, group["orders"][1]["orderId"])
+    await restore(postgres_dsn, before)
+    await engine.start_worker()
+    await eventually(partial(done, engine))
+    answer = await engine.http.post(URL, json=OCO, headers={"Idempotency-Key": "the key"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "key_reused")
+    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+    assert await engine.postgres.fetchval("SELECT count(*) FROM order_groups") == 0
+
+
+async def test_a_group_that_is_placed_again_before_the_swap_is_found_is_filled_by_it(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    before = await dump(postgres_dsn)
+    await land_tagged(engine, (await place(engine, Idempotency_Key="the key"))["orders"][1]["orderId"])
+    await restore(postgres_dsn, before)
+    again = await place(engine, Idempotency_Key="the key")
+    await engine.start_worker()
+
+    async def one_is_filled() -> bool:  # which one, the memo does not say
+        await Groups(engine.postgres).settle()
+        return sorted(await statuses(engine, again)) == ["cancelled", "confirmed"]
+
+    await eventually(one_is_filled)
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 1
+    [lost] = await lost_swaps(engine)
+    assert (await engine.order(str(lost["adopted_by"])))["status"] == "confirmed"
 
 
 async def test_slices_that_were_filled_are_not_made_again(engine: Engine) -> None:

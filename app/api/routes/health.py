@@ -37,6 +37,10 @@ class Readiness(Answer):
     postgres: Literal["up", "not migrated", "too new", "down"]
     redis: Literal["up", "down"]
     trading: TradingState = Field(description="The kill switch, for all owners. It does not affect `ready`")
+    reconciling: str | None = Field(
+        description="The engine asks the chain about every order, and nothing starts until it has ended: what its end "
+        "waits for. null: it does not. It does not affect `ready`"
+    )
     workers: int | None = Field(description="Running workers; null: unknown while Redis is down")
     watchers: int | None = Field(
         description="Running watchers, which fire orders that wait. Market orders need none: it does not affect `ready`"
@@ -77,7 +81,7 @@ async def live() -> Response:
 )
 async def ready(request: Request) -> Response:
     """503 if they are not. With Redis down the engine is still ready: orders are accepted, and executed later. So it is
-    while an operator has stopped trading; `trading` says so.
+    while an operator has stopped trading (`trading` says so), and while it reconciles with the chain.
     """
     readiness = await _readiness(context(request))
     return as_json(readiness, 200 if readiness["ready"] else 503)
@@ -142,6 +146,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         "postgres": postgres,
         "redis": "down" if depth is None else "up",
         "trading": ctx.kill_switch.state(),
+        "reconciling": await _reconciling(ctx),
         "workers": None if depth is None else depth.workers,
         "watchers": None if watchers is None else watchers.watchers,
         "failingTasks": None if watchers is None else watchers.failing_tasks,
@@ -173,6 +178,16 @@ async def _postgres(ctx: ApiContext) -> str:
     except (DatabaseUnavailable, TimeoutError):
         return "down"
     return ctx.revision.state
+
+
+async def _reconciling(ctx: ApiContext) -> str | None:
+    if not ctx.kill_switch.reconciling:
+        return None
+    try:
+        now = await _in_time(ctx.reconciling.read())
+    except (DatabaseUnavailable, TimeoutError):
+        return "Postgres"
+    return (now.waits_for or "a worker that asks the chain") if now else None
 
 
 async def _in_time(asking: Coroutine[Any, Any, Answered]) -> Answered:

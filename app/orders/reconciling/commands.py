@@ -25,13 +25,17 @@ def show(dsn: str) -> list[str]:
 
     async def read(connection: asyncpg.Connection) -> list[str]:
         state = await connection.fetch(STATE)
-        lines = [f"Reconciling since {one['set_at']:%Y-%m-%d %H:%M:%S}: {one['reason']}." for one in state]
-        lost = [
+        lines = [
+            f"Reconciling since {one['set_at']:%Y-%m-%d %H:%M:%S}: {one['reason']}. It waits for"
+            f" {one['waits_for'] or 'a worker that asks the chain'}."
+            for one in state
+        ]
+        unmatched = [
             f"{one['landed_at']:%Y-%m-%d %H:%M:%S}  {one['signature']}  order {one['order_id']}"
             f" ({one['status'] or 'not known'})  {one['amount_in']} {one['token_in']} -> {one['amount_out']}"
-            f" {one['token_out']} (base units)" + (f"  has filled {one['adopted_by']}" if one["adopted_by"] else "")
+            f" {one['token_out']} (base units)" + (f"  has filled {one['filled_order']}" if one["filled_order"] else "")
             for one in await connection.fetch(NEWEST, SHOWN)
         ]
-        return [*(lines or ["Not reconciling."]), *lost]
+        return [*(lines or ["Not reconciling."]), *unmatched]
 
     return run_command(dsn, read)

@@ -32,14 +32,13 @@ SELECT id FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-in
 UNION SELECT order_id FROM triggers
 """
 _COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling,
-       adopted_by"""
-BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL"
+       adopted_by AS filled_order"""
+BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL ORDER BY landed_at"
 NEWEST = f"SELECT {_COLUMNS} FROM lost_swaps ORDER BY landed_at DESC, signature LIMIT $1"
-ADOPTED = "UPDATE lost_swaps SET adopted_by = $2 WHERE signature = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LostSwap:
+class UnmatchedSwap:
     """A swap that landed, and filled no order that this database knows."""
 
     signature: str
@@ -53,7 +52,7 @@ class LostSwap:
     amount_out: int
     landed_at: datetime
     filling: Mapping[str, Any] | None = None  # what it brings to an order that it fills; None: not known
-    adopted_by: UUID | None = None  # the order with the same key that it has filled since
+    filled_order: UUID | None = None  # with the same key, that it has filled since
 
     def fits(self, token_in: str, token_out: str, amount_in: int) -> bool:
         """Whether an order with its key asks for this swap. If not, the key was used for another order."""
@@ -68,52 +67,53 @@ class ComparedSwaps:
         return {row["id"]: order_from(row) for row in await fetch(self._pool, ORDERS, ids)}
 
     async def noted(self, signatures: Sequence[str]) -> set[str]:
-        """Those that were written down as lost before."""
+        """Those that were written down before."""
         return {row["signature"] for row in await fetch(self._pool, NOTED, signatures)}
 
-    async def note(self, lost: Sequence[LostSwap]) -> int:
+    async def note(self, unmatched: Sequence[UnmatchedSwap]) -> int:
         """Write them down for operators; how many were not yet."""
-        return len(await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, lost))).decode())) if lost else 0
+        return len(await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, unmatched))).decode())) if unmatched else 0
 
     async def unfinished(self) -> list[UUID]:
         """All orders that have not ended."""
         return [row["id"] for row in await fetch(self._pool, UNFINISHED)]
 
-    async def by_tag(self, tags: Sequence[str]) -> dict[str, LostSwap]:
+    async def by_tag(self, tags: Sequence[str]) -> dict[str, list[UnmatchedSwap]]:
         """The swaps of orders that are not known, and that were placed with these keys."""
         return await by_tag(self._pool, tags)
 
-    async def adopted(self, signature: str, order: UUID) -> None:
-        await fetch(self._pool, ADOPTED, signature, order)
-
-    async def newest(self, limit: int) -> list[LostSwap]:
-        return [_lost(row) for row in await fetch(self._pool, NEWEST, limit)]
+    async def newest(self, limit: int) -> list[UnmatchedSwap]:
+        return [_swap(row) for row in await fetch(self._pool, NEWEST, limit)]
 
 
-async def by_tag(pool: asyncpg.Pool, tags: Sequence[str]) -> dict[str, LostSwap]:
-    return {row["tag"]: _lost(row) for row in await fetch(pool, BY_TAG, tags)} if tags else {}
+async def by_tag(pool: asyncpg.Pool, tags: Sequence[str]) -> dict[str, list[UnmatchedSwap]]:
+    """The oldest first. Of a group more than one may have landed."""
+    found = dict[str, list[UnmatchedSwap]]()
+    for row in await fetch(pool, BY_TAG, tags) if tags else ():
+        found.setdefault(row["tag"], []).append(_swap(row))
+    return found
 
 
-def _row(lost: LostSwap) -> dict[str, Any]:
+def _row(swap: UnmatchedSwap) -> dict[str, Any]:
     return {
-        "signature": lost.signature,
-        "order_id": lost.order_id,
-        "tag": lost.tag,
-        "status": lost.status,
-        "venue": lost.venue,
-        "token_in": lost.token_in,
-        "token_out": lost.token_out,
-        "amount_in": lost.amount_in,
-        "amount_out": lost.amount_out,
-        "landed_at": lost.landed_at,
-        "filling": lost.filling,
+        "signature": swap.signature,
+        "order_id": swap.order_id,
+        "tag": swap.tag,
+        "status": swap.status,
+        "venue": swap.venue,
+        "token_in": swap.token_in,
+        "token_out": swap.token_out,
+        "amount_in": swap.amount_in,
+        "amount_out": swap.amount_out,
+        "landed_at": swap.landed_at,
+        "filling": swap.filling,
     }
 
 
-def _lost(row: asyncpg.Record) -> LostSwap:
+def _swap(row: asyncpg.Record) -> UnmatchedSwap:
     values = dict(row)
     for name in ("amount_in", "amount_out"):
         if isinstance(values[name], Decimal):
             values[name] = int(values[name])
     values["filling"] = orjson.loads(values["filling"]) if values["filling"] else None
-    return LostSwap(**values | {"status": values["status"] and Status(values["status"])})
+    return UnmatchedSwap(**values | {"status": values["status"] and Status(values["status"])})

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.model import PlaceOrder
-from app.orders.reconciling.compared import ADOPTED, LostSwap, by_tag
+from app.orders.reconciling.compared import UnmatchedSwap, by_tag
 from app.orders.reconciling.landed import confirm
 from app.orders.store.placing import InsertOne
 from app.postgres import transaction
@@ -26,19 +26,19 @@ class ForgottenOrders:
         """Those of these orders that were placed again now, and those that ask for something else than the old one."""
         tagged = {order.tag: order for order in orders if order.tag is not None}
         again, others = list[PlaceOrder](), list[PlaceOrder]()
-        for tag, lost in (await by_tag(self._pool, list(tagged))).items():
+        for tag, swaps in (await by_tag(self._pool, list(tagged))).items():
             order = tagged[tag]
-            if lost.fits(order.token_in, order.token_out, order.amount_in):
-                await self._adopt(order, lost, insert)
+            fitting = [one for one in swaps if one.fits(order.token_in, order.token_out, order.amount_in)]
+            if fitting:
+                await self._place_again(order, fitting[0], insert)
                 again.append(order)
             else:
                 others.append(order)
         return again, others
 
-    async def _adopt(self, order: PlaceOrder, lost: LostSwap, insert: InsertOne) -> None:
+    async def _place_again(self, order: PlaceOrder, swap: UnmatchedSwap, insert: InsertOne) -> None:
         """Place it as the order that its swap was signed for, and confirm it."""
-        old = replace(order, id=UUID(lost.order_id), tag=None)
+        old = replace(order, id=UUID(swap.order_id), tag=None)
         async with transaction(self._pool) as connection:
             if await insert(old, connection.fetch):
-                await confirm(connection, [{"id": old.id, **(lost.filling or {})}])
-                await connection.execute(ADOPTED, lost.signature, old.id)
+                await confirm(connection, [{"id": old.id, **(swap.filling or {})}])

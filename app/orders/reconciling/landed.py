@@ -1,8 +1,9 @@
 """Confirms orders whose swap has landed although the database does not know of it.
 
 An order makes every move that the lifecycle demands, with its event, in one transaction. Moves before the last one are
-dated when the swap landed, so starts count in the minute in which they were made. The fence is raised, so a worker that
-has the order loses it.
+dated when the swap landed, so starts count in the minute in which they were made. An order that is younger than the
+swap, because it was placed again, cannot have such dates: its event of the start has details, and counts as none. The
+fence is raised, so a worker that has the order loses it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from asyncpg.pool import PoolConnectionProxy
 from app.orders.lifecycle import IN_ATTEMPT, NO_ATTEMPT, SIBLING_FILLED, Status, sql_list
 from app.orders.model import OrderEvent
 from app.orders.store.reads import event_from
-from app.orders.store.statements import SWEEP_AFTER, logged
+from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
 from app.postgres import fetch, transaction
 
 RECONCILED = "reconciled"  # code of an event that stands for what another database knew
@@ -66,7 +67,7 @@ STARTED = _step(
     sql_list({Status.PENDING}),
     Status.ROUTING,
     f"attempt = o.attempt + (coalesce(o.code, '') NOT IN ({sql_list(NO_ATTEMPT)}))::int, {_FREE}, updated_at = {_THEN}",
-    "NULL::json",
+    f"CASE WHEN o.updated_at > s.at THEN {_CODE} END",
 )
 BUILT = _step(sql_list({Status.ROUTING}), Status.BUILDING, f"dex = s.dex, {_FREE}, updated_at = {_THEN}", "s.building")
 SENT = _step(
@@ -89,6 +90,11 @@ WITH {_SWAPS}, held AS (
 )
 UPDATE triggers t SET armed = false FROM held WHERE t.group_id = held.id AND t.order_id <> held.holder
 """
+FILLED = f"""
+WITH {_SWAPS}
+UPDATE lost_swaps l SET adopted_by = o.id FROM swaps s JOIN orders o USING (id)
+ WHERE l.signature = s.signature AND l.signature = o.tx_hash AND o.status = '{Status.CONFIRMED}'
+"""
 # The legs of a group of which another leg was filled, if they were under way. Nothing of theirs is on the chain.
 END_LEGS = f"""
 WITH legs AS (
@@ -106,11 +112,11 @@ WITH legs AS (
 {_TOLD} FROM moved
 """
 
-# Which of these orders are slices of plans that have not ended. The id of a slice is made as in `plans.py`.
-SLICES = """
-SELECT p.order_id AS parent, n AS number, md5(p.order_id::text || '/' || n)::uuid AS id
-  FROM plans p, generate_series(p.next_slice, p.slices) AS n
- WHERE md5(p.order_id::text || '/' || n)::uuid = ANY($1::uuid[]) ORDER BY n
+# Which of these orders are slices of plans that have not ended.
+SLICES = f"""
+SELECT * FROM (SELECT p.order_id AS parent, n AS number, {slice_id("p.order_id", "n")} AS id
+                 FROM plans p, generate_series(p.next_slice, p.slices) AS n) AS slices
+ WHERE id = ANY($1::uuid[]) ORDER BY number
 """
 LOCK_PLANS = "SELECT FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE"
 # $1 parents, $2 numbers, $3 ids, $4 amounts; NULL: as planned.
@@ -232,6 +238,7 @@ async def confirm(connection: PoolConnectionProxy, landed: Sequence[Mapping[str,
     for statement in (FIRED, STARTED, BUILT, SENT, CONFIRMED):
         rows += await connection.fetch(statement, text)
     await connection.execute(HELD, text)
+    await connection.execute(FILLED, text)
     return list(map(_written, rows))
 
 

@@ -6,9 +6,10 @@ the row RECONCILING of `trading_states`, next to the operator's. Orders are acce
 
 - The database is compared with the one that was there before, on each new connection that may write, before it is used.
 - The same database may hold older data: see `worker/reconciler.py`, which also does the work and ends it.
+- A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,13 @@ from typing import Any
 import asyncpg
 
 from app.audit import Actor, Entry, as_json, insert, note
-from app.orders.store.kill_switch import CLEARANCE_SECONDS, RECONCILING, TradingState
+from app.orders.store.kill_switch import CLEARANCE_SECONDS, IS_RECONCILING, RECONCILING, TradingState
 from app.postgres import fetch, transaction
 
 ENGINE = Actor(owner="engine")
 OTHER_DATABASE = "the database is another one than before"
+BEHIND_STREAMS = "streams have delivered events that the database does not have"
+TURN_SECONDS = 10
 
 # The timeline is that of the WAL file which is written now: it changes with each promotion and recovery to a point.
 # A standby writes none.
@@ -32,11 +35,12 @@ SELECT now.identity, r.identity AS before FROM (
 ) now LEFT JOIN reconciliation r ON true
 """
 FIRST = "INSERT INTO reconciliation (identity) VALUES ($1) ON CONFLICT DO NOTHING"
-# $1 why, $2 who, $3 the entry for the audit log, $4 the new identity, $5 that it replaces; NULL: any.
+# $1 why, $2 who, $3 the entry for the audit log, $4 the new identity, $5 that it replaces; NULL: any. $6: not if it
+# goes on already. To begin again takes longer, and is needed only if the database is another one again.
 BEGIN = f"""
 WITH here AS (
-    UPDATE reconciliation SET identity = coalesce($4::text, identity), stopped_height = NULL
-     WHERE $5::text IS NULL OR identity = $5 RETURNING identity
+    UPDATE reconciliation SET identity = coalesce($4::text, identity), stopped_height = NULL, waits_for = NULL
+     WHERE ($5::text IS NULL OR identity = $5) AND NOT ($6::bool AND {IS_RECONCILING}) RETURNING identity
 ), stopped AS (
     INSERT INTO trading_states (scope, state, reason, set_by, set_at)
     SELECT '{RECONCILING}', '{TradingState.HALTED}', $1::text, $2::text, clock_timestamp() FROM here
@@ -46,9 +50,26 @@ WITH here AS (
 ), audited AS ({insert("$3")} WHERE EXISTS (SELECT FROM stopped))
 SELECT scope FROM stopped
 """
-STATE = f"""
-SELECT t.reason, t.set_at, r.stopped_height, t.set_at < clock_timestamp() - interval '{CLEARANCE_SECONDS} s' AS all_sent
-  FROM trading_states t, reconciliation r WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}'
+_STATE = f"""
+SELECT t.reason, t.set_at, r.stopped_height,
+       t.set_at < clock_timestamp() - interval '{CLEARANCE_SECONDS} s' AS all_sent, r.waits_for
+  FROM trading_states t, %s r WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}'
+"""
+STATE = _STATE % "reconciliation"
+# $1 a worker. One at a time asks the chain; another one goes on TURN_SECONDS after that one was heard of last.
+TAKE_TURN = f"""
+WITH mine AS (
+    UPDATE reconciliation SET worker = $1, worker_until = clock_timestamp() + interval '{TURN_SECONDS} s'
+     WHERE {IS_RECONCILING} AND (worker = $1 OR coalesce(worker_until < clock_timestamp(), true))
+    RETURNING stopped_height, waits_for
+){_STATE % "mine"}"""
+WAITS_FOR = "UPDATE reconciliation SET waits_for = $1 WHERE waits_for IS DISTINCT FROM $1"
+# $1 owners, $2 why
+HALT_OWNERS = f"""
+INSERT INTO trading_states (scope, state, reason, set_by, set_at)
+SELECT owner, '{TradingState.HALTED}', $2::text, 'engine', clock_timestamp() FROM unnest($1::text[]) AS owner
+ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+                                  set_at = excluded.set_at WHERE trading_states.state <> excluded.state
 """
 # $2 when it was begun
 STOPPED = f"""
@@ -73,6 +94,7 @@ class Reconciling:
     began_at: datetime
     stopped_height: int | None  # a height after which nothing was sent any more; None: not read yet
     all_sent: bool  # whether the last permission to send has expired
+    waits_for: str | None  # what its end waits for; None: no worker has said it yet
 
 
 def _entry(reason: str, actor: Actor) -> Entry:
@@ -83,14 +105,16 @@ def _begin_arguments(reason: str, actor: Actor) -> tuple[str, str, str]:
     return reason, actor.owner or "", as_json([_entry(reason, actor)])
 
 
-async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE) -> None:
+async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE, again: bool = True) -> bool:
     """From now on nothing starts, until a worker has asked the chain about everything. By a pool or a connection.
 
-    `engine restore` calls this before any process of the engine runs on what was restored.
+    False, with `again=False`: it goes on already.
     """
     await connection.execute(FIRST, await connection.fetchval(COMPARE))
-    await connection.fetch(BEGIN, *_begin_arguments(reason, actor), None, None)
+    if not await connection.fetch(BEGIN, *_begin_arguments(reason, actor), None, None, not again):
+        return False
     note([_entry(reason, actor)])
+    return True
 
 
 async def compare_database(connection: asyncpg.Connection) -> None:
@@ -105,7 +129,7 @@ async def compare_database(connection: asyncpg.Connection) -> None:
         return
     if before is None:
         await connection.execute(FIRST, identity)
-    elif await connection.fetch(BEGIN, *_begin_arguments(OTHER_DATABASE, ENGINE), identity, before):
+    elif await connection.fetch(BEGIN, *_begin_arguments(OTHER_DATABASE, ENGINE), identity, before, False):
         note([_entry(OTHER_DATABASE, ENGINE)])
 
 
@@ -113,13 +137,26 @@ class ReconcilingState:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def begin(self, reason: str) -> None:
+    async def begin(self, reason: str) -> bool:
+        """Unless it goes on already."""
         async with transaction(self._pool) as connection:
-            await begin(connection, reason)
+            return await begin(connection, reason, again=False)
 
     async def read(self) -> Reconciling | None:
         rows = await fetch(self._pool, STATE)
         return Reconciling(*rows[0]) if rows else None
+
+    async def take_turn(self, worker: str) -> Reconciling | None:
+        """For this worker; None: it has ended, or another worker does it."""
+        rows = await fetch(self._pool, TAKE_TURN, worker)
+        return Reconciling(*rows[0]) if rows else None
+
+    async def waits_for(self, what: str) -> None:
+        await fetch(self._pool, WAITS_FOR, what)
+
+    async def halt(self, owners: Collection[str], reason: str) -> None:
+        """Nothing of theirs starts until an operator releases them."""
+        await fetch(self._pool, HALT_OWNERS, sorted(owners), reason)
 
     async def stopped(self, began: Reconciling, height: int) -> None:
         """The chain has had this height since the last permission to send has expired."""

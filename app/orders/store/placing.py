@@ -47,8 +47,8 @@ SELECT id, status AS first_status, created_at FROM placed
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`, whole or not at all. $3: the most of one owner, and a few more: of those of a statement only orders
-    in slices count.
+    their `group`, whole or not at all; they keep the tag of its key. $3: the most of one owner, and a few more: of
+    those of a statement only orders in slices count.
     """
     return f"""requested AS (
     SELECT *, row_number() OVER (PARTITION BY owner, slices IS NULL) AS nth
@@ -61,10 +61,10 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
                                         WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
        AND NOT {is_stopped("owners.owner")}
 ), {made}placed AS (
-    INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, status, seq,
-                        ready_at, look_at, created_at, updated_at)
-    SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group}, 'open', 1,
-           now(), 'infinity', now(), now()
+    INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, tag, status,
+                        seq, ready_at, look_at, created_at, updated_at)
+    SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group},
+           {"tag" if made else "NULL"}, 'open', 1, now(), 'infinity', now(), now()
       FROM requested
      WHERE owner IN (SELECT owner FROM free) AND {_SLICED} AND NOT {FORGOTTEN}
            {"AND EXISTS (SELECT FROM made)" if made else ""}
@@ -93,7 +93,7 @@ STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('own
 
 
 InsertOne = Callable[[PlaceOrder, Run], Awaitable[list[asyncpg.Record]]]
-# Places orders again that the database has forgotten: see `app/orders/reconciling/adopted.py`.
+# Places orders again that the database has forgotten: see `app/orders/reconciling/forgotten.py`.
 Forgotten = Callable[[Sequence[PlaceOrder], InsertOne], Awaitable[tuple[list[PlaceOrder], list[PlaceOrder]]]]
 
 

@@ -13,7 +13,7 @@ from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyO
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.rows import rows_of
 from app.orders.store.daily_volumes import TODAY, lock_days, used_today
-from app.orders.store.placing import STOPPED, open_orders
+from app.orders.store.placing import FORGOTTEN, STOPPED, open_orders
 from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
 from app.postgres import fetch, transaction
@@ -26,15 +26,18 @@ _COUNTED = f"""counted AS (
     ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
 
 # $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint, $9 its entry
-_MADE = """made AS (
+_MADE = f"""made AS (
     INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, entry, holder, created_at)
-    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, $9::uuid, $9::uuid, now() WHERE EXISTS (SELECT FROM free)
+    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, $9::uuid, $9::uuid, now()
+     WHERE EXISTS (SELECT FROM free) AND NOT EXISTS (SELECT FROM requested WHERE {FORGOTTEN})
     ON CONFLICT DO NOTHING RETURNING id
 ), """
 PLACE_GROUP = f"""
 WITH {open_orders(made=_MADE, group="$4::uuid")}, {_COUNTED}, {logged("placed")}
 SELECT id, status, created_at FROM placed
 """
+# $1 the tag of a key
+IS_FORGOTTEN = f"SELECT FROM (SELECT $1::text AS tag) AS requested WHERE {FORGOTTEN}"
 GROUP_BEFORE = """
 SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at, o.status, o.type, o.condition
   FROM order_groups g JOIN orders o ON o.group_id = g.id
@@ -49,6 +52,7 @@ class PlaceGroup:
     type: str
     orders: Sequence[PlaceOrder]
     idempotency_key: str | None
+    tag: str | None  # of owner and key: see `app/orders/memo.py`
     fingerprint: bytes
     entry: UUID | None = None  # the order whose fill arms the others
 
@@ -81,7 +85,7 @@ class GroupPlacing:
         an order, whichever is first.
         """
         first = replace(group.orders[0], idempotency_key=group.idempotency_key, fingerprint=group.fingerprint)
-        group = replace(group, orders=[first, *group.orders[1:]])
+        group = replace(group, orders=[replace(order, tag=group.tag) for order in (first, *group.orders[1:])])
         refused: Exception | None = None
         try:
             if rows := await self._insert(group):
@@ -93,6 +97,8 @@ class GroupPlacing:
             refused = KeyReused()  # an order has the key
         if before := await self.find(group):
             return before
+        if refused is None and group.tag and await fetch(self._pool, IS_FORGOTTEN, group.tag):
+            raise KeyReused  # of this group, which was forgotten: an order of it was filled
         if refused is None:
             stopped = await fetch(self._pool, STOPPED, [group.owner])
             refused = TradingStopped() if stopped else TooManyOpen()

@@ -130,9 +130,10 @@ SELECT id, owner, type, status, look_at, extract(epoch FROM ready_at - now())::f
    AND NOT (status = 'pending' AND {is_halted("orders.owner")})
  ORDER BY look_at, id LIMIT $3
 """
+# One with details was made by another database, at another time: see `app/orders/reconciling/landed.py`.
 RECENT_STARTS = """
 SELECT extract(epoch FROM now() - at)::float8 AS age FROM order_events
- WHERE at > now() - $1 * interval '1 second' AND status = 'routing' ORDER BY at DESC LIMIT $2
+ WHERE at > now() - $1 * interval '1 second' AND status = 'routing' AND details IS NULL ORDER BY at DESC LIMIT $2
 """
 ANY_UNDER_WAY = (
     f"SELECT EXISTS (SELECT FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity') AS any"

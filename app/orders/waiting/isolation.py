@@ -1,6 +1,6 @@
 """Changes of many rows, of all owners, in one statement: a row that fails does not stop the others.
 
-The rows are halved until the bad one is alone. It is named in the log and left out for a minute.
+The rows are halved until the bad one is alone. Watchers name it in the log and leave it out for a minute.
 """
 
 import logging
@@ -39,19 +39,27 @@ class LeftOut(Generic[Key]):
         key: Callable[[Row], Key],
     ) -> list[Result]:
         """What `change` returns for the rows that do not fail."""
-        if not rows:
+
+        def failed(row: Row) -> None:
+            self._until[key(row)] = time.monotonic() + LEFT_OUT_SECONDS
+            log.exception("a row could not be changed, and is left out", extra={"row": str(key(row))})
+
+        return await change_each(rows, change, failed)
+
+
+async def change_each(
+    rows: Sequence[Row], change: Callable[[Sequence[Row]], Awaitable[list[Result]]], failed: Callable[[Row], None]
+) -> list[Result]:
+    """What `change` returns for the rows that do not fail. `failed` is called for the others, with their exception."""
+    if not rows:
+        return []
+    try:
+        return await change(rows)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        if len(rows) == 1:
+            failed(rows[0])
             return []
-        try:
-            return await change(rows)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            if len(rows) == 1:
-                self._until[key(rows[0])] = time.monotonic() + LEFT_OUT_SECONDS
-                log.exception("a row could not be changed, and is left out", extra={"row": str(key(rows[0]))})
-                return []
-        half = len(rows) // 2
-        return [
-            *await self.change(rows[:half], change, key=key),
-            *await self.change(rows[half:], change, key=key),
-        ]
+    half = len(rows) // 2
+    return [*await change_each(rows[:half], change, failed), *await change_each(rows[half:], change, failed)]

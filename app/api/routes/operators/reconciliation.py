@@ -12,14 +12,14 @@ from app.api.schemas import Answer
 from app.api.spec.openapi import problems
 from app.api.views import amount_of, as_json
 from app.orders.lifecycle import Status
-from app.orders.reconciling.compared import LostSwap
+from app.orders.reconciling.compared import UnmatchedSwap
 
 router = APIRouter(prefix="/api", tags=["operator"])
 
 MOST = 1_000
 
 
-class Lost(Answer):
+class Unmatched(Answer):
     """A swap that landed, and filled no order that the database knew."""
 
     tx_hash: str
@@ -38,12 +38,13 @@ class Reconciliation(Answer):
     reconciling: bool = Field(description="Nothing starts or is sent meanwhile; orders are accepted")
     reason: str | None
     began_at: datetime | None
-    lost_swaps: list[Lost] = Field(description=f"The newest first, at most {MOST}")
+    waits_for: str | None = Field(description="What its end waits for; null also until a worker has said it")
+    unmatched_swaps: list[Unmatched] = Field(description=f"The newest first, at most {MOST}")
 
 
 @router.get(
     "/reconciliation",
-    summary="Whether the chain is asked about every order now, and swaps without an order",
+    summary="Whether the chain is asked about every order now, and unmatched swaps",
     responses={200: {"model": Reconciliation}, **problems(401, 403, 429, 503)},
 )
 async def reconciliation(request: Request) -> Response:
@@ -53,18 +54,19 @@ async def reconciliation(request: Request) -> Response:
     ctx = context(request)
     operators_only(caller := admit_read(request))
     async with turn_to_read(request, caller):
-        now, lost = await ctx.reconciling.read(), await ctx.lost_swaps.newest(MOST)
+        now, unmatched = await ctx.reconciling.read(), await ctx.unmatched_swaps.newest(MOST)
     return as_json(
         {
             "reconciling": now is not None,
             "reason": now and now.reason,
             "beganAt": now and now.began_at,
-            "lostSwaps": [_view(one, ctx) for one in lost],
+            "waitsFor": now and now.waits_for,
+            "unmatchedSwaps": [_view(one, ctx) for one in unmatched],
         }
     )
 
 
-def _view(one: LostSwap, ctx: ApiContext) -> dict[str, object]:
+def _view(one: UnmatchedSwap, ctx: ApiContext) -> dict[str, object]:
     find = ctx.markets.find
     return {
         "txHash": one.signature,
@@ -76,5 +78,5 @@ def _view(one: LostSwap, ctx: ApiContext) -> dict[str, object]:
         "amountIn": amount_of(find(one.token_in or ""), one.amount_in),
         "amountOut": amount_of(find(one.token_out or ""), one.amount_out),
         "landedAt": one.landed_at,
-        "filledOrderId": one.adopted_by and str(one.adopted_by),
+        "filledOrderId": one.filled_order and str(one.filled_order),
     }

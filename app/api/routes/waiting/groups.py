@@ -88,6 +88,7 @@ async def place(request: Request) -> Response:
         entry=legs[0].asked.id if legs[0].held is False else None,
         orders=[leg.asked for leg in legs],
         idempotency_key=key,
+        tag=ctx.memos.tag(caller.owner, key),
         fingerprint=fingerprint_of({"legs": [leg.asked.fingerprint.hex() for leg in legs]}),
     )
     try:

@@ -1,0 +1,95 @@
+"""Reconciling ends: an order that cannot be confirmed does not hold it up, and it lasts no longer than it must."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.orders.reconciling.state import ReconcilingState, begin
+from tests.dump import dump, restore
+from tests.engine import Engine, eventually, running_engine
+from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
+from worker import reconciler
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=5) as started:
+        yield started
+
+
+async def test_an_order_that_cannot_be_confirmed_holds_up_no_other_one_and_is_not_filled_again(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    good, bad = [(await engine.place())["orderId"] for _ in range(2)]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), good, bad)
+    await restore(postgres_dsn, before)
+    # Its token is not traded any more, so nobody knows its decimals.
+    await engine.postgres.execute("UPDATE orders SET token_in = 'GONE', owner = 'ann' WHERE id = $1", UUID(bad))
+    await engine.postgres.execute("UPDATE chain.transactions SET token_in = NULL WHERE memo = $1", bad)
+    of_another = (await engine.place())["orderId"]
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, good, of_another))
+    assert await done(engine)
+    assert (await engine.postgres.fetchval("SELECT status FROM orders WHERE id = $1", UUID(bad))) == "pending"
+    assert {one: len(found) for one, found in (await fills(engine)).items()} == {good: 1, bad: 1, of_another: 1}
+    [halted] = await engine.postgres.fetch("SELECT scope, reason FROM trading_states WHERE state = 'halted'")
+    assert (halted["scope"], halted["reason"]) == ("ann", reconciler.CANNOT_CONFIRM)
+    assert [(one["order_id"], one["status"]) for one in await lost_swaps(engine)] == [(bad, "pending")]
+
+
+async def test_operators_see_what_its_end_waits_for(engine: Engine) -> None:
+    await begin(engine.postgres, "a test")
+    assert (await engine.http.get("/api/reconciliation")).json()["waitsFor"] is None
+
+    async def shown() -> Any:
+        return (await engine.http.get("/health/ready")).json()["reconciling"]
+
+    assert await eventually(shown) == "a worker that asks the chain"
+    await engine.start_worker()
+
+    async def waits_for_height() -> bool:
+        return str(await shown()).startswith("height ")
+
+    await eventually(waits_for_height)
+    assert (await engine.http.get("/api/reconciliation")).json()["waitsFor"].startswith("height ")
+    assert (await engine.http.get("/health/ready")).json()["ready"]
+
+    async def ended() -> bool:
+        return await shown() is None
+
+    await eventually(ended)
+
+
+async def test_the_last_look_waits_for_no_rest(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "REST_FACTOR", 1_000_000)
+    await begin(engine.postgres, "a test")
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+
+
+async def test_a_worker_that_starts_meanwhile_makes_it_no_longer(engine: Engine, postgres_dsn: str) -> None:
+    before = await dump(postgres_dsn)
+    order = (await engine.place())["orderId"]
+    await executed(engine, await engine.start_worker(), order)
+    await restore(postgres_dsn, before)
+    await begin(engine.postgres, "a test")
+    began = "SELECT set_at FROM trading_states"
+    first = await engine.postgres.fetchval(began)
+    await engine.start_worker()  # its first look finds a swap that the database does not know
+    assert await engine.postgres.fetchval(began) == first
+    assert await is_reconciling(engine)
+
+
+async def test_one_worker_at_a_time_asks_the_chain(engine: Engine) -> None:
+    state = ReconcilingState(engine.postgres)
+    assert await state.take_turn("a") is None
+    await begin(engine.postgres, "a test")
+    assert await state.take_turn("a")
+    assert await state.take_turn("b") is None
+    assert await state.take_turn("a")
+    await engine.postgres.execute("UPDATE reconciliation SET worker_until = clock_timestamp() - interval '1 ms'")
+    assert await state.take_turn("b")
+    assert await state.take_turn("a") is None

@@ -1,0 +1,172 @@
+"""Compares orders and swaps with the chain: an order whose swap landed is confirmed, a swap of no order is noted."""
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from app import metrics
+from app.dex.chain import MAX_FOUND, Chain, FoundSwap
+from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.lifecycle import Status
+from app.orders.memo import Memos
+from app.orders.model import Order
+from app.orders.reconciling.compared import ComparedSwaps
+from app.orders.reconciling.landed import LandedOrders, Slice, Written
+from app.orders.reconciling.state import Reconciling
+from app.orders.waiting.isolation import change_each
+from worker.found_swaps import Fillings, amount_of, fills, found_swap, is_id, knows, moves, unmatched_swap
+
+log = logging.getLogger("engine.reconciler")
+
+PAGE = 500  # swaps in one question
+HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
+
+
+class Comparison:
+    """`turn`: is called before each question, which may take long."""
+
+    def __init__(
+        self,
+        *,
+        swaps: ComparedSwaps,
+        landed: LandedOrders,
+        chain: Chain,
+        memos: Memos,
+        fillings: Fillings,
+        publisher: EventPublisher,
+        turn: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._swaps = swaps
+        self._landed = landed
+        self._chain = chain
+        self._memos = memos
+        self._fillings = fillings
+        self._publisher = publisher
+        self._turn = turn
+        self.found = Counter[str]()  # confirmed, cancelled, unmatched
+        self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → swap that landed, and cannot be confirmed
+
+    async def look(self, now: Reconciling) -> tuple[dict[str, Order], int | None]:
+        """Swaps on their way that the orders do not know, by signature, and a height up to which none is missing; None:
+        there was no order to ask about.
+        """
+        self.bad.clear()
+        await self._look_at_swaps(now)
+        found = await self._look_at_orders()
+        self._count("cancelled", await self._landed.end_legs(), Status.CANCELLED)
+        return found
+
+    async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
+        """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
+        landed = [swap for swap in swaps if amount_of(swap) is not None]
+        orders = await self._swaps.orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
+        with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
+        missing = [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
+        noted = await self._swaps.noted([swap.signature for swap, _ in missing]) if missing else set()
+        return [(swap, order) for swap, order in missing if swap.signature not in noted]
+
+    async def _look_at_swaps(self, now: Reconciling) -> None:
+        """From the newest on, until a page of them is known."""
+        before = None
+        while page := await self._chain.newest(PAGE, before=before):
+            await self._turn()
+            missing = await self.missing(page)
+            await self._confirm([(order, swap) for swap, order in missing if order and fills(swap, order)])
+            without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
+            sliced = await self._make_slices(without_order)
+            unmatched = [
+                unmatched_swap(swap, order, self._fillings.of(swap) if order is None else None)
+                for swap, order in missing
+                if not (order and fills(swap, order)) and swap.signature not in sliced
+            ]
+            if noted := await self._swaps.note(unmatched):
+                log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
+                self.found["unmatched"] += noted
+                metrics.RECONCILED.labels("unmatched").inc(noted)
+            if not missing and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
+                break
+            before = page[-1].signature
+
+    async def _look_at_orders(self) -> tuple[dict[str, Order], int | None]:
+        """Ask the chain about all orders that have not ended."""
+        ids, on_their_way, heights = await self._swaps.unfinished(), dict[str, Order](), list[int]()
+        for start in range(0, len(ids), MAX_FOUND):
+            await self._turn()
+            some = ids[start : start + MAX_FOUND]
+            height, found = await self._chain.find([str(order) for order in some])
+            heights.append(height)
+            orders = await self._swaps.orders(some)
+            filled = dict[UUID, tuple[Order, FoundSwap]]()
+            for swap in found:
+                order = orders[UUID(swap.about)]
+                if amount_of(swap) is None:
+                    is_under_way = swap.outcome is None or swap.outcome.status == "landed"
+                    if is_under_way and swap.signature != order.tx_hash:
+                        on_their_way[swap.signature] = order
+                elif not knows(order, swap) and fills(swap, order):
+                    filled[order.id] = order, swap
+            await self._confirm(list(filled.values()))
+            await self._fill_by_key([order for order in orders.values() if order.id not in filled])
+        return on_their_way, min(heights, default=None)
+
+    async def _fill_by_key(self, orders: Sequence[Order]) -> None:
+        """Orders that were placed again with the key of an order that is not known, and whose swap landed.
+
+        An order that has sent a swap of its own is left alone. Of a group each swap fills one order at most.
+        """
+        tagged = dict[str, list[Order]]()
+        for order in orders:
+            if order.status is not Status.SUBMITTED and (tag := self._memos.tag_of(order)):
+                tagged.setdefault(tag, []).append(order)
+        for tag, swaps in (await self._swaps.by_tag(list(tagged))).items():
+            free = tagged[tag]
+            for one in swaps:
+                fitting = [order for order in free if one.fits(order.token_in, order.token_out, order.amount_in)]
+                if fitting:
+                    free.remove(fitting[0])
+                    await self._confirm([(fitting[0], found_swap(one))])
+
+    async def _confirm(self, filled: Sequence[tuple[Order, FoundSwap]]) -> None:
+        async def confirm(some: Sequence[tuple[Order, FoundSwap]]) -> list[Written]:
+            written = await self._landed.confirm([self._fillings.landed(order, swap) for order, swap in some])
+            for _, swap in some:
+                self.bad.pop(swap.signature, None)  # an earlier try of this look failed
+            return written
+
+        written = await change_each(filled, confirm, lambda one: self._failed(one[1], one[0]))
+        self._count("confirmed", written, Status.CONFIRMED)
+
+    def _failed(self, swap: FoundSwap, order: Order) -> None:
+        """`order`: that the swap has filled, or of which it has filled a slice."""
+        labels = {"order": str(order.id), "txHash": swap.signature}
+        log.exception("a swap landed, and its order cannot be confirmed", extra=labels)
+        self.bad[swap.signature] = swap, order
+
+    async def _make_slices(self, without_order: dict[UUID, FoundSwap]) -> set[str]:
+        """Those that are slices of plans that go on; the signatures of their swaps."""
+        slices = await self._landed.slices(list(without_order)) if without_order else []
+        parents = await self._swaps.orders([one.parent for one in slices])
+        filled = [
+            (one, swap, parent) for one in slices if moves(swap := without_order[one.id], parent := parents[one.parent])
+        ]
+
+        async def make(some: Sequence[tuple[Slice, FoundSwap, Order]]) -> list[Written]:
+            made = [(one, swap.amount_in, self._fillings.landed(parent, swap, one.id)) for one, swap, parent in some]
+            return await self._landed.make_slices(made)
+
+        written = await change_each(filled, make, lambda one: self._failed(one[1], one[2]))
+        self._count("confirmed", written, Status.CONFIRMED)
+        return {swap.signature for _, swap, _ in filled}
+
+    def _count(self, found: str, written: Sequence[Written], status: Status) -> None:
+        for one in written:
+            self._publisher.publish(EventMessage.of(one.owner, one.event))
+            if one.event.status is status:
+                labels = {"order": str(one.event.order_id), **one.event.details}
+                log.warning(
+                    "reconciled: %s", found, extra={key: labels[key] for key in ("order", "txHash") if key in labels}
+                )
+                self.found[found] += 1
+                metrics.RECONCILED.labels(found).inc()
