@@ -45,6 +45,14 @@ class Pair:
     async def promote(self) -> None:
         await _run(self.standby.url, "SELECT pg_promote()")
 
+    async def stop_replication(self) -> None:
+        """The standby receives nothing that is written from now on."""
+        await _run(self.standby.url, "ALTER SYSTEM SET primary_conninfo = ''")
+        await _run(self.standby.url, "SELECT pg_reload_conf()")
+        async with asyncio.timeout(10):
+            while await self.on_primary("SELECT count(*) FROM pg_stat_replication"):
+                await asyncio.sleep(0.01)
+
     def kill(self, server: Server) -> None:
         server.process.send_signal(signal.SIGKILL)  # its other processes end with it
         server.process.wait()
@@ -52,13 +60,14 @@ class Pair:
 
 
 @contextlib.asynccontextmanager
-async def new_pair() -> AsyncIterator[Pair]:
-    """A commit waits until the standby has it, too."""
+async def new_pair(*, synchronous: bool = True) -> AsyncIterator[Pair]:
+    """`synchronous`: a commit waits until the standby has it, too."""
     home = new_home()
     watchdog = Watchdog(removes=home)
     try:
         pair = await start_pair(home, watchdog)
-        await pair.wait_for_standby()
+        if synchronous:
+            await pair.wait_for_standby()
         yield pair
     finally:
         await asyncio.to_thread(watchdog.end)
@@ -95,19 +104,20 @@ async def start_pair(home: Path, watchdog: Watchdog) -> Pair:
 
 async def start_standby(home: Path, primary: Server, watchdog: Watchdog) -> Server:
     """A copy of this primary that follows it."""
-    data_home = await asyncio.to_thread(_copy, home, primary)
+    data_home = await asyncio.to_thread(base_backup, home, primary, "--write-recovery-conf")
     standby = servers.start_postgres(data_home, watchdog)
     await servers.wait_until_ready(standby)
     return standby
 
 
-def _copy(home: Path, primary: Server) -> DataHome:
+def base_backup(home: Path, primary: Server, *more: str) -> DataHome:
+    """Of this primary, as the data of another server."""
     home.mkdir(mode=0o711)
     shutil.copy2(primary.log.parent / "secret", home / "secret")
     data_home = prepare(home, durable=True)
     data = data_home.account.own_directory(data_home.data / "postgres")
     command: list[str | Path] = [binaries.postgres(data_home.account) / "pg_basebackup", "--dbname", primary.url]
-    command += ["--pgdata", data, "--write-recovery-conf", "--checkpoint", "fast", "--no-sync"]
+    command += ["--pgdata", data, "--checkpoint", "fast", "--no-sync", *more]
     options = data_home.account.popen_options
     copied = subprocess.run(
         command, cwd="/", env=postgres_data.environment(), capture_output=True, check=False, **options

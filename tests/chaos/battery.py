@@ -8,6 +8,7 @@ from tests.chaos import (
     bug_detection,
     failover_faults,
     kill_switch_faults,
+    lost_writes,
     restore_faults,
     slow_tests,
     upgrade_faults,
@@ -64,6 +65,12 @@ FAULTS: dict[str, Fault] = {
     "Postgres killed under load, its synchronous standby promoted": partial(failover_faults.primary_killed, orders=200),
     "Postgres cut off but alive, its synchronous standby promoted": partial(
         failover_faults.primary_cut_off, orders=120
+    ),
+    "Postgres killed under load, its asynchronous standby promoted, 2 s behind": partial(
+        lost_writes.asynchronous_standby_promoted, orders=200
+    ),
+    "Postgres restored to 3 s ago from a base backup and the log, engine started": partial(
+        lost_writes.restored_to_a_moment, orders=200
     ),
     "Redis killed, its replica promoted by Sentinel": partial(failover_faults.redis_primary_killed, limit=60),
     "kill switch under load, and Redis flushed while it is set": partial(

@@ -84,6 +84,7 @@ class Environment:
     processes: list[Process] = field(default_factory=list)
     postgres_url: str | None = None  # of other servers than these, without a proxy
     redis_url: str | None = None
+    chain_url: str | None = None  # of the simulated chain; None: where the engine's tables are
 
     @property
     def base_url(self) -> str:
@@ -99,7 +100,7 @@ class Environment:
         tree: Path = CLONE,
     ) -> Process:
         """Start an `api`, a `worker` or a `watcher`, sabotaged or not; `tree`: of another version."""
-        chain_url = self.postgres_url or _via_proxy(self.postgres.url, self.to_chain.port)
+        chain_url = self.chain_url or self.postgres_url or _via_proxy(self.postgres.url, self.to_chain.port)
         chosen = {"chain_url": chain_url} | dict(sabotage or {})
         log = self.home / f"{role}-{len(self.processes)}.log"
         environment = {
@@ -136,7 +137,7 @@ class Environment:
     async def clear(self) -> None:
         """Back to the start: no processes, no orders, an empty Redis, undisturbed connections."""
         await self.end_processes()
-        self.postgres_url = self.redis_url = None
+        self.postgres_url = self.redis_url = self.chain_url = None
         for proxy in (self.to_postgres, self.to_chain, self.to_redis):
             proxy.set(LinkState.UP)
             proxy.reset()

@@ -100,7 +100,7 @@ async def judge(
             verdict.gaps += violation(one.order, f"a stream ended with {one.code}")
     keys = Counter(row["idempotency_key"] for row in orders.values() if row["idempotency_key"])
     verdict.duplicates = sum(violation(key, f"made {count} orders") for key, count in keys.items() if count > 1)
-    starts = await db.fetch("SELECT at FROM order_events WHERE status = 'routing' ORDER BY at")
+    starts = await db.fetch("SELECT at FROM order_events WHERE status = 'routing' AND details IS NULL ORDER BY at")
     verdict.max_starts = max_in_window([row["at"].timestamp() for row in starts], 60)
     return verdict
 
