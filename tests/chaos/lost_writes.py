@@ -24,6 +24,7 @@ from tests.postgres_pair import new_pair
 
 BEHIND_SECONDS = 2.0
 BACK_SECONDS = 3.0
+LOAD_SECONDS = 6.0
 AMOUNT = "1.25"
 LANDED = """
 SELECT signature, split_part(memo, ' ', 1) AS order_id, split_part(memo, ' ', 2) AS tag FROM chain.transactions
@@ -33,16 +34,20 @@ KNOWN = "SELECT count(*) FROM orders"
 
 
 class Load:
-    """Orders that come in for some seconds, each with a key, and are watched."""
+    """Orders that come in for `LOAD_SECONDS`, each with a key, and are watched."""
 
-    def __init__(self, env: Environment, rng: random.Random, *, orders: int, seconds: float) -> None:
+    def __init__(self, env: Environment, rng: random.Random, *, orders: int) -> None:
         self.clients = Clients(env.base_url, rng)
         self._env = env
         self._rng = rng
         self._keys = [str(UUID(int=rng.getrandbits(128))) for _ in range(orders)]
-        self._placing = [
-            asyncio.create_task(self._place(n * seconds / orders, key)) for n, key in enumerate(self._keys)
-        ]
+        self._placing = list[asyncio.Task[None]]()
+
+    async def start(self) -> None:
+        """From when the engine accepts orders."""
+        await self._place(0, self._keys[0])
+        each = LOAD_SECONDS / len(self._keys)
+        self._placing = [asyncio.create_task(self._place(n * each, key)) for n, key in enumerate(self._keys) if n]
 
     async def _place(self, at: float, key: str) -> None:
         await asyncio.sleep(at)
@@ -65,7 +70,8 @@ async def asynchronous_standby_promoted(env: Environment, rng: random.Random, *,
     async with new_pair(synchronous=False) as pair:
         env.postgres_url, env.chain_url = pair.url, env.postgres.url
         _start(env)
-        load = Load(env, rng, orders=orders, seconds=6)
+        load = Load(env, rng, orders=orders)
+        await load.start()
         await asyncio.sleep(2)
         await pair.stop_replication()
         await asyncio.sleep(BEHIND_SECONDS)
@@ -86,7 +92,8 @@ async def restored_to_a_moment(env: Environment, rng: random.Random, *, orders: 
     async with new_archived() as archived:
         env.postgres_url, env.chain_url = archived.server.url, env.postgres.url
         _start(env)
-        load = Load(env, rng, orders=orders, seconds=6)
+        load = Load(env, rng, orders=orders)
+        await load.start()
         await asyncio.sleep(4.5)
         for process in env.processes:
             await process.kill()
