@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.adapters.solana.tokens import Tokens
 from app.dex.adapters.venue import VendorVenue
 from app.dex.curves import constant_product
+from app.dex.errors import DexError
 from app.dex.markets import Markets, Token
 from app.localnet.genesis import genesis, mint_of, pool_of, vaults
 from app.localnet.names import localnet
@@ -34,6 +35,7 @@ from app.localnet.pools import LocalPool, programs
 from app.localnet.server import local_app
 from app.localnet.validator import Landed, Validator
 from app.localnet.view import Node
+from app.tasks import cancel_and_wait
 
 MARKETS = Markets.load()
 SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
@@ -123,6 +125,7 @@ async def vendors(url: str, *, jupiter: str | None = None, raydium: str | None =
     rpc = Rpc(url)
     prices = PoolPrices([rpc], vaults(MARKETS))
     await prices.refresh()
+    refreshing = asyncio.create_task(_refresh_forever(prices))
     apis = VenueHttp(jupiter or f"{url}/jupiter"), VenueHttp(raydium or f"{url}/raydium")
     common: dict[str, Any] = {"wallet": str(WALLET.pubkey()), "markets": MARKETS, "prices": prices}
     yield Vendors(
@@ -133,7 +136,15 @@ async def vendors(url: str, *, jupiter: str | None = None, raydium: str | None =
             "raydium_trade": RaydiumTrade(apis[1], **common, tokens=Tokens([rpc]), programs=NAMES.programs["raydium"]),
         },
     )
+    await cancel_and_wait(refreshing)
     await asyncio.gather(rpc.close(), *(api.close() for api in apis))
+
+
+async def _refresh_forever(prices: PoolPrices) -> None:
+    while True:
+        await asyncio.sleep(1)
+        with suppress(DexError):
+            await prices.refresh()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from app.dex.adapters.solana.outcomes import OWN_ERRORS
 from app.dex.markets import Markets
 from app.localnet.pools import PROGRAM_IDS
 
-POOL_ERRORS = {6001: "slippage_exceeded", 6003: "zero_output"}
+POOL_ERRORS = {1: "insufficient_funds", 6001: "slippage_exceeded", 6003: "zero_output"}
 
 
 def localnet(markets: Markets) -> Names:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -27,6 +27,8 @@ def rpc_app(node: Node) -> Starlette:
             return Response(status_code=429, headers={"Retry-After": "1"})
         try:
             body = orjson.loads(await request.body())
+        except ClientDisconnect:
+            return Response()
         except orjson.JSONDecodeError:
             return _json({"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": "Parse error"}})
         answer = [_answer(node, one) for one in body] if isinstance(body, list) else _answer(node, body)

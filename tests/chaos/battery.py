@@ -6,6 +6,7 @@ from functools import partial
 
 from tests.chaos import (
     bug_detection,
+    chain_faults,
     failover_faults,
     kill_switch_faults,
     lost_writes,
@@ -112,6 +113,7 @@ FAULTS: dict[str, Fault] = {
     "rolling restart under load (SIGTERM)": partial(processes.rolling_restart, orders=300),
     "rolling upgrade under load, with a migration that adds a column": upgrade_faults.rolling_upgrade,
     "a worker stopped (SIGTERM) while Redis is down": partial(servers.stopped_while_redis_is_down, orders=8),
+    **{f"on a Solana chain: {name}": fault for name, fault in chain_faults.ROWS.items()},
     "the oracle itself: five planted bugs": bug_detection.all_caught,
     "the model of orders that wait: five planted bugs": planted_in_waiting.all_caught,
     "tests too slow for `make test`": slow_tests.marked_slow,

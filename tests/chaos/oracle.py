@@ -49,9 +49,16 @@ class Verdict:
 
 
 async def judge(
-    db: asyncpg.Pool, *, accepted: Mapping[str, str | None], seen: Sequence[ObservedStream] = (), chain: bool = True
+    db: asyncpg.Pool,
+    *,
+    accepted: Mapping[str, str | None],
+    seen: Sequence[ObservedStream] = (),
+    chain: bool = True,
+    filled: Counter[str] | None = None,
 ) -> Verdict:
-    """`accepted`: the id of each order that was answered with 2xx, with its key."""
+    """`accepted`: the id of each order that was answered with 2xx, with its key. `filled`: how often each order was,
+    if that is not on the simulated chain.
+    """
     verdict = Verdict(orders=len(accepted))
     orders = {str(row["id"]): row for row in await db.fetch("SELECT * FROM orders")}
     logs: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -61,8 +68,8 @@ async def judge(
         logs[str(row["order_id"])].append(
             {"seq": row["seq"], "status": row["status"], "attempt": row["attempt"], **details}
         )
-    fills = Counter[str]()
-    if chain:
+    fills = filled or Counter[str]()
+    if chain and filled is None:
         rows = await db.fetch("SELECT split_part(memo, ' ', 1) AS memo FROM chain.transactions WHERE status = 'landed'")
         fills.update(row["memo"] for row in rows)
 

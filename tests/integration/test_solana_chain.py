@@ -203,6 +203,20 @@ async def test_more_than_the_wallet_has_is_never_signed(world: World) -> None:
         await world.signed(amount=10**12)
 
 
+async def test_more_tokens_than_the_wallet_has_are_never_sold(world: World) -> None:
+    swap = built_swap(pool(), USDC, SOL, 10**12, 1)
+    with pytest.raises(DexError, match="insufficient_funds"):
+        await world.chain.sign(swap, memo="order", attempt=1, blockhash=await world.chain.blockhash())
+
+
+async def test_a_wallet_that_cannot_pay_for_an_account_is_told_so(world: World) -> None:
+    nearly_all = 100 * 10**9 - 1_005_000
+    away = TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=STRANGER.pubkey(), lamports=nearly_all)
+    land(world.validator, [transfer(away)])
+    with pytest.raises(DexError, match="insufficient_funds"):
+        await world.signed(amount=1_000)
+
+
 async def test_funds_that_are_gone_by_then_are_told_as_such(world: World) -> None:
     swap = await world.signed(amount=60 * 10**9)
     land(world.validator, pool().whole_swap(WALLET.pubkey(), mint_of(SOL), 60 * 10**9, 1))

@@ -55,7 +55,6 @@ async def localnet() -> AsyncIterator[Vendors]:
 
 @pytest_asyncio.fixture(loop_scope="module", params=VENUES)
 async def venue(request: pytest.FixtureRequest, localnet: Vendors) -> Venue:
-    await localnet.prices.refresh()
     return VENUES[request.param](localnet)
 
 

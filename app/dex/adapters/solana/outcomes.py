@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
+from app.dex.adapters.solana.programs import ASSOCIATED, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
 from app.dex.chain import Outcome
 
 JUPITER = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
@@ -16,12 +16,13 @@ OWN_ERRORS: Mapping[str, Mapping[int, str]] = {
     str(SYSTEM): {1: "insufficient_funds"},
     str(TOKEN): {1: "insufficient_funds"},
     str(TOKEN_2022): {1: "insufficient_funds"},
-    JUPITER: {6001: "slippage_exceeded"},
-    RAYDIUM_AMM: {30: "slippage_exceeded", 40: "insufficient_funds"},
-    RAYDIUM_CPMM: {6005: "slippage_exceeded"},
-    RAYDIUM_CLMM: {6022: "slippage_exceeded"},
+    str(ASSOCIATED): {1: "insufficient_funds"},
+    JUPITER: {1: "insufficient_funds", 6001: "slippage_exceeded"},
+    RAYDIUM_AMM: {1: "insufficient_funds", 30: "slippage_exceeded", 40: "insufficient_funds"},
+    RAYDIUM_CPMM: {1: "insufficient_funds", 6005: "slippage_exceeded"},
+    RAYDIUM_CLMM: {1: "insufficient_funds", 6022: "slippage_exceeded"},
 }
-"""program → its own error numbers → our codes."""
+"""program → its error numbers → our codes. 1 is that of a program it called: the system program or a token program."""
 FEE_ERRORS = frozenset({"InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound"})
 
 
