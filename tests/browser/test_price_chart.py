@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -32,7 +33,8 @@ async def past(engine: Engine, *, minutes: int) -> None:
 async def test_a_fresh_tab_shows_past_prices_open_orders_and_fills(engine: Engine, open_page: OpenPage) -> None:
     await past(engine, minutes=50)
     assert (await engine.read_stream((await engine.place())["orderId"])).statuses[-1] == "confirmed"
-    await engine.place(**SELL_SOL | {"orderType": "stop", "trigger": {"price": "140", "when": "below"}})
+    stop: dict[str, Any] = SELL_SOL | {"orderType": "stop", "trigger": {"price": "140", "when": "below"}}
+    await engine.place(**stop)
     async with open_page(engine.base_url) as page:
         await page.open()
         summary = page.tab.locator("#price-summary")
