@@ -146,6 +146,7 @@ FORGED = Counter(
 DROPPED = Gauge(
     "engine_events_dropped", "Events that were not published; streams read them from Postgres", registry=REGISTRY
 )
+NOT_FINAL = Counter("engine_fills_not_final", "Fills that the chain had not finalized in time", registry=REGISTRY)
 POOL = Gauge("engine_pool_connections", "Connections to Postgres", ["state"], registry=REGISTRY)
 TASK_FAILURES = Counter(
     "engine_task_failures", "Background tasks that failed, and are repeated", ["task"], registry=REGISTRY

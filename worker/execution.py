@@ -21,6 +21,7 @@ from uuid import UUID
 from app.dex import amounts
 from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, verdict
 from app.dex.errors import NOTHING_MORE, DexError, More
+from app.dex.fill import fill
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
@@ -33,7 +34,6 @@ from app.orders.store.writes import OrderStore
 from app.postgres import DatabaseUnavailable
 from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
-from worker.fill import fill
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 from worker.retry import RetryPolicy
 

@@ -21,7 +21,7 @@ from app.orders.memo import Memos
 from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.orders.reconciling.chains import refuse_other_chains
+from app.orders.reconciling.chains import filled_lately, refuse_other_chains
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import ReconcilingState, compare_database
@@ -39,6 +39,7 @@ from migrations.revisions import known_revisions
 from worker import order_metrics
 from worker.arq_worker import ArqWorker
 from worker.execution import Execution
+from worker.finality import Finality, TellsFinality
 from worker.lease import Leases
 from worker.reconciler import Reconciler
 from worker.retry import RetryPolicy
@@ -110,6 +111,9 @@ async def worker(
         kill_switch=kill_switch,
     )
     sample_queue = partial(QueueHistory(postgres.internal).sample, queue)
+    finality = list[Finality]()
+    if (chain_id := network.chain_id()) is not None and isinstance(chain, TellsFinality):
+        finality.append(Finality(partial(filled_lately, postgres.internal, chain_id), chain))
     chain, memos = order_metrics.MeasuredChain(chain), Memos.of(settings)
     reconciler = Reconciler(
         state=ReconcilingState(postgres.internal),
@@ -155,6 +159,7 @@ async def worker(
         run_forever("reconciler", partial(reconciler.run, revision.fits, lambda: kill_switch.reconciling)),
         run_forever("sweeper", partial(sweeper.run, lambda: reconciler.compared and revision.fits())),
         run_forever("leases", leases.renew_forever),
+        *(run_forever("finality", one.run) for one in finality),
         run_forever("queue history", partial(sample_forever, sample_queue, revision.fits)),
     ]
     try:

@@ -95,7 +95,8 @@ def _count_errors() -> Iterator[None]:
     try:
         yield
     except DexError as error:
-        metrics.CHAIN.labels(error.code).inc()
+        if error.code != "dry_run":
+            metrics.CHAIN.labels(error.code).inc()
         raise
 
 

@@ -1,7 +1,7 @@
 """The whole engine on a Solana chain: real transactions in a real VM, through JSON-RPC and stand-ins of the venues."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,12 @@ from solders.pubkey import Pubkey
 from app.localnet.faults import Faults
 from app.localnet.validator import Validator
 from app.localnet.view import Node
-from tests.engine import HAPPY, Engine, running_engine
+from app.network import open_market, open_network
+from app.network.solana import open_chain
+from app.orders.reconciling.chains import filled_lately
+from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.localnet import WALLET, open_validator, served, usdc_of
+from worker.finality import Finality
 
 
 @asynccontextmanager
@@ -49,7 +53,28 @@ async def test_an_order_lands_once_and_its_event_says_what_the_chain_says(
         assert float(filled["networkFee"]) == validator.landed[filled["txHash"]].fee / 10**9
         assert "explorerUrl" not in filled  # nobody else can see this chain
         genesis = await engine.postgres.fetchval("SELECT chain FROM orders WHERE id = $1", order)
+        await _finality_is_watched(engine, genesis, filled["txHash"])
         assert genesis == str(Pubkey.from_bytes(validator.clock.genesis_hash))
+
+
+class Never:
+    async def not_final(self, signatures: Sequence[str]) -> Sequence[str]:
+        return signatures
+
+
+async def _finality_is_watched(engine: Engine, genesis: str, signature: str) -> None:
+    late = Finality(lambda _: filled_lately(engine.postgres, genesis, 0), Never())
+    assert (await late.round(), await late.round()) == ([signature], [])  # told once
+    assert await filled_lately(engine.postgres, "of another chain", 0) == {}
+    assert await filled_lately(engine.postgres, genesis, 60) == {}
+    network = open_network(engine.settings)
+    async with open_market(engine.settings, network):
+        chain, unknown = open_chain(engine.settings, network), "1" * 88
+
+        async def is_final() -> bool:
+            return await chain.not_final([signature, unknown]) == [unknown]
+
+        await eventually(is_final)
 
 
 async def test_a_dry_run_ends_before_the_signature_and_tells_the_simulation(

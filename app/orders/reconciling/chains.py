@@ -1,4 +1,6 @@
-"""Whether the orders under way are of the chain that this engine trades on."""
+"""Which orders are of the chain that this engine trades on."""
+
+from uuid import UUID
 
 import asyncpg
 
@@ -11,6 +13,17 @@ OTHERS = f"""
 SELECT count(*) AS orders, min(coalesce(chain, 'the simulated chain')) AS chain
   FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND chain IS DISTINCT FROM $1
 """
+
+FILLED = """
+SELECT o.id, o.tx_hash FROM order_events e JOIN orders o ON o.id = e.order_id
+ WHERE e.at > now() - interval '15 minutes' AND e.at <= now() - $1 * interval '1 second'
+   AND e.status = 'confirmed' AND o.chain = $2
+"""
+
+
+async def filled_lately(pool: asyncpg.Pool, chain: str, after_seconds: float) -> dict[str, UUID]:
+    """Signature → order, of those filled on this chain and so many seconds ago or earlier."""
+    return {row["tx_hash"]: row["id"] for row in await fetch(pool, FILLED, after_seconds, chain)}
 
 
 async def refuse_other_chains(pool: asyncpg.Pool, chain: str | None) -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.chain import SignedSwap
+from app.dex.fill import fill
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.network import open_network
 from app.network.solana import GENESIS, ChainId, open_chain
 from app.settings import Settings, SettingsError, load
 from tests.localnet import WALLET
-from worker.fill import fill
 
 SOMEBODY = "4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"

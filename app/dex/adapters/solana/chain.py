@@ -159,6 +159,13 @@ class SolanaChain:
         found = await asyncio.gather(*(self._outcome(rpc, one) for one in over))
         return height, {one: outcome for one, outcome in zip(over, found, strict=True) if outcome is not None}
 
+    async def not_final(self, signatures: Sequence[str]) -> list[str]:
+        """Those that the chain does not call finalized."""
+        statuses = await first_of([partial(self._statuses, rpc, signatures, HISTORY) for rpc in self._providers])
+        with reading("getSignatureStatuses"):
+            levels = [None if status is None else status["confirmationStatus"] for status in statuses]
+        return [one for one, level in zip(signatures, levels, strict=True) if level != "finalized"]
+
     async def ask(self, signature: str) -> Snapshot:
         looks = await asyncio.gather(*(self._look(rpc, signature) for rpc in self._providers), return_exceptions=True)
         failed = _failures(looks)
