@@ -39,7 +39,10 @@ class Client:
 
     async def answers(self) -> list[tuple[int, bytes]]:
         """Statuses and bodies of all answers, until the engine closes the connection."""
-        received, found = await self.reader.read(), []
+        received, found = b"", []
+        with contextlib.suppress(ConnectionResetError):  # what was sent after the end was not read
+            while some := await self.reader.read(65_536):
+                received += some
         while match := re.match(rb"HTTP/1\.1 (\d+) .*?content-length: (\d+)\r\n.*?\r\n\r\n", received, re.S | re.I):
             end = match.end() + int(match[2])
             found.append((int(match[1]), received[match.end() : end]))
