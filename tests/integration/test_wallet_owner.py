@@ -71,7 +71,7 @@ async def test_a_worker_of_another_chain_leaves_the_order_alone(real: Engine) ->
     [row] = await real.postgres.fetch("SELECT id, chain FROM orders")
     assert (str(row["id"]), row["chain"]) == (order["orderId"], "genesis")
     with pytest.raises(SettingsError, match=r"^CHAIN: 1 orders .* another chain \(genesis\)"):
-        await real.start_worker()
+        await refuse_other_chains(real.postgres, None)
     await refuse_other_chains(real.postgres, "genesis")
     refused = await OrderStore(real.postgres).claim(row["id"], start_by=2**40)
     assert isinstance(refused, ClaimRefused)
