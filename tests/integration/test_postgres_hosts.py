@@ -33,10 +33,13 @@ async def silent_host() -> AsyncIterator[int]:
         with suppress(OSError):
             await reader.read()
         writer.close()
+        left.set()
 
+    left = asyncio.Event()
     server = await asyncio.start_server(keep, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
+    await asyncio.wait_for(left.wait(), 10)
 
 
 async def test_everything_finds_the_primary_behind_a_host_that_is_down(postgres_dsn: str, redis_dsn: str) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.lifecycle import UNDER_WAY, sql_list
-from app.postgres import fetch
+from app.postgres import DatabaseUnavailable, fetch
 from app.settings import SettingsError
 
 # Orders that wait may be old; what counts is that nothing under way is taken for lost.
@@ -27,8 +27,14 @@ async def filled_lately(pool: asyncpg.Pool, chain: str, after_seconds: float) ->
 
 
 async def refuse_other_chains(pool: asyncpg.Pool, chain: str | None) -> None:
-    """For the start of a worker. `chain`: genesis hash; None: the simulated chain."""
-    (found,) = await fetch(pool, OTHERS, chain)
+    """For the start of a worker. `chain`: genesis hash; None: the simulated chain.
+
+    While the database is down or not migrated nothing is refused: a claim takes no order of another chain either.
+    """
+    try:
+        (found,) = await fetch(pool, OTHERS, chain)
+    except DatabaseUnavailable:
+        return
     if found["orders"]:
         raise SettingsError(
             f"CHAIN: {found['orders']} orders under way were placed for another chain ({found['chain']}). "
