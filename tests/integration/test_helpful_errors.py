@@ -59,7 +59,7 @@ INVALID_QUERIES = [
     (
         "GET /api/orders?limt=5",
         "/query/limt",
-        "unknown parameter; this path takes: before, cursor, from, limit, status, tokenIn, tokenOut, venue; did you mean limit?",
+        "takes: before, cursor, from, limit, status, tokenIn, tokenOut, venue; did you mean limit?",
     ),
     ("GET /api/queue?x=1", "/query/x", "unknown parameter; this path takes none"),
     ("POST /api/orders/execute?slippageBps=5", "/query/slippageBps", "unknown parameter; this path takes none"),
