@@ -9,7 +9,14 @@ from solders.compute_budget import set_compute_unit_price
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.system_program import AssignParams, TransferParams, assign, transfer
+from solders.system_program import (
+    AssignParams,
+    CreateAccountWithSeedParams,
+    TransferParams,
+    assign,
+    create_account_with_seed,
+    transfer,
+)
 from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.chain import SolanaChain
@@ -149,7 +156,7 @@ def with_another_signer() -> Instruction:
         pytest.param(Instruction(GOOD.program_id, b"", GOOD.accounts), "form", id="nothing"),
         pytest.param(with_another_signer(), "only signer", id="another signer"),
         pytest.param(
-            pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1), "another balance", id="another token"
+            pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1), "another token account", id="another token"
         ),
     ],
 )
@@ -182,6 +189,39 @@ async def test_a_swap_that_pays_a_stranger_is_refused(desk: Desk) -> None:
     accounts[4] = AccountMeta(THEIR_USDC, is_signer=False, is_writable=True)
     stolen = Instruction(buying.program_id, bytes(buying.data), accounts)
     assert "minimum" in await desk.refuses(made_of(stolen, of=order(SOL, USDC)))
+
+
+def given_to_us(validator: Validator, mint: Pubkey, *, closer: bool) -> Pubkey:
+    """A stranger's token account that he gives to our wallet. As its closer he could make it again, for himself."""
+    given = Pubkey.create_with_seed(THIEF, "given", TOKEN)
+    made = CreateAccountWithSeedParams(
+        from_pubkey=THIEF, to_pubkey=given, base=THIEF, seed="given", lamports=2_039_280, space=165, owner=TOKEN
+    )
+    changeable, named = (AccountMeta(given, is_signer=False, is_writable=True), AccountMeta(mint, False, False))
+    signs = AccountMeta(THIEF, is_signer=True, is_writable=False)
+    instructions = [
+        create_account_with_seed(made),
+        Instruction(TOKEN, b"\x12" + bytes(THIEF), [changeable, named]),
+        *[Instruction(TOKEN, b"\x06\x03\x01" + bytes(THIEF), [changeable, signs])] * closer,
+        Instruction(TOKEN, b"\x06\x02\x01" + bytes(ME), [changeable, signs]),
+    ]
+    assert land(validator, instructions, key=STRANGER).error is None
+    return given
+
+
+@pytest.mark.parametrize("closer", [True, False])
+@pytest.mark.parametrize("bought", [USDC, SOL])
+async def test_only_the_associated_account_of_the_wallet_is_paid(desk: Desk, bought: Token, closer: bool) -> None:
+    """Another one may be taken back before the swap lands, and no later order could spend what is in it."""
+    sold = SOL if bought == USDC else USDC
+    buying = pool().swap(ME, mint_of(sold), AMOUNT, 1)
+    accounts = list(buying.accounts)
+    given = given_to_us(desk.validator, mint_of(bought), closer=closer)
+    accounts[4] = AccountMeta(given, is_signer=False, is_writable=True)
+    elsewhere = Instruction(buying.program_id, bytes(buying.data), accounts)
+    assert f"another token account of the wallet, {given}" in await desk.refuses(
+        made_of(elsewhere, of=order(sold, bought))
+    )
 
 
 async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) -> None:
@@ -269,6 +309,6 @@ def test_what_a_venues_own_program_does_with_our_signature_is_seen(after: dict[P
     """The venue's program is not read: only its effect is."""
     swap = replace(order(SOL, RAY), min_amount_out=0)
     mints = SOL.mint, RAY.mint
-    check_changes(BEFORE, BEFORE, wallet=ME, swap=swap, mints=mints, fee=0)
+    check_changes(BEFORE, BEFORE, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)
     with pytest.raises(DexError, match="unsafe_transaction"):
-        check_changes(BEFORE, BEFORE | after, wallet=ME, swap=swap, mints=mints, fee=0)
+        check_changes(BEFORE, BEFORE | after, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)

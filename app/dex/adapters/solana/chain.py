@@ -107,7 +107,7 @@ class SolanaChain:
             [partial(simulate, rpc, message, trial, self._names.own_errors) for rpc in self._providers]
         )
         mints = str(tokens[0].mint), str(tokens[-1].mint)
-        check_changes(seen.before, seen.after, wallet=wallet, swap=built, mints=mints, fee=SIGNATURE_FEE)
+        check_changes(seen.before, seen.after, wallet=wallet, own=own, swap=built, mints=mints, fee=SIGNATURE_FEE)
 
         written = [str(key) for key in writable(wallet, instructions)]
         price = await first_of([partial(usual_price, rpc, written) for rpc in self._providers])

@@ -2,11 +2,14 @@
 
 The wallet's balances are read before and after the simulation. If they differ, another swap landed meanwhile, and it is
 simulated again.
+
+Ours are the wallet and its associated token accounts, by address. Whoever made another account and gave it to the
+wallet may have kept the right to close it, and could make it again, for himself, before the swap lands.
 """
 
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,14 +96,27 @@ async def simulate(
 
 
 def check_changes(
-    before: Accounts, after: Accounts, *, wallet: Pubkey, swap: SolanaSwap, mints: tuple[str, str], fee: int
+    before: Accounts,
+    after: Accounts,
+    *,
+    wallet: Pubkey,
+    own: Collection[Pubkey],
+    swap: SolanaSwap,
+    mints: tuple[str, str],
+    fee: int,
 ) -> None:
-    """Raises `Unsafe` unless only the two balances of the swap move, and by no more than agreed."""
+    """Raises `Unsafe` unless only the two balances of the swap move, and by no more than agreed.
+
+    `own`: the wallet and its associated accounts for the route.
+    """
     payer = after.get(wallet)
     if payer is None or payer.owner != SYSTEM or payer.data:
         raise Unsafe("it takes the wallet itself away")
     for key in before.keys() | after.keys():
-        _check_kept(before.get(key), after.get(key), wallet)
+        accounts = before.get(key), after.get(key)
+        if key not in own and any(one is not None and _is_ours(one, wallet) for one in accounts):
+            raise Unsafe(f"it may change another token account of the wallet, {key}")
+        _check_kept(*accounts, wallet)
     changed = _changes(before, after, wallet)
     changed[str(NATIVE_MINT)] += fee
     spent, brought = -changed.pop(mints[0], 0), changed.pop(mints[1], 0)
