@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from app.localnet.clock import height_of, slot_of
@@ -32,8 +33,15 @@ RECENT_BLOCKS = 300  # as long as a status is known without the history
 
 def latest_blockhash(view: View, params: Params) -> Json:
     height = view.height(commitment_of(params))
+    if slot_of(height) < options_of(params).get("minContextSlot", 0):
+        raise RpcError(BEHIND, "Minimum context slot has not been reached")
     blockhash, last = view.validator.latest_blockhash(height)
     return with_context(view, params, {"blockhash": blockhash, "lastValidBlockHeight": last})
+
+
+def blockhash_is_valid(view: View, params: Params) -> Json:
+    made = view.validator.clock.height_of_blockhash(bytes(Hash.from_string(params[0])))
+    return with_context(view, params, made is not None and made <= view.height(commitment_of(params)))
 
 
 def epoch_info(view: View, params: Params) -> Json:
@@ -199,6 +207,7 @@ METHODS: Mapping[str, Callable[[View, Params], Json]] = {
     "getSignatureStatuses": signature_statuses,
     "getSignaturesForAddress": signatures_for_address,
     "getTransaction": transaction,
+    "isBlockhashValid": blockhash_is_valid,
     "sendTransaction": send_transaction,
     "simulateTransaction": simulate_transaction,
 }

@@ -3,8 +3,9 @@
 - A send goes to every provider; its answer proves nothing.
 - `processed` is nothing yet: the block may be on a fork that dies. `confirmed` is an outcome.
 - Absence is proven by one provider in this order: the finalized height; then that the signature is unknown, in its
-  history too, to a node that has seen that height; then from which height it has a history at all. With several
-  providers, two have to prove it, and what one of them has seen wins.
+  history too, to a node that has seen that height; then from which height it has a history at all.
+- With several providers, two have to say the same before an attempt ends, whichever way: one alone could make the
+  engine pay again, or believe in a fill that never was. What only one of them has seen is unknown.
 """
 
 import asyncio
@@ -26,8 +27,12 @@ from app.dex.adapters.solana.outcomes import outcome_of
 from app.dex.adapters.solana.programs import memo as memo_instruction
 from app.dex.adapters.solana.programs import token_account
 from app.dex.adapters.solana.reading import (
-    CONFIRMED,
+    MAX_APART,
+    PROOFS,
     TRANSACTION_OPTIONS,
+    agreed_blockhash,
+    enough_of,
+    failures,
     finalized,
     first_height,
     first_of,
@@ -46,7 +51,6 @@ from app.dex.quotes import BuiltSwap
 
 log = logging.getLogger("engine.chain")
 
-PROOFS = 2  # providers that have to prove an absence, if there are as many
 FETCHES_AT_ONCE = 8
 SEND_OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
 HISTORY = {"searchTransactionHistory": True}
@@ -68,6 +72,7 @@ class SolanaChain:
         self._dry_run = dry_run
         self.poll_seconds = poll_seconds
         self._providers = providers
+        self._proofs = min(PROOFS, len(providers))
         self._wallet = wallet
         self._names = names
         self._tokens = Tokens(providers)
@@ -80,12 +85,7 @@ class SolanaChain:
 
     async def blockhash(self) -> Blockhash:
         # Not `processed`: one such block in twenty is dropped. Not `finalized`: half a minute less to live.
-        answer = await first_of([partial(rpc.call, "getLatestBlockhash", CONFIRMED) for rpc in self._providers])
-        with reading("getLatestBlockhash"):
-            value = answer["value"]
-            return Blockhash(
-                str(value["blockhash"]), int(value["lastValidBlockHeight"]), int(answer["context"]["slot"])
-            )
+        return await agreed_blockhash(self._providers)
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
         """Only what passes every check: the venue's instruction, and what a node says it would do to the wallet.
@@ -133,7 +133,7 @@ class SolanaChain:
         answers = await asyncio.gather(
             *(self._send(rpc, text, not_after) for rpc in self._providers), return_exceptions=True
         )
-        failed = _failures(answers)
+        failed = failures(answers)
         if len(failed) == len(answers):
             raise DexError("outcome_unknown", "No node confirmed that it has the transaction.") from failed[0]
 
@@ -144,7 +144,12 @@ class SolanaChain:
         await rpc.call("sendTransaction", text, SEND_OPTIONS, within=seconds)
 
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
-        return await first_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
+        """The height that `PROOFS` providers have reached, and the outcomes that as many tell alike."""
+        told = await enough_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
+        height = sorted(height for height, _ in told)[-self._proofs]
+        found = {one: [outcomes[one] for _, outcomes in told if one in outcomes] for one in signatures}
+        agreed = {one: self._agreed(one, outcomes) for one, outcomes in found.items()}
+        return height, {one: outcome for one, outcome in agreed.items() if outcome is not None}
 
     async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
         return await first_of([partial(history.find, about) for history in self._histories])
@@ -161,24 +166,26 @@ class SolanaChain:
 
     async def not_final(self, signatures: Sequence[str]) -> list[str]:
         """Those that the chain does not call finalized."""
-        statuses = await first_of([partial(self._statuses, rpc, signatures, HISTORY) for rpc in self._providers])
+        told = await enough_of([partial(self._statuses, rpc, signatures, HISTORY) for rpc in self._providers])
         with reading("getSignatureStatuses"):
-            levels = [None if status is None else status["confirmationStatus"] for status in statuses]
-        return [one for one, level in zip(signatures, levels, strict=True) if level != "finalized"]
+            levels = [{status and status["confirmationStatus"] for status in one} for one in zip(*told, strict=True)]
+        return [one for one, seen in zip(signatures, levels, strict=True) if seen != {"finalized"}]
 
     async def ask(self, signature: str) -> Snapshot:
-        looks = await asyncio.gather(*(self._look(rpc, signature) for rpc in self._providers), return_exceptions=True)
-        failed = _failures(looks)
-        seen = [look for look in looks if isinstance(look, Snapshot)]
-        if outcomes := [look for look in seen if look.outcome is not None]:
-            if len({look.outcome.status for look in outcomes if look.outcome}) > 1:
-                log.error("the nodes disagree about a transaction", extra={"signature": signature})
-                raise RpcUnanswered("The nodes disagree about this transaction.")
-            known = [look for look in outcomes if look.outcome and look.outcome.amount_out is not None]
-            return (known or outcomes)[0]
-        if len(seen) < min(PROOFS, len(self._providers)):
-            raise failed[0]
-        return Snapshot(min(look.height for look in seen), None, max(look.since for look in seen))
+        seen = await enough_of([partial(self._look, rpc, signature) for rpc in self._providers])
+        height = min(look.height for look in seen)
+        if outcomes := [look.outcome for look in seen if look.outcome is not None]:
+            return Snapshot(height, self._agreed(signature, outcomes), since=height)
+        since = max(look.since for look in seen)
+        # The last valid height may be that of a block so far above the one of the blockhash.
+        return Snapshot(height, None, since and since + MAX_APART)
+
+    def _agreed(self, signature: str, outcomes: Sequence[Outcome]) -> Outcome | None:
+        """What all say that know it, if they are enough. None proves nothing."""
+        if len(set(outcomes)) > 1:
+            log.error("the nodes disagree about a transaction", extra={"signature": signature})
+            return None
+        return outcomes[0] if len(outcomes) >= self._proofs else None
 
     async def _look(self, rpc: Rpc, signature: str) -> Snapshot:
         """What one provider knows. The order of the calls is the proof."""
@@ -216,14 +223,3 @@ class SolanaChain:
 def _is_over(status: Any) -> bool:
     with reading("getSignatureStatuses"):
         return status is not None and status["confirmationStatus"] in ("confirmed", "finalized")
-
-
-def _failures(answers: Sequence[object]) -> list[DexError]:
-    """The errors among them. One that is a bug is raised."""
-    failed = []
-    for answer in answers:
-        if isinstance(answer, DexError):
-            failed.append(answer)
-        elif isinstance(answer, BaseException):
-            raise answer
-    return failed

@@ -1,19 +1,25 @@
-"""Asking one node after the other, and the few answers that more than one module reads."""
+"""Asking one node after the other or all at once, and the few answers that more than one module reads."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
+from app.dex.chain import Blockhash
 from app.dex.errors import DexError
 
-CONFIRMED = {"commitment": "confirmed"}
+CONFIRMED, PROCESSED = {"commitment": "confirmed"}, {"commitment": "processed"}
 VERSION_0 = {"maxSupportedTransactionVersion": 0}
 TRANSACTION_OPTIONS = CONFIRMED | VERSION_0 | {"encoding": "json"}
 HEIGHT_ONLY = VERSION_0 | {"transactionDetails": "none", "rewards": False}
 
 PERCENTILE = 75  # of what others paid lately
 MAX_FEE_ACCOUNTS = 128  # accounts in one call for it
+
+PROOFS = 2  # providers that have to say what decides about money, if there are as many
+MAX_APART = 32  # blocks between two providers that are both believed
 
 Value = TypeVar("Value")
 
@@ -27,6 +33,26 @@ async def first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
         except (RpcUnanswered, RpcRefused) as error:
             failed = failed or error
     raise failed or RpcUnanswered("No node is configured.")
+
+
+async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Value]:
+    """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them."""
+    answers = await asyncio.gather(*(ask() for ask in asks), return_exceptions=True)
+    failed, given = failures(answers), [one for one in answers if not isinstance(one, BaseException)]
+    if len(given) < min(PROOFS, len(asks)):
+        raise failed[0]
+    return given
+
+
+def failures(answers: Sequence[object]) -> list[DexError]:
+    """The errors among them. One that is a bug is raised."""
+    failed = []
+    for answer in answers:
+        if isinstance(answer, DexError):
+            failed.append(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+    return failed
 
 
 @contextmanager
@@ -43,6 +69,50 @@ async def finalized(rpc: Rpc) -> tuple[int, int]:
     info = await rpc.call("getEpochInfo", {"commitment": "finalized"})
     with reading("getEpochInfo"):
         return int(info["blockHeight"]), int(info["absoluteSlot"])
+
+
+async def latest(rpc: Rpc, options: Mapping[str, Any] = CONFIRMED, *, at_slot: int = 0) -> Blockhash:
+    answer = await rpc.call("getLatestBlockhash", options)
+    with reading("getLatestBlockhash"):
+        value, slot = answer["value"], int(answer["context"]["slot"])
+        if slot < at_slot:
+            raise RpcUnanswered("The node that told its height is behind the one that knew the blockhash.")
+        return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]), slot)
+
+
+async def last_height_of(rpc: Rpc, blockhash: str) -> int:
+    """A height above which a blockhash is over, as a node tells that did not give it.
+
+    The order of the calls is the proof: the last valid height of a block is not above that of one on top of it.
+    """
+    answer = await rpc.call("isBlockhashValid", blockhash, PROCESSED)
+    with reading("isBlockhashValid"):
+        known, slot = answer["value"], int(answer["context"]["slot"])
+    if known is not True:
+        raise RpcUnanswered("A node does not know the blockhash of another one.")
+    return (await latest(rpc, PROCESSED | {"minContextSlot": slot}, at_slot=slot)).last_valid_height
+
+
+async def agreed_blockhash(providers: Sequence[Rpc]) -> Blockhash:
+    """A blockhash that `PROOFS` providers know, and the greatest of the last valid heights that they tell for it.
+
+    Later is only slower. With a height that is too low a swap that may still land would be taken for expired.
+    The oldest comes first, because the nodes that are ahead know it too.
+    """
+    given = await enough_of([partial(_offered, rpc) for rpc in providers])
+    for giver, one in sorted(given, key=lambda offered: offered[1].last_valid_height):
+        others = [partial(last_height_of, rpc, one.hash) for rpc, _ in given if rpc is not giver]
+        told = await asyncio.gather(*(ask() for ask in others), return_exceptions=True)
+        failures(told)
+        lasts = [one.last_valid_height, *(last for last in told if isinstance(last, int))]
+        lasts = [last for last in lasts if abs(last - one.last_valid_height) <= MAX_APART]
+        if len(lasts) >= min(PROOFS, len(providers)):
+            return Blockhash(one.hash, max(lasts), one.slot)
+    raise RpcUnanswered("The nodes do not agree on a blockhash.")
+
+
+async def _offered(rpc: Rpc) -> tuple[Rpc, Blockhash]:
+    return rpc, await latest(rpc)
 
 
 async def first_height(rpc: Rpc) -> int:
