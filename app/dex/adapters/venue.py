@@ -51,6 +51,7 @@ class VendorVenue:
     async def build(self, quote: Quote, *, min_amount_out: int) -> SolanaSwap:
         ends = self._markets.token(quote.route[0]), self._markets.token(quote.route[-1])
         request = QuoteRequest(*ends, quote.amount_in)
+        first = quote.amount_out  # what the floor came from
         for _ in range(MAX_OFFERS):
             offer = await self._offer(request, tolerance(quote.amount_out, min_amount_out))
             quote = self._quote(offer, request, quote.slot)
@@ -67,7 +68,7 @@ class VendorVenue:
                     wrap_sol=quote.route[0] == NATIVE_SOL,
                     unwrap_sol=quote.route[-1] == NATIVE_SOL,
                     instruction=instruction,
-                    quoted=quote.amount_out,
+                    quoted=min(first, quote.amount_out),
                     tables=tables,
                 )
         raise DexError("slippage_exceeded", "The venue's price moves too fast.")

@@ -32,7 +32,7 @@ class SolanaSwap(BuiltSwap):
     instruction: Instruction
     """The only thing of the venue that is signed."""
     quoted: int
-    """What the venue says that it brings."""
+    """What the venue says that it brings: the least of its answers, since the floor came from one of them."""
     tables: tuple[Pubkey, ...] = ()
     """Lookup tables that may shorten the transaction. What is in them is read from the chain."""
 

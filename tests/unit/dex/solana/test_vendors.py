@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,15 @@ async def test_an_answer_of_jupiter_becomes_a_quote_and_a_swap_that_may_be_signe
     assert (swap.quoted, swap.min_amount_out, swap.wrap_sol, swap.unwrap_sol) == (OUT, FLOOR, True, False)
     assert [str(table)[:4] for table in swap.tables] == ["GxS6"]
     check_instruction(swap, ME, mainnet(MARKETS, {"raydium": [JUPITER]}))
+
+
+async def test_a_swap_is_compared_with_the_quote_that_its_floor_came_from() -> None:
+    """A low quote gives a low floor. The answer that follows may be a fair one, and does not make up for it."""
+    async with jupiter(recorded("jupiter_build")) as venue:
+        fair = await venue.quote(REQUEST, 7)
+        low = replace(fair, amount_out=OUT * 81 // 100)
+        swaps = [await venue.build(one, min_amount_out=low.amount_out * 99 // 100) for one in (low, fair)]
+    assert [swap.quoted for swap in swaps] == [low.amount_out, OUT]
 
 
 def of_raydium(*instructions: Instruction, version: Any = Message) -> dict[str, Any]:
