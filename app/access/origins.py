@@ -18,7 +18,7 @@ from app.settings import Settings
 
 LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing, and CORS keeps their answers from the page
-PAGES = frozenset({"/", "/docs"})  # links of other sites may lead to them
+PAGES = frozenset({"/", "/console", "/docs"})  # links of other sites may lead to them
 HEALTH = frozenset({"/health", "/health/live", "/health/ready", "/api/health"})
 AT_ANY_HOST = HEALTH | {"/metrics"}  # for probes; in local mode, where they need no key, not the metrics
 

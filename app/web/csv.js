@@ -2,11 +2,11 @@
 
 const COLUMNS = ["orderId", "createdAt", "updatedAt", "status", "orderType", "tokenIn", "amount", "tokenOut", "amountOut", "executedPrice", "minAmountOut", "slippageBps", "dex", "valueUsd", "txHash", "code", "attempt", "clientOrderId", "groupId", "parentId", "retryOf"];
 
-/** Spreadsheets run a cell that begins like a formula: it gets an apostrophe. */
+/** Spreadsheets run a cell that begins like a formula: it gets an apostrophe. In some countries `;` begins a cell too. */
 function cell(value) {
   if (value === null || value === undefined) return "";
   const text = String(value);
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = text.replace(/(^|;)(?=[=+\-@\t\r])/g, "$1'");
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

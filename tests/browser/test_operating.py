@@ -9,6 +9,12 @@ from tests.browser.trading_page import TradingPage
 from tests.engine import Engine, eventually
 
 
+UNMATCHED = """
+INSERT INTO lost_swaps (signature, order_id, venue, token_in, token_out, amount_in, amount_out, landed_at)
+VALUES ('a-signature', 'an-order', 'raydium', 'SOL', 'USDC', 1500000000, 220000000, now())
+"""
+
+
 async def test_a_dead_letter_is_shown_retried_and_acknowledged(console: TradingPage, engine: Engine) -> None:
     dead_letters = console.tab.locator(".dead-letters")
     letters = dead_letters.locator(".dead-letter")
@@ -78,6 +84,14 @@ async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage
     await switch.get_by_role("button", name="Release local").click()
     await expect(switch.locator(".owner")).to_have_count(0)
     await expect(console.tab.locator(".audit-entry").first).to_contain_text("kill_switch.set")
+
+
+async def test_a_swap_that_fills_no_order_is_shown(console: TradingPage, engine: Engine) -> None:
+    chain = console.tab.locator(".reconciliation")
+    await expect(chain).to_contain_text("Every swap on the chain belongs to an order")
+    await engine.postgres.execute(UNMATCHED)
+    await expect(chain).to_contain_text("filled no order", timeout=15_000)
+    await expect(chain.locator(".lost-swap")).to_contain_text("1.5 SOL → 220 USDC")
 
 
 async def test_the_two_pages_link_to_each_other(page: TradingPage, open_page: OpenPage) -> None:

@@ -42,7 +42,7 @@ async def test_a_page_of_another_origin_uses_up_no_reads_but_links_work(engine: 
     link = {**EVIL_IMAGE, "Sec-Fetch-Dest": "document"}
     assert (await engine.http.get("/api/orders", headers=link)).status_code == 403  # leads to no page
     for headers in (front_end, link, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
-        for path in ("/docs", "/"):
+        for path in ("/docs", "/", "/console"):
             assert (await engine.http.get(path, headers=headers)).status_code == 200, (path, headers)
     assert (await engine.http.get("/api/orders", headers=front_end)).status_code == 200
 

@@ -18,15 +18,15 @@ AMOUNT = 0.05
 async def test_orders_on_a_node_that_loses_sends_and_answers_are_each_filled_once(
     engine: Engine, tmp_path: Path
 ) -> None:
-    validator = open_validator(tmp_path / "journal", block_ms=20)
+    validator = open_validator(tmp_path / "journal", block_ms=50)
     faults, held = Faults(), usdc_of(validator, WALLET.pubkey())
     async with served(Node(validator, faults)) as url, vendors(url) as opened:
         rpc = Rpc(url)
         chain = SolanaChain([rpc], KeypairWallet(WALLET), NAMES, max_priority_lamports=10_000, poll_seconds=0.05)
         venues = [opened.venues["jupiter_raydium"], opened.venues["jupiter_meteora"]]
-        await engine.start_worker(venues=venues, chain=chain, max_attempts=20)
+        await engine.start_worker(venues=venues, chain=chain, max_attempts=20, retry_base_seconds=0.05)
         faults.swallow, faults.mute = 0.3, 0.05
-        orders = [(await engine.place(amount=AMOUNT, slippageBps=300))["orderId"] for _ in range(8)]
+        orders = [(await engine.place(amount=AMOUNT, slippageBps=300))["orderId"] for _ in range(4)]
         streams = await asyncio.gather(*(engine.read_stream(order, within=20) for order in orders))
         faults.swallow = faults.mute = 0
         await rpc.close()

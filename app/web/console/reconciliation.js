@@ -31,15 +31,15 @@ export class Reconciliation {
 
   view() {
     const { answer, problem } = this;
-    const lost = answer?.lostSwaps ?? [];
+    const unmatched = answer?.unmatchedSwaps ?? [];
     return html`
       <section class="card reconciliation" aria-labelledby="reconciliation-title">
-        <header class="card-header"><h2 id="reconciliation-title">Chain <span class="count">${lost.length || nothing}</span></h2></header>
+        <header class="card-header"><h2 id="reconciliation-title">Chain <span class="count">${unmatched.length || nothing}</span></h2></header>
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
-        ${answer?.reconciling ? html`<p class="warning-box">The chain is asked about every order, since ${dateTime(answer.beganAt)}: ${answer.reason} Nothing starts meanwhile.</p>` : nothing}
-        ${lost.length
+        ${answer?.reconciling ? html`<p class="warning-box">The chain is asked about every order, since ${dateTime(answer.beganAt)}: ${answer.reason} Nothing starts meanwhile.${answer.waitsFor ? ` It waits for: ${answer.waitsFor}` : nothing}</p>` : nothing}
+        ${unmatched.length
           ? html`<p class="hint">These swaps landed, and filled no order that the database knew.</p>
-            <ol class="rows">${lost.slice(0, MAX_SHOWN).map((one) => html`
+            <ol class="rows">${unmatched.slice(0, MAX_SHOWN).map((one) => html`
               <li class="lost-swap">${amount(one.amountIn, one.tokenIn)} → ${amount(one.amountOut, one.tokenOut)}, ${dateTime(one.landedAt)}
                 <span class="hint">order <code>${one.orderId}</code>${one.filledOrderId ? html`, sent again as <code>${one.filledOrderId}</code>` : nothing}, transaction <code>${one.txHash}</code></span></li>`)}</ol>`
           : answer ? html`<p class="placeholder">Every swap on the chain belongs to an order</p>` : nothing}
