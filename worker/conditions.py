@@ -12,7 +12,8 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
 def floor_of(order: Order, quoted: int) -> int:
-    """The least amount the order accepts. Of a market order it is fixed when it is first built, and never loosened.
+    """The least amount the order accepts. That of a market order is fixed by its first signed swap, and never loosened:
+    a quote that was too low to be signed leaves no low floor.
     Others get a new one at each start, which never lies below `limit_out`.
     """
     if order.limit_out is not None:

@@ -6,7 +6,7 @@
 - Only one snapshot of the chain is proof, of an outcome or of absence above the last valid height. A time-out or an
   unanswered send proves nothing: without proof the order stays `submitted`.
 - A slot is held for `confirm_seconds` at most. After that the order waits in the queue, and any worker checks it.
-- The floor of a market order is fixed when it is first built; that of an order with a condition, when it is placed.
+- The floor of a market order is fixed by its first signed swap; that of an order with a condition, when it is placed.
 - An order with a condition is not failed because the price was lost: it waits for its condition again.
 - While the kill switch halts its owner, a swap is neither sent nor sent again. The chain is still asked about it.
 """
@@ -116,7 +116,7 @@ class Execution:
 
     async def _attempt(self, lease: Lease) -> JobResult:
         try:
-            signed = await self._build(lease)
+            signed, floor = await self._build(lease)
         except DexError as error:
             return await self.end_attempt(lease, error.code, error.detail, error.more)
         except (LeaseLost, DatabaseUnavailable):
@@ -126,12 +126,15 @@ class Execution:
             return await self.end_attempt(lease, "internal_error", "the engine made a mistake")
         details = {"txHash": signed.signature}
         try:
-            await lease.move(Status.SUBMITTED, details=details, tx_hash=signed.signature, swap=signed.to_json())
+            await lease.move(
+                Status.SUBMITTED, details=details, tx_hash=signed.signature, swap=signed.to_json(), floor_out=floor
+            )
         except TradingHalted:
             return await self._take_back(lease)
         return await self._follow(lease, signed, seconds=self._confirm_seconds)
 
-    async def _build(self, lease: Lease) -> SignedSwap:
+    async def _build(self, lease: Lease) -> tuple[SignedSwap, int]:
+        """With its floor."""
         order = lease.order
         blockhash = await self._chain.blockhash()
         request = self._request(order)
@@ -147,11 +150,11 @@ class Execution:
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
-        await lease.chosen(details, floor_out=floor, dex=best.venue, at_once=self._router.is_in_process(best.venue))
+        await lease.chosen(details, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
         self._check_value(order, blockhash.slot)
         memo = self._memos.memo(order)
-        return await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash)
+        return await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash), floor
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:
         return await self._conclude(lease, signed, await self._observe(lease, signed, seconds=seconds))

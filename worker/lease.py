@@ -105,9 +105,9 @@ class Lease:
             self._moved(first, move.dex)
         return self._moved(event, move.dex)
 
-    async def chosen(self, details: Mapping[str, Any], *, floor_out: int, dex: str, at_once: bool) -> None:
+    async def chosen(self, details: Mapping[str, Any], *, dex: str, at_once: bool) -> None:
         """Move to `building`. If the venue builds at once, that is written with the next move: one commit for both."""
-        self._building = {"building": details, "floor_out": floor_out, "dex": dex}
+        self._building = {"building": details, "dex": dex}
         if not at_once:
             await self._write_building()
 

@@ -110,7 +110,7 @@ class Order:
     attempt: int  # attempts begun
     error: str | None  # of the last attempt, as a sentence
     code: str | None  # of the last attempt, for programs
-    floor_out: int | None  # the least the fill may bring. Market orders: fixed when first built, never lowered
+    floor_out: int | None  # the least the fill may bring. Market orders: fixed when first signed, never lowered
     swap: Mapping[str, Any] | None  # the signed swap: sent again as it is, never signed twice
     tx_hash: str | None  # its signature
     dex: str | None  # the venue it was routed to

@@ -4,8 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from app.dex.chain import Blockhash, SignedSwap
+from app.dex.errors import DexError
 from app.dex.markets import Markets
-from app.dex.quotes import Quote, QuoteRequest
+from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 from tests.engine import HAPPY, SELL_SOL, Engine, StreamResult, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue, simple_quote
 
@@ -35,6 +37,32 @@ async def test_the_higher_of_minimum_amount_and_slippage_bound_holds(engine: Eng
         200_000_000,
         199_000_000,
     ]
+
+
+class ChainThatRefusesTheFirst(ScriptedChain):
+    """As one does whose simulation brings more than the venue quoted."""
+
+    async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
+        if attempt == 1:
+            raise DexError("venue_unavailable", "The venue quoted less than the swap brings.")
+        return await super().sign(swap, memo=memo, attempt=attempt, blockhash=blockhash)
+
+
+async def test_a_quote_that_was_too_low_to_be_signed_leaves_no_low_floor(engine: Engine) -> None:
+    """Whoever quoted it could have the next swap filled at that floor."""
+    chain = ChainThatRefusesTheFirst()
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [162_000_000, 200_000_000])], chain=chain)
+    stream = await engine.read_stream((await engine.place(slippageBps=100))["orderId"])
+    built = [event["minAmountOut"] for event in stream.events if event["status"] == "building"]
+    assert built == ["160.38", "198"]
+    assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [198_000_000]
+
+
+async def test_the_floor_of_a_signed_swap_is_that_of_all_later_ones(engine: Engine) -> None:
+    chain = ScriptedChain(["slippage_exceeded", 199_000_000])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000, 199_000_000])], chain=chain)
+    await engine.read_stream((await engine.place(slippageBps=100))["orderId"])
+    assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [198_000_000] * 2
 
 
 async def test_before_it_is_built_an_order_shows_the_requested_minimum_amount(engine: Engine) -> None:
