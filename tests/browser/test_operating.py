@@ -8,7 +8,6 @@ from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import Engine, eventually
 
-
 UNMATCHED = """
 INSERT INTO lost_swaps (signature, order_id, venue, token_in, token_out, amount_in, amount_out, landed_at)
 VALUES ('a-signature', 'an-order', 'raydium', 'SOL', 'USDC', 1500000000, 220000000, now())

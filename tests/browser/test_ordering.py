@@ -59,7 +59,7 @@ async def test_every_step_is_shown_as_it_happens(page: TradingPage, engine: Engi
     await page.place()
     await expect(page.orders).to_have_attribute("data-status", "confirmed")
     seen: list[str] = await page.tab.evaluate("window.seen")
-    # A short step can fall between two frames: on a busy machine one takes a tenth of a second, as long as a quote here.
+    # A short step can fall between two frames. On a busy machine a frame takes as long as a quote here, 0.1 s.
     assert [status for status in HAPPY if status in seen] == seen
     assert {"submitted", "confirmed"} <= set(seen)
 
