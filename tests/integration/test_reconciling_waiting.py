@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 
 from app.orders.memo import Memos
+from app.orders.reconciling.state import begin
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.plans import PlanStore
 from tests.dump import dump, restore
 from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.integration.test_order_groups import BRACKET, OCO, URL, place, statuses
 from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, lost_swaps
-from tests.integration.test_slices import DCA, slices
+from tests.integration.test_slices import DCA, make, slices
 from tests.integration.test_waiting_orders import LIMIT, trigger_rows
 
 LANDED = """
@@ -140,3 +141,14 @@ async def test_slices_that_were_filled_are_not_made_again(engine: Engine) -> Non
     [completed] = await PlanStore(engine.postgres, max_age=4.0).finish()
     assert completed.event.status == "completed"
     assert await lost_swaps(engine) == []
+
+
+async def test_a_slice_of_a_parent_that_has_ended_is_not_cancelled_while_the_engine_reconciles(engine: Engine) -> None:
+    parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres, max_age=4.0)
+    assert await make(store) == 1
+    assert (await engine.http.post(f"/api/orders/{parent}/cancel")).status_code == 200
+    await begin(engine.postgres, "a test")
+    assert await store.finish() == []
+    assert [status for _, _, status in await slices(engine, parent)] == ["pending"]
+    await engine.postgres.execute("UPDATE trading_states SET state = 'active'")
+    assert [moved.event.details["code"] for moved in await store.finish()] == ["parent_ended"]

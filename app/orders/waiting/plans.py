@@ -18,7 +18,7 @@ import asyncpg
 
 from app.orders.conditions import MOST_UNITS
 from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINISHED, Status, sql_list
-from app.orders.store.kill_switch import may_fire
+from app.orders.store.kill_switch import IS_RECONCILING, may_fire
 from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
@@ -122,7 +122,8 @@ WITH done AS MATERIALIZED (
 {_MOVED} FROM told
 """
 # The parent was cancelled, or its time ran out: a slice that has not started goes with it, and one whose swap was sent
-# trades no more once that is proven dead. The plan stays until no slice can start again.
+# trades no more once that is proven dead. The plan stays until no slice can start again. Not while the engine
+# reconciles: a slice that seems to wait may be filled.
 ORPHANED = f"""
 SELECT p.order_id FROM plans p
  WHERE (SELECT o.status IN ({sql_list(TERMINAL)}) FROM orders o WHERE o.id = p.order_id)
@@ -134,7 +135,8 @@ _SLICES = f"""SELECT id, xmin AS version FROM orders
        AND CASE status WHEN '{Status.PENDING}' THEN true WHEN '{Status.SUBMITTED}' THEN NOT cancel_requested END"""
 ABANDON = f"""
 WITH ended AS MATERIALIZED (
-    SELECT order_id FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE SKIP LOCKED
+    SELECT order_id FROM plans WHERE order_id = ANY($1::uuid[]) AND NOT {IS_RECONCILING}
+     ORDER BY order_id FOR UPDATE SKIP LOCKED
 ), {cancels(_SLICES, code=f"'{PARENT_ENDED}'")}, done AS (
     DELETE FROM plans p USING ended
      WHERE p.order_id = ended.order_id
