@@ -11,11 +11,15 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from app.orders.events import feed
+from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import BACKLOG, EventMessage, EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import Status
 from app.orders.model import OrderEvent
 from app.orders.reconciling.state import BEHIND_STREAMS, begin
+from app.orders.store.reads import OrderReader
+from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.integration.test_reconciling import is_reconciling
 
@@ -87,3 +91,24 @@ async def test_a_client_that_says_it_has_more_than_there_is_changes_nothing(engi
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.3)  # some looks at the lengths of the logs
     assert not await is_reconciling(engine)
+
+
+async def test_a_client_whose_log_is_not_read_yet_does_not_make_the_engine_reconcile(engine: Engine) -> None:
+    order = UUID((await engine.place())["orderId"])
+    begun = []
+
+    async def begin() -> None:
+        begun.append(order)
+
+    lost = LostEvents(
+        engine.redis, OrderReader(engine.postgres), CircuitBreaker(), reconciling=lambda: False, begin=begin
+    )
+    honest, liar = (Subscriber(owner="local", max_buffered=10) for _ in range(2))
+    for subscriber, after in ((honest, 1), (liar, 999_999_999)):
+        subscriber.follow(str(order), after)
+    honest.apply_log({str(order): 2}, [])
+    await lost.close({order: [honest, liar]})
+    assert begun == []
+    liar.apply_log({str(order): 1_000_000_000}, [])  # the engine has delivered that
+    await lost.close({order: [honest, liar]})
+    assert begun == [order]

@@ -46,7 +46,7 @@ class LostEvents:
             (order, one, one.delivered([str(order)])[str(order)])
             for order, subscribers in following.items()
             for one in subscribers
-            if one.awaits(str(order))
+            if one.has_read(str(order))
         ]
         heads = await self._reader.heads(list(following))
         beyond = [(str(order), one) for order, one, seq in delivered if seq > heads.get(order, 0)]

@@ -90,9 +90,12 @@ class Subscriber:
         """Also one that has ended."""
         return order in self._cursors or order in self._ended
 
-    def awaits(self, order: str) -> bool:
-        """Whether there are events to deliver, now or later."""
-        return order in self._cursors
+    def has_read(self, order: str) -> bool:
+        """Whether it follows this order, and needs nothing of its log now.
+
+        Until the log was read, what counts as delivered is what the client says it has.
+        """
+        return order in self._cursors and not self._cursors[order].needed
 
     def follow(self, order: str, after: int) -> None:
         """Deliver this order's events after number `after`, beginning with those in its log."""
