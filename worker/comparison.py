@@ -23,6 +23,8 @@ log = logging.getLogger("engine.reconciler")
 PAGE = 500  # swaps in one question
 HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
 
+FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
+
 
 class Comparison:
     """`turn`: is called before each question, which may take long."""
@@ -45,6 +47,7 @@ class Comparison:
         self._fillings = fillings
         self._publisher = publisher
         self._turn = turn
+        self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
         self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → swap that landed, and cannot be confirmed
 
@@ -60,22 +63,36 @@ class Comparison:
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
+        return await self._not_noted(await self._unknown(swaps))
+
+    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
+        """Those that landed, and that the orders do not know."""
         landed = [swap for swap in swaps if amount_of(swap) is not None]
         orders = await self._swaps.orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
-        missing = [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
-        noted = await self._swaps.noted([swap.signature for swap, _ in missing]) if missing else set()
-        return [(swap, order) for swap, order in missing if swap.signature not in noted]
+        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
+
+    async def _not_noted(
+        self, unknown: Sequence[tuple[FoundSwap, Order | None]]
+    ) -> list[tuple[FoundSwap, Order | None]]:
+        noted = await self._swaps.noted([swap.signature for swap, _ in unknown]) if unknown else set()
+        return [(swap, order) for swap, order in unknown if swap.signature not in noted]
 
     async def _look_at_swaps(self, now: Reconciling) -> None:
-        """From the newest on, until a page of them is known."""
+        """From the newest on, until a page of them is known.
+
+        Slices are made at the end, the first ones first: their plan moves on past those that it has not made.
+        """
         before = None
+        slices = dict[UUID, FilledSlice]()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
-            missing = await self.missing(page)
+            unknown = await self._unknown(page)
+            missing = await self._not_noted(unknown)
             await self._confirm([(order, swap) for swap, order in missing if order and fills(swap, order)])
             without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
-            sliced = await self._make_slices(without_order)
+            slices = await self._slices(without_order) | slices
+            sliced = {swap.signature for _, swap, _ in slices.values()}
             unmatched = [
                 unmatched_swap(swap, order, self._fillings.of(swap) if order is None else None)
                 for swap, order in missing
@@ -85,9 +102,13 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            if not missing and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
+            # A look that broke off has noted the newest pages, and has not seen the older ones.
+            news = missing if self._walked == now.began_at else unknown
+            if not news and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature
+        await self._make_slices(sorted(slices.values(), key=lambda one: one[0].number))
+        self._walked = now.began_at
 
     async def _look_at_orders(self) -> tuple[dict[str, Order], int | None]:
         """Ask the chain about all orders that have not ended."""
@@ -144,21 +165,25 @@ class Comparison:
         log.exception("a swap landed, and its order cannot be confirmed", extra=labels)
         self.bad[swap.signature] = swap, order
 
-    async def _make_slices(self, without_order: dict[UUID, FoundSwap]) -> set[str]:
-        """Those that are slices of plans that go on; the signatures of their swaps."""
+    async def _slices(self, without_order: dict[UUID, FoundSwap]) -> dict[UUID, FilledSlice]:
+        """Those that are slices of plans that go on."""
         slices = await self._landed.slices(list(without_order)) if without_order else []
         parents = await self._swaps.orders([one.parent for one in slices])
-        filled = [
-            (one, swap, parent) for one in slices if moves(swap := without_order[one.id], parent := parents[one.parent])
-        ]
+        return {
+            one.id: (one, swap, parent)
+            for one in slices
+            if moves(swap := without_order[one.id], parent := parents[one.parent])
+        }
 
-        async def make(some: Sequence[tuple[Slice, FoundSwap, Order]]) -> list[Written]:
+    async def _make_slices(self, filled: Sequence[FilledSlice]) -> None:
+        async def make(some: Sequence[FilledSlice]) -> list[Written]:
             made = [(one, swap.amount_in, self._fillings.landed(parent, swap, one.id)) for one, swap, parent in some]
             return await self._landed.make_slices(made)
 
-        written = await change_each(filled, make, lambda one: self._failed(one[1], one[2]))
-        self._count("confirmed", written, Status.CONFIRMED)
-        return {swap.signature for _, swap, _ in filled}
+        for start in range(0, len(filled), PAGE):
+            some = filled[start : start + PAGE]
+            written = await change_each(some, make, lambda one: self._failed(one[1], one[2]))
+            self._count("confirmed", written, Status.CONFIRMED)
 
     def _count(self, found: str, written: Sequence[Written], status: Status) -> None:
         for one in written:

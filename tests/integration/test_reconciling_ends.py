@@ -1,16 +1,21 @@
 """Reconciling ends: an order that cannot be confirmed does not hold it up, and it lasts no longer than it must."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from app.dex.chain import FoundSwap
+from app.dex.errors import DexError
+from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import ReconcilingState, begin
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
-from worker import reconciler
+from tests.integration.test_reconciling_waiting import land
+from worker import comparison, reconciler
 
 
 @pytest.fixture
@@ -93,3 +98,27 @@ async def test_one_worker_at_a_time_asks_the_chain(engine: Engine) -> None:
     await engine.postgres.execute("UPDATE reconciliation SET worker_until = clock_timestamp() - interval '1 ms'")
     assert await state.take_turn("b")
     assert await state.take_turn("a") is None
+
+
+async def test_after_a_look_that_broke_off_older_swaps_are_found_still(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        await land(engine, str(uuid4()))
+    newest, asked = MockChain.newest, list[str]()
+
+    async def once_unavailable(chain: MockChain, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+        if before is not None:
+            asked.append(before)
+            if len(asked) == 1:
+                raise DexError("rpc_timeout", "")
+        return await newest(chain, limit, before=before)
+
+    monkeypatch.setattr(MockChain, "newest", once_unavailable)
+    monkeypatch.setattr(comparison, "PAGE", 2)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    assert len(await lost_swaps(engine)) == 4
+    # The next look saw all of them, and the last one only the newest page.
+    assert len(asked) == len({*asked}) + 1

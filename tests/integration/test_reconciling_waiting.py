@@ -18,6 +18,7 @@ from tests.integration.test_order_groups import BRACKET, OCO, URL, place, status
 from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, lost_swaps
 from tests.integration.test_slices import DCA, make, slices
 from tests.integration.test_waiting_orders import LIMIT, trigger_rows
+from worker import comparison
 
 LANDED = """
 INSERT INTO chain.transactions (signature, memo, status, amount_out, slot, landed_at, last_valid_height, sent_at, venue,
@@ -125,7 +126,11 @@ async def test_a_group_that_is_placed_again_before_the_swap_is_found_is_filled_b
     assert (await engine.order(str(lost["adopted_by"])))["status"] == "confirmed"
 
 
-async def test_slices_that_were_filled_are_not_made_again(engine: Engine) -> None:
+@pytest.mark.parametrize("page", [comparison.PAGE, 1])
+async def test_slices_that_were_filled_are_not_made_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(comparison, "PAGE", page)
     parent = (await engine.place(**DCA))["orderId"]
     ids = [str(UUID(md5(f"{parent}/{number}".encode()).hexdigest())) for number in (1, 2, 3)]
     for number in (0, 2):
