@@ -133,7 +133,14 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     kill_switch, audit = KillSwitch(postgres.internal), AuditLog(postgres.internal, reading=postgres.reading)
     reconciling = ReconcilingState(postgres.internal)
     begin = partial(reconciling.begin, BEHIND_STREAMS)
-    lost = LostEvents(redis, internal, breaker, reconciling=lambda: kill_switch.reconciling, begin=begin)
+    lost = LostEvents(
+        redis,
+        internal,
+        breaker,
+        reconciling=lambda: kill_switch.reconciling,
+        reconciled_at=lambda: kill_switch.reconciled_at,
+        begin=begin,
+    )
     feed = Feed(redis, signatures, internal, breaker, lost)
     presence = Presence(redis, keep_seconds=settings.active_order_ttl_seconds)
     capacity = Capacity(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -17,12 +18,14 @@ from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
 
 
-def feed_of(engine: Engine, reader: OrderReader) -> Feed:
+def feed_of(engine: Engine, reader: OrderReader, reconciled_at: datetime | None = None) -> Feed:
     async def begin() -> None:
         raise AssertionError("nothing was lost")
 
     breaker = CircuitBreaker()
-    lost = LostEvents(engine.redis, reader, breaker, reconciling=lambda: False, begin=begin)
+    lost = LostEvents(
+        engine.redis, reader, breaker, reconciling=lambda: False, reconciled_at=lambda: reconciled_at, begin=begin
+    )
     return Feed(engine.redis, EventSignatures.of(engine.settings), reader, breaker, lost)
 
 
@@ -55,14 +58,15 @@ async def test_an_order_that_ends_while_its_log_is_read_is_seen_to_have_ended(en
     assert replay.ended
 
 
-async def test_replaying_a_live_order_needs_no_query(engine: Engine) -> None:
+@pytest.mark.parametrize("reconciled_at", [None, datetime(2026, 1, 1, tzinfo=UTC)])
+async def test_replaying_a_live_order_needs_no_query(engine: Engine, reconciled_at: datetime | None) -> None:
     order = await engine.place()
 
     class NoQueries(OrderReader):
         async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("Postgres was asked")
 
-    feed = feed_of(engine, NoQueries(engine.postgres))
+    feed = feed_of(engine, NoQueries(engine.postgres), reconciled_at)
     with feed.subscriber(owner="local") as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None

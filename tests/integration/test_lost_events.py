@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import orjson
@@ -21,7 +22,7 @@ from app.orders.reconciling.state import BEHIND_STREAMS, begin
 from app.orders.store.reads import OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
-from tests.integration.test_reconciling import is_reconciling
+from tests.integration.test_reconciling import done, is_reconciling
 
 
 @pytest.fixture
@@ -44,6 +45,14 @@ async def publish_lost(engine: Engine, order: str) -> None:
 
 async def next_seq(socket: ClientConnection) -> int:
     return int(orjson.loads(await asyncio.wait_for(socket.recv(), 5))["seq"])
+
+
+async def is_noticed(engine: Engine) -> bool:
+    return (await engine.http.get("/health")).json()["reconciling"] is not None
+
+
+async def is_over(engine: Engine) -> bool:
+    return await done(engine) and not await is_noticed(engine)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -74,15 +83,23 @@ async def test_what_redis_keeps_is_not_replayed_while_the_engine_reconciles(engi
     order = (await engine.place())["orderId"]
     await publish_lost(engine, order)
     await begin(engine.postgres, "a test")
-
-    async def is_noticed() -> bool:
-        return (await engine.http.get("/health")).json()["reconciling"] is not None
-
-    await eventually(is_noticed)
+    await eventually(partial(is_noticed, engine))
     async with engine.socket(f"/api/orders/execute?orderId={order}") as socket:
         assert await next_seq(socket) == 1
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.2)
+
+
+async def test_nor_what_is_of_before_once_the_engine_has_reconciled(engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    await publish_lost(engine, order)
+    await engine.postgres.execute("DELETE FROM order_events; DELETE FROM orders")
+    await begin(engine.postgres, "a test")
+    await eventually(partial(is_noticed, engine))
+    await engine.start_worker()
+    await eventually(partial(is_over, engine))
+    assert (await engine.read_stream(order)).code == 4404
+    assert not await is_reconciling(engine)
 
 
 async def test_a_client_that_says_it_has_more_than_there_is_changes_nothing(engine: Engine) -> None:
@@ -101,7 +118,12 @@ async def test_a_client_whose_log_is_not_read_yet_does_not_make_the_engine_recon
         begun.append(order)
 
     lost = LostEvents(
-        engine.redis, OrderReader(engine.postgres), CircuitBreaker(), reconciling=lambda: False, begin=begin
+        engine.redis,
+        OrderReader(engine.postgres),
+        CircuitBreaker(),
+        reconciling=lambda: False,
+        reconciled_at=lambda: None,
+        begin=begin,
     )
     honest, liar = (Subscriber(owner="local", max_buffered=10) for _ in range(2))
     for subscriber, after in ((honest, 1), (liar, 999_999_999)):

@@ -90,7 +90,8 @@ class Feed:
         asked = {name: after + 1}
         if not self._lost.reconciling():
             with contextlib.suppress(RedisUnavailable):
-                backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after)
+                since = self._lost.reconciled_at()
+                backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after, since=since)
                 if (kept := await self._breaker.call(backlog)) is not None:
                     return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
         head = await self._shared.head((order, subscriber.owner))

@@ -1,12 +1,13 @@
 """Streams that have delivered events which Postgres does not have: the database is another one, or was restored.
 
 Their clients must hear the truth, so they are closed; what Redis keeps of the orders is deleted; and the engine
-reconciles. While it does, nothing that Redis keeps is replayed: it may be of before.
+reconciles. While it does, nothing that Redis keeps is replayed, and later nothing older: it may be of before.
 """
 
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -29,9 +30,11 @@ class LostEvents:
         breaker: CircuitBreaker,
         *,
         reconciling: Callable[[], bool],
+        reconciled_at: Callable[[], datetime | None],
         begin: Callable[[], Awaitable[object]],
     ) -> None:
         self.reconciling = reconciling
+        self.reconciled_at = reconciled_at  # when that began or ended last; None: never
         self._redis = redis
         self._reader = reader
         self._breaker = breaker

@@ -1,8 +1,10 @@
 """Where the replay of an order's log starts: in what Redis keeps of it, if that has no gap; otherwise in Postgres."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+import orjson
 from redis.asyncio import Redis
 
 from app.batching import Batcher
@@ -22,9 +24,11 @@ class Replay:
 
 
 async def redis_backlog(
-    redis: Redis, signatures: EventSignatures, order: str, owner: str | None, after: int
+    redis: Redis, signatures: EventSignatures, order: str, owner: str | None, after: int, *, since: datetime | None
 ) -> list[EventMessage] | None:
     """The events after number `after` that Redis keeps. None unless they have no gap and belong to this owner.
+
+    None also if any is older than `since`: the database may have forgotten it.
 
     The last of them may be missing: Redis is never trusted for the end of a log.
     """
@@ -33,11 +37,17 @@ async def redis_backlog(
     events = {event.seq: event for data in values for event in unpack(data, signatures)}
     if any(event.order != order or owner not in (None, event.owner) for event in events.values()):
         return None
+    if since and any(_at(event) <= since for event in events.values()):
+        return None
     last = max(events, default=0)
     if last < after or any(seq not in events for seq in range(after + 1, last + 1)):
         return None
     # No event after `after` may mean that the order has ended with it: only Postgres can tell.
     return [events[seq] for seq in range(after + 1, last + 1)] or None
+
+
+def _at(event: EventMessage) -> datetime:
+    return datetime.fromisoformat(orjson.loads(event.body)["at"])
 
 
 class SharedReads:

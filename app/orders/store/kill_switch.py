@@ -96,7 +96,9 @@ LAST_SET = """
 SELECT state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS seconds FROM trading_states
  WHERE scope = $1
 """
-STOPPED = f"SELECT scope, state FROM trading_states WHERE state <> '{TradingState.ACTIVE}'"
+STATES = f"""
+SELECT scope, state, set_at FROM trading_states WHERE state <> '{TradingState.ACTIVE}' OR scope = '{RECONCILING}'
+"""
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
  WHERE scope = ANY($1::text[]) OR ($2 AND state <> '{TradingState.ACTIVE}' AND scope <> '{RECONCILING}')
@@ -133,6 +135,7 @@ class KillSwitch:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._states: Mapping[str, TradingState] | None = None  # those that are not active; None: never read
+        self.reconciled_at: datetime | None = None  # when that began or ended last; None: never
         self._task: asyncio.Task[None] | None = None
         self._ask: Batcher[str, float | None] = Batcher(self._ask_all)
 
@@ -157,7 +160,10 @@ class KillSwitch:
     async def read(self) -> bool:
         """Read the states; whether an owner who was halted, or all of them, no longer are."""
         before = self._halted()
-        self._states = {row["scope"]: TradingState(row["state"]) for row in await fetch(self._pool, STOPPED)}
+        rows = {row["scope"]: row for row in await fetch(self._pool, STATES)}
+        states = {scope: TradingState(row["state"]) for scope, row in rows.items()}
+        self._states = {scope: state for scope, state in states.items() if state is not TradingState.ACTIVE}
+        self.reconciled_at = rows[RECONCILING]["set_at"] if RECONCILING in rows else None
         return bool(before - self._halted())
 
     def _halted(self) -> set[str]:
