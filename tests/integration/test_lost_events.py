@@ -52,7 +52,7 @@ async def is_noticed(engine: Engine) -> bool:
 
 
 async def is_over(engine: Engine) -> bool:
-    return await done(engine) and not await is_noticed(engine)
+    return "engine_reconciling 0.0" in (await engine.http.get("/metrics")).text and await done(engine)
 
 
 @pytest.mark.parametrize("is_known", [True, False])

@@ -90,6 +90,10 @@ class Subscriber:
         """Also one that has ended."""
         return order in self._cursors or order in self._ended
 
+    def awaits(self, order: str) -> bool:
+        """Whether there are events to deliver, now or later."""
+        return order in self._cursors
+
     def has_read(self, order: str) -> bool:
         """Whether it follows this order, and needs nothing of its log now.
 
