@@ -14,6 +14,7 @@ from app.orders.waiting import trailing
 from app.orders.waiting.prices import Group
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, TriggerStore
+from tests.engine import eventually
 from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, record, statuses
 
 
@@ -65,6 +66,37 @@ async def test_a_leg_that_is_locked_holds_back_its_own_group_only(pool: asyncpg.
     assert await statuses(pool, stops) == ["open", "pending"]
     assert await fire() == [stops[0]]
     assert await pool.fetchval("SELECT count(*) FROM triggers WHERE NOT armed") == 2
+
+
+async def test_a_group_whose_leg_was_changed_under_a_fire_waits_as_a_whole(
+    pool: asyncpg.Pool, store: TriggerStore
+) -> None:
+    """The statement that fires locks the leg in its new version, and does not find that to delete it."""
+    [stop], [target] = await place_open(pool, ["151"]), await place_open(pool, ["160"], op="ge")
+    await group_of(pool, stop, target)
+    await pool.execute("UPDATE triggers SET look_at = now() WHERE order_id = $1", stop)
+    for slot in (SLOT - 1, SLOT):
+        await record(pool, slot, "150")
+    for statement in (
+        "CREATE FUNCTION wait() RETURNS bool LANGUAGE plpgsql VOLATILE AS"
+        " $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END$$",
+        "ALTER TABLE prices RENAME TO recorded",
+        "CREATE VIEW prices AS SELECT * FROM recorded WHERE wait()",
+    ):
+        await pool.execute(statement)
+    group = Group(FEED, "le", 2, Decimal(0))
+    async with pool.acquire() as somebody:
+        await somebody.execute("SELECT pg_advisory_lock(1)")
+        firing = asyncio.create_task(store.fire(group, SLOT, min_venues=2, backlog=Backlog(0, 0)))
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+        await eventually(lambda: somebody.fetchval(waits))
+        assert await store.look_again() == 1
+        await somebody.execute("SELECT pg_advisory_unlock(1)")
+        assert await firing == []
+    assert await pool.fetchval("SELECT bool_and(armed) FROM triggers")
+    assert await pool.fetchval("SELECT holder FROM order_groups") is None
+    [moved] = await store.fire(group, SLOT, min_venues=2, backlog=Backlog(0, 0))
+    assert moved.event.order_id == stop
 
 
 async def test_a_leg_that_is_locked_holds_back_no_limit_of_others(pool: asyncpg.Pool, store: TriggerStore) -> None:

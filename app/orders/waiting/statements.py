@@ -45,7 +45,8 @@ def fires(details: str, *, also: str = "") -> str:
 
     Of a group one leg fires, which holds the group from then on: the others are disarmed in the same commit. A group
     of which somebody else has locked the row or a leg is left alone, so nobody waits for it. `SETTLE` in `groups.py`
-    ends that state.
+    ends that state. A trigger that was changed after this statement began is locked in its new version, which `gone`
+    does not find: that leg fires with the next look, so its group must stay as it is.
     """
     return f"""taken AS MATERIALIZED (
     SELECT id FROM order_groups
@@ -62,10 +63,9 @@ def fires(details: str, *, also: str = "") -> str:
 ), gone AS (
     DELETE FROM triggers t USING chosen WHERE t.ctid = chosen.row RETURNING chosen.*
 ), held AS (
-    UPDATE order_groups g SET holder = chosen.order_id FROM chosen WHERE g.id = chosen.group_id
+    UPDATE order_groups g SET holder = gone.order_id FROM gone WHERE g.id = gone.group_id
 ), disarmed AS (
-    UPDATE triggers t SET armed = false FROM chosen
-     WHERE t.group_id = chosen.group_id AND t.order_id <> chosen.order_id
+    UPDATE triggers t SET armed = false FROM gone WHERE t.group_id = gone.group_id AND t.order_id <> gone.order_id
 ), moved AS (
     UPDATE orders o
        SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
