@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from app.dex.chain import Outcome
+from app.orders.waiting import dead_men
 from app.orders.waiting.dead_men import PAGE, DeadMen, Fired
 from app.postgres import DatabaseUnavailable, open_postgres
 from tests.engine import SELL_SOL, Engine
@@ -211,6 +213,30 @@ async def test_an_owner_whose_orders_are_locked_is_asked_for_once_in_a_round(
         await somebody.execute("SELECT FROM orders WHERE id = ANY($1) FOR UPDATE", [locked, own])
         assert ended(await fire(engine)) == [("bob", [other]), ("carol", [])]
     assert asked == ["alice", "bob", "carol"]
+
+
+async def test_an_owner_whose_orders_were_locked_is_asked_again_after_a_second_though_others_are_due(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, own, other = await two_silent_owners(engine)
+    for owner in ("carol", "dave"):
+        await engine.postgres.execute(OVERDUE, owner, 0)
+    seconds, store = 1_000.0, DeadMen(engine.postgres)
+    monkeypatch.setattr(dead_men, "time", SimpleNamespace(monotonic=lambda: seconds))
+
+    async def fired() -> tuple[str, set[UUID]]:
+        one = await store.fire()
+        assert one
+        return one.owner, {moved.event.order_id for moved in one.orders}
+
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = ANY($1) FOR UPDATE", [locked, own])
+        assert await fired() == ("bob", {other})
+    seconds += 0.5
+    assert await fired() == ("carol", set())
+    seconds += 0.6
+    assert await fired() == ("alice", {locked, own})
+    assert await fired() == ("dave", set())
 
 
 async def test_after_the_clock_was_set_back_the_time_begins_anew(engine: Engine) -> None:

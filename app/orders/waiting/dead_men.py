@@ -6,6 +6,7 @@ it off if these were all: a renewal comes before it, or too late. Nobody is wait
 locked is left for the next look, and so is an owner whose row another watcher has locked.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from app.orders.waiting.triggers import Moved
 from app.postgres import DatabaseUnavailable, fetch
 
 OWNERS = 10  # in one look
+LOCKED_SECONDS = 1.0  # until an owner whose orders were all locked is asked again, while others are due
 PAGE = 5_000  # orders in one statement, which must end within the time-out of Postgres
 FIRED = "dead_man.fired"  # in the audit log
 
@@ -95,7 +97,8 @@ class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._left_out = LeftOut[str]()
-        self._passed: dict[str, DatabaseUnavailable | None] = {}  # owners of whom nothing could be cancelled, and why
+        self._locked: dict[str, float] = {}  # owners of whom nothing could be cancelled, and when that was
+        self._failed: dict[str, DatabaseUnavailable] = {}  # owners for whom it took too long: the others come first
 
     async def set(self, owner: str, seconds: int) -> DeadMan:
         """Begin, renew or, with 0, end it."""
@@ -109,21 +112,24 @@ class DeadMen:
     async def fire(self, limit: int = PAGE) -> Fired | None:
         """Cancel up to so many orders of one owner who did not renew; None: nobody is due, or all are locked.
 
-        After None, or an error, it begins anew with the owner who has been due for longest.
+        After None, or the error of an owner, it begins anew with the one who has been due for longest.
         """
-        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *self._passed]):
+        again = time.monotonic() - LOCKED_SECONDS  # only here, so one call asks each owner once
+        self._locked = {owner: at for owner, at in self._locked.items() if at > again}
+        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *self._locked, *self._failed]):
             for row in rows:
-                self._passed[row["owner"]] = None
+                owner = row["owner"]
                 try:
-                    fired = await self._left_out.change([row["owner"]], partial(self._fire, limit), key=str)
-                except DatabaseUnavailable as error:  # perhaps because of this owner's orders: the others come first
-                    self._passed[row["owner"]] = error
+                    fired = await self._left_out.change([owner], partial(self._fire, limit), key=str)
+                except DatabaseUnavailable as error:  # perhaps because of this owner's orders
+                    self._failed[owner] = error
                     continue
                 if fired:
-                    del self._passed[row["owner"]]  # who may have more
-                    return fired[0]
-        failed = [error for error in self._passed.values() if error]
-        self._passed.clear()
+                    return fired[0]  # who may have more
+                self._locked[owner] = time.monotonic()
+        failed = list(self._failed.values())
+        self._locked.clear()
+        self._failed.clear()
         if failed:
             raise failed[0]
         return None
