@@ -176,6 +176,26 @@ async def test_an_extreme_that_was_recorded_and_not_committed_is_not_passed_over
     assert moved.event.details["trigger"]["level"] == "161.5"
 
 
+@pytest.mark.parametrize("case", ["begins", "joins", "rises"])
+async def test_a_high_that_is_recorded_after_its_slot_was_compared_is_not_passed_over(
+    pool: asyncpg.Pool, store: TrailingStops, case: str
+) -> None:
+    """A watcher that has no price of its own compares a slot before another one has recorded it."""
+    watcher = Watcher(store)
+    await place_trailing(pool, ["150"])
+    await record(pool, SLOT, "150")
+    if case != "begins":
+        await watcher.at(SLOT)
+        if case == "joins":
+            await place_trailing(pool, ["150"])
+        await record(pool, SLOT + 1, {"joins": "150", "rises": "155"}[case])
+    await watcher.at(SLOT + 2)
+    assert await pool.fetchval("SELECT count(*) FROM triggers WHERE op = 'start'") == 0
+    await record(pool, SLOT + 2, "170")
+    await watcher.at(SLOT + 2)
+    assert await extremes(pool) == [170]
+
+
 async def test_an_extreme_of_a_later_slot_does_not_decide_an_earlier_one(
     pool: asyncpg.Pool, store: TrailingStops
 ) -> None:

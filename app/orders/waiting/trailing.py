@@ -37,6 +37,10 @@ _RISES = f"""rises AS MATERIALIZED (
      WHERE slots = $4::int AND venues >= $5::int AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD}
 )"""
 
+# All recorded prices up to here are in an extreme that is made of `rises`: both are read at once. Not up to $2: this
+# watcher may have no price for that slot, and another one records it later.
+_SEEN = "(SELECT max(slot) FROM prices WHERE feed = $1 AND slot <= $2::bigint)"
+
 # Rows that meet at an extreme become one: the one with the most orders stays, so an order is rarely moved. What is
 # locked, a row or an order, is left for the next slot: until then its row fires nothing. Returns the level that a
 # falling price meets first.
@@ -58,7 +62,7 @@ WITH {_RISES}, below AS MATERIALIZED (
 ), moved AS (
     UPDATE triggers t SET watermark = keeper FROM merged WHERE t.order_id = merged.order_id
 ), risen AS (
-    UPDATE watermarks w SET extreme = rise, slot = $2::bigint
+    UPDATE watermarks w SET extreme = rise, slot = {_SEEN}
       FROM raised WHERE w.id = raised.id AND (w.id = keeper OR orders = {MERGED})
 )
 SELECT coalesce(max({LEVEL.format(extreme="greatest(w.extreme, rise)")}), 0) AS level
@@ -82,10 +86,10 @@ WITH {_RISES}, begun AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM rises WHERE rises.slot > w.slot AND rise > w.extreme)
      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), joined AS (
-    UPDATE watermarks w SET slot = greatest(w.slot, $2::bigint) FROM there WHERE w.id = there.id
+    UPDATE watermarks w SET slot = greatest(w.slot, {_SEEN}) FROM there WHERE w.id = there.id
 ), made AS (
     INSERT INTO watermarks (feed, persist, extreme, slot)
-    SELECT DISTINCT $1, $4::int, extreme, $2::bigint FROM begun WHERE extreme NOT IN (SELECT extreme FROM there)
+    SELECT DISTINCT $1, $4::int, extreme, {_SEEN} FROM begun WHERE extreme NOT IN (SELECT extreme FROM there)
     RETURNING id, extreme
 ), rows AS MATERIALIZED (
     SELECT extreme, min(id) AS id FROM (SELECT * FROM there UNION ALL SELECT id, extreme FROM made) AS either
