@@ -77,17 +77,20 @@ async def admit_cancel(request: HTTPConnection, caller: Caller) -> None:
     await _within_quota(request, caller, "cancels", 1)
 
 
-def admit_read(request: Request) -> Caller:
-    """The caller of a read; a `Problem` beyond their quota. Counted in this process, whose connections it protects."""
+def admit_read(request: Request, cost: int = 1) -> Caller:
+    """The caller of a read; a `Problem` beyond their quota. Counted in this process, whose connections it protects.
+
+    `cost`: as how many reads it counts; at most the quota, so that none is refused for ever.
+    """
     caller = authenticate(request)
-    may_read(request, caller)
+    may_read(request, caller, cost)
     return caller
 
 
-def may_read(connection: HTTPConnection, caller: Caller) -> None:
+def may_read(connection: HTTPConnection, caller: Caller, cost: int = 1) -> None:
     ctx = context(connection)
     if quota := ctx.settings.api_max_reads_per_min:
-        result = ctx.rate_limiter.take_here("reads", _who(connection, caller), 1, quota)
+        result = ctx.rate_limiter.take_here("reads", _who(connection, caller), min(cost, quota), quota)
         _refuse_beyond(connection, "reads", "too_many_reads", quota, result)
 
 

@@ -12,7 +12,7 @@ import pytest
 from app.api.routes.prices import Prices
 from app.orders.waiting.price_history import MOST_POINTS, PriceHistory
 from app.watcher.main import watcher
-from tests.engine import Engine, eventually
+from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_api_market import checked
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
@@ -81,6 +81,21 @@ async def test_a_request_for_more_points_than_an_answer_has_says_which_step_to_t
     for extreme in ("0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "2026-01-01", "1700000000"):
         answer = await engine.http.get("/api/prices", params=PAIR | {"from": extreme, "step": "3600"})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/from"), extreme
+
+
+async def test_a_long_answer_counts_as_several_reads(postgres_dsn: str, redis_dsn: str) -> None:
+    """It keeps the process busy for longer than the others do."""
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=30) as engine:
+        since = datetime.now(UTC) - timedelta(minutes=75, seconds=5)
+        answer = await engine.http.get("/api/prices", params=PAIR | {"step": "60", "from": since.isoformat()})
+        assert (answer.status_code, answer.headers["ratelimit"].split(";")[1]) == (200, "r=28")
+        statuses = [(await engine.http.get("/api/prices", params=PAIR)).status_code for _ in range(2)]
+    assert statuses == [200, 429]  # 1,000 steps: 21 reads
+
+
+async def test_a_quota_of_few_reads_allows_a_long_answer(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=3) as engine:
+        assert (await engine.http.get("/api/prices", params=PAIR)).status_code == 200
 
 
 async def test_an_answer_is_bounded(pool: asyncpg.Pool, engine: Engine) -> None:

@@ -20,6 +20,8 @@ from app.dex.path_mids import pairs_between, path_mids
 from app.orders.samples import SECONDS
 from app.orders.waiting.price_history import KEPT, MOST_POINTS
 
+POINTS_A_READ = 50  # an answer with more counts as several reads: it keeps this process busy for that much longer
+
 router = APIRouter(prefix="/api", tags=["market"])
 
 
@@ -64,13 +66,15 @@ async def prices(
 ) -> Response:
     """Watchers sample the mid prices every ten seconds. After three hours those of whole minutes are kept, for a week.
 
-    A pair that is swapped in two hops has the prices of its pools, multiplied.
+    A pair that is swapped in two hops has the prices of its pools, multiplied. Every 50 steps count as one more read.
     """
-    ctx, caller = context(request), admit_read(request)
-    tokens, now = pair(token_in, token_out, ctx.markets), datetime.now(UTC)
+    now = datetime.now(UTC)
+    oldest = max(now - KEPT, now - MOST_POINTS * timedelta(seconds=step))
+    steps = max(0, (now - max(since or oldest, oldest)) // timedelta(seconds=step))
+    ctx, caller = context(request), admit_read(request, 1 + steps // POINTS_A_READ)
+    tokens = pair(token_in, token_out, ctx.markets)
     if step != SECONDS and step % 60:
         raise invalid_query([("/query/step", f"must be {SECONDS}, or a multiple of 60")])
-    oldest = max(now - KEPT, now - MOST_POINTS * timedelta(seconds=step))
     if since is not None and since < now - KEPT:
         since = now - KEPT
     if since is not None and since < oldest:
