@@ -1,6 +1,7 @@
 """Orders that are executed in slices: each slice is an order of its own, and happens once."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -8,12 +9,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from app.dex.chain import Outcome
+from app.orders.store import placing
 from app.orders.waiting.plans import Decision, PlanStore
+from app.postgres import fetch
 from tests.engine import Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
+from tests.integration.test_query_plans import scans
 from tests.integration.test_waiting_orders import PAIR, refused
 from tests.integration.test_watcher import Market, market, watching
 
@@ -99,6 +104,29 @@ async def test_an_owner_has_at_most_100_open_orders_in_slices_and_any_others(eng
         "UPDATE orders SET status = 'cancelled' WHERE id = (SELECT order_id FROM plans LIMIT 1)"
     )
     await engine.place(**DCA)
+
+
+async def test_the_open_orders_of_an_owner_are_counted_once_for_a_batch_in_slices(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an owner with 10,000 of other types, each count reads all of them."""
+    explained = list[str]()
+
+    async def explain(pool: asyncpg.Pool, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        if sql == placing.PLACE_OPEN:
+            async with engine.postgres.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                explained.append(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *arguments))
+                await transaction.rollback()
+        return await fetch(pool, sql, *arguments)
+
+    monkeypatch.setattr(placing, "fetch", explain)
+    await engine.http.post("/api/orders/batch", json={"orders": [DCA | {"clientOrderId": str(n)} for n in range(20)]})
+    [told] = explained
+    counts = [scan for scan in scans(json.loads(told)[0]["Plan"]) if "'dca'" in scan.get("Filter", "")]
+    assert sum(count["Actual Loops"] for count in counts) == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM plans") == 20
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,12 @@ Created = Mapping[UUID, asyncpg.Record]
 
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
-# Counted only for such an order.
-_SLICED = f"""CASE WHEN slices IS NOT NULL THEN {MAX_SLICED} >= nth +
-           (SELECT count(*) FROM (SELECT FROM orders o WHERE o.owner = requested.owner AND o.status = 'open'
-                                     AND o.type = '{OrderType.DCA}' LIMIT {MAX_SLICED}) AS sliced) ELSE true END"""
+# Counted once for each owner of such an order: it may read all open orders of the owner.
+_SLICED = f"""sliced AS MATERIALIZED (
+    SELECT owner, (SELECT count(*) FROM (SELECT FROM orders o WHERE o.owner = owners.owner AND o.status = 'open'
+                                            AND o.type = '{OrderType.DCA}' LIMIT {MAX_SLICED}) AS few) AS had
+      FROM (SELECT DISTINCT owner FROM requested WHERE slices IS NOT NULL) AS owners
+)"""
 
 # Its key is that of a forgotten order, whose swap landed.
 FORGOTTEN = "EXISTS (SELECT FROM lost_swaps l WHERE l.tag = requested.tag AND l.adopted_by IS NULL)"
@@ -60,13 +62,13 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
      WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
                                         WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
        AND NOT {is_stopped("owners.owner")}
-), {made}placed AS (
+), {_SLICED}, {made}placed AS (
     INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, tag, status,
                         seq, ready_at, look_at, created_at, updated_at)
     SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group},
            {"tag" if made else "NULL"}, 'open', 1, now(), 'infinity', now(), now()
-      FROM requested
-     WHERE owner IN (SELECT owner FROM free) AND {_SLICED} AND NOT {FORGOTTEN}
+      FROM requested LEFT JOIN sliced USING (owner)
+     WHERE owner IN (SELECT owner FROM free) AND (slices IS NULL OR had + nth <= {MAX_SLICED}) AND NOT {FORGOTTEN}
            {"AND EXISTS (SELECT FROM made)" if made else ""}
      ORDER BY owner, idempotency_key, id
     {"" if made else "ON CONFLICT DO NOTHING"}
