@@ -2,6 +2,7 @@
 
 import time
 from decimal import Decimal
+from uuid import UUID
 
 from app.dex.errors import DexError
 from app.network import Network
@@ -30,21 +31,25 @@ class Schedules:
         return more
 
     async def _make(self) -> bool:
-        """Slices are orders: they take part in the limits of the queue. Those that find no room stay due."""
-        full = set[str]()
-        while due := await self._store.due(full=full):
-            at, had_room, decisions = due[0].now, len(full), list[Decision]()
+        """Slices are orders: they take part in the limits of the queue. Those that find no room stay due, and so do
+        those with a band while this watcher has no price: another one may have it.
+        """
+        full, unpriced = set[str](), set[UUID]()
+        while due := await self._store.due(full=full, unpriced=unpriced):
+            at, stayed, decisions = due[0].now, len(full) + len(unpriced), list[Decision]()
             slot = self._network.slot_at(at)
             for one in due:
                 decision = self._decide(one, slot)
-                if not decision.skip and (limit := self._capacity.reserve(one.owner, 1)):
+                if decision is None:
+                    unpriced.add(one.order)
+                elif not decision.skip and (limit := self._capacity.reserve(one.owner, 1)):
                     if limit == "total":
                         break
                     full.add(one.owner)
                 else:
                     decisions.append(decision)
             await self._announcer.fired(await self._store.make(decisions), at)
-            if len(full) == had_room:
+            if len(full) + len(unpriced) == stayed:
                 return len(decisions) == BATCH
         return False
 
@@ -58,7 +63,8 @@ class Schedules:
             await self._store.mend()
         return False
 
-    def _decide(self, due: DueSlice, slot: int) -> Decision:
+    def _decide(self, due: DueSlice, slot: int) -> Decision | None:
+        """None: without a price nobody knows."""
         markets = self._network.markets
         try:
             token_in, token_out = markets.token(due.token_in), markets.token(due.token_out)
@@ -68,5 +74,7 @@ class Schedules:
         skip = False
         if least is not None or most is not None:
             price = max(self._network.mids(token_in, token_out, slot).values(), default=None)
-            skip = price is None or (least is not None and price < least) or (most is not None and price > most)
+            if price is None:
+                return None
+            skip = (least is not None and price < least) or (most is not None and price > most)
         return Decision(due, skip, Decimal(10) ** (token_out.decimals - token_in.decimals))

@@ -160,6 +160,23 @@ async def test_a_slice_outside_of_the_band_is_skipped(engine: Engine, market: Ma
     assert await slices(engine, parent) == []
 
 
+async def test_a_slice_with_a_band_waits_while_a_watcher_has_no_price(engine: Engine, market: Market) -> None:
+    parent = (await engine.place(**DCA | {"priceBand": {"max": "160"}}))["orderId"]
+    other = (await engine.place(**DCA))["orderId"]
+    mids, market.mids = market.mids, {}
+    async with watching(engine, market):
+
+        async def made(order: str) -> bool:
+            return [number for number, _, _ in await slices(engine, order)] == [1]
+
+        await eventually(partial(made, other))
+        plan = "SELECT next_slice, skipped FROM plans WHERE order_id = $1"
+        assert tuple(await engine.postgres.fetchrow(plan, UUID(parent)) or ()) == (1, 0)
+        market.mids = mids
+        await eventually(partial(made, parent))
+    assert tuple(await engine.postgres.fetchrow(plan, UUID(parent)) or ()) == (2, 0)
+
+
 async def _skipped(engine: Engine, parent: str) -> bool:
     return bool((await engine.order(parent))["slices"]["skipped"] == 1)
 
