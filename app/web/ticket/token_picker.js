@@ -49,15 +49,19 @@ export class TokenPicker {
       </button>`;
   }
 
-  dialog(tokens, selected) {
+  #found(tokens) {
     const query = this.query.trim().toLowerCase();
-    const found = tokens.filter(({ symbol, name, mint }) => symbol.toLowerCase().includes(query) || name.toLowerCase().includes(query) || mint.toLowerCase().startsWith(query));
+    return tokens.filter(({ symbol, name, mint }) => symbol.toLowerCase().includes(query) || name.toLowerCase().includes(query) || mint.toLowerCase().startsWith(query));
+  }
+
+  dialog(tokens, selected) {
+    const found = this.#found(tokens);
     return html`
       <dialog id="token-dialog" class="token-dialog" aria-label=${LABELS[this.field]} @click=${(event) => event.target === this.#dialog && this.#dialog.close()}>
         <header><h2>${LABELS[this.field]}</h2><button class="link-button" type="button" @click=${() => this.#dialog.close()}>Close</button></header>
         <input id="token-search" type="search" role="combobox" autocomplete="off" spellcheck="false" aria-label="Search for a token" placeholder="Name, symbol or mint"
           aria-expanded=${found.length > 0} aria-controls="token-list" aria-activedescendant=${found.length ? `token-option-${this.active}` : nothing} .value=${live(this.query)}
-          @input=${(event) => { [this.query, this.active] = [event.target.value, 0]; this.onChange(); }} @keydown=${(event) => this.#onKey(event, found)}>
+          @input=${(event) => { [this.query, this.active] = [event.target.value, 0]; this.onChange(); }} @keydown=${(event) => this.#onKey(event, this.#found(tokens)) /* who types fast is ahead of what is drawn */}>
         <ul id="token-list" role="listbox" aria-label="Tokens" ?hidden=${!found.length}>
           ${found.map((token, n) => html`
             <li role="option" id="token-option-${n}" class=${n === this.active ? "active" : ""} aria-selected=${token.symbol === selected[this.field]} @click=${() => this.#choose(token)}>
