@@ -348,6 +348,23 @@ async def test_somebody_elses_transaction_with_our_memo_is_not_ours(world: World
     assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
 
 
+async def test_transactions_of_strangers_do_not_hide_ours(world: World) -> None:
+    swaps = [await world.signed(name=f"order-{number}") for number in range(2)]
+    for swap in swaps:
+        await world.sent(swap)
+        for number in range(3):
+            dust = transfer(
+                TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=number + 1)
+            )
+            land(world.validator, [dust], key=STRANGER)
+            world.validator.skip(1)
+    older, newer = (swap.signature for swap in swaps)
+    assert [one.signature for one in await world.chain.newest(1)] == [newer]
+    assert [one.signature for one in await world.chain.newest(1, before=newer)] == [older]
+    assert [one.signature for one in await world.chain.newest(2)] == [newer, older]
+    assert await world.chain.newest(1, before=older) == []
+
+
 async def test_each_of_many_orders_lands_once_whatever_the_node_does(tmp_path: Path) -> None:
     """As the worker does it: the same bytes until there is proof, and a new swap only after it."""
     async with a_world(tmp_path, providers=2, block_ms=8) as world:

@@ -45,7 +45,12 @@ class History:
         return height, await self._swaps(rows[::-1])
 
     async def newest(self, limit: int, before: str | None) -> list[FoundSwap]:
-        return await self._swaps(await self._page(limit, before))
+        swaps: list[FoundSwap] = []
+        # Everybody can name our wallet in a transaction: a page of strangers' ones does not end the history.
+        while len(swaps) < limit and (page := await self._page(limit, before)):
+            swaps += await self._swaps(page)
+            before = page[-1]["signature"]
+        return swaps[:limit]
 
     async def _page(self, limit: int, before: str | None, *, at_slot: int | None = None) -> list[Any]:
         options: dict[str, Any] = {**CONFIRMED, "limit": limit}
