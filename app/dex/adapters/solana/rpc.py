@@ -20,8 +20,9 @@ class RpcUnanswered(DexError):
 class RpcRefused(DexError):
     """The node answered with an error."""
 
-    def __init__(self, number: int, message: str) -> None:
-        super().__init__("rpc_timeout", f"The node refused the call ({number}): {message[:200]}")
+    def __init__(self, number: int) -> None:
+        # Its own text may have its URL in it, with a key.
+        super().__init__("rpc_timeout", f"The node refused the call, with the error {number}.")
         self.number = number
 
 
@@ -48,9 +49,8 @@ class Rpc:
         if not isinstance(answer, dict) or answer.get("id") != number:
             raise RpcUnanswered(f"The node did not answer {method} with JSON-RPC.")
         if (refused := answer.get("error")) is not None:
-            parts = refused if isinstance(refused, dict) else {}
-            code = parts.get("code")
-            raise RpcRefused(code if isinstance(code, int) else 0, str(parts.get("message", "no reason given")))
+            code = refused.get("code") if isinstance(refused, dict) else None
+            raise RpcRefused(code if isinstance(code, int) else 0)
         if "result" not in answer:
             raise RpcUnanswered(f"The node did not answer {method} with a result.")
         return answer["result"]

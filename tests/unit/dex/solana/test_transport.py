@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -70,11 +71,13 @@ async def test_nobody_there_is_an_error_without_the_url() -> None:
     await rpc.close()
 
 
-async def test_a_refusal_has_its_number() -> None:
-    async with node_that_says(Response('{"id": 1, "error": {"code": -32015, "message": "no"}}')) as rpc:
+async def test_a_refusal_has_its_number_and_no_text_of_the_node() -> None:
+    text = json.dumps({"id": 1, "error": {"code": -32015, "message": f"no such plan: https://node/{SECRET}"}})
+    async with node_that_says(Response(text)) as rpc:
         with pytest.raises(RpcRefused) as refused:
             await rpc.call("getTransaction")
     assert refused.value.number == -32015
+    assert SECRET not in str(refused.value)
 
 
 async def drip(request: Request) -> Response:
