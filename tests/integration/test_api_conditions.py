@@ -49,7 +49,7 @@ class ChainThatRefusesTheFirst(ScriptedChain):
 
 
 async def test_a_quote_that_was_too_low_to_be_signed_leaves_no_low_floor(engine: Engine) -> None:
-    """Whoever quoted it could have the next swap filled at that floor."""
+    """Else the venue could have the next swap filled at that floor."""
     chain = ChainThatRefusesTheFirst()
     await engine.start_worker(venues=[ScriptedVenue("raydium", [162_000_000, 200_000_000])], chain=chain)
     stream = await engine.read_stream((await engine.place(slippageBps=100))["orderId"])

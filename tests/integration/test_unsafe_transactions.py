@@ -174,7 +174,7 @@ async def test_a_program_that_brings_less_than_it_promises_is_refused(desk: Desk
 
 
 async def test_a_venue_that_quotes_too_little_is_not_believed(desk: Desk) -> None:
-    """The floor follows from the quote, and whoever trades around us would keep the difference."""
+    """The floor follows from the quote: somebody who trades just before and after us would keep the difference."""
     brings = quoted(desk.validator, pool(), USDC, AMOUNT)
     with pytest.raises(DexError, match="quoted less than the swap brings") as refused:
         await desk.sign(replace(order(), quoted=brings * 98 // 100))

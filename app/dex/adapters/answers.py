@@ -1,4 +1,4 @@
-"""How the answers of a vendor are read. Whoever answers may be a stranger: everything has a form and a limit."""
+"""How the answers of a vendor are read. They are not trusted: each field has a form and a limit."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -26,8 +26,8 @@ SELECT now, {TIME_OF} AS at, {REST_OF} AS rest,
        NOT EXISTS (SELECT FROM price_samples WHERE at = {TIME_OF}) AS is_due
   FROM clock_timestamp() AS now
 """
-# It deletes what became too old, of the last ten minutes what is no whole minute, and what is ahead of the clock, which
-# was set back. A sample between two minutes that no watcher was there to delete stays for the week.
+# Also deletes samples that are too old; those between whole minutes, once they are three hours old; and those ahead of
+# the clock, after it was set back. If no watcher ran at that time, a sample between two minutes stays for the week.
 RECORD = f"""
 WITH gone AS (
     DELETE FROM price_samples WHERE ctid = ANY(ARRAY(

@@ -135,7 +135,7 @@ class Order:
     trigger: str = "none"  # its row, and that of its watermark, before the rest was cancelled
 
     def story(self) -> str:
-        """What it did, for whoever has to find out why."""
+        """What it did, for the report of a failure."""
         log = [f"{event.at:%T.%f} {event.status} {event.details.get('code', '')}".rstrip() for event in self.events]
         return f"\n      log: {'; '.join(log)}\n      trigger: {self.trigger}"
 

@@ -3,8 +3,8 @@
 The wallet's balances are read before and after the simulation. If they differ, another swap landed meanwhile, and it is
 simulated again.
 
-Ours are the wallet and its associated token accounts, by address. Whoever made another account and gave it to the
-wallet may have kept the right to close it, and could make it again, for himself, before the swap lands.
+Only the wallet and its associated token accounts count as ours, by address. A stranger can make another token account
+and give it to the wallet, but keep the right to close it. Before the swap lands he closes it and makes it again as his.
 """
 
 from base64 import b64decode, b64encode
