@@ -45,7 +45,7 @@ class Tokens:
         self._known: dict[str, OnChain] = {}
 
     async def of(self, mint: str) -> OnChain:
-        """Raises `DexError` if this is no mint, or a token that is not safe to hold. Only for tokens of our own list."""
+        """Raises `DexError` if this is no mint or is not safe to hold. Only for tokens of our own list."""
         if mint not in self._known:
             options = CONFIRMED | {"encoding": "base64"}
             answer = await first_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
