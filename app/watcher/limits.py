@@ -45,7 +45,7 @@ class Limits:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            await attempt("refuse limits", self._refuse_at_mid())
+            await attempt("refuse limits", self._refuse_at_mid)
             while self._newest and await self._round(self._newest):
                 pass
 
@@ -58,7 +58,7 @@ class Limits:
         if not feeds:
             return False
         share = -(-MAX_QUOTES // len(feeds))
-        return any(await asyncio.gather(*(attempt("limits", self._fire(feed, tick, share)) for feed in feeds)))
+        return any(await asyncio.gather(*(attempt("limits", self._fire, feed, tick, share) for feed in feeds)))
 
     async def _fire(self, feed: str, tick: Tick, share: int) -> bool:
         turns = self._turns[feed]

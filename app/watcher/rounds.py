@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from app.postgres import DatabaseUnavailable
 from app.tasks import count_failure
@@ -30,10 +31,10 @@ async def repeat(
                     await sooner.wait()
 
 
-async def attempt(task: str, step: Awaitable[bool | None]) -> bool:
+async def attempt(task: str, step: Callable[..., Awaitable[bool | None]], *arguments: Any) -> bool:
     """Whether this step has more to do; not if it says nothing, or fails. One that fails stops no other step."""
     try:
-        return bool(await step)
+        return bool(await step(*arguments))
     except DatabaseUnavailable as error:
         log.warning("the watcher waits for Postgres", extra={"task": task, "error": repr(error.__cause__)})
     except Exception:

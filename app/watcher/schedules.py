@@ -25,9 +25,9 @@ class Schedules:
 
     async def round(self) -> bool:
         """Whether there is more to do."""
-        await attempt("mend plans", self._mend())
-        more = await attempt("slices", self._make())
-        await attempt("finish plans", self._finish())
+        await attempt("mend plans", self._mend)
+        more = await attempt("slices", self._make)
+        await attempt("finish plans", self._finish)
         return more
 
     async def _make(self) -> bool:

@@ -42,7 +42,7 @@ class Stops:
 
     async def _fire_each(self, batches: Iterator[Batch], tick: Tick) -> None:
         for batch in batches:
-            await attempt("stops", self._fire(batch, tick))  # what is still met is fired in the next slot
+            await attempt("stops", self._fire, batch, tick)  # what is still met is fired in the next slot
 
     async def _fire(self, batch: Batch, tick: Tick) -> None:
         fired = await batch()

@@ -68,7 +68,7 @@ class Trails:
 
         async def one(feed: str, persist: int) -> None:
             async with free:
-                await attempt("trailing stops", step(Trail(feed, persist, self._min_venues(feed))))
+                await attempt("trailing stops", step, Trail(feed, persist, self._min_venues(feed)))
 
         await asyncio.gather(*(one(*kind) for kind in kinds))
 

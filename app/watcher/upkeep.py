@@ -35,11 +35,11 @@ class Upkeep:
     async def round(self) -> bool:
         """Whether there is more to do."""
         more = [
-            await attempt("expire", self._expire()),
-            await attempt("settle groups", self._settle()),
-            await attempt("look again", self._look_again()),
-            await attempt("mend triggers", self._mend()),
-            await attempt("delete prices", self._delete_prices()),
+            await attempt("expire", self._expire),
+            await attempt("settle groups", self._settle),
+            await attempt("look again", self._look_again),
+            await attempt("mend triggers", self._mend),
+            await attempt("delete prices", self._delete_prices),
         ]
         return any(more)
 
