@@ -80,7 +80,8 @@ class Limits:
             await self._announcer.fired(fired, tick.at)
             changed |= bool(fired)
         refused = [answer for answer in answers if isinstance(answer, Refused)]
-        if at_once := [one.candidate.order for one in refused if one.candidate.time_in_force == "ioc"]:
+        final = [one.candidate for one in refused if one.is_final]
+        if at_once := [candidate.order for candidate in final if candidate.time_in_force == "ioc"]:
             await self._announcer.ended(ended := await self._store.refuse_quoted(at_once))
             changed |= bool(ended)
         if refused:
@@ -95,12 +96,20 @@ class Limits:
                 request, slot, only=candidate.venues, max_price_impact_bps=candidate.max_price_impact_bps
             )
         except DexError as error:  # nobody knows at which price there will be a quote
+            if may_retry(error.code):
+                return _late(candidate)
             # As long again as it has waited, so twice as long each time: many that no venue can serve at any price
             # would otherwise take all the quotes.
-            lasting = 0 if may_retry(error.code) else candidate.armed_for
-            return Refused(candidate, candidate.base_level, min(max(SHORTEST_ASIDE, lasting), LONGEST_ASIDE))
+            lasting = max(SHORTEST_ASIDE, candidate.armed_for)
+            return Refused(candidate, candidate.base_level, min(lasting, LONGEST_ASIDE))
         if (out := route.best.amount_out) >= candidate.limit_out:
             return Marketable(candidate, route.price, route.best.venue)
+        if any(answer.code and may_retry(answer.code) for answer in route.answers):
+            return _late(candidate)  # a venue that gave no quote may be the better one
         missing_bps = (candidate.limit_out - out) * 10_000 // out
         needs = min(mid * candidate.limit_out / out, HIGHEST)
         return Refused(candidate, needs, min(SHORTEST_ASIDE + missing_bps, LONGEST_ASIDE))
+
+
+def _late(candidate: Candidate) -> Refused:
+    return Refused(candidate, candidate.base_level, SHORTEST_ASIDE, is_final=False)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -158,6 +159,20 @@ async def test_a_limit_that_no_venue_can_serve_is_asked_for_less_and_less_often(
         aside = "SELECT extract(epoch FROM look_at - now())::float8 FROM triggers"
         seconds = await eventually(lambda: engine.postgres.fetchval(aside))
     assert shortest < seconds <= longest
+
+
+@pytest.mark.parametrize("fields", [{}, {"time_in_force": "ioc", "expires_in": 10}])
+async def test_a_limit_is_quoted_again_soon_if_a_venue_was_late(
+    engine: Engine, market: Market, fields: dict[str, Any]
+) -> None:
+    """The quote that said no was that of the worse venue."""
+    order = await place_limit(engine.postgres, "150", limit_out=225_000_000, amount_in=SIZE, **fields)
+    late: list[Answer] = [DexError("rpc_timeout", "late"), 225_000_001]
+    async with watching(engine, market, quotes={"raydium": [200_000_000], "meteora": late}):
+        aside = "SELECT level FROM triggers WHERE look_at BETWEEN now() AND now() + interval '5 s'"
+        assert await eventually(lambda: engine.postgres.fetchval(aside)) == 150
+        await engine.postgres.execute("UPDATE triggers SET look_at = now()")
+        await ended(engine, order, "pending")
 
 
 async def test_many_limits_of_one_owner_do_not_hold_up_those_of_another(

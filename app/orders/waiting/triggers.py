@@ -76,6 +76,7 @@ class Refused:
     candidate: Candidate
     needs: Decimal
     seconds: float
+    is_final: bool = True  # every venue has answered: an order for now or never ends
 
 
 class TriggerStore:
