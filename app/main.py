@@ -58,6 +58,8 @@ from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
+from app.webhooks.signing import Secrets
+from app.webhooks.store import WebhookStore
 from migrations.revisions import known_revisions
 
 log = logging.getLogger("engine.api")
@@ -179,6 +181,7 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         memos=Memos.of(settings),
         reconciling=reconciling,
         unmatched_swaps=ComparedSwaps(postgres.reading),
+        webhooks=WebhookStore(postgres.writing, postgres.reading, Secrets.of(settings), audit),
         audit=audit,
         revision=revision,
         breaker=breaker,

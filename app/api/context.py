@@ -47,6 +47,7 @@ from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.redis_client import CircuitBreaker
 from app.settings import Settings
+from app.webhooks.store import WebhookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class ApiContext:
     memos: Memos  # the tags of idempotency keys
     reconciling: ReconcilingState  # whether the chain is asked about every order now
     unmatched_swaps: ComparedSwaps  # those that filled no order here
+    webhooks: WebhookStore  # where owners have their events sent
     audit: AuditLog  # what operators did, and what was refused
     revision: Revision  # of the schema: whether this code works with the database
     breaker: CircuitBreaker  # shared, so that one failed call makes the whole process skip Redis for a moment

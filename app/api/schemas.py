@@ -74,6 +74,16 @@ class SetDeadMan(RequestBody):
     seconds: int = Field(ge=0, le=DAY_SECONDS, description="0: switch it off", examples=[60])
 
 
+class CreateWebhook(RequestBody):
+    """Where events are sent, and which."""
+
+    url: str = Field(description="https, and public: no address inside", examples=["https://bot.example.com/engine"])
+    statuses: Annotated[list[Annotated[Status, Field(strict=False)]], Field(min_length=1, max_length=20)] | None = (
+        Field(None, description="Only events with these; default: all")
+    )
+    description: Label | None = Field(None, description="For you")
+
+
 class MoveMarket(RequestBody):
     """A new price of a pair: either the price itself, or how far it moves."""
 

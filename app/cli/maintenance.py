@@ -60,7 +60,7 @@ def prune(
     finally:
         typer.echo(
             f"{'It would delete' if dry_run else 'Deleted'}: {pruned.orders:,} orders, {pruned.events:,} events, "
-            f"{pruned.daily_volumes:,} daily volumes."
+            f"{pruned.daily_volumes:,} daily volumes, {pruned.webhook_deliveries:,} deliveries to webhooks."
         )
     if pruned.dead_letters:
         typer.echo(f"{pruned.dead_letters:,} failed orders stay until they are acknowledged (DELETE /api/dlq/clear).")

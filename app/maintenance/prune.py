@@ -6,6 +6,8 @@
 - A failed order that nobody has acknowledged stays: it is work for somebody.
 - The newest fills stay whatever their age. `worker/reconciler.py` takes a swap of an order that is not there for one
   that this database has lost, and looks at the newest ones, up to 500 at once.
+- Deliveries to webhooks go first, once they are as old, whether they have arrived or not: without its event there is
+  nothing to send.
 - Each step is a transaction of its own, and a pause of the same length follows. It may be stopped at any time.
 """
 
@@ -85,6 +87,12 @@ DELETE_DAYS = f"""
 WITH gone AS (DELETE FROM daily_volumes WHERE ctid = ANY(ARRAY({_OLD_DAYS} LIMIT $1)) RETURNING day)
 SELECT count(*) FROM gone
 """
+_OLD_DELIVERIES = "SELECT id FROM webhook_deliveries WHERE created_at < now() - $1 * interval '1 day'"
+COUNT_DELIVERIES = f"SELECT count(*) FROM ({_OLD_DELIVERIES}) AS old"
+DELETE_DELIVERIES = f"""
+WITH gone AS (DELETE FROM webhook_deliveries WHERE id = ANY(ARRAY({_OLD_DELIVERIES} LIMIT $2)) RETURNING id)
+SELECT count(*) FROM gone
+"""
 
 
 @dataclass(slots=True)
@@ -94,6 +102,7 @@ class Pruned:
     orders: int = 0
     events: int = 0
     daily_volumes: int = 0
+    webhook_deliveries: int = 0  # that had not arrived
     dead_letters: int = 0  # that stay, because nobody has acknowledged them
 
 
@@ -112,8 +121,11 @@ async def prune(dsn: str, days: int, pruned: Pruned, *, dry_run: bool = False) -
 async def _prune(connection: asyncpg.Connection, days: int, pruned: Pruned, *, dry_run: bool) -> None:
     if not dry_run:
         await _record(connection, "begun", {"days": days})
+        while gone := await connection.fetchval(DELETE_DELIVERIES, days, STEP):
+            pruned.webhook_deliveries += gone
     await _orders(connection, days, pruned, dry_run=dry_run)
     if dry_run:
+        pruned.webhook_deliveries = await connection.fetchval(COUNT_DELIVERIES, days)
         pruned.daily_volumes = await connection.fetchval(COUNT_DAYS)
         return
     while gone := await connection.fetchval(DELETE_DAYS, STEP):

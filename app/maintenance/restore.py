@@ -5,6 +5,8 @@
 - Orders that were filled since are unfinished again. A worker asks the chain about them, while trading is halted.
 - Orders that were cancelled since wait again, and the chain does not know of that. So an operator ends the halt.
 - What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked.
+- Webhooks stay as they were: nothing is sent where its owner has deleted one since, or signed with a secret of before.
+  Deliveries are those of the backup.
 """
 
 import asyncio
@@ -88,6 +90,22 @@ BEGIN
         UPDATE api_keys k SET revoked_at = o.revoked_at FROM %I.api_keys o
          WHERE o.id = k.id AND o.revoked_at IS NOT NULL AND k.revoked_at IS NULL
         $sql$, aside);
+END $$;
+DO $$
+DECLARE
+    aside text := current_setting('engine.aside');
+    columns text;
+BEGIN
+    IF to_regclass('webhooks') IS NULL OR to_regclass(format('%I.webhooks', aside)) IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(quote_ident(attname), ', ') INTO columns
+      FROM pg_attribute here JOIN pg_attribute there USING (attname)
+     WHERE here.attrelid = 'webhooks'::regclass AND there.attrelid = format('%I.webhooks', aside)::regclass
+       AND here.attnum > 0 AND NOT here.attisdropped;
+    DELETE FROM webhooks;
+    EXECUTE format('INSERT INTO webhooks (%1$s) SELECT %1$s FROM %2$I.webhooks', columns, aside);
+    DELETE FROM webhook_deliveries d WHERE NOT EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id);
 END $$;
 -- Both in this transaction: if this program is killed after it, the engine still asks the chain.
 DO $$ BEGIN

@@ -33,6 +33,7 @@ KEYS = (
     "trading_states_pkey",
     "lost_swaps_by_tag",
     "triggers_pkey",
+    "webhooks_by_owner",
 )
 SQL = vars(statements) | vars(placing) | vars(daily_volumes)
 

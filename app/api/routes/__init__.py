@@ -19,6 +19,7 @@ from app.api.routes import (
 )
 from app.api.routes.operators import audit, kill_switch, reconciliation, simulation
 from app.api.routes.waiting import changes, dead_man, groups
+from app.api.routes.webhooks import deliveries, endpoints
 from app.api.spec import documents
 from app.api.validation import known_parameters_only
 
@@ -28,6 +29,7 @@ ROUTERS = (
         module.router
         for module in (
             *(order_stream, place_order, legacy, orders, changes, groups, dead_man, limits, stream, tickets),
+            *(endpoints, deliveries),
             *(
                 dead_letters,
                 failure_drill,

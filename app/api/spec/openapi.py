@@ -10,7 +10,16 @@ from app.api.dialects import bodies
 from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
 from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
-from app.api.schemas import MAX_KEY_LENGTH, LaunchPool, MoveMarket, RequestBody, SetDeadMan, SetKillSwitch
+from app.api.schemas import (
+    MAX_KEY_LENGTH,
+    CreateWebhook,
+    LaunchPool,
+    MoveMarket,
+    RequestBody,
+    SetDeadMan,
+    SetKillSwitch,
+)
+from app.api.spec import webhooks
 from app.api.spec.asyncapi import CLOSE_CODES
 
 REFERENCE = "#/components/schemas/{model}"
@@ -45,6 +54,7 @@ PARSED_BODIES: tuple[type[RequestBody], ...] = (
     SetKillSwitch,
     MoveMarket,
     LaunchPool,
+    CreateWebhook,
 )
 
 # Schemas that have no Pydantic model: the bodies of legacy clients, and that of a ticket.
@@ -106,6 +116,13 @@ TAGS = [
             "later event. For an order that has ended there is only the history."
         ),
     },
+    {
+        "name": "webhooks",
+        "description": (
+            "The engine sends your events to your server, signed, at least once, and the events of one order in their "
+            "order. docs/webhooks.md says how to check a signature."
+        ),
+    },
     {"name": "dead letters", "description": "Failed orders: list, retry, acknowledge. For operators."},
     {"name": "market", "description": "Tokens, pools, current prices and quotes; moving the simulated market."},
     {"name": "operator", "description": "The state of the queue, and its controls."},
@@ -136,9 +153,9 @@ _PROBLEM_TEXTS = {
     400: "The body cannot be read",
     401: "No API key, or an invalid one",
     403: "For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner",
-    404: "There is no such order, or it belongs to someone else",
+    404: "There is no such thing, or it belongs to someone else",
     408: "The body took too long to arrive",
-    409: "The state of the order does not allow this",
+    409: "The state of what it names does not allow this",
     412: "The order has changed since",
     413: "The body is over 8 KiB; that of a batch, over 64 KiB",
     415: "The body is not application/json",
@@ -179,6 +196,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             if "requestBody" in operation:
                 operation["responses"]["408"] = {"description": _PROBLEM_TEXTS[408], "content": PROBLEM}
             operation["responses"] = dict(_answers(operation["responses"]))
+    spec["webhooks"] = webhooks.SENT
     spec["components"]["securitySchemes"] = SECURITY
     spec["security"] = [{}, *({name: []} for name in SECURITY)]
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; a problem document replaces them

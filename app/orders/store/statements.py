@@ -23,11 +23,17 @@ EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
 
 
 def logged(source: str, *, details: str = "NULL::json", where: str = "true", returning: str = "") -> str:
-    """The CTE that logs the event of each row of `source`, a CTE that returns the orders it has changed."""
+    """The CTE that logs the event of each row of `source`, a CTE that returns the orders it has changed; and the one
+    that writes a delivery for each webhook of their owners. Without webhooks that is one look at an empty index.
+    """
     return f"""logged AS (
     INSERT INTO order_events ({EVENT_COLUMNS})
     SELECT id, seq, status, attempt, updated_at, {details} FROM {source} WHERE {where}
-    {returning})"""
+    {returning}), delivered AS (
+    INSERT INTO webhook_deliveries (webhook_id, order_id, seq)
+    SELECT w.id, event.id, event.seq
+      FROM (SELECT id, owner, seq, status FROM {source} WHERE {where}) AS event JOIN webhooks w USING (owner)
+     WHERE w.disabled_at IS NULL AND (w.statuses IS NULL OR event.status = ANY(w.statuses)))"""
 
 
 def slice_id(parent: str, number: str) -> str:
@@ -116,12 +122,12 @@ WITH step AS (
            updated_at = now()
       FROM step s JOIN owned USING (id)
      WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
-    RETURNING o.id, o.seq, o.status, o.code, o.attempt, o.updated_at, s.before, s.building,
+    RETURNING o.id, o.owner, o.seq, o.status, o.code, o.attempt, o.updated_at, s.before, s.building,
               CASE WHEN o.status = s.after THEN s.details ELSE json_build_object('code', o.code) END AS details
 ), events AS (
-    SELECT id, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
+    SELECT id, owner, seq, status, attempt, updated_at, details FROM moved WHERE status <> before
     UNION ALL
-    SELECT id, seq - 1, 'building', attempt, updated_at, building FROM moved WHERE building IS NOT NULL
+    SELECT id, owner, seq - 1, 'building', attempt, updated_at, building FROM moved WHERE building IS NOT NULL
 ), {logged("events", details="details")}
 SELECT id, status, code, attempt, updated_at FROM moved
 """

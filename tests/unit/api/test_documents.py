@@ -207,3 +207,8 @@ def test_every_setting_is_in_the_env_example() -> None:
     )
     assert set(older.split()) <= settings
     assert settings <= documented
+
+
+def test_the_example_of_a_message_to_a_webhook_matches_its_schema() -> None:
+    content = openapi()["webhooks"]["event"]["post"]["requestBody"]["content"]["application/json"]
+    fastjsonschema.compile(content["schema"])(content["schema"]["example"])

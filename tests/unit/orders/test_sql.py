@@ -16,8 +16,9 @@ def test_no_statement_lists_statuses_by_hand() -> None:
     assert by_hand == []
 
 
-def test_events_are_inserted_in_one_place() -> None:
+def test_events_are_inserted_in_one_place_with_their_deliveries() -> None:
     assert sum(text.count("INSERT INTO order_events") for text in SOURCES.values()) == 1
+    assert "INSERT INTO webhook_deliveries" in SOURCES["app.orders.store.statements"]
 
 
 def test_the_sets_of_statuses_cover_the_lifecycle() -> None:

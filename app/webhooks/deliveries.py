@@ -1,0 +1,115 @@
+"""Deliveries, for the watchers that send them.
+
+- A webhook is served by one watcher at a time, which holds its lease: so its limits hold, however many watchers run.
+- An event of an order is sent once the one before has arrived or was given up: `DUE` never returns it earlier.
+- A delivery is deleted after it has arrived. A watcher that dies in between leaves it, and it is sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.orders.model import OrderEvent
+from app.orders.store.reads import event_from
+from app.postgres import fetch
+from app.webhooks import statements
+from app.webhooks.backoff import wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A webhook that this watcher sends to."""
+
+    id: UUID
+    owner: str
+    url: str
+    salt: bytes
+    digest: bytes
+    previous_salt: bytes | None  # of a secret that still signs too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    id: UUID
+    order: UUID | None  # None: a test
+    attempts: int
+    created_at: datetime
+    event: OrderEvent | None  # None: a test, or it was pruned
+    terms: Mapping[str, Any]  # of the order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one attempt. No error, and not arrived: there was nothing to send."""
+
+    delivery: Delivery
+    webhook: UUID
+    error: str | None = None
+    arrived: bool = False
+    gone: bool = False
+
+
+class DeliveryStore:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def take(self, watcher: UUID, limit: int) -> list[Served]:
+        return [Served(**dict(row)) for row in await fetch(self._pool, statements.TAKE, watcher, limit)]
+
+    async def keep(self, watcher: UUID, webhooks: Sequence[UUID]) -> list[Served]:
+        return [Served(**dict(row)) for row in await fetch(self._pool, statements.KEEP, watcher, webhooks)]
+
+    async def release(self, watcher: UUID, webhooks: Sequence[UUID]) -> None:
+        await fetch(self._pool, statements.RELEASE, watcher, webhooks)
+
+    async def broken(self, webhook: UUID, why: str) -> None:
+        await fetch(self._pool, statements.BROKEN, webhook, why)
+
+    async def due(self, webhook: UUID, limit: int = statements.PAGE) -> list[Delivery]:
+        """In the order of each order's events."""
+        return [_delivery(row) for row in await fetch(self._pool, statements.DUE, webhook, limit)]
+
+    async def record(self, results: Sequence[Result]) -> list[asyncpg.Record]:
+        """The webhooks that were switched off."""
+        rows = [
+            {
+                "id": result.delivery.id,
+                "webhook_id": result.webhook,
+                "arrived": result.arrived,
+                "error": result.error,
+                "gone": result.gone,
+                "wait": wait(result.delivery.attempts),
+            }
+            for result in results
+        ]
+        # `default` is for asyncpg's own UUID class.
+        return await fetch(self._pool, statements.RECORD, orjson.dumps(rows, default=str).decode())
+
+    async def behind(self) -> float:
+        return float((await fetch(self._pool, statements.BEHIND))[0]["seconds"])
+
+    async def tidy(self) -> bool:
+        """Whether there is more to delete."""
+        await fetch(self._pool, statements.MEND)
+        return bool((await fetch(self._pool, statements.DELETE))[0]["deliveries"] == statements.DELETED)
+
+
+def _delivery(row: asyncpg.Record) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        order=row["order_id"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        event=event_from(row) if row["status"] is not None else None,
+        terms={
+            "orderType": row["type"],
+            "tokenIn": row["token_in"],
+            "tokenOut": row["token_out"],
+            "clientOrderId": row["client_order_id"],
+        },
+    )

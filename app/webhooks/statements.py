@@ -1,0 +1,144 @@
+"""The SQL of deliveries.
+
+The statement that logs an event writes its deliveries (`logged` in `app/orders/store/statements.py`), so there is one
+of each event that was committed, and none of any other. A reader that follows the log instead would have to know that
+no transaction with an older event can still commit. That takes one more indexed column in every event, and after a
+restore the numbers of transactions are others.
+"""
+
+from app.webhooks.backoff import LONGEST_WAIT, TRIED_FOR_DAYS
+
+LEASE_SECONDS = 15
+LONGEST_PAUSE = 60  # seconds between attempts at a webhook of which nothing arrives
+TRIED_FOR = f"interval '{TRIED_FOR_DAYS} days'"
+PAGE = 100
+DELETED = 1_000  # deliveries in one statement
+DISABLED = "webhook.disabled"  # in the audit log
+
+# A time further ahead than any lease or pause: the clock was set back.
+_FREE = f"NOT coalesce(served_until BETWEEN now() AND now() + interval '{LONGEST_PAUSE} s', false)"
+_UNTIL = f"served_until = now() + interval '{LEASE_SECONDS} s'"
+_SERVED = """w.id, w.owner, w.url, w.salt, w.digest,
+          CASE WHEN w.previous_until > now() THEN w.previous_salt END AS previous_salt"""
+# $1 this watcher, $2 at most so many. Who was served longest ago comes first.
+TAKE = f"""
+WITH free AS MATERIALIZED (
+    SELECT id FROM webhooks w
+     WHERE disabled_at IS NULL AND {_FREE} AND EXISTS (
+           SELECT FROM webhook_deliveries d
+            WHERE d.webhook_id = w.id AND d.given_up_at IS NULL AND d.due_at <= now())
+     ORDER BY served_until NULLS FIRST LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE webhooks w SET served_by = $1, {_UNTIL} FROM free WHERE w.id = free.id RETURNING {_SERVED}
+"""
+# $2 webhooks that it serves. One that was switched off, deleted, or taken over is not returned.
+KEEP = f"""
+UPDATE webhooks w SET {_UNTIL} WHERE id = ANY($2::uuid[]) AND served_by = $1 AND disabled_at IS NULL
+RETURNING {_SERVED}
+"""
+# While nothing arrives the pauses grow.
+RELEASE = f"""
+UPDATE webhooks
+   SET served_by = NULL,
+       served_until = now() + least(interval '{LONGEST_PAUSE} s', coalesce((now() - failing_since) / 4, interval '0'))
+ WHERE id = ANY($2::uuid[]) AND served_by = $1
+"""
+BROKEN = """
+UPDATE webhooks SET last_error = $2, failed_at = now(), failing_since = coalesce(failing_since, now()) WHERE id = $1
+"""
+
+# $1 a webhook, $2 at most so many. An event that is due before an earlier one of its order becomes due with that one:
+# it comes after a delivery that failed, or its transaction began first and had to wait for a lock.
+DUE = """
+WITH due AS MATERIALIZED (
+    SELECT id, order_id, seq, due_at, created_at, attempts FROM webhook_deliveries
+     WHERE webhook_id = $1 AND given_up_at IS NULL AND due_at <= now() ORDER BY due_at, seq LIMIT $2
+), early AS MATERIALIZED (
+    SELECT due.id, before.due_at
+      FROM due CROSS JOIN LATERAL (
+           SELECT max(d.due_at) AS due_at FROM webhook_deliveries d
+            WHERE d.webhook_id = $1 AND d.order_id = due.order_id AND d.seq < due.seq AND d.given_up_at IS NULL) before
+     WHERE before.due_at > due.due_at
+), put_off AS (
+    UPDATE webhook_deliveries d SET due_at = early.due_at FROM early WHERE d.id = early.id
+)
+SELECT due.id, due.order_id, due.seq, due.created_at, due.attempts, e.status, e.attempt, e.at, e.details,
+       o.type, o.token_in, o.token_out, o.client_order_id
+  FROM due LEFT JOIN order_events e ON e.order_id = due.order_id AND e.seq = due.seq
+           LEFT JOIN orders o ON o.id = due.order_id
+ WHERE due.id NOT IN (SELECT id FROM early) ORDER BY due.order_id, due.seq
+"""
+
+# Of a test there is one attempt. A webhook is switched off if it says that it is gone, or if a delivery is given up and
+# nothing has arrived since its first attempt. One that answers again after a while gets at once what waits for it.
+RECORD = f"""
+WITH result AS (
+    SELECT * FROM json_to_recordset($1) AS r(id uuid, webhook_id uuid, arrived bool, error text, gone bool, wait float8)
+), ended AS (
+    DELETE FROM webhook_deliveries d USING result r WHERE d.id = r.id AND (r.error IS NULL OR d.order_id IS NULL)
+), failed AS (
+    UPDATE webhook_deliveries d
+       SET attempts = d.attempts + 1, error = r.error, first_at = coalesce(d.first_at, now()),
+           due_at = least(now() + r.wait * interval '1 s', coalesce(d.first_at, now()) + {TRIED_FOR}),
+           given_up_at = CASE WHEN d.first_at <= now() - {TRIED_FOR} THEN now() END
+      FROM result r WHERE d.id = r.id AND r.error IS NOT NULL AND d.order_id IS NOT NULL
+    RETURNING d.webhook_id, d.first_at, d.given_up_at
+), summary AS MATERIALIZED (
+    SELECT r.webhook_id, bool_or(r.arrived) AS arrived, bool_or(r.gone) AS gone, max(r.error) AS error,
+           (SELECT min(f.first_at) FROM failed f WHERE f.webhook_id = r.webhook_id AND f.given_up_at IS NOT NULL)
+             AS given_up
+      FROM result r GROUP BY r.webhook_id
+), back AS (
+    UPDATE webhook_deliveries d SET due_at = now()
+      FROM summary s JOIN webhooks w ON w.id = s.webhook_id
+     WHERE s.arrived AND w.failing_since < now() - interval '{LONGEST_PAUSE} s'
+       AND d.webhook_id = w.id AND d.given_up_at IS NULL AND d.due_at > now()
+), changed AS (
+    UPDATE webhooks w
+       SET delivered_at = CASE WHEN s.arrived THEN now() ELSE w.delivered_at END,
+           failed_at = CASE WHEN s.error IS NULL THEN w.failed_at ELSE now() END,
+           last_error = coalesce(s.error, w.last_error),
+           failing_since = CASE WHEN s.arrived THEN NULL WHEN s.error IS NULL THEN w.failing_since
+                                ELSE coalesce(w.failing_since, now()) END,
+           disabled_at = CASE WHEN ends THEN now() ELSE w.disabled_at END,
+           disabled_why = CASE WHEN ends THEN CASE WHEN s.gone THEN 'it answered 410 Gone'
+                                                  ELSE 'nothing has arrived for three days' END
+                               ELSE w.disabled_why END
+      FROM summary s, LATERAL (
+           SELECT w2.disabled_at IS NULL AND (s.gone OR (NOT s.arrived AND w2.failing_since <= s.given_up)) AS ends
+             FROM webhooks w2 WHERE w2.id = s.webhook_id) AS verdict
+     WHERE w.id = s.webhook_id
+    RETURNING w.id, w.owner, w.disabled_why, ends
+), audited AS (
+    INSERT INTO audit_log (action, outcome, owner, details, left_out)
+    SELECT '{DISABLED}', 'done', owner, json_build_object('webhook', id, 'why', disabled_why), 0 FROM changed WHERE ends
+)
+SELECT id, owner, disabled_why FROM changed WHERE ends
+"""
+
+# How long the delivery has been due that has been due for longest, of webhooks where deliveries arrive.
+BEHIND = """
+SELECT coalesce(extract(epoch FROM max(now() - d.due_at)), 0)::float8 AS seconds
+  FROM webhooks w CROSS JOIN LATERAL (
+       SELECT due_at FROM webhook_deliveries d
+        WHERE d.webhook_id = w.id AND d.given_up_at IS NULL ORDER BY due_at LIMIT 1) d
+ WHERE w.disabled_at IS NULL AND w.failing_since IS NULL AND d.due_at <= now()
+"""
+# What a deleted webhook leaves, in pages, and then its row. A statement that saw the webhook may still write one.
+DELETE = f"""
+WITH page AS (
+    SELECT d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id
+     WHERE w.deleted_at IS NOT NULL LIMIT {DELETED} FOR UPDATE OF d SKIP LOCKED
+), gone AS (
+    DELETE FROM webhook_deliveries d USING page WHERE d.id = page.id RETURNING d.id
+), forgotten AS (
+    DELETE FROM webhooks w WHERE w.deleted_at < now() - interval '1 minute'
+       AND NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id)
+)
+SELECT count(*) AS deliveries FROM gone
+"""
+# The clock was set back: no delivery waits for longer than the longest wait.
+MEND = f"""
+UPDATE webhook_deliveries SET due_at = now()
+ WHERE given_up_at IS NULL AND due_at > now() + {LONGEST_WAIT} * 1.5 * interval '1 s'
+"""
