@@ -121,6 +121,19 @@ PRICES_AGE = Gauge(
 )
 ARMED = Gauge("engine_triggers_armed", "Orders that wait for a price; above 10000 an estimate", registry=API)
 
+# Webhooks
+WEBHOOK_ATTEMPTS = Counter(
+    "engine_webhook_attempts", "Deliveries sent: delivered, or failed and tried again", ["outcome"], registry=REGISTRY
+)
+for _outcome in ("delivered", "failed"):
+    WEBHOOK_ATTEMPTS.labels(_outcome)
+WEBHOOKS_DISABLED = Counter("engine_webhooks_disabled", "Webhooks switched off: nothing arrived", registry=REGISTRY)
+WEBHOOKS_BEHIND = Gauge(
+    "engine_webhooks_behind_seconds",
+    "Time that the oldest delivery has been due, of webhooks where deliveries arrive",
+    registry=REGISTRY,
+)
+
 # The queue, read at each scrape
 WAITING = Gauge("engine_queue_waiting", "Orders in the queue", registry=API)
 RUNNING = Gauge("engine_queue_running", "Orders that workers run", registry=API)

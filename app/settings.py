@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     max_sockets: int = Field(20_000, ge=1)  # per API process
     max_sockets_per_owner: int = Field(1_000, ge=1)
 
+    # Webhooks
+    webhook_concurrency: int = Field(5, ge=1, le=100)  # orders of which events are sent to one webhook at once
+    webhook_max_per_second: int = Field(50, ge=1, le=1000)  # events sent to one webhook
+
     # The worker
     worker_concurrency: int = Field(10, ge=1, le=1000)  # orders at once in one worker
     queue_max_per_min: int = Field(100, ge=0)  # start limit: in any 60 s, all workers together; 0: no limit

@@ -51,6 +51,10 @@ from app.watcher.snipers import Snipers
 from app.watcher.stops import Stops
 from app.watcher.trails import Trails
 from app.watcher.upkeep import Upkeep
+from app.webhooks.deliverer import Deliverer
+from app.webhooks.deliveries import DeliveryStore
+from app.webhooks.sender import Sender
+from app.webhooks.signing import Secrets
 from migrations.revisions import known_revisions
 
 log = logging.getLogger("engine.watcher")
@@ -110,6 +114,14 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())
+    # On connections of its own: firing never waits for a receiver's deliveries.
+    webhooks = Deliverer(
+        DeliveryStore(postgres.internal),
+        Sender(local=settings.engine_mode == "local"),
+        Secrets.of(settings),
+        at_once=settings.webhook_concurrency,
+        per_second=settings.webhook_max_per_second,
+    )
     watchers = Watchers(redis)
     sample_prices = partial(PriceHistory(postgres.internal).sample, partial(pool_mids, network))
     sample_queue = partial(QueueHistory(postgres.internal).sample, queue)
@@ -129,12 +141,14 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         run_forever("upkeep", partial(repeat, upkeep.round, revision.fits)),
         run_forever("price history", partial(sample_forever, sample_prices, revision.fits)),
         run_forever("queue history", partial(sample_forever, sample_queue, revision.fits)),
+        run_forever("webhooks", partial(repeat, webhooks.round, revision.fits)),
         run_forever("heartbeat", partial(_send_heartbeats, watchers)),
     ]
     try:
         yield
     finally:
         await cancel_and_wait(*tasks)
+        await webhooks.stop()
         await publisher.stop()
         await revision.stop()
         await capacity.stop()

@@ -14,6 +14,7 @@ from tests.chaos import (
     slow_tests,
     upgrade_faults,
     watcher_faults,
+    webhook_faults,
 )
 from tests.chaos import process_faults as processes
 from tests.chaos import server_faults as servers
@@ -79,6 +80,9 @@ FAULTS: dict[str, Fault] = {
     ),
     "watchers killed, frozen and thawed while the market moves and fires orders": partial(
         watcher_faults.killed_while_the_market_moves, orders=6_000, moves=40
+    ),
+    "watchers, worker and Postgres killed while events are sent to a webhook": partial(
+        webhook_faults.killed_while_events_are_sent, orders=300, kills=15
     ),
     "orders that wait, beside a model of them; watchers are restarted": partial(waiting.model_agrees, rounds=4),
     "orders that wait: watchers, worker and API killed while triggers fire": partial(

@@ -25,7 +25,7 @@ BASE_MODULES = frozenset(
 # package, or module at the top of `app` → the packages it may import
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.access": frozenset(),
-    "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders"}),
+    "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders", "app.webhooks"}),
     "app.cli": frozenset(
         {
             *("app.access", "app.client", "app.local", "app.localnet", "app.maintenance", "app.orders"),
@@ -36,7 +36,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.dex": frozenset(),
     "app.local": frozenset({"app.server", "migrations"}),
     "app.localnet": frozenset({"app.dex"}),
-    "app.main": frozenset({"app.access", "app.api", "app.network", "app.orders", "app.preflight", "migrations"}),
+    "app.main": frozenset(
+        {"app.access", "app.api", "app.network", "app.orders", "app.preflight", "app.webhooks", "migrations"}
+    ),
     "app.maintenance": frozenset({"app.local", "app.orders", "migrations"}),
     "app.network": frozenset({"app.dex", "app.localnet", "app.mockchain"}),
     "app.mockchain": frozenset({"app.dex"}),
@@ -44,7 +46,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.preflight": frozenset(),
     "app.schema": frozenset({"app.orders"}),
     "app.server": frozenset({"app.access", "app.api", "app.preflight"}),
-    "app.watcher": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "migrations"}),
+    "app.watcher": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "app.webhooks", "migrations"}),
+    "app.webhooks": frozenset({"app.orders"}),
     "migrations": frozenset({"app.orders", "app.schema"}),
     "worker": frozenset({"app.dex", "app.network", "app.orders", "app.preflight", "migrations"}),
 }
@@ -61,9 +64,11 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "app.orders",
         "app.postgres",
         "app.postgres_hosts",
+        "app.webhooks",
         "migrations",
     ),
     "fastapi": ("app.api", "app.main"),
+    "httpcore": ("app.webhooks",),
     "httpx": ("app.client", "app.dex.adapters"),
     "redis": (
         "app.access",
