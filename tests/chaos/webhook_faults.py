@@ -25,7 +25,7 @@ async def killed_while_events_are_sent(
     running = [env.start(role) for role in ROLES]
     async with receiving() as receiver:
         receiver.answer = _RefusesSome(rng)
-        async with httpx.AsyncClient(base_url=env.base_url, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=env.base_url, timeout=60) as http:  # the API is starting
             created = await http.post("/api/webhooks", json={"url": receiver.url})
             assert created.status_code == 201, created.text
         clients = Clients(env.base_url, rng)

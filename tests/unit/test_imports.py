@@ -81,6 +81,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     ),
     "solders": ("app.dex.adapters", "app.localnet"),
     "sqlalchemy": ("app.schema", "migrations"),
+    "standardwebhooks": ("app.webhooks",),
     "starlette": ("app.access", "app.api", "app.localnet", "app.main"),
     "uvicorn": ("app.localnet", "app.server"),
 }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import UUID
 
+from standardwebhooks import Webhook
+
 from app.webhooks import signing
 from app.webhooks.backoff import TRIED_FOR_DAYS, wait
 
@@ -38,6 +40,7 @@ def test_the_page_checks_a_message_with_either_secret_and_refuses_any_other() ->
     sent = signing.headers([new, old], "msg_1", int(time.time()), body)
     assert check(signing.as_text(new), sent, body)
     assert check(signing.as_text(old), sent, body)
+    assert Webhook(signing.as_text(new)).verify(body, sent) == {"type": "webhook.test"}
     assert not check(signing.as_text(other), sent, body)
     assert not check(signing.as_text(new), sent, body + b" ")
     assert not check(signing.as_text(new), sent | {"webhook-id": "msg_2"}, body)
