@@ -84,7 +84,7 @@ class Recorder:
         self._clock = Clock()
         self._feeds: set[str] = set()  # the listed pairs that orders wait for
         self._asked = self._feeds  # those of which prices were recorded and read
-        self._most_persist = 1
+        self._most_persist = 1  # slots in a row that are compared
         self._ahead_since: float | None = None
 
     async def run(self, may_run: Callable[[], bool]) -> None:
@@ -125,7 +125,8 @@ class Recorder:
         slots = slot - self._first(slot) + self._most_persist
         found = await self._clock.ask(partial(self._store.tick, prices, slot, at, slots=slots))
         self._feeds = {group.feed for group in found.groups if self._is_listed(group.feed)}
-        self._most_persist = max((group.persist for group in found.groups), default=1) or 1
+        # Of trailing stops also the slot before: see `_remember` in `trails.py`.
+        self._most_persist = max([1, *(one.persist + (one.op in ("start", "extreme")) for one in found.groups)])
         return slot, found
 
     def _first(self, slot: int) -> int:

@@ -18,20 +18,24 @@ class Slots:
     def behind(self) -> float:
         return time.monotonic() - self._since if self._since else 0.0
 
-    def waiting(self) -> int:
-        """How many have not been begun."""
-        return len(self._ticks)
+    def newest(self) -> Tick | None:
+        """Of those that have not been begun."""
+        return self._ticks[-1] if self._ticks else None
 
     def receive(self, tick: Tick) -> None:
         self._ticks.append(tick)
         self._since = self._since or time.monotonic()
         self._arrived.set()
 
-    async def compare(self, compare: Callable[[Tick], Awaitable[None]]) -> None:
+    async def compare(self, compare: Callable[[Tick], Awaitable[object]]) -> None:
         """Call it with each slot, forever."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._ticks:
-                await compare(self._ticks.popleft())
-                self._since = time.monotonic() if self._ticks else 0.0
+            await self.compare_waiting(compare)
+
+    async def compare_waiting(self, compare: Callable[[Tick], Awaitable[object]]) -> None:
+        """Call it with each slot until none is left."""
+        while self._ticks:
+            await compare(self._ticks.popleft())
+            self._since = time.monotonic() if self._ticks else 0.0

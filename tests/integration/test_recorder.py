@@ -108,6 +108,18 @@ async def test_a_postgres_that_is_far_away_is_asked_once_in_each_slot(
     assert tick.rows[FEED][tick.slot].best == 150
 
 
+async def test_for_trailing_stops_the_slot_before_is_read_again(pool: asyncpg.Pool, recording: Recording) -> None:
+    """Another watcher may have recorded it since."""
+    await place_trailing(pool, ["145"], persist=2)
+    slot, ticks = SLOT, list[Tick]()
+    network = replace(recording.network, slot_at=lambda _: slot)
+    own = Recorder(PriceStore(pool), network, [ticks.append])
+    for _ in range(5):
+        slot += 1
+        await own.tick()
+    assert sorted(ticks[-1].rows[FEED]) == [slot - 2, slot - 1, slot]
+
+
 async def test_watchers_that_record_at_once_see_the_same_price(pool: asyncpg.Pool) -> None:
     """One waits for the commit of the other, whose row its statement cannot see."""
     await place_open(pool, ["140"])

@@ -210,6 +210,19 @@ async def test_an_extreme_of_a_later_slot_does_not_decide_an_earlier_one(
     assert await watcher.at(SLOT + 1) == []
 
 
+async def test_what_a_slot_has_met_fires_though_the_prices_of_later_ones_were_taken_in(
+    pool: asyncpg.Pool, store: TrailingStops
+) -> None:
+    """Thousands were met, and the price has turned since."""
+    orders = await place_trailing(pool, ["150", "150"])
+    watcher = Watcher(store)
+    for slot, price in enumerate(("150", "142", "149", "150"), SLOT):
+        await record(pool, slot, price)
+    await store.follow(watcher.trail, SLOT)
+    await store.follow(watcher.trail, SLOT + 3)
+    assert sorted(ids(await watcher.fire(SLOT + 1))) == sorted(orders)
+
+
 async def test_the_kill_switch_lets_it_fire_while_reducing(pool: asyncpg.Pool, store: TrailingStops) -> None:
     [order] = await place_trailing(pool, ["150"])
     await record(pool, SLOT, "140")

@@ -12,7 +12,7 @@ from app.dex.markets import Markets
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Group, Recorded
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.watcher.recorder import Tick
-from app.watcher.trails import Trails
+from app.watcher.trails import LATE_SLOTS, Trails
 from tests.engine import Engine
 from tests.integration.test_watcher import Market, ended, watching
 from tests.waiting import FEED, place_open
@@ -107,7 +107,13 @@ async def test_it_fires_at_the_level_that_earlier_slots_have_raised() -> None:
     assert store.asked_to_fire == [2]
 
 
-async def test_extremes_are_raised_in_time_however_many_orders_one_slot_fires() -> None:
+async def test_a_rise_is_not_missed_if_another_watcher_records_it_after_this_one_has_compared_its_slot() -> None:
+    before = dict.fromkeys([*range(1, 20), *range(21, 41)], "150")
+    ticks = [tick(slot, before | ({20: "151"} if slot > 20 else {}), ("extreme", 1, "150")) for slot in range(1, 41)]
+    assert [slot for slot, _ in await follow(ticks) if slot > MAX_AGE_SLOTS] == list(range(21, 20 + MAX_AGE_SLOTS))
+
+
+async def test_a_slot_that_met_thousands_is_fired_on_while_later_extremes_are_raised_in_time() -> None:
     """Only the newest MAX_AGE_SLOTS slots are kept, and an older price no longer raises an extreme."""
     slots = range(1, 3 * MAX_AGE_SLOTS)
     prices = dict.fromkeys(slots, "151")
@@ -117,9 +123,12 @@ async def test_extremes_are_raised_in_time_however_many_orders_one_slot_fires() 
         """Each batch takes as long as a slot."""
 
         async def fire(self, trail: Trail, slot: int, **_: Any) -> list[Any]:
+            self.asked_to_fire.append(slot)
             if (arrived := next(later, None)) is None:
                 return []
             trails.receive(arrived)
+            for _turn in range(3):  # until it is handed on
+                await asyncio.sleep(0)
             return [slot]
 
     trails = of(store := Falling(level="152"))
@@ -128,7 +137,32 @@ async def test_extremes_are_raised_in_time_however_many_orders_one_slot_fires() 
     while trails.behind():
         await asyncio.sleep(0)
     running.cancel()
-    assert [slot for slot, _ in store.followed] == list(slots)
+    assert store.asked_to_fire[: len(slots)] == [1] * len(slots)
+    in_time = [slot for slot, _ in store.followed[: len(slots) // LATE_SLOTS + 1]]
+    assert in_time == list(range(1, len(slots) + 1, LATE_SLOTS))
+
+
+async def test_a_kind_of_which_a_fall_meets_thousands_holds_up_no_other_one() -> None:
+    class Falling(Store):
+        """There are always more of those that fire after one slot."""
+
+        async def fire(self, trail: Trail, slot: int, **_: Any) -> list[Any]:
+            await asyncio.sleep(0)
+            if trail.persist == 1:
+                return [slot]
+            self.asked_to_fire.append(slot)
+            return []
+
+    prices = dict.fromkeys(range(1, 5), "140")
+    trails = of(store := Falling())
+    running = asyncio.create_task(trails.run())
+    for slot in prices:
+        trails.receive(tick(slot, prices, ("trail", 1, "142.5"), ("trail", 3, "142.5")))
+    async with asyncio.timeout(2):
+        while len(store.asked_to_fire) < 2:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert store.asked_to_fire == [3, 4]
 
 
 async def test_stops_do_not_wait_for_trailing_stops(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
