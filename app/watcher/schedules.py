@@ -4,7 +4,6 @@ import time
 from decimal import Decimal
 from uuid import UUID
 
-from app.dex.errors import DexError
 from app.network import Network
 from app.orders.store.capacity import Capacity
 from app.orders.waiting.plans import Decision, DueSlice, PlanStore
@@ -32,16 +31,16 @@ class Schedules:
 
     async def _make(self) -> bool:
         """Slices are orders: they take part in the limits of the queue. Those that find no room stay due, and so do
-        those with a band while this watcher has no price: another one may have it.
+        those that this watcher cannot decide about: another one may.
         """
-        full, unpriced = set[str](), set[UUID]()
-        while due := await self._store.due(full=full, unpriced=unpriced):
-            at, stayed, decisions = due[0].now, len(full) + len(unpriced), list[Decision]()
+        full, undecided = set[str](), set[UUID]()
+        while due := await self._store.due(full=full, undecided=undecided):
+            at, stayed, decisions = due[0].now, len(full) + len(undecided), list[Decision]()
             slot = self._network.slot_at(at)
             for one in due:
                 decision = self._decide(one, slot)
                 if decision is None:
-                    unpriced.add(one.order)
+                    undecided.add(one.order)
                 elif not decision.skip and (limit := self._capacity.reserve(one.owner, 1)):
                     if limit == "total":
                         break
@@ -49,7 +48,7 @@ class Schedules:
                 else:
                     decisions.append(decision)
             await self._announcer.fired(await self._store.make(decisions), at)
-            if len(full) + len(unpriced) == stayed:
+            if len(full) + len(undecided) == stayed:
                 return len(decisions) == BATCH
         return False
 
@@ -64,12 +63,11 @@ class Schedules:
         return False
 
     def _decide(self, due: DueSlice, slot: int) -> Decision | None:
-        """None: without a price nobody knows."""
+        """None: there is no price of its band now, or a token is not listed, here or any more."""
         markets = self._network.markets
-        try:
-            token_in, token_out = markets.token(due.token_in), markets.token(due.token_out)
-        except DexError:  # no longer traded
-            return Decision(due, True, Decimal(1))
+        token_in, token_out = markets.find(due.token_in), markets.find(due.token_out)
+        if token_in is None or token_out is None:
+            return None
         least, most = due.band
         skip = False
         if least is not None or most is not None:

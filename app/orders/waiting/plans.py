@@ -182,8 +182,8 @@ class PlanStore:
         self._max_age = max_age  # seconds: an older price makes no slice
         self._left_out = LeftOut[UUID]()
 
-    async def due(self, *, full: Iterable[str] = (), unpriced: Iterable[UUID] = ()) -> list[DueSlice]:
-        """`full`: owners who may have no more. `unpriced`: plans that nothing can be decided about."""
+    async def due(self, *, full: Iterable[str] = (), undecided: Iterable[UUID] = ()) -> list[DueSlice]:
+        """`full`: owners who may have no more. `undecided`: plans that nothing can be decided about."""
         return [
             DueSlice(
                 row["order_id"],
@@ -194,7 +194,7 @@ class PlanStore:
                 (row["band_min"], row["band_max"]),
                 row["now"],
             )
-            for row in await fetch(self._pool, DUE, BATCH, list(full), [*self._left_out.ids(), *unpriced])
+            for row in await fetch(self._pool, DUE, BATCH, list(full), [*self._left_out.ids(), *undecided])
         ]
 
     async def make(self, decisions: Sequence[Decision]) -> list[Moved]:
