@@ -85,7 +85,7 @@ class Limits:
             await self._announcer.ended(ended := await self._store.refuse_quoted(at_once))
             changed |= bool(ended)
         if refused:
-            changed |= await self._store.put_aside(refused) > 0
+            changed |= await self._store.put_aside(feed, tick.slot, refused) > 0
         return changed
 
     async def _quote(self, candidate: Candidate, slot: int, mid: Decimal) -> Marketable | Refused:

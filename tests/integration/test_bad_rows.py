@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.orders.waiting import triggers
 from app.orders.waiting.prices import Group
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, Moved, TriggerStore
@@ -15,6 +16,7 @@ from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, r
 
 STOPS = Group(FEED, "le", 2, Decimal(0))
 NONE_AHEAD = Backlog(0, 0)
+FAILS = "INSERT INTO order_events (order_id, seq, status, attempt, at) VALUES ($1, 2, 'open', 0, now())"
 
 Placed = tuple[Sequence[UUID], Callable[[TriggerStore], Awaitable[list[Moved]]]]  # and what changes them
 Kind = Callable[[asyncpg.Pool], Awaitable[Placed]]
@@ -31,7 +33,9 @@ async def stops(pool: asyncpg.Pool) -> Placed:
 
 
 async def limits(pool: asyncpg.Pool) -> Placed:
+    """They were put aside, and the price has moved past what their quotes have asked for since."""
     orders = [await place_limit(pool, level, limit_out=1) for level in ("147", "148", "149")]
+    await pool.execute("UPDATE triggers SET level = level + 0.5, look_at = now() + interval '1 minute'")
 
     async def fire(store: TriggerStore) -> list[Moved]:
         found = await store.candidates(FEED, SLOT, 100)
@@ -75,9 +79,7 @@ async def test_an_order_that_fails_is_left_out_and_named(
     pool: asyncpg.Pool, store: TriggerStore, kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     orders, change = await opened(kind, pool)
-    await pool.execute(
-        "INSERT INTO order_events (order_id, seq, status, attempt, at) VALUES ($1, 2, 'open', 0, now())", orders[1]
-    )
+    await pool.execute(FAILS, orders[1])
     assert {one.event.order_id for one in await change(store)} == {orders[0], orders[2]}
     assert [vars(line)["row"] for line in caplog.records if "left out" in line.message] == [str(orders[1])]
     caplog.clear()
@@ -96,6 +98,18 @@ async def test_an_order_that_somebody_has_locked_is_passed_over(
         changed = await asyncio.wait_for(change(store), 2)
     assert {one.event.order_id for one in changed} == set(orders[1:])
     assert [one.event.order_id for one in await change(store)] == [orders[0]]
+
+
+async def test_orders_that_may_not_fire_hide_none_that_fails(
+    pool: asyncpg.Pool, store: TriggerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of them is nearer to the price."""
+    monkeypatch.setattr(triggers, "BATCH", 3)
+    await place_open(pool, ["160"] * 3, owner="halted")
+    await pool.execute("INSERT INTO trading_states VALUES ('halted', 'halted', 'test', 'test', now())")
+    orders, change = await opened(stops, pool)
+    await pool.execute(FAILS, orders[1])
+    assert {one.event.order_id for one in await change(store)} == {orders[0], orders[2]}
 
 
 async def test_a_start_that_is_months_away_is_no_error(pool: asyncpg.Pool, store: TriggerStore) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from app.orders.waiting import triggers
 from app.orders.waiting.prices import Group, Price, PriceStore
-from app.orders.waiting.triggers import BATCH, Backlog, Moved, TriggerStore
-from tests.waiting import FEED, SLOT, place_open, record, statuses
+from app.orders.waiting.triggers import BATCH, Backlog, Moved, Refused, TriggerStore
+from tests.waiting import FEED, SLOT, place_limit, place_open, record, statuses
 
 STOPS, TARGETS = (Group(FEED, op, 2, Decimal(0)) for op in ("le", "ge"))
 
@@ -110,6 +110,16 @@ async def test_a_price_that_is_too_old_or_ahead_of_the_clock_fires_nothing(
     for slot in (SLOT - 1, SLOT):
         await record(pool, slot, "144", age=age)
     assert await fire(store) == []
+
+
+async def test_a_quote_of_a_price_that_is_too_old_puts_no_limit_aside(pool: asyncpg.Pool, store: TriggerStore) -> None:
+    """The watcher was frozen since."""
+    await place_limit(pool, "149", limit_out=1)
+    await record(pool, SLOT, "150")
+    refused = [Refused(one, Decimal(160), 60) for one in await store.candidates(FEED, SLOT, 9)]
+    for age, aside in (("5 seconds", 0), ("0 seconds", 1)):
+        await pool.execute(f"UPDATE prices SET at = clock_timestamp() - interval '{age}'")
+        assert await store.put_aside(FEED, SLOT, refused) == aside
 
 
 async def test_after_the_clock_was_set_back_nothing_fires(pool: asyncpg.Pool, store: TriggerStore) -> None:

@@ -80,19 +80,25 @@ def fires(details: str, *, also: str = "") -> str:
 
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
-# $6 at most so many, $7 and $8 for `starts_in`
-def _fire(op: str, order: str, bound: str, meets: str, *, only: str = "") -> str:
+# $6 at most so many
+def _met(op: str, order: str, bound: str, meets: str, *, columns: str, only: str = "") -> str:
     return f"""
 WITH price AS MATERIALIZED (
     SELECT {bound} AS price, max(at) AS at
       FROM prices WHERE feed = $1 AND slot > $2::bigint - $4::int AND slot <= $2::bigint
     HAVING count(*) = $4 AND min(venues) >= $5 AND {IS_FRESH.format(at="max(at)")} AND {NOT_AHEAD}
 ), met AS MATERIALIZED (
-    SELECT t.ctid AS row, t.order_id, t.level, t.group_id, t.rank FROM triggers t JOIN orders o ON o.id = t.order_id
+    SELECT {columns} FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
        AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
-     ORDER BY t.level {order} LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
+     ORDER BY t.level {order} LIMIT $6"""
+
+
+# $7 and $8 for `starts_in`
+def _fire(*side: str, only: str = "") -> str:
+    columns = "t.ctid AS row, t.order_id, t.level, t.group_id, t.rank"
+    return f"""{_met(*side, columns=columns, only=only)} FOR UPDATE OF t, o SKIP LOCKED
 ), {
         fires(
             _details(
@@ -106,14 +112,7 @@ _SIDES = {"ge": ("ASC", "min(low)", "<="), "le": ("DESC", "max(high)", ">=")}
 FIRE = {op: _fire(op, *side) for op, side in _SIDES.items()}
 # For a batch that failed because of one of its orders. $9: of these only
 FIRE_THESE = {op: _fire(op, *side, only=" AND t.order_id = ANY($9::uuid[])") for op, side in _SIDES.items()}
-NEAREST = {
-    op: f"""
-SELECT order_id FROM triggers
- WHERE armed AND op = '{op}' AND feed = $1 AND persist = $2 AND (look_at IS NULL OR look_at <= now())
- ORDER BY level {order} LIMIT $3
-"""
-    for op, (order, _, _) in _SIDES.items()
-}
+MET = {op: f"{_met(op, *side, columns='t.order_id')}) SELECT order_id FROM met" for op, side in _SIDES.items()}
 LEAVE_OUT = f"""
 UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
  WHERE order_id IN (SELECT order_id FROM triggers WHERE order_id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED)
@@ -122,7 +121,7 @@ UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
 _AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
 
 # Limits whose level the best mid has met, the most favourable first. An order that was put aside is looked at again
-# before its time if the price has moved past its level. $5: owners that are left out
+# before its time if the price has moved past its level. $5 owners, $6 orders that are left out
 CANDIDATES = f"""
 SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
        o.max_price_impact_bps, o.time_in_force, extract(epoch FROM now() - o.updated_at)::float8 AS armed_for
@@ -133,6 +132,7 @@ SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.t
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
    AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND {IN_TIME}
    AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)} AND t.owner <> ALL($5::text[])
+   AND t.order_id <> ALL($6::uuid[])
  ORDER BY t.level LIMIT $4
 """
 
@@ -156,13 +156,16 @@ WITH newest AS MATERIALIZED (
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {fires(_details(price="price", source="venue", starts_in=starts_in("$9", "$10")))}"""
 
-# $1 orders, $2 their levels when they were quoted, $3 the levels at which a quote may say yes, $4 for how many seconds
-PUT_ASIDE = """
+# $1 to $3 as above, $4 orders, $5 their levels when they were quoted, $6 the levels at which a quote may say yes,
+# $7 for how many seconds
+PUT_ASIDE = f"""
 WITH refused AS (
     SELECT t.order_id, r.needs, r.seconds
-      FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::float8[]) AS r(order_id, level, needs, seconds)
+      FROM unnest($4::uuid[], $5::numeric[], $6::numeric[], $7::float8[]) AS r(order_id, level, needs, seconds)
       JOIN triggers t USING (order_id)
-     WHERE t.armed AND t.level = r.level ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
+     WHERE t.armed AND t.level = r.level
+       AND EXISTS (SELECT FROM prices WHERE feed = $1 AND slot = $2::bigint AND {IS_FRESH.format(at="at")})
+     ORDER BY t.order_id FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE triggers t SET level = greatest(t.base_level, r.needs), look_at = now() + r.seconds * interval '1 second'
   FROM refused r WHERE t.order_id = r.order_id RETURNING t.order_id

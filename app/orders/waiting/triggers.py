@@ -91,15 +91,16 @@ class TriggerStore:
             *(group.feed, slot, self._max_age, group.persist, min_venues, BATCH),
             *(backlog.ahead, backlog.per_minute),
         )
-        suspects = statements.NEAREST[group.op], group.feed, group.persist, BATCH
         sql = statements.FIRE[group.op], statements.FIRE_THESE[group.op]
+        suspects = statements.MET[group.op], *arguments[:6]
         return await fire_batch(self._pool, self._left_out, *sql, arguments, suspects)
 
     async def candidates(
         self, feed: str, slot: int, limit: int, *, excluded_owners: Sequence[str] = ()
     ) -> list[Candidate]:
         """`excluded_owners`: owners whose orders are left out."""
-        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, excluded_owners)
+        left_out = excluded_owners, self._left_out.ids()
+        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, *left_out)
         return [
             Candidate(
                 order=row["order_id"],
@@ -136,13 +137,16 @@ class TriggerStore:
 
         return await fire_each(self._pool, self._left_out, quoted, fire, key=lambda one: one.candidate.order)
 
-    async def put_aside(self, refused: Sequence[Refused]) -> int:
-        """How many: not those that somebody has locked."""
+    async def put_aside(self, feed: str, slot: int, refused: Sequence[Refused]) -> int:
+        """How many: not those that somebody has locked, and none if the quotes are too old by now."""
 
         async def put(these: Sequence[Refused]) -> list[asyncpg.Record]:
             return await fetch(
                 self._pool,
                 statements.PUT_ASIDE,
+                feed,
+                slot,
+                self._max_age,
                 [one.candidate.order for one in these],
                 [one.candidate.level for one in these],
                 [one.needs for one in these],
