@@ -59,6 +59,23 @@ async def test_of_several_amendments_at_once_one_is_made(engine: Engine) -> None
     assert (await engine.order(order))["seq"] == 2
 
 
+async def test_an_order_whose_time_has_run_out_is_not_amended(engine: Engine) -> None:
+    """No watcher has ended it yet."""
+    order = (await engine.place(**LIMIT, expiresInSeconds=3600))["orderId"]
+    await engine.postgres.execute("UPDATE orders SET expires_at = now() - interval '1 s'")
+    assert (await patch(engine, order, 1, expiresAt="2027-06-01T00:00:00Z"))[1]["code"] == "order_changed"
+
+
+async def test_amending_an_order_does_not_end_its_wait_before_the_next_attempt(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+    await engine.postgres.execute("UPDATE triggers SET look_at = now() + interval '1 minute'")
+    waits = "SELECT look_at IS NOT NULL FROM triggers"
+    await patch(engine, order, 1, slippageBps=9)
+    assert await engine.postgres.fetchval(waits)
+    await patch(engine, order, 2, limitPrice="200000")
+    assert not await engine.postgres.fetchval(waits)
+
+
 async def test_an_order_for_at_once_is_not_amended_into_one_that_waits(engine: Engine) -> None:
     order = (await engine.place(**LIMIT, timeInForce="ioc"))["orderId"]
     assert (await patch(engine, order, 1, limitPrice="2"))[1]["code"] == "not_amendable"

@@ -23,8 +23,10 @@ from app.postgres import fetch
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 
+_WAITS_FOR_THE_SAME = "(held.op, held.persist, held.level) = (new.op, new.persist, new.level)"
 # A trailing stop that follows the price stays in its row, so what decides that row must not change: it may have begun
 # since the order was read. One that has not begun goes on to wait, unless it waits for something else now.
+# Before its next attempt an order waits for as long as before, so that amending it again and again costs no starts.
 AMEND = f"""
 WITH new AS (
     SELECT * FROM json_to_record($4) AS n(limit_price numeric, limit_out numeric, condition json, time_in_force text,
@@ -39,6 +41,7 @@ WITH new AS (
            seq = o.seq + 1, updated_at = now()
       FROM new, held
      WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
+       AND (o.expires_at IS NULL OR o.expires_at > now())
        AND (held.watermark IS NULL
             OR (o.condition->>'activationPrice', o.condition->>'persistSlots')
                IS NOT DISTINCT FROM (new.condition->>'activationPrice', new.condition->>'persistSlots'))
@@ -46,9 +49,9 @@ WITH new AS (
 ), armed AS (
     UPDATE triggers t
        SET feed = new.feed, op = CASE WHEN held.watermark IS NULL THEN new.op ELSE t.op END, persist = new.persist,
-           level = new.level, base_level = new.base_level, trail_bps = new.trail_bps, look_at = NULL,
-           since = CASE WHEN (held.op, held.persist, held.level) = (new.op, new.persist, new.level) THEN t.since
-                        ELSE now() END
+           level = new.level, base_level = new.base_level, trail_bps = new.trail_bps,
+           look_at = CASE WHEN {_WAITS_FOR_THE_SAME} THEN t.look_at END,
+           since = CASE WHEN {_WAITS_FOR_THE_SAME} THEN t.since ELSE now() END
       FROM new, amended, held WHERE t.order_id = amended.id
 ), {logged("amended", details="details")}
 SELECT {ORDER_COLUMNS} FROM amended
