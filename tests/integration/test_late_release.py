@@ -13,9 +13,13 @@ from tests.engine import Engine, eventually, running_engine
 RELEASE = {"state": "active", "reason": "a release"}
 
 
-async def halt(engine: Engine) -> None:
-    answer = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "a halt"})
+async def put(engine: Engine, wanted: str) -> None:
+    answer = await engine.http.put("/api/kill-switch", json={"state": wanted, "reason": "a test"})
     assert answer.status_code == 200, answer.text
+
+
+async def halt(engine: Engine) -> None:
+    await put(engine, "halted")
 
 
 async def state(engine: Engine) -> str:
@@ -70,30 +74,30 @@ async def test_a_release_whose_client_has_gone_is_dropped(engine: Engine) -> Non
     assert await outcomes(engine) == [("halted", "done")]
 
 
-async def test_a_release_that_was_still_arriving_when_a_halt_was_answered_is_refused(engine: Engine) -> None:
-    begun = asyncio.Event()
-
+@pytest.mark.parametrize("stricter", ["reducing", "halted"])
+async def test_a_release_that_was_still_arriving_when_a_stricter_state_was_set_is_refused(
+    engine: Engine, stricter: str
+) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b'{"state": "active", '
-        begun.set()
-        await halt(engine)
+        await put(engine, stricter)
         yield b'"reason": "a release"}'
 
     headers = {"Content-Type": "application/json"}
     answer = await engine.http.put("/api/kill-switch", content=body(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "kill_switch_changed")
-    assert await state(engine) == "halted"
+    assert await state(engine) == stricter
 
 
 async def test_releases_at_the_same_time_all_succeed_and_so_does_a_stricter_state(engine: Engine) -> None:
     await halt(engine)
 
-    async def put(wanted: str) -> Any:
+    async def answered(wanted: str) -> Any:
         return (await engine.http.put("/api/kill-switch", json=RELEASE | {"state": wanted})).status_code
 
     async with locked_audit_log(engine):
-        putting = [asyncio.create_task(put("active")) for _ in range(2)]
+        putting = [asyncio.create_task(answered("active")) for _ in range(2)]
         await eventually(lambda: waiting_for_the_audit_log(engine))
-        putting.append(asyncio.create_task(put("reducing")))
+        putting.append(asyncio.create_task(answered("reducing")))
         await asyncio.sleep(0)
     assert await asyncio.gather(*putting) == [200] * 3

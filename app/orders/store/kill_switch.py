@@ -208,11 +208,12 @@ class KillSwitch:
             await asyncio.gather(audit.follow(entry, within=CLEARANCE_SECONDS), asyncio.sleep(CLEARANCE_SECONDS))
             return _entry(row)
         last_set = await fetch(self._pool, LAST_SET, scope)
-        halted_since = any(
-            one["state"] == TradingState.HALTED and one["seconds"] < time.monotonic() - arrived for one in last_set
+        stricter_since = any(
+            STRICTNESS[one["state"]] > STRICTNESS[state] and one["seconds"] < time.monotonic() - arrived
+            for one in last_set
         )
         rows: list[asyncpg.Record] = []
-        if not halted_since:
+        if not stricter_since:
             set_at = last_set[0]["set_at"] if last_set else None
             rows = await audit.write([entry], AUDITED_SET, *columns, set_at)
         await self.read()
