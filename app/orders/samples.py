@@ -6,6 +6,7 @@ time unique.
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 
 from app.postgres import DatabaseUnavailable
@@ -16,9 +17,9 @@ REST_OF = f"({SECONDS} - extract(epoch FROM now - {TIME_OF}))::float8"  # second
 
 
 async def sample_forever(sample: Callable[[], Awaitable[float]], may_run: Callable[[], bool]) -> None:
-    """`sample` takes one, unless there is one of this time, and says how many seconds remain of it."""
+    """`sample` takes what is missing of this time, and says how many seconds remain of it."""
     while True:
         rest = float(SECONDS)
         with contextlib.suppress(DatabaseUnavailable):  # which leaves a gap; other tasks log it
             rest = await sample() if may_run() else rest
-        await asyncio.sleep(rest)
+        await asyncio.sleep(rest + random.random())  # or all processes would find at once that none has taken it

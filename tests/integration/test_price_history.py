@@ -1,7 +1,7 @@
 """The prices of the last week: kept by watchers, read in steps."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -28,10 +28,10 @@ async def sampled(pool: asyncpg.Pool, moment: datetime, **mids: str) -> None:
     await pool.execute("INSERT INTO price_samples VALUES ($1, $2, $3)", moment, KEY, orjson.dumps(mids).decode())
 
 
-async def take(pool: asyncpg.Pool, price: str = "150") -> float:
+async def take(pool: asyncpg.Pool, price: str = "150", pairs: Sequence[str] = (KEY,)) -> float:
     async def mids_at(_: datetime) -> Mapping[str, Mapping[str, Decimal]]:
         await asyncio.sleep(0)
-        return {KEY: {"meteora": Decimal(price)}}
+        return {pair: {"meteora": Decimal(price)} for pair in pairs}
 
     return await PriceHistory(pool).sample(mids_at)
 
@@ -75,6 +75,8 @@ async def test_a_request_for_more_points_than_an_answer_has_says_which_step_to_t
     assert error["pointer"] == "/query/from"
     step = error["message"].rpartition(" ")[2]
     assert (await engine.http.get("/api/prices", params=query | {"step": step})).status_code == 200
+    just = {"from": (datetime.now(UTC) - MOST_POINTS * timedelta(seconds=10)).isoformat()}
+    assert (await engine.http.get("/api/prices", params=query | just)).status_code == 200
     for wrong in ("15", "9", "86401", "x"):
         answer = await engine.http.get("/api/prices", params=PAIR | {"step": wrong})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/step"), wrong
@@ -115,6 +117,12 @@ async def test_several_watchers_take_one_sample(pool: asyncpg.Pool) -> None:
     assert len(rows) == len({row["at"] for row in rows}) <= 2  # two if a new time began meanwhile
     await take(pool, "7")
     assert len(await pool.fetch("SELECT FROM price_samples")) <= len(rows) + 1
+
+
+async def test_a_watcher_samples_the_pairs_of_which_the_first_one_had_no_price(pool: asyncpg.Pool) -> None:
+    await take(pool)
+    await take(pool, "7", [KEY, "JUP-USDC"])
+    assert await pool.fetchval("SELECT count(DISTINCT pair) FROM price_samples") == 2
 
 
 async def test_samples_are_kept_for_three_hours_then_by_the_minute_for_a_week(pool: asyncpg.Pool) -> None:

@@ -77,7 +77,8 @@ async def prices(
         raise invalid_query([("/query/step", f"must be {SECONDS}, or a multiple of 60")])
     if since is not None and since < now - KEPT:
         since = now - KEPT
-    if since is not None and since < oldest:
+    # By less than a step it is late only since it was sent, or by the clock of the client.
+    if since is not None and since < oldest - timedelta(seconds=step):
         needed = -(-int((now - since).total_seconds()) // MOST_POINTS)
         at_least = -(-needed // 60) * 60
         message = (

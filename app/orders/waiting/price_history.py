@@ -21,11 +21,7 @@ DELETE_PAGE = 1_000
 # pair → venue → tokens of the pair's second token for one of its first
 Mids = Mapping[str, Mapping[str, Decimal]]
 
-DUE = f"""
-SELECT now, {TIME_OF} AS at, {REST_OF} AS rest,
-       NOT EXISTS (SELECT FROM price_samples WHERE at = {TIME_OF}) AS is_due
-  FROM clock_timestamp() AS now
-"""
+CLOCK = f"SELECT now, {TIME_OF} AS at, {REST_OF} AS rest FROM clock_timestamp() AS now"
 # Also deletes samples that are too old; those between whole minutes, once they are three hours old; and those ahead of
 # the clock, after it was set back. If no watcher ran at that time, a sample between two minutes stays for the week.
 RECORD = f"""
@@ -60,12 +56,14 @@ class PriceHistory:
         self._pool = pool
 
     async def sample(self, mids_at: Callable[[datetime], Awaitable[Mids]]) -> float:
-        """Seconds until the next one is due. `mids_at`: the prices at a moment of the clock of Postgres."""
-        ((now, at, rest, is_due),) = await fetch(self._pool, DUE)
-        if is_due:
-            mids = await mids_at(now)
-            rows = [orjson.dumps({venue: str(price) for venue, price in one.items()}).decode() for one in mids.values()]
-            await fetch(self._pool, RECORD, at, list(mids), rows)
+        """Seconds until the next one is due. `mids_at`: the prices at a moment of the clock of Postgres.
+
+        Every watcher takes one: it may have the price of a pair of which the first one had none.
+        """
+        ((now, at, rest),) = await fetch(self._pool, CLOCK)
+        mids = await mids_at(now)
+        rows = [orjson.dumps({venue: str(price) for venue, price in one.items()}).decode() for one in mids.values()]
+        await fetch(self._pool, RECORD, at, list(mids), rows)
         return float(rest)
 
     async def read(self, pairs: Collection[str], since: datetime, step: timedelta) -> list[tuple[datetime, Mids]]:
