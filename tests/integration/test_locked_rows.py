@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from app.orders.waiting import trailing
-from app.orders.waiting.prices import Group
+from app.orders.waiting.prices import Group, PriceStore
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, TriggerStore
 from tests.engine import eventually
@@ -115,6 +115,15 @@ async def test_a_leg_that_is_locked_holds_back_no_limit_of_others(pool: asyncpg.
     async with locked(pool, "triggers", "order_id = $1", leg):
         fired = await store.fire_quoted(FEED, SLOT, quoted, backlog=Backlog(0, 0))
     assert [moved.event.order_id for moved in fired] == [other]
+
+
+async def test_deleting_old_prices_does_not_wait_for_a_slot_that_is_being_recorded(pool: asyncpg.Pool) -> None:
+    """Which may wait in turn for the pair that was deleted before."""
+    for feed in (FEED, "USDC/SOL"):
+        await record(pool, SLOT, "150", age=3_700, feed=feed)
+    async with locked(pool, "newest_slots", "feed = $1", FEED):
+        await PriceStore(pool).delete_old()
+    assert await pool.fetchval("SELECT array_agg(feed) FROM newest_slots") == [FEED]
 
 
 async def test_a_watermark_that_is_locked_holds_back_its_own_orders_and_loses_no_high(pool: asyncpg.Pool) -> None:

@@ -24,7 +24,9 @@ from app.postgres import DatabaseUnavailable, fetch
 
 OWNERS = 10  # in one look
 LOCKED_SECONDS = 1.0  # until an owner whose orders were all locked is asked again, while others are due
-PAGE = 5_000  # orders in one statement, which must end within the time-out of Postgres
+# Orders in one statement, which must end within the time-out of Postgres. What it returns has to fit into the buffers
+# of a connection, or it would keep its locks for as long as the watcher is frozen.
+PAGE = 1_000
 FIRED = "dead_man.fired"  # in the audit log
 
 _STATE = "seconds, cancels_at, fired_at, cancelled"

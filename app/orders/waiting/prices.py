@@ -114,7 +114,8 @@ SELECT now, ARRAY(SELECT ROW(feed, op, persist::int, level) FROM wanted) AS grou
   FROM clock
 """
 DELETE_OLD = f"""
-WITH without_prices AS (DELETE FROM newest_slots WHERE at < now() - {KEEP})
+WITH without_prices AS (DELETE FROM newest_slots WHERE feed IN (
+    SELECT feed FROM newest_slots WHERE at < now() - {KEEP} FOR UPDATE SKIP LOCKED))
 DELETE FROM prices WHERE ctid = ANY(ARRAY(SELECT ctid FROM prices WHERE at < now() - {KEEP} LIMIT {DELETE_PAGE}))
 RETURNING slot
 """
@@ -198,8 +199,7 @@ def is_met(group: Group, rows: Mapping[int, Recorded], slot: int) -> bool:
         return slot in rows and group.level <= rows[slot].best
     if group.op == "ge":
         return group.level <= rise_of(rows, slot, group.persist)
-    last = _last(rows, slot, group.persist)
-    return bool(last) and group.level >= max(row.high for row in last)
+    return group.level >= max((row.high for row in _last(rows, slot, group.persist)), default=Decimal("Infinity"))
 
 
 def rise_of(rows: Mapping[int, Recorded], slot: int, persist: int, *, min_venues: int = 0) -> Decimal:
