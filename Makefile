@@ -2,7 +2,7 @@
 # All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check fmt coverage audit migration lock .venv clean help
+.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -44,11 +44,13 @@ bench: .venv  ## Measure the engine and two peers, and write the tables in docs/
 	@npm ci --prefix tests/bench/peer --no-audit --no-fund --silent
 	@.venv/bin/python -m tests.bench --install --write $(args)
 
-check: .venv  ## Check style, strict types and import rules, and run the unit tests
+check: lint  ## Check style, strict types and import rules, and run the unit tests
+	@.venv/bin/python -m pytest tests/unit
+
+lint: .venv  ## Check style and strict types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@.venv/bin/python -m pytest tests/unit
 
 coverage: .venv  ## Measure the coverage of app and worker by the unit and integration tests; report in htmlcov
 	@.venv/bin/coverage run -m pytest tests/unit tests/integration $(args)
