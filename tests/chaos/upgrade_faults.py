@@ -37,7 +37,7 @@ def downgrade() -> None:
     op.drop_column("orders", "claimed_with")
 '''
 # The statement that claims orders, before and after: the next version writes the column.
-CLAIMS = "fence = o.fence + 1, error = NULL,", "fence = o.fence + 1, claimed_with = 'next', error = NULL,"
+CLAIMS = "fence = {NEW_FENCE}, error = NULL,", "fence = {NEW_FENCE}, claimed_with = 'next', error = NULL,"
 COUNTS = """
 SELECT count(*) FILTER (WHERE claimed_with IS NULL) AS old, count(*) FILTER (WHERE claimed_with = 'next') AS new
   FROM orders JOIN order_events e ON e.order_id = orders.id AND e.status = 'routing'
