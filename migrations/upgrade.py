@@ -87,6 +87,11 @@ async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection:
                 why = str(error) or "no answer"
                 raise SettingsError(f"DATABASE_URL: cannot reach {database} ({why}).") from None
             await asyncio.sleep(0.2)
+        except asyncpg.InvalidPasswordError:
+            raise SettingsError(
+                f"DATABASE_URL: {database} refused the password of {address.username or 'this user'}. A database keeps "
+                "the password that it was made with: set DB_PASSWORD to it, or change it there first (ALTER ROLE)."
+            ) from None
         except asyncpg.PostgresError as error:
             raise SettingsError(f"DATABASE_URL: {database} refused the connection: {error}.") from None
         except (ValueError, asyncpg.InterfaceError):

@@ -1,4 +1,4 @@
-"""The `engine` command. An expected error is one sentence and exit code 1."""
+"""The `engine` command. An expected error is one sentence, never a traceback; docs/cli.md lists the exit codes."""
 
 import errno
 import json
@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app.cli import keys, maintenance, orders
+from app.cli import changes, doctor, keys, lists, maintenance, orders
+from app.cli.options import Json
 from app.cli.servers import database, with_servers
 from app.local import CannotStart
 from app.settings import SettingsError, load
@@ -34,10 +35,27 @@ class OneSentenceErrors(TyperGroup):
 main = typer.Typer(
     cls=OneSentenceErrors,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Executes orders on the better of two venues and streams every step.",
+    help="Executes orders on the better of two venues and streams every step. Commands that talk to an engine take "
+    "their API key from ENGINE_API_KEY.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"engine {version('order-execution-engine')}")
+        raise typer.Exit(0)
+
+
+@main.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @main.command()
@@ -120,9 +138,7 @@ def reconcile(
 
 
 @main.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def status(as_json: Json = False) -> None:
     """Show the processes that run here, and their addresses."""
     from app.local import state
 
@@ -137,5 +153,6 @@ def status(
 
 
 main.add_typer(keys.app, name="keys")
-for name, command in (maintenance.COMMANDS | orders.COMMANDS).items():
-    main.command(name)(command)
+for commands in (orders, lists, changes, maintenance, doctor):
+    for name, command in commands.COMMANDS.items():
+        main.command(name)(command)

@@ -1,14 +1,11 @@
-"""The commands of the client: they use the public API of an engine."""
+"""The commands that place orders and follow them."""
 
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Address of the engine; default: PUBLIC_URL, or the engine that runs here.")
-]
-ApiKey = Annotated[str | None, typer.Option(envvar="ENGINE_API_KEY", show_envvar=True, help="An API key.")]
+from app.cli.options import Json, OrderId, Url
 
 
 def submit(
@@ -51,15 +48,15 @@ def submit(
     expires_in_seconds: Annotated[int | None, typer.Option(help="It expires if it was not filled by then.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key never places a second order.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the order to its end.")] = False,
-    base_url: BaseUrl = None,
-    api_key: ApiKey = None,
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Place an order: a market order, one that waits for a price or a launch, or one in slices.
 
     oco: a take-profit and a stop, or with --trail-bps a trailing stop. Once one is filled the other is cancelled.
     bracket: a limit order, and both of these for what it brings. Their prices are those of the opposite swap.
     """
-    from app.client import address, commands
+    from app.client import commands
     from app.client.groups import GROUPS, group_body
 
     profit = {"price": take_profit_price} if take_profit_price is not None else {}
@@ -91,49 +88,25 @@ def submit(
         "expiresInSeconds": expires_in_seconds,
     }
     order = {name: value for name, value in options.items() if value is not None}
-    url = address.base_url(base_url)
     if order_type in GROUPS:
         group = group_body(order_type, order, profit, loss)
-        commands.run(commands.submit_group(url, api_key, group, idempotency_key))
+        commands.run(url, lambda engine: commands.submit_group(engine, group, idempotency_key, as_json=as_json))
     else:
-        commands.run(commands.submit(url, api_key, order, idempotency_key, watch))
-
-
-def open_orders(base_url: BaseUrl = None, api_key: ApiKey = None) -> None:
-    """List the orders that wait, and how far the price of each is."""
-    from app.client import address, commands
-
-    commands.run(commands.open_orders(address.base_url(base_url), api_key))
-
-
-def cancel(order_id: str, base_url: BaseUrl = None, api_key: ApiKey = None) -> None:
-    """Cancel an order. Exit code 0 if it is cancelled, or will be unless its swap lands."""
-    from app.client import address, commands
-
-    commands.run(commands.cancel(address.base_url(base_url), api_key, order_id))
-
-
-def dead_man(
-    seconds: Annotated[int, typer.Argument(min=0, max=86_400, help="How long you may be silent; 0: off.")],
-    base_url: BaseUrl = None,
-    api_key: ApiKey = None,
-) -> None:
-    """Cancel all of your orders unless you run this again within so many seconds."""
-    from app.client import address, commands
-
-    commands.run(commands.dead_man(address.base_url(base_url), api_key, seconds))
+        commands.run(
+            url, lambda engine: commands.submit(engine, order, idempotency_key, watching=watch, as_json=as_json)
+        )
 
 
 def watch(
-    order_id: str,
+    order_id: OrderId,
     after: Annotated[int, typer.Option(min=0, help="Number of the last event you have seen.")] = 0,
-    base_url: BaseUrl = None,
-    api_key: ApiKey = None,
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Follow an order to its end. Exit code 0 if it is confirmed, else 1."""
-    from app.client import address, commands
+    from app.client import commands
 
-    commands.run(commands.watch(address.base_url(base_url), api_key, order_id, after))
+    commands.run(url, lambda engine: commands.watch(engine, order_id, after, as_json=as_json))
 
 
 def simulate(
@@ -143,20 +116,18 @@ def simulate(
     ] = None,
     token_out: Annotated[str | None, typer.Option()] = None,
     amount: Annotated[str | None, typer.Option()] = None,
-    base_url: BaseUrl = None,
-    api_key: ApiKey = None,
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Place several orders at once and show the progress of each."""
-    from app.client import address, commands
+    from app.client import commands
 
-    commands.run(commands.simulate(address.base_url(base_url), api_key, count, token_in, token_out, amount))
+    swap = (token_in, token_out, amount)
+    commands.run(url, lambda engine: commands.simulate(engine, count, *swap, as_json=as_json))
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "submit": submit,
-    "open": open_orders,
-    "cancel": cancel,
-    "dead-man": dead_man,
     "watch": watch,
     "simulate": simulate,
 }

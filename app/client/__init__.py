@@ -1,10 +1,18 @@
-"""The engine's own client: `engine submit`, `watch` and `simulate`. It uses the public API and nothing behind it."""
+"""The engine's own client, for the commands of the command line. It uses the public API and nothing behind it."""
+
+# The exit codes of the commands; docs/cli.md has the same table. 2 is a command that was typed wrongly.
+FAILED, NOT_NOW, UNCERTAIN = 1, 3, 4
+INTERRUPTED, TERMINATED = 130, 143
 
 
 class CommandError(Exception):
     """A sentence for the person who typed the command."""
 
     retryable = False  # trying again may help
+
+    @property
+    def exit_code(self) -> int:
+        return NOT_NOW if self.retryable else FAILED
 
 
 class Unreachable(CommandError):
@@ -17,11 +25,18 @@ class Unreachable(CommandError):
         self.sent = sent  # the engine may have received the request
 
 
+class MayBePlaced(CommandError):
+    """Nobody knows whether an order was placed."""
+
+    exit_code = UNCERTAIN
+
+
 class Refused(CommandError):
     """The engine answered with an error."""
 
-    def __init__(self, sentence: str, *, status: int, retryable: bool, retry_after: float) -> None:
+    def __init__(self, sentence: str, *, status: int, code: str | None, retryable: bool, retry_after: float) -> None:
         super().__init__(sentence)
         self.status = status
+        self.code = code  # of the problem document
         self.retryable = retryable
         self.retry_after = retry_after  # seconds

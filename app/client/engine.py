@@ -1,8 +1,8 @@
-"""The engine's HTTP API: placing orders, reading and cancelling them."""
+"""The engine's HTTP API, for all commands: one client, one way to report an error, and no repeat that places twice."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -10,13 +10,15 @@ from uuid import UUID
 
 import httpx
 
-from app.client import CommandError, Refused, Unreachable
+from app.client import CommandError, MayBePlaced, Refused, Unreachable
 from app.client.fields import printable
-from app.client.responses import GroupState, OpenOrders, OrderState, ProblemDocument, cancels_at, status_of
+from app.client.responses import OrderState, ProblemDocument
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the trusted ones takes 50 ms; plain HTTP needs none
+# Of the errors of the server, those that come before anything is written.
+PLACED_NOTHING = frozenset({"trading_halted", "trading_reducing", "queue_full", "wrong_schema", "too_many_connections"})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
@@ -47,11 +49,11 @@ class Engine:
     ) -> None:
         await self._http.aclose()
 
-    async def place(self, order: Mapping[str, Any], key: str) -> OrderState:
-        return OrderState.parse(await self._place("order", "/api/orders/execute", order, key))
+    async def place(self, order: Mapping[str, Any], key: str) -> bytes:
+        return await self._place("order", "/api/orders/execute", order, key)
 
-    async def place_group(self, group: Mapping[str, Any], key: str) -> GroupState:
-        return GroupState.parse(await self._place("group", "/api/order-groups", group, key))
+    async def place_group(self, group: Mapping[str, Any], key: str) -> bytes:
+        return await self._place("group", "/api/order-groups", group, key)
 
     async def _place(self, what: str, path: str, body: Mapping[str, Any], key: str) -> bytes:
         """Retries with the same idempotency key, so a retry never places a second one."""
@@ -59,59 +61,42 @@ class Engine:
         may_exist = False
         for pause in (*RETRY_DELAYS, None):
             try:
-                return await self._request("POST", path, json=body, headers=headers)
+                return await self.request("POST", path, json=body, headers=headers)
             except Unreachable as unreachable:
                 error: CommandError = unreachable
                 may_exist |= unreachable.sent
                 wait, final = 0.0, not may_exist
             except Refused as refused:
                 error = refused
-                may_exist |= refused.status >= 500
+                may_exist |= refused.status >= 500 and refused.code not in PLACED_NOTHING
                 wait, final = refused.retry_after, not refused.retryable or refused.retry_after > MAX_RETRY_AFTER
             if pause is None or final:
                 break
             await asyncio.sleep(max(pause, wait))
         if may_exist:
-            raise CommandError(
+            raise MayBePlaced(
                 f"{error} The {what} may have been placed. To find out, repeat with --idempotency-key {key}"
             )
         raise error
 
     async def order(self, order_id: str) -> OrderState:
-        return OrderState.parse(await self._request_of("GET", order_id))
+        return OrderState.parse(await self.request_of("GET", order_id))
 
-    async def cancel(self, order_id: str) -> str:
-        """Its status after that."""
-        return status_of(await self._request_of("POST", order_id, "/cancel"))
-
-    async def dead_man(self, seconds: int) -> str | None:
-        """When all orders are cancelled unless this is called again; None: never."""
-        return cancels_at(await self._request("PUT", "/api/dead-man", json={"seconds": seconds}))
-
-    async def open_orders(self) -> AsyncIterator[str]:
-        """A line for each order that waits, newest first."""
-        query: dict[str, str] = {"status": "open", "limit": "200"}
-        while True:
-            page = OpenOrders.parse(await self._request("GET", "/api/orders", params=query))
-            for line in page.lines:
-                yield line
-            if page.next_cursor is None:
-                return
-            query["cursor"] = page.next_cursor
-
-    async def _request_of(self, method: str, order_id: str, action: str = "") -> bytes:
+    async def request_of(self, method: str, order_id: str, path: str = "/api/orders/{}", **request: Any) -> bytes:
+        """A request about one order, whose id stands in the path."""
         try:
             valid_id = str(UUID(order_id))
         except ValueError:
             raise CommandError(f"{printable(order_id, 80)} is not an order id.") from None
         try:
-            return await self._request(method, f"/api/orders/{valid_id}{action}")
+            return await self.request(method, path.format(valid_id), **request)
         except Refused as refused:
             if refused.status == 404:
                 raise order_not_found(valid_id, self.name) from None
             raise
 
-    async def _request(self, method: str, path: str, **request: Any) -> bytes:
+    async def request(self, method: str, path: str, **request: Any) -> bytes:
+        """The body of the answer. CommandError if there is none, or if it is an error."""
         try:
             response = await self._http.request(method, path, **request)
         except httpx.InvalidURL:
@@ -128,6 +113,7 @@ class Engine:
         problem = ProblemDocument.parse(response.content)
         raise Refused(
             problem.sentence if problem else f"{self.name} answered {response.status_code}: is this an engine?",
+            code=problem.code if problem else None,
             status=response.status_code,
             retryable=problem.retryable if problem else response.status_code in (502, 503, 504),
             retry_after=_seconds(response.headers.get("retry-after", "")),

@@ -1,8 +1,9 @@
 """Reads fields of what the server sends. Every text is made safe to print here."""
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from app.client import CommandError
@@ -28,6 +29,18 @@ def json_object(text: str | bytes) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise invalid_response("JSON")
     return data
+
+
+def plain_json(text: str | bytes) -> str:
+    """The JSON as it was sent, with all digits of its numbers, on one line. No character of it controls a terminal."""
+    json_object(text)  # is JSON: only in strings may be other characters than these
+    sent = (text if isinstance(text, str) else text.decode(errors="replace")).strip()
+    return re.sub(r"[^ -~]", _escaped, re.sub(r"[\t\r\n]", " ", sent))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[n]:02x}{units[n + 1]:02x}" for n in range(0, len(units), 2))
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str | None:
@@ -63,3 +76,15 @@ def timestamp_in(data: Mapping[str, Any], name: str) -> datetime:
     if timestamp.tzinfo is None:
         raise invalid_response(name)
     return timestamp
+
+
+def time_in(data: Mapping[str, Any], name: str) -> str | None:
+    """To the second, in UTC."""
+    return f"{timestamp_in(data, name).astimezone(UTC):%Y-%m-%d %H:%M:%S}" if data.get(name) is not None else None
+
+
+def rows_in(data: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    rows = data.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise invalid_response(name)
+    return rows

@@ -1,7 +1,7 @@
 """Parses what the server sends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, InvalidOperation
 from typing import Any
@@ -13,6 +13,7 @@ from app.client.fields import (
     number_in,
     price_in,
     required_text,
+    rows_in,
     text_in,
     timestamp_in,
 )
@@ -38,10 +39,14 @@ class Event:
     code: str | None
     retry_in_ms: int | None  # 0: at once; None: no retry
     fired_at: str | None = None  # the price that an order had waited for
+    frame: str | bytes = field(default="", repr=False, compare=False)  # as it was sent
 
     @staticmethod
     def parse(frame: str | bytes) -> "Event":
-        data = json_object(frame)
+        return Event.of(json_object(frame), frame)
+
+    @staticmethod
+    def of(data: Mapping[str, Any], frame: str | bytes = "") -> "Event":
         return Event(
             seq=number_in(data, "seq"),
             status=required_text(data, "status"),
@@ -56,6 +61,7 @@ class Event:
             code=text_in(data, "code"),
             retry_in_ms=number_in(data, "retryInMs") if data.get("retryInMs") is not None else None,
             fired_at=price_in(data["trigger"], "price") if isinstance(data.get("trigger"), dict) else None,
+            frame=frame,
         )
 
 
@@ -100,19 +106,9 @@ class GroupState:
     idempotent: bool
 
     @staticmethod
-    def parse(body: str | bytes) -> "GroupState":
-        data = json_object(body)
-        orders = [OrderState.of(row) for row in _rows(data)]
+    def of(data: Mapping[str, Any]) -> "GroupState":
+        orders = [OrderState.of(row) for row in rows_in(data, "orders")]
         return GroupState(required_text(data, "groupId"), orders, data.get("idempotent") is True)
-
-
-def status_of(body: str | bytes) -> str:
-    return required_text(json_object(body), "status")
-
-
-def cancels_at(body: bytes) -> str | None:
-    """When the dead man's switch fires."""
-    return text_in(json_object(body), "cancelsAt")
 
 
 def waits_for(data: Mapping[str, Any]) -> str | None:
@@ -153,32 +149,12 @@ def _rounded(price: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenOrders:
-    """A page of the orders that wait, one line each."""
-
-    lines: Sequence[str]
-    next_cursor: str | None
-
-    @staticmethod
-    def parse(body: str | bytes) -> "OpenOrders":
-        data = json_object(body)
-        return OpenOrders([_open_order(row) for row in _rows(data)], text_in(data, "nextCursor"))
-
-
-def _open_order(row: Mapping[str, Any]) -> str:
-    swap = f"{text_in(row, 'amount') or '?'} {required_text(row, 'tokenIn')} → {required_text(row, 'tokenOut')}"
-    expires = text_in(row, "expiresAt")
-    until = f"until {expires}" if expires else None
-    words = (required_text(row, "orderId"), swap, required_text(row, "orderType"), waits_for(row), until)
-    return "  ".join(word for word in words if word)
-
-
-@dataclass(frozen=True, slots=True)
 class ProblemDocument:
     """An RFC 9457 problem, as one sentence."""
 
     sentence: str
     retryable: bool
+    code: str | None = None
 
     @staticmethod
     def parse(body: bytes) -> "ProblemDocument | None":
@@ -196,14 +172,7 @@ class ProblemDocument:
         ]
         sentence = f"{detail.rstrip('.')}: {'; '.join(details)}" if details else detail
         ended = sentence if sentence.endswith("?") else f"{sentence.rstrip('.')}."
-        return ProblemDocument(ended, data.get("retryable") is True)
-
-
-def _rows(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = data.get("orders")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise invalid_response("orders")
-    return rows
+        return ProblemDocument(ended, data.get("retryable") is True, text_in(data, "code"))
 
 
 def _losing_quotes(quotes: Any) -> tuple[str, ...]:

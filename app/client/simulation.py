@@ -103,7 +103,7 @@ async def _run(engine: Engine, order: SimulatedOrder, on_change: Callable[[Simul
         on_change(order)
 
     try:
-        state = await engine.place(order.swap.body(), str(uuid4()))
+        state = OrderState.parse(await engine.place(order.swap.body(), str(uuid4())))
         order.state, order.received_at = state, monotonic()
         await follow(engine, state, on_event=add_event)
     except CommandError as error:

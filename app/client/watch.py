@@ -8,7 +8,7 @@ from contextlib import aclosing
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI, WebSocketException
 
-from app.client import CommandError
+from app.client import CommandError, Unreachable
 from app.client.engine import Engine, is_loopback, order_not_found
 from app.client.fields import printable
 from app.client.responses import FINAL, Event, OrderState
@@ -117,7 +117,5 @@ async def _reconnect(
             if not error.retryable:
                 raise
             reason = str(error).rstrip(".")
-    raise CommandError(
-        f"The stream was lost, but the order continues: {reason}. "
-        f"Resume with `engine watch {state.order_id} --after {last}`."
-    )
+    sentence = f"The stream was lost, but the order continues: {reason}."
+    raise Unreachable(f"{sentence} Resume with `engine watch {state.order_id} --after {last}`.", sent=True)

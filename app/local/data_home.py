@@ -6,6 +6,8 @@ from pathlib import Path
 
 from app.local.run_as import SHARED_DIR, Account, choose
 
+PATH_FILE = "data-directory"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataHome:
@@ -29,12 +31,18 @@ def prepare(home: Path, *, durable: bool) -> DataHome:
     )
 
 
+def data_directory(home: Path) -> Path:
+    """Where the servers' data of this home is, or will probably be."""
+    path_file = home / PATH_FILE
+    return Path(path_file.read_text()) if path_file.exists() else home
+
+
 def _data_directory(home: Path, account: Account) -> Path:
     """`home` if the account can enter it, else a directory in SHARED_DIR whose path is stored in `home`.
 
     Its name is random: a name derived from the path of `home` could be used again by another clone.
     """
-    path_file = home / "data-directory"
+    path_file = home / PATH_FILE
     if not path_file.exists() and ((home / "postgres").exists() or account.can_execute(home)):
         return home
     directory = Path(_read_or_create(path_file, str(SHARED_DIR / secrets.token_hex(8))))

@@ -28,7 +28,7 @@ from app.local.reachable import answers, check_redis
 from app.local.servers import Server
 from app.local.service import Service, print_line, print_text
 from app.local.watchdog import Watchdog
-from app.server.listener import LISTEN_FD_VARIABLE, listen
+from app.server.listener import LISTEN_FD_VARIABLE, listen, url_of
 from app.settings import CLONE, Settings
 
 CHECK_EVERY = 0.1  # seconds
@@ -225,10 +225,7 @@ class Supervisor:
 
     @property
     def _url(self) -> str:
-        host = self._settings.host
-        if host in ("0.0.0.0", "::"):  # every address of this machine  # noqa: S104
-            host = "127.0.0.1"
-        return f"http://[{host}]:{self._settings.port}" if ":" in host else f"http://{host}:{self._settings.port}"
+        return url_of(self._settings.host, self._settings.port)
 
     def _watch_sources(self) -> None:
         from watchfiles import DefaultFilter, watch

@@ -10,6 +10,13 @@ LISTEN_FD_VARIABLE = "ENGINE_LISTEN_FD"
 UNREAD_MS = 30_000  # a client that acknowledges no data for this long is disconnected, even if it answers pings
 
 
+def url_of(host: str, port: int) -> str:
+    """The address at which this machine reaches what listens there."""
+    if host in ("0.0.0.0", "::"):  # every address of this machine  # noqa: S104
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket for this address; SettingsError if there is no such address or the port cannot be bound."""
     try:

@@ -1,4 +1,4 @@
-"""`engine submit`, `open`, `cancel`, `watch` and `simulate`, against a running engine or another server."""
+"""The commands that talk to an engine, against a running one or another server."""
 
 import json
 import os
@@ -77,9 +77,9 @@ def read_until(process: subprocess.Popen[str], word: str) -> str:
     return read
 
 
-def error_of(failed: subprocess.CompletedProcess[str]) -> str:
+def error_of(failed: subprocess.CompletedProcess[str], code: int = 1) -> str:
     """The error of a command that failed: one line on stderr."""
-    assert failed.returncode == 1, failed
+    assert failed.returncode == code, failed
     assert failed.stdout == ""
     assert failed.stderr.count("\n") == 1, failed.stderr
     return failed.stderr
@@ -146,8 +146,9 @@ def test_a_limit_order_is_listed_until_the_market_moves_and_fires_it(stack: Stac
     placed = client(stack, "submit", *SELL_SOL, "--type", "limit", "--limit-price", "155")
     order, lines = placed.stdout.split()[1], placed.stdout.splitlines()
     assert lines[1:3] == ["status  open", "waits   above 155 3.33 % away"]
-    listed = client(stack, "open")
-    assert listed.stdout == f"{order}  1.5 SOL → USDC  limit  above 155 3.33 % away\n"
+    listed = client(stack, "open").stdout.splitlines()
+    assert listed[0].split() == ["ORDER", "SWAP", "TYPE", "WAITS", "FOR"]
+    assert listed[1:] == [f"{order}  1.5 SOL → USDC  limit  above 155 3.33 % away"]
     set_price(stack, "160")
     watched = client(stack, "watch", order)
     assert EVENT.findall(watched.stdout) == ["open", *HAPPY]
@@ -160,7 +161,7 @@ def test_a_stop_is_cancelled_and_watching_it_exits_with_1(stack: Stack) -> None:
     set_price(stack, "150")
     stop = ("--type", "stop", "--trigger-price", "140", "--limit-price", "138", "--expires-in-seconds", "3600")
     order = client(stack, "submit", *SELL_SOL, *stop).stdout.split()[1]
-    assert "  stop  below 140 (worst 138) 6.66 % away  until 2" in client(stack, "open").stdout
+    assert "  stop  below 140 (worst 138) 6.66 % away  2" in client(stack, "open").stdout
     cancelled = client(stack, "cancel", order)
     assert (cancelled.returncode, cancelled.stdout) == (0, "status  cancelled\n")
     watched = client(stack, "watch", order)
@@ -235,6 +236,67 @@ def test_simulate_draws_a_table_on_a_terminal_and_restores_the_cursor(stack: Sta
     assert "●●●●● confirmed".encode() in re.sub(rb"\x1b\[[0-9;]*m", b"", drawn)
 
 
+def test_orders_are_listed_and_one_is_shown_with_its_events(stack: Stack, order: str) -> None:
+    listed = client(stack, "orders", "--status", "confirmed", "--limit", "200")
+    assert listed.stdout.startswith("ORDER ")
+    assert re.search(rf"^{order}  .*  confirmed +market +1\.5 SOL → USDC +\w+ +[\d.]+ +[\d.]+$", listed.stdout, re.M)
+    few = client(stack, "orders", "--limit", "1")
+    assert len(few.stdout.splitlines()) == 2
+    assert "use --limit" in few.stderr
+    shown = client(stack, "show", order).stdout
+    assert shown.startswith(f"order     {order}\nstatus    confirmed\n")
+    assert EVENT.findall(shown) == HAPPY
+
+
+def test_json_is_the_answer_of_the_api_with_all_its_digits(stack: Stack, order: str) -> None:
+    answer = httpx.get(f"{stack.url}/api/orders/{order}", verify=NO_TLS).text
+    assert client(stack, "show", order, "--json").stdout == f"{answer}\n"
+    page = json.loads(client(stack, "orders", "--json", "--limit", "2").stdout)
+    assert len(page["orders"]) == 2
+    frames = [json.loads(line) for line in client(stack, "watch", order, "--json").stdout.splitlines()]
+    assert [frame["status"] for frame in frames] == HAPPY
+    placed = client(stack, "submit", *SELL_SOL, "--json", "--watch").stdout.splitlines()
+    assert [json.loads(line)["status"] for line in placed] == ["pending", *HAPPY]
+
+
+def test_an_order_that_waits_is_amended_unless_it_has_changed_meanwhile(stack: Stack) -> None:
+    set_price(stack, "150")
+    order = client(stack, "submit", *SELL_SOL, "--type", "limit", "--limit-price", "170").stdout.split()[1]
+    amended = client(stack, "amend", order, "--limit-price", "180")
+    assert amended.stdout.startswith(f"order   {order}\nwaits   above 180 ")
+    assert "has changed since" in error_of(client(stack, "amend", order, "--limit-price", "160", "--seq", "1"))
+    assert client(stack, "amend", order).returncode == 2
+    assert client(stack, "cancel", order, "--json").stdout.startswith('{"orderId"')
+
+
+def test_an_operator_stops_trading_for_an_owner_and_releases_it(stack: Stack) -> None:
+    stopped = client(stack, "pause", "--reason", "Prices are wrong.", "--owner", "local", "--reducing")
+    assert stopped.stdout == "trading is reducing for local: Prices are wrong.\n"
+    refused = error_of(client(stack, "submit", *SELL_SOL), code=3)
+    assert "may have been placed" not in refused
+    assert client(stack, "resume", "--owner", "local").stdout == "trading is active for local: an operator\n"
+    entries = client(stack, "audit", "--action", "kill_switch.set", "--limit", "2").stdout
+    assert '"reason":"Prices are wrong."' in entries
+
+
+def test_a_dead_letter_is_listed_and_retried_once(stack: Stack) -> None:
+    failed = client(stack, "submit", *SELL_SOL, "--min-amount-out", "99999", "--watch").stdout.split()[1]
+    letters = client(stack, "dead-letters").stdout
+    assert re.search(rf"^{failed}  .*  local  1\.5 SOL → USDC  3 +slippage_exceeded", letters, re.M)
+    retried = client(stack, "retry", failed).stdout
+    assert (
+        client(stack, "retry", failed).stdout.splitlines()[0] == f"{retried.splitlines()[0]}  (it was retried before)"
+    )
+    assert client(stack, "show", retried.split()[1]).stdout.count(f"retry of  {failed}\n") == 1
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_engine(stack: Stack) -> None:
+    found = client(stack, "doctor", "--json")
+    assert {one["level"] for one in json.loads(found.stdout)} == {"ok"}, found.stdout
+    assert found.returncode == 0
+    assert "it accepts and executes orders" in client(stack, "doctor", "--url", stack.url).stdout
+
+
 @pytest.fixture
 def frozen_worker(stack: Stack) -> Iterator[None]:
     """No order starts, so a watched order stays pending."""
@@ -253,9 +315,12 @@ def test_ctrl_c_exits_with_130_and_prints_nothing(stack: Stack) -> None:
     assert watching.returncode == 130
 
 
-def test_no_engine_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [["simulate"], ["orders"], ["show", str(uuid4())], ["pause"], ["retry", str(uuid4())]]
+)
+def test_no_engine_is_one_sentence(tmp_path: Path, command: list[str]) -> None:
     port = str(free_port())
-    error = error_of(in_process(tmp_path / "home", "simulate", PORT=port))
+    error = error_of(in_process(tmp_path / "home", *command, PORT=port), code=3)
     assert error == f"engine: The engine at http://127.0.0.1:{port} cannot be reached; `engine up` starts one.\n"
 
 
@@ -282,7 +347,7 @@ def test_a_server_cannot_control_the_terminal_and_receives_the_key(tmp_path: Pat
     with HTTPServer(("127.0.0.1", 0), Hostile) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        error = error_of(engine(tmp_path, "submit", *SELL_SOL, "--base-url", address, ENGINE_API_KEY="secret"))
+        error = error_of(engine(tmp_path, "submit", *SELL_SOL, "--url", address, ENGINE_API_KEY="secret"))
         server.shutdown()
     assert error.rstrip("\n").isprintable()
     assert "owned" in error

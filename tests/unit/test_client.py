@@ -1,7 +1,7 @@
 """The text and the tables of the client, from given events."""
 
 import json
-import sys
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -11,14 +11,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import main
-from app.client import CommandError, commands
+from app.client import CommandError, address, commands
 from app.client.engine import Engine
-from app.client.fields import printable
+from app.client.fields import plain_json, printable
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
-from app.client.responses import Event, OpenOrders, OrderState, ProblemDocument, waits_for
+from app.client.responses import Event, OrderState, ProblemDocument, waits_for
 from app.client.simulation import DEMO_SWAPS, SimulatedOrder, Swap, simulated_orders
 from app.client.summary import summary
+from app.client.tables import AUDIT, DEAD_LETTERS, OPEN, ORDERS
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HAPPY = ("pending", "routing", "building", "submitted", "confirmed")
@@ -161,8 +162,7 @@ def test_a_price_is_shown_with_the_digits_that_were_sent(price: str) -> None:
 def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     waiting = {"status": "open", "limitPrice": "138", "trigger": {"price": "140", "when": "below", "distanceBps": 657}}
     row = {"orderId": "id", "amount": "1.5", "tokenIn": "SOL", "tokenOut": "\x1b[2J", "orderType": "stop"}
-    page = OpenOrders.parse(json.dumps({"orders": [row | waiting], "nextCursor": "next"}))
-    assert page == OpenOrders(["id  1.5 SOL → \\x1b[2J  stop  below 140 (worst 138) 6.57 % away"], "next")
+    assert OPEN.lines([row | waiting])[1] == "id     1.5 SOL → \\x1b[2J  stop  below 140 (worst 138) 6.57 % away"
     launch = {"event": "liquidity", "mint": "7xKX", "venue": "raydium", "minDepthUsd": "20000"}
     sniper = {"status": "open", "limitPrice": "500", "trigger": launch}
     assert waits_for(sniper) == "liquidity 7xKX on raydium with 20000 USD (worst 500)"
@@ -175,9 +175,53 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on 0.66 % away"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
     assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
-    for hostile in ('{"orders":7}', '{"orders":[7]}', '{"orders":[{}]}'):
-        with pytest.raises(CommandError, match="does not answer like this engine"):
-            OpenOrders.parse(hostile)
+    with pytest.raises(CommandError, match="does not answer like this engine"):
+        OPEN.lines([{}])
+
+
+def test_a_table_has_aligned_columns_and_leaves_out_empty_ones() -> None:
+    rows = [
+        {"orderId": "1", "status": "failed", "tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "code": "expired"},
+        {"orderId": "22", "status": "open", "tokenIn": "BONK", "tokenOut": "SOL", "amount": "5000000"},
+    ]
+    assert ORDERS.lines(rows) == [
+        "ORDER  STATUS  SWAP                ERROR",
+        "1      failed  1.5 SOL → USDC      expired",
+        "22     open    5000000 BONK → SOL",
+    ]
+    letter = {"orderId": "1", "failedAt": "2030-01-01T09:00:00+01:00", "originalOrder": rows[0], "attemptsMade": 3}
+    assert DEAD_LETTERS.lines([letter])[1] == "1      2030-01-01 08:00:00  1.5 SOL → USDC  3"
+    entry = {"at": "2030-01-01T00:00:00Z", "action": "x", "details": {"reason": "\u202eliar"}}
+    assert AUDIT.lines([entry])[1].endswith('{"reason":"\\u202eliar"}')
+
+
+@pytest.mark.parametrize("hostile", ["\x7f", "\x9b31m", "\u202e", "\u2028", "\U0001f600", "é"])
+def test_json_is_printed_as_it_was_sent_but_in_ascii(hostile: str) -> None:
+    sent = f'{{"price":149.622015000001000,\n "text":"{hostile}"}}'
+    shown = plain_json(sent)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert '"price":149.622015000001000,' in shown
+    assert json.loads(shown)["text"] == hostile
+
+
+def test_a_key_is_read_from_the_environment_and_said_to_be_visible_over_http(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENGINE_API_KEY", "oe_secret")
+    for url in ("http://127.0.0.1:1", "https://engine.example.com"):
+        address.engine(url)
+        assert capsys.readouterr().err == ""
+    address.engine("http://engine.example.com")
+    assert "use https" in (said := capsys.readouterr().err)
+    assert "oe_secret" not in said
+
+
+def test_the_command_has_a_version_and_completes_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch(r"engine \d+\.\d+\.\d+\n", CliRunner().invoke(main, ["--version"]).output)
+    typed = {"_ENGINE_COMPLETE": "complete_bash", "COMP_WORDS": "engine dea", "COMP_CWORD": "1"}
+    completed = CliRunner().invoke(main, [], prog_name="engine", env=typed)
+    assert completed.output.split() == ["dead-letters", "dead-man"]
 
 
 @pytest.mark.parametrize(
@@ -196,10 +240,10 @@ def test_the_options_of_an_order_type_are_one_field_of_the_order(
     monkeypatch: pytest.MonkeyPatch, order_type: str, options: list[str], field: str, value: dict[str, Any]
 ) -> None:
     placed: list[Any] = []
-    monkeypatch.setattr(commands, "submit", lambda *arguments: placed.append(arguments[2]))
-    monkeypatch.setattr(commands, "run", lambda work: work)
+    monkeypatch.setattr(commands, "submit", lambda _, order, *rest, **more: placed.append(order))
+    monkeypatch.setattr(commands, "run", lambda _, command: command(None))
     swap = ["--token-in", "SOL", "--token-out", "USDC", "--amount", "1.5"]
-    result = CliRunner().invoke(main, ["submit", "--base-url", "http://x", *swap, "--type", order_type, *options])
+    result = CliRunner().invoke(main, ["submit", *swap, "--type", order_type, *options])
     assert result.exit_code == 0, result.output
     assert placed[0]["orderType"] == order_type
     assert placed[0][field] == value
@@ -245,9 +289,9 @@ def test_the_options_of_a_group_are_the_fields_of_its_orders(
     monkeypatch: pytest.MonkeyPatch, options: list[str], body: dict[str, Any]
 ) -> None:
     placed: list[Any] = []
-    monkeypatch.setattr(commands, "submit_group", lambda *arguments: placed.append(arguments[2]))
-    monkeypatch.setattr(commands, "run", lambda work: sys.exit())
-    submit = ["submit", "--base-url", "http://x", *SWAP, "--take-profit-price", "180"]
+    monkeypatch.setattr(commands, "submit_group", lambda _, group, *rest, **more: placed.append(group))
+    monkeypatch.setattr(commands, "run", lambda _, command: command(None))
+    submit = ["submit", *SWAP, "--take-profit-price", "180"]
     assert CliRunner().invoke(main, [*submit, *options]).exit_code == 0
     assert placed == [body]
 
@@ -261,7 +305,7 @@ def test_the_options_of_a_group_are_the_fields_of_its_orders(
     ],
 )
 def test_an_option_that_the_order_type_does_not_have_is_refused(options: list[str]) -> None:
-    assert CliRunner().invoke(main, ["submit", "--base-url", "http://x", *SWAP, *options]).exit_code == 2
+    assert CliRunner().invoke(main, ["submit", *SWAP, *options]).exit_code == 2
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import client
 from app.api.spec.events import DETAILS
 from app.cli import main
 from app.settings import Settings
@@ -85,6 +86,13 @@ def test_a_deployment_runs_commands_and_sets_settings_that_exist(file: Path) -> 
     assert run <= commands()
     names = set(re.findall(r"(?:key: |^)([A-Z_]{4,})(?:$| =)", text, flags=re.MULTILINE))
     assert names <= {name.upper() for name in Settings.model_fields}
+
+
+def test_the_page_of_the_command_line_lists_every_command_and_exit_code() -> None:
+    page = (CLONE / "docs" / "cli.md").read_text()
+    assert set(re.findall(r"^\| `engine ([a-z-]+)", page, flags=re.MULTILINE)) == commands()
+    codes = {0, 2, client.FAILED, client.NOT_NOW, client.UNCERTAIN, client.INTERRUPTED, client.TERMINATED}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)} == codes
 
 
 def test_every_test_file_is_in_a_folder_that_is_run() -> None:

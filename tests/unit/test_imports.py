@@ -28,12 +28,15 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.api": frozenset({"app.access", "app.dex", "app.network", "app.orders", "app.webhooks"}),
     "app.cli": frozenset(
         {
-            *("app.access", "app.client", "app.local", "app.localnet", "app.maintenance", "app.orders"),
-            *("app.server", "app.watcher", "migrations", "worker"),
+            *("app.access", "app.client", "app.doctor", "app.local", "app.localnet", "app.maintenance"),
+            *("app.orders", "app.server", "app.watcher", "migrations", "worker"),
         }
     ),
     "app.client": frozenset({"app.local"}),
     "app.dex": frozenset(),
+    "app.doctor": frozenset(
+        {"app.client", "app.local", "app.orders", "app.preflight", "app.server", "migrations"},
+    ),
     "app.local": frozenset({"app.server", "migrations"}),
     "app.localnet": frozenset({"app.dex"}),
     "app.main": frozenset(
@@ -58,6 +61,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "asyncpg": (
         "app.access",
         "app.audit",
+        "app.doctor",
         "app.local",
         "app.maintenance",
         "app.mockchain",
@@ -72,6 +76,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "httpx": ("app.client", "app.dex.adapters"),
     "redis": (
         "app.access",
+        "app.doctor",
         "app.local",
         "app.orders",
         "app.preflight",
