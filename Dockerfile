@@ -16,6 +16,7 @@ COPY pyproject.toml README.md ./
 COPY app app
 COPY worker worker
 COPY migrations migrations
+COPY deploy/wheel deploy/wheel
 RUN pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
     && pip --python /opt/engine/bin/python install --no-deps --no-index /wheels/*.whl
 

@@ -2,7 +2,7 @@
 # All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit migration lock .venv clean help
+.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit package migration lock .venv clean help
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -63,6 +63,9 @@ fmt: .venv  ## Sort the imports and format the code
 
 audit:  ## Look up known vulnerabilities of the locked packages at pypi.org; needs pipx
 	@pipx run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+
+package: .venv  ## Build the wheel and the source archive in dist
+	@.venv/bin/python -m hatchling build --directory dist
 
 migration: .venv  ## Write the migration to app/schema.py: make migration m="what changes"
 	@.venv/bin/python -m app.local.draft_migration "$${m:?say what changes: make migration m=...}"

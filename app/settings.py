@@ -3,6 +3,7 @@
 `.env.example` explains each one. An invalid value is one sentence, never a traceback.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,16 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CLONE = Path(__file__).resolve().parent.parent
+
+
+def _default_home() -> Path:
+    """In a clone, or the user's state directory: an upgrade replaces what is in site-packages."""
+    if (CLONE / "pyproject.toml").exists():
+        return CLONE / ".engine"
+    named = os.environ.get("XDG_STATE_HOME", "")
+    # os.path: a user without a home directory is no error here.
+    state = named if os.path.isabs(named) else os.path.expanduser("~/.local/state")
+    return Path(state) / "order-execution-engine"
 
 
 class SettingsError(Exception):
@@ -24,7 +35,7 @@ class Settings(BaseSettings):
     )
 
     engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see preflight.py
-    engine_home: Path = CLONE / ".engine"  # data, logs and state of `engine up`
+    engine_home: Path = Field(default_factory=_default_home)  # data, logs and state of `engine up`
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65535)
