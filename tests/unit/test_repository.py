@@ -26,8 +26,10 @@ def recipe(target: str) -> list[str]:
 
 
 def ci_steps() -> list[dict[str, Any]]:
-    jobs = read(GITHUB / "workflows" / "ci.yml")["jobs"]
-    return [step for job in jobs.values() for step in job["steps"]]
+    """Those of the release too."""
+    files = sorted((GITHUB / "workflows").glob("*.yml"))
+    jobs = [job for file in files for job in read(file)["jobs"].values()]
+    return [step for job in jobs for step in job["steps"]]
 
 
 def test_the_hooks_run_the_tools_of_make_lint() -> None:
@@ -54,6 +56,18 @@ def test_ci_runs_make_targets_that_exist_and_pinned_actions() -> None:
     assert targets <= make_targets()
     for step in ci_steps():
         assert "uses" not in step or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
+
+
+def test_a_release_is_attested_for_every_platform_that_ci_builds() -> None:
+    jobs = {name: read(GITHUB / "workflows" / f"{name}.yml")["jobs"] for name in ("ci", "release")}
+    platforms = {
+        name: re.findall(r"--platform (\S+)", " ".join(step.get("run", "") for step in of["image"]["steps"]))
+        for name, of in jobs.items()
+    }
+    assert platforms["ci"] == platforms["release"] == ["linux/amd64,linux/arm64"]
+    for job in jobs["release"].values():
+        assert job["permissions"]["attestations"] == job["permissions"]["id-token"] == "write"
+        assert any(step.get("uses", "").startswith("actions/attest@") for step in job["steps"])
 
 
 def test_ci_uploads_the_coverage_report_that_make_writes() -> None:
