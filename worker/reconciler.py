@@ -146,23 +146,24 @@ class Reconciler:
         """After a look above the last height. False: swaps are on their way."""
         if on_their_way and time.monotonic() - (self._over_at or 0) < PATIENCE_SECONDS:
             signature, order = next(iter(on_their_way.items()))
-            await self._say(f"{len(on_their_way)} swaps on their way, the first is {signature} of order {order.id}")
+            await self._say(f"{len(on_their_way)} swaps on their way", signature=signature, order=str(order.id))
             return False
         stuck = [order for _, order in self._comparison.bad.values()] + list(on_their_way.values())
         if stuck:
             await self._swaps.note([unmatched_swap(swap, order, None) for swap, order in self._comparison.bad.values()])
-            await self._state.halt({order.owner for order in stuck}, CANNOT_CONFIRM)
-            orders = sorted({str(order.id) for order in stuck})
-            log.error("owners are halted: swaps landed whose orders cannot be confirmed", extra={"orders": orders})
-        if await self._state.end(now, self._comparison.found):
+        owners = sorted({order.owner for order in stuck})
+        if await self._state.end(now, self._comparison.found, halt=owners, why=CANNOT_CONFIRM):
             log.warning("reconciled with the chain, orders start again", extra=dict(self._comparison.found))
+            if stuck:
+                orders = sorted({str(order.id) for order in stuck})
+                log.error("owners are halted: swaps landed whose orders cannot be confirmed", extra={"orders": orders})
         self._begun = None
         self._ended()
         return True
 
-    async def _say(self, what: str) -> None:
-        """What the end waits for, in the log and for operators."""
+    async def _say(self, what: str, **more: str) -> None:
+        """What the end waits for, for anybody: it is part of `/health`. What only operators may know is for the log."""
         if what != self._waits_for:
             await self._state.waits_for(what)
             self._waits_for = what
-            log.warning("reconciling waits for %s", what)
+            log.warning("reconciling waits for %s", what, extra=more)

@@ -195,7 +195,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(NotReconciled)
     async def reconciling(request: Request, _: NotReconciled) -> Response:
-        detail = "The database lost its newest writes. The chain is asked what became of each order; cancel it then."
+        detail = "The database lost its newest writes. The chain is asked what became of each order; change it then."
         headers = {"Retry-After": "10"}
         return Problem(503, "not_reconciled", detail, retryable=True, headers=headers).answer(request_id(request))
 

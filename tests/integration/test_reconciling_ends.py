@@ -11,6 +11,7 @@ from app.dex.chain import FoundSwap
 from app.dex.errors import DexError
 from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import ReconcilingState, begin
+from app.orders.store.reads import OrderReader
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
@@ -122,3 +123,47 @@ async def test_after_a_look_that_broke_off_older_swaps_are_found_still(
     assert len(await lost_swaps(engine)) == 4
     # The next look saw all of them, and the last one only the newest page.
     assert len(asked) == len({*asked}) + 1
+
+
+async def test_a_worker_that_was_frozen_halts_nobody_once_another_one_has_ended_it(engine: Engine) -> None:
+    state, halted = ReconcilingState(engine.postgres), "SELECT state FROM trading_states WHERE scope = 'ann'"
+    await begin(engine.postgres, "a test")
+    before = await state.read()
+    await begin(engine.postgres, "another")
+    now = await state.read()
+    assert before
+    assert now
+    assert not await state.end(before, {}, halt=["ann"], why="stuck")
+    assert await engine.postgres.fetchval(halted) is None
+    assert await state.end(now, {}, halt=["ann"], why="stuck")
+    assert await engine.postgres.fetchval(halted) == "halted"
+    entries = await engine.postgres.fetch("SELECT action, details->>'scope' AS scope FROM audit_log ORDER BY id")
+    assert [(one["action"], one["scope"]) for one in entries[-2:]] == [
+        ("reconciling.end", None),
+        ("kill_switch.set", "ann"),
+    ]
+
+
+async def test_no_stranger_is_told_for_which_swap_it_waits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    placed = (await engine.place())["orderId"]
+    order = await OrderReader(engine.postgres).order(UUID(placed), None)
+
+    async def look(*_: Any) -> Any:
+        return {"the signature": order}, None
+
+    monkeypatch.setattr(comparison.Comparison, "look", look)
+    await begin(engine.postgres, "a test")
+    await engine.start_worker()
+
+    async def on_their_way() -> Any:
+        shown = (await engine.http.get("/health")).json()["reconciling"]
+        return shown if shown and "way" in shown else None
+
+    assert await eventually(on_their_way) == "1 swaps on their way"
+    [line] = [one for one in caplog.records if one.getMessage() == "reconciling waits for 1 swaps on their way"]
+    assert (vars(line)["signature"], vars(line)["order"]) == ("the signature", placed)
+    monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0.0)
+    await eventually(lambda: done(engine))
+    assert await engine.postgres.fetchval("SELECT state FROM trading_states WHERE scope = 'local'") == "halted"

@@ -9,7 +9,7 @@ the row RECONCILING of `trading_states`, next to the operator's. Orders are acce
 - A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,23 +64,23 @@ WITH mine AS (
     RETURNING stopped_height, waits_for
 ){_STATE % "mine"}"""
 WAITS_FOR = "UPDATE reconciliation SET waits_for = $1 WHERE waits_for IS DISTINCT FROM $1"
-# $1 owners, $2 why
-HALT_OWNERS = f"""
-INSERT INTO trading_states (scope, state, reason, set_by, set_at)
-SELECT owner, '{TradingState.HALTED}', $2::text, 'engine', clock_timestamp() FROM unnest($1::text[]) AS owner
-ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
-                                  set_at = excluded.set_at WHERE trading_states.state <> excluded.state
-"""
 # $2 when it was begun
 STOPPED = f"""
 UPDATE reconciliation SET stopped_height = $1
  WHERE stopped_height IS NULL AND EXISTS (SELECT FROM trading_states WHERE scope = '{RECONCILING}' AND set_at = $2)
 """
-# $1 when it was begun: it may have been begun again meanwhile. $2 the entry for the audit log
+# $1 when it was begun: it may have been begun again meanwhile. $2 the entries for the audit log, $3 owners to halt, and
+# $4 why: a worker that was frozen must halt nobody once another one has ended it.
 END = f"""
 WITH ended AS (
     UPDATE trading_states SET state = '{TradingState.ACTIVE}', set_at = clock_timestamp()
      WHERE scope = '{RECONCILING}' AND state = '{TradingState.HALTED}' AND set_at = $1 RETURNING scope
+), halted AS (
+    INSERT INTO trading_states (scope, state, reason, set_by, set_at)
+    SELECT owner, '{TradingState.HALTED}', $4::text, '{ENGINE.owner}', clock_timestamp()
+      FROM ended, unnest($3::text[]) AS owner ORDER BY owner
+    ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+                                      set_at = excluded.set_at WHERE trading_states.state <> excluded.state
 ), audited AS ({insert("$2")} WHERE EXISTS (SELECT FROM ended))
 SELECT scope FROM ended
 """
@@ -154,19 +154,23 @@ class ReconcilingState:
     async def waits_for(self, what: str) -> None:
         await fetch(self._pool, WAITS_FOR, what)
 
-    async def halt(self, owners: Collection[str], reason: str) -> None:
-        """Nothing of theirs starts until an operator releases them."""
-        await fetch(self._pool, HALT_OWNERS, sorted(owners), reason)
-
     async def stopped(self, began: Reconciling, height: int) -> None:
         """The chain has had this height since the last permission to send has expired."""
         await fetch(self._pool, STOPPED, height, began.began_at)
 
-    async def end(self, began: Reconciling, found: Mapping[str, int]) -> bool:
-        """False: it was ended by another worker, or begun again."""
-        details = {"reason": began.reason, **found}
-        entry = Entry(actor=ENGINE, action="reconciling.end", outcome="done", details=details)
-        if not await fetch(self._pool, END, began.began_at, as_json([entry])):
+    async def end(
+        self, began: Reconciling, found: Mapping[str, int], *, halt: Sequence[str] = (), why: str = ""
+    ) -> bool:
+        """Nothing of the owners to `halt` starts until an operator releases them.
+
+        False: it was ended by another worker, or begun again, and nothing was done.
+        """
+        halted = [{"scope": owner, "state": TradingState.HALTED, "reason": why} for owner in halt]
+        entries = [
+            Entry(actor=ENGINE, action="reconciling.end", outcome="done", details={"reason": began.reason, **found}),
+            *(Entry(actor=ENGINE, action="kill_switch.set", outcome="done", details=details) for details in halted),
+        ]
+        if not await fetch(self._pool, END, began.began_at, as_json(entries), halt, why):
             return False
-        note([entry])
+        note(entries)
         return True

@@ -18,12 +18,14 @@ from app.orders.model import NotReconciled, Order, OrderEvent
 from app.orders.rows import trigger_row
 from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.reads import ORDER_COLUMNS, event_from, order_from, with_extremes
-from app.orders.store.statements import logged
+from app.orders.store.statements import RECONCILES, logged
 from app.postgres import fetch
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 
 _WAITS_FOR_THE_SAME = "(held.op, held.persist, held.level) = (new.op, new.persist, new.level)"
+# While the engine reconciles, an order that seems to wait may be filled.
+#
 # A trailing stop that follows the price stays in its row, so what decides that row must not change: it may have begun
 # since the order was read. One that has not begun goes on to wait, unless it waits for something else now.
 # Before its next attempt an order waits for as long as before, so that amending it again and again costs no starts.
@@ -42,6 +44,7 @@ WITH new AS (
       FROM new, held
      WHERE o.id = $1 AND CASE o.owner WHEN $2 THEN o.status = '{Status.OPEN}' AND o.seq = $3 END
        AND (o.expires_at IS NULL OR o.expires_at > now())
+       AND NOT {IS_RECONCILING}
        AND (held.watermark IS NULL
             OR (o.condition->>'activationPrice', o.condition->>'persistSlots')
                IS NOT DISTINCT FROM (new.condition->>'activationPrice', new.condition->>'persistSlots'))
@@ -184,7 +187,10 @@ class OpenOrders:
     async def amend(
         self, order: Order, waiting: Waiting, lifetime: Lifetime, *, slippage_bps: int, details: Mapping[str, Any]
     ) -> tuple[Order, OrderEvent] | None:
-        """The order as amended; None: it has changed since it was read, or another leg of its group is under way."""
+        """The order as amended; None: it has changed since it was read, or another leg of its group is under way.
+
+        Raises NotReconciled.
+        """
         row = {
             "limit_price": None if waiting.limit_price is None else str(waiting.limit_price),
             "limit_out": waiting.limit_out,
@@ -197,6 +203,8 @@ class OpenOrders:
         }
         rows = await fetch(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
         if not rows:
+            if await fetch(self._pool, RECONCILES):
+                raise NotReconciled
             return None
         [amended] = await with_extremes(self._pool, [order_from(rows[0])])
         return amended, OrderEvent.of(amended, row["details"])

@@ -17,6 +17,9 @@ CANCELLED_DETAILS = f'{{"code":"{CANCELLED_BY_OWNER}"}}'
 # In MOVE: an order was to be cancelled after its swap was sent, and the swap is proven dead. Until then its `code` says
 # why; without one its owner asked for it.
 _CANCELLED_INSTEAD = "(o.cancel_requested AND s.before = 'submitted' AND s.after IN ('pending', 'failed'))"
+# While the engine reconciles, proof that this swap is dead does not end its order: another worker may have sent another
+# one, which the database has forgotten. The lease runs out, and nothing else changes.
+_ENDS_UNFILLED = f"(s.after = 'failed' OR {_CANCELLED_INSTEAD})"
 _CANCEL_CODE = f"coalesce(o.code, '{CANCELLED_BY_OWNER}')"
 
 EVENT_COLUMNS = "order_id, seq, status, attempt, at, details"
@@ -99,6 +102,7 @@ WITH step AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
      WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
        AND NOT (s.after = 'submitted' AND s.before <> 'submitted' AND {is_halted("o.owner")})
+       AND NOT ({_ENDS_UNFILLED} AND {IS_RECONCILING})
      ORDER BY o.id FOR UPDATE OF o
 ), moved AS (
     UPDATE orders o
@@ -140,7 +144,9 @@ WITH step AS (
         feed text, op text, persist smallint, level numeric, rank smallint)
 ), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
-     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1 ORDER BY o.id FOR UPDATE OF o
+     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
+       AND NOT ((o.cancel_requested OR o.expires_at <= now()) AND {IS_RECONCILING})
+     ORDER BY o.id FOR UPDATE OF o
 ), moved AS (
     UPDATE orders o
        SET status = CASE WHEN o.cancel_requested THEN 'cancelled'
