@@ -38,7 +38,10 @@ class Close(NamedTuple):
 ORDER_ENDED = Close(1000, "the order has ended")
 CLIENT_LEFT = Close(1001, "the client left")
 DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect and resume after the last event")
-EVENTS_LOST = Close(1013, "the database has lost events that were sent here; reconnect with after=0 for what holds now")
+# app/web/stream.js looks for "lost events"
+EVENTS_LOST = Close(
+    1013, "the database may have lost events that were sent here; reconnect with after=0 for what holds now"
+)
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
 FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
 FOREIGN_HOST = Close(4401, "the engine does not answer to this host name; see ALLOWED_HOSTS")

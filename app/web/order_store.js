@@ -57,7 +57,7 @@ export class OrderStore {
   /** Every event arrives from now on. Earlier changes are read from the API. */
   connected() {
     this.isConnected = true;
-    this.#reportFailure((this.catchUpFrom === null ? this.loadList() : this.#catchUp()).then(() => (this.caughtUp = this.isConnected)));
+    this.#reportFailure((this.catchUpFrom === null ? this.#loadAnew() : this.#catchUp()).then(() => (this.caughtUp = this.isConnected)));
   }
 
   disconnected() {
@@ -65,6 +65,15 @@ export class OrderStore {
     if (!this.caughtUp) return; // the connection was lost while catching up: start from the same point again
     this.caughtUp = false;
     this.catchUpFrom = Math.max(0, ...[...this.logs.values()].map(({ snapshot }) => Date.parse(snapshot?.createdAt ?? 0)));
+  }
+
+  /** Events were lost after they had been received: their numbers now belong to others. */
+  forget() {
+    this.logs.clear();
+    this.unreadIds.clear();
+    this.sortedIds = null;
+    this.catchUpFrom = null;
+    this.onChange();
   }
 
   unfinished() {
@@ -195,6 +204,11 @@ export class OrderStore {
       this.loading = false;
       this.onChange();
     }
+  }
+
+  async #loadAnew() {
+    await this.loadList();
+    if (this.openId) this.open(this.openId);
   }
 
   /** Reads the orders placed while the page was offline. The socket continues those that it already knew. */

@@ -9,8 +9,8 @@ const CLOSE_NOT_ALLOWED = 4401;
 export class Stream {
   /**
    * `orderStore.unfinished()` gives the orders to continue, each with its last event received. The stream calls
-   * `applyEvent`, `connected` (every event arrives from now on), `disconnected` and `remove` (the engine does not have
-   * that order).
+   * `applyEvent`, `connected` (every event arrives from now on), `disconnected`, `remove` (the engine does not have
+   * that order) and `forget` (events that were received may never have happened).
    */
   constructor(api, orderStore, onChange) {
     this.api = api;
@@ -77,6 +77,7 @@ export class Stream {
   #onClose({ code, reason }) {
     if (this.stopped) return;
     if (this.state === "live") this.orderStore.disconnected();
+    if (reason.includes("lost events")) this.orderStore.forget();
     if (code === CLOSE_NOT_ALLOWED && reason.includes("origin")) this.#refused();
     else this.#reconnectLater(reason || this.reason);
   }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import expect
 
+from app.orders.reconciling.state import begin
 from tests.browser.api_process import ApiProcess
 from tests.browser.conftest import HERE, OpenPage
 from tests.browser.trading_page import TradingPage
@@ -178,3 +179,12 @@ async def test_a_reconnect_requests_only_the_missing_events(
         await expect(page.order(waiting)).to_have_attribute("data-status", "confirmed")
         events = [found[1] for frame in received if (found := re.search(r'"type":"event".*"seq":(\d+)', frame))]
         assert events == ["2", "3", "4", "5"]
+
+
+async def test_events_that_the_engine_has_lost_are_forgotten(page: TradingPage, engine: Engine) -> None:
+    order = (await engine.place())["orderId"]
+    await expect(page.order(order)).to_have_attribute("data-status", "confirmed")
+    await engine.postgres.execute("DELETE FROM order_events; DELETE FROM orders")
+    await begin(engine.postgres, "a test")
+    await expect(page.order(order)).to_have_count(0)
+    await page.wait_until_live()

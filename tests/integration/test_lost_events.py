@@ -19,10 +19,12 @@ from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import Status
 from app.orders.model import OrderEvent
 from app.orders.reconciling.state import BEHIND_STREAMS, begin
+from app.orders.store import kill_switch
 from app.orders.store.reads import OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.integration.test_reconciling import done, is_reconciling
+from tests.integration.test_waiting_orders import LIMIT
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ async def engine(
     postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engine]:
     monkeypatch.setattr(feed, "HEAL_SECONDS", 0.05)
+    monkeypatch.setattr(kill_switch, "READ_SECONDS", 0.05)
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=5) as started:
         yield started
 
@@ -77,6 +80,26 @@ async def test_its_client_is_told_and_the_engine_reconciles(engine: Engine, is_k
         assert (stream.statuses, stream.code) == (HAPPY[1:], 1000)
     else:
         assert (await engine.read_stream(order, after=2)).code == 4404
+
+
+async def test_a_stream_that_has_delivered_an_end_is_closed_once_the_engine_reconciles(engine: Engine) -> None:
+    """That end may be what was lost, and the stream would tell nothing more of the order."""
+    waiting = (await engine.place(**LIMIT))["orderId"]
+    async with engine.socket("/api/stream") as other, engine.socket("/api/stream") as socket:
+        await other.send(orjson.dumps({"op": "subscribe", "orders": [waiting]}).decode())
+        await socket.send('{"op":"subscribe","orders":"all"}')
+        await engine.start_worker()
+        order = (await engine.place())["orderId"]
+        heard = None
+        while heard != (order, "confirmed"):
+            frame = orjson.loads(await asyncio.wait_for(socket.recv(), 5))
+            heard = frame.get("orderId"), frame.get("status")
+        await begin(engine.postgres, "a test")
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 5)
+        assert socket.close_code == 1013
+        assert "lost events" in (socket.close_reason or "")
+        await asyncio.wait_for(await other.ping(), 5)
 
 
 async def test_what_redis_keeps_is_not_replayed_while_the_engine_reconciles(engine: Engine) -> None:

@@ -56,6 +56,7 @@ class Feed:
         self._reader = reader
         self._shared = SharedReads(reader)
         self._breaker = breaker
+        self._subscribers: set[Subscriber] = set()
         self._of_order: dict[str, set[Subscriber]] = {}
         self._of_owner: dict[str, set[Subscriber]] = {}
         self._last_message_at: dict[str, float] = {}  # order → when the channel last brought an event of it
@@ -77,6 +78,7 @@ class Feed:
     def subscriber(self, *, owner: str | None, max_buffered: int = 256) -> Iterator[Subscriber]:
         """A subscriber that follows nothing yet; forgotten at the end of the block."""
         subscriber = Subscriber(owner=owner, max_buffered=max_buffered)
+        self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
@@ -122,8 +124,7 @@ class Feed:
     async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
         """Follow every order that this owner places from now on."""
         if owner not in self._known_until:
-            now = await self._reader.now()
-            self._known_until.setdefault(owner, now)
+            self._known_until.setdefault(owner, await self._reader.now())
         self._of_owner.setdefault(owner, set()).add(subscriber)
 
     async def next_events(self, subscriber: Subscriber) -> list[EventMessage]:
@@ -160,6 +161,7 @@ class Feed:
                 self._last_message_at.pop(order, None)
 
     def _forget(self, subscriber: Subscriber) -> None:
+        self._subscribers.discard(subscriber)
         for order in subscriber.orders:
             self._unregister(subscriber, order)
         for owner, subscribers in list(self._of_owner.items()):
@@ -213,6 +215,7 @@ class Feed:
                     await self._heal_now.wait()
             self._heal_now.clear()
             try:
+                self._lost.close_ended(self._subscribers)
                 await self._heal_orders()
                 await self._heal_owners()
             except DatabaseUnavailable:

@@ -2,11 +2,14 @@
 
 Their clients must hear the truth, so they are closed; what Redis keeps of the orders is deleted; and the engine
 reconciles. While it does, nothing that Redis keeps is replayed, and later nothing older: it may be of before.
+
+An order that has ended for a stream is not compared any more. So when the engine reconciles, for whatever reason, the
+streams that have delivered the end of any order are closed too.
 """
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -39,6 +42,18 @@ class LostEvents:
         self._reader = reader
         self._breaker = breaker
         self._begin = begin
+        self._seen_at: tuple[datetime | None] | None = None  # `reconciled_at` at the last call; None: there was none
+
+    def close_ended(self, subscribers: Iterable[Subscriber]) -> None:
+        """To be called every second. After reconciling has begun or ended, close those that have heard of an order's
+        end: it may be what is lost, and they would be told nothing more of that order.
+        """
+        before, self._seen_at = self._seen_at, (self.reconciled_at(),)
+        if before in (None, self._seen_at):
+            return
+        for subscriber in subscribers:
+            if subscriber.has_ended:
+                subscriber.close(EventsLost)
 
     async def close(self, following: Mapping[UUID, Collection[Subscriber]]) -> None:
         """Close those of these streams that have more of the order than there is.

@@ -20,7 +20,7 @@ class SubscriberClosed(Exception):
 
 
 class EventsLost(SubscriberClosed):
-    """Events were delivered that the database no longer has: it is another one, or was restored."""
+    """Events may have been delivered that the database no longer has: it is another one, or was restored."""
 
 
 class LogCursor:
@@ -89,6 +89,11 @@ class Subscriber:
     def follows(self, order: str) -> bool:
         """Also one that has ended."""
         return order in self._cursors or order in self._ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was given the end of an order, and may still be given events of others."""
+        return bool(self._ended)
 
     def awaits(self, order: str) -> bool:
         """Whether there are events to deliver, now or later."""
