@@ -24,7 +24,7 @@ from app.api.validation import check_key, idempotency_key_in, read, to_order, wi
 from app.api.views import as_json, links, waiting_view
 from app.orders import intake
 from app.orders.lifecycle import Status
-from app.orders.model import KeyReused
+from app.orders.model import KeyReused, OrderForgotten
 from app.postgres import DatabaseUnavailable
 
 FIRST_MESSAGE_SECONDS = 10.0
@@ -82,6 +82,8 @@ async def made_before(
         found = await find()
     except KeyReused:
         raise key_reused() from None
+    except OrderForgotten as error:
+        raise refusals.order_forgotten(error, retryable=refusal.retryable) from None
     except DatabaseUnavailable:
         raise (refusal if refusal.retryable else database_unavailable()) from None
     if found is None:

@@ -10,7 +10,7 @@ from app.api.problems import Problem, database_unavailable, key_reused
 from app.api.views import usd
 from app.orders.conditions import MAX_SLICED
 from app.orders.intake import Accepted
-from app.orders.model import KeyReused, PlaceOrder, TooManyOpen, TradingStopped
+from app.orders.model import KeyReused, OrderForgotten, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded
 from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.orders.store.placing_groups import PlacedGroup, PlaceGroup
@@ -72,6 +72,14 @@ def trading_stopped(state: TradingState) -> Problem:
     """No order was placed."""
     code, headers = f"trading_{state}", {"Retry-After": "30"}
     return Problem(503, code, STOPPED[state], retryable=True, headers=headers)
+
+
+def order_forgotten(error: OrderForgotten, *, retryable: bool) -> Problem:
+    """`retryable`: whether the order can be placed once more, which gives it back."""
+    detail = f"The order with this Idempotency-Key was filled by transaction {error.signature}, and then lost here."
+    if retryable:
+        detail += " Send the same request again once orders are accepted: you get the order back."
+    return Problem(409, "order_forgotten", detail, retryable=retryable)
 
 
 def day_ends_at() -> datetime:

@@ -190,6 +190,14 @@ class KeyReused(Exception):
     """The idempotency key was used for another order before."""
 
 
+class OrderForgotten(Exception):
+    """The idempotency key is that of an order that was filled, and that the database has forgotten."""
+
+    def __init__(self, signature: str) -> None:
+        super().__init__(f"the order was filled by {signature}")
+        self.signature = signature
+
+
 class NotReconciled(Exception):
     """The chain is being asked about every order. Until then one that seems to wait may be filled."""
 

@@ -13,10 +13,15 @@ import pytest
 
 from app import main
 from app.api.orders import lifetime, waiting
-from app.dex.markets import Token
+from app.dex.chain import FoundSwap, Outcome
+from app.dex.markets import Markets, Token
 from app.dex.simulated.launches import mint_of
 from app.network import open_network
+from app.orders.memo import Memos
+from app.orders.model import new_order_id
+from app.orders.reconciling.compared import ComparedSwaps
 from tests.engine import SELL_SOL, Engine, running_engine
+from worker.found_swaps import Fillings, unmatched_swap
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -205,3 +210,35 @@ async def test_a_repeat_is_not_called_wrong_while_nobody_knows_what_it_made(
     now.price = MET.price
     monkeypatch.setattr("app.orders.store.placing.PLACED_BEFORE", "SELECT pg_terminate_backend(pg_backend_pid()), $1")
     assert (await alone(moving, PROFIT, "first"))["code"] == "database_unavailable"
+
+
+async def forget(engine: Engine, key: str) -> None:
+    """An order with this key was filled, and the database was restored since."""
+    swap = FoundSwap(
+        memo=f"{new_order_id()} {Memos.of(engine.settings).tag('local', key)}",
+        signature="the-transaction",
+        at=datetime.now(UTC).timestamp(),
+        outcome=Outcome("landed", 0, 200_000_000),
+        venue="raydium",
+        token_in="SOL",
+        token_out="USDC",
+        amount_in=1_500_000_000,
+    )
+    filling = Fillings(Markets.load()).of(swap)
+    assert await ComparedSwaps(engine.postgres).note([unmatched_swap(swap, None, filling)])
+
+
+async def test_no_repeat_of_a_forgotten_order_that_was_filled_is_told_that_nothing_was_placed(engine: Engine) -> None:
+    await forget(engine, "first")
+    await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "restored"})
+    for send in (alone, in_batch):
+        answer = await send(engine, PAIR, "first")
+        assert (answer["code"], answer["retryable"]) == ("order_forgotten", True)
+        assert "the-transaction" in answer["detail"]
+    assert (await alone(engine, {**PAIR, "amount": "2"}, "first"))["code"] == "key_reused"
+    assert (await alone(engine, PAIR, "second"))["code"] == "trading_halted"
+    await engine.http.put("/api/kill-switch", json={"state": "active", "reason": "a test"})
+    late = await alone(engine, {**PAIR, "expiresAt": "2026-01-01T00:00:00Z"}, "first")
+    assert (late["code"], late["retryable"]) == ("order_forgotten", False)
+    again = await alone(engine, PAIR, "first")
+    assert (again["status"], again["idempotent"]) == ("confirmed", True)

@@ -37,7 +37,7 @@ ALIASES = {"/api/health": health.health, "/api/queue/stats": queue.queue}
     responses={
         202: {"model": Accepted, "description": "Durable and queued; open /order/{orderId} as a WebSocket"},
         200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
-        **problems(400, 401, 403, 413, 415, 422, 429, 503),
+        **problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra={
         "parameters": [KEY_PARAMETER],

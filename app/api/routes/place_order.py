@@ -88,7 +88,7 @@ SIDED = {"side": "buy", "amount": 10, "inputToken": "SOL", "outputToken": "USDC"
     responses={
         202: {"model": Accepted, "description": "Durable, and queued or waiting for its condition"},
         200: {"model": Accepted, "description": "An earlier request with this key placed the order"},
-        **problems(400, 401, 403, 413, 415, 422, 429, 503),
+        **problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra={
         "parameters": [KEY_PARAMETER],
@@ -168,7 +168,7 @@ async def batch(request: Request) -> Response:
     results = await asyncio.gather(
         *(_place_item(item, f"/orders/{n}", request, caller, sockets, refusal) for n, item in enumerate(items))
     )
-    if refusal is not None and not any("orderId" in result for result in results):
+    if refusal is not None and all(result.get("code") == refusal.code for result in results):
         raise refusal
     return as_json({"results": results})
 

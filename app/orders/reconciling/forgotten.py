@@ -3,13 +3,13 @@
 `PLACE` in `app/orders/store/placing.py` inserts no order with such a key, and asks here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
 
-from app.orders.model import PlaceOrder
+from app.orders.model import KeyReused, OrderForgotten, PlaceOrder
 from app.orders.reconciling.compared import UnmatchedSwap, by_tag
 from app.orders.reconciling.landed import confirm
 from app.orders.store.placing import InsertOne
@@ -20,21 +20,34 @@ class ForgottenOrders:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def __call__(
+    async def place_again(
         self, orders: Sequence[PlaceOrder], insert: InsertOne
     ) -> tuple[list[PlaceOrder], list[PlaceOrder]]:
         """Those of these orders that were placed again now, and those that ask for something else than the old one."""
-        tagged = {order.tag: order for order in orders if order.tag is not None}
         again, others = list[PlaceOrder](), list[PlaceOrder]()
-        for tag, swaps in (await by_tag(self._pool, list(tagged))).items():
-            order = tagged[tag]
-            fitting = [one for one in swaps if one.fits(order.token_in, order.token_out, order.amount_in)]
-            if fitting:
-                await self._place_again(order, fitting[0], insert)
-                again.append(order)
-            else:
+        for order, swap in await self._forgotten(orders):
+            if swap is None:
                 others.append(order)
+            else:
+                await self._place_again(order, swap, insert)
+                again.append(order)
         return again, others
+
+    async def find(self, orders: Sequence[PlaceOrder]) -> Mapping[UUID, KeyReused | OrderForgotten]:
+        return {
+            order.id: OrderForgotten(swap.signature) if swap else KeyReused()
+            for order, swap in await self._forgotten(orders)
+        }
+
+    async def _forgotten(self, orders: Sequence[PlaceOrder]) -> list[tuple[PlaceOrder, UnmatchedSwap | None]]:
+        """Those of these orders whose key is that of a forgotten one, with its swap; None: they ask for another one."""
+        found = list[tuple[PlaceOrder, UnmatchedSwap | None]]()
+        swaps = await by_tag(self._pool, [order.tag for order in orders if order.tag is not None])
+        for order in orders:
+            if of_key := swaps.get(order.tag or ""):
+                fitting = (one for one in of_key if one.fits(order.token_in, order.token_out, order.amount_in))
+                found.append((order, next(fitting, None)))
+        return found
 
     async def _place_again(self, order: PlaceOrder, swap: UnmatchedSwap, insert: InsertOne) -> None:
         """Place it as the order that its swap was signed for, and confirm it."""

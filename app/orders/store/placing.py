@@ -2,13 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from app.orders.conditions import MAX_SLICED, OrderType
 from app.orders.lifecycle import Status
-from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
+from app.orders.model import (
+    KeyReused,
+    OrderEvent,
+    OrderForgotten,
+    Placed,
+    PlaceOrder,
+    TooManyOpen,
+    TradingStopped,
+)
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
 from app.orders.rows import COLUMNS, EXPIRES_AT, REQUESTED, rows_of
 from app.orders.store.daily_volumes import COUNTED, Run, lock_days, used_today
@@ -95,8 +104,16 @@ STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('own
 
 
 InsertOne = Callable[[PlaceOrder, Run], Awaitable[list[asyncpg.Record]]]
-# Places orders again that the database has forgotten: see `app/orders/reconciling/forgotten.py`.
-Forgotten = Callable[[Sequence[PlaceOrder], InsertOne], Awaitable[tuple[list[PlaceOrder], list[PlaceOrder]]]]
+
+
+class Forgotten(Protocol):
+    """Orders that the database has forgotten, and that were filled: see `app/orders/reconciling/forgotten.py`."""
+
+    async def place_again(
+        self, orders: Sequence[PlaceOrder], insert: InsertOne
+    ) -> tuple[list[PlaceOrder], list[PlaceOrder]]: ...
+
+    async def find(self, orders: Sequence[PlaceOrder]) -> Mapping[UUID, KeyReused | OrderForgotten]: ...
 
 
 class Placing:
@@ -121,7 +138,7 @@ class Placing:
             existing = await fetch(self._pool, PLACED_BEFORE, rows_of(missing))
             unknown = [order for order in missing if not _before(order, existing)]
             if unknown and self._forgotten:
-                again, others = await self._forgotten(unknown, self._insert_one)
+                again, others = await self._forgotten.place_again(unknown, self._insert_one)
                 existing += await fetch(self._pool, PLACED_BEFORE, rows_of(again)) if again else []
                 reused = {order.id for order in others}
         results = {order.id: _placed(order, created, existing, refused.get(order.id)) for order in orders}
@@ -139,10 +156,12 @@ class Placing:
             results |= dict(zip([order.id for order in again], await self.place(again), strict=True))
         return list(results.values())
 
-    async def find(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | KeyReused | None]:
-        """The orders that these repeat."""
+    async def find(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | KeyReused | OrderForgotten | None]:
+        """The orders that these repeat. None is placed again: its condition may be missing, or trading is stopped."""
         existing = await fetch(self._pool, PLACED_BEFORE, rows_of(orders))
-        return [_before(order, existing) for order in orders]
+        unknown = [order for order in orders if not _before(order, existing)]
+        forgotten = await self._forgotten.find(unknown) if unknown and self._forgotten else {}
+        return [_before(order, existing) or forgotten.get(order.id) for order in orders]
 
     async def _insert(self, orders: Sequence[PlaceOrder]) -> tuple[Refused, Created]:
         """Insert the orders within their limits: those beyond, and the rows of the new ones."""

@@ -97,8 +97,6 @@ class GroupPlacing:
             refused = KeyReused()  # an order has the key
         if before := await self.find(group):
             return before
-        if refused is None and group.tag and await fetch(self._pool, IS_FORGOTTEN, group.tag):
-            raise KeyReused  # of this group, which was forgotten: an order of it was filled
         if refused is None:
             stopped = await fetch(self._pool, STOPPED, [group.owner])
             refused = TradingStopped() if stopped else TooManyOpen()
@@ -131,6 +129,8 @@ class GroupPlacing:
         """The same group, of an earlier request or of an insert whose answer was lost. Raises KeyReused."""
         rows = await fetch(self._pool, GROUP_BEFORE, group.id, group.owner, group.idempotency_key)
         if not rows:
+            if group.tag and await fetch(self._pool, IS_FORGOTTEN, group.tag):
+                raise KeyReused  # of this group, which was forgotten: an order of it was filled
             return None
         if rows[0]["fingerprint"] != group.fingerprint:
             raise KeyReused
