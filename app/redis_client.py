@@ -107,6 +107,8 @@ def redis_pool(url: str, **options: Any) -> PipelinedPool:
     """For an address like redis://, or like redis+sentinel:// (`Settings.redis_dsn`)."""
     address = urlsplit(url)
     scheme, sentinel, _ = address.scheme.partition("+sentinel")
+    if scheme == "unix":
+        options = {name: one for name, one in options.items() if name not in KEEP_ALIVE}  # a socket of TCP has these
     if not sentinel:
         return PipelinedPool.from_url(url, **options)
     query = parse_qs(address.query)

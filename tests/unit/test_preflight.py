@@ -4,11 +4,12 @@ import contextlib
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from app.preflight import refuse_unsafe
+from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -67,6 +68,12 @@ def test_local_mode_listens_on_loopback_unless_the_network_is_trusted(host: str)
 )
 def test_a_client_that_proves_itself_needs_no_password_and_loopback_no_tls(changes: dict[str, Any]) -> None:
     refuse_unsafe(safe(**changes), api=True)
+
+
+def test_a_redis_at_a_unix_socket_can_be_opened() -> None:
+    url = "unix:///run/redis.sock"
+    for pool in (reconnecting_pool(url), fail_fast_redis(url).connection_pool):
+        assert cast("Any", pool).make_connection().path == "/run/redis.sock"
 
 
 @pytest.mark.parametrize(
