@@ -8,6 +8,7 @@ from app.orders.model import Order
 PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
 # This worker has not heard of the launch yet. A sniper waits for its price then.
 NOT_HEARD = "unsupported_pair"
+MAX_REARMS = 1_000  # an order that waited again so often is retried like others, and fails: each time adds to its log
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
@@ -25,7 +26,7 @@ def floor_of(order: Order, quoted: int) -> int:
 
 def waits_again(order: Order, code: str) -> bool:
     lost = code in PRICE_LOST or (code == NOT_HEARD and order.type == OrderType.SNIPER)
-    return lost and order.condition is not None
+    return lost and order.condition is not None and order.rearms < MAX_REARMS
 
 
 def condition_again(order: Order) -> Trigger:

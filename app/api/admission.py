@@ -17,6 +17,7 @@ from app.orders.store.kill_switch import TradingState
 
 INVALID = "invalid requests"
 CORRECTABLE = frozenset({400, 413, 415, 422, 428})  # statuses of requests that the client has to correct
+EVENTS_A_READ = 100  # a log with more counts as several reads: it keeps this process busy for that much longer
 LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 
 
@@ -92,6 +93,13 @@ def may_read(connection: HTTPConnection, caller: Caller, cost: int = 1) -> None:
     if quota := ctx.settings.api_max_reads_per_min:
         result = ctx.rate_limiter.take_here("reads", _who(connection, caller), min(cost, quota), quota)
         _refuse_beyond(connection, "reads", "too_many_reads", quota, result)
+
+
+def may_read_log(connection: HTTPConnection, caller: Caller, events: int) -> None:
+    """The same for the rest of a read, once it is known to have so many events. It was counted as one read before."""
+    quota = context(connection).settings.api_max_reads_per_min
+    if (more := min(events // EVENTS_A_READ, quota - 1)) > 0:
+        may_read(connection, caller, more)
 
 
 def may_look_up(connection: HTTPConnection, caller: Caller) -> bool:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from app.api.routes.waiting import changes
+from app.orders.reconciling.state import begin
 from app.orders.store.open_orders import PAGE
 from tests.engine import Engine
 from tests.integration.test_waiting_orders import LIMIT, PAIR, STOP, trigger_rows
@@ -74,6 +76,28 @@ async def test_amending_an_order_does_not_end_its_wait_before_the_next_attempt(e
     assert await engine.postgres.fetchval(waits)
     await patch(engine, order, 2, limitPrice="200000")
     assert not await engine.postgres.fetchval(waits)
+
+
+async def test_an_order_whose_log_is_full_can_only_be_cancelled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MAX_EVENTS", 3)
+    order = (await engine.place(**LIMIT))["orderId"]
+    for seq in (1, 2):
+        assert (await patch(engine, order, seq, limitPrice=str(200_000 + seq)))[0] == 200
+    status, answer = await patch(engine, order, 3, limitPrice="300000")
+    assert (status, answer["code"]) == (409, "log_full")
+    assert (await engine.http.post(f"/api/orders/{order}/cancel")).json()["status"] == "cancelled"
+
+
+async def test_no_order_is_amended_while_the_engine_reconciles(engine: Engine) -> None:
+    """It may be filled."""
+    order = (await engine.place(**LIMIT))["orderId"]
+    await begin(engine.postgres, "a test")
+    status, answer = await patch(engine, order, 1, limitPrice="200000")
+    assert (status, answer["code"]) == (503, "not_reconciled")
+    await engine.postgres.execute("UPDATE trading_states SET state = 'active'")
+    assert (await patch(engine, order, 1, limitPrice="200000"))[0] == 200
 
 
 async def test_an_order_for_at_once_is_not_amended_into_one_that_waits(engine: Engine) -> None:

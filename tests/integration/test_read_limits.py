@@ -15,6 +15,10 @@ from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engi
 LIST = "/api/orders"
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 ORDER = orjson.dumps(SELL_SOL).decode()
+LONG_LOG = """
+INSERT INTO order_events (order_id, seq, status, attempt, at)
+SELECT order_id, n, status, 0, now() FROM order_events, generate_series(2, 250) AS n;
+"""
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
 QUERY = {
     "/api/market": PAIR,
@@ -45,6 +49,23 @@ async def test_beyond_the_quota_reads_are_refused_and_orders_are_not(postgres_ds
         assert answers[-1].json()["retryable"] is True
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
         assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
+
+
+async def test_a_long_log_counts_as_several_reads_and_a_quota_of_few_allows_it(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    """It keeps the process busy for longer than others do."""
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=2) as engine:
+        order = (await engine.place())["orderId"]
+        await engine.postgres.execute(f"{LONG_LOG} UPDATE orders SET seq = 250")
+        answer = await engine.http.get(f"/api/orders/{order}")
+        assert (answer.status_code, len(answer.json()["events"])) == (200, 250)
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=30) as engine:
+        left = []
+        for path in ("", "/events", "/history", "/events?after=200"):
+            answer = await engine.http.get(f"/api/orders/{order}{path}")
+            left.append(answer.headers["ratelimit"].split(";")[1])
+        assert left == ["r=27", "r=24", "r=21", "r=20"]
 
 
 async def test_each_socket_that_replays_a_log_is_a_read_and_so_is_a_ticket_for_an_order(

@@ -10,6 +10,7 @@ from tests.engine import Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_order_groups import BRACKET, place
 from tests.integration.test_waiting_orders import LIMIT, STOP
+from worker import conditions
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -44,6 +45,22 @@ async def test_a_limit_order_whose_price_was_lost_waits_again_for_twice_as_long(
         assert last["retryInMs"] == times * 1000
         assert await engine.postgres.fetchval("SELECT attempt FROM orders") == 0
     assert await engine.postgres.fetchval(floor) == before
+
+
+async def test_an_order_that_waited_again_too_often_fails(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time adds to its log."""
+    monkeypatch.setattr(conditions, "MAX_REARMS", 1)
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [TOO_LITTLE])], chain=ScriptedChain(), max_attempts=1)
+    order = (await engine.place(**LIMIT))["orderId"]
+    await fire(engine, order)
+    await waits(engine, order)
+    await fire(engine, order)
+
+    async def failed() -> bool:
+        found = await engine.order(order)
+        return (found["status"], found["code"]) == ("failed", "slippage_exceeded")
+
+    await eventually(failed)
 
 
 async def test_a_cancel_of_one_that_goes_back_to_open_just_then_takes_its_trigger_along(engine: Engine) -> None:

@@ -4,7 +4,7 @@ from fastapi import Request, WebSocket
 from starlette.responses import Response
 
 from app.api import sockets
-from app.api.admission import admit_read, read_body
+from app.api.admission import admit_read, may_read_log, read_body
 from app.api.context import context
 from app.api.dialects import frames
 from app.api.fast_routes import SocketRouter
@@ -104,8 +104,10 @@ async def history_socket(socket: WebSocket, order_id: str) -> None:
 )
 async def history(request: Request, order_id: OrderId) -> Response:
     """The same events in the same order as on every stream, with `timestamp` and `detail`."""
-    ctx, order_uid = context(request), order_uuid(order_id)
-    if await ctx.reader.order(order_uid, admit_read(request).owner) is None:
+    ctx, order_uid, caller = context(request), order_uuid(order_id), admit_read(request)
+    found = await ctx.reader.order(order_uid, caller.owner)
+    if found is None:
         raise unknown_order()
+    may_read_log(request, caller, found.seq)
     log = [frames.with_detail(event.as_json()) for event in await ctx.reader.log(order_uid)]
     return Response(b"[%b]" % b",".join(log), headers=NO_STORE, media_type="application/json")

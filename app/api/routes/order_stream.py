@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from app.access.authentication import Caller
 from app.access.connection_limit import TooManyConnections
 from app.api import sockets
-from app.api.admission import admit_read, may_read
+from app.api.admission import admit_read, may_read, may_read_log
 from app.api.context import ApiContext, context
 from app.api.dialects.frames import ExecuteFrames, Frames
 from app.api.fast_routes import SocketRouter
@@ -192,6 +192,7 @@ async def events(
     order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:
         raise unknown_order()
+    may_read_log(request, caller, order.seq - last_seen)
     if "text/event-stream" not in request.headers.get("accept", ""):
         return as_json([event.as_dict() for event in await ctx.reader.log(order_uid, last_seen)])
     if order.is_terminal and last_seen >= order.seq:
@@ -199,15 +200,9 @@ async def events(
     try:
         ctx.connections.check(caller.owner)
     except TooManyConnections as error:
-        status = 429 if error.of_owner else 503
-        headers = {"Retry-After": "10"}
-        raise Problem(
-            status,
-            "too_many_streams",
-            "Too many open streams. Close some, or try again later.",
-            retryable=True,
-            headers=headers,
-        ) from None
+        detail = "Too many open streams. Close some, or try again later."
+        status, headers = 429 if error.of_owner else 503, {"Retry-After": "10"}
+        raise Problem(status, "too_many_streams", detail, retryable=True, headers=headers) from None
     return StreamingResponse(
         _event_source(ctx, caller, order_uid, last_seen),
         media_type="text/event-stream",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.admission import admit_read, turn_to_read
+from app.api.admission import admit_read, may_read_log, turn_to_read
 from app.api.context import ApiContext, context, socket_urls
 from app.api.names import token_name, unknown_token, unknown_venue
 from app.api.orders.schedule_bodies import Moment
@@ -69,6 +69,7 @@ async def one_order(request: Request, order_id: OrderId) -> Response:
     order = await ctx.reader.order(order_uid, caller.owner)
     if order is None:
         raise unknown_order()
+    may_read_log(request, caller, order.seq)
     # The log is read after the row, so it may be longer than the row's `seq`. It is cut there, to show one state.
     events = [event.as_dict() for event in await ctx.reader.log(order_uid) if event.seq <= order.seq]
     (view,) = await _views(ctx, [order])

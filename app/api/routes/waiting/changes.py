@@ -27,6 +27,8 @@ from app.orders.store.open_orders import Selection
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
 
+MAX_EVENTS = 1_000  # in the log of an order that is amended: each amendment is one, and logs are read whole
+
 
 @router.post(
     "/{order_id}/cancel",
@@ -187,6 +189,9 @@ def _check_amendable(order: Order, seq: int, markets: Markets) -> None:
     waits_for_launch = order.type == OrderType.SNIPER and order.limit_out is None
     if not markets.find(order.token_in) or not (waits_for_launch or markets.find(order.token_out)):
         raise Problem(409, "not_amendable", "A token of the order is no longer listed. It can only be cancelled.")
+    if order.seq >= MAX_EVENTS:
+        detail = f"The log of the order has {MAX_EVENTS} events, so it is full. Cancel the order and place another one."
+        raise Problem(409, "log_full", detail)
     if order.seq != seq:
         raise _has_changed()
 
