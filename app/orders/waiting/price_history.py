@@ -35,7 +35,8 @@ WITH gone AS (
         UNION ALL
         (SELECT ctid FROM price_samples WHERE at > now() + interval '1 second' LIMIT {DELETE_PAGE})))
 )
-INSERT INTO price_samples (at, pair, mids) SELECT $1, pair, mids FROM unnest($2::text[], $3::json[]) AS r(pair, mids)
+INSERT INTO price_samples (at, pair, mids)
+SELECT $1, pair, mids FROM unnest($2::text[], $3::json[]) AS r(pair, mids) ORDER BY pair  -- no two wait for each other
 ON CONFLICT (at, pair) DO NOTHING
 """
 # The last sample in each step ($3). Each step costs two looks at the primary key.
