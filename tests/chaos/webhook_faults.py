@@ -40,7 +40,7 @@ async def killed_while_events_are_sent(
                 running[victim] = env.start(ROLES[victim])
         await loading
         await clients.finish(within=90)
-        await eventually(lambda: env.db.fetchval(NOTHING_WAITS), within=120)
+        await eventually(lambda: env.db.fetchval(NOTHING_WAITS), within=300)
         events = [(str(row[0]), row[1]) for row in await env.db.fetch("SELECT order_id, seq FROM order_events")]
         lost, late, again = _compare(events, receiver)
     text = f"{orders} orders, {len(events)} events, {kills} kills: {lost} lost, {late} out of order, {again} sent again"
