@@ -3,6 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit package migration lock .venv clean help
+.PHONY: test-clients client-types
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -36,6 +37,16 @@ test-postman: .venv  ## Run the Postman collection against a running engine; nee
 
 test-java: .venv  ## Run a client in Java against the engine; needs a JDK
 	@.venv/bin/python -m pytest tests/java $(args)
+
+test-clients: .venv  ## Build the TypeScript client and test it against the engine; needs node 22 and npm
+	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
+	@npm run --prefix clients/typescript --silent build
+	@npm run --prefix clients/typescript --silent check
+	@.venv/bin/python -m pytest tests/typescript $(args)
+
+client-types: .venv  ## Make the types of the TypeScript client again after the API has changed; needs node and npm
+	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
+	@.venv/bin/python -m tests.typescript.documents | npm run --prefix clients/typescript --silent generate
 
 chaos: .venv  ## Run all faults (takes minutes) and write the table in docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)

@@ -15,11 +15,13 @@ from app.settings import Settings
 CLONE = Path(__file__).resolve().parents[2]
 DOCS = [CLONE / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
 DOCS += sorted((CLONE / "docs").rglob("*.md"))
+DOCS += [CLONE / "clients" / language / "README.md" for language in ("python", "typescript")]
 DEPLOYED = sorted(path for path in (CLONE / "deploy").iterdir() if path.suffix in (".json", ".yaml", ".toml"))
 # Words with a meaning that only this project knew. The tables that `make bench` and `make chaos` write are left out.
 PRIVATE_WORDS = re.compile(
     r"\b(the (book|bell)|in line|told|whoever|what is no|for ever|sign of life|of its own accord)\b", re.IGNORECASE
 )
+BY_NAME = ["tests/browser", "tests/java", "tests/typescript"]  # `make` has a target for each
 GENERATED = re.compile(r"<!-- (\w+): begin -->.*?<!-- \1: end -->", re.DOTALL)
 
 
@@ -97,9 +99,6 @@ def test_the_page_of_the_command_line_lists_every_command_and_exit_code() -> Non
 
 def test_every_test_file_is_in_a_folder_that_is_run() -> None:
     settings = tomllib.loads((CLONE / "pyproject.toml").read_text())
-    run = [
-        CLONE / path
-        for path in (*settings["tool"]["pytest"]["ini_options"]["testpaths"], "tests/browser", "tests/java")
-    ]
+    run = [CLONE / path for path in settings["tool"]["pytest"]["ini_options"]["testpaths"] + BY_NAME]
     files = [path for path in (CLONE / "tests").rglob("test_*.py") if not {"node_modules", ".venv"} & set(path.parts)]
     assert [path for path in files if not any(path.is_relative_to(folder) for folder in run)] == []
