@@ -45,6 +45,7 @@ from order_execution_client import (
     Trail,
     TrailingStop,
     Unreachable,
+    Webhook,
     verify_webhook,
 )
 from order_execution_client._stream import Breaks, Broken, Follow
@@ -77,6 +78,7 @@ RECEIVED: dict[type[Any], tuple[str, set[str]]] = {
     Slices: ("SliceCounts", set()),
     Group: ("GroupView", set()),
     PlacedGroup: ("AcceptedGroup", set()),
+    Webhook: ("NewSecret", set()),
 }
 
 

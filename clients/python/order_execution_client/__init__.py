@@ -1,7 +1,7 @@
 """Client of the order execution engine. `Client` is synchronous; `AsyncClient` has the same methods for asyncio."""
 
 from order_execution_client.aio import AsyncClient
-from order_execution_client.answers import FINAL, Event, Group, Order, Placed, PlacedGroup, Slices
+from order_execution_client.answers import FINAL, Event, Group, Order, Placed, PlacedGroup, Slices, Webhook
 from order_execution_client.errors import (
     Conflict,
     EngineError,
@@ -77,5 +77,6 @@ __all__ = [
     "TrailingStop",
     "Unavailable",
     "Unreachable",
+    "Webhook",
     "verify_webhook",
 ]

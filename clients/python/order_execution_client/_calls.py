@@ -3,7 +3,7 @@
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -11,7 +11,18 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from order_execution_client.answers import Answer, Group, Order, Page, Placed, PlacedGroup, parse, read
+from order_execution_client.answers import (
+    Answer,
+    Group,
+    Order,
+    Page,
+    Placed,
+    PlacedGroup,
+    Webhook,
+    Webhooks,
+    parse,
+    read,
+)
 from order_execution_client.errors import EngineError, Refused, Unreachable, refusal
 from order_execution_client.orders import AnyGroup, AnyOrder, as_json
 
@@ -80,6 +91,20 @@ def amend(order_id: str, seq: int, changes: Mapping[str, Any]) -> Call[Order]:
     headers = {"If-Match": str(seq)}
     path = f"/api/orders/{UUID(order_id)}"
     return _call("PATCH", path, Order, body=as_json(changes), headers=headers, repeatable=False)
+
+
+def create_webhook(url: str, statuses: Sequence[str] | None, description: str | None) -> Call[Webhook]:
+    """A lost answer would have the secret, so that a repetition would leave a webhook that nobody can verify."""
+    body = as_json({"url": url, "statuses": statuses, "description": description})
+    return _call("POST", "/api/webhooks", Webhook, body=body, repeatable=False)
+
+
+def webhooks() -> Call[Webhooks]:
+    return _call("GET", "/api/webhooks", Webhooks)
+
+
+def delete_webhook(webhook_id: str) -> Call[bool]:
+    return Call("DELETE", f"/api/webhooks/{UUID(webhook_id)}", lambda data: bool(data["deleted"]))
 
 
 class Patience:

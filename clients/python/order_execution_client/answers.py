@@ -135,6 +135,34 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Where the engine sends your events, and how that goes."""
+
+    id: str
+    url: str
+    description: str | None
+    statuses: tuple[str, ...] | None  # None: events with any status
+    enabled: bool
+    disabled_at: datetime | None
+    disabled_why: str | None
+    failing_since: datetime | None
+    last_delivered_at: datetime | None
+    last_failed_at: datetime | None
+    last_error: str | None
+    waiting: int
+    failed: int
+    previous_secret_until: datetime | None
+    created_at: datetime
+    secret: str = ""  # shown once: when it is made
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks:
+    webhooks: tuple[Webhook, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     orders: tuple[Order, ...]
     next_cursor: str | None

@@ -1,7 +1,7 @@
 """The same client without asyncio."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 from order_execution_client import _calls
 from order_execution_client._calls import Attempts, Call
 from order_execution_client._stream import BREAKS, Breaks, Follow, socket_options
-from order_execution_client.answers import Event, Group, Order, Placed, PlacedGroup
+from order_execution_client.answers import Event, Group, Order, Placed, PlacedGroup, Webhook
 from order_execution_client.orders import AnyGroup, AnyOrder
 
 Result = TypeVar("Result")
@@ -94,6 +94,18 @@ class Client:
     def amend(self, order: Order, **changes: Any) -> Order:
         """`limit_price`, `trigger`, `slippage_bps`, `expires_at`. `Conflict` if the order is no longer as given."""
         return self._send(_calls.amend(order.order_id, order.seq, changes))
+
+    def create_webhook(
+        self, url: str, *, statuses: Sequence[str] | None = None, description: str | None = None
+    ) -> Webhook:
+        """Your events are sent there from now on. Keep its `secret`: it is shown once."""
+        return self._send(_calls.create_webhook(url, statuses, description))
+
+    def webhooks(self) -> Sequence[Webhook]:
+        return self._send(_calls.webhooks()).webhooks
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._send(_calls.delete_webhook(webhook_id))
 
     def watch(self, *order_ids: str, after: Mapping[str, int] | None = None) -> Generator[Event, None, None]:
         """All events of these orders until all have ended, each once. Resumes by itself when the connection breaks.

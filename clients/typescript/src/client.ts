@@ -8,6 +8,7 @@ import type {
   Event,
   Group,
   GroupView,
+  NewWebhook,
   Order,
   OrderPage,
   OrderQuery,
@@ -15,6 +16,8 @@ import type {
   OrderView,
   Problem,
   Selection,
+  WebhookOptions,
+  WebhookView,
 } from "./types.js";
 
 const TIMEOUT_MS = 10_000; // for one answer
@@ -34,7 +37,7 @@ export interface WatchOptions {
 }
 
 interface Call {
-  method: "GET" | "POST" | "PATCH";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
   body?: unknown;
   headers?: Record<string, string>;
@@ -108,6 +111,20 @@ export class Client {
     const headers = { "If-Match": String(order.seq) };
     const path = `/api/orders/${encodeURIComponent(order.orderId)}`;
     return this.#send({ method: "PATCH", path, body: changes, headers, repeatable: false });
+  }
+
+  /** Your events are sent there from now on. Keep its `secret`: it is shown once. */
+  createWebhook(url: string, options: WebhookOptions = {}): Promise<NewWebhook> {
+    // A lost answer would have the secret: a repetition would leave a webhook that nobody can verify.
+    return this.#send({ method: "POST", path: "/api/webhooks", body: { url, ...options }, repeatable: false });
+  }
+
+  async webhooks(): Promise<WebhookView[]> {
+    return (await this.#send<{ webhooks: WebhookView[] }>({ method: "GET", path: "/api/webhooks" })).webhooks;
+  }
+
+  async deleteWebhook(webhookId: string): Promise<void> {
+    await this.#send({ method: "DELETE", path: `/api/webhooks/${encodeURIComponent(webhookId)}` });
   }
 
   /**

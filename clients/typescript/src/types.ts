@@ -21,12 +21,16 @@ export type GroupView = Schemas["GroupView"];
 export type OrderPage = Schemas["OrderPage"];
 export type Amendment = Schemas["AmendOrder"];
 export type Selection = Schemas["CancelAll"];
+export type WebhookView = Schemas["WebhookView"];
+export type NewWebhook = Schemas["NewSecret"];
 export type Problem = Schemas["ProblemDocument"];
 export type FieldError = Schemas["FieldError"];
 export type OrderQuery = Omit<
   NonNullable<operations["list_orders_api_orders_get"]["parameters"]["query"]>,
   "cursor" | "limit"
 >;
+
+export type WebhookOptions = Omit<Schemas["CreateWebhook"], "url">;
 
 type WithoutType<E> = E extends unknown ? Omit<E, "type"> : never;
 

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: e1fb39ef4691cc9aba0e7f8b40d3847c85c5030a89fb83d18f6583ee79f6579a
+// sha256 of the documents: d17cfdcabb772e3b45c965c0c1650c37c1a6b98bef61576cedc40c564b5d5b03
 
 export type AnyEvent =
   | {

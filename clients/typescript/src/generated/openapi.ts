@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: e1fb39ef4691cc9aba0e7f8b40d3847c85c5030a89fb83d18f6583ee79f6579a
+// sha256 of the documents: d17cfdcabb772e3b45c965c0c1650c37c1a6b98bef61576cedc40c564b5d5b03
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -297,6 +297,129 @@ export interface paths {
          * @description `{"orderId": …}` for the sockets of that order, `{"scope": "stream"}` for `/api/stream`. Valid for one minute.
          */
         post: operations["ticket_api_tickets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your webhooks, and how their deliveries go */
+        get: operations["list_webhooks_api_webhooks_get"];
+        put?: never;
+        /**
+         * Have events sent to a URL
+         * @description Each event of your orders from now on is sent in a POST, signed as standardwebhooks.com specifies: at least once,
+         *     the events of one order in their order. Any answer 2xx within 10 seconds takes it. Otherwise it is sent again, for
+         *     three days; a webhook of which nothing has arrived for so long is switched off. `webhook-id` is the same in each
+         *     attempt: use it to leave out what you have had.
+         */
+        post: operations["create_webhook_api_webhooks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a webhook, and what waits for it */
+        delete: operations["delete_webhook_api_webhooks__webhook_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret; the old one signs too for a day
+         * @description For a day each delivery has a signature of either secret. A second rotation within the day ends the first secret
+         *     at once.
+         */
+        post: operations["rotate_secret_api_webhooks__webhook_id__rotate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries that have not arrived
+         * @description `waiting`: those that are due first. `failed`: those that were given up last.
+         */
+        get: operations["deliveries_api_webhooks__webhook_id__deliveries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test
+         * @description A message of the type `webhook.test` is sent within a second or two, and once: the list of your webhooks has the
+         *     result. While one waits, no second one is made.
+         */
+        post: operations["send_test_api_webhooks__webhook_id__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send again what was given up, and switch the webhook on
+         * @description What waits is due at once too. Events that happened while the webhook was switched off were not kept for it.
+         */
+        post: operations["replay_api_webhooks__webhook_id__replay_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -852,7 +975,94 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event of your orders
+         * @description Signed as standardwebhooks.com specifies. Any answer 2xx within 10 seconds takes it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /**
+                     * @description The same in each attempt: leave out what you have had
+                     * @example msg_0f4fcdde3cf84b0cb9b6a6a4e0ab7a0d
+                     */
+                    "webhook-id": string;
+                    /**
+                     * @description When it was sent, in seconds since 1970: refuse what is older than five minutes
+                     * @example 1795854989
+                     */
+                    "webhook-timestamp": string;
+                    /**
+                     * @description `v1,` and the HMAC-SHA256, in base64, of `id.timestamp.body`; after a rotation two, with a blank between
+                     * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                     */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @enum {unknown} */
+                        type: "order.open" | "order.pending" | "order.routing" | "order.building" | "order.submitted" | "order.confirmed" | "order.failed" | "order.cancelled" | "order.expired" | "order.completed" | "webhook.test";
+                        /**
+                         * Format: date-time
+                         * @description Of the event
+                         */
+                        timestamp: string;
+                        /** @description The event as on every stream, and these fields of its order. Of a test: its `messageId` */
+                        data: {
+                            orderType?: string | null;
+                            tokenIn?: string | null;
+                            tokenOut?: string | null;
+                            clientOrderId?: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description Send nothing more: the webhook is switched off */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It is sent again */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -1182,6 +1392,53 @@ export interface components {
              */
             cancelled: number | null;
         };
+        /** Deleted */
+        Deleted: {
+            /** Id */
+            id: string;
+            /** Deleted */
+            deleted: boolean;
+        };
+        /** Deliveries */
+        Deliveries: {
+            /**
+             * Deliveries
+             * @description At most 200
+             */
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /** DeliveryView */
+        DeliveryView: {
+            /**
+             * Messageid
+             * @description The header `webhook-id`
+             */
+            messageId: string;
+            /**
+             * Orderid
+             * @description null: a test
+             */
+            orderId: string | null;
+            /** Seq */
+            seq: number | null;
+            status: components["schemas"]["Status"] | null;
+            /**
+             * Createdat
+             * Format: date-time
+             */
+            createdAt: string;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Nextattemptat
+             * @description Not before; null: it was given up
+             */
+            nextAttemptAt: string | null;
+            /** Givenupat */
+            givenUpAt: string | null;
+            /** Lasterror */
+            lastError: string | null;
+        };
         /**
          * Event
          * @description One event of an order's log; the same object on every stream.
@@ -1462,6 +1719,72 @@ export interface components {
              * @description The slot from which it holds, in every process: about a second from now
              */
             fromSlot: number;
+        };
+        /** NewSecret */
+        NewSecret: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string | null;
+            /**
+             * Statuses
+             * @description Only events with these are sent; null: all
+             */
+            statuses: components["schemas"]["Status"][] | null;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Disabledat
+             * @description When it was switched off
+             */
+            disabledAt: string | null;
+            /**
+             * Disabledwhy
+             * @example nothing has arrived for three days
+             */
+            disabledWhy: string | null;
+            /**
+             * Failingsince
+             * @description The first failure since the last success
+             */
+            failingSince: string | null;
+            /** Lastdeliveredat */
+            lastDeliveredAt: string | null;
+            /** Lastfailedat */
+            lastFailedAt: string | null;
+            /**
+             * Lasterror
+             * @example HTTP 500
+             */
+            lastError: string | null;
+            /**
+             * Waiting
+             * @description Deliveries that wait; 1000: or more
+             */
+            waiting: number;
+            /**
+             * Failed
+             * @description Deliveries that were given up after three days; 1000: or more
+             */
+            failed: number;
+            /**
+             * Previoussecretuntil
+             * @description Until then the secret before signs too
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Createdat
+             * Format: date-time
+             */
+            createdAt: string;
+            /**
+             * Secret
+             * @description Keep it: it is shown once
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
         };
         /** OrderPage */
         OrderPage: {
@@ -2086,6 +2409,14 @@ export interface components {
              */
             fromSlot: number;
         };
+        /** Replayed */
+        Replayed: {
+            /**
+             * Replayed
+             * @description How many deliveries are sent again that were given up
+             */
+            replayed: number;
+        };
         /**
          * RiskLimits
          * @description What orders may be worth in US dollars, at the market's price.
@@ -2165,6 +2496,14 @@ export interface components {
              * Format: date-time
              */
             setAt: string;
+        };
+        /** TestSent */
+        TestSent: {
+            /**
+             * Messageid
+             * @description The header `webhook-id` of the test
+             */
+            messageId: string;
         };
         /**
          * Ticket
@@ -2314,6 +2653,71 @@ export interface components {
             slot?: number | null;
             /** Route */
             route?: string[] | null;
+        };
+        /** WebhookView */
+        WebhookView: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string | null;
+            /**
+             * Statuses
+             * @description Only events with these are sent; null: all
+             */
+            statuses: components["schemas"]["Status"][] | null;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Disabledat
+             * @description When it was switched off
+             */
+            disabledAt: string | null;
+            /**
+             * Disabledwhy
+             * @example nothing has arrived for three days
+             */
+            disabledWhy: string | null;
+            /**
+             * Failingsince
+             * @description The first failure since the last success
+             */
+            failingSince: string | null;
+            /** Lastdeliveredat */
+            lastDeliveredAt: string | null;
+            /** Lastfailedat */
+            lastFailedAt: string | null;
+            /**
+             * Lasterror
+             * @example HTTP 500
+             */
+            lastError: string | null;
+            /**
+             * Waiting
+             * @description Deliveries that wait; 1000: or more
+             */
+            waiting: number;
+            /**
+             * Failed
+             * @description Deliveries that were given up after three days; 1000: or more
+             */
+            failed: number;
+            /**
+             * Previoussecretuntil
+             * @description Until then the secret before signs too
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Createdat
+             * Format: date-time
+             */
+            createdAt: string;
+        };
+        /** Webhooks */
+        Webhooks: {
+            /** Webhooks */
+            webhooks: components["schemas"]["WebhookView"][];
         };
         /**
          * AmendOrder
@@ -3017,6 +3421,30 @@ export interface components {
              * @default null
              */
             groupId?: string | null;
+        };
+        /**
+         * CreateWebhook
+         * @description Where events are sent, and which.
+         */
+        CreateWebhook: {
+            /**
+             * Url
+             * @description https, and public: no address inside
+             * @example https://bot.example.com/engine
+             */
+            url: string;
+            /**
+             * Statuses
+             * @description Only events with these; default: all
+             * @default null
+             */
+            statuses?: components["schemas"]["Status"][] | null;
+            /**
+             * Description
+             * @description For you
+             * @default null
+             */
+            description?: string | null;
         };
         /**
          * DcaOrder
@@ -4145,7 +4573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,7 +4980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4683,7 +5111,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4770,7 +5198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4788,7 +5216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The state of the order does not allow this */
+            /** @description The state of what it names does not allow this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4901,7 +5329,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4910,7 +5338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The state of the order does not allow this */
+            /** @description The state of what it names does not allow this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4988,7 +5416,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5199,7 +5627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5485,7 +5913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5522,6 +5950,518 @@ export interface operations {
                 };
             };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_webhooks_api_webhooks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    create_webhook_api_webhooks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewSecret"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The state of what it names does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is over 8 KiB; that of a batch, over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    delete_webhook_api_webhooks__webhook_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` from the answer to creating the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing, or it belongs to someone else */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rotate_secret_api_webhooks__webhook_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` from the answer to creating the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewSecret"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing, or it belongs to someone else */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deliveries_api_webhooks__webhook_id__deliveries_get: {
+        parameters: {
+            query?: {
+                state?: "waiting" | "failed";
+            };
+            header?: never;
+            path: {
+                /** @description The `id` from the answer to creating the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing, or it belongs to someone else */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    send_test_api_webhooks__webhook_id__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` from the answer to creating the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSent"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing, or it belongs to someone else */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The state of what it names does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    replay_api_webhooks__webhook_id__replay_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` from the answer to creating the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing, or it belongs to someone else */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5855,7 +6795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5864,7 +6804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The state of the order does not allow this */
+            /** @description The state of what it names does not allow this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6801,7 +7741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The state of the order does not allow this */
+            /** @description The state of what it names does not allow this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6869,7 +7809,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description There is no such order, or it belongs to someone else */
+            /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7021,7 +7961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The state of the order does not allow this */
+            /** @description The state of what it names does not allow this */
             409: {
                 headers: {
                     [name: string]: unknown;
