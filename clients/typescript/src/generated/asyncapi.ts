@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: d17cfdcabb772e3b45c965c0c1650c37c1a6b98bef61576cedc40c564b5d5b03
+// sha256 of the documents: a3abbe6a90ed0f5d7052460928fbad58b4835c9301acb7115368b675392f8c70
 
 export type AnyEvent =
   | {

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: d17cfdcabb772e3b45c965c0c1650c37c1a6b98bef61576cedc40c564b5d5b03
+// sha256 of the documents: a3abbe6a90ed0f5d7052460928fbad58b4835c9301acb7115368b675392f8c70
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -4681,6 +4681,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The state of what it names does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The body is over 8 KiB; that of a batch, over 64 KiB */
             413: {
                 headers: {
@@ -4896,6 +4905,15 @@ export interface operations {
             };
             /** @description The body took too long to arrive */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The state of what it names does not allow this */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
