@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app.cli import changes, doctor, keys, lists, maintenance, orders
+from app.cli import changes, doctor, keys, lists, maintenance, orders, webhooks
 from app.cli.options import Json
 from app.cli.servers import database, with_servers
 from app.local import CannotStart
@@ -153,6 +153,7 @@ def status(as_json: Json = False) -> None:
 
 
 main.add_typer(keys.app, name="keys")
+main.add_typer(webhooks.app, name="webhooks")
 for commands in (orders, lists, changes, maintenance, doctor):
     for name, command in commands.COMMANDS.items():
         main.command(name)(command)

@@ -1,11 +1,11 @@
-"""`engine cancel`, `amend`, `dead-man`, `pause`, `resume` and `retry`. Each returns its exit code."""
+"""`engine cancel`, `amend`, `dead-man`, `pause`, `resume`, `retry` and `webhooks`. Each returns its exit code."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.client.commands import say
-from app.client.engine import Engine
-from app.client.fields import json_object, number_in, required_text, text_in
+from app.client.engine import Engine, as_id
+from app.client.fields import json_object, number_in, price_in, required_text, text_in
 from app.client.responses import OrderState, waits_for
 
 
@@ -38,7 +38,24 @@ async def retry(engine: Engine, order_id: str, *, as_json: bool = False) -> int:
     return say(await engine.request_of("POST", order_id, "/api/dlq/{}/retry"), _retried, as_json)
 
 
+async def create_webhook(engine: Engine, fields: Mapping[str, Any], *, as_json: bool = False) -> int:
+    return say(await engine.request("POST", "/api/webhooks", json=fields), _webhook, as_json)
+
+
+async def webhook(engine: Engine, method: str, webhook_id: str, action: str = "", *, as_json: bool = False) -> int:
+    path = "/".join(filter(None, ("/api/webhooks", as_id(webhook_id, "the id of a webhook"), action)))
+    return say(await engine.request(method, path), _webhook, as_json)
+
+
 Answer = Mapping[str, Any]
+
+# field of an answer about a webhook → what is said of it
+WEBHOOK = {
+    "id": "webhook  {}",
+    "secret": "secret   {}",
+    "messageId": "sent     {}",
+    "replayed": "{} deliveries are sent again",
+}
 
 
 def _cancelled(answer: Answer) -> Iterator[str]:
@@ -68,3 +85,11 @@ def _retried(answer: Answer) -> Iterator[str]:
     order = OrderState.of(answer)
     yield f"order   {order.order_id}{'  (it was retried before)' if order.idempotent else ''}"
     yield f"status  {order.status}"
+
+
+def _webhook(answer: Answer) -> Iterator[str]:
+    for name, words in WEBHOOK.items():
+        if (value := price_in(answer, name)) is not None:
+            yield words.format(value)
+    if answer.get("deleted") is True:
+        yield "deleted"

@@ -84,10 +84,7 @@ class Engine:
 
     async def request_of(self, method: str, order_id: str, path: str = "/api/orders/{}", **request: Any) -> bytes:
         """A request about one order, whose id stands in the path."""
-        try:
-            valid_id = str(UUID(order_id))
-        except ValueError:
-            raise CommandError(f"{printable(order_id, 80)} is not an order id.") from None
+        valid_id = as_id(order_id, "an order id")
         try:
             return await self.request(method, path.format(valid_id), **request)
         except Refused as refused:
@@ -118,6 +115,14 @@ class Engine:
             retryable=problem.retryable if problem else response.status_code in (502, 503, 504),
             retry_after=_seconds(response.headers.get("retry-after", "")),
         )
+
+
+def as_id(text: str, what: str) -> str:
+    """It stands in a path, so it is nothing but an id."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise CommandError(f"{printable(text, 80)} is not {what}.") from None
 
 
 def order_not_found(order_id: str, engine_name: str) -> CommandError:

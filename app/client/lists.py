@@ -1,4 +1,4 @@
-"""`engine orders`, `open`, `dead-letters`, `audit` and `show`. Each returns its exit code."""
+"""`engine orders`, `open`, `dead-letters`, `audit`, `webhooks list` and `show`. Each returns its exit code."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +24,8 @@ async def list_rows(
     asked = {name: value for name, value in query.items() if value is not None}
     more: str | None = ""
     while more is not None and len(rows) < limit:
-        page = {"limit": str(min(limit - len(rows), PAGE))} | ({"cursor": more} if more else {})
+        page = {"limit": str(min(limit - len(rows), PAGE))} if table.paged else {}
+        page |= {"cursor": more} if more else {}
         body = await engine.request("GET", table.path, params=asked | page)
         if as_json:
             print_json(body)

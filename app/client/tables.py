@@ -19,6 +19,7 @@ class Table:
     rows: str  # the field of the answer that holds them
     columns: Mapping[str, Column]
     empty: str  # printed if there are none
+    paged: bool = True  # the API gives so many at once
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         """A heading and a line for each row; a column in which no row has anything is left out."""
@@ -113,6 +114,22 @@ AUDIT = Table(
         "DETAILS": _details,
     },
     empty="There are no such entries.",
+)
+
+WEBHOOKS = Table(
+    path="/api/webhooks",
+    rows="webhooks",
+    columns={
+        "WEBHOOK": partial(required_text, name="id"),
+        "URL": text("url"),
+        "STATE": lambda row: "on" if row.get("enabled") is True else f"off: {text_in(row, 'disabledWhy') or '?'}",
+        "DELIVERED (UTC)": time("lastDeliveredAt"),
+        "WAITING": number("waiting"),
+        "FAILED": number("failed"),
+        "ERROR": text("lastError"),
+    },
+    empty="There are no webhooks.",
+    paged=False,
 )
 
 # What `engine show` says of an order, above its events.

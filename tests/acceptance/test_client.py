@@ -240,6 +240,7 @@ def test_orders_are_listed_and_one_is_shown_with_its_events(stack: Stack, order:
     listed = client(stack, "orders", "--status", "confirmed", "--limit", "200")
     assert listed.stdout.startswith("ORDER ")
     assert re.search(rf"^{order}  .*  confirmed +market +1\.5 SOL → USDC +\w+ +[\d.]+ +[\d.]+$", listed.stdout, re.M)
+    client(stack, "submit", *SELL_SOL)
     few = client(stack, "orders", "--limit", "1")
     assert len(few.stdout.splitlines()) == 2
     assert "use --limit" in few.stderr
@@ -288,6 +289,19 @@ def test_a_dead_letter_is_listed_and_retried_once(stack: Stack) -> None:
         client(stack, "retry", failed).stdout.splitlines()[0] == f"{retried.splitlines()[0]}  (it was retried before)"
     )
     assert client(stack, "show", retried.split()[1]).stdout.count(f"retry of  {failed}\n") == 1
+
+
+def test_a_webhook_is_created_listed_rotated_tested_and_deleted(stack: Stack) -> None:
+    address = f"http://127.0.0.1:{free_port()}/engine"
+    made = client(stack, "webhooks", "create", address, "--status", "confirmed").stdout.split()
+    assert (made[0], made[2], made[3][:6]) == ("webhook", "secret", "whsec_")
+    assert re.search(rf"^{made[1]}  {address}  on +0 +0", client(stack, "webhooks", "list").stdout, re.MULTILINE)
+    assert client(stack, "webhooks", "rotate", made[1]).stdout.split()[3] not in ("", made[3])
+    assert json.loads(client(stack, "webhooks", "test", made[1], "--json").stdout).keys() == {"messageId"}
+    assert client(stack, "webhooks", "replay", made[1]).stdout == "0 deliveries are sent again\n"
+    assert client(stack, "webhooks", "delete", made[1]).stdout == f"webhook  {made[1]}\ndeleted\n"
+    assert "no webhook with this id" in error_of(client(stack, "webhooks", "delete", made[1]))
+    assert "is not the id of a webhook" in error_of(client(stack, "webhooks", "test", "../orders"))
 
 
 def test_doctor_finds_nothing_wrong_with_a_running_engine(stack: Stack) -> None:
