@@ -114,7 +114,7 @@ class Sender:
 
 
 def _said(error: Exception) -> str:
-    match error.__cause__ or error:
+    match error.__context__ or error:  # httpcore has removed the cause
         case NotPublic() | socket.gaierror():  # which of the two would tell of names inside
             return "the name leads to no public address"
         case ssl.SSLCertVerificationError():

@@ -13,6 +13,7 @@ from tests.engine import eventually
 from tests.receiver import Message, Receiver, receiving
 
 REFUSED = 0.05  # of the first attempts
+SLOW_SECONDS = 0.1
 ROLES = ("api", "worker", "watcher", "watcher")
 NOTHING_WAITS = "SELECT NOT EXISTS (SELECT FROM webhook_deliveries)"
 
@@ -53,6 +54,7 @@ class _RefusesSome:
         self._seen: set[str] = set()
 
     async def __call__(self, message: Message) -> int:
+        await asyncio.sleep(self._rng.uniform(0, SLOW_SECONDS))  # in which the watcher may be killed
         is_first = message.id not in self._seen
         self._seen.add(message.id)
         return 500 if is_first and self._rng.random() < REFUSED else 200

@@ -139,6 +139,12 @@ async def test_what_went_wrong_is_said_in_our_own_words() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"220 a mail server\r\n")
 
+    async def talk_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 a mail server\r\n")
+        await reader.read()
+
+    async with listening(talk_first) as port, sending() as to:
+        assert (await post(to, f"https://127.0.0.1:{port}/")).error == "TLS failed"
     async with listening(talk) as port, sending() as to:
         assert (await post(to, f"http://127.0.0.1:{port}/")).error == "it broke off (RemoteProtocolError)"
     async with sending() as to:
