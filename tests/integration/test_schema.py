@@ -2,9 +2,12 @@
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import pytest
 
+from app.settings import SettingsError
 from migrations.upgrade import upgrade
 
 # Alembic and SQLAlchemy are imported by the tests that use them: each process of the test run imports this file.
@@ -34,3 +37,14 @@ async def test_a_migrated_database_has_the_tables_of_the_schema(new_postgres_dsn
 
 async def test_two_migrations_at_once_do_no_harm(new_postgres_dsn: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(upgrade, new_postgres_dsn) for _ in range(2)))
+
+
+def test_another_password_than_the_database_has_is_named_in_one_sentence(postgres_dsn: str) -> None:
+    """As after a new DB_PASSWORD over a volume that is there."""
+    address = urlsplit(postgres_dsn)
+    other = address._replace(netloc=f"{address.username}:other@{address.hostname}:{address.port}")
+    with pytest.raises(
+        SettingsError, match=r"refused the password of engine\. A database keeps the password"
+    ) as caught:
+        upgrade(urlunsplit(other))
+    assert "other" not in str(caught.value).replace("another", "")
