@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from app import metrics, preflight
 from app.access.authentication import Authenticator
 from app.access.connection_limit import ConnectionLimit, max_streams
-from app.access.keys import Keyring
+from app.access.keyring import Keyring
 from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets

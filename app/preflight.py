@@ -34,6 +34,7 @@ EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
 
 log = logging.getLogger("engine.preflight")
 
+KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND coalesce(expires_at > now(), true)"
 NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
 
 
@@ -95,14 +96,12 @@ async def warn_if_a_fail_over_loses_writes(dsn: str) -> None:
 
 
 async def keys_exist(dsn: str) -> None:
-    """Raises SettingsError if there is no live key. A database that does not answer, or waits for its migration, is no
-    error here.
-    """
+    """SettingsError if there is no live key. A database that is down, or waits for its migration, is no error here."""
     try:
         async with asyncio.timeout(5):
             connection = await connect(dsn)
             try:
-                found = await connection.fetchval("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL")
+                found = await connection.fetchval(KEYS)
             finally:
                 await connection.close()
     except POSTGRES_UNAVAILABLE:

@@ -2,26 +2,21 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
 
 from starlette.types import Scope
 
+from app.access.caller import Caller as Caller
 from app.access.headers import headers_of
-from app.access.keys import PREFIX, Keyring
+from app.access.keyring import Keyring
+from app.access.keys import PREFIX
 from app.access.origins import Origins
 from app.access.tickets import Tickets
 from app.settings import Settings
 
 LOCAL_OWNER = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    owner: str  # of the orders that this caller places and sees
-    operator: bool
-    key: str = ""  # the prefix of the API key, which is not secret; "" in local mode
-    max_order_usd: int | None = None  # the risk limits of this key; None: those of the settings
-    max_daily_usd: int | None = None
+LOCAL = Caller(LOCAL_OWNER, operator=True)
 
 
 class NotAllowed(Exception):
@@ -30,6 +25,14 @@ class NotAllowed(Exception):
 
 class InvalidKey(NotAllowed):
     """The API key is unknown or revoked, or the ticket is not valid."""
+
+
+class ExpiredKey(InvalidKey):
+    """The API key was valid until then."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
 
 
 class Authenticator:
@@ -50,14 +53,14 @@ class Authenticator:
     def authenticate(self, request: Scope) -> Caller:
         """Raises NotAllowed, or DatabaseUnavailable until the keys were read for the first time."""
         if self._keyring is None:
-            return Caller(LOCAL_OWNER, operator=True, key="")
+            return LOCAL
         key = _key_in(request)
         if not key:
             raise NotAllowed
-        found = self._keyring.find(key)
-        if found is None:
-            raise InvalidKey
-        return Caller(found.owner, found.operator, found.prefix, found.max_order_usd, found.max_daily_usd)
+        caller = self._keyring.find(key)
+        if caller is None:
+            raise InvalidKey if (at := self._keyring.expired_at(key)) is None else ExpiredKey(at)
+        return caller
 
     def authenticate_socket(self, socket: Scope, scope: str) -> Caller:
         """The same for a WebSocket: its host and origin must be allowed, and a ticket for `scope` replaces the key."""
@@ -66,13 +69,13 @@ class Authenticator:
         if self._keyring is None or not ticket:
             return self.authenticate(socket)
         valid = self._tickets.read(ticket, scope)
-        live = None if valid is None else self._keyring.live_key(valid.key)
-        if valid is None or live is None:
+        caller = None if valid is None else self._keyring.find_by_prefix(valid.key)
+        if valid is None or caller is None:
             raise InvalidKey
-        return Caller(valid.owner, False, valid.key, live.max_order_usd, live.max_daily_usd)
+        return replace(caller, owner=valid.owner, operator=False)
 
     def end_when_revoked(self, caller: Caller, end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
-        """For streams, which outlast the check of the key: `end` is called if it is revoked while the block runs."""
+        """For streams, which outlast the check of the key: `end` is called if it is revoked or expires meanwhile."""
         return contextlib.nullcontext() if self._keyring is None else self._keyring.end_when_revoked(caller.key, end)
 
     def issue_ticket(self, caller: Caller, scope: str, *, owner: str | None = None) -> str:

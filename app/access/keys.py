@@ -1,39 +1,29 @@
-"""API keys: created and shown once, stored as a hash, and cached by each API process."""
+"""API keys: created and shown once, and stored as a hash."""
 
-import asyncio
-import contextlib
 import hashlib
-import hmac
-import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
 
 import asyncpg
 
-from app.postgres import DatabaseUnavailable, fetch
-from app.tasks import cancel_and_wait
-
-log = logging.getLogger("engine.access")
-
-REFRESH_SECONDS = 2.0  # the longest that a revoked key still works, and that a new one does not work yet
 OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # it stands in event messages: no blanks, no line breaks
 PREFIX = re.compile(r"oe_[0-9a-f]{8}(?=_)")
 PREFIX_LENGTH = len("oe_") + 8
 
-CREATE = """
-INSERT INTO api_keys (owner, prefix, hash, operator, max_order_usd, max_daily_usd) VALUES ($1, $2, $3, $4, $5, $6)
+LIMITS = "max_order_usd, max_daily_usd, max_orders_per_min, max_reads_per_min"
+CREATE = f"""
+INSERT INTO api_keys (owner, prefix, hash, operator, read_only, {LIMITS}, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::interval)
 """
 REVOKE = "UPDATE api_keys SET revoked_at = now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING owner"
-ALL = """
-SELECT prefix, owner, operator, max_order_usd, max_daily_usd, created_at, revoked_at FROM api_keys
- ORDER BY created_at, id
+ALL = f"""
+SELECT prefix, owner, operator, read_only, {LIMITS}, created_at, revoked_at, expires_at, last_used_at,
+       coalesce(expires_at <= now(), false) AS expired
+  FROM api_keys ORDER BY created_at, id
 """
-LIVE = "SELECT prefix, owner, operator, max_order_usd, max_daily_usd, hash FROM api_keys WHERE revoked_at IS NULL"
-
-_NO_HASH = bytes(32)
 
 
 def digest(key: str) -> bytes:
@@ -53,23 +43,45 @@ class KeyInfo:
     prefix: str  # `oe_` and eight digits: it names the key, and is not secret
     owner: str
     operator: bool
+    read_only: bool
     max_order_usd: int | None  # None: MAX_ORDER_USD
     max_daily_usd: int | None
+    max_orders_per_min: int | None  # None: API_MAX_ORDERS_PER_MIN
+    max_reads_per_min: int | None
     created_at: datetime
-    revoked_at: datetime | None  # None: live
+    revoked_at: datetime | None  # None: it was not revoked
+    expires_at: datetime | None  # None: never
+    last_used_at: datetime | None  # to the minute; None: never
+    expired: bool
 
 
-async def create(
-    connection: asyncpg.Connection,
-    owner: str,
-    *,
-    operator: bool,
-    max_order_usd: int | None = None,
-    max_daily_usd: int | None = None,
-) -> str:
+class Terms(TypedDict, total=False):
+    """What sets a key apart. Without a limit of its own it has those of the settings; 0: no limit."""
+
+    read_only: bool  # it may change nothing
+    max_order_usd: int | None
+    max_daily_usd: int | None
+    max_orders_per_min: int | None
+    max_reads_per_min: int | None
+    expires_in: timedelta | None  # None: never
+
+
+async def create(connection: asyncpg.Connection, owner: str, *, operator: bool, **terms: Unpack[Terms]) -> str:
     """The new key. Only its hash is stored, so it cannot be shown again."""
     key = new_key()
-    await connection.execute(CREATE, owner, key[:PREFIX_LENGTH], digest(key), operator, max_order_usd, max_daily_usd)
+    await connection.execute(
+        CREATE,
+        owner,
+        key[:PREFIX_LENGTH],
+        digest(key),
+        operator,
+        terms.get("read_only", False),
+        terms.get("max_order_usd"),
+        terms.get("max_daily_usd"),
+        terms.get("max_orders_per_min"),
+        terms.get("max_reads_per_min"),
+        terms.get("expires_in"),
+    )
     return key
 
 
@@ -81,87 +93,3 @@ async def revoke(connection: asyncpg.Connection, prefix: str) -> str | None:
 
 async def list_keys(connection: asyncpg.Connection) -> list[KeyInfo]:
     return [KeyInfo(**dict(row)) for row in await connection.fetch(ALL)]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveKey:
-    """A key that was not revoked."""
-
-    prefix: str
-    owner: str
-    operator: bool
-    max_order_usd: int | None  # in dollars; 0: no limit; None: MAX_ORDER_USD
-    max_daily_usd: int | None
-    hash: bytes  # sha256 of the whole key
-
-
-class Keyring:
-    """All live keys in memory, read again every two seconds.
-
-    So no request reads keys from Postgres, and guessing keys does not load it. While Postgres is down the keys last
-    read stay valid: without Postgres none can be revoked either.
-    """
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-        self._live: Mapping[str, LiveKey] | None = None
-        self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream of that key
-        self._readable = True  # as far as the log says
-        self._task: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        await self._try_to_read()
-        self._task = asyncio.create_task(self._refresh(), name="keyring")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            await cancel_and_wait(self._task)
-
-    def find(self, key: str) -> LiveKey | None:
-        """The live key with this text. Raises DatabaseUnavailable until keys were read for the first time."""
-        found = self.live_key(key[:PREFIX_LENGTH])
-        same = hmac.compare_digest(digest(key), found.hash if found else _NO_HASH)
-        return found if same else None
-
-    def live_key(self, prefix: str) -> LiveKey | None:
-        if self._live is None:
-            raise DatabaseUnavailable
-        return self._live.get(prefix)
-
-    @contextlib.contextmanager
-    def end_when_revoked(self, prefix: str, end: Callable[[], None]) -> Iterator[None]:
-        """While this block runs, `end` is called if the key is found to be revoked."""
-        streams = self._open.setdefault(prefix, set())
-        streams.add(end)
-        try:
-            yield
-        finally:
-            streams.discard(end)
-            if not streams and self._open.get(prefix) is streams:
-                del self._open[prefix]
-
-    async def read(self) -> None:
-        self._live = {row["prefix"]: LiveKey(**dict(row)) for row in await fetch(self._pool, LIVE)}
-        for prefix in self._open.keys() - self._live.keys():
-            for end in self._open[prefix]:
-                end()
-
-    async def _try_to_read(self) -> None:
-        try:
-            await self.read()
-        except DatabaseUnavailable:
-            if self._readable:
-                log.warning("cannot read the API keys: the database is unavailable, or was never migrated")
-            self._readable = False
-        else:
-            if not self._readable:
-                log.info("the API keys can be read again")
-            self._readable = True
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            try:
-                await self._try_to_read()
-            except Exception:
-                log.exception("cannot read the API keys")  # the keys last read stay valid until a read succeeds

@@ -33,7 +33,8 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
     if state is not TradingState.ACTIVE:
         raise counted(trading_stopped(state))
     settings = context(request).settings
-    most = min(settings.api_max_orders_per_min or orders, settings.queue_max_per_owner, settings.queue_max_depth)
+    quota = _orders_quota(request, caller)
+    most = min(quota or orders, settings.queue_max_per_owner, settings.queue_max_depth)
     if orders > most:
         detail = f"At most {most} orders fit in one request here, and this one has {orders}. Send fewer at a time."
         raise Problem(422, "batch_too_large", detail)
@@ -90,7 +91,7 @@ def admit_read(request: Request, cost: int = 1) -> Caller:
 
 def may_read(connection: HTTPConnection, caller: Caller, cost: int = 1) -> None:
     ctx = context(connection)
-    if quota := ctx.settings.api_max_reads_per_min:
+    if quota := _reads_quota(connection, caller):
         result = ctx.rate_limiter.take_here("reads", _who(connection, caller), min(cost, quota), quota)
         _refuse_beyond(connection, "reads", "too_many_reads", quota, result)
 
@@ -105,7 +106,7 @@ def may_read_log(connection: HTTPConnection, caller: Caller, events: int) -> Non
 def may_look_up(connection: HTTPConnection, caller: Caller) -> bool:
     """The same for a read that nobody asked for."""
     ctx = context(connection)
-    quota = ctx.settings.api_max_reads_per_min
+    quota = _reads_quota(connection, caller)
     return not quota or ctx.rate_limiter.take_here("reads", _who(connection, caller), 1, quota).granted
 
 
@@ -123,7 +124,7 @@ async def turn_to_read(request: HTTPConnection, caller: Caller) -> AsyncIterator
 async def orders_left(request: HTTPConnection, caller: Caller) -> dict[str, int] | None:
     """The caller's quota of orders; None: there is no limit."""
     ctx = context(request)
-    if not (quota := ctx.settings.api_max_orders_per_min):
+    if not (quota := _orders_quota(request, caller)):
         return None
     nothing_taken = await ctx.rate_limiter.take("orders", _who(request, caller), 0, quota)
     return {"perMinute": quota, "left": nothing_taken.left}
@@ -131,9 +132,19 @@ async def orders_left(request: HTTPConnection, caller: Caller) -> dict[str, int]
 
 async def _within_quota(request: HTTPConnection, caller: Caller, kind: str, cost: int) -> None:
     ctx = context(request)
-    if quota := ctx.settings.api_max_orders_per_min:
+    if quota := _orders_quota(request, caller):
         result = await ctx.rate_limiter.take(kind, _who(request, caller), cost, quota)
         _refuse_beyond(request, kind, "too_many_orders", quota, result)
+
+
+def _orders_quota(request: HTTPConnection, caller: Caller) -> int:
+    own = caller.max_orders_per_min
+    return context(request).settings.api_max_orders_per_min if own is None else own
+
+
+def _reads_quota(request: HTTPConnection, caller: Caller) -> int:
+    own = caller.max_reads_per_min
+    return context(request).settings.api_max_reads_per_min if own is None else own
 
 
 def _who(request: HTTPConnection, caller: Caller | None) -> str:

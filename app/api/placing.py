@@ -126,11 +126,11 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
     except TimeoutError:
         return sockets.NO_MESSAGE
     try:
-        # The key may have been revoked since the socket was opened.
+        # The key may have been revoked since the socket was opened, or have expired.
         caller = context(socket).authenticator.authenticate_socket(socket.scope, sockets.NO_TICKET)
     except NotAllowed as error:
         refused(socket.scope, not_allowed(error).code)
-        return sockets.KEY_REVOKED
+        return sockets.KEY_ENDED
     try:
         may_be_invalid(socket, caller)
         return await _place(socket, caller, body)

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from app.access.authentication import InvalidKey, NotAllowed
+from app.access.authentication import ExpiredKey, InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
 from app.orders.model import NotReconciled
 from app.postgres import BAD_VALUE, DatabaseUnavailable, ReadTooSlow
@@ -151,7 +151,13 @@ def not_allowed(error: NotAllowed) -> Problem:
     code, detail = "missing_key", "This needs an API key: send it as `Authorization: Bearer KEY`, or as `X-API-Key`."
     if isinstance(error, InvalidKey):
         code, detail = "unknown_key", "This API key is unknown or was revoked. Ask the operator of the engine for one."
+    if isinstance(error, ExpiredKey):
+        code, detail = "expired_key", f"This API key expired on {error.at:%Y-%m-%d %H:%M} UTC. Ask for another one."
     return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def read_only_key() -> Problem:
+    return Problem(403, "read_only_key", "This API key may only read. Use one that may also place and cancel orders.")
 
 
 def foreign_host() -> Problem:

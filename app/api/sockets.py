@@ -9,11 +9,11 @@ import orjson
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from app.access.authentication import Caller, InvalidKey, NotAllowed
+from app.access.authentication import Caller, ExpiredKey, InvalidKey, NotAllowed
 from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
-from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed
+from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed, read_only_key
 from app.orders.events.subscriber import EventsLost, SubscriberClosed
 from app.postgres import DatabaseUnavailable
 from app.tasks import within
@@ -25,7 +25,7 @@ CLOSE_SECONDS = 30.0  # for the close frame, which waits behind everything that 
 MAX_PING = 256  # characters
 MAX_REASON = 123  # bytes that a close frame has room for
 PONG = '{"type":"pong"}'
-NO_TICKET = ""  # the scope of no ticket: only an API key opens the socket
+NO_TICKET = ""  # the scope of no ticket: only an API key opens the socket, and an order is placed on it
 
 
 class Close(NamedTuple):
@@ -47,7 +47,9 @@ FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stre
 FOREIGN_HOST = Close(4401, "the engine does not answer to this host name; see ALLOWED_HOSTS")
 NO_KEY = Close(4401, "an API key or a ticket is needed")
 INVALID_KEY = Close(4401, "the API key or ticket is not valid")
-KEY_REVOKED = Close(4401, "the API key was revoked")
+KEY_EXPIRED = Close(4401, "the API key has expired")
+KEY_ENDED = Close(4401, "the API key was revoked, or has expired")
+READ_ONLY_KEY = Close(4401, "the API key may only read, and here an order is placed")
 NO_MESSAGE = Close(4400, "no order arrived; send one as the first message, or connect with orderId")
 UNKNOWN_PATH = Close(4404, "there is no socket at this path; use the wsUrl of the order")
 UNKNOWN_ORDER = Close(4404, "there is no such order")
@@ -74,13 +76,15 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
     try:
         caller = ctx.authenticator.authenticate_socket(socket.scope, scope)
         ctx.connections.check(caller.owner)
-        return caller
+        if scope != NO_TICKET or not caller.read_only:
+            return caller
+        refusal, problem = READ_ONLY_KEY, read_only_key()
     except ForeignHost:
         refusal, problem = FOREIGN_HOST, foreign_host()
     except ForeignOrigin:
         refusal, problem = FOREIGN_ORIGIN, foreign_origin()
     except NotAllowed as error:
-        refusal, problem = INVALID_KEY if isinstance(error, InvalidKey) else NO_KEY, not_allowed(error)
+        refusal, problem = _refusal_of(error), not_allowed(error)
     except DatabaseUnavailable:
         refusal = DATABASE_DOWN
     except TooManyConnections as error:
@@ -89,6 +93,15 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
         refused(socket.scope, problem.code)
     await socket.close(*refusal)
     return None
+
+
+def _refusal_of(error: NotAllowed) -> Close:
+    match error:
+        case ExpiredKey():
+            return KEY_EXPIRED
+        case InvalidKey():
+            return INVALID_KEY
+    return NO_KEY
 
 
 def is_ping(message: MutableMapping[str, Any]) -> bool:
@@ -114,7 +127,7 @@ async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Cl
     except EventsLost:
         return EVENTS_LOST
     except SubscriberClosed:
-        return KEY_REVOKED
+        return KEY_ENDED
     except DatabaseUnavailable:
         return DATABASE_DOWN
 

@@ -27,6 +27,11 @@ api_keys = sa.Table(
     sa.Column("max_daily_usd", sa.BigInteger, comment="the same for one UTC day of the owner; NULL: MAX_DAILY_USD"),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
+    sa.Column("read_only", sa.Boolean, nullable=False, server_default=sa.text("false"), comment="may change nothing"),
+    sa.Column("max_orders_per_min", sa.Integer, comment="0: no limit; NULL: API_MAX_ORDERS_PER_MIN"),
+    sa.Column("max_reads_per_min", sa.Integer, comment="0: no limit; NULL: API_MAX_READS_PER_MIN"),
+    sa.Column("expires_at", sa.DateTime(timezone=True), comment="refused from then on; NULL: never"),
+    sa.Column("last_used_at", sa.DateTime(timezone=True), comment="to the minute; NULL: never"),
     sa.UniqueConstraint("prefix", name="api_keys_prefix_key"),
 )
 

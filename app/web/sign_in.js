@@ -14,7 +14,7 @@ export class SignIn {
   /** The engine answered 401 to this key, or to no key. A late answer to an earlier key is ignored. */
   keyRejected(key) {
     if (key !== this.key || !this.hasAccess) return;
-    this.#end(key ? "This key is wrong, or was revoked." : "");
+    this.#end(key ? "This key is wrong, was revoked, or has expired." : "");
   }
 
   signOut() {

@@ -1,13 +1,13 @@
-"""Refuses requests before their body is read: to a foreign host, from a foreign page, and without a valid API key."""
+"""Refuses requests before their body is read: to a foreign host, from a foreign page, and without a key that may."""
 
 from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.authentication import NotAllowed
-from app.access.origins import HEALTH, ForeignHost, ForeignOrigin, Origins
+from app.access.origins import HEALTH, SAFE_METHODS, ForeignHost, ForeignOrigin, Origins
 from app.api.context import ApiContext
-from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed
+from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed, read_only_key
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 
@@ -15,6 +15,7 @@ PUBLIC = HEALTH | {"/", "/console", "/api/tokens", "/api/pools"}
 PUBLIC_BELOW = ("/web/",)
 DOCS = frozenset({"/docs", "/openapi.json", "/asyncapi.json"})
 DOCS_BELOW = ("/docs/files/",)
+CHANGES_NOTHING = "/api/tickets"  # a POST, but a read
 
 
 class AuthMiddleware:
@@ -39,7 +40,9 @@ class AuthMiddleware:
             self._origins.check(scope)
             if not self._local and not self._is_public(scope["path"]):
                 ctx: ApiContext = scope["app"].context
-                scope["state"]["caller"] = ctx.authenticator.authenticate(scope)
+                caller = scope["state"]["caller"] = ctx.authenticator.authenticate(scope)
+                if caller.read_only and scope["method"] not in SAFE_METHODS and scope["path"] != CHANGES_NOTHING:
+                    return read_only_key()
         except ForeignHost:
             return foreign_host()
         except ForeignOrigin:

@@ -12,8 +12,8 @@ CLOSE_CODES = (
     "you sent too many frames (100 at once, then 50 per second), 1009: you sent a message of more than 4 KiB, 1013: "
     "the engine has too many open sockets, or the database is unavailable, or it was restored to a state in which it "
     "does not have all events that you received (the reason says so: reconnect with `after=0`). 4401 also closes a "
-    "socket whose API key is revoked. After 4408, another 1013 or a broken connection, reconnect with `after=` the "
-    "last `seq` you received."
+    "socket whose API key is revoked or expires. After 4408, another 1013 or a broken connection, reconnect with "
+    "`after=` the last `seq` you received."
 )
 TICKET: Schema = {
     "ticket": {
@@ -115,8 +115,8 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
     "many": (
         "/api/stream",
         "The events of many orders on one socket. It stays open until the client closes it. 1009: the client sent a "
-        "message of more than 4 KiB, 4401: its API key was revoked, 1013: the database was restored to a state in "
-        "which it does not have all events that were sent here.",
+        "message of more than 4 KiB, 4401: its API key was revoked or has expired, 1013: the database was restored to "
+        "a state in which it does not have all events that were sent here.",
         ("subscribed", "anyEvent", "refused"),
         ("subscribe",),
         {},

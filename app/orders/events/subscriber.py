@@ -16,7 +16,7 @@ MAX_ENDED = 4_000
 
 
 class SubscriberClosed(Exception):
-    """The subscription was ended from outside: its API key was revoked."""
+    """The subscription was ended from outside: its API key was revoked or has expired."""
 
 
 class EventsLost(SubscriberClosed):
