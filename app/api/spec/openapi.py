@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.dialects import bodies
+from app.api.layers.auth_middleware import CHANGES_NOTHING
 from app.api.orders.bodies import SHAPES, AmendOrder, Batch, CancelAll
 from app.api.orders.group_bodies import Bracket, OrderGroup
 from app.api.problems import ProblemDocument
@@ -21,6 +22,7 @@ from app.api.schemas import (
 )
 from app.api.spec import webhooks
 from app.api.spec.asyncapi import CLOSE_CODES
+from app.api.spec.examples import accepted_example, problem_example
 
 REFERENCE = "#/components/schemas/{model}"
 SECURITY = {
@@ -148,11 +150,12 @@ IF_MATCH = {
 }
 OrderId = Annotated[str, Path(description="The `orderId` from the answer to placing the order")]
 
-PROBLEM = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
+PROBLEM_SCHEMA = {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}
+PROBLEM = {"application/problem+json": PROBLEM_SCHEMA}
 _PROBLEM_TEXTS = {
     400: "The body cannot be read",
     401: "No API key, or an invalid one",
-    403: "For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner",
+    403: "For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's",
     404: "There is no such thing, or it belongs to someone else",
     408: "The body took too long to arrive",
     409: "The state of what it names does not allow this",
@@ -191,11 +194,13 @@ def document(app: FastAPI) -> dict[str, Any]:
     _, parsed = models_json_schema([(shape, "validation") for shape in PARSED_BODIES], ref_template=REFERENCE)
     schemas = spec["components"]["schemas"]
     schemas |= parsed["$defs"] | OTHER_BODIES
-    for operations in spec["paths"].values():
-        for operation in operations.values():
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            if method != "get" and path != CHANGES_NOTHING:
+                operation["responses"]["403"] = {"description": _PROBLEM_TEXTS[403], "content": PROBLEM}
             if "requestBody" in operation:
                 operation["responses"]["408"] = {"description": _PROBLEM_TEXTS[408], "content": PROBLEM}
-            operation["responses"] = dict(_answers(operation["responses"]))
+            operation["responses"] = dict(_answers(method, path, operation["responses"]))
     spec["webhooks"] = webhooks.SENT
     spec["components"]["securitySchemes"] = SECURITY
     spec["security"] = [{}, *({name: []} for name in SECURITY)]
@@ -204,12 +209,17 @@ def document(app: FastAPI) -> dict[str, Any]:
     return spec
 
 
-def _answers(responses: dict[str, Any]) -> Any:
-    """Every error is a problem document: replaces its media type, and drops FastAPI's own 422."""
+def _answers(method: str, path: str, responses: dict[str, Any]) -> Any:
+    """Every error is a problem document with an example of its own. Drops FastAPI's own 422."""
     for status, response in responses.items():
-        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-        if schema.get("$ref", "").endswith("/HTTPValidationError"):
-            continue
-        if schema.get("$ref", "").endswith("/ProblemDocument"):
-            response = response | {"content": {"application/problem+json": {"schema": schema}}}
-        yield status, response
+        for media in response.get("content", {}).values():
+            match media.get("schema", {}).get("$ref", "").rpartition("/")[2]:
+                case "HTTPValidationError":
+                    break
+                case "ProblemDocument":
+                    shown = PROBLEM_SCHEMA | {"example": problem_example(method, path, int(status))}
+                    response = response | {"content": {"application/problem+json": shown}}
+                case "Accepted":
+                    media["example"] = accepted_example(int(status))
+        else:
+            yield status, response

@@ -57,7 +57,10 @@ async def test_the_docs_page_loads_nothing_from_other_hosts(app: Any) -> None:
         page = await http.get("/docs")
         assert page.status_code == 200
         loaded = re.findall(r"""(?:src|href|url)\s*[=:(]\s*["']?([^"')\s>]+)""", page.text)
+        assert "/docs/files/start.js" in loaded
+        loaded += re.findall(r'url: "([^"]+)"', (await http.get("/docs/files/start.js")).text)
         assert "/openapi.json" in loaded
+        assert "'unsafe-" not in page.headers["content-security-policy"]
         for address in loaded:
             assert address.startswith("/"), address
             assert (await http.get(address)).status_code == 200, address

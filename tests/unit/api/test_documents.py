@@ -11,14 +11,25 @@ import fastjsonschema
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from app.api.layers.auth_middleware import CHANGES_NOTHING
+from app.api.problems import ProblemDocument
 from app.api.routes.legacy import ALIASES, SOCKETS
+from app.api.schemas import Accepted
 from app.api.spec.asyncapi import CHANNELS, document
 from app.main import create_app
 from app.settings import load
 
 CLONE = Path(__file__).resolve().parents[3]
 
-PAGES = {"/", "/console", "/web/{path:path}", "/docs", "/openapi.json", "/asyncapi.json"}  # not API operations
+PAGES = {
+    "/",
+    "/console",
+    "/web/{path:path}",
+    "/docs",
+    "/docs/files/start.js",
+    "/openapi.json",
+    "/asyncapi.json",
+}  # not API operations
 NO_PROBLEM = {
     "/health",
     "/health/live",
@@ -109,12 +120,30 @@ def check(call: Call, operation: dict[str, Any]) -> None:
     assert problems or call[1] in NO_PROBLEM
     if call[1] not in NO_PROBLEM:
         assert {"401", "503"} <= problems.keys()
-        for answer in problems.values():
+        for status, answer in problems.items():
             assert list(answer["content"]) == ["application/problem+json"]
+            example = answer["content"]["application/problem+json"]["example"]
+            ProblemDocument.model_validate(example)
+            assert example["status"] == int(status)
+            assert (example["code"] == "operators_only") == (status == "403" and call[0] == "GET")
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]["application/json"]
         assert content.get("examples") or content.get("example")
         assert {"400", "413", "415", "422"} <= problems.keys()
+
+
+def test_placing_an_order_shows_a_new_order_and_a_repeated_one() -> None:
+    answers = operations()["POST", "/api/orders/execute"]["responses"]
+    new, repeated = (answers[status]["content"]["application/json"]["example"] for status in ("202", "200"))
+    for example in (new, repeated):
+        Accepted.model_validate(example)
+        assert example["orderId"] in example["wsUrl"]
+    assert (new["idempotent"], repeated["idempotent"]) == (False, True)
+
+
+def test_an_operation_that_changes_something_says_that_a_read_only_key_is_refused() -> None:
+    for (method, path), operation in operations().items():
+        assert "403" in operation["responses"] or method == "GET" or path == CHANGES_NOTHING, path
 
 
 def test_every_reference_resolves() -> None:
