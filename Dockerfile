@@ -3,10 +3,11 @@ FROM python:3.14-slim AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# Packages at run time; without pip.
-COPY requirements.lock ./
+# Packages at run time; without pip. For traces: --build-arg LOCK=requirements-tracing.lock
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-tracing.lock ./
 RUN python -m venv --without-pip /opt/engine \
-    && pip --python /opt/engine/bin/python install --require-hashes -r requirements.lock
+    && pip --python /opt/engine/bin/python install --require-hashes -r "$LOCK"
 
 # Packages for the build.
 COPY requirements-build.lock ./

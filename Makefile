@@ -83,7 +83,8 @@ migration: .venv  ## Write the migration to app/schema.py: make migration m="wha
 
 lock:  ## Lock the newest allowed versions; needs uv
 	$(COMPILE) pyproject.toml -o requirements.lock
-	$(COMPILE) pyproject.toml --extra local --extra solana --group dev --constraints requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra local --extra solana --extra tracing --group dev --constraints requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra tracing --constraints requirements-dev.lock -o requirements-tracing.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
 	$(COMPILE) --group browser --constraints requirements-dev.lock -o requirements-browser.lock
 	$(COMPILE) tests/bench/dbos_peer/requirements.in -o tests/bench/dbos_peer/requirements.lock

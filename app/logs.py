@@ -48,6 +48,22 @@ class JsonLines(Lines):
         return _json({"at": time_of_day, "level": level.lower(), "logger": logger, "message": message, **fields})
 
 
+class WithTrace(Lines):
+    """Adds the id of the trace that a line belongs to. Used only if tracing is on."""
+
+    def __init__(self, lines: Lines) -> None:
+        from opentelemetry.trace import get_current_span
+
+        super().__init__()
+        self._lines, self._span = lines, get_current_span
+
+    def line(self, at: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> str:
+        here = self._span().get_span_context()
+        if here.is_valid:
+            fields = {**fields, "trace": f"{here.trace_id:032x}"}
+        return self._lines.line(at, level, logger, message, fields)
+
+
 @lru_cache(maxsize=2)
 def _utc(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -148,6 +164,7 @@ def configure(settings: Settings) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and settings.engine_mode == "production")
-    handler = BufferedHandler(sys.stdout, JsonLines() if as_json else ConsoleLines())
+    lines = JsonLines() if as_json else ConsoleLines()
+    handler = BufferedHandler(sys.stdout, lines if settings.tracing_endpoint is None else WithTrace(lines))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("engine").setLevel(settings.log_level)

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from fastapi import FastAPI
@@ -21,6 +21,7 @@ from app.api.fast_routes import Application
 from app.api.layers.auth_middleware import AuthMiddleware
 from app.api.layers.cors import Cors
 from app.api.layers.request_log import RequestLog
+from app.api.layers.trace import Trace
 from app.api.routes import ROUTERS, page
 from app.api.spec import openapi, swagger
 from app.audit import AuditLog
@@ -50,6 +51,7 @@ from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter
 from app.orders.store.writes import OrderStore
+from app.orders.traced import TracedChanges, TracedIntake
 from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import PriceStore
@@ -58,6 +60,7 @@ from app.postgres import open_postgres
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc
+from app.tracing import Tracing, open_tracing
 from app.webhooks.signing import Secrets
 from app.webhooks.store import WebhookStore
 from migrations.revisions import known_revisions
@@ -77,9 +80,11 @@ def create_app(settings: Settings | None = None) -> Application:
         settings = load()
         configure(settings)
 
+    tracing = open_tracing(settings, "order-engine-api")
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings) as ctx:
+        async with open_context(settings, tracing) as ctx:
             app.context = ctx
             if settings.engine_mode == "local":
                 log.warning("local mode: any client that reaches this address may trade", extra={"host": settings.host})
@@ -87,7 +92,8 @@ def create_app(settings: Settings | None = None) -> Application:
             yield
 
     def layers(routes: ASGIApp) -> ASGIApp:
-        return RequestLog(Cors(AuthMiddleware(routes, settings), settings), routes)
+        outermost = RequestLog(Cors(AuthMiddleware(routes, settings), settings), routes)
+        return outermost if tracing is None else Trace(outermost, tracing)
 
     app = Application(
         layers=layers,
@@ -108,7 +114,7 @@ def create_app(settings: Settings | None = None) -> Application:
 
 
 @contextlib.asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
+async def open_context(settings: Settings, tracing: Tracing | None = None) -> AsyncIterator[ApiContext]:
     """The parts of an API process: started here, and stopped at the end."""
     await preflight.check(settings, api=True)
     dsn, redis_url = settings.postgres_dsn, settings.redis_dsn
@@ -150,6 +156,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
     )
     groups = GroupPlacing(postgres.writing, RiskLimits.of(settings), max_open=settings.max_open_per_owner)
     revision = Revision(postgres.internal, known_revisions())
+    make_intake: Callable[..., Intake] = Intake if tracing is None else partial(TracedIntake, tracing)
+    make_changes: Callable[..., Changes] = Changes if tracing is None else partial(TracedChanges, tracing)
     ctx = ApiContext(
         settings=settings,
         authenticator=Authenticator(settings, keyring, Tickets(settings.engine_secret)),
@@ -161,8 +169,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         lists=OrderReader(postgres.lagging),
         throughput=ThroughputMeter(postgres.lagging),
         dead_letters=DeadLetters(postgres.lagging, writing=postgres.writing),
-        intake=Intake(store, redis, queue, publisher, breaker),
-        changes=Changes(OpenOrders(postgres.writing), groups, publisher),
+        intake=make_intake(store, redis, queue, publisher, breaker),
+        changes=make_changes(OpenOrders(postgres.writing), groups, publisher),
         dead_men=DeadMen(postgres.writing),
         queue=queue,
         queue_history=QueueHistory(postgres.lagging),
@@ -206,6 +214,8 @@ async def open_context(settings: Settings) -> AsyncIterator[ApiContext]:
         await stack.aclose()
         await redis.aclose()
         await postgres.close()
+        if tracing is not None:
+            await tracing.close()
 
 
 app = create_app()

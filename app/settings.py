@@ -5,6 +5,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -114,6 +115,10 @@ class Settings(BaseSettings):
     mock_failure_rate: float = Field(0.0, ge=0, le=1)  # share of sends that fail with a retryable error
     mock_seed: int = 1  # the same seed gives the same prices, delays and failures
 
+    # Needs the extra `tracing`.
+    tracing_endpoint: str | None = None  # of a collector, for OTLP over HTTP; None: tracing is off
+    tracing_sample: float = Field(1.0, ge=0, le=1)  # share of the requests that begin a trace
+
     metrics_public: bool = False  # production mode: the API's /metrics needs no operator's key
     docs_public: bool = False  # production mode: /docs, /openapi.json and /asyncapi.json need no key
     worker_metrics_host: str = "127.0.0.1"
@@ -136,6 +141,17 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"[\w.-]+(:\d{1,5})?", host) for host in hosts):
             raise ValueError("each Sentinel is host:port, separated by commas")
         return hosts
+
+    @field_validator("tracing_endpoint")
+    @classmethod
+    def _can_trace(cls, endpoint: str | None) -> str | None:
+        if endpoint is None:
+            return None
+        if urlsplit(endpoint).scheme not in ("http", "https"):
+            raise ValueError("must be a URL such as http://collector:4318/v1/traces")
+        if not (find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter")):
+            raise ValueError("needs packages: pip install 'order-execution-engine[tracing]'")
+        return endpoint
 
     @property
     def postgres_dsn(self) -> str | None:

@@ -198,11 +198,12 @@ class Leases:
         self._kill_switch = kill_switch
         self._lease_seconds = lease_seconds
         self._held: dict[UUID, Lease] = {}
+        self._make: Callable[..., Lease] = Lease
 
     @contextlib.contextmanager
     def hold(self, order: Order) -> Iterator[Lease]:
         """The lease of a claimed order, renewed for as long as the block runs."""
-        lease = self._held[order.id] = Lease(order, self._store, self._publisher, self._kill_switch)
+        lease = self._held[order.id] = self._make(order, self._store, self._publisher, self._kill_switch)
         try:
             yield lease
         finally:

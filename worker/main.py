@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,6 +35,7 @@ from app.postgres import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever
+from app.tracing import open_tracing
 from migrations.revisions import known_revisions
 from worker import order_metrics
 from worker.arq_worker import ArqWorker
@@ -45,6 +46,7 @@ from worker.reconciler import Reconciler
 from worker.retry import RetryPolicy
 from worker.risk import ValueCheck
 from worker.sweeper import Sweeper
+from worker.tracing.leases import TracedLeases
 
 log = logging.getLogger("engine.worker")
 
@@ -100,7 +102,9 @@ async def worker(
     await refuse_other_chains(postgres.internal, network.chain_id())
     store = OrderStore(postgres.writing, lease_seconds=settings.lease_seconds, chain=network.chain_id())
     kill_switch = KillSwitch(postgres.reading)  # no caller reads in a worker: a permission to send waits for nobody
-    leases = Leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
+    tracing = open_tracing(settings, "order-engine-worker")
+    make_leases: Callable[..., Leases] = Leases if tracing is None else partial(TracedLeases, tracing)
+    leases = make_leases(store, publisher, kill_switch, lease_seconds=settings.lease_seconds)
     queue = OrderQueue(quick, replace(start_limit, starts=0))  # it starts no orders, so it needs no limit
     sweeper = Sweeper(
         store=SweepStore(postgres.internal, lease_seconds=settings.lease_seconds),
@@ -172,6 +176,8 @@ async def worker(
         await quick.aclose()
         await redis.aclose(close_connection_pool=True)
         await postgres.close()
+        if tracing is not None:
+            await tracing.close()
 
 
 if __name__ == "__main__":

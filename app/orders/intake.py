@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,6 +32,9 @@ DISK_FULL_SECONDS = (
 )
 
 
+Enqueue = Callable[[tuple[EventMessage, str]], Awaitable[int | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     placed: Placed
@@ -49,7 +52,7 @@ class Intake:
         self._publisher = publisher
         self._breaker = breaker
         self._full_until = 0.0
-        self._enqueue: Batcher[tuple[EventMessage, str], int | None] = Batcher(self.enqueue)
+        self._enqueue: Enqueue = Batcher(self.enqueue)
 
     @property
     def disk_full(self) -> bool:

@@ -19,7 +19,7 @@ BASE_MODULES = frozenset(
     {
         *("app.settings", "app.solana_settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
         *("app.audit", "app.postgres", "app.postgres_hosts", "app.redis_client", "app.redis_scripts"),
-        "app.keepalive",
+        *("app.keepalive", "app.tracing"),
     }
 )
 # package, or module at the top of `app` → the packages it may import
@@ -74,6 +74,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "fastapi": ("app.api", "app.main"),
     "httpcore": ("app.webhooks",),
     "httpx": ("app.client", "app.dex.adapters"),
+    "opentelemetry": ("app.logs", "app.tracing"),
     "redis": (
         "app.access",
         "app.doctor",

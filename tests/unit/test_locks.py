@@ -12,7 +12,7 @@ def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (CLONE / lock).read_text(), flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-build.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-tracing.lock", "requirements-build.lock"])
 def test_the_tested_versions_are_the_shipped_versions(lock: str) -> None:
     assert pins(lock)
     assert pins(lock).items() <= pins("requirements-dev.lock").items()

@@ -49,7 +49,7 @@ OF_OPERATION: Mapping[tuple[str, str, int], Problem] = {
     ),
     ("post", "/api/webhooks", 409): Problem(409, "too_many_webhooks", "You have 10 webhooks. Delete one first."),
     ("post", "/api/webhooks/{webhook_id}/test", 409): Problem(
-        409, "webhook_disabled", "The webhook was switched off. Create it anew."
+        409, "webhook_disabled", "The webhook is switched off. POST to its path /replay switches it on again."
     ),
     ("put", "/api/kill-switch", 409): Problem(
         409, "kill_switch_changed", "It was set to a stricter state meanwhile. Look at it, and decide again."
