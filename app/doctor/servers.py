@@ -67,7 +67,7 @@ SELECT current_setting('server_version') AS version, current_setting('server_ver
        extract(epoch FROM clock_timestamp())::float8 AS now,
        pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS read_only
 """
-LIVE_KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL"
+LIVE_KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND coalesce(expires_at > now(), true)"
 
 
 @dataclass(frozen=True, slots=True)
