@@ -98,7 +98,7 @@ def may_read(connection: HTTPConnection, caller: Caller, cost: int = 1) -> None:
 
 def may_read_log(connection: HTTPConnection, caller: Caller, events: int) -> None:
     """The same for the rest of a read, once it is known to have so many events. It was counted as one read before."""
-    quota = context(connection).settings.api_max_reads_per_min
+    quota = _reads_quota(connection, caller)
     if (more := min(events // EVENTS_A_READ, quota - 1)) > 0:
         may_read(connection, caller, more)
 
