@@ -40,8 +40,18 @@ def _prose(key: str, item: Any) -> bool:
     return key in PROSE and isinstance(item, str)
 
 
+def without_answers(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Without the examples of answers: the generator would write each one into the types."""
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                for media in response.get("content", {}).values():
+                    media.pop("example", None)
+    return openapi
+
+
 def main() -> None:
-    found = documents(create_app(load(_env_file=None)).openapi())
+    found = documents(without_answers(create_app(load(_env_file=None)).openapi()))
     sys.stdout.buffer.write(orjson.dumps({**found, "sha256": digest(found)}))
 
 

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: a3abbe6a90ed0f5d7052460928fbad58b4835c9301acb7115368b675392f8c70
+// sha256 of the documents: a98b68fcb7aa3a0863a2155db502e553ac3fc9d12e562836e3b4ffd4b6047ba9
 
 export type AnyEvent =
   | {

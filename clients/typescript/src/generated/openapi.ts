@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: a3abbe6a90ed0f5d7052460928fbad58b4835c9301acb7115368b675392f8c70
+// sha256 of the documents: a98b68fcb7aa3a0863a2155db502e553ac3fc9d12e562836e3b4ffd4b6047ba9
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -4663,7 +4663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4777,7 +4777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4894,7 +4894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5216,6 +5216,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
@@ -5347,6 +5356,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
@@ -5427,6 +5445,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5551,7 +5578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5772,6 +5799,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6092,6 +6128,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The body took too long to arrive */
             408: {
                 headers: {
@@ -6187,6 +6232,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
@@ -6248,6 +6302,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6393,6 +6456,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
                 headers: {
@@ -6463,6 +6535,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6541,7 +6622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6609,7 +6690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6677,7 +6758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6736,7 +6817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6804,7 +6885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6887,7 +6968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6952,7 +7033,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7277,7 +7358,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7360,7 +7441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7429,7 +7510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7514,7 +7595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7694,7 +7775,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7750,7 +7831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7818,7 +7899,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7961,7 +8042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8053,7 +8134,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8126,7 +8207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description For operators only; sent by a page whose origin is not allowed; or the wallet trades for another owner */
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
                 headers: {
                     [name: string]: unknown;
