@@ -82,7 +82,7 @@ FAULTS: dict[str, Fault] = {
         watcher_faults.killed_while_the_market_moves, orders=6_000, moves=40
     ),
     "watchers, worker and Postgres killed while events are sent to a webhook": partial(
-        webhook_faults.killed_while_events_are_sent, orders=200, kills=15
+        webhook_faults.killed_while_events_are_sent, orders=200, kills=12
     ),
     "orders that wait, beside a model of them; watchers are restarted": partial(waiting.model_agrees, rounds=4),
     "orders that wait: watchers, worker and API killed while triggers fire": partial(
