@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit package migration lock .venv clean help
-.PHONY: test-clients client-types
+.PHONY: test-clients client-types docs
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -48,6 +48,10 @@ client-types: .venv  ## Make the types of the TypeScript client again after the 
 	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
 	@.venv/bin/python -m tests.typescript.documents | npm run --prefix clients/typescript --silent generate
 
+docs: .venv/docs  ## Build the documentation as a site in .site, and test its links
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build
+	@.venv/bin/python -m pytest tests/site $(args)
+
 chaos: .venv  ## Run all faults (takes minutes) and write the table in docs/reliability.md
 	@.venv/bin/python -m tests.chaos --write $(args)
 
@@ -87,6 +91,7 @@ lock:  ## Lock the newest allowed versions; needs uv
 	$(COMPILE) pyproject.toml --extra tracing --constraints requirements-dev.lock -o requirements-tracing.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock -o requirements-build.lock
 	$(COMPILE) --group browser --constraints requirements-dev.lock -o requirements-browser.lock
+	$(COMPILE) --group docs --constraints requirements-dev.lock -o requirements-docs.lock
 	$(COMPILE) tests/bench/dbos_peer/requirements.in -o tests/bench/dbos_peer/requirements.lock
 
 # Created again when the lock file changes. When only pyproject.toml changes, only the clone is installed again.
@@ -99,6 +104,10 @@ lock:  ## Lock the newest allowed versions; needs uv
 .venv/browser: .venv/made requirements-browser.lock
 	@deploy/make-venv requirements-browser.lock
 	@touch .venv/browser
+
+.venv/docs: .venv/made requirements-docs.lock
+	@deploy/make-venv requirements-docs.lock
+	@touch .venv/docs
 
 clean:  ## Remove .venv and the caches; keeps the data in .engine
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
