@@ -1,6 +1,9 @@
 """`engine keys`: create, list and revoke API keys."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Unpack
 
 import asyncpg
@@ -34,9 +37,10 @@ def create(dsn: str, owner: str, *, operator: bool, **terms: Unpack[keys.Terms])
     return run_command(dsn, create_and_record)
 
 
-def list_keys(dsn: str) -> list[str]:
+def list_keys(dsn: str, *, for_programs: bool = False) -> list[str]:
     """One line for each key, also those that are revoked or have expired, without its secret."""
-    return [_line(key) for key in run_command(dsn, keys.list_keys)]
+    line = _json_line if for_programs else _line
+    return [line(key) for key in run_command(dsn, keys.list_keys)]
 
 
 def revoke(dsn: str, prefix: str) -> str:
@@ -62,6 +66,10 @@ def _line(key: keys.KeyInfo) -> str:
         + ("  read-only" if key.read_only else "")
         + "".join(_limit(name, getattr(key, name)) for name in LIMITS)
     )
+
+
+def _json_line(key: keys.KeyInfo) -> str:
+    return json.dumps({_camel_case(name): value for name, value in asdict(key).items()}, default=datetime.isoformat)
 
 
 def _state(key: keys.KeyInfo) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options import Json
 from app.cli.servers import database
 from app.settings import SettingsError
 
@@ -61,11 +62,11 @@ def create_key(
 
 
 @app.command("list")
-def list_keys() -> None:
+def list_keys(as_json: Json = False) -> None:
     """List all keys, also those that are revoked or have expired, without their secrets."""
     from app.access import key_commands
 
-    for line in key_commands.list_keys(database()):
+    for line in key_commands.list_keys(database(), for_programs=as_json):
         typer.echo(line)
 
 

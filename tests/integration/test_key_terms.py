@@ -1,6 +1,7 @@
 """Keys that expire, may only read, or have quotas of their own; and when each was last used."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -134,6 +135,10 @@ async def test_the_list_shows_what_sets_a_key_apart(postgres_dsn: str, monkeypat
     assert listed.strip().endswith("  desk  read-only  orders 30 per minute  reads unlimited")
     await connection.execute("UPDATE api_keys SET expires_at = '2026-01-02 03:04Z'")
     assert "  expired 2026-01-02 03:04  " in (await asyncio.to_thread(run, "list")).output
+    key = json.loads((await asyncio.to_thread(run, "list", "--json")).output)
+    assert key["expiresAt"] == "2026-01-02T03:04:00+00:00"
+    assert (key["maxOrdersPerMin"], key["readOnly"], key["expired"]) == (30, True, True)
+    assert "hash" not in key
     created = await connection.fetchval("SELECT details FROM audit_log WHERE action = 'keys.create'")
     await connection.close()
     assert '"readOnly":true' in created
