@@ -148,7 +148,7 @@ class ScriptedChain:
         self._asked()
         return Snapshot(self.slot, self.outcomes.get(signature))
 
-    async def find(self, about: Sequence[str]) -> tuple[int, list[FoundSwap]]:
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         return self.slot, [swap for swap in self._known() if swap.about in about]
 
     async def newest(self, limit: int, *, before: str | None = None) -> list[FoundSwap]:

@@ -21,6 +21,7 @@ from worker.found_swaps import Fillings, amount_of, fills, found_swap, is_id, kn
 log = logging.getLogger("engine.reconciler")
 
 PAGE = 500  # swaps in one question
+CLOCKS_APART = timedelta(days=1)  # of the chain and of Postgres, at most
 HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
 
 FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
@@ -49,17 +50,18 @@ class Comparison:
         self._turn = turn
         self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
-        self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → swap that landed, and cannot be confirmed
+        self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → what landed, or may have, and cannot be confirmed
 
     async def look(self, now: Reconciling) -> tuple[dict[str, Order], int | None]:
         """Swaps on their way that the orders do not know, by signature, and a height up to which none is missing; None:
-        there was no order to ask about.
+        there was no order to ask about. With those of which the nodes do not tell the same.
         """
         self.bad.clear()
         await self._look_at_swaps(now)
-        found = await self._look_at_orders()
+        on_their_way, height = await self._look_at_orders()
         self._count("cancelled", await self._landed.end_legs(), Status.CANCELLED)
-        return found
+        doubtful = {signature: order for signature, (swap, order) in self.bad.items() if not swap.agreed}
+        return doubtful | on_their_way, height
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
@@ -89,10 +91,14 @@ class Comparison:
             await self._turn()
             unknown = await self._unknown(page)
             missing = await self._not_noted(unknown)
-            await self._confirm([(order, swap) for swap, order in missing if order and fills(swap, order)])
+            filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
+            await self._confirm([(order, swap) for order, swap in filled if swap.agreed])
             without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
-            slices = await self._slices(without_order) | slices
-            sliced = {swap.signature for _, swap, _ in slices.values()}
+            made = await self._slices(without_order)
+            slices = {order: one for order, one in made.items() if one[1].agreed} | slices
+            filled += [(parent, swap) for _, swap, parent in made.values()]
+            self.bad |= {swap.signature: (swap, order) for order, swap in filled if not swap.agreed}
+            sliced = {swap.signature for _, swap, _ in made.values()}
             unmatched = [
                 unmatched_swap(swap, order, self._fillings.of(swap) if order is None else None)
                 for swap, order in missing
@@ -112,17 +118,18 @@ class Comparison:
 
     async def _look_at_orders(self) -> tuple[dict[str, Order], int | None]:
         """Ask the chain about all orders that have not ended."""
-        ids, on_their_way, heights = await self._swaps.unfinished(), dict[str, Order](), list[int]()
-        for start in range(0, len(ids), MAX_FOUND):
+        placed, on_their_way, heights = await self._swaps.unfinished(), dict[str, Order](), list[int]()
+        for start in range(0, len(placed), MAX_FOUND):
             await self._turn()
-            some = ids[start : start + MAX_FOUND]
-            height, found = await self._chain.find([str(order) for order in some])
+            some = [order for order, _ in placed[start : start + MAX_FOUND]]
+            since = (placed[start][1] - CLOCKS_APART).timestamp()
+            height, found = await self._chain.find([str(order) for order in some], since=since)
             heights.append(height)
             orders = await self._swaps.orders(some)
             filled = dict[UUID, tuple[Order, FoundSwap]]()
             for swap in found:
                 order = orders[UUID(swap.about)]
-                if amount_of(swap) is None:
+                if amount_of(swap) is None or not swap.agreed:
                     is_under_way = swap.outcome is None or swap.outcome.status == "landed"
                     if is_under_way and swap.signature != order.tx_hash:
                         on_their_way[swap.signature] = order

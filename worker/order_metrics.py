@@ -81,9 +81,9 @@ class MeasuredChain:
         with _count_errors():
             return await self._chain.ask(signature)
 
-    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, Sequence[FoundSwap]]:
         with _count_errors():
-            return await self._chain.find(about)
+            return await self._chain.find(about, since=since)
 
     async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
         with _count_errors():

@@ -88,6 +88,7 @@ class FoundSwap:
     token_in: str | None  # symbols
     token_out: str | None
     amount_in: int | None  # base units
+    agreed: bool = True  # False: too few nodes tell it, or not alike. It may be so, and nothing is concluded from it
 
     @property
     def about(self) -> str:
@@ -136,11 +137,11 @@ class Chain(Protocol):
     async def ask(self, signature: str) -> Snapshot:
         """What the chain knows now. A swap that is absent above its last valid height is absent forever."""
 
-    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, Sequence[FoundSwap]]:
         """The height, and all swaps of our wallet whose memo begins with one of these words, the oldest first.
 
         A swap that could land up to that height at most, and is not among them, is absent forever. At most
-        `MAX_FOUND` words.
+        `MAX_FOUND` words. `since`: none of these swaps is older, in Unix time; so nothing older has to be read.
         """
 
     async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:

@@ -115,14 +115,18 @@ def signatures_for_address(view: View, params: Params) -> Json:
     address, options = Pubkey.from_string(params[0]), options_of(params)
     if slot_of(view.height(options.get("commitment", "finalized"))) < options.get("minContextSlot", 0):
         raise RpcError(BEHIND, "Minimum context slot has not been reached")
-    newest_first = [one for one in reversed(view.transactions()) if address in one.keys]
+    newest_first = list(reversed(view.transactions()))  # of all addresses: `before` may be a transaction of any
     if before := options.get("before"):
         places = [index for index, one in enumerate(newest_first) if one.signature == before]
         newest_first = newest_first[places[0] + 1 :] if places else []
     if until := options.get("until"):
         places = [index for index, one in enumerate(newest_first) if one.signature == until]
         newest_first = newest_first[: places[0]] if places else newest_first
-    visible = [one for one in newest_first if one.height <= view.height(options.get("commitment", "finalized"))]
+    visible = [
+        one
+        for one in newest_first
+        if address in one.keys and one.height <= view.height(options.get("commitment", "finalized"))
+    ]
     return [
         {
             "signature": one.signature,

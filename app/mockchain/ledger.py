@@ -159,7 +159,7 @@ class MockChain:
                     self._read_clock(row["now_ms"])  # not after the commit, which takes as long again
         return self._snapshot(row)
 
-    async def find(self, about: Sequence[str]) -> tuple[int, list[FoundSwap]]:
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         async with self._querying("rpc_timeout"), self._pool.acquire() as connection, connection.transaction():
             await connection.execute(statements.ALL_SENT)
             rows = await connection.fetch(statements.FIND, about)

@@ -1,6 +1,7 @@
 """Reconciling ends: an order that cannot be confirmed does not hold it up, and it lasts no longer than it must."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -167,3 +168,34 @@ async def test_no_stranger_is_told_for_which_swap_it_waits(
     monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0.0)
     await eventually(lambda: done(engine))
     assert await engine.postgres.fetchval("SELECT state FROM trading_states WHERE scope = 'local'") == "halted"
+
+
+async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_again(
+    engine: Engine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, doubtful = [(await engine.place())["orderId"] for _ in range(2)]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), good, doubtful)
+    await restore(postgres_dsn, before)
+    await engine.postgres.execute("UPDATE orders SET owner = 'ann' WHERE id = $1", UUID(doubtful))
+    find, newest = MockChain.find, MockChain.newest
+
+    def doubted(found: list[FoundSwap]) -> list[FoundSwap]:
+        return [replace(swap, agreed=swap.about != doubtful) for swap in found]
+
+    async def found(chain: MockChain, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
+        height, swaps = await find(chain, about, since=since)
+        return height, doubted(swaps)
+
+    async def newest_ones(chain: MockChain, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+        return doubted(await newest(chain, limit, before=before))
+
+    monkeypatch.setattr(MockChain, "find", found)
+    monkeypatch.setattr(MockChain, "newest", newest_ones)
+    monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0)
+    await engine.start_worker()
+    await eventually(lambda: confirmed(engine, good))
+    assert await done(engine)
+    assert (await engine.postgres.fetchval("SELECT status FROM orders WHERE id = $1", UUID(doubtful))) == "pending"
+    assert {one: len(found) for one, found in (await fills(engine)).items()} == {good: 1, doubtful: 1}
+    assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"

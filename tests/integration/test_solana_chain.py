@@ -14,7 +14,6 @@ from solders.hash import Hash
 from solders.system_program import TransferParams, transfer
 
 from app.dex.adapters.solana.chain import SolanaChain
-from app.dex.adapters.solana.programs import memo
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import SignedSwap, verdict
@@ -336,33 +335,6 @@ async def test_without_money_for_the_fee_it_is_in_no_block(world: World) -> None
     assert await world.verdict(swap) == "expired"
     with pytest.raises(DexError, match="insufficient_funds"):
         await world.signed()
-
-
-async def test_somebody_elses_transaction_with_our_memo_is_not_ours(world: World) -> None:
-    swap = await world.signed()
-    await world.sent(swap)
-    dust = transfer(TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=1))
-    land(world.validator, [dust, memo("order #1", STRANGER.pubkey())], key=STRANGER)
-    world.validator.skip(1)
-    assert [one.signature for one in (await world.chain.find(["order"]))[1]] == [swap.signature]
-    assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
-
-
-async def test_transactions_of_strangers_do_not_hide_ours(world: World) -> None:
-    swaps = [await world.signed(name=f"order-{number}") for number in range(2)]
-    for swap in swaps:
-        await world.sent(swap)
-        for number in range(3):
-            dust = transfer(
-                TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=number + 1)
-            )
-            land(world.validator, [dust], key=STRANGER)
-            world.validator.skip(1)
-    older, newer = (swap.signature for swap in swaps)
-    assert [one.signature for one in await world.chain.newest(1)] == [newer]
-    assert [one.signature for one in await world.chain.newest(1, before=newer)] == [older]
-    assert [one.signature for one in await world.chain.newest(2)] == [newer, older]
-    assert await world.chain.newest(1, before=older) == []
 
 
 async def test_each_of_many_orders_lands_once_whatever_the_node_does(tmp_path: Path) -> None:

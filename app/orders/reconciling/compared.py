@@ -28,8 +28,9 @@ SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, 
 """
 # Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
 UNFINISHED = f"""
-SELECT id FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
-UNION SELECT order_id FROM triggers
+SELECT id, created_at FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
+UNION SELECT o.id, o.created_at FROM triggers t JOIN orders o ON o.id = t.order_id
+ ORDER BY created_at
 """
 _COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling,
        adopted_by AS filled_order"""
@@ -74,9 +75,9 @@ class ComparedSwaps:
         """Write them down for operators; how many were not yet."""
         return len(await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, unmatched))).decode())) if unmatched else 0
 
-    async def unfinished(self) -> list[UUID]:
-        """All orders that have not ended."""
-        return [row["id"] for row in await fetch(self._pool, UNFINISHED)]
+    async def unfinished(self) -> list[tuple[UUID, datetime]]:
+        """All orders that have not ended, with when they were placed, the oldest first."""
+        return [(row["id"], row["created_at"]) for row in await fetch(self._pool, UNFINISHED)]
 
     async def by_tag(self, tags: Sequence[str]) -> dict[str, list[UnmatchedSwap]]:
         """The swaps of orders that are not known, and that were placed with these keys."""

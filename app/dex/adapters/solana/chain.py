@@ -20,13 +20,15 @@ from solders.message import to_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.history import History, memo_text
+from app.dex.adapters.solana.histories import Histories
+from app.dex.adapters.solana.history import memo_text
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE, check_instruction
 from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import outcome_of
 from app.dex.adapters.solana.programs import memo as memo_instruction
 from app.dex.adapters.solana.programs import token_account
 from app.dex.adapters.solana.reading import (
+    HISTORY,
     MAX_APART,
     PROOFS,
     TRANSACTION_OPTIONS,
@@ -53,7 +55,6 @@ log = logging.getLogger("engine.chain")
 
 FETCHES_AT_ONCE = 8
 SEND_OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
-HISTORY = {"searchTransactionHistory": True}
 TRIAL = Budget(MAX_UNITS, 0)  # of a simulation that shows what is used
 
 
@@ -67,8 +68,9 @@ class SolanaChain:
         max_priority_lamports: int,
         poll_seconds: float = 1.0,
         dry_run: bool = False,
+        former_wallets: Sequence[str] = (),
     ) -> None:
-        """`dry_run`: everything but the signature."""
+        """`dry_run`: everything but the signature. `former_wallets`: addresses that paid before the key was changed."""
         self._dry_run = dry_run
         self.poll_seconds = poll_seconds
         self._providers = providers
@@ -77,7 +79,7 @@ class SolanaChain:
         self._names = names
         self._tokens = Tokens(providers)
         self._max_priority_lamports = max_priority_lamports
-        self._histories = [History(rpc, str(wallet.address), names) for rpc in providers]
+        self._histories = Histories(providers, (str(wallet.address), *former_wallets), names)
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
     async def close(self) -> None:
@@ -146,23 +148,25 @@ class SolanaChain:
     async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
         """The height that `PROOFS` providers have reached, and the outcomes that as many tell alike."""
         told = await enough_of([partial(self._ended, rpc, signatures) for rpc in self._providers])
-        height = sorted(height for height, _ in told)[-self._proofs]
+        height, slot = sorted(reached for reached, _ in told)[-self._proofs]
+        self._histories.slot = max(self._histories.slot, slot)
         found = {one: [outcomes[one] for _, outcomes in told if one in outcomes] for one in signatures}
         agreed = {one: self._agreed(one, outcomes) for one, outcomes in found.items()}
         return height, {one: outcome for one, outcome in agreed.items() if outcome is not None}
 
-    async def find(self, about: Sequence[str]) -> tuple[int, Sequence[FoundSwap]]:
-        return await first_of([partial(history.find, about) for history in self._histories])
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, Sequence[FoundSwap]]:
+        return await self._histories.find(about, since)
 
     async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
-        return await first_of([partial(history.newest, limit, before) for history in self._histories])
+        return await self._histories.newest(limit, before)
 
-    async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
-        height, _ = await finalized(rpc)
+    async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[tuple[int, int], dict[str, Outcome]]:
+        """With height and slot."""
+        reached = await finalized(rpc)
         statuses = await self._statuses(rpc, signatures) if signatures else []
         over = [one for one, status in zip(signatures, statuses, strict=True) if _is_over(status)]
         found = await asyncio.gather(*(self._outcome(rpc, one) for one in over))
-        return height, {one: outcome for one, outcome in zip(over, found, strict=True) if outcome is not None}
+        return reached, {one: outcome for one, outcome in zip(over, found, strict=True) if outcome is not None}
 
     async def not_final(self, signatures: Sequence[str]) -> list[str]:
         """Those that the chain does not call finalized."""
@@ -217,7 +221,7 @@ class SolanaChain:
         if answer is None:
             return None
         with reading("getTransaction"):
-            return outcome_of(answer, str(self._wallet.address), self._names.own_errors)
+            return outcome_of(answer, self._names.own_errors)
 
 
 def _is_over(status: Any) -> bool:

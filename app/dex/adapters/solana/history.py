@@ -1,13 +1,17 @@
-"""The swaps of our wallet as the chain tells them, read by the memos of its transactions."""
+"""The swaps of our wallets as one provider tells them, read by the memos of its transactions."""
 
 import asyncio
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from app.dex import base58
 from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import accounts_of, changes, outcome_of
-from app.dex.adapters.solana.reading import CONFIRMED, TRANSACTION_OPTIONS, finalized, first_height, reading
+from app.dex.adapters.solana.outcomes import accounts_of, changes, outcome_of, payer_of, programs_of
+from app.dex.adapters.solana.programs import MEMO
+from app.dex.adapters.solana.reading import CONFIRMED, HISTORY, TRANSACTION_OPTIONS, finalized, first_height, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.chain import FoundSwap
 
@@ -24,68 +28,113 @@ def memo_text(memo: str, attempt: int) -> str:
     return f"{memo} #{attempt}"
 
 
-class History:
-    """As one provider tells it."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A transaction that names one of our wallets. Everybody can name them in one, and write any memo."""
 
-    def __init__(self, rpc: Rpc, wallet: str, names: Names) -> None:
-        self._rpc = rpc
-        self._wallet = wallet
+    signature: str
+    memo: str | None  # that was signed for; None: it is no swap of ours
+    at: float | None  # Unix time; None: the node does not say
+
+
+Places = Mapping[str, str | None]
+"""wallet → the signature before which its older ones begin; None: the newest."""
+
+
+class History:
+    """`wallets`: those that paid for our swaps, now and before."""
+
+    def __init__(self, rpc: Rpc, wallets: Sequence[str], names: Names) -> None:
+        self.rpc = rpc
+        self._wallets = wallets
         self._names = names
         self._fetches = asyncio.Semaphore(AT_ONCE)
 
-    async def find(self, about: Sequence[str]) -> tuple[int, list[FoundSwap]]:
-        height, slot = await finalized(self._rpc)
-        wanted, rows, before = set(about), [], None
-        while page := await self._page(PAGE, before, at_slot=slot):
-            rows += [row for row in page if (memo_of(row) or "").partition(" ")[0] in wanted]
-            before = page[-1]["signature"]
-        first = await first_height(self._rpc)
+    async def find(self, about: Sequence[str], since: float) -> tuple[int, list[FoundSwap]]:
+        """The height, and those whose memo begins with one of these words. None of them is older than `since`."""
+        height, slot = await finalized(self.rpc)
+        wanted, rows = set(about), list[Row]()
+        for wallet in self._wallets:
+            before = None
+            while page := await self._page(wallet, before, at_slot=slot):
+                rows += [row for row in page if (row.memo or "").partition(" ")[0] in wanted]
+                if page[-1].at is not None and page[-1].at < since:
+                    break
+                before = page[-1].signature
+        first = await first_height(self.rpc)
         if first > max(height - MIN_HISTORY, 0):
             raise RpcUnanswered("The node has too short a history to tell which swaps there are not.")
-        return height, await self._swaps(rows[::-1])
+        return height, [swap for swap in await self._swaps(rows) if swap.about in wanted]
 
-    async def newest(self, limit: int, before: str | None) -> list[FoundSwap]:
-        swaps: list[FoundSwap] = []
-        # Everybody can name our wallet in a transaction: a page of strangers' ones does not end the history.
-        while len(swaps) < limit and (page := await self._page(limit, before)):
-            swaps += await self._swaps(page)
-            before = page[-1]["signature"]
-        return swaps[:limit]
+    async def newest(self, limit: int, places: Places, *, at_slot: int) -> tuple[list[FoundSwap], Places]:
+        """At most so many of each wallet, the newest first, and where the older ones begin.
 
-    async def _page(self, limit: int, before: str | None, *, at_slot: int | None = None) -> list[Any]:
-        options: dict[str, Any] = {**CONFIRMED, "limit": limit}
+        `at_slot`: a node that has not seen it yet tells nothing.
+        """
+        found, after = list[FoundSwap](), dict[str, str | None]()
+        for wallet in self._wallets:
+            swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), at_slot)
+            found += swaps
+        return found, after
+
+    async def _newest(
+        self, wallet: str, limit: int, before: str | None, at_slot: int
+    ) -> tuple[list[FoundSwap], str | None]:
+        swaps = list[FoundSwap]()
+        # A page of strangers' transactions does not end the history.
+        while len(swaps) < limit and (page := await self._page(wallet, before, at_slot=at_slot)):
+            while page and len(swaps) < limit:
+                # No more at once than are missing, because each takes a call. Those of strangers take none.
+                some = _first_swaps(page, limit - len(swaps))
+                swaps += await self._swaps(page[:some])
+                before, page = page[some - 1].signature, page[some:]
+        return swaps, before
+
+    async def _page(self, wallet: str, before: str | None, *, at_slot: int) -> list[Row]:
+        options: dict[str, Any] = {**CONFIRMED, "limit": PAGE, "minContextSlot": at_slot}  # a node behind refuses
         if before is not None:
             options["before"] = before
-        if at_slot is not None:
-            options["minContextSlot"] = at_slot  # a node that is behind refuses
-        page = await self._rpc.call("getSignaturesForAddress", self._wallet, options)
+        page = await self.rpc.call("getSignaturesForAddress", wallet, options)
         with reading("getSignaturesForAddress"):
-            return [{name: row[name] for name in ("signature", "memo", "blockTime")} for row in page]
+            return [_row(row) for row in page]
 
-    async def _swaps(self, rows: Sequence[Any]) -> list[FoundSwap]:
-        found = await asyncio.gather(*(self._swap(row) for row in rows if memo_of(row) is not None))
+    async def _swaps(self, rows: Sequence[Row]) -> list[FoundSwap]:
+        found = await asyncio.gather(*(self._swap(row) for row in rows if row.memo is not None))
         return [swap for swap in found if swap is not None]
 
-    async def _swap(self, row: Any) -> FoundSwap | None:
-        """None: somebody else's transaction. Everybody can name our wallet in one, and write any memo."""
-        async with self._fetches:
-            answer = await self._rpc.call("getTransaction", row["signature"], TRANSACTION_OPTIONS)
+    async def _swap(self, row: Row) -> FoundSwap | None:
+        """None: somebody else's transaction."""
+        answer = await self._transaction(row.signature)
         if answer is None:
             raise RpcUnanswered("The node tells a signature, and does not have its transaction yet.")
+        return self._read(answer, row.signature)
+
+    async def swap(self, signature: str) -> FoundSwap | None:
+        """What this provider says about a swap that another one has told. None: it does not know it."""
+        answer = await self._transaction(signature)
+        return None if answer is None else self._read(answer, signature)
+
+    async def _transaction(self, signature: str) -> Mapping[str, Any] | None:
+        async with self._fetches:
+            answer: Mapping[str, Any] | None = await self.rpc.call("getTransaction", signature, TRANSACTION_OPTIONS)
+            return answer
+
+    def _read(self, answer: Mapping[str, Any], signature: str) -> FoundSwap | None:
         with reading("getTransaction"):
-            if answer["transaction"]["message"]["accountKeys"][0] != self._wallet:
+            wallet, memo = payer_of(answer), _memo_in(answer)
+            if wallet not in self._wallets or memo is None:
                 return None
-            moved = {mint: change for mint, change in changes(answer["meta"], self._wallet).items() if change}
+            moved = {mint: change for mint, change in changes(answer["meta"], wallet).items() if change}
             sold = [mint for mint, change in moved.items() if change < 0]
             bought = [mint for mint, change in moved.items() if change > 0]
             if (len(sold), len(bought)) != (1, 1) or answer["meta"]["err"] is not None:
                 sold = bought = []
             venues = (self._names.pools.get(account) for account in accounts_of(answer))
             return FoundSwap(
-                memo=memo_of(row) or "",
-                signature=row["signature"],
-                at=float(row["blockTime"] or 0),
-                outcome=outcome_of(answer, self._wallet, self._names.own_errors),
+                memo=memo,
+                signature=signature,
+                at=time.time() if answer["blockTime"] is None else float(answer["blockTime"]),
+                outcome=outcome_of(answer, self._names.own_errors),
                 venue=next((venue for venue in venues if venue is not None), None),
                 token_in=self._names.symbols.get(sold[0]) if sold else None,
                 token_out=self._names.symbols.get(bought[0]) if bought else None,
@@ -93,7 +142,25 @@ class History:
             )
 
 
-def memo_of(row: Any) -> str | None:
-    """The memo that was signed for; None: the transaction is not a swap of ours."""
-    text = _SIZE.sub("", row["memo"] or "")
+def _row(row: Any) -> Row:
+    memo, at = _signed_for(_SIZE.sub("", row["memo"] or "")), row["blockTime"]
+    return Row(str(row["signature"]), memo, None if at is None else float(at))
+
+
+def _first_swaps(page: Sequence[Row], count: int) -> int:
+    """How many rows of it have the first so many that may be swaps of ours; all, if they are fewer."""
+    places = [place for place, row in enumerate(page, 1) if row.memo is not None]
+    return places[count - 1] if len(places) >= count else len(page)
+
+
+def _memo_in(answer: Mapping[str, Any]) -> str | None:
+    """From its instruction, because what is told beside the signature is nothing that we signed."""
+    instructions = answer["transaction"]["message"]["instructions"]
+    for program, instruction in zip(programs_of(answer), instructions, strict=True):
+        if program == str(MEMO):
+            return _signed_for(base58.decode(instruction["data"]).decode(errors="replace"))
+    return None
+
+
+def _signed_for(text: str) -> str | None:
     return _ATTEMPT.sub("", text) if _ATTEMPT.search(text) else None

@@ -26,13 +26,21 @@ OWN_ERRORS: Mapping[str, Mapping[int, str]] = {
 FEE_ERRORS = frozenset({"InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound"})
 
 
-def outcome_of(answer: Mapping[str, Any], wallet: str, own_errors: Mapping[str, Mapping[int, str]]) -> Outcome:
-    """Raises `KeyError`, `IndexError`, `TypeError` or `ValueError` for an answer that is not in Solana's form."""
+def outcome_of(answer: Mapping[str, Any], own_errors: Mapping[str, Mapping[int, str]]) -> Outcome:
+    """For the wallet that paid, which is not ours of today if the key was changed since.
+
+    Raises `KeyError`, `IndexError`, `TypeError` or `ValueError` for an answer that is not in Solana's form.
+    """
     meta = answer["meta"]
     if meta["err"] is None:
-        return Outcome("landed", int(answer["slot"]), amount_out=amount_out(meta, wallet), fee=int(meta["fee"]))
+        brought = amount_out(meta, payer_of(answer))
+        return Outcome("landed", int(answer["slot"]), amount_out=brought, fee=int(meta["fee"]))
     code = code_of(meta["err"], programs_of(answer), own_errors)
     return Outcome("failed", int(answer["slot"]), code=code, fee=int(meta["fee"]))
+
+
+def payer_of(answer: Mapping[str, Any]) -> str:
+    return str(answer["transaction"]["message"]["accountKeys"][0])
 
 
 def programs_of(answer: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from app.dex.chain import Blockhash
 from app.dex.errors import DexError
 
 CONFIRMED, PROCESSED = {"commitment": "confirmed"}, {"commitment": "processed"}
+HISTORY = {"searchTransactionHistory": True}
 VERSION_0 = {"maxSupportedTransactionVersion": 0}
 TRANSACTION_OPTIONS = CONFIRMED | VERSION_0 | {"encoding": "json"}
 HEIGHT_ONLY = VERSION_0 | {"transactionDetails": "none", "rewards": False}

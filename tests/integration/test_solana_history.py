@@ -1,0 +1,185 @@
+"""The swaps of our wallets as several providers tell them: what one of them leaves out, makes up, or cannot know."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.system_program import TransferParams, transfer
+
+from app.dex.adapters.solana import history
+from app.dex.adapters.solana.chain import SolanaChain
+from app.dex.adapters.solana.programs import memo
+from app.dex.adapters.solana.wallet import KeypairWallet
+from app.dex.chain import SignedSwap
+from app.dex.errors import DexError
+from tests.integration.test_solana_chain import World, a_world, tells
+from tests.localnet import NAMES, STRANGER, WALLET, land
+
+PAGES = "getSignaturesForAddress"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path, providers=2) as opened:
+        yield opened
+
+
+async def three_swaps(world: World) -> list[SignedSwap]:
+    """The newest first."""
+    swaps = [await world.signed(name=f"order-{number}") for number in range(3)]
+    for swap in swaps:
+        await world.sent(swap)
+        world.validator.skip(1)
+    return swaps[::-1]
+
+
+async def walked(chain: SolanaChain, page: int) -> list[str]:
+    """All signatures, page by page."""
+    found, before = list[str](), None
+    while swaps := await chain.newest(page, before=before):
+        found += [swap.signature for swap in swaps]
+        before = found[-1]
+    return found
+
+
+def dust(world: World, *, text: str | None = None) -> None:
+    sends = transfer(TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=1))
+    land(world.validator, [sends, *([memo(text, STRANGER.pubkey())] if text else [])], key=STRANGER)
+    world.validator.skip(1)
+
+
+async def test_somebody_elses_transaction_with_our_memo_is_not_ours(world: World) -> None:
+    swap = await world.signed()
+    await world.sent(swap)
+    dust(world, text="order #1")
+    assert [one.signature for one in (await world.chain.find(["order"]))[1]] == [swap.signature]
+    assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
+
+
+async def test_transactions_of_strangers_do_not_hide_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "PAGE", 2)
+    swaps = [await world.signed(name=f"order-{number}") for number in range(2)]
+    for swap in swaps:
+        await world.sent(swap)
+        for _ in range(3):
+            dust(world)
+    older, newer = (swap.signature for swap in swaps)
+    assert await walked(world.chain, 1) == [newer, older]
+    assert [one.signature for one in await world.chain.newest(2)] == [newer, older]
+
+
+async def test_no_more_transactions_are_read_than_swaps_are_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_swaps(world)
+    calls = counted(monkeypatch, world)
+    assert len(await world.chain.newest(1)) == 1
+    assert calls.count("getTransaction") == 1
+
+
+async def test_nothing_older_than_the_orders_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(6):
+        dust(world)
+    swap = await world.signed()
+    await world.sent(swap)
+    monkeypatch.setattr(history, "PAGE", 1)
+    calls, now = counted(monkeypatch, world), world.validator.clock.seconds_at(world.validator.clock.height)
+    assert [one.signature for one in (await world.chain.find(["order"], since=now - 15))[1]] == [swap.signature]
+    assert calls.count(PAGES) < 5
+    assert (await world.chain.find(["order"], since=now + 10**6))[1]  # the page at hand is read in any case
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, world: World) -> list[str]:
+    calls, honest = list[str](), world.rpcs[0].call
+
+    async def call(method: str, *params: Any, within: float | None = None) -> Any:
+        calls.append(method)
+        return await honest(method, *params, within=within)
+
+    monkeypatch.setattr(world.rpcs[0], "call", call)
+    return calls
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+async def test_what_one_provider_leaves_out_the_other_one_tells(
+    two: World, monkeypatch: pytest.MonkeyPatch, silent: int
+) -> None:
+    swap = await two.signed()
+    await two.sent(swap)
+    tells(monkeypatch, two, silent, PAGES, lambda told: [])
+    [found], [newest] = (await two.chain.find(["order"]))[1], await two.chain.newest(10)
+    assert (found.signature, found.agreed, found) == (swap.signature, True, newest)
+
+
+@pytest.mark.parametrize("forgetful", [0, 1])
+async def test_a_swap_that_one_provider_alone_knows_is_told_as_such(two: World, forgetful: int) -> None:
+    swap = await two.signed()
+    await two.sent(swap)
+    two.faults[forgetful].forgets = True
+    [found], [newest] = (await two.chain.find(["order"]))[1], await two.chain.newest(10)
+    assert (found.signature, found.agreed, found) == (swap.signature, False, newest)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_a_swap_with_two_amounts_is_told_as_such(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    await two.sent(await two.signed())
+
+    def more(told: dict[str, Any]) -> dict[str, Any]:
+        [balance] = [one for one in told["meta"]["postTokenBalances"] if one["owner"] == str(WALLET.pubkey())]
+        balance["uiTokenAmount"]["amount"] += "0"
+        return told
+
+    tells(monkeypatch, two, liar, "getTransaction", more)
+    assert [one.agreed for one in (await two.chain.find(["order"]))[1]] == [False]
+
+
+async def test_a_memo_beside_the_signature_is_nothing_that_we_signed(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it one provider could fill another order with this swap."""
+    await two.sent(await two.signed())
+    tells(monkeypatch, two, 0, PAGES, lambda told: [row | {"memo": "[8] other #1"} for row in told])
+    assert (await two.chain.find(["other"]))[1] == []
+    assert [one.memo for one in await two.chain.newest(10)] == ["order"]
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_one_provider_makes_nobody_skip_a_swap(two: World, monkeypatch: pytest.MonkeyPatch, liar: int) -> None:
+    """It tells the oldest one only, so that the next page would begin before it."""
+    swaps = await three_swaps(two)
+    tells(monkeypatch, two, liar, PAGES, lambda told: told[-1:])
+    assert {*await walked(two.chain, 1)} == {swap.signature for swap in swaps}
+
+
+async def test_a_node_that_is_behind_tells_no_newest_swaps(two: World) -> None:
+    """It could not know a swap below the height that was asked for before."""
+    await two.chain.ended([])
+    two.faults[0].lag = 5
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await two.chain.newest(10)
+    two.faults[0].lag = 0
+    assert await two.chain.newest(10) == []
+
+
+async def test_after_a_change_of_the_key_the_swaps_of_the_old_one_are_followed(two: World) -> None:
+    old = await two.signed()
+    await two.sent(old)
+    keys = KeypairWallet(STRANGER), [str(WALLET.pubkey())]
+    changed = SolanaChain(two.rpcs, keys[0], NAMES, max_priority_lamports=10_000, former_wallets=keys[1])
+    outcome = (await changed.ask(old.signature)).outcome
+    assert outcome is not None
+    assert (outcome.status, bool(outcome.amount_out)) == ("landed", True)
+    new_world = World(two.validator, two.faults, two.rpcs, changed)
+    with pytest.raises(DexError, match="unsafe_transaction"):  # built for the old wallet
+        await new_world.signed()
+    assert [one.signature for one in (await changed.find(["order"]))[1]] == [old.signature]
+    assert await walked(changed, 1) == [old.signature]
