@@ -47,7 +47,11 @@ orders = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0", comment="attempts begun"),
     sa.Column("error", sa.Text),
     sa.Column("code", sa.Text),
-    sa.Column("floor_out", BaseUnits, comment="minimum amount out: fixed at the first build, never lowered"),
+    sa.Column(
+        "floor_out",
+        BaseUnits,
+        comment="minimum amount out; of a market order fixed by its first signed swap, and never lowered",
+    ),
     sa.Column("swap", pg.JSON, comment="the signed swap: sent again as it is, never signed twice"),
     sa.Column("tx_hash", sa.Text),
     sa.Column("dex", sa.Text),

@@ -99,8 +99,9 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     announcer = Announcer(intake, publisher, queue, breaker, per_minute=settings.queue_max_per_min)
     prices = PriceStore(postgres.writing)
     max_age = MAX_AGE_SLOTS * network.slot_seconds
-    triggers = TriggerStore(postgres.writing, max_age=max_age)
-    trailing = TrailingStops(postgres.writing, max_age=max_age)
+    chain = network.chain_id()
+    triggers = TriggerStore(postgres.writing, max_age=max_age, chain=chain)
+    trailing = TrailingStops(postgres.writing, max_age=max_age, chain=chain)
     stops = Stops(triggers, network, announcer)
     trails = Trails(trailing, network, announcer)
     limits = Limits(triggers, network, announcer)
@@ -109,7 +110,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     capacity = Capacity(
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
-    schedules = Schedules(PlanStore(postgres.writing, max_age=max_age), network, announcer, capacity)
+    schedules = Schedules(PlanStore(postgres.writing, max_age=max_age, chain=chain), network, announcer, capacity)
     snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age), network, announcer)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])

@@ -39,12 +39,12 @@ SQL = vars(statements) | vars(placing) | vars(daily_volumes)
 
 # What the watcher looks for again and again.
 ROUNDS = {
-    "FIRE_GE": "null, null, null, null, null, null, null, null",
-    "FIRE_LE": "null, null, null, null, null, null, null, null",
+    "FIRE_GE": "null, null, null, null, null, null, null, null, null",
+    "FIRE_LE": "null, null, null, null, null, null, null, null, null",
     "EXPIRED_NOW": "null, null",
     "LOOK_AGAIN": "null",
     "ENDED": "null, null",
-    "DUE": "null, null, null",
+    "DUE": "null, null, null, null",
     "DONE": "null, null",
     "ORPHANED": "null, null",
 }

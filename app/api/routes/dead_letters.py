@@ -191,6 +191,8 @@ async def retry(request: Request, order_id: OrderId) -> Response:
     if failed.group_id or failed.parent_id or failed.type == OrderType.DCA:
         detail = "The order is part of a group, or of an order that is executed in slices. Place it anew."
         raise Problem(409, "group_member", detail)
+    if failed.chain != ctx.network.chain_id():
+        raise Problem(409, "other_chain", "The order was placed for another chain. Place it anew on this one.")
     if (token_in := ctx.markets.find(failed.token_in)) is None:
         raise invalid_request([("/tokenIn", unknown_token(failed.token_in, ctx.markets))])
     order = as_new_order(

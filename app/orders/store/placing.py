@@ -213,7 +213,8 @@ def _before(order: PlaceOrder, existing: Sequence[asyncpg.Record]) -> Placed | K
             return _new(row)
     for row in existing:
         if (row["owner"], row["idempotency_key"]) == (order.owner, order.idempotency_key):
-            return repeated(row) if order.matches(row["fingerprint"]) else KeyReused()
+            same = order.matches(row["fingerprint"]) and order.chain == row["chain"]
+            return repeated(row) if same else KeyReused()
     return None
 
 

@@ -39,7 +39,7 @@ SELECT id, status, created_at FROM placed
 # $1 the tag of a key
 IS_FORGOTTEN = f"SELECT FROM (SELECT $1::text AS tag) AS requested WHERE {FORGOTTEN}"
 GROUP_BEFORE = """
-SELECT g.id AS group_id, g.fingerprint, o.id, o.created_at, o.status, o.type, o.condition
+SELECT g.id AS group_id, g.fingerprint, o.chain, o.id, o.created_at, o.status, o.type, o.condition
   FROM order_groups g JOIN orders o ON o.group_id = g.id
  WHERE g.id = $1 OR (g.owner = $2 AND g.idempotency_key = $3) ORDER BY o.id
 """
@@ -132,7 +132,7 @@ class GroupPlacing:
             if group.tag and await fetch(self._pool, IS_FORGOTTEN, group.tag):
                 raise KeyReused  # of this group, which was forgotten: an order of it was filled
             return None
-        if rows[0]["fingerprint"] != group.fingerprint:
+        if (rows[0]["fingerprint"], rows[0]["chain"]) != (group.fingerprint, group.orders[0].chain):
             raise KeyReused
         types = [order.type for order in group.orders]  # no two orders of a group have the same
         rows.sort(key=lambda row: types.index(row["type"]))

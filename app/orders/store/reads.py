@@ -49,7 +49,7 @@ SELECT EXISTS (SELECT FROM order_events WHERE status = 'routing' AND at > now() 
 
 # The row that ON CONFLICT met is often too new for that statement's snapshot: a second statement sees it.
 PLACED_BEFORE = """
-SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.status, o.created_at, o.condition,
+SELECT o.id, o.owner, o.idempotency_key, o.fingerprint, o.chain, o.status, o.created_at, o.condition,
        CASE WHEN o.id = r.id
             THEN (SELECT e.status FROM order_events e WHERE e.order_id = o.id AND e.seq = 1) END AS first_status
   FROM json_to_recordset($1) AS r(id uuid, owner text, idempotency_key text)

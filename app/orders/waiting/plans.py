@@ -23,20 +23,21 @@ from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
 from app.orders.waiting.isolation import LeftOut
+from app.orders.waiting.statements import of_chain
 from app.orders.waiting.triggers import BATCH, Moved
 from app.postgres import fetch
 
 CATCH_UP_SECONDS = 10
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
 
-# $2 owners who have their share of the queue, $3 plans that are left out. The slice before has to have been started, or
-# slices would pile up while nothing starts.
+# $2 owners who have their share of the queue, $3 plans that are left out, $4 the chain. The slice before has to have
+# been started, or slices would pile up while nothing starts.
 DUE = f"""
 SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max, clock_timestamp() AS now
   FROM plans p JOIN orders o ON o.id = p.order_id
  WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN true END
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
-   AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
+   AND {of_chain("$4")} AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
    AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
                                           AND c.status IN ({sql_list({Status.PENDING, Status.ROUTING})}))
  ORDER BY p.next_at LIMIT $1
@@ -44,7 +45,7 @@ SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p
 
 # $1 orders, $2 the numbers of the slices, $3 whether the price is outside of the band: then the slice is skipped,
 # $4 base units of the token out for one of the token in, at a price of 1, $5 of when that price is and $6 its greatest
-# age in seconds: the watcher may have been frozen since.
+# age in seconds: the watcher may have been frozen since. $7 the chain.
 # After a time in which no watcher ran, one slice is made, and `on_miss` says when the next one is.
 SLICE = f"""
 WITH wanted AS (
@@ -60,7 +61,7 @@ WITH wanted AS (
            CASE due.on_miss WHEN 'skip' THEN least(due.missed, due.slices - due.next_slice) ELSE 0 END AS jumped
       FROM due JOIN orders o ON o.id = due.order_id
      WHERE o.status = '{Status.OPEN}' AND (o.expires_at IS NULL OR o.expires_at > now())
-       AND {may_fire("o.owner", "o.type")}
+       AND {may_fire("o.owner", "o.type")} AND {of_chain("$7")}
      ORDER BY o.id FOR SHARE OF o SKIP LOCKED
 ), moved_on AS (
     UPDATE plans p
@@ -177,8 +178,9 @@ class Decision:
 
 
 class PlanStore:
-    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float, chain: str | None = None) -> None:
         self._pool = pool
+        self._chain = chain  # of the orders that it makes slices of: a genesis hash; None: the simulated one
         self._max_age = max_age  # seconds: an older price makes no slice
         self._left_out = LeftOut[UUID]()
 
@@ -194,7 +196,7 @@ class PlanStore:
                 (row["band_min"], row["band_max"]),
                 row["now"],
             )
-            for row in await fetch(self._pool, DUE, BATCH, list(full), [*self._left_out.ids(), *undecided])
+            for row in await fetch(self._pool, DUE, BATCH, list(full), [*self._left_out.ids(), *undecided], self._chain)
         ]
 
     async def make(self, decisions: Sequence[Decision]) -> list[Moved]:
@@ -209,6 +211,7 @@ class PlanStore:
                 [one.scale for one in these],
                 min(one.due.now for one in these),
                 self._max_age,
+                self._chain,
             )
 
         return await self._left_out.change(decisions, make, key=lambda one: one.due.order)

@@ -24,6 +24,11 @@ ARMED_BEFORE = "NOT o.updated_at BETWEEN {at} AND clock_timestamp()"
 IN_TIME = "(o.expires_at IS NULL OR o.expires_at > now())"
 
 
+def of_chain(chain: str) -> str:
+    """The prices of one chain fire no order that was placed for another one. `chain`: an SQL expression."""
+    return f"o.chain IS NOT DISTINCT FROM {chain}::text"
+
+
 def starts_in(ahead: str, per_minute: str) -> str:
     """In how many ms each of the fired orders can start; NULL: not known. See `Backlog` in `triggers.py`."""
     minutes = f"ceil(({ahead}::int + row_number() OVER ())::float8 / {per_minute})"
@@ -81,7 +86,7 @@ def fires(details: str, *, also: str = "") -> str:
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 persist, $5 how many venues must have had a price,
 # $6 at most so many
-def _met(op: str, order: str, bound: str, meets: str, *, columns: str, only: str = "") -> str:
+def _met(op: str, order: str, bound: str, meets: str, *, columns: str, chain: str, only: str = "") -> str:
     return f"""
 WITH price AS MATERIALIZED (
     SELECT {bound} AS price, max(at) AS at
@@ -91,14 +96,14 @@ WITH price AS MATERIALIZED (
     SELECT {columns} FROM triggers t JOIN orders o ON o.id = t.order_id
      WHERE t.armed AND t.op = '{op}' AND t.feed = $1 AND t.persist = $4 AND t.level {meets} (SELECT price FROM price)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
-       AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
+       AND {of_chain(chain)} AND {ARMED_BEFORE.format(at="(SELECT at FROM price)")}{only}
      ORDER BY t.level {order} LIMIT $6"""
 
 
-# $7 and $8 for `starts_in`
+# $7 and $8 for `starts_in`, $9 the chain
 def _fire(*side: str, only: str = "") -> str:
     columns = "t.ctid AS row, t.order_id, t.level, t.group_id, t.rank"
-    return f"""{_met(*side, columns=columns, only=only)} FOR UPDATE OF t, o SKIP LOCKED
+    return f"""{_met(*side, columns=columns, chain="$9", only=only)} FOR UPDATE OF t, o SKIP LOCKED
 ), {
         fires(
             _details(
@@ -110,9 +115,12 @@ def _fire(*side: str, only: str = "") -> str:
 
 _SIDES = {"ge": ("ASC", "min(low)", "<="), "le": ("DESC", "max(high)", ">=")}
 FIRE = {op: _fire(op, *side) for op, side in _SIDES.items()}
-# For a batch that failed because of one of its orders. $9: of these only
-FIRE_THESE = {op: _fire(op, *side, only=" AND t.order_id = ANY($9::uuid[])") for op, side in _SIDES.items()}
-MET = {op: f"{_met(op, *side, columns='t.order_id')}) SELECT order_id FROM met" for op, side in _SIDES.items()}
+# For a batch that failed because of one of its orders. $10: of these only
+FIRE_THESE = {op: _fire(op, *side, only=" AND t.order_id = ANY($10::uuid[])") for op, side in _SIDES.items()}
+# $7 the chain
+MET = {
+    op: f"{_met(op, *side, columns='t.order_id', chain='$7')}) SELECT order_id FROM met" for op, side in _SIDES.items()
+}
 LEAVE_OUT = f"""
 UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
  WHERE order_id IN (SELECT order_id FROM triggers WHERE order_id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED)
@@ -121,7 +129,7 @@ UPDATE triggers SET look_at = now() + interval '{LONGEST_ASIDE} seconds'
 _AT = "(SELECT at FROM prices WHERE feed = $1 AND slot = $2::bigint)"
 
 # Limits whose level the best mid has met, the most favourable first. An order that was put aside is looked at again
-# before its time if the price has moved past its level. $5 owners, $6 orders that are left out
+# before its time if the price has moved past its level. $5 owners, $6 orders that are left out, $7 the chain
 CANDIDATES = f"""
 SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.token_in, o.token_out, o.venues,
        o.max_price_impact_bps, o.time_in_force, extract(epoch FROM now() - o.updated_at)::float8 AS armed_for
@@ -130,14 +138,14 @@ SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.t
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
                       AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
-   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND {IN_TIME}
+   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND {IN_TIME} AND {of_chain("$7")}
    AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)} AND t.owner <> ALL($5::text[])
    AND t.order_id <> ALL($6::uuid[])
  ORDER BY t.level LIMIT $4
 """
 
 # $1 feed, $2 slot, $3 the greatest age in seconds, $4 orders, $5 and $6 their levels when they were quoted,
-# $7 prices and $8 venues of the quotes, $9 and $10 for `starts_in`.
+# $7 prices and $8 venues of the quotes, $9 and $10 for `starts_in`, $11 the chain.
 # A quote takes time. It counts while its slot is the newest or the one before; later only if the mid still meets it.
 FIRE_QUOTED = f"""
 WITH newest AS MATERIALIZED (
@@ -152,7 +160,7 @@ WITH newest AS MATERIALIZED (
       FROM quoted q JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id, newest n
      WHERE t.armed AND (t.level, t.base_level) = (q.level, q.base_level)
        AND (n.slot <= $2::bigint + 1 OR n.best >= t.level) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
-       AND {ARMED_BEFORE.format(at=_AT)}
+       AND {of_chain("$11")} AND {ARMED_BEFORE.format(at=_AT)}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {fires(_details(price="price", source="venue", starts_in=starts_in("$9", "$10")))}"""
 

@@ -21,7 +21,7 @@ from app.orders.conditions import MOST_UNITS
 from app.orders.store.kill_switch import may_fire
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import LEVEL, MAX_AGE_SLOTS
-from app.orders.waiting.statements import ARMED_BEFORE, IN_TIME, IS_FRESH, NOT_AHEAD, fires, starts_in
+from app.orders.waiting.statements import ARMED_BEFORE, IN_TIME, IS_FRESH, NOT_AHEAD, fires, of_chain, starts_in
 from app.orders.waiting.triggers import BATCH, Backlog, Moved, fire_batch
 from app.postgres import fetch
 
@@ -100,7 +100,8 @@ UPDATE triggers t SET op = 'trail', watermark = rows.id
 RETURNING {LEVEL.format(extreme="extreme")} AS level
 """
 
-# $6 at most so many, $7 and $8 for `starts_in`, $9 how many base units out are one base unit in at a price of 1.
+# $6 at most so many, $7 and $8 for `starts_in`, $9 how many base units out are one base unit in at a price of 1, $10
+# the chain.
 # The floor is that of a stop at this level: `floor_price` and `amount_at` in `conditions.py`.
 _SET = f"""extreme = gone.extreme, limit_out = least({MOST_UNITS}, greatest(o.limit_out, ceil(
                o.amount_in * ceil(gone.level * (10000 - o.slippage_bps) * 1e14) * 1e-18 * $9::numeric)))"""
@@ -124,7 +125,7 @@ _MET = f"""price, marks JOIN triggers t ON t.watermark = marks.id JOIN orders o 
      WHERE t.armed AND t.trail_bps <= ceil(10000 - price.price * 10000 / marks.extreme)::int
        AND price.price * 10000 <= marks.extreme * (10000 - t.trail_bps)
        AND (t.look_at IS NULL OR t.look_at <= now()) AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
-       AND {ARMED_BEFORE.format(at="price.at")}"""
+       AND {ARMED_BEFORE.format(at="price.at")} AND """
 
 
 def _fire(*, only: str = "") -> str:
@@ -132,15 +133,16 @@ def _fire(*, only: str = "") -> str:
 WITH {_RISES}, {_PRICE}, met AS MATERIALIZED (
     SELECT t.ctid AS row, t.order_id, marks.extreme, {LEVEL.format(extreme="marks.extreme")} AS level,
            t.group_id, t.rank
-      FROM {_MET}{only}
+      FROM {_MET}{of_chain("$10")}{only}
      LIMIT $6 FOR UPDATE OF t, o SKIP LOCKED
 ), {fires(_DETAILS, also=_SET)}"""
 
 
 FIRE = _fire()
-# For a batch that failed because of one of its orders. $10: of these only
-FIRE_THESE = _fire(only=" AND t.order_id = ANY($10::uuid[])")
-MET = f"WITH {_RISES}, {_PRICE} SELECT t.order_id FROM {_MET} LIMIT $6"
+# For a batch that failed because of one of its orders. $11: of these only
+FIRE_THESE = _fire(only=" AND t.order_id = ANY($11::uuid[])")
+# $7 the chain
+MET = f"WITH {_RISES}, {_PRICE} SELECT t.order_id FROM {_MET}{of_chain('$7')} LIMIT $6"
 
 DELETE_UNUSED = f"""
 DELETE FROM watermarks WHERE id = ANY(ARRAY(
@@ -162,8 +164,9 @@ class Trail:
 
 
 class TrailingStops:
-    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float, chain: str | None = None) -> None:
         self._pool = pool
+        self._chain = chain  # whose prices these are: its genesis hash; None: the simulated one
         self._max_age = max_age  # seconds: an older price moves nothing
         self._left_out = LeftOut[UUID]()
 
@@ -182,8 +185,8 @@ class TrailingStops:
     async def fire(self, trail: Trail, slot: int, *, unit: Decimal, backlog: Backlog) -> list[Moved]:
         """Fire up to BATCH orders whose level is met by the recorded prices up to this slot."""
         arguments = trail.feed, slot, self._max_age, trail.persist, trail.min_venues, BATCH
-        sql = FIRE, FIRE_THESE, (*arguments, backlog.ahead, backlog.per_minute, unit)
-        return await fire_batch(self._pool, self._left_out, *sql, (MET, *arguments))
+        sql = FIRE, FIRE_THESE, (*arguments, backlog.ahead, backlog.per_minute, unit, self._chain)
+        return await fire_batch(self._pool, self._left_out, *sql, (MET, *arguments, self._chain))
 
     async def delete_unused(self) -> int:
         return len(await fetch(self._pool, DELETE_UNUSED, BATCH))

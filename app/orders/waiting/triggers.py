@@ -80,8 +80,9 @@ class Refused:
 
 
 class TriggerStore:
-    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float, chain: str | None = None) -> None:
         self._pool = pool
+        self._chain = chain  # whose prices these are: its genesis hash; None: the simulated one
         self._max_age = max_age  # seconds: an older price fires nothing
         self._left_out = LeftOut[UUID]()
 
@@ -89,10 +90,10 @@ class TriggerStore:
         """Fire up to BATCH orders of a group that its recorded prices up to this slot have met."""
         arguments = (
             *(group.feed, slot, self._max_age, group.persist, min_venues, BATCH),
-            *(backlog.ahead, backlog.per_minute),
+            *(backlog.ahead, backlog.per_minute, self._chain),
         )
         sql = statements.FIRE[group.op], statements.FIRE_THESE[group.op]
-        suspects = statements.MET[group.op], *arguments[:6]
+        suspects = statements.MET[group.op], *arguments[:6], self._chain
         return await fire_batch(self._pool, self._left_out, *sql, arguments, suspects)
 
     async def candidates(
@@ -100,7 +101,9 @@ class TriggerStore:
     ) -> list[Candidate]:
         """`excluded_owners`: owners whose orders are left out."""
         left_out = excluded_owners, self._left_out.ids()
-        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, *left_out)
+        rows = await fetch(
+            self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, *left_out, self._chain
+        )
         return [
             Candidate(
                 order=row["order_id"],
@@ -133,6 +136,7 @@ class TriggerStore:
                 [one.venue for one in these],
                 backlog.ahead,
                 backlog.per_minute,
+                self._chain,
             )
 
         return await fire_each(self._pool, self._left_out, quoted, fire, key=lambda one: one.candidate.order)
