@@ -65,6 +65,7 @@ class Settings(BaseSettings):
 
     # Orders
     default_slippage_bps: int = Field(50, ge=0, le=10_000)  # of an order that names none
+    max_slippage_bps: int = Field(10_000, ge=0, le=10_000)  # most that an order may name
     api_max_orders_per_min: int = Field(120, ge=0)  # per caller; 0: no limit
     api_max_reads_per_min: int = Field(1200, ge=0)  # per caller and API process; 0: no limit
     max_order_usd: int = Field(1_000_000, ge=0, le=10**12)  # most dollars that one order may be worth; 0: no limit
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     solana_rpc_url: Annotated[tuple[str, ...], NoDecode] = Field((), repr=False)  # may hold a key; commas
     solana_wallet: str | None = None  # its address; quotes need no key
     solana_owner: str = "local"  # whose orders trade with the wallet; in local mode it has this name
+    solana_former_wallets: Annotated[tuple[str, ...], NoDecode] = ()  # that paid before the key was changed; commas
     solana_keypair: SecretStr | None = None  # a file with mode 0600, or its text; for the worker only
     venues: Literal["jupiter", "raydium"] = "jupiter"  # who builds the swaps
     jupiter_url: str = "https://api.jup.ag/swap/v2"
@@ -104,6 +106,8 @@ class Settings(BaseSettings):
     markets_file: Path | None = None  # tokens, and pools with their vaults; None: the built-in ones
     allowed_mints: Annotated[tuple[str, ...], NoDecode] = ()  # tokens that may be traded; empty: all listed ones
     max_priority_fee_lamports: int = Field(100_000, ge=0, le=10**9)  # of one transaction
+    max_daily_fee_lamports: int = Field(500_000_000, ge=0, le=10**12)  # of all swaps of one UTC day; 0: no limit
+    max_deviation_percent: int = Field(5, ge=1, le=20)  # of a quote from the mid prices of its pools
     confirm_seconds: float = Field(30.0, ge=1, le=600)  # a worker keeps a slot for a swap that it has sent
     dry_run: bool = False  # everything but the signature: each order ends as failed, with what would have happened
 
@@ -129,7 +133,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator(
-        *("allowed_origins", "allowed_hosts", "redis_sentinels", "solana_rpc_url", "allowed_mints"), mode="before"
+        *("allowed_origins", "allowed_hosts", "redis_sentinels"),
+        *("solana_rpc_url", "solana_former_wallets", "allowed_mints"),
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

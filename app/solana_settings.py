@@ -9,9 +9,11 @@ from app.settings import Settings
 ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LOCAL_OWNER = "local"
+MOST_SLIPPAGE_BPS = 1_000
+PROVIDERS = 2
 ONLY_ON_SOLANA = (
     *("dry_run", "solana_cluster", "solana_rpc_url", "solana_wallet", "solana_keypair"),
-    *("allowed_mints", "markets_file", "jupiter_api_key"),
+    *("solana_former_wallets", "allowed_mints", "markets_file", "jupiter_api_key"),
 )
 
 
@@ -39,13 +41,15 @@ def _nodes(settings: Settings) -> Iterator[str]:
         yield "SOLANA_RPC_URL: an address begins with https://, or with http:// on this machine."
     if cluster == "localnet" and not all(_is_here(url) for url in urls):
         yield "SOLANA_RPC_URL: the nodes of SOLANA_CLUSTER=localnet are on this machine."
-    if len({urlsplit(url).netloc for url in urls}) < len(urls):
+    if len({_provider(url, cluster) for url in urls}) < len(urls):
         yield "SOLANA_RPC_URL: two addresses of one provider prove no more than one."
 
 
 def _wallet(settings: Settings, signs: bool) -> Iterator[str]:
     if not ADDRESS.fullmatch(settings.solana_wallet or ""):
         yield "SOLANA_WALLET: the address of the wallet that trades, 32 to 44 letters and digits."
+    if not all(ADDRESS.fullmatch(one) for one in settings.solana_former_wallets):
+        yield "SOLANA_FORMER_WALLETS: addresses of wallets, separated by commas."
     if not settings.solana_owner or (settings.engine_mode == "local" and settings.solana_owner != LOCAL_OWNER):
         yield "SOLANA_OWNER: the owner of the API keys that trade with the wallet; in local mode it is local."
     if signs and settings.solana_keypair is None:
@@ -76,9 +80,18 @@ def _mainnet(settings: Settings) -> Iterator[str]:
         yield "SOLANA_CLUSTER: real money is traded in production mode only; set ENGINE_MODE=production."
     if not settings.allowed_mints:
         yield "ALLOWED_MINTS: not set; list the mints of the tokens that may be traded for real money."
-    for name in ("max_order_usd", "max_daily_usd"):
+    for name in ("max_order_usd", "max_daily_usd", "max_daily_fee_lamports"):
         if not getattr(settings, name):
             yield f"{name.upper()}: 0 is no limit; set one before real money is traded."
+    if settings.max_slippage_bps > MOST_SLIPPAGE_BPS:
+        yield f"MAX_SLIPPAGE_BPS: set at most {MOST_SLIPPAGE_BPS} before real money is traded."
+    if len(settings.solana_rpc_url) < PROVIDERS:
+        yield f"SOLANA_RPC_URL: one provider is believed whatever it says; name {PROVIDERS}, or better three."
+
+
+def _provider(url: str, cluster: str | None) -> str | None:
+    """Another port or another user is the same one. On this machine ports are all that nodes differ in."""
+    return urlsplit(url).netloc if cluster == "localnet" else urlsplit(url).hostname
 
 
 def _is_url(url: str) -> bool:

@@ -123,7 +123,7 @@ class Vendors:
 async def vendors(url: str, *, jupiter: str | None = None, raydium: str | None = None) -> AsyncIterator[Vendors]:
     """Those of the node at a URL, or of somebody else who answers for them."""
     rpc = Rpc(url)
-    prices = PoolPrices([rpc], vaults(MARKETS))
+    prices = PoolPrices([rpc], MARKETS, vaults(MARKETS))
     await prices.refresh()
     refreshing = asyncio.create_task(_refresh_forever(prices))
     apis = VenueHttp(jupiter or f"{url}/jupiter"), VenueHttp(raydium or f"{url}/raydium")

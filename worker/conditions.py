@@ -6,26 +6,31 @@ from app.orders.model import Order
 
 # Codes of attempts that ended because the price was lost. An order with a condition then waits for it again.
 PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
+# Nobody answered, and nothing was sent. After its last attempt it waits again: a stop is not to be lost with a venue.
+UNREACHED = frozenset({"venue_unavailable", "rpc_timeout"})
 # This worker has not heard of the launch yet. A sniper waits for its price then.
 NOT_HEARD = "unsupported_pair"
 MAX_REARMS = 1_000  # an order that waited again so often is retried like others, and fails: each time adds to its log
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
-def floor_of(order: Order, quoted: int) -> int:
+def floor_of(order: Order, quoted: int, max_slippage_bps: int) -> int:
     """The least amount the order accepts. That of a market order is fixed by its first signed swap, and never loosened:
     a quote that was too low to be signed leaves no low floor.
     Others get a new one at each start, which never lies below `limit_out`.
     """
+    of_quote = amounts.minimum_out(quoted, min(order.slippage_bps, max_slippage_bps))
     if order.limit_out is not None:
-        return max(order.limit_out, amounts.minimum_out(quoted, order.slippage_bps))
+        return max(order.limit_out, of_quote)
     if order.floor_out is not None:
         return order.floor_out
-    return max(amounts.minimum_out(quoted, order.slippage_bps), order.min_amount_out or 0)
+    return max(of_quote, order.min_amount_out or 0)
 
 
-def waits_again(order: Order, code: str) -> bool:
-    lost = code in PRICE_LOST or (code == NOT_HEARD and order.type == OrderType.SNIPER)
+def waits_again(order: Order, code: str, *, is_last: bool) -> bool:
+    """`is_last`: no attempt follows by itself."""
+    not_heard = code == NOT_HEARD and order.type == OrderType.SNIPER
+    lost = code in PRICE_LOST or not_heard or (is_last and code in UNREACHED)
     return lost and order.condition is not None and order.rearms < MAX_REARMS
 
 

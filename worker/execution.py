@@ -7,7 +7,7 @@
   unanswered send proves nothing: without proof the order stays `submitted`.
 - A slot is held for `confirm_seconds` at most. After that the order waits in the queue, and any worker checks it.
 - The floor of a market order is fixed by its first signed swap; that of an order with a condition, when it is placed.
-- An order with a condition is not failed because the price was lost: it waits for its condition again.
+- An order with a condition is not failed because the price was lost, or nobody answered: it waits for it again.
 - While the kill switch halts its owner, a swap is neither sent nor sent again. The chain is still asked about it.
 """
 
@@ -36,6 +36,7 @@ from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases
 from worker.retry import RetryPolicy
+from worker.risk import RiskChecks
 
 log = logging.getLogger("engine.execution")
 
@@ -55,7 +56,7 @@ class Execution:
         memos: Memos,
         retry: RetryPolicy,
         confirm_seconds: float,
-        check_value: Callable[[Order, int], None],
+        risk: RiskChecks,
         explorer_url: Callable[[str], str | None],
     ) -> None:
         self._store = store
@@ -67,7 +68,7 @@ class Execution:
         self._confirmations = Confirmations(chain)
         self._retry = retry
         self._confirm_seconds = confirm_seconds
-        self._check_value = check_value
+        self._risk = risk
         self._explorer_url = explorer_url
 
     async def run(self, order: str, *, start_by: float) -> JobResult:
@@ -135,8 +136,7 @@ class Execution:
 
     async def _build(self, lease: Lease) -> tuple[SignedSwap, int]:
         """With its floor."""
-        order = lease.order
-        blockhash = await self._chain.blockhash()
+        order, blockhash = lease.order, await self._chain.blockhash()
         request = self._request(order)
         try:
             route = await self._router.route(
@@ -146,13 +146,13 @@ class Execution:
             order_metrics.quoted(error.answers)
             raise
         order_metrics.quoted(route.answers)
-        best, floor = route.best, conditions.floor_of(order, route.best.amount_out)
+        best, floor = route.best, self._risk.floor(order, route.best.amount_out)
         if best.amount_out < floor:
             raise DexError("slippage_exceeded", "the best quote is below the order's minimum amount out")
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.chosen(details, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
-        self._check_value(order, blockhash.slot)
+        await self._risk.check(order, blockhash.slot)
         memo = self._memos.memo(order)
         return await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash), floor
 
@@ -226,10 +226,10 @@ class Execution:
 
     async def end_attempt(self, lease: Lease, code: str, error: str, more: More = NOTHING_MORE) -> JobResult:
         """Carry out what the retry policy decides: another attempt after a wait, or the end. Nothing can land now."""
-        if conditions.waits_again(order := lease.order, code):
+        order, wait = lease.order, self._retry.decide(lease.order.attempt, code).wait_seconds
+        if conditions.waits_again(order, code, is_last=wait is None):
             await lease.rearm(code, error, conditions.condition_again(order), conditions.wait_before(order.rearms))
             return JobResult()
-        wait = self._retry.decide(order.attempt, code).wait_seconds
         if wait is None:
             await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code, **more})
             return JobResult()

@@ -25,7 +25,6 @@ from app.orders.reconciling.chains import filled_lately, refuse_other_chains
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import ReconcilingState, compare_database
-from app.orders.risk import RiskLimits
 from app.orders.samples import sample_forever
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
@@ -44,7 +43,7 @@ from worker.finality import Finality, TellsFinality
 from worker.lease import Leases
 from worker.reconciler import Reconciler
 from worker.retry import RetryPolicy
-from worker.risk import ValueCheck
+from worker.risk import RiskChecks
 from worker.sweeper import Sweeper
 from worker.tracing.leases import TracedLeases
 
@@ -139,7 +138,7 @@ async def worker(
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         explorer_url=network.explorer_url,
-        check_value=ValueCheck(network, RiskLimits.of(settings)),
+        risk=RiskChecks(network, settings, postgres.writing),
     )
     revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(

@@ -27,8 +27,7 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
     `owner`: of the orders; default: the caller.
     """
     owner = owner or caller.owner
-    if (wallet_owner := context(request).network.wallet_owner) is not None and owner != wallet_owner:
-        raise counted(Problem(403, "no_wallet", "The wallet of this engine trades for another owner only."))
+    owns_wallet(request, owner)
     state = context(request).kill_switch.state(owner)
     if state is not TradingState.ACTIVE:
         raise counted(trading_stopped(state))
@@ -51,6 +50,12 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         case "total":
             detail = "The queue is full: too many orders are under way. Try again in a moment."
             raise counted(Problem(503, "queue_full", detail, retryable=True, headers=LATER))
+
+
+def owns_wallet(request: HTTPConnection, owner: str) -> None:
+    """Raises a `Problem` if the wallet of a real chain trades for another owner."""
+    if context(request).network.wallet_owner not in (None, owner):
+        raise counted(Problem(403, "no_wallet", "The wallet of this engine trades for another owner only."))
 
 
 async def read_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unkno
 from app.api.orders.bodies import DcaOrder, ExecuteOrder, OpenBody, OrderTerms, SniperOrder, WaitingBody
 from app.api.orders.lifetime import FIELDS, UNSAID, expires_in, lifetime_of
 from app.api.orders.sniping import UNKNOWN_MINT, mint_of, snipe_of
-from app.api.orders.waiting import plan_of, slippage_of, waiting_of
+from app.api.orders.waiting import check_slippage, plan_of, slippage_of, waiting_of
 from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH
 from app.api.spec.openapi import PROBLEM
@@ -126,7 +126,9 @@ def to_order(
         "token_in": token_in.symbol,
         "token_out": token_out.symbol if token_out else mint,
         "amount_in": amount_in,
-        "slippage_bps": default_slippage_bps if body.slippage_bps is None else body.slippage_bps,
+        "slippage_bps": check_slippage(
+            default_slippage_bps if body.slippage_bps is None else body.slippage_bps, ctx, at
+        ),
         "min_amount_out": min_out,
         "max_price_impact_bps": body.max_price_impact_bps,
         "venues": only,

@@ -77,10 +77,18 @@ class NoRoute(DexError):
 class Router:
     """Venues are asked in parallel; each has `timeout` seconds. An `unlisted` venue is asked only if it is named."""
 
-    def __init__(self, venues: Sequence[Venue], *, timeout: float = 2.0, unlisted: Sequence[Venue] = ()) -> None:
+    def __init__(
+        self,
+        venues: Sequence[Venue],
+        *,
+        timeout: float = 2.0,
+        unlisted: Sequence[Venue] = (),
+        max_deviation_percent: int = MAX_DEVIATION_PERCENT,
+    ) -> None:
         self._venues = tuple(sorted(venues, key=lambda venue: venue.name))
         self._unlisted = tuple(unlisted)
         self._timeout = timeout
+        self._max_deviation = max_deviation_percent
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,7 +113,7 @@ class Router:
         for venue, result in zip(venues, await self._ask(venues, request, slot), strict=True):
             if not isinstance(result, Quote):
                 answers[venue.name] = VenueAnswer(venue.name, False, result.detail, None, result.code)
-            elif objection := _objection(result, request, max_price_impact_bps):
+            elif objection := _objection(result, request, max_price_impact_bps, self._max_deviation):
                 answers[venue.name] = VenueAnswer(venue.name, False, objection.detail, result, objection.code)
             else:
                 accepted.append(result)
@@ -168,7 +176,9 @@ async def _quote(venue: Venue, request: QuoteRequest, slot: int) -> Quote | DexE
         return FAILED
 
 
-def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None) -> DexError | None:
+def _objection(
+    quote: Quote, request: QuoteRequest, max_impact_bps: int | None, max_deviation: int
+) -> DexError | None:
     """Why a quote is not accepted."""
     if quote.amount_in != request.amount_in:
         return DexError("venue_unavailable", "the quote is for another amount")
@@ -179,10 +189,10 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None) 
         return DexError("price_impact_too_high", f"price impact {impact}, above the order's limit of {limit}")
     for leg in quote.legs:
         deviation = _deviation_percent(leg)
-        limit = f"the {MAX_DEVIATION_PERCENT} % limit"
-        if deviation > MAX_DEVIATION_PERCENT:
+        limit = f"the {max_deviation} % limit"
+        if deviation > max_deviation:
             return DexError("venue_unavailable", f"price {deviation} % better than the pool's own, above {limit}")
-        if deviation < -MAX_DEVIATION_PERCENT:
+        if deviation < -max_deviation:
             return DexError("price_impact_too_high", f"price impact {-deviation} %, above {limit}")
     return None
 

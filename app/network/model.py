@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.dex.markets import Markets, Token
-from app.dex.router import Router
+from app.dex.router import MAX_DEVIATION_PERCENT, Router
 from app.dex.simulated.set_prices import SetPrices
 from app.dex.venue import Venue
 
@@ -33,10 +33,17 @@ class Network:
 
     # Of a real chain:
     chain_id: Callable[[], str | None] = _simulated_chain  # its genesis hash; None: the simulated chain
+    max_fee: int = 0  # lamports that one transaction pays in fees at most
+    max_deviation_percent: int = MAX_DEVIATION_PERCENT  # of a quote from the mid prices of its pools
     wallet_owner: str | None = None  # only their orders can be paid for; None: everybody's
     may_drill: bool = True  # whether orders may be made that fail on purpose
     has_launches: bool = True  # whether it learns of new pools, so that orders can wait for them
     explorer_url: Callable[[str], str | None] = lambda signature: None  # where people look at a transaction
 
     def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:
-        return Router(self.venues, timeout=self.quote_timeout, unlisted=unlisted)
+        return Router(
+            self.venues,
+            timeout=self.quote_timeout,
+            unlisted=unlisted,
+            max_deviation_percent=self.max_deviation_percent,
+        )

@@ -12,6 +12,7 @@ from app.dex.adapters.http import VenueHttp
 from app.dex.adapters.jupiter import DEXES, Jupiter
 from app.dex.adapters.raydium import RaydiumTrade
 from app.dex.adapters.solana.chain import SolanaChain
+from app.dex.adapters.solana.inspection import SIGNATURE_FEE
 from app.dex.adapters.solana.names import RAYDIUM_PROGRAMS, Names, mainnet
 from app.dex.adapters.solana.outcomes import JUPITER
 from app.dex.adapters.solana.prices import PoolPrices
@@ -82,7 +83,7 @@ def open_network(settings: Settings) -> SolanaNetwork:
     providers = [Rpc(url) for url in settings.solana_rpc_url]
     programs = {"raydium": RAYDIUM_PROGRAMS} if settings.venues == "raydium" else dict.fromkeys(DEXES, (JUPITER,))
     names = localnet(markets) if local else mainnet(markets, programs)
-    prices = PoolPrices(providers, local_vaults(markets) if local else _vaults(markets))
+    prices = PoolPrices(providers, markets, local_vaults(markets) if local else _vaults(markets))
     tokens, genesis = Tokens(providers), ChainId()
     http, venues = _venues(settings, markets, prices, tokens, names)
     valuation = Valuation(markets, dict.fromkeys(markets.venues, prices))
@@ -107,6 +108,8 @@ def open_network(settings: Settings) -> SolanaNetwork:
         usd=usd,
         mids=mids,
         chain_id=genesis,
+        max_fee=SIGNATURE_FEE + settings.max_priority_fee_lamports,
+        max_deviation_percent=settings.max_deviation_percent,
         wallet_owner=settings.solana_owner,
         may_drill=local,
         has_launches=False,
@@ -132,6 +135,7 @@ def open_chain(settings: Settings, network: Network) -> SolanaChain:
         network.names,
         max_priority_lamports=settings.max_priority_fee_lamports,
         dry_run=settings.dry_run,
+        former_wallets=settings.solana_former_wallets,
     )
 
 
@@ -143,6 +147,7 @@ async def following(settings: Settings, network: Network) -> AsyncIterator[None]
         await network.genesis.ask(network.providers, settings.solana_cluster)
         try:
             await network.tokens.check(network.markets.tokens)
+            await network.prices.check()
             await network.prices.refresh()
         except DexError as error:
             raise SettingsError(f"SOLANA_RPC_URL: the nodes do not tell tokens and prices. {error.detail}") from None

@@ -44,6 +44,12 @@ def slippage_of(body: OpenBody, default_bps: int) -> int:
     return default_bps if isinstance(body, LimitOrder | SniperOrder) else STOP_SLIPPAGE_BPS
 
 
+def check_slippage(slippage_bps: int, ctx: ApiContext, at: str = "") -> int:
+    if slippage_bps > (most := ctx.settings.max_slippage_bps):
+        raise invalid([(f"{at}/slippageBps", f"must be at most {most}, and would be {slippage_bps}")])
+    return slippage_bps
+
+
 def waiting_of(
     body: WaitingBody,
     ctx: ApiContext,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api.admission import admit_read
+from app.api.admission import admit_read, owns_wallet
 from app.api.context import context
 from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import request_id
@@ -160,7 +160,7 @@ async def market(request: Request, token_in: TokenIn, token_out: TokenOut) -> Re
 @router.get(
     "/quotes",
     summary="The current quote of every venue, the best one, and why",
-    responses={200: {"model": Preview}, **problems(401, 422, 429, 503)},
+    responses={200: {"model": Preview}, **problems(401, 403, 422, 429, 503)},
 )
 async def quotes(
     request: Request,
@@ -170,8 +170,12 @@ async def quotes(
         str, Query(max_length=39, description="How much of tokenIn", openapi_examples={"1.5": {"value": "1.5"}})
     ],
 ) -> Response:
-    """What the router would decide now. No order is placed."""
+    """What the router would decide now. No order is placed. On a real chain only for the owner of the wallet, and for
+    operators: a vendor counts these calls together with those for orders.
+    """
     ctx, caller = context(request), admit_read(request)
+    if not caller.operator:
+        owns_wallet(request, caller.owner)
     fields = read(ExecuteOrder, {"tokenIn": token_in, "tokenOut": token_out, "amount": amount})
     order = to_order(fields, ctx, caller=caller, idempotency_key=None, request_id=request_id(request))
     quote_request = QuoteRequest(ctx.markets.token(order.token_in), ctx.markets.token(order.token_out), order.amount_in)

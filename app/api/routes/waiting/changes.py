@@ -12,7 +12,7 @@ from app.api.names import token_name, unknown_token
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
 from app.api.orders.lifetime import lifetime_of
 from app.api.orders.sniping import snipe_of
-from app.api.orders.waiting import slippage_of, waiting_of
+from app.api.orders.waiting import check_slippage, slippage_of, waiting_of
 from app.api.problems import Problem, invalid_request, unknown_order
 from app.api.schemas import Cancelled, OrderView
 from app.api.spec.openapi import IF_MATCH, OrderId, body, problems
@@ -117,7 +117,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     _check_amendable(order, seq, ctx.markets)
     new, details = _amended_body(order, ctx.markets, fields)
     lifetime, waiting = lifetime_of(new, ""), _waiting(new, order, ctx)
-    slippage_bps = slippage_of(new, ctx.settings.default_slippage_bps)
+    slippage_bps = check_slippage(slippage_of(new, ctx.settings.default_slippage_bps), ctx)
     amended = await ctx.changes.amend(order, waiting, lifetime, slippage_bps=slippage_bps, details=details)
     if amended is None:
         raise _has_changed()

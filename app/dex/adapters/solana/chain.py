@@ -20,8 +20,7 @@ from solders.message import to_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.histories import Histories
-from app.dex.adapters.solana.history import memo_text
+from app.dex.adapters.solana.history import Histories, memo_text
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE, check_instruction
 from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import outcome_of

@@ -1,6 +1,7 @@
 """Mid prices from the vaults of the pools on a local chain."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from app.dex.adapters.solana import prices as module
 from app.dex.adapters.solana.prices import PoolPrices
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
+from app.dex.markets import Markets
 from app.localnet.faults import Faults
 from app.localnet.genesis import mint_of, vaults
 from app.localnet.validator import Validator
 from app.localnet.view import Node
+from app.settings import SettingsError
 from tests.localnet import MARKETS, RAY, SOL, USDC, WALLET, land, open_validator, pool, served
 
 [POOL] = [one for one in MARKETS.pools_of(SOL, USDC) if one.venue == "raydium"]
@@ -25,11 +28,16 @@ def validator(tmp_path: Path) -> Validator:
 
 
 @pytest.fixture
-async def prices(validator: Validator) -> AsyncIterator[PoolPrices]:
+async def rpc(validator: Validator) -> AsyncIterator[Rpc]:
     async with served(Node(validator, Faults())) as url:
-        rpc = Rpc(url)
-        yield PoolPrices([rpc], vaults(MARKETS))
-        await rpc.close()
+        opened = Rpc(url)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+def prices(rpc: Rpc) -> PoolPrices:
+    return PoolPrices([rpc], MARKETS, vaults(MARKETS))
 
 
 async def test_a_price_is_the_ratio_of_what_the_vaults_hold(prices: PoolPrices, validator: Validator) -> None:
@@ -61,3 +69,31 @@ async def test_an_old_price_is_none(prices: PoolPrices, monkeypatch: pytest.Monk
 
 async def test_before_the_first_answer_there_is_no_price(prices: PoolPrices) -> None:
     assert prices.mid(MARKETS, "raydium", SOL, USDC) is None
+
+
+@pytest.mark.parametrize("wrong", ["swapped", "of another pool", "no token account"])
+async def test_an_account_that_is_not_the_vault_of_its_token_gives_no_price(rpc: Rpc, wrong: str) -> None:
+    listed, other = vaults(MARKETS), next(one for one in MARKETS.pools_of(SOL, USDC) if one.venue == "meteora")
+    x, y = listed[POOL.id]
+    listed[POOL.id] = {
+        "swapped": (y, x),
+        "of another pool": (x, listed[other.id][1]),
+        "no token account": (x, str(WALLET.pubkey())),
+    }[wrong]
+    prices = PoolPrices([rpc], MARKETS, listed)
+    await prices.refresh()
+    with pytest.raises(DexError, match="venue_unavailable"):
+        prices.at_mid((POOL, True), 1, 0)
+    assert prices.at_mid((other, True), 10**9, 0)
+    with pytest.raises(SettingsError, match=r"^MARKETS_FILE: the vaults of the pool SOL-USDC of raydium"):
+        await prices.check()
+
+
+async def test_a_price_that_is_far_from_that_of_the_list_is_told(
+    rpc: Rpc, prices: PoolPrices, caplog: pytest.LogCaptureFixture
+) -> None:
+    await prices.check()
+    assert not caplog.records
+    dear = [replace(one, x=replace(one.x, usd=one.x.usd * 2)) if one is POOL else one for one in MARKETS.pools]
+    await PoolPrices([rpc], Markets(MARKETS.tokens, dear), vaults(MARKETS)).check()
+    assert [record.__dict__["pool"] for record in caplog.records] == ["SOL-USDC"]
