@@ -50,7 +50,7 @@ class Comparison:
         self._turn = turn
         self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
-        self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → what landed, or may have, and cannot be confirmed
+        self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → landed, or may have, and cannot be confirmed
 
     async def look(self, now: Reconciling) -> tuple[dict[str, Order], int | None]:
         """Swaps on their way that the orders do not know, by signature, and a height up to which none is missing; None:

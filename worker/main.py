@@ -26,6 +26,7 @@ from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.samples import sample_forever
+from app.orders.store.daily_volumes import signed_today
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
@@ -138,7 +139,7 @@ async def worker(
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         explorer_url=network.explorer_url,
-        risk=RiskChecks(network, settings, postgres.writing),
+        risk=RiskChecks(network, settings, partial(signed_today, postgres.writing)),
     )
     revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(

@@ -6,8 +6,8 @@ was counted exactly.
 """
 
 import asyncio
-
-import asyncpg
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from app.dex import amounts
 from app.dex.errors import DexError
@@ -15,22 +15,25 @@ from app.dex.valuation import USD_PLACES
 from app.network import Network
 from app.orders.model import Order
 from app.orders.risk import UNITS, RiskLimits
-from app.orders.store.daily_volumes import Signed, signed_today
+from app.orders.store.daily_volumes import Signed
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 from worker import conditions
 from worker.lease import DATABASE_RETRY_SECONDS
 
+SignedToday = Callable[[str, str, UUID], Awaitable[Signed]]
+"""Of a chain and an owner, without an order."""
+
 TOLERANCE_PERCENT = 5  # above the limit: an order that was accepted just below it survives the usual moves of a price
 
 
 class RiskChecks:
-    def __init__(self, network: Network, settings: Settings, pool: asyncpg.Pool) -> None:
+    def __init__(self, network: Network, settings: Settings, signed_today: SignedToday) -> None:
         self._network = network
         self._limits = RiskLimits.of(settings)
         self._max_slippage_bps = settings.max_slippage_bps
         self._max_fees = settings.max_daily_fee_lamports
-        self._pool = pool
+        self._signed_today = signed_today
 
     def floor(self, order: Order, quoted: int) -> int:
         return conditions.floor_of(order, quoted, self._max_slippage_bps)
@@ -47,10 +50,10 @@ class RiskChecks:
             signed = await self._signed(chain, order)
             if self._max_fees and (signed.swaps + 1) * self._network.max_fee > self._max_fees:
                 raise DexError("risk_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
-            if (daily := signed.limit(self._limits.daily_usd)) and not _within(
-                worth := signed.usd + self._value(order, slot), daily
-            ):
-                raise DexError("risk_limit", f"today's orders are now worth {_usd(worth)}, and the limit is {daily} USD")
+            if daily := signed.limit(self._limits.daily_usd):
+                worth = signed.usd + self._value(order, slot)
+                if not _within(worth, daily):
+                    raise DexError("risk_limit", f"today's swaps are worth {_usd(worth)}, and the limit is {daily} USD")
 
     def _value(self, order: Order, slot: int) -> int:
         value = self._network.usd(self._network.markets.token(order.token_in), order.amount_in, slot)
@@ -61,7 +64,7 @@ class RiskChecks:
     async def _signed(self, chain: str, order: Order) -> Signed:
         while True:
             try:
-                return await signed_today(self._pool, chain, order.owner, order.id)
+                return await self._signed_today(chain, order.owner, order.id)
             except DatabaseUnavailable:
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
 

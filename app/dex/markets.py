@@ -110,6 +110,8 @@ class Markets:
         tokens = {
             row["symbol"]: Token(**row | {"usd": to_base_units(row["usd"], USD_DECIMALS)}) for row in data["tokens"]
         }
+        if len({token.mint for token in tokens.values()}) < len(data["tokens"]):
+            raise ValueError("two tokens have the same symbol or mint")
         pools = [_pool(dict(row), tokens) for row in data["pools"]]
         if len({pool.id for pool in pools}) < len(pools):
             raise ValueError("a venue has two pools for the same pair")

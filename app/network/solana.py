@@ -13,7 +13,7 @@ from app.dex.adapters.jupiter import DEXES, Jupiter
 from app.dex.adapters.raydium import RaydiumTrade
 from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE
-from app.dex.adapters.solana.names import RAYDIUM_PROGRAMS, Names, mainnet
+from app.dex.adapters.solana.names import RAYDIUM_PROGRAMS, Names, devnet, mainnet
 from app.dex.adapters.solana.outcomes import JUPITER
 from app.dex.adapters.solana.prices import PoolPrices
 from app.dex.adapters.solana.rpc import Rpc
@@ -81,8 +81,7 @@ def open_network(settings: Settings) -> SolanaNetwork:
     local = settings.solana_cluster == "localnet"
     markets = _markets(settings)
     providers = [Rpc(url) for url in settings.solana_rpc_url]
-    programs = {"raydium": RAYDIUM_PROGRAMS} if settings.venues == "raydium" else dict.fromkeys(DEXES, (JUPITER,))
-    names = localnet(markets) if local else mainnet(markets, programs)
+    names = _names(settings, markets)
     prices = PoolPrices(providers, markets, local_vaults(markets) if local else _vaults(markets))
     tokens, genesis = Tokens(providers), ChainId()
     http, venues = _venues(settings, markets, prices, tokens, names)
@@ -169,6 +168,16 @@ async def _follow(prices: PoolPrices) -> None:
             log.warning("the prices of the pools were not told", extra={"code": error.code})
             await asyncio.sleep(SILENT_SECONDS)
         await asyncio.sleep(SLOT_MS / 1000)
+
+
+def _names(settings: Settings, markets: Markets) -> Names:
+    match settings.solana_cluster:
+        case "localnet":
+            return localnet(markets)
+        case "devnet":
+            return devnet(markets)
+    programs = {"raydium": RAYDIUM_PROGRAMS} if settings.venues == "raydium" else dict.fromkeys(DEXES, (JUPITER,))
+    return mainnet(markets, programs)
 
 
 def _markets(settings: Settings) -> Markets:

@@ -130,7 +130,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             memos=Memos("secret"),
             retry=RetryPolicy(max_attempts=3, base_seconds=2),
             confirm_seconds=1,
-            risk=RiskChecks(open_network(engine.settings), engine.settings, pool),
+            risk=RiskChecks(open_network(engine.settings), engine.settings, partial(signed_today, pool)),
             explorer_url=lambda signature: None,
         )
         result = await execution.run(order, start_by=math.inf)

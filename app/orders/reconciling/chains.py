@@ -16,7 +16,7 @@ SELECT count(*) AS orders, min(coalesce(chain, 'the simulated chain')) AS chain
 
 FILLED = """
 SELECT o.id, o.tx_hash FROM order_events e JOIN orders o ON o.id = e.order_id
- WHERE e.at > now() - interval '15 minutes' AND e.at <= now() - $1 * interval '1 second'
+ WHERE e.at > now() - interval '2 hours' AND e.at <= now() - $1 * interval '1 second'
    AND e.status = 'confirmed' AND o.chain = $2
 """
 

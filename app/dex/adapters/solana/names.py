@@ -18,6 +18,12 @@ from app.dex.markets import Markets
 
 METEORA_DLMM = "LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo"
 RAYDIUM_PROGRAMS = (RAYDIUM_AMM, RAYDIUM_CPMM, RAYDIUM_CLMM)
+DEVNET: Mapping[str, str] = {
+    RAYDIUM_AMM: "DRaya7Kj3aMWQSy19kSjvmuwq9docCHofyP9kanQGaav",
+    RAYDIUM_CPMM: "DRaycpLY18LhpbydsBWbVJtxpNv9oXPgjRSfpF2bWpYb",
+    RAYDIUM_CLMM: "DRayAUgENGQBKVaX8owNhgzkEDyoHTGVEGHVJT1E9pfH",
+}
+"""A program of Raydium → the same one on devnet, where it has another address."""
 BPS = 10_000
 
 Forms = Mapping[bytes, Callable[[bytes], tuple[int, int]]]
@@ -85,4 +91,15 @@ def mainnet(markets: Markets, programs: Mapping[str, Collection[str]]) -> Names:
         symbols={token.mint: token.symbol for token in markets.tokens},
         own_errors=OWN_ERRORS,
         forms=FORMS,
+    )
+
+
+def devnet(markets: Markets) -> Names:
+    """Raydium alone is there."""
+    return Names(
+        programs={"raydium": tuple(DEVNET.values())},
+        pools=dict.fromkeys(DEVNET.values(), "raydium"),
+        symbols={token.mint: token.symbol for token in markets.tokens},
+        own_errors={**OWN_ERRORS, **{there: OWN_ERRORS[program] for program, there in DEVNET.items()}},
+        forms={there: FORMS[program] for program, there in DEVNET.items()},
     )

@@ -1,8 +1,8 @@
 """Mid prices of the pools on the chain, read from what their vaults hold.
 
 This is what a venue's quote is compared with, and what orders that wait are fired by. It comes from our own providers:
-a venue that may choose the price it is measured by could quote half of it. An account that is not the vault of its token
-has no part in a price, whatever the list of the operators says: it may have been closed, and made again by anybody.
+a venue that may choose the price it is measured by could quote half of it. An account that is not the vault of its
+token has no part in a price, whatever the list of the operators says: anybody may have made it again since.
 """
 
 import logging
@@ -61,7 +61,8 @@ class PoolPrices:
         found = {pool.id: (x, y) for pool, x, y in self._pairs(await self._ask())}
         for pool in self._pools:
             if pool.id not in found:
-                raise SettingsError(f"MARKETS_FILE: the vaults of the pool {pool.pair} of {pool.venue} are not its own.")
+                where = f"the pool {pool.pair} of {pool.venue}"
+                raise SettingsError(f"MARKETS_FILE: the vaults of {where} do not hold its two tokens.")
             if _is_far(pool, *found[pool.id]):
                 log.warning("its price is far from that of MARKETS_FILE: compare its vaults", extra={"pool": pool.pair})
 

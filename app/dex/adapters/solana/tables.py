@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import LOOKUP_TABLE
@@ -21,7 +22,7 @@ from app.dex.adapters.solana.rpc import Rpc
 HEAD = 56  # bytes before the addresses: a number for the kind, the slot of its closing, and more
 IS_TABLE, OPEN = 1, 2**64 - 1
 MAX_TABLES = 8
-NOBODY = Pubkey.default()
+NOBODY = Keypair().pubkey()  # of a key that nobody keeps; the address of all zeros would be the system program's
 FINALIZED = {"commitment": "finalized", "encoding": "base64"}
 
 

@@ -1,6 +1,7 @@
 """What the chain says about tokens: decimals, and whether somebody else has power over what we hold of one."""
 
 import struct
+import time
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from app.settings import SettingsError
 DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
 KIND, EXTENSIONS = 165, 166  # of one of Token-2022: the byte that says it is a mint, and where extensions begin
 IS_MINT = 1
+KNOWN_SECONDS = 3600.0
 DEFAULT_STATE, STATE_USABLE = 6, 1
 HARMLESS = frozenset(
     {
-        *(1, 3),  # a fee for each transfer, which the simulation shows; a mint that may be closed
+        1,  # a fee for each transfer, which the simulation shows
         *(4, 10, 16, 25),  # confidential transfers, interest and scaled amounts, which are for display
         *(18, 19, 20, 21, 22, 23),  # its description, and groups of tokens
     }
@@ -38,20 +40,22 @@ class OnChain:
 
 
 class Tokens:
-    """By mint. Each is read once: a mint keeps its decimals, and gets no extensions later."""
+    """By mint. A mint keeps its decimals and gets no extensions later, but what its extensions say may change."""
 
     def __init__(self, providers: Sequence[Rpc]) -> None:
         self._providers = providers
         self._known: dict[str, OnChain] = {}
+        self._read_at: dict[str, float] = {}
 
     async def of(self, mint: str) -> OnChain:
         """Raises `DexError` if this is no mint or is not safe to hold. Only for tokens of our own list."""
-        if mint not in self._known:
+        if time.monotonic() - self._read_at.get(mint, float("-inf")) > KNOWN_SECONDS:
             options = CONFIRMED | {"encoding": "base64"}
             answer = await first_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
             with reading("getAccountInfo"):
                 row = answer["value"]
                 self._known[mint] = _read(Pubkey.from_string(mint), row)
+            self._read_at[mint] = time.monotonic()
         return self._known[mint]
 
     async def check(self, tokens: Sequence[Token]) -> None:

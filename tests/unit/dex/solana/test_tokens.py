@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
+from app.dex.adapters.solana import tokens as module
 from app.dex.adapters.solana.programs import SYSTEM, TOKEN, TOKEN_2022
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.adapters.solana.tokens import Tokens
@@ -16,6 +17,7 @@ from app.settings import SettingsError
 
 USDC = Markets.load().token("USDC")
 PERMANENT_DELEGATE, TRANSFER_HOOK, NON_TRANSFERABLE, PAUSABLE, UNHEARD = 12, 14, 9, 26, 999
+CLOSE_AUTHORITY = 3  # closed, the mint can be made again with any extension
 TRANSFER_FEE, METADATA, DEFAULT_STATE = 1, 19, 6
 
 
@@ -53,10 +55,23 @@ async def test_decimals_and_program_are_those_of_the_chain_and_are_read_once() -
         assert account.calls == 1
 
 
+async def test_what_the_extensions_of_a_token_say_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = OneAccount(mint(6, (DEFAULT_STATE, b"\1")), TOKEN_2022)
+    known = tokens(account)
+    await known.of(USDC.mint)
+    account.row = OneAccount(mint(6, (DEFAULT_STATE, b"\2")), TOKEN_2022).row
+    await known.of(USDC.mint)
+    monkeypatch.setattr(module, "KNOWN_SECONDS", 0.0)
+    for _ in range(2):
+        with pytest.raises(DexError, match="unsupported_pair"):
+            await known.of(USDC.mint)
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "traded"),
     [
         (PERMANENT_DELEGATE, bytes(32), False),
+        (CLOSE_AUTHORITY, bytes(32), False),
         (TRANSFER_HOOK, bytes(64), False),
         (NON_TRANSFERABLE, b"", False),
         (PAUSABLE, bytes(33), False),
