@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from app.dex.errors import DexError
 from tests.engine import Engine, eventually
 from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_order_groups import BRACKET, place
@@ -82,6 +83,18 @@ async def test_a_stop_that_fired_stays_due_at_its_floor(engine: Engine) -> None:
     await fire(engine, order)
     row = await waits(engine, order)
     assert (row["op"], row["persist"], str(row["level"]).rstrip("0")) == ("ge", 0, "0.97")
+
+
+@pytest.mark.parametrize("code", ["venue_unavailable", "rpc_timeout"])
+async def test_a_stop_that_nobody_answered_is_not_lost(engine: Engine, code: str) -> None:
+    venue = ScriptedVenue("raydium", [DexError(code, "scripted")])
+    await engine.start_worker(venues=[venue], chain=ScriptedChain(), max_attempts=2, retry_base_seconds=0.01)
+    order = (await engine.place(**STOP))["orderId"]
+    await fire(engine, order)
+    await waits(engine, order)
+    events = (await engine.order(order))["events"]
+    assert [event["status"] for event in events] == ["open", "routing", "pending", "routing", "open"]
+    assert (events[-1]["code"], events[-1]["why"]) == ("rearmed", code)
 
 
 async def test_a_swap_that_the_chain_refused_because_of_the_price_is_not_repeated_until_it_is_met(

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +13,7 @@ import worker.main
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.router import Router
+from app.network import open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.memo import Memos
@@ -20,6 +22,7 @@ from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import CHECKS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.steps import ClaimRefused
+from app.orders.store.daily_volumes import signed_today
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
@@ -31,6 +34,7 @@ from tests.fakes import After, ScriptedChain, ScriptedVenue, in_a_while
 from worker.execution import Execution
 from worker.lease import Leases
 from worker.retry import RetryPolicy
+from worker.risk import RiskChecks
 from worker.sweeper import Sweeper
 
 

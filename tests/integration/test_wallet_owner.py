@@ -13,6 +13,7 @@ from app.orders.steps import ClaimRefused
 from app.orders.store.writes import OrderStore
 from app.settings import SettingsError
 from tests.engine import Engine, running_engine
+from tests.integration.test_access import PRODUCTION, new_key, trust_test_servers
 
 LIMIT: dict[str, Any] = {"orderType": "limit", "limitPrice": "999"}
 SNIPER: dict[str, Any] = {
@@ -49,6 +50,22 @@ async def test_orders_of_others_have_no_wallet(
         answer = await engine.http.post("/api/orders/batch", json=orders)
         assert (answer.status_code, answer.json()["code"]) == (403, "no_wallet")
         assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_only_its_owner_and_operators_use_up_the_quota_that_orders_need(
+    monkeypatch: pytest.MonkeyPatch, postgres_dsn: str, redis_dsn: str
+) -> None:
+    of_desk: dict[str, Any] = {"wallet_owner": "desk"}
+    monkeypatch.setattr(main, "open_network", lambda settings: replace(open_network(settings), **of_desk))
+    trust_test_servers(monkeypatch)
+    held = {who: await new_key(postgres_dsn, who, operator=who == "op") for who in ("desk", "op", "ann")}
+    answers = {}
+    async with running_engine(postgres_dsn, redis_dsn, **PRODUCTION) as engine:
+        for who, key in held.items():
+            pair = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+            answer = await engine.http.get("/api/quotes", params=pair, headers={"Authorization": f"Bearer {key}"})
+            answers[who] = answer.status_code, answer.json().get("code")
+    assert answers == {"desk": (200, None), "op": (200, None), "ann": (403, "no_wallet")}
 
 
 async def test_no_drills_and_no_snipers_on_a_real_chain(real: Engine) -> None:

@@ -27,6 +27,7 @@ MAINNET: dict[str, Any] = SAFE | {
     "markets_file": "/etc/engine/markets.toml",
     "allowed_mints": WALLET,
     "max_daily_usd": 500,
+    "max_slippage_bps": 300,
 }
 
 
@@ -38,6 +39,7 @@ def test_what_goes_together_starts() -> None:
     refuse_unsafe(settings({}), api=True)
     refuse_unsafe(settings(LOCAL), api=True)
     refuse_unsafe(settings(LOCAL, solana_keypair=KEY), api=False, signs=True)
+    refuse_unsafe(settings(LOCAL, solana_rpc_url="http://127.0.0.1:1, http://127.0.0.1:2"), api=True)
     refuse_unsafe(settings(MAINNET), api=True)
     refuse_unsafe(settings(MAINNET, solana_keypair="/run/secrets/wallet.json"), api=False, signs=True)
 
@@ -57,6 +59,10 @@ def test_what_goes_together_starts() -> None:
         (LOCAL, {"allowed_mints": "SOL"}, r"^ALLOWED_MINTS: "),
         (MAINNET, {"solana_rpc_url": "http://one.my-node.net"}, r"^SOLANA_RPC_URL: .*https"),
         (MAINNET, {"solana_rpc_url": "https://a.net/1, https://a.net/2"}, r"^SOLANA_RPC_URL: two addresses of one"),
+        (MAINNET, {"solana_rpc_url": "https://a.net, https://a.net:443"}, r"^SOLANA_RPC_URL: two addresses of one"),
+        (MAINNET, {"solana_rpc_url": "https://me@a.net, https://a.net"}, r"^SOLANA_RPC_URL: two addresses of one"),
+        (MAINNET, {"solana_rpc_url": "https://a.net"}, r"^SOLANA_RPC_URL: one provider is believed"),
+        (MAINNET, {"solana_former_wallets": "0x12"}, r"^SOLANA_FORMER_WALLETS: "),
         (MAINNET, {"engine_mode": "local", "solana_owner": "local"}, r"^SOLANA_CLUSTER: .*ENGINE_MODE=production"),
         (MAINNET, {"markets_file": None}, r"^MARKETS_FILE: not set"),
         (MAINNET, {"jupiter_api_key": None}, r"^JUPITER_API_KEY: not set"),
@@ -64,6 +70,8 @@ def test_what_goes_together_starts() -> None:
         (MAINNET, {"allowed_mints": ""}, r"^ALLOWED_MINTS: not set"),
         (MAINNET, {"max_order_usd": 0}, r"^MAX_ORDER_USD: 0 is no limit"),
         (MAINNET, {"max_daily_usd": 0}, r"^MAX_DAILY_USD: 0 is no limit"),
+        (MAINNET, {"max_daily_fee_lamports": 0}, r"^MAX_DAILY_FEE_LAMPORTS: 0 is no limit"),
+        (MAINNET, {"max_slippage_bps": 1_001}, r"^MAX_SLIPPAGE_BPS: set at most 1000"),
         (MAINNET, {"solana_keypair": KEY}, r"^SOLANA_KEYPAIR: only the worker"),
     ],
 )

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from app.dex.adapters.solana.names import DEVNET
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.chain import SignedSwap
 from app.dex.fill import fill
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.network import open_network
-from app.network.solana import GENESIS, ChainId, open_chain
+from app.network.solana import GENESIS, ChainId, SolanaNetwork, open_chain
 from app.settings import Settings, SettingsError, load
 from tests.localnet import WALLET
 
@@ -105,7 +106,13 @@ def test_pools_of_a_real_chain_name_their_vaults(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=f"MARKETS_FILE: .*{says}"):
             open_network(settings(**devnet))
     file.write_text(f'{head}\nvaults = ["{SOMEBODY}", "{USDC}"]')
-    assert open_network(settings(**devnet)).markets.venues == ("raydium",)
+    opened = open_network(settings(**devnet))
+    assert opened.markets.venues == ("raydium",)
+    assert isinstance(opened, SolanaNetwork)
+    assert opened.names.programs["raydium"] == tuple(opened.names.forms) == tuple(DEVNET.values())
+    file.write_text(head.replace("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", SOL))
+    with pytest.raises(SettingsError, match="MARKETS_FILE"):
+        open_network(settings(**devnet))
 
 
 def test_the_event_of_a_fill_says_what_it_cost_and_where_to_look() -> None:

@@ -1,0 +1,125 @@
+"""Limits that are checked again right before a swap is signed: value of the order and of its day, fees, slippage."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.dex.errors import DexError
+from app.network import Network, open_network
+from app.orders.model import Order
+from app.orders.risk import UNITS
+from app.orders.store.daily_volumes import Signed, signed_today
+from app.orders.store.reads import OrderReader
+from app.settings import load
+from tests.engine import Engine, running_engine
+from tests.integration.test_orders_of_another_chain import OTHER, of_other
+from tests.integration.test_slices import DCA
+from tests.integration.test_waiting_orders import STOP
+from worker.risk import RiskChecks
+
+pytestmark = pytest.mark.usefixtures("primed_queue")
+
+FEE = 105_000  # lamports
+PAYS_USDC = {"tokenIn": "USDC", "tokenOut": "SOL"}
+
+
+def network(**changes: Any) -> Network:
+    """The simulated market, as if it were that of a real chain."""
+    real: dict[str, Any] = {"chain_id": lambda: OTHER, "max_fee": FEE}
+    return replace(open_network(load(_env_file=None)), **real | changes)
+
+
+def telling(signed: Signed) -> Callable[[str, str, UUID], Awaitable[Signed]]:
+    async def tell(chain: str, owner: str, but: UUID) -> Signed:
+        return signed
+
+    return tell
+
+
+async def placed(engine: Engine, **fields: Any) -> Order:
+    order = await OrderReader(engine.postgres).order(UUID((await engine.place(**fields))["orderId"]), None)
+    assert order is not None
+    return order
+
+
+@pytest.mark.parametrize(
+    ("signed", "says"),
+    [
+        (Signed(0, 44 * UNITS, ()), None),  # with 60 more within 100 and the tolerance
+        (Signed(0, 46 * UNITS, ()), "today's swaps are worth 106 USD, and the limit is 100 USD"),
+        (Signed(0, 46 * UNITS, (50,)), "the limit is 50 USD"),
+        (Signed(0, 46 * UNITS, (None, 500)), None),
+        (Signed(0, 10**6 * UNITS, (50, 0)), None),
+        (Signed(9, 0, ()), None),
+        (Signed(10, 0, ()), "1050000 lamports in fees"),
+    ],
+)
+async def test_the_day_of_the_wallet_has_a_limit(engine: Engine, signed: Signed, says: str | None) -> None:
+    settings = load(_env_file=None, max_daily_usd=100, max_daily_fee_lamports=10 * FEE)
+    order = await placed(engine, **PAYS_USDC, amount=60)
+    check = RiskChecks(network(), settings, telling(signed)).check
+    if says is None:
+        await check(order, 1)
+    else:
+        with pytest.raises(DexError, match=f"risk_limit: .*{says}"):
+            await check(order, 1)
+
+
+async def test_on_the_simulated_chain_nobody_is_asked(engine: Engine) -> None:
+    order = await placed(engine)
+    settings = load(_env_file=None, max_daily_usd=1, max_daily_fee_lamports=1)
+    await RiskChecks(network(chain_id=lambda: None), settings, telling(Signed(10, 10**9, ()))).check(order, 1)
+
+
+async def test_what_was_signed_today_is_read_from_the_log(engine: Engine) -> None:
+    await engine.start_worker()
+    order, other = (await engine.place())["orderId"], await placed(engine, **PAYS_USDC, amount=60)
+    for one in (order, str(other.id)):
+        await engine.read_stream(one)
+    await of_other(engine.postgres)
+    ask = partial(signed_today, engine.postgres, OTHER, "local")
+    value = await engine.postgres.fetchval("SELECT usd_value FROM orders WHERE id = $1", UUID(order))
+    assert await ask(other.id) == Signed(2, int(value), ())
+    assert await ask(uuid4()) == Signed(2, int(value) + 60 * UNITS, ())
+    assert (await signed_today(engine.postgres, OTHER, "ann", uuid4())) == Signed(2, 0, ())
+    assert (await signed_today(engine.postgres, "a third one", "local", uuid4())) == Signed(0, 0, ())
+    await engine.postgres.execute("UPDATE order_events SET at = at - $1::interval", timedelta(days=1))
+    assert await ask(uuid4()) == Signed(0, 0, ())
+
+
+async def test_a_slice_counts_with_its_part(engine: Engine) -> None:
+    await engine.start_worker()
+    parent = await placed(engine, **DCA | PAYS_USDC | {"amount": "90"})
+    part = await placed(engine, **PAYS_USDC, amount=30)
+    await engine.read_stream(str(part.id))
+    await engine.postgres.execute(
+        "UPDATE orders SET parent_id = $2, slice = 1, usd_value = NULL WHERE id = $1", part.id, parent.id
+    )
+    await of_other(engine.postgres)
+    assert await signed_today(engine.postgres, OTHER, "local", uuid4()) == Signed(1, 30 * UNITS, ())
+
+
+async def test_no_floor_is_further_below_the_quote_than_the_engine_allows(engine: Engine) -> None:
+    order = await placed(engine, slippageBps=10_000)
+    for most, floor in ((100, 990_000), (10_000, 0)):
+        checks = RiskChecks(network(), load(_env_file=None, max_slippage_bps=most), telling(Signed(0, 0, ())))
+        assert checks.floor(order, 10**6) == floor
+
+
+async def test_an_order_with_more_slippage_than_the_engine_allows_is_refused(
+    postgres_dsn: str, redis_dsn: str
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, max_slippage_bps=100) as engine:
+        body: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+        for refused in (body | {"slippageBps": 101}, STOP | body, DCA | {"slippageBps": 101}):
+            answer = await engine.http.post("/api/orders/execute", json=refused)
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/slippageBps")
+        order = (await engine.place(**STOP, slippageBps=100))["orderId"]
+        seq = {"If-Match": "1"}
+        answer = await engine.http.patch(f"/api/orders/{order}", json={"slippageBps": 101}, headers=seq)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/slippageBps")
