@@ -6,6 +6,8 @@ from app.orders.model import Order
 
 # Codes of attempts that ended because the price was lost. An order with a condition then waits for it again.
 PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
+# The limits of its day are used up. It is not to be lost because of other orders.
+USED_UP = frozenset({"day_limit"})
 # Nobody answered, and nothing was sent. After its last attempt it waits again: a stop is not to be lost with a venue.
 UNREACHED = frozenset({"venue_unavailable", "rpc_timeout"})
 # This worker has not heard of the launch yet. A sniper waits for its price then.
@@ -30,7 +32,7 @@ def floor_of(order: Order, quoted: int, max_slippage_bps: int) -> int:
 def waits_again(order: Order, code: str, *, is_last: bool) -> bool:
     """`is_last`: no attempt follows by itself."""
     not_heard = code == NOT_HEARD and order.type == OrderType.SNIPER
-    lost = code in PRICE_LOST or not_heard or (is_last and code in UNREACHED)
+    lost = code in PRICE_LOST | USED_UP or not_heard or (is_last and code in UNREACHED)
     return lost and order.condition is not None and order.rearms < MAX_REARMS
 
 

@@ -1,8 +1,8 @@
 """Checks an order again right before it is signed: it may have waited while the price rose, or a limit was lowered.
 
 On a real chain the limits of a day are compared again too: orders may wait for weeks and fire on one day, and what the
-swaps pay in fees is in no order's value. What is signed at the same moment may exceed them together; placing the orders
-was counted exactly.
+swaps pay in fees is in no order's value. Orders that are signed at the same moment may exceed them together: what is
+counted exactly is the placing.
 """
 
 import asyncio
@@ -49,11 +49,11 @@ class RiskChecks:
         if (chain := self._network.chain_id()) is not None:
             signed = await self._signed(chain, order)
             if self._max_fees and (signed.swaps + 1) * self._network.max_fee > self._max_fees:
-                raise DexError("risk_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
+                raise DexError("day_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
             if daily := signed.limit(self._limits.daily_usd):
                 worth = signed.usd + self._value(order, slot)
                 if not _within(worth, daily):
-                    raise DexError("risk_limit", f"today's swaps are worth {_usd(worth)}, and the limit is {daily} USD")
+                    raise DexError("day_limit", f"today's swaps are worth {_usd(worth)}, and the limit is {daily} USD")
 
     def _value(self, order: Order, slot: int) -> int:
         value = self._network.usd(self._network.markets.token(order.token_in), order.amount_in, slot)

@@ -24,6 +24,7 @@ NEVER: frozenset[str] = frozenset(
         "zero_output",
         "expired",
         "risk_limit",
+        "day_limit",
         "unsafe_transaction",
         "no_wallet",
         "dry_run",

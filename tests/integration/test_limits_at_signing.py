@@ -20,6 +20,7 @@ from tests.engine import Engine, running_engine
 from tests.integration.test_orders_of_another_chain import OTHER, of_other
 from tests.integration.test_slices import DCA
 from tests.integration.test_waiting_orders import STOP
+from worker import conditions
 from worker.risk import RiskChecks
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
@@ -66,8 +67,13 @@ async def test_the_day_of_the_wallet_has_a_limit(engine: Engine, signed: Signed,
     if says is None:
         await check(order, 1)
     else:
-        with pytest.raises(DexError, match=f"risk_limit: .*{says}"):
+        with pytest.raises(DexError, match=f"day_limit: .*{says}"):
             await check(order, 1)
+
+
+async def test_an_order_that_waited_waits_for_another_day(engine: Engine) -> None:
+    for order, waits in ((await placed(engine, **STOP), True), (await placed(engine), False)):
+        assert conditions.waits_again(order, "day_limit", is_last=False) is waits
 
 
 async def test_on_the_simulated_chain_nobody_is_asked(engine: Engine) -> None:

@@ -38,7 +38,7 @@ SELECT owner, sum(usd) AS used FROM daily_volumes WHERE owner = ANY($1::text[]) 
 SIGNED_TODAY = f"""
 WITH signed AS MATERIALIZED (
     SELECT e.order_id, count(*) AS swaps FROM order_events e JOIN orders o ON o.id = e.order_id
-     WHERE e.status = '{Status.SUBMITTED}' AND e.at >= {TODAY} AT TIME ZONE 'UTC' AND o.chain = $1 GROUP BY 1
+     WHERE e.status = '{Status.SUBMITTED}' AND e.at >= {TODAY}::timestamp AT TIME ZONE 'UTC' AND o.chain = $1 GROUP BY 1
 )
 SELECT (SELECT coalesce(sum(swaps), 0) FROM signed) AS swaps,
        (SELECT coalesce(sum(coalesce(o.usd_value, div(p.usd_value * o.amount_in, p.amount_in))), 0)

@@ -120,6 +120,13 @@ async def test_a_quote_far_from_its_pools_mid_is_refused(out: int, at_mid: int, 
         assert rows(route)["a"]["reason"].endswith("above the 20 % limit")
 
 
+async def test_a_real_chain_is_stricter() -> None:
+    far = simple_quote("a", REQUEST, 106_000_000, at_mid=100_000_000)
+    venues = [ScriptedVenue("a", [far]), ScriptedVenue("b", [1])]
+    route = await routed(Router(venues, max_deviation_percent=5))
+    assert rows(route)["a"]["reason"].endswith("price 6 % better than the pool's own, above the 5 % limit")
+
+
 async def test_a_quote_for_another_amount_is_refused() -> None:
     other = simple_quote("a", QuoteRequest(SOL, USDC, 2 * 10**9), 300_000_000)
     assert (await routed(scripted({"a": other, "b": 149_000_000}))).best.venue == "b"
