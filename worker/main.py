@@ -139,7 +139,7 @@ async def worker(
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         explorer_url=network.explorer_url,
-        risk=RiskChecks(network, settings, partial(signed_today, postgres.writing)),
+        risk=RiskChecks(network, settings, partial(signed_today, postgres.internal)),
     )
     revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(

@@ -192,8 +192,8 @@ class Histories:
         answers = await enough_of([partial(ask, one) for one in self._histories])
         found = await self._agreed({history: swaps for history, swaps, _ in answers})
         if found:
-            # One that did not answer begins anew, and so leaves nothing out.
-            self._places = {found[-1].signature: {history: after for history, _, after in answers}}
+            # One that did not answer goes on where it was.
+            self._places = {found[-1].signature: {**places, **{history: after for history, _, after in answers}}}
         return found
 
     async def _agreed(self, told: Told) -> list[FoundSwap]:
