@@ -46,10 +46,13 @@ def fills(swap: FoundSwap, order: Order) -> bool:
 
 
 def unmatched_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> UnmatchedSwap:
+    """One that the nodes do not agree on fills no order, and no other order gets its key."""
+    if not swap.agreed:
+        swap, filling = replace(swap, token_in=None, token_out=None, amount_in=None), None
     return UnmatchedSwap(
         signature=swap.signature,
         order_id=swap.about,
-        tag=swap.tag if filling and is_id(swap.about) else None,
+        tag=swap.tag if (filling or not swap.agreed) and is_id(swap.about) else None,
         filling=filling,
         status=order.status if order else None,
         venue=swap.venue,

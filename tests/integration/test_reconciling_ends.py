@@ -14,7 +14,7 @@ from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import ReconcilingState, begin
 from app.orders.store.reads import OrderReader
 from tests.dump import dump, restore
-from tests.engine import Engine, eventually, running_engine
+from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
 from tests.integration.test_reconciling_waiting import land
 from worker import comparison, reconciler
@@ -175,13 +175,14 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
 ) -> None:
     good, doubtful = [(await engine.place())["orderId"] for _ in range(2)]
     before = await dump(postgres_dsn)
-    await executed(engine, await engine.start_worker(), good, doubtful)
+    forgotten = (await engine.place(key="one"))["orderId"]
+    await executed(engine, await engine.start_worker(), good, doubtful, forgotten)
     await restore(postgres_dsn, before)
     await engine.postgres.execute("UPDATE orders SET owner = 'ann' WHERE id = $1", UUID(doubtful))
     find, newest = MockChain.find, MockChain.newest
 
     def doubted(found: list[FoundSwap]) -> list[FoundSwap]:
-        return [replace(swap, agreed=swap.about != doubtful) for swap in found]
+        return [replace(swap, agreed=swap.about == good) for swap in found]
 
     async def found(chain: MockChain, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         height, swaps = await find(chain, about, since=since)
@@ -197,5 +198,7 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
     await eventually(lambda: confirmed(engine, good))
     assert await done(engine)
     assert (await engine.postgres.fetchval("SELECT status FROM orders WHERE id = $1", UUID(doubtful))) == "pending"
-    assert {one: len(found) for one, found in (await fills(engine)).items()} == {good: 1, doubtful: 1}
+    again = await engine.http.post("/api/orders/execute", json=SELL_SOL, headers={"Idempotency-Key": "one"})
+    assert again.json()["code"] == "key_reused"
+    assert {one: len(found) for one, found in (await fills(engine)).items()} == {forgotten: 1, good: 1, doubtful: 1}
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
