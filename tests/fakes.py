@@ -163,15 +163,16 @@ class ScriptedChain:
         for signature, signed in sent.items():
             (swap, memo), outcome = self.signed[signed.payload], self.outcomes.get(signature)
             if outcome is not None:
-                what = {"venue": swap.venue, "token_in": swap.route[0], "token_out": swap.route[-1]}
                 known.append(
                     FoundSwap(
                         memo=memo,
                         signature=signature,
                         at=time.time(),
                         outcome=outcome,
+                        venue=swap.venue,
+                        token_in=swap.route[0],
+                        token_out=swap.route[-1],
                         amount_in=swap.amount_in,
-                        **what,
                     )
                 )
         return known

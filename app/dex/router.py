@@ -176,9 +176,7 @@ async def _quote(venue: Venue, request: QuoteRequest, slot: int) -> Quote | DexE
         return FAILED
 
 
-def _objection(
-    quote: Quote, request: QuoteRequest, max_impact_bps: int | None, max_deviation: int
-) -> DexError | None:
+def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, max_deviation: int) -> DexError | None:
     """Why a quote is not accepted."""
     if quote.amount_in != request.amount_in:
         return DexError("venue_unavailable", "the quote is for another amount")

@@ -117,9 +117,7 @@ async def test_no_floor_is_further_below_the_quote_than_the_engine_allows(engine
         assert checks.floor(order, 10**6) == floor
 
 
-async def test_an_order_with_more_slippage_than_the_engine_allows_is_refused(
-    postgres_dsn: str, redis_dsn: str
-) -> None:
+async def test_an_order_with_more_slippage_than_the_engine_allows_is_refused(postgres_dsn: str, redis_dsn: str) -> None:
     async with running_engine(postgres_dsn, redis_dsn, max_slippage_bps=100) as engine:
         body: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
         for refused in (body | {"slippageBps": 101}, STOP | body, DCA | {"slippageBps": 101}):

@@ -128,9 +128,7 @@ async def test_a_swap_that_one_provider_alone_knows_is_told_as_such(two: World, 
 
 
 @pytest.mark.parametrize("liar", [0, 1])
-async def test_a_swap_with_two_amounts_is_told_as_such(
-    two: World, monkeypatch: pytest.MonkeyPatch, liar: int
-) -> None:
+async def test_a_swap_with_two_amounts_is_told_as_such(two: World, monkeypatch: pytest.MonkeyPatch, liar: int) -> None:
     await two.sent(await two.signed())
 
     def more(told: dict[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class PoolPrices:
 def _is_far(pool: PoolConfig, x: Vault, y: Vault) -> bool:
     """Whether the value of one side is far from that of the other one, at the prices that the list says."""
     sides = x.held * pool.x.usd * 10**pool.y.decimals, y.held * pool.y.usd * 10**pool.x.decimals
-    return (max(sides) - min(sides)) * 100 > FAR_PERCENT * min(sides)
+    return bool((max(sides) - min(sides)) * 100 > FAR_PERCENT * min(sides))
 
 
 def _vault(row: Any) -> Vault | None:
