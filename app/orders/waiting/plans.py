@@ -35,9 +35,9 @@ _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details
 DUE = f"""
 SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max, clock_timestamp() AS now
   FROM plans p JOIN orders o ON o.id = p.order_id
- WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN true END
+ WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN {of_chain("$4")} END
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
-   AND {of_chain("$4")} AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
+   AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
    AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
                                           AND c.status IN ({sql_list({Status.PENDING, Status.ROUTING})}))
  ORDER BY p.next_at LIMIT $1

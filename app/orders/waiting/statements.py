@@ -140,7 +140,7 @@ SELECT t.order_id, t.owner, t.level, t.base_level, o.amount_in, o.limit_out, o.t
    AND t.level <= (SELECT best FROM prices WHERE feed = $1 AND slot = $2::bigint
                       AND {IS_FRESH.format(at="at")} AND {NOT_AHEAD})
    AND (t.look_at IS NULL OR t.look_at <= now() OR t.level <> t.base_level)
-   AND CASE o.status WHEN '{Status.OPEN}' THEN true END AND {IN_TIME} AND {of_chain("$7")}
+   AND CASE o.status WHEN '{Status.OPEN}' THEN {of_chain("$7")} END AND {IN_TIME}
    AND {may_fire("t.owner", "t.order_type")} AND {ARMED_BEFORE.format(at=_AT)} AND t.owner <> ALL($5::text[])
    AND t.order_id <> ALL($6::uuid[])
  ORDER BY t.level LIMIT $4
