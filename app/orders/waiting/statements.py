@@ -25,8 +25,9 @@ IN_TIME = "(o.expires_at IS NULL OR o.expires_at > now())"
 
 
 def of_chain(chain: str) -> str:
-    """The prices of one chain fire no order that was placed for another one. `chain`: an SQL expression. A CASE, so that
-    the planner does not think that few orders are of it.
+    """The prices of one chain fire no order that was placed for another one. `chain`: an SQL expression.
+
+    A CASE, so that the planner does not think that few orders are of it.
     """
     return f"CASE WHEN o.chain IS NOT DISTINCT FROM {chain}::text THEN true END"
 
