@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from app.orders.lifecycle import Status
+from app.orders.lifecycle import Status, sql_list
 from app.postgres import fetch
 
 Run = Callable[..., Awaitable[list[asyncpg.Record]]]  # runs one statement, alone or in a transaction
@@ -33,6 +33,8 @@ SELECT owner, sum(usd) AS used FROM daily_volumes WHERE owner = ANY($1::text[]) 
 """
 
 
+FILLED = frozenset({Status.SUBMITTED, Status.CONFIRMED})  # or may be
+
 # $1 the chain, $2 an owner, $3 an order that is left out. A slice has its part of the value of its parent. Each move to
 # `submitted` is one signature.
 SIGNED_TODAY = f"""
@@ -43,7 +45,7 @@ WITH signed AS MATERIALIZED (
 SELECT (SELECT coalesce(sum(swaps), 0) FROM signed) AS swaps,
        (SELECT coalesce(sum(coalesce(o.usd_value, div(p.usd_value * o.amount_in, p.amount_in))), 0)
           FROM signed JOIN orders o ON o.id = order_id LEFT JOIN orders p ON p.id = o.parent_id
-         WHERE o.owner = $2 AND o.id <> $3 AND o.status IN ('{Status.SUBMITTED}', '{Status.CONFIRMED}')) AS usd,
+         WHERE o.owner = $2 AND o.id <> $3 AND o.status IN ({sql_list(FILLED)})) AS usd,
        (SELECT array_agg(max_daily_usd) FROM api_keys WHERE owner = $2 AND revoked_at IS NULL) AS limits
 """
 
