@@ -101,9 +101,7 @@ class TriggerStore:
     ) -> list[Candidate]:
         """`excluded_owners`: owners whose orders are left out."""
         left_out = excluded_owners, self._left_out.ids()
-        rows = await fetch(
-            self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, *left_out, self._chain
-        )
+        rows = await fetch(self._pool, statements.CANDIDATES, feed, slot, self._max_age, limit, *left_out, self._chain)
         return [
             Candidate(
                 order=row["order_id"],
