@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: a98b68fcb7aa3a0863a2155db502e553ac3fc9d12e562836e3b4ffd4b6047ba9
+// sha256 of the documents: 1492a4ce8bbbd486fb617ccdd75678b7b9d1c6ff8ca7da8481934f6a73943373
 
 export type AnyEvent =
   | {

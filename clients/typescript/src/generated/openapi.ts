@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: a98b68fcb7aa3a0863a2155db502e553ac3fc9d12e562836e3b4ffd4b6047ba9
+// sha256 of the documents: 1492a4ce8bbbd486fb617ccdd75678b7b9d1c6ff8ca7da8481934f6a73943373
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -633,7 +633,8 @@ export interface paths {
         };
         /**
          * The current quote of every venue, the best one, and why
-         * @description What the router would decide now. No order is placed.
+         * @description What the router would decide now. No order is placed. On a real chain only for the owner of the wallet, and for
+         *     operators: a vendor counts these calls together with those for orders.
          */
         get: operations["quotes_api_quotes_get"];
         put?: never;
@@ -7217,6 +7218,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
