@@ -175,7 +175,7 @@ def test_the_password_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch)
 # Not secret: these example values may be used in production.
 HARMLESS = {
     *("ENGINE_HOME", "ALLOWED_HOSTS", "DB_HOST", "DB_PORT", "DB_USERNAME", "DB_NAME"),
-    *("REDIS_HOST", "REDIS_PORT", "REDIS_SENTINELS", "REDIS_MASTER"),
+    *("REDIS_HOST", "REDIS_PORT", "REDIS_SENTINELS", "REDIS_MASTER", "TRACING_ENDPOINT"),
 }
 
 
