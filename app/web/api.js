@@ -56,6 +56,10 @@ export class Api {
     return this.#request("PUT", path, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   }
 
+  patch(path, body, headers) {
+    return this.#request("PATCH", path, { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } });
+  }
+
   delete(path) {
     return this.#request("DELETE", path, {});
   }

@@ -10,7 +10,7 @@ import { Reconciliation } from "./console/reconciliation.js";
 import { runPage } from "./page.js";
 import { poll } from "./polling.js";
 import { QueueStatus } from "./queue.js";
-import { html } from "./vendor/lit-html/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 2_000;
 
@@ -47,7 +47,7 @@ function consolePage({ api, announce, onChange }) {
       if (killSwitch.problem?.code === "unreachable") return { kind: "offline", label: "Offline", text: "The engine cannot be reached. Asking again …" };
       return isOperator === null ? { kind: "", label: "Connecting", text: null } : { kind: "live", label: "Live", text: null };
     },
-    intro: () => "For operators: what the engine does, why, and how to stop it.",
+    note: () => nothing,
     banner: () => queueStatus.warning(),
     view() {
       if (isOperator === null) return html`<p class="placeholder">Loading …</p>`;
@@ -61,4 +61,4 @@ function consolePage({ api, announce, onChange }) {
   };
 }
 
-runPage({ href: ".", text: "Trade" }, consolePage);
+runPage(consolePage);

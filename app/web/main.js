@@ -1,6 +1,7 @@
 // The trading page: creates its sections and connects them.
 
 import { Activity } from "./activity/activity.js";
+import { Amend } from "./activity/amend.js";
 import { Fills } from "./activity/fills.js";
 import { OpenOrders } from "./activity/open_orders.js";
 import { Orders } from "./activity/orders.js";
@@ -17,7 +18,7 @@ import { QueueStatus } from "./queue.js";
 import { Stream } from "./stream.js";
 import { OrderForm } from "./ticket/order_form.js";
 import { Quotes } from "./ticket/quotes.js";
-import { html } from "./vendor/lit-html/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const RETRY_MS = 2_000;
 
@@ -28,14 +29,14 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
   const launch = new Launch(api, announce, { onLaunched: () => orderForm.loadTokens(), onSnipe: (mint) => orderForm.snipe(mint) }, onChange);
   const priceChart = new PriceChart(api, orderStore, onChange);
   const market = new Market(api, launch, priceChart, announce, onChange);
-  const orderForm = new OrderForm(api, quotes, market, orderStore, announce, (type) => activity.select(type === "market" ? "history" : "open"), onChange);
+  const orderForm = new OrderForm(api, quotes, market, orderStore, announce, { onPlaced: (type) => activity.select(type === "market" ? "history" : "open"), onShow: showOrder }, onChange);
   const queueStatus = new QueueStatus(api, onChange);
   const orders = new Orders(api, orderStore, orderForm, queueStatus, announce, onChange);
-  const openOrders = new OpenOrders(api, orderStore, orders, announce, onChange);
+  const openOrders = new OpenOrders(api, orderStore, orders, new Amend(api, orderStore, announce, onChange, renderNow), announce, onChange);
   const notifications = new Notifications(announce, onChange);
   const activity = new Activity({ open: openOrders, history: orders, fills: new Fills(api, orderStore, onChange), portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
   const keyboard = new Keyboard({ "/": () => search(), b: () => document.getElementById("amount").focus() }, onChange);
-  const sections = [queueStatus, market, openOrders, activity, stream, quotes, keyboard];
+  const sections = [orderForm, queueStatus, market, openOrders, activity, stream, quotes, keyboard];
   orderStore.onEvent = (event, log) => notifications.onEvent(event, log);
   let stopped = false;
 
@@ -43,6 +44,15 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
     activity.select("history");
     renderNow(); // what is hidden cannot have the focus
     orders.focusSearch();
+  }
+
+  function showOrder(id) {
+    activity.select("history");
+    if (orderStore.openId !== id) orderStore.open(id);
+    renderNow();
+    const row = document.querySelector(`.order[data-order="${id}"] .toggle`);
+    row?.focus();
+    row?.scrollIntoView({ block: "center" });
   }
 
   /** Reads the tokens and the list, and retries until it succeeds or the caller has signed out. */
@@ -69,7 +79,7 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
       sections.forEach((section) => section.stop());
     },
     connection: () => connectionOf(stream),
-    intro: () => `Swaps one token for another at the better of two venues, Raydium and Meteora, and shows every step.${orderForm.isPractice ? " Venues and chain are simulated: no money moves." : ""}`,
+    note: () => (orderForm.isPractice ? "Venues and chain are simulated: no money moves." : nothing),
     banner: () => queueStatus.warning(),
     view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view()}${activity.view()}</div></div>${keyboard.view()}`,
   };
@@ -85,4 +95,4 @@ function connectionOf({ state, failures, retryAt, reason, lastReceivedAt }) {
   return { kind: "offline", label: "Offline", text: `The engine cannot be reached.${age} Accepted orders continue without this page. ${retry}` };
 }
 
-runPage({ href: "console", text: "Console" }, tradingPage);
+runPage(tradingPage);

@@ -111,9 +111,9 @@ export class Market {
           <h2 id="market-title">Market</h2>
           <button class="link-button" type="button" title="Turn the price around" @click=${() => this.#turn()}>${tokenOut} for 1 ${tokenIn} ⇄</button>
         </header>
-        ${prices
-          ? html`<dl class="mids">${prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}</dt><dd>${shortPrice(price)}</dd></div>`)}</dl>`
-          : html`<p class="placeholder">Loading …</p>`}
+        <dl class="mids">${prices
+          ? prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}</dt><dd>${shortPrice(price)}</dd></div>`)
+          : html`<div><dt>Loading …</dt><dd>–</dd></div>`}</dl>
         <div id="price-chart">${this.priceChart.view()}</div>
         ${prices?.movable ? this.#control(prices) : nothing}
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}

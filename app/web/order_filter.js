@@ -8,17 +8,19 @@ const startOf = (day, days = 0) => (day ? new Date(new Date(`${day}T00:00`).setD
 /** The same as the engine takes it. */
 export const queryOf = ({ from, to, ...filter }) => ({ ...filter, from: startOf(from), before: startOf(to, 1) });
 
-/** `search`: what was typed. The engine does not know it: only orders that were read are found. */
-export function matches(log, filter, search) {
+/** Whether a log is shown. `search`: what was typed. The engine does not know it: only orders that were read are found. */
+export function matcher(filter, search) {
   const wanted = Object.entries(queryOf(filter)).filter(([, value]) => value);
-  if (!wanted.length && !search) return true;
-  const order = currentState(log);
-  const found = { ...order, venue: order.dex, status: statusOf(log) };
-  const placed = Date.parse(order.createdAt);
-  return isFound(order, search) && wanted.every(([name, value]) => {
-    if (name === "from") return placed >= Date.parse(value);
-    return name === "before" ? placed < Date.parse(value) : found[name] === value;
-  });
+  if (!wanted.length && !search) return () => true;
+  return (log) => {
+    const order = currentState(log);
+    const found = { ...order, venue: order.dex, status: statusOf(log) };
+    const placed = Date.parse(order.createdAt);
+    return isFound(order, search) && wanted.every(([name, value]) => {
+      if (name === "from") return placed >= Date.parse(value);
+      return name === "before" ? placed < Date.parse(value) : found[name] === value;
+    });
+  };
 }
 
 /** Ids by their beginning, labels by any part. */

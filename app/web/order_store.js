@@ -1,6 +1,7 @@
 // The orders that this page knows. Events come from the socket; everything before the first event is read from the API.
 
-import { matches, queryOf } from "./order_filter.js";
+import { NewestFirst, sortKey } from "./newest_first.js";
+import { matcher, queryOf } from "./order_filter.js";
 import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isOpen, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
 
 const PAGE_SIZE = 15;
@@ -15,22 +16,15 @@ const READ_MS = 30; // from the first event of an unknown order until it is read
 const READ_MANY_MS = 300; // after many had to be read: more are coming
 const MAX_READ_ALONE = 3; // more are first read as a list
 
-/** Sorts as the engine does: by creation, then by id. */
-const sortKey = ({ createdAt, orderId }) => `${createdAt.replace("Z", "")} ${orderId}`;
-const newestFirst = (a, b) => (sortKey(a.snapshot) < sortKey(b.snapshot) ? 1 : -1);
-
 export class OrderStore {
   constructor(api, onChange) {
-    this.api = api;
-    this.onChange = onChange;
+    Object.assign(this, { api, onChange });
     this.onEvent = () => {}; // called with each new event and the order's log
     this.logs = new Map();
-    this.sortedIds = null;
+    this.newestFirst = new NewestFirst(); // of those that were read
     this.filter = {};
     this.search = "";
-    this.openId = null;
-    this.problem = null;
-    this.loading = false;
+    [this.openId, this.problem, this.loading] = [null, null, false];
     this.#resetPaging();
     this.caughtUp = false; // nothing is missing between the newest order and the last page loaded
     this.catchUpFrom = null; // creation time of the newest known order, when the connection was lost
@@ -81,8 +75,9 @@ export class OrderStore {
   }
 
   remove(id) {
+    const snapshot = this.logs.get(id)?.snapshot;
+    if (snapshot) this.newestFirst.remove(snapshot);
     this.logs.delete(id);
-    this.sortedIds = null;
     this.onChange();
   }
 
@@ -97,20 +92,20 @@ export class OrderStore {
 
   async loadOlder() {
     this.limit += PAGE_SIZE;
-    if (this.#matching().length < this.limit && this.nextCursor !== null) await this.#loadPage(this.nextCursor ?? null);
+    if (this.#matching(this.limit).length < this.limit && this.nextCursor !== null) await this.#loadPage(this.nextCursor ?? null);
     this.onChange();
   }
 
   /** The orders to show, newest first. */
   visible() {
-    const rows = this.#matching().slice(0, this.limit);
+    const rows = this.#matching(this.limit);
     const open = this.logs.get(this.openId);
     if (open?.snapshot && !rows.includes(open)) rows.push(open);
     return rows;
   }
 
   get hasOlder() {
-    return this.nextCursor !== null || this.#matching().length > this.limit;
+    return this.nextCursor !== null || this.#matching(this.limit + 1).length > this.limit;
   }
 
   get underWayCount() {
@@ -166,20 +161,25 @@ export class OrderStore {
     this.oldestKey = "";
   }
 
-  /** All orders that were read, newest first. It is asked for in every frame, and sorted only after one has come or gone. */
+  /** All orders that were read, newest first. */
   #sorted() {
-    this.sortedIds ??= [...this.logs.values()].filter(({ snapshot }) => snapshot).sort(newestFirst).map(({ id }) => id);
-    return this.sortedIds.map((id) => this.logs.get(id));
+    return [...this.newestFirst.ids()].map((id) => this.logs.get(id));
   }
 
-  /** Orders below the last page are left out: between them, others may not have been read. */
-  #matching() {
-    return this.#sorted().filter((log) => sortKey(log.snapshot) >= this.oldestKey && matches(log, this.filter, this.search));
+  /** At most `count`. Orders below the last page are left out: between them, others may not have been read. */
+  #matching(count) {
+    const isMatch = matcher(this.filter, this.search);
+    const found = [];
+    for (const id of this.newestFirst.ids(this.oldestKey)) {
+      if (found.length === count) break;
+      if (isMatch(this.logs.get(id))) found.push(this.logs.get(id));
+    }
+    return found;
   }
 
   #apply(order) {
     const before = this.logs.get(order.orderId) ?? emptyLog(order.orderId);
-    if (!before.snapshot) this.sortedIds = null;
+    if (!before.snapshot) this.newestFirst.add(order);
     this.logs.set(order.orderId, applyResponse(before, order));
     this.unreadIds.delete(order.orderId);
     this.onChange();
@@ -249,9 +249,8 @@ export class OrderStore {
   #prune() {
     this.prunedAt = Date.now();
     for (const log of this.#sorted().slice(KEPT_ORDERS)) {
-      if (!isUnfinished(log) && log.id !== this.openId) this.logs.delete(log.id);
+      if (!isUnfinished(log) && log.id !== this.openId) this.remove(log.id);
     }
-    this.sortedIds = null;
     this.loadList().catch(() => {});
   }
 

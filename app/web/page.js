@@ -1,10 +1,11 @@
-// What the two pages have in common: signing in, the header with the connection, and rendering when something has changed.
+// What the two pages have in common: signing in, the connection in the header, and rendering when something has changed.
 
 import { Api } from "./api.js";
 import { SignIn } from "./sign_in.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const TICK_MS = 250; // for ages and countdowns
+const REST = 3; // times as long as a frame took, before the next one: events must not keep a slow machine busy with drawing
 
 /** Screen readers read this text aloud. */
 function announce(text) {
@@ -13,10 +14,12 @@ function announce(text) {
 
 /**
  * `create({api, signIn, announce, onChange, renderNow})` makes what the page shows once there is access:
- * {start, stop, connection, intro, banner, view}. `other`: the link to the other page, {href, text}.
+ * {start, stop, connection, note, banner, view}. The header stands in the HTML: it is seen before the scripts have come.
  */
-export function runPage(other, create) {
+export function runPage(create) {
+  const [root, connectionRoot, noteRoot, sessionRoot] = ["page", "connection", "note", "session"].map((id) => document.getElementById(id));
   let renderScheduled = false;
+  let nextFrameAt = 0;
   let content;
   const signIn = new SignIn(start, () => content.stop(), onChange);
   const api = new Api(signIn);
@@ -25,41 +28,33 @@ export function runPage(other, create) {
     if (renderScheduled) return;
     renderScheduled = true;
     // Browsers call this only while the page is visible: a hidden page renders nothing.
-    requestAnimationFrame(renderNow);
+    const soon = () => requestAnimationFrame(renderNow);
+    const rest = nextFrameAt - performance.now();
+    if (rest > 0) setTimeout(soon, rest);
+    else soon();
   }
 
   function renderNow() {
     renderScheduled = false;
-    render(signIn.hasAccess ? frame() : html`${header(null, "")}${signIn.view()}`, document.getElementById("page"));
+    const startedAt = performance.now();
+    const connection = signIn.hasAccess ? content.connection() : null;
+    render(connection ? html`<span class="connection ${connection.kind}" role="status"><span class="dot" aria-hidden="true"></span>${connection.label}</span>` : nothing, connectionRoot);
+    render(signIn.hasAccess ? content.note() : nothing, noteRoot);
+    render(signIn.hasAccess && signIn.key ? html`<button class="link-button" type="button" @click=${() => signIn.signOut()}>Sign out</button>` : nothing, sessionRoot);
+    render(connection ? frame(connection) : signIn.view(), root);
+    const endedAt = performance.now();
+    nextFrameAt = endedAt + REST * (endedAt - startedAt);
   }
+
+  const frame = ({ text }) => html`${text ? html`<p class="banner offline">${text}</p>` : nothing}${content.banner()}${content.view()}`;
 
   function start() {
     content = create({ api, signIn, announce, onChange, renderNow });
     content.start();
   }
 
-  function frame() {
-    const connection = content.connection();
-    return html`
-      ${header(connection, content.intro())}
-      ${connection.text ? html`<p class="banner offline">${connection.text}</p>` : nothing}
-      ${content.banner()}${content.view()}`;
-  }
-
-  function header(connection, intro) {
-    return html`
-      <header class="page-header">
-        <h1>${document.title}</h1>
-        ${connection ? html`<span class="connection ${connection.kind}" role="status"><span class="dot" aria-hidden="true"></span>${connection.label}</span>` : nothing}
-        <nav aria-label="More">
-          <a href=${other.href}>${other.text}</a>
-          <a href="docs">API</a>
-          ${signIn.hasAccess && signIn.key ? html`<button class="link-button" type="button" @click=${() => signIn.signOut()}>Sign out</button>` : nothing}
-        </nav>
-        ${intro ? html`<p class="intro">${intro}</p>` : nothing}
-      </header>`;
-  }
-
+  connectionRoot.replaceChildren(); // what the HTML shows until now
   start();
+  onChange();
   setInterval(onChange, TICK_MS);
 }

@@ -12,7 +12,7 @@ import { load, save } from "./storage.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const READ_MS = 60_000; // the engine's samples replace those of this page
-const MAX_FILLS = 200; // of each direction
+const MAX_FILLS = 200; // that are read of each direction, and that are drawn
 const RANGES = [
   { name: "15 min", text: "15 minutes", seconds: 900, step: 10 },
   { name: "1 h", text: "hour", seconds: 3_600, step: 10 },
@@ -30,6 +30,7 @@ export class PriceChart {
     this.fills = new Map(); // order id → {at, price, sells}
     this.problem = null;
     this.shown = null; // what the plot shows
+    this.summary = ""; // the same in words
     this.cursor = null; // the index of the point that is read, in what is shown
     this.plot = new PricePlot((index) => {
       this.cursor = index;
@@ -144,9 +145,11 @@ export class PriceChart {
     const to = newest + Math.max(range.step, range.seconds / 50); // room for the fills of this step
     for (const time of this.points.keys()) if (time < from) this.points.delete(time);
     const venues = [...new Set([...this.points.values()].flatMap(Object.keys))].sort();
+    this.fills = new Map([...this.fills].sort(([, a], [, b]) => b.at - a.at).slice(0, MAX_FILLS));
     const fills = [...this.fills.values()].filter(({ at }) => at >= from);
     this.shown = { pair: this.pair, range, venues, from, to, points: [...this.points], levels: this.#levels(), fills };
     if (this.cursor >= this.points.size) this.cursor = null;
+    this.summary = summary(this.shown);
     this.plot.show(this.shown);
   }
 
@@ -172,8 +175,8 @@ export class PriceChart {
             aria-valuemin="0" aria-valuemax=${shown.points.length - 1} aria-valuenow=${this.#at} aria-valuetext=${this.#reading()}
             @keydown=${(event) => this.#onKey(event)} @blur=${() => this.plot.moveCursor(null)}>${this.plot.element}</div>
           <p class="reading" aria-hidden="true">${this.#reading()}</p>
-          <p id="price-summary" class="hint">${summary(shown)}</p>`
-        : html`<p class="placeholder">${problem ? explain(problem) : "Loading …"}</p>`}`;
+          <p id="price-summary" class="hint">${this.summary}</p>`
+        : html`<p class="price-plot placeholder">${problem ? explain(problem) : "Loading …"}</p><p class="reading"></p><p id="price-summary" class="hint"></p>`}`;
   }
 
   get #at() {
@@ -197,6 +200,6 @@ function summary({ pair, range, points, venues, levels, fills }) {
   return [
     `Last ${range.text}: low ${shortPrice(low)}, high ${shortPrice(high)} ${pair.tokenOut}${venue ? `, ${signed}` : ""}.`,
     levels.length ? `${many(levels, "open order")}: ${levels.slice(0, 5).map(({ name, price }) => `${name} ${shortPrice(price)}`).join(", ")}${levels.length > 5 ? ", …" : ""}.` : "",
-    fills.length ? `${many(fills, "fill")} of yours: ▼ gave ${pair.tokenIn}, ▲ received it.` : "",
+    fills.length ? `${fills.length === MAX_FILLS ? "The newest of your fills" : `${many(fills, "fill")} of yours`}: ▼ gave ${pair.tokenIn}, ▲ received it.` : "",
   ].filter(Boolean).join(" ");
 }

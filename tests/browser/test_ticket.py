@@ -40,8 +40,10 @@ async def test_an_order_that_moves_the_price_is_warned_about(page: TradingPage) 
     warning = page.tab.locator(".order-form .warning-box, .order-form .error-box")
     await expect(page.tab.locator(".comparison caption")).to_contain_text("1.5 SOL")
     await expect(warning).to_have_count(0)
+    await expect(page.tab.locator(".submit")).to_have_text("Swap SOL for USDC")
     await page.tab.get_by_label("You pay").fill("12000")
     await expect(warning).to_contain_text(re.compile(r"Price impact \d+(\.\d+)? %"))
+    await expect(page.tab.locator(".submit")).to_have_text("Swap SOL for USDC anyway")
     assert await page.accessibility_violations() == []
 
 
@@ -72,6 +74,40 @@ async def test_a_token_is_found_by_name_or_mint_with_the_keyboard(page: TradingP
     await keyboard.press("Enter")
     await keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
+
+
+async def test_what_became_of_the_order_is_said_below_the_button_and_shown_in_the_list(page: TradingPage) -> None:
+    """On a phone the list is out of sight."""
+    await page.place()
+    placed = page.tab.locator(".placed")
+    await expect(placed).to_contain_text("confirmed 1.5 SOL")
+    assert await page.accessibility_violations() == []
+    await page.show("Portfolio")
+    await placed.get_by_role("button", name="Show the order").click()
+    await expect(page.orders.first.locator(".toggle")).to_be_focused()
+    await expect(page.orders.first.locator(".log li")).to_have_count(5)
+
+
+async def test_a_link_fills_in_the_form_and_a_reload_keeps_what_was_typed_since(page: TradingPage) -> None:
+    await page.open(path="/?tokenIn=USDC&tokenOut=BONK&amount=25")
+    await expect(page.tab.get_by_role("button", name="Swap USDC for BONK")).to_be_visible()
+    await expect(page.tab.get_by_label("You pay")).to_have_value("25")
+    await page.fill(amount="30")
+    await page.tab.reload()
+    await expect(page.tab.get_by_label("You pay")).to_have_value("30")
+    await page.open(path="/?tokenIn=NOTHING&amount=1")
+    await expect(page.tab.get_by_role("button", name=re.compile("^Swap [A-Z]+ for BONK$"))).to_be_visible()
+
+
+async def test_a_price_near_the_market_is_one_click(page: TradingPage) -> None:
+    await page.set_market("150")
+    await page.choose("limit")
+    await page.tab.get_by_role("group", name="Near the price now").get_by_role("button", name="+5 %").click()
+    await expect(page.tab.get_by_label("Limit price")).to_have_value("157.5")
+    await page.choose("stop")
+    await page.tab.get_by_role("group", name="Near the price now").get_by_role("button", name="10 %").click()
+    await expect(page.tab.get_by_label("Stop price")).to_have_value("135")
+    assert await page.accessibility_violations() == []
 
 
 async def test_names_that_screen_readers_read(page: TradingPage) -> None:

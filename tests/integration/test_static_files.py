@@ -18,6 +18,20 @@ async def test_each_file_is_served(engine: Engine) -> None:
                 assert (answer.status_code, answer.content) == (200, path.read_bytes()), path
 
 
+@pytest.mark.parametrize("path", ["/", "/web/main.js", "/docs/files/swagger-ui.css"])
+async def test_text_is_sent_compressed_to_clients_that_take_it(engine: Engine, path: str) -> None:
+    plain = await engine.http.get(path, headers={"accept-encoding": "identity"})
+    small = await engine.http.get(path, headers={"accept-encoding": "gzip, br"})
+    assert (small.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) * 0.6
+    assert small.content == plain.content
+    assert "accept-encoding" in small.headers["vary"].lower()
+    assert "accept-encoding" in plain.headers["vary"].lower()
+    for answer in (plain, small):
+        again = await engine.http.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
 async def test_the_disk_is_not_searched_for_other_names(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def searched(*_: object) -> tuple[str, os.stat_result | None]:
         raise AssertionError("the disk was searched")

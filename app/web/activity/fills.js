@@ -14,12 +14,14 @@ export class Fills {
   constructor(api, orderStore, onChange) {
     Object.assign(this, { api, orderStore, onChange });
     this.read = new Map(); // order id → order, of the pages that were read
+    this.limit = PAGE_SIZE; // of those that are shown
     this.cursor = null;
     this.isLoading = false;
     this.problem = null;
   }
 
   show() {
+    this.limit = PAGE_SIZE;
     this.read.clear();
     this.#load(null);
   }
@@ -38,6 +40,12 @@ export class Fills {
     this.onChange();
   }
 
+  #showOlder() {
+    this.limit += PAGE_SIZE;
+    if (this.#fills.length < this.limit && this.cursor) this.#load(this.cursor);
+    this.onChange();
+  }
+
   /** What was read, and what was filled since. */
   get #fills() {
     const oldest = [...this.read.values()].at(-1)?.createdAt ?? "";
@@ -51,9 +59,9 @@ export class Fills {
     return html`
       ${this.problem ? html`<p class="error-box" role="alert">${explain(this.problem)}</p>` : nothing}
       ${fills.length
-        ? html`<ol class="rows">${repeat(fills, ({ orderId }) => orderId, row)}</ol>`
+        ? html`<ol class="rows">${repeat(fills.slice(0, this.limit), ({ orderId }) => orderId, row)}</ol>`
         : html`<p class="placeholder">${this.isLoading ? "Loading …" : "No fills yet"}</p>`}
-      ${this.cursor ? html`<button class="secondary load-more" type="button" ?disabled=${this.isLoading} @click=${() => this.#load(this.cursor)}>Show older fills</button>` : nothing}`;
+      ${this.cursor || fills.length > this.limit ? html`<button class="secondary load-more" type="button" ?disabled=${this.isLoading} @click=${() => this.#showOlder()}>Show older fills</button>` : nothing}`;
   }
 }
 

@@ -177,7 +177,8 @@ export class Orders {
             : nothing}
         </div>
         ${this.cancelErrors.has(log.id) ? html`<p class="note">${this.cancelErrors.get(log.id)}</p>` : nothing}
-        ${open ? html`<div class="details">${details(log, this.orderForm.decimals(order.tokenOut))}</div>` : nothing}
+        ${open ? html`<div class="details">${details(log, this.orderForm.decimals(order.tokenOut))}</div>
+          ${order.amount === null ? nothing : html`<p class="actions again"><button class="secondary" type="button" title="Fills in the order form" @click=${() => this.orderForm.again(order)}>Place again</button></p>`}` : nothing}
       </li>`;
   }
 }

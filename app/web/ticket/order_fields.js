@@ -16,9 +16,9 @@ const price = (label, more = {}) => ({ label, kind: "price", ...more });
 const optional = { optional: true };
 
 export const FIELDS = {
-  limitPrice: price("Limit price"),
-  stopPrice: price("Stop price"),
-  targetPrice: price("Target price"),
+  limitPrice: price("Limit price", { steps: [0, 1, 5, 10] }),
+  stopPrice: price("Stop price", { steps: [-1, -5, -10] }),
+  targetPrice: price("Target price", { steps: [1, 5, 10] }),
   worstPrice: price("Worst price", optional),
   worstStopPrice: price("Worst stop price", optional),
   entryPrice: price("Buy at"),
@@ -32,6 +32,7 @@ export const FIELDS = {
   minDepth: { label: "Pools hold", kind: "dollars", ...optional },
   snipeVenue: { label: "Venue", kind: "choice", choices: VENUES },
   lifetime: { label: "Good for", kind: "choice", choices: LIFETIMES },
+  expiry: { label: "Good for", kind: "choice", choices: [["", "as long as before"], ...LIFETIMES.filter(([value]) => value !== "ioc")] },
   slices: { label: "Slices", kind: "whole" },
   every: { label: "One every", kind: "whole" },
   startAt: { label: "First slice", kind: "moment", ...optional },
@@ -70,7 +71,10 @@ export function fieldError(name, value) {
 /** The token that a price of this type is for, and the token that it is in. */
 const pairOf = ({ type, tokenIn, tokenOut }) => (ORDER_TYPES[type].ofTokenOut ? [tokenOut, tokenIn] : [tokenIn, tokenOut]);
 
-/** The fields of an order type. `form`: {fields, best, error, set}; `best`: the price now, tokens out for one token in. */
+/**
+ * The fields of an order type. `form`: {fields, best, error, set, prefix}; `best`: the price now, tokens out for one token
+ * in; `prefix`: of their ids, in a second form on the page.
+ */
 export function fieldList(names, form) {
   const [of, paidIn] = pairOf(form.fields);
   const { isSniper } = ORDER_TYPES[form.fields.type];
@@ -79,7 +83,17 @@ export function fieldList(names, form) {
     <div class="fields">
       ${names.some(isPrice) && !isSniper ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.</p>` : nothing}
       ${names.map((name) => fieldView(name, form, { unit: paidIn, placeholder: now ? shortPrice(now) : nothing }))}
+      ${now ? steps(names, now, form) : nothing}
     </div>`;
+}
+
+/** Buttons with prices near the one now; not for forms with several prices, which are long enough. */
+function steps(names, now, { set }) {
+  const [name, another] = names.filter((one) => FIELDS[one].steps);
+  if (!name || another) return nothing;
+  const text = (percent) => (percent === 0 ? "Now" : `${percent < 0 ? "−" : "+"}${Math.abs(percent)} %`);
+  return html`<p class="steps wide" role="group" aria-label="Near the price now">
+    ${FIELDS[name].steps.map((percent) => html`<button class="secondary" type="button" @click=${() => set({ [name]: shortPrice(now * (1 + percent / 100)) })}>${text(percent)}</button>`)}</p>`;
 }
 
 const INPUT_MODES = { price: "decimal", dollars: "decimal", percent: "decimal", whole: "numeric" };
@@ -87,43 +101,44 @@ const UNITS = { percent: "%", dollars: "USD" };
 
 function fieldView(name, form, { unit, placeholder }) {
   const { label, kind, choices, optional } = FIELDS[name];
-  if (kind === "slippage") return slippage(name, form);
+  const id = `${form.prefix ?? ""}${name}`;
+  if (kind === "slippage") return slippage(name, id, form);
   const set = (event) => form.set({ [name]: event.target.value.trim() });
   const value = form.fields[name];
   const message = form.error(name);
-  const error = html`<p class="field-error" id="${name}-error">${message ?? nothing}</p>`;
+  const error = html`<p class="field-error" id="${id}-error">${message ?? nothing}</p>`;
   if (kind === "choice") {
     const shown = choices.filter(([one]) => one !== "ioc" || ORDER_TYPES[form.fields.type].ioc);
-    return html`<label for=${name}>${label}</label>${choice(name, shown, value, set)}${error}`;
+    return html`<label for=${id}>${label}</label>${choice(id, shown, value, set)}${error}`;
   }
   return html`
-    <label for=${name}>${label}</label>
-    <input id=${name} type=${kind === "moment" ? "datetime-local" : "text"} step=${kind === "moment" ? 1 : nothing}
+    <label for=${id}>${label}</label>
+    <input id=${id} type=${kind === "moment" ? "datetime-local" : "text"} step=${kind === "moment" ? 1 : nothing}
       inputmode=${INPUT_MODES[kind] ?? nothing} maxlength="44" spellcheck="false"
       .value=${live(value)} placeholder=${optional ? "optional" : kind === "price" ? placeholder : nothing}
-      aria-invalid=${message !== undefined} aria-describedby="${name}-unit ${name}-error" @input=${set}>
-    <span class="unit" id="${name}-unit">${kind === "price" ? (FIELDS[name].unit?.(form.fields) ?? unit) : (UNITS[kind] ?? nothing)}${name === "every"
+      aria-invalid=${message !== undefined} aria-describedby="${id}-unit ${id}-error" @input=${set}>
+    <span class="unit" id="${id}-unit">${kind === "price" ? (FIELDS[name].unit?.(form.fields) ?? unit) : (UNITS[kind] ?? nothing)}${name === "every"
       ? choice("everyUnit", UNITS_OF_TIME, form.fields.everyUnit, (event) => form.set({ everyUnit: event.target.value }), "Unit of the interval")
       : nothing}</span>
     ${error}`;
 }
 
-const choice = (name, choices, selected, set, label = nothing) => html`
-  <select id=${name} aria-label=${label} @change=${set}>
+const choice = (id, choices, selected, set, label = nothing) => html`
+  <select id=${id} aria-label=${label} @change=${set}>
     ${choices.map(([value, text]) => html`<option value=${value} .selected=${live(value === selected)}>${text}</option>`)}
   </select>`;
 
-function slippage(name, { fields, error, set }) {
+function slippage(name, id, { fields, error, set }) {
   const { presets, hint } = FIELDS[name];
   const message = error(name);
   return html`
     <fieldset class="slippage">
       <legend title=${hint}>Slippage</legend>
       ${presets.map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(fields[name]) === bps)} @change=${() => set({ [name]: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
-      <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id=${name} inputmode="decimal" maxlength="6" .value=${live(fields[name])}
-        aria-invalid=${message !== undefined} aria-describedby="${name}-error" @input=${(event) => set({ [name]: event.target.value.trim() })}> %</label>
+      <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id=${id} inputmode="decimal" maxlength="6" .value=${live(fields[name])}
+        aria-invalid=${message !== undefined} aria-describedby="${id}-error" @input=${(event) => set({ [name]: event.target.value.trim() })}> %</label>
     </fieldset>
-    <p class="field-error" id="${name}-error">${message ?? nothing}</p>`;
+    <p class="field-error" id="${id}-error">${message ?? nothing}</p>`;
 }
 
 /** "10 slices of 0.15 SOL, over 9 h 0 min"; empty while a field is not valid. */

@@ -3,6 +3,7 @@
 import { newIdempotencyKey } from "../api.js";
 import { minAmountOut, toBps } from "../money.js";
 import { DEFAULTS, fieldError, PRICES } from "./order_fields.js";
+import { fieldsFrom, typeOf } from "./from_order.js";
 import { orderFormView } from "./order_form_view.js";
 import { ACCEPTABLE, fieldAt, fieldsOf, ORDER_TYPES } from "./order_types.js";
 import { load, save } from "../storage.js";
@@ -10,29 +11,46 @@ import { explain } from "../messages.js";
 import { TokenPicker } from "./token_picker.js";
 
 const DEFAULT_SLIPPAGE_BPS = 50;
+const OTHER = { tokenIn: "tokenOut", tokenOut: "tokenIn" };
+
+/** What a link to this page fills in, such as `/?tokenIn=SOL&tokenOut=USDC&amount=2`. A reload keeps what was typed since. */
+function fieldsOfLink() {
+  const query = new URLSearchParams(location.search);
+  if (query.size) history.replaceState(null, "", location.pathname + location.hash);
+  return Object.fromEntries(["tokenIn", "tokenOut", "amount"].filter((name) => query.get(name)).map((name) => [name, query.get(name).slice(0, 39)]));
+}
 
 export class OrderForm {
-  /** `onPlaced(type)` is called once orders of this type were accepted. */
-  constructor(api, quotes, market, orderStore, announce, onPlaced, onChange) {
-    Object.assign(this, { api, quotes, market, orderStore, announce, onPlaced, onChange });
+  /** `onPlaced(type)` is called once orders of this type were accepted, `onShow(id)` to show an order in the list. */
+  constructor(api, quotes, market, orderStore, announce, { onPlaced, onShow }, onChange) {
+    Object.assign(this, { api, quotes, market, orderStore, announce, onPlaced, onShow, onChange });
     this.picker = new TokenPicker((field, symbol) => this.#choose(field, symbol), onChange);
     this.tokens = [];
     this.isPractice = false; // until the engine has said that no money moves
     this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", isRateTurned: false, areQuotesOpen: false });
+    Object.assign(this.fields, fieldsOfLink());
     if (!(this.fields.type in ORDER_TYPES)) this.fields.type = DEFAULTS.type;
     this.problem = null;
     this.tried = false; // only then is an empty field an error
     this.accepted = {}; // what the sender has accepted, of `ACCEPTABLE`
     this.isSending = false;
+    this.placedId = null; // the order that was placed last
   }
+
+  /** Asks for prices and quotes at once: the tokens are nearly always those of the time before. */
+  start() {
+    this.set({});
+  }
+
+  stop() {}
 
   async loadTokens() {
     const { tokens, practice } = await this.api.get("api/tokens");
     Object.assign(this, { tokens, isPractice: practice });
-    for (const name of ["tokenIn", "tokenOut"]) {
-      if (!this.#token(this.fields[name])) this.fields[name] = this.tokens.find(({ symbol }) => symbol !== this.fields.tokenIn)?.symbol;
-    }
-    this.set({});
+    const unknown = Object.keys(OTHER).filter((name) => !this.#token(this.fields[name]));
+    for (const name of unknown) this.fields[name] = tokens.find(({ symbol }) => symbol !== this.fields[OTHER[name]])?.symbol;
+    if (unknown.length) this.set({});
+    this.onChange();
   }
 
   #token(symbol) {
@@ -55,7 +73,7 @@ export class OrderForm {
   /** The least that a market order accepts: shown, and sent. Null: there is no quote for exactly this swap yet. */
   get minimum() {
     const { quotes } = this;
-    if (this.fields.type !== "market" || !quotes.isFor(this.#swap) || !quotes.best) return null;
+    if (this.fields.type !== "market" || !this.#token(this.fields.tokenOut) || !quotes.isFor(this.#swap) || !quotes.best) return null;
     return minAmountOut(quotes.best.amountOut, this.slippageBps, this.decimals(this.fields.tokenOut));
   }
 
@@ -74,9 +92,9 @@ export class OrderForm {
     save("order-form", this.fields);
     [this.problem, this.accepted] = [null, {}];
     const { tokenIn, tokenOut, amount } = this.#swap;
-    const known = this.#token(tokenIn) && this.#token(tokenOut);
-    this.market.follow(known ? { tokenIn, tokenOut } : null);
-    this.quotes.request(amount && known && !this.isSniper ? { tokenIn, tokenOut, amount } : null);
+    const hasPair = tokenIn && tokenOut;
+    this.market.follow(hasPair ? { tokenIn, tokenOut } : null);
+    this.quotes.request(amount && hasPair && !this.isSniper ? { tokenIn, tokenOut, amount } : null);
     this.onChange();
   }
 
@@ -94,7 +112,7 @@ export class OrderForm {
 
   /** Choosing the token of the other field swaps the two. */
   #choose(field, symbol) {
-    const other = field === "tokenIn" ? "tokenOut" : "tokenIn";
+    const other = OTHER[field];
     this.#setPair(this.fields[other] === symbol ? { [other]: this.fields[field], [field]: symbol } : { [field]: symbol });
   }
 
@@ -112,6 +130,13 @@ export class OrderForm {
   snipe(mint) {
     this.setType("sniper");
     this.set({ mint });
+    document.getElementById("amount").focus();
+  }
+
+  /** The form for an order like this one. */
+  again(order) {
+    this.setType(typeOf(order));
+    this.set(fieldsFrom(order));
     document.getElementById("amount").focus();
   }
 
@@ -151,7 +176,7 @@ export class OrderForm {
       const placed = await this.#place();
       await Promise.allSettled(placed.map((id) => this.orderStore.loadOrder(id)));
       this.announce(placed.length === 1 ? "The order is accepted." : `${placed.length} orders are accepted.`);
-      [this.tried, this.accepted] = [false, {}];
+      [this.tried, this.accepted, this.placedId] = [false, {}, placed[0]];
       this.onPlaced(type);
     } catch (error) {
       this.problem = error;

@@ -6,13 +6,15 @@ import { explain } from "../messages.js";
 import { amountAt, dollars } from "../money.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
+import { lastOrder } from "./last_order.js";
 import { fieldList, scheduleText } from "./order_fields.js";
 import { ACCEPTABLE, fieldsOf, ORDER_TYPES } from "./order_types.js";
-import { impactWarning, quoteView } from "./quote_view.js";
+import { impactWarning, isDangerous, quoteView } from "./quote_view.js";
 
 export function orderFormView(form) {
   const { type, tokenIn, tokenOut, amount: text, isRateTurned } = form.fields;
   const errors = form.errors();
+  const risky = type === "market" && isDangerous(form.quotes.best);
   return html`
     <section class="card order-form" aria-labelledby="order-form-title">
       <form autocomplete="off" novalidate @submit=${(event) => { event.preventDefault(); form.send(); }}>
@@ -38,7 +40,8 @@ export function orderFormView(form) {
         })}
         ${type === "market" ? impactWarning(form.quotes.best) : nothing}
         ${problem(form, errors)}
-        <button class="primary submit" aria-disabled=${form.isSending || form.blockedBecause !== null}>${form.isSending ? "Sending …" : form.blockedBecause ?? (type === "market" ? `Swap ${tokenIn} for ${tokenOut}` : `Place the ${typeName(type)} order`)}</button>
+        <button class="primary submit ${risky ? "risky" : ""}" aria-disabled=${form.isSending || form.blockedBecause !== null}>${form.isSending ? "Sending …" : form.blockedBecause ?? (type === "market" ? `Swap ${tokenIn} for ${tokenOut}${risky ? " anyway" : ""}` : `Place the ${typeName(type)} order`)}</button>
+        ${lastOrder(form.orderStore.logs.get(form.placedId), form.onShow)}
       </form>
       ${form.picker.dialog(form.tokens, { tokenIn, tokenOut })}
     </section>`;

@@ -38,9 +38,14 @@ function rate({ tokenIn, tokenOut, price }, { isTurned, onTurn }) {
   return html`<button class="link-button rate" type="button" title="Turn the rate around" @click=${onTurn}>${text} <span aria-hidden="true">⇄</span></button>`;
 }
 
+const impactOf = (quote) => quote?.priceImpactBps ?? 0;
+
+/** So large an impact is nearly always a mistake: the button says so. */
+export const isDangerous = (quote) => impactOf(quote) >= IMPACT_DANGER_BPS;
+
 /** The order itself moves the price: from 2 % on a trader must know. */
 export function impactWarning(quote) {
-  const impact = quote?.priceImpactBps ?? 0;
+  const impact = impactOf(quote);
   if (impact < IMPACT_WARNING_BPS) return nothing;
-  return html`<p class=${impact < IMPACT_DANGER_BPS ? "warning-box" : "error-box"} role="status"><strong>Price impact ${toPercent(impact)} %.</strong> An order of this size moves the price against you. Swap less, or in slices.</p>`;
+  return html`<p class=${isDangerous(quote) ? "error-box" : "warning-box"} role="status"><strong>Price impact ${toPercent(impact)} %.</strong> An order of this size moves the price against you. Swap less, or in slices.</p>`;
 }
