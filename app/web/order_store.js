@@ -1,5 +1,6 @@
 // The orders that this page knows. Events come from the socket; everything before the first event is read from the API.
 
+import { LateReads } from "./late_reads.js";
 import { NewestFirst, sortKey } from "./newest_first.js";
 import { matcher, queryOf } from "./order_filter.js";
 import { applyEvent, applyResponse, currentState, emptyLog, isComplete, isOpen, isUnfinished, lastSeqWithoutGap, statusOf } from "./order_log.js";
@@ -11,10 +12,6 @@ const MAX_ORDERS = 2_000; // more are pruned
 const KEPT_ORDERS = 400; // by pruning, besides unfinished ones
 const PRUNE_INTERVAL_MS = 60_000;
 const CATCH_UP_OVERLAP_MS = 5_000; // events arrive in commit order, which can differ from the order of creation
-const MAX_SINGLE_READS = 20;
-const READ_MS = 30; // from the first event of an unknown order until it is read
-const READ_MANY_MS = 300; // after many had to be read: more are coming
-const MAX_READ_ALONE = 3; // more are first read as a list
 
 export class OrderStore {
   constructor(api, onChange) {
@@ -30,8 +27,7 @@ export class OrderStore {
     this.catchUpFrom = null; // creation time of the newest known order, when the connection was lost
     this.prunedAt = 0;
     this.loadingIds = new Set(); // orders being read with their log
-    this.readMs = READ_MS;
-    this.unreadIds = new Set(); // orders known from an event only
+    this.lateReads = new LateReads(this); // of orders known from an event only
   }
 
   // Called by the stream.
@@ -43,7 +39,7 @@ export class OrderStore {
     this.logs.set(event.orderId, after);
     this.onEvent(event, after);
     // Amounts are in no event: an unknown order is read, and what the slices of an order brought once it has ended.
-    if (!after.snapshot || (after.snapshot.slices && !isUnfinished(after))) this.#readLater(event.orderId);
+    if (!after.snapshot || (after.snapshot.slices && !isUnfinished(after))) this.lateReads.add(event.orderId);
     if (this.logs.size > MAX_ORDERS && Date.now() > this.prunedAt + PRUNE_INTERVAL_MS) this.#prune();
     this.onChange();
   }
@@ -64,8 +60,8 @@ export class OrderStore {
   /** Events were lost after they had been received: their numbers now belong to others. */
   forget() {
     this.logs.clear();
-    this.unreadIds.clear();
-    this.sortedIds = null;
+    this.lateReads.ids.clear();
+    this.newestFirst = new NewestFirst();
     this.catchUpFrom = null;
     this.onChange();
   }
@@ -181,7 +177,7 @@ export class OrderStore {
     const before = this.logs.get(order.orderId) ?? emptyLog(order.orderId);
     if (!before.snapshot) this.newestFirst.add(order);
     this.logs.set(order.orderId, applyResponse(before, order));
-    this.unreadIds.delete(order.orderId);
+    this.lateReads.ids.delete(order.orderId);
     this.onChange();
   }
 
@@ -225,24 +221,6 @@ export class OrderStore {
       }
     }
     await this.loadList(); // too many: start from the top
-  }
-
-  /** An order placed elsewhere: its event has no amounts, so it is read. */
-  #readLater(id) {
-    this.unreadIds.add(id);
-    this.readTimer ??= setTimeout(async () => {
-      const ids = [...this.unreadIds];
-      const isMany = ids.length > MAX_READ_ALONE;
-      if (isMany) {
-        const page = await this.api.get("api/orders", { limit: Math.min(MAX_PAGE_SIZE, 2 * ids.length) }).catch(() => ({ orders: [] }));
-        page.orders.forEach((order) => this.unreadIds.has(order.orderId) && this.#apply(order));
-      }
-      for (const one of ids.filter((id) => this.unreadIds.has(id)).slice(0, MAX_SINGLE_READS)) await this.loadOrder(one).catch(() => {});
-      this.readTimer = null;
-      this.readMs = isMany ? READ_MANY_MS : READ_MS;
-      const left = [...this.unreadIds].find((one) => this.logs.has(one));
-      if (left && this.isConnected) this.#readLater(left);
-    }, this.readMs);
   }
 
   /** Bounds the memory of a page that stays open all day. Pruned orders can be read again. */
