@@ -2,7 +2,7 @@
 # All paths are relative, so the path of the clone may contain spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: up dev localnet test test-browser test-postman test-java screenshots chaos bench check lint fmt coverage audit package migration lock .venv clean help
+.PHONY: up dev localnet test test-browser test-postman test-java screenshots video chaos bench check lint fmt coverage audit package migration lock .venv clean help
 .PHONY: test-clients client-types docs
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -30,6 +30,9 @@ test-browser: .venv/browser  ## Run the browser tests of the page; needs Chromiu
 
 screenshots: .venv/browser  ## Take the screenshots in docs/images again; needs Chromium
 	@.venv/bin/python -m pytest tests/browser/test_screenshots.py --screenshots
+
+video: .venv/browser  ## Record docs/images/demo.webm again, the demo on the page; needs Chromium and ffmpeg
+	@.venv/bin/python -m tests.browser.video
 
 test-postman: .venv  ## Run the Postman collection against a running engine; needs node and npm
 	@npm ci --prefix tests/postman --no-audit --no-fund --silent
