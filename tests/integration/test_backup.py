@@ -107,6 +107,7 @@ async def test_a_backup_has_every_table_and_a_restore_brings_it_back(
     postgres_dsn: str, redis_dsn: str, tmp_path: Path
 ) -> None:
     async with running_engine(postgres_dsn, redis_dsn) as engine:
+        await engine.http.post("/api/webhooks", json={"url": "https://bot.example.com/engine"})
         for body in ({}, DCA, TRAILING):
             await engine.place(**body)
         await place_group(engine)

@@ -64,7 +64,7 @@ async def test_without_a_valid_key_only_public_routes_answer(guarded: Guarded) -
 def test_order_id_is_the_only_path_parameter_that_names_an_order() -> None:
     """The tests below fill in `{order_id}` only. They would miss a route that takes the id in another way."""
     paths = {path for _, path in calls()} | set(sockets())
-    assert {path for path in paths if "{" in path.replace("{order_id}", "")} == {
+    assert {path for path in paths if "{" in re.sub(r"\{(order|webhook)_id\}", "", path)} == {
         *("/api/order-groups/{group_id}", "/web/{path:path}", "/{path:path}")
     }
     documented = create_app(load()).openapi()
@@ -73,6 +73,7 @@ def test_order_id_is_the_only_path_parameter_that_names_an_order() -> None:
     bodies = {path for path, calls in documented["paths"].items() if '"requestBody"' in json.dumps(calls)}
     orders = {"/api/orders/execute", "/api/orders/batch", "/order", "/api/order-groups"}  # they create the id
     others = {"/api/tickets", "/api/kill-switch", "/api/simulate/market", "/api/simulate/pools", "/api/dead-man"}
+    others.add("/api/webhooks")
     assert bodies == orders | others | {"/api/orders/{order_id}", "/api/orders/cancel-all"}
 
 
