@@ -23,7 +23,7 @@ from tests.engine import Engine, running_engine
 from tests.servers import Databases, Servers, flush, running
 
 # `make chaos` uses `--hypothesis-profile=thorough`.
-examples.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
+examples.register_profile("quick", max_examples=25, deadline=None, derandomize=True, database=None)
 examples.register_profile("thorough", max_examples=300, deadline=None, derandomize=False)
 examples.load_profile("quick")
 

@@ -337,6 +337,7 @@ async def test_without_money_for_the_fee_it_is_in_no_block(world: World) -> None
         await world.signed()
 
 
+@pytest.mark.slow
 async def test_each_of_many_orders_lands_once_whatever_the_node_does(tmp_path: Path) -> None:
     """As the worker does it: the same bytes until there is proof, and a new swap only after it."""
     async with a_world(tmp_path, providers=2, block_ms=8) as world:
