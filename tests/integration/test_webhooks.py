@@ -187,11 +187,11 @@ async def test_a_watcher_sends_what_a_worker_has_logged(engine: Engine) -> None:
 
         await eventually(tested)
 
-    async def nothing_waits() -> bool:
-        [shown] = await listed(engine)
-        return shown["waiting"] == 0 and shown["lastDeliveredAt"] is not None
+        async def nothing_waits() -> bool:
+            [shown] = await listed(engine)
+            return shown["waiting"] == 0 and shown["lastDeliveredAt"] is not None
 
-    await eventually(nothing_waits)
+        await eventually(nothing_waits)
 
 
 async def test_an_order_is_placed_while_nobody_may_look_at_webhooks(engine: Engine) -> None:
