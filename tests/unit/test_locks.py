@@ -31,7 +31,7 @@ def test_production_installs_no_embedded_servers_and_no_tools() -> None:
 LOCKS = [
     *CLONE.glob("requirements*.lock"),
     CLONE / "tests" / "bench" / "dbos_peer" / "requirements.lock",
-    *(CLONE / "tests" / folder / "package-lock.json" for folder in ("postman", "bench/peer")),
+    *(CLONE / folder / "package-lock.json" for folder in ("tests/postman", "tests/bench/peer", "clients/typescript")),
 ]
 
 
