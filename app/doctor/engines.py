@@ -15,7 +15,7 @@ from migrations.revisions import known_revisions
 SECONDS = 5.0  # for an engine to answer
 
 # how a reason of /health begins → what to do
-TODO: Mapping[str, str] = {
+ADVICE: Mapping[str, str] = {
     "postgres is down": "start Postgres, or correct its address where the API runs",
     "postgres has no disk space": "free some on the disk of Postgres",
     "no worker is running": "start one (`engine worker`); if it ends at once, its last line of log says why",
@@ -65,7 +65,7 @@ def _health(health: Mapping[str, Any], *, ours: bool) -> Iterator[Finding]:
     reasons = [printable(str(reason)) for reason in health["reasons"]]
     for reason in reasons:
         what, _, todo = reason.partition(": ")
-        todo = todo or next((todo for start, todo in TODO.items() if reason.startswith(start)), "read its log")
+        todo = todo or next((todo for start, todo in ADVICE.items() if reason.startswith(start)), "read its log")
         yield Finding("engine", "fault", what, todo)
     if health.get("redis") == "down":
         yield Finding("engine", "fault", "redis is down", "start Redis, or correct its address where the API runs")
