@@ -67,7 +67,7 @@ class Tracing:
         self._current().set_status(self._error, why)
 
     def traceparent(self) -> str | None:
-        """Where the trace is now, for whoever continues it."""
+        """The `traceparent` header that names the span which is open now; None: there is none."""
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         return carrier.get("traceparent")
