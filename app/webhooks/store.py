@@ -71,7 +71,7 @@ SELECT * FROM resumed
 REPLAY = f"""
 WITH page AS (
     SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND given_up_at <= $2
-     ORDER BY given_up_at LIMIT {REPLAYED} FOR UPDATE SKIP LOCKED
+     ORDER BY given_up_at, seq LIMIT {REPLAYED} FOR UPDATE SKIP LOCKED
 ), again AS (
     UPDATE webhook_deliveries d SET given_up_at = NULL, first_at = NULL, attempts = 0, due_at = now()
       FROM page WHERE d.id = page.id RETURNING d.id
@@ -173,14 +173,18 @@ class WebhookStore:
         return (Webhook(**rows[0]), as_text(key)) if rows else None
 
     async def replay(self, actor: Actor, owner: str, webhook: UUID) -> int | None:
-        """Send again what was given up, and switch it on; how many. None: there is no such webhook."""
-        if not await self._change(actor, "webhook.replay", webhook, RESUME, owner, webhook):
+        """Send again what was given up, and switch it on; how many. None: there is no such webhook.
+
+        Nothing that waits is hurried before the given up events before it wait again: a watcher would send it first.
+        """
+        if not await self.of(owner, webhook):
             return None
         [(before,)] = await fetch(self._pool, NOW)
-        await fetch(self._pool, HURRY, webhook)
         replayed = 0
         while page := (await fetch(self._pool, REPLAY, webhook, before))[0]["deliveries"]:
             replayed += page
+        await fetch(self._pool, HURRY, webhook)
+        await self._change(actor, "webhook.replay", webhook, RESUME, owner, webhook)
         return replayed
 
     async def test(self, owner: str, webhook: UUID) -> UUID | None:
