@@ -22,7 +22,7 @@ class FixedFiles(StaticFiles):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory=directory)
-        self._names = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+        self._names = _names(directory)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path not in self._names:
@@ -40,6 +40,11 @@ class FixedFiles(StaticFiles):
         headers = {name: value for name, value in response.headers.items() if name not in OF_THE_FILE_ITSELF}
         # A weak tag, because the bytes are others than those of the file.
         return Response(body, headers=headers | {"content-encoding": "gzip", "etag": f"W/{etag}"})
+
+
+@functools.cache
+def _names(directory: Path) -> frozenset[str]:
+    return frozenset(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
 
 
 @functools.lru_cache(maxsize=256)
