@@ -1,11 +1,14 @@
 """Fixtures of the integration tests."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from app.postgres import open_postgres
+from tests.integration.desk import Desk, a_desk
+from tests.solana_world import World, a_world
 
 
 @pytest.fixture
@@ -14,3 +17,23 @@ async def pool(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
     postgres = await open_postgres(postgres_dsn, size=10)
     yield postgres.writing
     await postgres.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A local Solana chain with one node."""
+    async with a_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[World]:
+    """With two."""
+    async with a_world(tmp_path, providers=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with a_desk(tmp_path) as opened:
+        yield opened

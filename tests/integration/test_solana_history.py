@@ -1,7 +1,5 @@
 """The swaps of our wallets as several providers tell them: what one of them leaves out, makes up, or cannot know."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,22 +11,10 @@ from app.dex.adapters.solana.programs import memo
 from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import SignedSwap
 from app.dex.errors import DexError
-from tests.integration.test_solana_chain import World, a_world, tells
 from tests.localnet import NAMES, STRANGER, WALLET, land
+from tests.solana_world import World, tells
 
 PAGES = "getSignaturesForAddress"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path, providers=2) as opened:
-        yield opened
 
 
 async def three_swaps(world: World) -> list[SignedSwap]:

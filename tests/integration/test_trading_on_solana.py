@@ -1,48 +1,24 @@
 """The whole engine on a Solana chain: real transactions in a real VM, through JSON-RPC and stand-ins of the venues."""
 
-import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from solders.pubkey import Pubkey
 
-from app.localnet.faults import Faults
-from app.localnet.validator import Validator
-from app.localnet.view import Node
 from app.network import open_market, open_network
 from app.network.solana import open_chain
 from app.orders.reconciling.chains import filled_lately
-from tests.engine import HAPPY, Engine, eventually, running_engine
-from tests.localnet import WALLET, open_validator, served, usdc_of
+from tests.engine import HAPPY, Engine, eventually
+from tests.localnet import WALLET, usdc_of
+from tests.solana_world import trading
 from worker.finality import Finality
-
-
-@asynccontextmanager
-async def trading(path: Path, servers: tuple[str, str], **settings: Any) -> AsyncIterator[tuple[Engine, Validator]]:
-    """An engine with a worker, on a chain of its own."""
-    validator = open_validator(path / "journal", block_ms=50)
-    async with served(Node(validator, Faults())) as url:
-        chosen: dict[str, Any] = {
-            "chain": "solana",
-            "solana_cluster": "localnet",
-            "solana_rpc_url": url,
-            "solana_wallet": str(WALLET.pubkey()),
-            "solana_keypair": json.dumps(list(bytes(WALLET))),
-            "jupiter_url": f"{url}/jupiter",
-            "jupiter_requests_per_second": 1000,
-        }
-        async with running_engine(*servers, **chosen | settings) as engine:
-            await engine.start_worker()
-            yield engine, validator
-    validator.close()
 
 
 async def test_an_order_lands_once_and_its_event_says_what_the_chain_says(
     tmp_path: Path, postgres_dsn: str, redis_dsn: str
 ) -> None:
-    async with trading(tmp_path, (postgres_dsn, redis_dsn)) as (engine, validator):
+    async with trading(tmp_path, (postgres_dsn, redis_dsn)) as (engine, node):
+        validator = node.validator
         before = usdc_of(validator, WALLET.pubkey())
         order = (await engine.place())["orderId"]
         stream = await engine.read_stream(order)
@@ -80,10 +56,10 @@ async def _finality_is_watched(engine: Engine, genesis: str, signature: str) -> 
 async def test_a_dry_run_ends_before_the_signature_and_tells_the_simulation(
     tmp_path: Path, postgres_dsn: str, redis_dsn: str
 ) -> None:
-    async with trading(tmp_path, (postgres_dsn, redis_dsn), dry_run=True) as (engine, validator):
+    async with trading(tmp_path, (postgres_dsn, redis_dsn), dry_run=True) as (engine, node):
         stream = await engine.read_stream((await engine.place())["orderId"])
         assert stream.statuses == ["pending", "routing", "building", "failed"]
         failed = stream.log[-1]
         assert (failed["code"], failed["simulation"]["unitsIn"]) == ("dry_run", "1500000000")
         assert int(failed["simulation"]["unitsOut"]) > 200_000_000
-        assert not validator.landed
+        assert not node.validator.landed

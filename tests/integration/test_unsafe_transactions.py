@@ -1,8 +1,6 @@
 """What a venue may not make us sign. Each transaction here is refused, and the key is never used."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from solders.compute_budget import set_compute_unit_price
@@ -12,12 +10,9 @@ from solders.pubkey import Pubkey
 from solders.system_program import (
     AssignParams,
     CreateAccountWithSeedParams,
-    TransferParams,
     assign,
     create_account_with_seed,
-    transfer,
 )
-from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.programs import (
@@ -27,80 +22,23 @@ from app.dex.adapters.solana.programs import (
     memo,
     token_account,
 )
-from app.dex.adapters.solana.rpc import Rpc
 from app.dex.adapters.solana.simulation import Account, check_changes
 from app.dex.adapters.solana.swap import SolanaSwap
-from app.dex.adapters.solana.tables import read_tables
-from app.dex.adapters.solana.wallet import KeypairWallet
-from app.dex.chain import Blockhash, SignedSwap
 from app.dex.errors import DexError, may_retry
 from app.dex.markets import Token
-from app.localnet.faults import Faults
-from app.localnet.genesis import TABLE, holding, mint_of, pool_of
+from app.localnet.genesis import holding, mint_of, pool_of
 from app.localnet.validator import Validator
-from app.localnet.view import Node
+from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, THEIR_USDC, THIEF, Desk, lamports, order
 from tests.localnet import (
     NAMES,
     RAY,
     SOL,
     STRANGER,
     USDC,
-    WALLET,
-    built_swap,
     land,
-    open_validator,
     pool,
     quoted,
-    served,
 )
-
-ME, THIEF = WALLET.pubkey(), STRANGER.pubkey()
-MY_USDC, THEIR_USDC = token_account(ME, mint_of(USDC)), token_account(THIEF, mint_of(USDC))
-AMOUNT, MAX_PRIORITY = 10**8, 10_000
-
-
-class CountingWallet(KeypairWallet):
-    signatures = 0
-
-    async def sign(self, message: bytes) -> bytes:
-        self.signatures += 1
-        return await super().sign(message)
-
-
-@dataclass
-class Desk:
-    validator: Validator
-    faults: Faults
-    providers: list[Rpc]
-    wallet: CountingWallet
-    chain: SolanaChain
-    hash: Blockhash
-
-    async def sign(self, swap: SolanaSwap) -> SignedSwap:
-        return await self.chain.sign(swap, memo="order", attempt=1, blockhash=self.hash)
-
-    async def refuses(self, swap: SolanaSwap) -> str:
-        with pytest.raises(DexError) as refused:
-            await self.sign(swap)
-        assert self.wallet.signatures == 0
-        assert refused.value.code == "unsafe_transaction"
-        return refused.value.detail
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    validator, faults = open_validator(tmp_path / "journal"), Faults()
-    async with served(Node(validator, faults)) as url:
-        wallet, providers = CountingWallet(WALLET), [Rpc(url)]
-        chain = SolanaChain(providers, wallet, NAMES, max_priority_lamports=MAX_PRIORITY)
-        yield Desk(validator, faults, providers, wallet, chain, await chain.blockhash())
-        await chain.close()
-    validator.close()
-
-
-def order(token_in: Token = USDC, token_out: Token = SOL, floor: int = 1, amount: int = AMOUNT) -> SolanaSwap:
-    return built_swap(pool_of("raydium", token_in, token_out), token_in, token_out, amount, floor)
-
 
 GOOD = pool().swap(ME, mint_of(USDC), AMOUNT, 1)
 
@@ -113,10 +51,6 @@ def token_instruction(data: bytes, *accounts: Pubkey) -> Instruction:
     """The last account is our wallet, which signs."""
     metas = [AccountMeta(one, is_signer=False, is_writable=True) for one in accounts]
     return Instruction(TOKEN, data, [*metas, AccountMeta(ME, is_signer=True, is_writable=False)])
-
-
-def lamports(number: int, to: Pubkey) -> Instruction:
-    return transfer(TransferParams(from_pubkey=ME, to_pubkey=to, lamports=number))
 
 
 HOSTILE: dict[str, Instruction] = {
@@ -228,58 +162,6 @@ async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) ->
     unknown = replace(order(), route=("USDC", "XYZZY"))
     with pytest.raises(DexError, match="unsupported_pair"):
         await desk.sign(unknown)
-
-
-@pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (RAY, SOL), (SOL, RAY)])
-async def test_a_good_swap_is_signed_and_lands_and_wrapped_sol_is_unwrapped(
-    desk: Desk, token_in: Token, token_out: Token
-) -> None:
-    wrapped = token_account(ME, NATIVE_MINT)
-    land(desk.validator, [create_token_account(ME, ME, NATIVE_MINT), lamports(10**7, wrapped)])
-    of = pool_of("raydium", token_in, token_out)
-    signed = await desk.sign(built_swap(of, token_in, token_out, AMOUNT, 1))
-    assert desk.validator.submit(signed.payload)
-    assert desk.validator.landed[signed.signature].error is None
-    assert desk.validator.account(wrapped) is None
-
-
-@pytest.mark.parametrize(("usual", "paid"), [(0, 0), (1_000, None), (10**9, MAX_PRIORITY), (2**63, MAX_PRIORITY)])
-async def test_the_priority_fee_is_what_others_pay_up_to_a_cap(desk: Desk, usual: int, paid: int | None) -> None:
-    desk.faults.usual_price = usual
-    signed = await desk.sign(order())
-    assert desk.validator.submit(signed.payload)
-    landed = desk.validator.landed[signed.signature]
-    limit = compute_limit(signed)
-    assert landed.units <= limit <= landed.units * 13 // 10
-    cost = landed.fee - 5_000
-    assert cost == -(-usual * limit // 10**6) if paid is None else MAX_PRIORITY * 0.99 * bool(paid) <= cost <= paid
-
-
-def compute_limit(signed: SignedSwap) -> int:
-    message = VersionedTransaction.from_bytes(signed.payload).message
-    [limit] = [bytes(one.data) for one in message.instructions if bytes(one.data)[:1] == b"\x02" and len(one.data) == 5]
-    return int.from_bytes(limit[1:], "little")
-
-
-async def test_a_lookup_table_shortens_a_transaction_and_never_names_our_own_accounts(desk: Desk) -> None:
-    plain, short = await desk.sign(order()), await desk.sign(replace(order(), tables=(TABLE,)))
-    assert len(short.payload) < len(plain.payload) - 50
-    assert desk.validator.submit(short.payload)
-    assert desk.validator.landed[short.signature].error is None
-    message = VersionedTransaction.from_bytes(short.payload).message
-    assert {ME, MY_USDC} <= set(message.account_keys)
-
-
-async def test_a_table_with_our_own_accounts_in_it_is_not_used_for_them(desk: Desk) -> None:
-    """A node could say that our account is in a table where a stranger's is."""
-    [table] = await read_tables(desk.providers, [TABLE], own={pool().vault(mint_of(SOL))})
-    assert pool().vault(mint_of(SOL)) not in table.addresses
-    assert pool().vault(mint_of(USDC)) in table.addresses
-
-
-async def test_what_is_no_table_is_not_used(desk: Desk) -> None:
-    nothing = (MY_USDC, Keypair().pubkey(), Pubkey.default())
-    assert (await desk.sign(replace(order(), tables=nothing))).payload == (await desk.sign(order())).payload
 
 
 def test_an_unsafe_transaction_is_never_tried_again() -> None:

@@ -1,0 +1,79 @@
+"""What is signed: whole swaps that land, with their fees, and as short as lookup tables make them."""
+
+from dataclasses import replace
+
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from app.dex.adapters.solana.programs import (
+    NATIVE_MINT,
+    create_token_account,
+    token_account,
+)
+from app.dex.adapters.solana.tables import read_tables
+from app.dex.chain import SignedSwap
+from app.dex.markets import Token
+from app.localnet.genesis import TABLE, mint_of, pool_of
+from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, Desk, lamports, order
+from tests.localnet import (
+    RAY,
+    SOL,
+    USDC,
+    built_swap,
+    land,
+    pool,
+)
+
+
+@pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (RAY, SOL), (SOL, RAY)])
+async def test_a_good_swap_is_signed_and_lands_and_wrapped_sol_is_unwrapped(
+    desk: Desk, token_in: Token, token_out: Token
+) -> None:
+    wrapped = token_account(ME, NATIVE_MINT)
+    land(desk.validator, [create_token_account(ME, ME, NATIVE_MINT), lamports(10**7, wrapped)])
+    of = pool_of("raydium", token_in, token_out)
+    signed = await desk.sign(built_swap(of, token_in, token_out, AMOUNT, 1))
+    assert desk.validator.submit(signed.payload)
+    assert desk.validator.landed[signed.signature].error is None
+    assert desk.validator.account(wrapped) is None
+
+
+@pytest.mark.parametrize(("usual", "paid"), [(0, 0), (1_000, None), (10**9, MAX_PRIORITY), (2**63, MAX_PRIORITY)])
+async def test_the_priority_fee_is_what_others_pay_up_to_a_cap(desk: Desk, usual: int, paid: int | None) -> None:
+    desk.faults.usual_price = usual
+    signed = await desk.sign(order())
+    assert desk.validator.submit(signed.payload)
+    landed = desk.validator.landed[signed.signature]
+    limit = compute_limit(signed)
+    assert landed.units <= limit <= landed.units * 13 // 10
+    cost = landed.fee - 5_000
+    assert cost == -(-usual * limit // 10**6) if paid is None else MAX_PRIORITY * 0.99 * bool(paid) <= cost <= paid
+
+
+def compute_limit(signed: SignedSwap) -> int:
+    message = VersionedTransaction.from_bytes(signed.payload).message
+    [limit] = [bytes(one.data) for one in message.instructions if bytes(one.data)[:1] == b"\x02" and len(one.data) == 5]
+    return int.from_bytes(limit[1:], "little")
+
+
+async def test_a_lookup_table_shortens_a_transaction_and_never_names_our_own_accounts(desk: Desk) -> None:
+    plain, short = await desk.sign(order()), await desk.sign(replace(order(), tables=(TABLE,)))
+    assert len(short.payload) < len(plain.payload) - 50
+    assert desk.validator.submit(short.payload)
+    assert desk.validator.landed[short.signature].error is None
+    message = VersionedTransaction.from_bytes(short.payload).message
+    assert {ME, MY_USDC} <= set(message.account_keys)
+
+
+async def test_a_table_with_our_own_accounts_in_it_is_not_used_for_them(desk: Desk) -> None:
+    """A node could say that our account is in a table where a stranger's is."""
+    [table] = await read_tables(desk.providers, [TABLE], own={pool().vault(mint_of(SOL))})
+    assert pool().vault(mint_of(SOL)) not in table.addresses
+    assert pool().vault(mint_of(USDC)) in table.addresses
+
+
+async def test_what_is_no_table_is_not_used(desk: Desk) -> None:
+    nothing = (MY_USDC, Keypair().pubkey(), Pubkey.default())
+    assert (await desk.sign(replace(order(), tables=nothing))).payload == (await desk.sign(order())).payload

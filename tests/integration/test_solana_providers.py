@@ -1,0 +1,123 @@
+"""The chain adapter with several providers, one of which is down, lies, or has not seen everything."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.hash import Hash
+
+from app.dex.errors import DexError
+from tests.localnet import WALLET
+from tests.solana_world import PASSED, World, a_world, tells
+
+
+@pytest.mark.parametrize("forgetful", [0, 1])
+async def test_what_only_one_of_two_providers_has_seen_is_unknown(two: World, forgetful: int) -> None:
+    swap = await two.signed()
+    await two.sent(swap)
+    two.validator.skip(PASSED)
+    two.faults[forgetful].forgets = True
+    assert await two.verdict(swap) == "unknown"
+    assert (await two.chain.ended([swap.signature]))[1] == {}
+    two.faults[forgetful].forgets = False
+    assert await two.verdict(swap) == "landed"
+    assert set((await two.chain.ended([swap.signature]))[1]) == {swap.signature}
+
+
+FAILED = {"err": {"InstructionError": [5, {"Custom": 6001}]}}
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("honest_has_it", [True, False])
+async def test_one_provider_alone_ends_no_attempt(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int, honest_has_it: bool
+) -> None:
+    """It could make the engine pay again, once for each attempt."""
+    swap = await two.signed()
+    await two.sent(swap)
+    two.faults[1 - liar].forgets = not honest_has_it
+    tells(monkeypatch, two, liar, "getTransaction", lambda told: told | {"meta": told["meta"] | FAILED})
+    assert await two.verdict(swap) == "unknown"
+    assert (await two.chain.ended([swap.signature]))[1] == {}
+
+
+async def test_two_providers_confirm_only_one_and_the_same_amount(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    swap = await two.signed()
+    await two.sent(swap)
+
+    def more(told: dict[str, Any]) -> dict[str, Any]:
+        [balance] = [one for one in told["meta"]["postTokenBalances"] if one["owner"] == str(WALLET.pubkey())]
+        balance["uiTokenAmount"]["amount"] += "0"
+        return told
+
+    tells(monkeypatch, two, 0, "getTransaction", more)
+    assert await two.verdict(swap) == "unknown"
+    assert (await two.chain.ended([swap.signature]))[1] == {}
+
+
+def last_height(change: Callable[[int], int]) -> Callable[[Any], Any]:
+    def lie(told: Any) -> Any:
+        value = told["value"]
+        return told | {"value": value | {"lastValidBlockHeight": change(value["lastValidBlockHeight"])}}
+
+    return lie
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_a_last_height_that_is_over_proves_no_absence(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """One provider names it too low, the other one has not seen the swap yet: it may still land."""
+    tells(monkeypatch, two, liar, "getLatestBlockhash", last_height(lambda last: last - 30))
+    swap = await two.signed()
+    assert swap.last_valid_height == two.validator.clock.height + 150
+    two.validator.skip(150 + 32 - 20)
+    assert await two.verdict(swap) == "unknown"
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("wrong", [-190, 2**60])
+async def test_with_a_last_height_that_is_far_from_the_other_ones_nothing_is_signed(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int, wrong: int
+) -> None:
+    tells(monkeypatch, two, liar, "getLatestBlockhash", last_height(lambda last: last + wrong))
+    with pytest.raises(DexError, match="do not agree on a blockhash"):
+        await two.signed()
+
+
+async def test_a_blockhash_that_another_provider_does_not_know_is_not_used(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swap with it would never land."""
+    made_up = str(Hash.new_unique())
+    tells(
+        monkeypatch, two, 0, "getLatestBlockhash", lambda told: told | {"value": told["value"] | {"blockhash": made_up}}
+    )
+    assert (await two.chain.blockhash()).hash != made_up
+
+
+async def test_with_two_providers_one_alone_proves_no_absence(two: World) -> None:
+    swap = await two.signed()
+    two.validator.skip(PASSED)
+    assert await two.verdict(swap) == "expired"
+    two.faults[1].mute = 1
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await two.verdict(swap)
+
+
+@pytest.mark.parametrize("down", range(3))
+async def test_of_three_providers_one_may_be_down(tmp_path: Path, down: int) -> None:
+    async with a_world(tmp_path, providers=3) as three:
+        three.faults[down].busy = 1
+        swap = await three.signed()
+        await three.sent(swap)
+        assert set((await three.chain.ended([swap.signature]))[1]) == {swap.signature}
+        assert [one.signature for one in (await three.chain.find(["order"]))[1]] == [swap.signature]
+        assert await three.verdict(swap) == "landed"
+
+
+async def test_of_two_providers_one_alone_is_not_enough_to_sign(two: World) -> None:
+    two.faults[1].busy = 1
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await two.signed()
