@@ -41,6 +41,7 @@ from worker.risk import RiskChecks
 log = logging.getLogger("engine.execution")
 
 RESEND_SECONDS = 0.1  # after a send that was not answered
+AGAIN_SECONDS = 2.0  # after one that was answered, and may be lost all the same
 CHECK_SECONDS = 1.0  # between checks of a submitted swap that no slot is held for
 
 
@@ -163,8 +164,11 @@ class Execution:
         """Send the stored swap and watch it for this long; with 0, send once and look once. None: no answer."""
         deadline = time.monotonic() + seconds
         snapshot = await self._send(lease, signed, deadline)
-        if seconds and not _has_ended(snapshot, signed):
-            snapshot = await self._confirmations.wait(signed, within=deadline - time.monotonic())
+        while not _has_ended(snapshot, signed) and (left := deadline - time.monotonic()) > 0:
+            if (snapshot := await self._confirmations.wait(signed, within=min(left, AGAIN_SECONDS))) is not None:
+                break
+            if left > AGAIN_SECONDS:
+                snapshot = await self._send(lease, signed, time.monotonic())
         if _has_ended(snapshot, signed):
             return snapshot
         try:
@@ -230,16 +234,12 @@ class Execution:
         if conditions.waits_again(order, code, is_last=wait is None):
             await lease.rearm(code, error, conditions.condition_again(order), conditions.wait_before(order.rearms))
             return JobResult()
+        details: More = {"error": error, "code": code}
         if wait is None:
-            await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code, **more})
+            await lease.move(Status.FAILED, error=error, code=code, details={**details, **more})
             return JobResult()
-        status = await lease.move(
-            Status.PENDING,
-            ready_in=wait,
-            error=error,
-            code=code,
-            details={"error": error, "code": code, "retryInMs": int(wait * 1000)},
-        )
+        retry = {"retryInMs": int(wait * 1000)}
+        status = await lease.move(Status.PENDING, ready_in=wait, error=error, code=code, details={**details, **retry})
         return JobResult(requeue_in=wait) if status is Status.PENDING else JobResult()
 
     def _request(self, order: Order) -> QuoteRequest:
