@@ -1,4 +1,5 @@
-"""What the local chain has to find again after a kill: its genesis, the blocks skipped, and every transaction landed.
+"""What the local chain has to find again after a kill: its genesis, the blocks skipped, every transaction landed, and
+balances that were set by hand.
 
 Accounts are not in it: the same transactions in the same order make the same accounts.
 """
@@ -6,20 +7,25 @@ Accounts are not in it: the same transactions in the same order make the same ac
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-GENESIS, SKIP, TRANSACTION = b"G", b"S", b"T"
+GENESIS = b"G"
+KINDS: Mapping[bytes, Literal["skip", "transaction", "balances"]] = {
+    b"S": "skip",
+    b"T": "transaction",
+    b"B": "balances",
+}
 _HEAD = struct.Struct("<cQI")  # kind, height or number, size of what follows
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    kind: Literal["skip", "transaction"]
-    number: int  # the height of the transaction's block; or how many blocks were skipped so far
-    data: bytes = b""
+    kind: Literal["skip", "transaction", "balances"]
+    number: int  # the height at which it happened; or how many blocks were skipped so far
+    data: bytes
 
 
 class Journal:
@@ -44,17 +50,17 @@ class Journal:
             self._write(GENESIS, genesis_ms, body)
             return genesis_ms, block_ms, []
         _, genesis_ms, body = records[0]
-        found = [
-            Record("skip", number) if kind == SKIP else Record("transaction", number, data)
-            for kind, number, data in records[1:]
-        ]
+        found = [Record(KINDS[kind], number, data) for kind, number, data in records[1:]]
         return genesis_ms, int(json.loads(body)["blockMs"]), found
 
     def skip(self, skipped: int) -> None:
-        self._write(SKIP, skipped, b"")
+        self._write(b"S", skipped, b"")
 
     def transaction(self, height: int, raw: bytes) -> None:
-        self._write(TRANSACTION, height, raw)
+        self._write(b"T", height, raw)
+
+    def balances(self, height: int, amounts: Mapping[str, int]) -> None:
+        self._write(b"B", height, json.dumps(dict(amounts)).encode())
 
     def _write(self, kind: bytes, number: int, data: bytes) -> None:
         os.write(self._file, _HEAD.pack(kind, number, len(data)) + data)

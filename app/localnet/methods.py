@@ -196,7 +196,14 @@ def prioritization_fees(view: View, params: Params) -> Json:
     return [{"slot": slot_of(height), "prioritizationFee": view.usual_price} for height in view.recent_heights(150)]
 
 
+def set_balances(view: View, params: Params) -> Json:
+    """No node of a real chain has it: what token accounts hold from now on, such as the vaults of pools."""
+    view.validator.set_balances({str(account): int(amount) for account, amount in params[0].items()})
+    return None
+
+
 METHODS: Mapping[str, Callable[[View, Params], Json]] = {
+    "localnet_setBalances": set_balances,
     "getAccountInfo": account_info,
     "getBalance": balance,
     "getBlock": block,

@@ -20,12 +20,13 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata
 
-from app.dex.adapters.solana.programs import LOOKUP_TABLE, MEMO, TOKEN, TOKEN_ACCOUNT_SIZE
+from app.dex.adapters.solana.programs import LOOKUP_TABLE, MEMO, NATIVE_MINT, TOKEN, TOKEN_ACCOUNT_SIZE
 from app.dex.chain import BLOCKHASH_LIFE
 from app.localnet.clock import BlockClock, now_ms, slot_of
 from app.localnet.journal import Journal
 
 DECIMALS_AT = 44  # in the data of a mint
+AMOUNT_AT = 64  # in that of a token account
 TABLE_HEAD = 56  # bytes before the addresses of a lookup table
 
 
@@ -105,6 +106,8 @@ class Validator:
         for record in records:
             if record.kind == "skip":
                 self.clock.skipped = record.number
+            elif record.kind == "balances":
+                self._set(json.loads(record.data))
             else:
                 self._execute(VersionedTransaction.from_bytes(record.data), record.data, record.number)
         self._svm.with_sigverify(True)
@@ -122,6 +125,25 @@ class Validator:
         """Let that many blocks pass at once."""
         self._journal.skip(self.clock.skipped + blocks)
         self.clock.skipped += blocks
+
+    def set_balances(self, amounts: Mapping[str, int]) -> None:
+        """What token accounts hold from now on, without a transaction. `ValueError`: one is no token account."""
+        self._set(amounts)
+        self._journal.balances(self.clock.height, amounts)
+
+    def _set(self, amounts: Mapping[str, int]) -> None:
+        changed = {}
+        for address, amount in amounts.items():
+            account = self.account(key := Pubkey.from_string(address))
+            held = self.token_balance(account) if account else None
+            if account is None or held is None or not 0 <= amount < 2**64:
+                raise ValueError(f"{address} is no token account, or {amount} no balance")
+            data = bytearray(account.data)
+            struct.pack_into("<Q", data, AMOUNT_AT, amount)
+            wrapped = amount - held.amount if held.mint == NATIVE_MINT else 0
+            changed[key] = Account(account.lamports + wrapped, bytes(data), TOKEN)
+        for key, account in changed.items():
+            self._svm.set_account(key, account)
 
     def latest_blockhash(self, height: int) -> tuple[str, int]:
         """The blockhash of a height, and the last height at which it is good."""
@@ -218,7 +240,7 @@ class Validator:
         data = bytes(account.data)
         mint, owner = Pubkey.from_bytes(data[:32]), Pubkey.from_bytes(data[32:64])
         minted = self._svm.get_account(mint)
-        [amount] = struct.unpack_from("<Q", data, 64)
+        [amount] = struct.unpack_from("<Q", data, AMOUNT_AT)
         return TokenBalance(mint, owner, amount, minted.data[DECIMALS_AT] if minted else 0)
 
 

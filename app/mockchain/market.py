@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from decimal import Decimal
 
 import asyncpg
@@ -17,7 +17,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from app.dex.markets import Markets, PoolConfig, Token, UnknownToken
 from app.dex.simulated.launches import CannotLaunch, Launch, pool_of
-from app.dex.simulated.set_prices import SetPrice, SetPrices, check, moved, pair_of
+from app.dex.simulated.set_prices import Moved, SetPrice, SetPrices, check, moved, pair_of
 from app.mockchain import statements
 from app.postgres import POSTGRES_UNAVAILABLE, open_pool, transaction
 from app.postgres_hosts import connect
@@ -35,13 +35,7 @@ Mid = Callable[[Token, Token, int], Decimal]
 """The mid price of a pair at a slot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    price: Decimal  # tokens out for one token in
-    slot: int  # from which it holds
-
-
-class MovableMarket:
+class SimulatedMarket:
     def __init__(
         self, dsn: str, pool: asyncpg.Pool, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int
     ) -> None:
@@ -56,10 +50,10 @@ class MovableMarket:
         self._task: asyncio.Task[None] | None = None
 
     @staticmethod
-    async def open(dsn: str, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int) -> "MovableMarket":
+    async def open(dsn: str, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int) -> "SimulatedMarket":
         """Reads what was changed by hand, and follows them until `close`. A server that is down is tried again."""
         pool = await open_pool(dsn, 1, {})
-        market = MovableMarket(dsn, pool, markets, prices, mid, block_ms=block_ms)
+        market = SimulatedMarket(dsn, pool, markets, prices, mid, block_ms=block_ms)
         market._task = run_forever("simulated market", market._follow)
         await market._looked.wait()
         return market

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 
 from app.dex.chain import Chain
 from app.network import simulated
+from app.network.model import MovableMarket as MovableMarket
 from app.network.model import Network as Network
 from app.network.simulated import VENUE_NAMES as VENUE_NAMES
 from app.network.simulated import CannotLaunch as CannotLaunch
 from app.network.simulated import Launch as Launch
-from app.network.simulated import MovableMarket as MovableMarket
 from app.network.simulated import PriceOutOfRange as PriceOutOfRange
 from app.network.simulated import mint_of as mint_of
 from app.settings import Settings, SettingsError
@@ -56,5 +56,5 @@ async def open_market(settings: Settings, network: Network) -> AsyncIterator[Mov
     else:
         from app.network import solana
 
-        async with solana.following(settings, network):
-            yield None
+        async with solana.following(settings, network) as market:
+            yield market

@@ -4,11 +4,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
-from app.dex.markets import Markets, Token
+from app.dex.markets import Markets, PoolConfig, Token
 from app.dex.router import MAX_DEVIATION_PERCENT, Router
-from app.dex.simulated.set_prices import SetPrices
+from app.dex.simulated.launches import Launch
+from app.dex.simulated.set_prices import Moved, SetPrices
 from app.dex.venue import Venue
+
+
+class MovableMarket(Protocol):
+    """A market that anybody may move by hand: the simulated one, and that of the local chain."""
+
+    def is_set(self, token_in: Token, token_out: Token, slot: int) -> bool:
+        """Whether the pair stands still because its price was set."""
+
+    async def set_price(self, token_in: Token, token_out: Token, price: Decimal) -> Moved:
+        """Raises `PriceOutOfRange`."""
+
+    async def move(self, token_in: Token, token_out: Token, bps: int) -> Moved:
+        """From the pair's mid price. Raises `PriceOutOfRange`."""
+
+    async def release(self) -> int:
+        """All pairs move by themselves again, from the slot that is returned."""
+
+    async def launch(self, launch: Launch) -> tuple[PoolConfig, int]:
+        """The pool, and the slot from which every process knows it. Raises `CannotLaunch`."""
 
 
 def _simulated_chain() -> None:

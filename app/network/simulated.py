@@ -17,8 +17,8 @@ from app.dex.simulated.set_prices import SetPrices
 from app.dex.simulated.venues import KINDS, PoolVenue, open_venues
 from app.dex.valuation import Valuation
 from app.mockchain.ledger import MockChain
-from app.mockchain.market import MovableMarket as MovableMarket
-from app.network.model import Network
+from app.mockchain.market import SimulatedMarket
+from app.network.model import MovableMarket, Network
 from app.settings import Settings, SettingsError
 
 VENUE_NAMES = tuple(kind.name for kind in KINDS)
@@ -88,7 +88,7 @@ async def open_market(settings: Settings, network: Network) -> AsyncIterator[Mov
         prices = network.mids(token_in, token_out, slot).values()
         return (min(prices) + max(prices)) / 2
 
-    market = await MovableMarket.open(
+    market = await SimulatedMarket.open(
         settings.postgres_dsn, network.markets, network.set_prices, mid, block_ms=settings.mock_block_ms
     )
     try:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -26,7 +27,8 @@ from app.dex.valuation import Valuation
 from app.dex.venue import Venue
 from app.localnet.genesis import vaults as local_vaults
 from app.localnet.names import localnet
-from app.network.model import Network
+from app.network.localnet import LocalMarket
+from app.network.model import MovableMarket, Network
 from app.settings import Settings, SettingsError
 from app.tasks import cancel_and_wait, run_forever
 
@@ -139,8 +141,11 @@ def open_chain(settings: Settings, network: Network) -> SolanaChain:
 
 
 @asynccontextmanager
-async def following(settings: Settings, network: Network) -> AsyncIterator[None]:
-    """While this is open, the network has prices. First it is compared with what the nodes say."""
+async def following(settings: Settings, network: Network) -> AsyncIterator[MovableMarket | None]:
+    """While this is open, the network has prices. First it is compared with what the nodes say.
+
+    None: nobody may move them.
+    """
     assert isinstance(network, SolanaNetwork)
     try:
         await network.genesis.ask(network.providers, settings.solana_cluster)
@@ -152,11 +157,19 @@ async def following(settings: Settings, network: Network) -> AsyncIterator[None]
             raise SettingsError(f"SOLANA_RPC_URL: the nodes do not tell tokens and prices. {error.detail}") from None
         task = run_forever("prices", partial(_follow, network.prices))
         try:
-            yield
+            yield _movable(settings, network)
         finally:
             await cancel_and_wait(task)
     finally:
         await asyncio.gather(network.http.close(), *(rpc.close() for rpc in network.providers))
+
+
+def _movable(settings: Settings, network: SolanaNetwork) -> MovableMarket | None:
+    if settings.solana_cluster != "localnet" or settings.engine_mode == "production":
+        return None
+    return LocalMarket(
+        network.providers[0], network.markets, network.prices, lambda: network.slot_at(datetime.now(UTC))
+    )
 
 
 async def _follow(prices: PoolPrices) -> None:

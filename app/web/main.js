@@ -79,9 +79,9 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
       sections.forEach((section) => section.stop());
     },
     connection: () => connectionOf(stream),
-    note: () => (orderForm.isPractice ? "Venues and chain are simulated: no money moves." : nothing),
+    note: () => (orderForm.isPractice ? `${orderForm.hasLaunches ? "Venues and chain are simulated" : "A chain on this machine"}: no money moves.` : nothing),
     banner: () => queueStatus.warning(),
-    view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view()}${activity.view()}</div></div>${keyboard.view()}`,
+    view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view(orderForm.hasLaunches)}${activity.view()}</div></div>${keyboard.view()}`,
   };
 }
 

@@ -101,7 +101,7 @@ export class Market {
     return this.#do(() => this.api.delete("api/simulate/market"), () => "Prices move by themselves again.");
   }
 
-  view() {
+  view(hasLaunches) {
     if (!this.pair) return nothing;
     const { prices, problem } = this;
     const { tokenIn, tokenOut } = this.#shown;
@@ -117,7 +117,7 @@ export class Market {
         <div id="price-chart">${this.priceChart.view()}</div>
         ${prices?.movable ? this.#control(prices) : nothing}
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
-        ${prices?.movable ? this.launch.view() : nothing}
+        ${prices?.movable && hasLaunches ? this.launch.view() : nothing}
       </section>`;
   }
 

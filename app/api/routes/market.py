@@ -39,7 +39,8 @@ class TradedToken(Answer):
 
 class Tokens(Answer):
     tokens: list[TradedToken]
-    practice: bool = Field(description="true: local mode, with a simulated market and chain; no money moves")
+    practice: bool = Field(description="true: local mode, with a simulated market or a local chain; no money moves")
+    launches: bool = Field(description="false: this chain tells of no new tokens, and no order can wait for one")
 
 
 class TradedPool(Answer):
@@ -114,6 +115,7 @@ async def tokens(request: Request) -> Response:
                 for one in ctx.markets.tokens
             ],
             "practice": ctx.market is not None,
+            "launches": ctx.network.has_launches,
         }
     )
 

@@ -19,6 +19,14 @@ class PriceOutOfRange(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    price: Decimal
+    """Tokens out for one token in."""
+    slot: int
+    """From which it holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetPrice:
     id: int
     """A later one has a higher id, and replaces those before it from its time on."""

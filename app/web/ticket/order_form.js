@@ -27,6 +27,7 @@ export class OrderForm {
     this.picker = new TokenPicker((field, symbol) => this.#choose(field, symbol), onChange);
     this.tokens = [];
     this.isPractice = false; // until the engine has said that no money moves
+    this.hasLaunches = true; // until it has said that its chain tells of none
     this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", isRateTurned: false, areQuotesOpen: false });
     Object.assign(this.fields, fieldsOfLink());
     if (!(this.fields.type in ORDER_TYPES)) this.fields.type = DEFAULTS.type;
@@ -45,8 +46,9 @@ export class OrderForm {
   stop() {}
 
   async loadTokens() {
-    const { tokens, practice } = await this.api.get("api/tokens");
-    Object.assign(this, { tokens, isPractice: practice });
+    const { tokens, practice, launches } = await this.api.get("api/tokens");
+    Object.assign(this, { tokens, isPractice: practice, hasLaunches: launches });
+    if (this.isSniper && !launches) this.setType(DEFAULTS.type);
     const unknown = Object.keys(OTHER).filter((name) => !this.#token(this.fields[name]));
     for (const name of unknown) this.fields[name] = tokens.find(({ symbol }) => symbol !== this.fields[OTHER[name]])?.symbol;
     if (unknown.length) this.set({});

@@ -48,7 +48,8 @@ export function orderFormView(form) {
 }
 
 function header(form, chosen) {
-  const groups = Object.entries(Object.groupBy(Object.entries(ORDER_TYPES), ([, { group }]) => group));
+  const types = Object.entries(ORDER_TYPES).filter(([, { isSniper }]) => form.hasLaunches || !isSniper);
+  const groups = Object.entries(Object.groupBy(types, ([, { group }]) => group));
   return html`
     <div class="order-type">
       <h2 id="order-form-title">Swap</h2>

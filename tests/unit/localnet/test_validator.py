@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from solders.keypair import Keypair
 from solders.system_program import TransferParams, transfer
 
 from app.localnet.clock import height_of, slot_of
-from app.localnet.genesis import mint_of
-from tests.localnet import SOL, WALLET, land, open_validator, pool, signed, usdc_of
+from app.localnet.genesis import TOKEN_ACCOUNT_RENT, mint_of
+from tests.localnet import SOL, USDC, WALLET, held, land, open_validator, pool, signed, usdc_of
 
 ME = WALLET.pubkey()
 SWAP = pool().whole_swap(ME, mint_of(SOL), 10**8, 1)
@@ -77,3 +78,21 @@ def test_a_slot_has_at_most_one_height() -> None:
     skipped = set(range(slots[0], slots[-1])) - set(slots)
     assert len(skipped) > 50
     assert {height_of(slot) for slot in skipped} == {None}
+
+
+def test_balances_that_were_set_by_hand_are_found_again(tmp_path: Path) -> None:
+    validator = open_validator(tmp_path / "journal")
+    vaults = {str(pool().vault(mint_of(token))): amount for token, amount in ((SOL, 20 * 10**9), (USDC, 3 * 10**9))}
+    land(validator, SWAP)
+    validator.set_balances(vaults)
+    with pytest.raises(ValueError, match="no token account"):
+        validator.set_balances({**vaults, str(ME): 1})
+    land(validator, pool().whole_swap(ME, mint_of(SOL), 10**7, 1))
+    validator.close()
+    again = open_validator(tmp_path / "journal")
+    assert [one.error for one in again.landed.values()] == [None, None]
+    assert held(again, pool().vault(mint_of(SOL))) == 20 * 10**9 + 10**7
+    assert held(again, pool().vault(mint_of(USDC))) == held(validator, pool().vault(mint_of(USDC)))
+    vault = again.account(pool().vault(mint_of(SOL)))
+    assert vault is not None
+    assert vault.lamports == 20 * 10**9 + 10**7 + TOKEN_ACCOUNT_RENT

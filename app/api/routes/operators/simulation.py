@@ -17,6 +17,7 @@ from app.api.spec.openapi import body, problems
 from app.api.validation import pair, read_request
 from app.api.views import as_json, price_number
 from app.dex.amounts import AmountError, to_base_units, to_price
+from app.dex.errors import DexError
 from app.dex.markets import USD_DECIMALS, Markets
 from app.network import CannotLaunch, Launch, MovableMarket, PriceOutOfRange, mint_of
 
@@ -90,6 +91,8 @@ async def move_market(request: Request) -> Response:
                 moved = await market.move(token_in, token_out, wanted.move_bps or 0)
         except PriceOutOfRange as error:
             raise invalid_request([("/moveBps" if price is None else "/price", str(error))]) from None
+        except DexError as error:
+            raise Problem(503, error.code, "The local chain does not answer.", retryable=True) from None
     return as_json(
         {
             "tokenIn": token_in.symbol,
@@ -162,7 +165,7 @@ def _movable(request: Request) -> MovableMarket:
         raise Problem(
             403,
             "local_mode_only",
-            "Only a simulated market can be moved, in local mode (ENGINE_MODE=local, CHAIN=mock).",
+            "Only a simulated market, or that of a local chain, can be moved, in local mode (ENGINE_MODE=local).",
         )
     return market
 

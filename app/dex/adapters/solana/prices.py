@@ -93,10 +93,16 @@ class PoolPrices:
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         """The amount out of one pool at its mid price, without fee and price impact."""
         pool, x_to_y = leg
-        if (reserves := self._known().get(pool.id)) is None:
-            raise DexError("venue_unavailable", "The price of this pool is not known.")
+        reserves = self.reserves(pool)
         held_in, held_out = reserves if x_to_y else reserves[::-1]
         return amount_in * held_out // held_in
+
+    def reserves(self, pool: PoolConfig) -> tuple[int, int]:
+        """What its vaults hold, of its tokens x and y."""
+        known = self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}
+        if (found := known.get(pool.id)) is None:
+            raise DexError("venue_unavailable", "The price of this pool is not known.")
+        return found
 
     def mid(self, markets: Markets, venue: str, token_in: Token, token_out: Token) -> Decimal | None:
         """Tokens out for one token in at the mid prices of a venue's best path, rounded down. None: not known."""
@@ -114,9 +120,6 @@ class PoolPrices:
             return None
         # From text, which keeps every digit: arithmetic with a Decimal rounds to 28.
         return Decimal(f"{max(outs) // 10 ** (token_out.decimals + SPARE_PLACES)}E-{PRICE_PLACES}")
-
-    def _known(self) -> Mapping[str, tuple[int, int]]:
-        return self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}
 
 
 def _is_far(pool: PoolConfig, x: Vault, y: Vault) -> bool:

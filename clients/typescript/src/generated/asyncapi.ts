@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 1492a4ce8bbbd486fb617ccdd75678b7b9d1c6ff8ca7da8481934f6a73943373
+// sha256 of the documents: 3e647eaaee004d0f718364f19084e5414cbceda6c7123f19c6803b525c9a30c8
 
 export type AnyEvent =
   | {

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 1492a4ce8bbbd486fb617ccdd75678b7b9d1c6ff8ca7da8481934f6a73943373
+// sha256 of the documents: 3e647eaaee004d0f718364f19084e5414cbceda6c7123f19c6803b525c9a30c8
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -2544,9 +2544,14 @@ export interface components {
             tokens: components["schemas"]["TradedToken"][];
             /**
              * Practice
-             * @description true: local mode, with a simulated market and chain; no money moves
+             * @description true: local mode, with a simulated market or a local chain; no money moves
              */
             practice: boolean;
+            /**
+             * Launches
+             * @description false: this chain tells of no new tokens, and no order can wait for one
+             */
+            launches: boolean;
         };
         /** TradedPool */
         TradedPool: {
