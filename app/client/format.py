@@ -13,7 +13,8 @@ def event_line(event: Event, start: datetime) -> str:
 def event_details(event: Event) -> str:
     details = []
     if event.error or event.code:
-        details.append(f"attempt {event.attempt}: {error_text(event)}")
+        attempt = f"attempt {event.attempt}: " if event.attempt else ""  # none: it has not started
+        details.append(f"{attempt}{error_text(event)}")
     elif event.attempt > 1:
         details.append(f"attempt {event.attempt}")
     if event.fired_at:

@@ -60,7 +60,7 @@ class Event:
             error=text_in(data, "error") or text_in(data, "why"),
             code=text_in(data, "code"),
             retry_in_ms=number_in(data, "retryInMs") if data.get("retryInMs") is not None else None,
-            fired_at=price_in(data["trigger"], "price") if isinstance(data.get("trigger"), dict) else None,
+            fired_at=_fired_at(data),
             frame=frame,
         )
 
@@ -109,6 +109,12 @@ class GroupState:
     def of(data: Mapping[str, Any]) -> "GroupState":
         orders = [OrderState.of(row) for row in rows_in(data, "orders")]
         return GroupState(required_text(data, "groupId"), orders, data.get("idempotent") is True)
+
+
+def _fired_at(data: Mapping[str, Any]) -> str | None:
+    """An amendment has a trigger too."""
+    trigger = data.get("trigger")
+    return price_in(trigger, "price") if data.get("status") == "pending" and isinstance(trigger, dict) else None
 
 
 def waits_for(data: Mapping[str, Any]) -> str | None:

@@ -23,10 +23,10 @@ export class Notifications {
     this.onChange();
   }
 
-  /** An event of an order has arrived. */
+  /** An event of an order that was read, once for each. */
   onEvent(event, log) {
     const order = currentState(log);
-    const text = event.trigger ? "fired" : TEXTS[event.status];
+    const text = event.status === "pending" && event.trigger ? "fired" : TEXTS[event.status];
     if (!this.isOn || !document.hidden || !text || !order || Date.now() - Date.parse(event.at) > MAX_AGE_MS) return;
     try {
       new Notification(`Order ${text}`, { body: `${order.amount ?? ""} ${order.tokenIn} → ${order.amountOut ?? ""} ${order.tokenOut}`, tag: order.orderId });

@@ -107,7 +107,7 @@ function eventText(event) {
     case "open":
     case "pending":
       if (event.slice) return `slice ${event.slice} of its order`;
-      if (event.trigger) return html`fired: the price was ${amount(event.trigger.price)}, and it waited for ${amount(event.trigger.level)}`;
+      if (event.trigger && event.status === "pending") return html`fired: the price was ${amount(event.trigger.price)}, and it waited for ${amount(event.trigger.level)}`;
       if (event.code === "rearmed") return `waits for its condition again: ${readable(event.why ?? "the price was lost")}`;
       if (reason(event.code)) return reason(event.code);
       if (event.code) {

@@ -16,7 +16,7 @@ const CATCH_UP_OVERLAP_MS = 5_000; // events arrive in commit order, which can d
 export class OrderStore {
   constructor(api, onChange) {
     Object.assign(this, { api, onChange });
-    this.onEvent = () => {}; // called with each new event and the order's log
+    this.onEvent = () => {}; // called once with each event and the order's log, when the order has been read
     this.logs = new Map();
     this.newestFirst = new NewestFirst(); // of those that were read
     this.filter = {};
@@ -37,7 +37,7 @@ export class OrderStore {
     const after = applyEvent(before, event);
     if (after === before) return;
     this.logs.set(event.orderId, after);
-    this.onEvent(event, after);
+    if (after.snapshot) this.onEvent(event, after);
     // Amounts are in no event: an unknown order is read, and what the slices of an order brought once it has ended.
     if (!after.snapshot || (after.snapshot.slices && !isUnfinished(after))) this.lateReads.add(event.orderId);
     if (this.logs.size > MAX_ORDERS && Date.now() > this.prunedAt + PRUNE_INTERVAL_MS) this.#prune();
@@ -176,8 +176,11 @@ export class OrderStore {
   #apply(order) {
     const before = this.logs.get(order.orderId) ?? emptyLog(order.orderId);
     if (!before.snapshot) this.newestFirst.add(order);
-    this.logs.set(order.orderId, applyResponse(before, order));
+    const after = applyResponse(before, order);
+    this.logs.set(order.orderId, after);
     this.lateReads.ids.delete(order.orderId);
+    const told = new Set(before.snapshot ? before.events : []); // the answer may have events that the socket brings later
+    for (const event of after.events) if (!told.has(event)) this.onEvent(event, after);
     this.onChange();
   }
 

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
-from tests.engine import Engine
+from tests.engine import Engine, eventually
 
 # Copies of an order, each a minute older than the one before.
 HISTORY = """
@@ -140,7 +140,42 @@ async def test_a_notification_when_an_order_ends_in_the_background(engine: Engin
         assert await page.tab.evaluate("window.notified") == []  # it was seen
         await page.tab.evaluate("window.background = true")
         placed = (await engine.place())["orderId"]
-        await expect(page.order(placed)).to_have_attribute("data-status", "confirmed")
-        notified: list[str] = await page.tab.evaluate("window.notified")
+        await eventually(lambda: notified(page, 1))
         amount = (await engine.order(placed))["amountOut"]
-        assert notified == [f"Order filled: 1.5 SOL → {amount} USDC"]
+        waiting = await engine.place(orderType="stop", trigger={"price": "100"})
+        await expect(page.order(waiting["orderId"])).to_have_attribute("data-status", "open")
+        change = {"json": {"trigger": {"price": "101"}}, "headers": {"if-match": "1"}}
+        assert (await engine.http.patch(f"/api/orders/{waiting['orderId']}", **change)).is_success
+        await engine.http.post(f"/api/orders/{waiting['orderId']}/cancel")
+        await eventually(lambda: notified(page, 2))
+        texts = [f"Order filled: 1.5 SOL → {amount} USDC", "Order cancelled: 1.5 SOL →  USDC"]
+        assert await page.tab.evaluate("window.notified") == texts
+
+
+async def notified(page: TradingPage, count: int) -> bool:
+    return bool(await page.tab.evaluate("window.notified.length") == count)
+
+
+async def test_each_event_is_told_once_whatever_is_read_first(page: TradingPage) -> None:
+    """An order may have ended before the page has read it, and the answer may have events that the socket brings later.
+    What is told needs the amounts, which are in no event."""
+    told = await page.tab.evaluate(
+        """async () => {
+            const { OrderStore } = await import("/web/order_store.js");
+            const event = (seq, status) => ({ orderId: "1", seq, status, attempt: 1, at: "2027-01-01T00:00:00Z" });
+            const events = ["pending", "routing", "submitted", "confirmed"].map((status, n) => event(n + 1, status));
+            const order = { orderId: "1", seq: 4, status: "confirmed", createdAt: "2027-01-01T00:00:00Z", events };
+            const api = { get: async () => structuredClone(order) };
+            const told = [];
+            for (const received of [0, 1, 3, 4]) { // events that came before the order was read
+                const store = new OrderStore(api, () => {});
+                store.onEvent = ({ seq }, { snapshot }) => told.push(`${seq} of ${snapshot.status}`);
+                events.slice(0, received).forEach((one) => store.applyEvent(one));
+                await store.loadOrder("1");
+                events.forEach((one) => store.applyEvent(one));
+                await store.loadOrder("1");
+            }
+            return told;
+        }"""
+    )
+    assert told == [f"{seq} of confirmed" for seq in (1, 2, 3, 4)] * 4

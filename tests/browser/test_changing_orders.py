@@ -69,6 +69,9 @@ async def test_an_order_that_changed_meanwhile_is_not_overwritten(
     await expect(form).to_have_count(0)
     order = await engine.order(placed["orderId"])
     assert (order["trigger"]["price"], order["limitPrice"], order["slippageBps"]) == ("145", None, 300)
+    details = await page.open_details(page.orders.first)
+    await expect(details.locator(".log li")).to_have_count(3)
+    await expect(details.locator(".log")).not_to_contain_text("fired")  # it waits for another price
 
 
 async def test_the_entry_of_a_bracket_is_amended_at_the_price_of_what_it_buys(

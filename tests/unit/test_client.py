@@ -175,6 +175,8 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on 0.66 % away"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
     assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
+    amended = fired.replace("pending", "open").replace('"trigger"', '"code":"amended","trigger"')
+    assert event_line(Event.parse(amended), START) == "   1.000 s  open       amended"
     with pytest.raises(CommandError, match="does not answer like this engine"):
         OPEN.lines([{}])
 
