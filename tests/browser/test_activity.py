@@ -144,9 +144,10 @@ async def test_a_notification_when_an_order_ends_in_the_background(engine: Engin
         amount = (await engine.order(placed))["amountOut"]
         waiting = await engine.place(orderType="stop", trigger={"price": "100"})
         await expect(page.order(waiting["orderId"])).to_have_attribute("data-status", "open")
-        change = {"json": {"trigger": {"price": "101"}}, "headers": {"if-match": "1"}}
-        assert (await engine.http.patch(f"/api/orders/{waiting['orderId']}", **change)).is_success
-        await engine.http.post(f"/api/orders/{waiting['orderId']}/cancel")
+        path = f"/api/orders/{waiting['orderId']}"
+        amended = await engine.http.patch(path, json={"trigger": {"price": "101"}}, headers={"if-match": "1"})
+        assert amended.is_success
+        await engine.http.post(f"{path}/cancel")
         await eventually(lambda: notified(page, 2))
         texts = [f"Order filled: 1.5 SOL → {amount} USDC", "Order cancelled: 1.5 SOL →  USDC"]
         assert await page.tab.evaluate("window.notified") == texts
