@@ -36,9 +36,10 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
   const notifications = new Notifications(announce, onChange);
   const activity = new Activity({ open: openOrders, history: orders, fills: new Fills(api, orderStore, onChange), portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
   const keyboard = new Keyboard({ "/": () => search(), b: () => document.getElementById("amount").focus() }, onChange);
-  const sections = [orderForm, queueStatus, market, openOrders, activity, stream, quotes, keyboard];
+  const sections = [market, orderForm, queueStatus, openOrders, activity, stream, quotes, keyboard];
   orderStore.onEvent = (event, log) => notifications.onEvent(event, log);
   let stopped = false;
+  let drawn = 0; // frames. The first has the ticket alone, the second the market too: no frame of a slow phone is long
 
   function search() {
     activity.select("history");
@@ -81,7 +82,11 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
     connection: () => connectionOf(stream),
     note: () => (orderForm.isPractice ? `${orderForm.hasLaunches ? "Venues and chain are simulated" : "A chain on this machine"}: no money moves.` : nothing),
     banner: () => queueStatus.warning(),
-    view: () => html`<div class="layout">${orderForm.view()}<div class="stack">${market.view(orderForm.hasLaunches)}${activity.view()}</div></div>${keyboard.view()}`,
+    view() {
+      drawn += 1;
+      if (drawn < 3) onChange();
+      return html`<div class="layout">${orderForm.view()}<div class="stack">${drawn > 1 ? market.view(orderForm.hasLaunches) : nothing}${drawn > 2 ? activity.view() : nothing}</div></div>${keyboard.view()}`;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 // Draws the price chart with uPlot, which is loaded when there is something to draw.
 
-import { dateTime } from "./clock.js";
+import { dateTime, dayOf, timeOfDay } from "./clock.js";
 import { shortPrice } from "./money.js";
 
 const DASH = { meteora: [6, 3] }; // not told apart by colour alone
@@ -10,8 +10,6 @@ const GAP_SECONDS = 90; // shorter ones are drawn over: a watcher that is restar
 const MOST_LEVELS = 20; // that are drawn
 const NEAR = 1.5; // of the height of the price: levels so far away are inside the plot, others at its edge
 const LEAST_SPAN = 0.001; // of the price: a price that stands still is a line in the middle
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const DAY_SECONDS = 86_400;
 
 let loading = null;
@@ -22,7 +20,7 @@ function loadUPlot() {
   loading ??= new Promise((resolve, reject) => {
     document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: url("uPlot.min.css") }));
     const script = Object.assign(document.createElement("script"), { src: url("uPlot.iife.min.js") });
-    script.onload = () => resolve(globalThis.uPlot);
+    script.onload = () => setTimeout(() => resolve(globalThis.uPlot)); // drawing is a task of its own
     script.onerror = reject;
     document.head.append(script);
   }).catch(() => (loading = null));
@@ -198,8 +196,8 @@ export class PricePlot {
 
 function timeLabel(time, step) {
   const date = new Date(time * 1_000);
-  if (step >= DAY_SECONDS) return DAY.format(date);
-  return step < 60 ? dateTime(date) : TIME.format(date);
+  if (step >= DAY_SECONDS) return dayOf(date);
+  return step < 60 ? dateTime(date) : timeOfDay(date);
 }
 
 /** With as many decimals as tell two lines of the grid apart. */
