@@ -92,6 +92,8 @@ def _message(error: Mapping[str, Any], names: Iterable[str]) -> str:
             return "must be an object"
         case "invalid_key":
             return "has a field whose name is not valid Unicode"
+        case "timezone_aware":
+            return "must name its time zone, as in 2027-01-31T12:00:00Z"
         case "extra_forbidden":
             return f"unknown field{did_you_mean(error['loc'][-1], names)}"
         case "literal_error" | "enum":

@@ -77,12 +77,13 @@ def waiting_view(condition: Mapping[str, Any], price: Decimal | None, extreme: D
 def _trigger_view(condition: Mapping[str, Any], price: Decimal | None, extreme: Decimal | None) -> dict[str, Any]:
     """`extreme`: that a trailing stop has seen; None: it does not follow the price yet."""
     view, at = dict(condition), condition.get("price", condition.get("activationPrice"))
-    level = None if at is None else Decimal(at)
+    level, falls = None if at is None else Decimal(at), condition.get("when") == "below"
     if "trailBps" in condition:
-        level = level if extreme is None else trail_level(extreme, condition["trailBps"])
+        level, falls = (level, False) if extreme is None else (trail_level(extreme, condition["trailBps"]), True)
         view["extreme"] = None if extreme is None else plain(extreme)
         view["level"] = None if extreme is None or level is None else plain(level)
-    return {**view, "distanceBps": None if price is None or level is None else distance_bps(level, price)}
+    distance = None if price is None or level is None else distance_bps(level, price, falls=falls)
+    return {**view, "distanceBps": distance}
 
 
 def order_view(order: Order, markets: Markets, price: Decimal | None = None) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def slices_view(order: Order, slices: Slices, markets: Markets) -> dict[str, Any
             "filled": slices.filled,
             "failed": slices.failed,
             "skipped": skipped,
-            "nextAt": slices.next_at,
+            "nextAt": None if order.is_terminal else slices.next_at,
         },
         "filledIn": amount_of(token_in, slices.filled_in),
         "filledOut": amount_of(token_out, slices.filled_out),

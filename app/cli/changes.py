@@ -11,10 +11,26 @@ Reason = Annotated[str, typer.Option(help="Shown to every caller that it stops, 
 Owner = Annotated[str | None, typer.Option(help="Only this owner; default: all owners.")]
 
 
-def cancel(order_id: OrderId, url: Url = None, as_json: Json = False) -> None:
-    """Cancel an order. Exit code 0 if it is cancelled, or will be unless its swap lands."""
+def cancel(
+    order_id: Annotated[str, typer.Argument(help="The id of an order.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of your orders whose swap was not sent, or those of these options.")
+    ] = False,
+    token_in: Annotated[str | None, typer.Option(help="With --all: that pay this token.")] = None,
+    token_out: Annotated[str | None, typer.Option(help="With --all: that receive this token.")] = None,
+    order_type: Annotated[str | None, typer.Option("--type", help="With --all: of this type.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel an order, or all. Exit code 0 if it is cancelled, or will be unless its swap lands."""
     from app.client import changes, commands
 
+    chosen = {"tokenIn": token_in, "tokenOut": token_out, "orderType": order_type}
+    which = {name: value for name, value in chosen.items() if value is not None}
+    if bool(order_id) == everything or (which and not everything):
+        raise typer.BadParameter("Name the id of one order, or use --all, with or without its options.")
+    if everything:
+        commands.run(url, lambda engine: changes.cancel_all(engine, which, as_json=as_json))
     commands.run(url, lambda engine: changes.cancel(engine, order_id, as_json=as_json))
 
 

@@ -46,6 +46,13 @@ def submit(
     min_depth_usd: Annotated[str | None, typer.Option(help="Of a sniper: what the pools must hold.")] = None,
     time_in_force: Annotated[str | None, typer.Option(help="gtc, gtd, or ioc: now or not at all.")] = None,
     expires_in_seconds: Annotated[int | None, typer.Option(help="It expires if it was not filled by then.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="The same as a time, like 2030-01-01T09:00:00Z.")] = None,
+    acknowledge_price: Annotated[
+        bool, typer.Option("--acknowledge-price", help="The limit price may be far worse than the market's.")
+    ] = False,
+    acknowledge_single_venue: Annotated[
+        bool, typer.Option("--acknowledge-single-venue", help="The price of one venue alone may fire the order.")
+    ] = False,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key never places a second order.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the order to its end.")] = False,
     url: Url = None,
@@ -69,6 +76,19 @@ def submit(
     if trigger_price is not None and order_type in GROUPS:
         raise typer.BadParameter("Use --take-profit-price and --stop-loss-price in place of --trigger-price.")
 
+    needed: dict[str, dict[str, object]] = {
+        "limit": {"--limit-price": limit_price},
+        "stop": {"--trigger-price": trigger_price},
+        "take_profit": {"--trigger-price": trigger_price},
+        "trailing_stop": {"--trail-bps": trail_bps},
+        "dca": {"--slices": slices, "--every-seconds": every_seconds},
+        "sniper": {"--limit-price": limit_price},
+        "oco": {"--take-profit-price": take_profit_price, "--stop-loss-price or --trail-bps": loss or trail_bps},
+        "bracket": {"--limit-price": limit_price, "--take-profit-price": take_profit_price, "--stop-loss-price": loss},
+    }
+    if missing := [name for name, value in needed.get(order_type, {}).items() if not value]:
+        raise typer.BadParameter(f"--type {order_type} needs {' and '.join(missing)}.")
+
     launch = {"event": event, "venue": venue, "minDepthUsd": min_depth_usd} if order_type == "sniper" else {}
     price = {"price": trigger_price, "trailBps": trail_bps, "activationPrice": activation_price}
     trigger = {name: value for name, value in (price | launch).items() if value is not None}
@@ -86,6 +106,9 @@ def submit(
         "schedule": schedule or None,
         "timeInForce": time_in_force,
         "expiresInSeconds": expires_in_seconds,
+        "expiresAt": expires_at,
+        "acknowledgePrice": acknowledge_price or None,
+        "acknowledgeSingleVenue": acknowledge_single_venue or None,
     }
     order = {name: value for name, value in options.items() if value is not None}
     if order_type in GROUPS:
@@ -103,7 +126,7 @@ def watch(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Follow an order to its end. Exit code 0 if it is confirmed, else 1."""
+    """Follow an order to its end. Exit code 0 if it is filled, else 1."""
     from app.client import commands
 
     commands.run(url, lambda engine: commands.watch(engine, order_id, after, as_json=as_json))

@@ -13,6 +13,11 @@ async def cancel(engine: Engine, order_id: str, *, as_json: bool = False) -> int
     return say(await engine.request_of("POST", order_id, "/api/orders/{}/cancel"), _cancelled, as_json)
 
 
+async def cancel_all(engine: Engine, chosen: Mapping[str, str], *, as_json: bool = False) -> int:
+    body = await engine.request("POST", "/api/orders/cancel-all", json=chosen)
+    return say(body, lambda answer: [f"cancelled  {number_in(answer, 'cancelled')}"], as_json)
+
+
 async def amend(
     engine: Engine, order_id: str, changes: Mapping[str, Any], seq: int | None, *, as_json: bool = False
 ) -> int:

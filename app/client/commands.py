@@ -17,7 +17,7 @@ from app.client.engine import Engine
 from app.client.fields import json_object, plain_json, printable
 from app.client.format import event_line
 from app.client.groups import orders_in
-from app.client.responses import CONFIRMED, Event, GroupState, OrderState
+from app.client.responses import FILLED, Event, GroupState, OrderState
 from app.client.simulation import SimulatedOrder, Swap, simulated_orders
 from app.client.simulation import simulate as run_all
 from app.client.summary import summary
@@ -149,7 +149,7 @@ async def _print_events(engine: Engine, state: OrderState, after: int, as_json: 
     )
     if not printed:
         typer.echo(f"engine: There are no events after {after}; the order is {final_status}.", err=True)
-    return 0 if final_status == CONFIRMED else FAILED
+    return 0 if final_status in FILLED else FAILED
 
 
 def _print_last_event(order: SimulatedOrder) -> None:

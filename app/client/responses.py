@@ -19,7 +19,8 @@ from app.client.fields import (
 )
 
 CONFIRMED = "confirmed"
-FINAL = frozenset({CONFIRMED, "completed", "failed", "expired", "cancelled"})
+FILLED = frozenset({CONFIRMED, "completed"})  # the second: an order in slices
+FINAL = FILLED | {"failed", "expired", "cancelled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,24 +119,26 @@ def _fired_at(data: Mapping[str, Any]) -> str | None:
 
 
 def waits_for(data: Mapping[str, Any]) -> str | None:
-    """The price that an order waits for, and how far away it is, or the launch; None: it waits for neither."""
-    trigger = data.get("trigger")
+    """The price that an order waits for, and how far away it is; the launch; or the slices. None: nothing."""
+    trigger, schedule = data.get("trigger"), data.get("schedule")
+    if data.get("status") == "open" and isinstance(schedule, dict):
+        return f"{number_in(schedule, 'slices')} slices, {number_in(schedule, 'everySeconds')} s apart"
     if data.get("status") != "open" or not isinstance(trigger, dict):
         return None
     worst = price_in(data, "limitPrice")
     if event := text_in(trigger, "event"):
         where, depth = text_in(trigger, "venue"), price_in(trigger, "minDepthUsd")
         pool = f"{f' on {where}' if where else ''}{f' with {depth} USD' if depth else ''}"
-        return f"{event} {text_in(trigger, 'mint') or '?'}{pool}{f' (worst {worst})' if worst else ''}"
+        launch = "the launch of" if event == "pool_created" else "liquidity of"
+        return f"{launch} {text_in(trigger, 'mint') or '?'}{pool}{f' (worst {worst})' if worst else ''}"
     if trigger.get("trailBps") is not None:
         words = [f"{number_in(trigger, 'trailBps') / 100:g} % below", _trailed(trigger)]
     else:
         words = [text_in(trigger, "when") or "at", price_in(trigger, "price") or "?"]
     if worst and worst != words[1]:
         words.append(f"(worst {worst})")
-    if trigger.get("distanceBps") is not None:
-        words.append(f"{number_in(trigger, 'distanceBps') / 100:g} % away")
-    return " ".join(words)
+    away = trigger.get("distanceBps") is not None
+    return " ".join(words) + (f", {number_in(trigger, 'distanceBps') / 100:g} % away" if away else "")
 
 
 def _trailed(trigger: Mapping[str, Any]) -> str:
@@ -174,7 +177,7 @@ class ProblemDocument:
         details = [
             f"{(text_in(error, 'pointer') or '').removeprefix('/')}: {text_in(error, 'message') or '?'}"
             for error in (errors if isinstance(errors, list) else [])
-            if isinstance(error, dict)
+            if isinstance(error, dict) and error.get("message") != detail
         ]
         sentence = f"{detail.rstrip('.')}: {'; '.join(details)}" if details else detail
         ended = sentence if sentence.endswith("?") else f"{sentence.rstrip('.')}."

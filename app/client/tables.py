@@ -48,6 +48,24 @@ def swap(row: Row) -> str:
     return f"{price_in(row, 'amount') or '?'} {required_text(row, 'tokenIn')} → {required_text(row, 'tokenOut')}"
 
 
+def price(row: Row) -> str | None:
+    """Of an order in slices the average."""
+    return price_in(row, "executedPrice") or price_in(row, "avgPrice")
+
+
+def received(row: Row) -> str | None:
+    """Of an order in slices what all have brought."""
+    return price_in(row, "amountOut") or price_in(row, "filledOut")
+
+
+def _slices(row: Row) -> str | None:
+    slices = row.get("slices")
+    if not isinstance(slices, dict):
+        return None
+    others = [f", {price_in(slices, name)} {name}" for name in ("failed", "skipped") if slices.get(name)]
+    return f"{price_in(slices, 'filled')} of {price_in(slices, 'total')} filled{''.join(others)}"
+
+
 def _original_swap(row: Row) -> str | None:
     original = row.get("originalOrder")
     return swap(original) if isinstance(original, dict) else None
@@ -69,8 +87,8 @@ ORDERS = Table(
         "TYPE": text("orderType"),
         "SWAP": swap,
         "VENUE": text("dex"),
-        "PRICE": number("executedPrice"),
-        "RECEIVED": number("amountOut"),
+        "PRICE": price,
+        "RECEIVED": received,
         "ERROR": text("code"),
     },
     empty="There are no such orders.",
@@ -147,8 +165,9 @@ FACTS: Mapping[str, Column] = {
     "retry of": text("retryOf"),
     "seq": number("seq"),
     "venue": text("dex"),
-    "price": number("executedPrice"),
-    "received": number("amountOut"),
+    "slices": _slices,
+    "price": price,
+    "received": received,
     "tx": text("txHash"),
     "error": text("error"),
 }

@@ -210,12 +210,12 @@ def is_met(trigger: Trigger, price: Decimal) -> bool:
     return price <= trigger.level if trigger.op == "le" else price >= trigger.level
 
 
-def distance_bps(level: Decimal, price: Decimal) -> int:
-    """How far the price still is from a level, in basis points of the price; never below zero.
+def distance_bps(level: Decimal, price: Decimal, *, falls: bool = False) -> int:
+    """How far the price has to rise, or to fall, to reach a level, in basis points of the price; 0: it is there.
 
     At most what every reader of JSON takes for an exact number.
     """
     if not price:
         return 0
-    distance = EXACT.subtract(level, price).copy_abs()
+    distance = max(Decimal(), EXACT.subtract(price, level) if falls else EXACT.subtract(level, price))
     return min(int(EXACT.divide_int(EXACT.multiply(distance, BPS), price)), MOST_IN_JSON)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +28,7 @@ FAST = {
     "MOCK_EXECUTION_MS_MIN": "300",
     "MOCK_EXECUTION_MS_MAX": "300",
     "RETRY_BASE_SECONDS": "0.05",
+    "MIN_SLICE_SECONDS": "1",
 }
 EVENT = re.compile(r"^ +\d+\.\d{3} s  (\w+)", re.MULTILINE)
 
@@ -145,10 +147,10 @@ def test_a_limit_order_is_listed_until_the_market_moves_and_fires_it(stack: Stac
     set_price(stack, "150")
     placed = client(stack, "submit", *SELL_SOL, "--type", "limit", "--limit-price", "155")
     order, lines = placed.stdout.split()[1], placed.stdout.splitlines()
-    assert lines[1:3] == ["status  open", "waits   above 155 3.33 % away"]
+    assert lines[1:3] == ["status  open", "waits   above 155, 3.33 % away"]
     listed = client(stack, "open").stdout.splitlines()
     assert listed[0].split() == ["ORDER", "SWAP", "TYPE", "WAITS", "FOR"]
-    assert listed[1:] == [f"{order}  1.5 SOL → USDC  limit  above 155 3.33 % away"]
+    assert listed[1:] == [f"{order}  1.5 SOL → USDC  limit  above 155, 3.33 % away"]
     set_price(stack, "160")
     watched = client(stack, "watch", order)
     assert EVENT.findall(watched.stdout) == ["open", *HAPPY]
@@ -161,13 +163,43 @@ def test_a_stop_is_cancelled_and_watching_it_exits_with_1(stack: Stack) -> None:
     set_price(stack, "150")
     stop = ("--type", "stop", "--trigger-price", "140", "--limit-price", "138", "--expires-in-seconds", "3600")
     order = client(stack, "submit", *SELL_SOL, *stop).stdout.split()[1]
-    assert "  stop  below 140 (worst 138) 6.66 % away  2" in client(stack, "open").stdout
+    assert "  stop  below 140 (worst 138), 6.66 % away  2" in client(stack, "open").stdout
     cancelled = client(stack, "cancel", order)
     assert (cancelled.returncode, cancelled.stdout) == (0, "status  cancelled\n")
     watched = client(stack, "watch", order)
     assert (watched.returncode, EVENT.findall(watched.stdout)) == (1, ["open", "cancelled"])
     unknown = str(uuid4())
     assert error_of(client(stack, "cancel", unknown)) == f"engine: There is no order {unknown} at {stack.url}.\n"
+
+
+def test_an_order_in_slices_is_followed_to_its_end_and_says_what_it_brought(stack: Stack) -> None:
+    slices = ("--type", "dca", "--slices", "2", "--every-seconds", "1")
+    placed = client(stack, "submit", *SELL_SOL, *slices, "--watch")
+    assert (placed.returncode, EVENT.findall(placed.stdout)) == (0, ["open", "completed"])
+    assert placed.stdout.splitlines()[2] == "waits   2 slices, 1 s apart"
+    shown = client(stack, "show", placed.stdout.split()[1]).stdout
+    assert "\nslices    2 of 2 filled\n" in shown
+    assert re.search(r"^price     \d+\.\d+\nreceived  \d+\.\d+$", shown, re.MULTILINE)
+
+
+def test_all_orders_are_cancelled_or_those_of_a_type(stack: Stack) -> None:
+    set_price(stack, "150")
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    limit = ("--type", "limit", "--limit-price", "190", "--expires-at", tomorrow)
+    stop = ("--type", "stop", "--trigger-price", "100")
+    for asked in (limit, stop):
+        client(stack, "submit", *SELL_SOL, *asked)
+    assert tomorrow[:10] in client(stack, "open").stdout
+    assert client(stack, "cancel", "--all", "--type", "stop", "--token-in", "SOL").stdout == "cancelled  1\n"
+    assert client(stack, "cancel", "--all").stdout == "cancelled  1\n"
+
+
+def test_a_limit_far_below_the_market_is_placed_if_it_is_meant(stack: Stack) -> None:
+    set_price(stack, "150")
+    limit = ("submit", *SELL_SOL, "--type", "limit", "--limit-price", "100")
+    refused = error_of(client(stack, *limit))
+    assert refused.count("20 % worse") == 1  # the same is said of the field
+    assert EVENT.findall(client(stack, *limit, "--acknowledge-price", "--watch").stdout) == ["open", *HAPPY]
 
 
 def test_groups_are_placed_once_and_their_orders_listed(stack: Stack) -> None:
@@ -181,7 +213,7 @@ def test_groups_are_placed_once_and_their_orders_listed(stack: Stack) -> None:
     ):
         placed = client(stack, "submit", *asked, "--idempotency-key", key).stdout.splitlines()
         assert placed[0].startswith("group   ")
-        assert [re.sub(r" [\d.]+ % away$", "", line.split(maxsplit=2)[2]) for line in placed[1:]] == waits
+        assert [re.sub(r", [\d.]+ % away$", "", line.split(maxsplit=2)[2]) for line in placed[1:]] == waits
         again = client(stack, "submit", *asked, "--idempotency-key", key).stdout.splitlines()
         assert again[0] == f"{placed[0]}  (already placed with this idempotency key)"
         for order in (line.split()[1] for line in placed[1:]):
@@ -264,7 +296,7 @@ def test_an_order_that_waits_is_amended_unless_it_has_changed_meanwhile(stack: S
     set_price(stack, "150")
     order = client(stack, "submit", *SELL_SOL, "--type", "limit", "--limit-price", "170").stdout.split()[1]
     amended = client(stack, "amend", order, "--limit-price", "180")
-    assert amended.stdout.startswith(f"order   {order}\nwaits   above 180 ")
+    assert amended.stdout.startswith(f"order   {order}\nwaits   above 180, ")
     assert "has changed since" in error_of(client(stack, "amend", order, "--limit-price", "160", "--seq", "1"))
     assert client(stack, "amend", order).returncode == 2
     assert client(stack, "cancel", order, "--json").stdout.startswith('{"orderId"')

@@ -21,6 +21,7 @@ INVALID_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"orderType": "makret"}, "/orderType", f"must be one of: {', '.join(SHAPES)}; did you mean market?"),
     ({"orderType": "limit"}, "/limitPrice", "is required"),
     ({"orderType": "stop", "trigger": "below 120"}, "/trigger", "must be an object"),
+    ({"expiresAt": "2100-01-01"}, "/expiresAt", "must name its time zone, as in 2027-01-31T12:00:00Z"),
     ({"clientOrderId": "x" * 65}, "/clientOrderId", "must have at most 64 characters"),
     ({"slippageBps": 10_001}, "/slippageBps", "must be less than or equal to 10000"),
 ]

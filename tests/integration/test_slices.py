@@ -196,6 +196,7 @@ async def test_a_slice_that_has_not_started_ends_with_its_parent(engine: Engine)
     store = PlanStore(engine.postgres, max_age=4.0)
     assert await make(store) == 1
     assert (await engine.http.post(f"/api/orders/{parent}/cancel")).status_code == 200
+    assert (await engine.order(parent))["slices"]["nextAt"] is None
     assert [moved.event.details["code"] for moved in await store.finish()] == ["parent_ended"]
     assert [status for _, _, status in await slices(engine, parent)] == ["cancelled"]
     assert await engine.postgres.fetchval("SELECT count(*) FROM plans") == 0

@@ -47,7 +47,7 @@ async def test_a_limit_order_is_open_and_has_a_trigger(engine: Engine) -> None:
 
 async def test_a_stop_waits_for_a_fall_and_a_take_profit_for_a_rise(engine: Engine) -> None:
     for body in (STOP, TAKE_PROFIT):
-        assert (await engine.http.post("/api/orders/execute", json=body)).status_code == 202
+        assert (await engine.place(**body))["trigger"]["distanceBps"] > 0
     stop, profit = await trigger_rows(engine)
     assert (stop["op"], stop["persist"], stop["level"], stop["rank"]) == ("le", 2, Decimal(1), 0)
     assert (profit["op"], profit["persist"], profit["level"], profit["rank"]) == ("ge", 3, Decimal(100_000), 1)

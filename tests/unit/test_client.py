@@ -162,17 +162,17 @@ def test_a_price_is_shown_with_the_digits_that_were_sent(price: str) -> None:
 def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
     waiting = {"status": "open", "limitPrice": "138", "trigger": {"price": "140", "when": "below", "distanceBps": 657}}
     row = {"orderId": "id", "amount": "1.5", "tokenIn": "SOL", "tokenOut": "\x1b[2J", "orderType": "stop"}
-    assert OPEN.lines([row | waiting])[1] == "id     1.5 SOL → \\x1b[2J  stop  below 140 (worst 138) 6.57 % away"
+    assert OPEN.lines([row | waiting])[1] == "id     1.5 SOL → \\x1b[2J  stop  below 140 (worst 138), 6.57 % away"
     launch = {"event": "liquidity", "mint": "7xKX", "venue": "raydium", "minDepthUsd": "20000"}
     sniper = {"status": "open", "limitPrice": "500", "trigger": launch}
-    assert waits_for(sniper) == "liquidity 7xKX on raydium with 20000 USD (worst 500)"
-    assert waits_for({"status": "open", "trigger": launch}) == "liquidity 7xKX on raydium with 20000 USD"
+    assert waits_for(sniper) == "liquidity of 7xKX on raydium with 20000 USD (worst 500)"
+    assert waits_for({"status": "open", "trigger": launch}) == "liquidity of 7xKX on raydium with 20000 USD"
     follows = {"trailBps": 550, "extreme": "170", "level": "160.65", "distanceBps": 657}
-    assert waits_for({"status": "open", "trigger": follows}) == "5.5 % below 170: 160.65 6.57 % away"
+    assert waits_for({"status": "open", "trigger": follows}) == "5.5 % below 170: 160.65, 6.57 % away"
     measured = follows | {"extreme": "149.786912400750149786", "level": "141.548632218708891548"}
-    assert waits_for({"status": "open", "trigger": measured}) == "5.5 % below 149.78691: 141.54863 6.57 % away"
+    assert waits_for({"status": "open", "trigger": measured}) == "5.5 % below 149.78691: 141.54863, 6.57 % away"
     later = {"trailBps": 500, "activationPrice": "150", "extreme": None, "level": None, "distanceBps": 66}
-    assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on 0.66 % away"
+    assert waits_for({"status": "open", "trigger": later}) == "5 % below the highest from 150 on, 0.66 % away"
     fired = '{"seq":2,"status":"pending","attempt":0,"at":"2030-01-01T00:00:01Z","trigger":{"price":"139.5"}}'
     assert event_line(Event.parse(fired), START) == "   1.000 s  pending    fired at 139.5"
     amended = fired.replace("pending", "open").replace('"trigger"', '"code":"amended","trigger"')
@@ -308,6 +308,25 @@ def test_the_options_of_a_group_are_the_fields_of_its_orders(
 )
 def test_an_option_that_the_order_type_does_not_have_is_refused(options: list[str]) -> None:
     assert CliRunner().invoke(main, ["submit", *SWAP, *options]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        (["--type", "limit"], "--limit-price"),
+        (["--type", "stop", "--limit-price", "115"], "--trigger-price"),
+        (["--type", "dca", "--slices", "3"], "--every-seconds"),
+        (["--type", "oco", "--take-profit-price", "180"], "--stop-loss-price or --trail-bps"),
+    ],
+)
+def test_an_option_that_the_order_type_needs_is_named(options: list[str], missing: str) -> None:
+    result = CliRunner().invoke(main, ["submit", *SWAP, *options])
+    assert (result.exit_code, f"needs {missing}." in " ".join(result.output.split())) == (2, True)
+
+
+@pytest.mark.parametrize("options", [[], ["id", "--all"], ["id", "--type", "stop"]])
+def test_one_order_is_cancelled_or_all(options: list[str]) -> None:
+    assert CliRunner().invoke(main, ["cancel", *options]).exit_code == 2
 
 
 @pytest.mark.parametrize("address", ["http://x", "", "ws://a\nb", None])

@@ -86,5 +86,11 @@ def test_a_limit_is_compared_with_the_best_venue() -> None:
 
 def test_a_distance_is_in_basis_points_of_the_price() -> None:
     assert distance_bps(D(155), D(150)) == 333
-    assert distance_bps(D(140), D(150)) == 666
+    assert distance_bps(D(140), D(150), falls=True) == 666
     assert distance_bps(D(150), D(150)) == 0
+
+
+def test_a_price_that_is_past_its_level_is_at_no_distance() -> None:
+    """A limit order may wait there for a quote at its size."""
+    assert distance_bps(D("149.9"), D(150)) == 0
+    assert distance_bps(D(151), D(150), falls=True) == 0

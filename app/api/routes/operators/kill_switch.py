@@ -80,7 +80,7 @@ async def get_kill_switch(request: Request) -> Response:
         {
             "halt": {"summary": "Stop everything", "value": {"state": "halted", "reason": "Prices are wrong."}},
             "owner": {
-                "summary": "Let one owner finish, and accept nothing more",
+                "summary": "Release one owner",
                 "value": {"state": "active", "reason": "Back on Monday.", "owner": "local"},
             },
             "release": {"summary": "Trade again", "value": {"state": "active", "reason": "Prices are right again."}},
