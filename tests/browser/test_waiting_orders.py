@@ -32,6 +32,31 @@ async def test_a_limit_order_waits_and_fires_when_the_market_is_moved(
     await expect(page.orders.first.locator(".log")).to_contain_text(fired)
 
 
+async def test_a_stop_and_a_take_profit_fire_and_a_limit_for_now_or_never_expires(
+    watching: None, page: TradingPage, engine: Engine
+) -> None:
+    fired = page.tab.locator(".order.confirmed")
+    await page.choose("stop")
+    await page.fill(stopPrice="140")
+    await page.place_waiting("stop")
+    await page.choose("take_profit")
+    await page.fill(targetPrice="160")
+    await page.place_waiting("take-profit")
+    await expect(page.tab.locator(".open-order")).to_have_count(2)
+    await page.set_market("139")
+    await expect(fired).to_have_count(1)
+    await page.set_market("161")
+    await expect(fired).to_have_count(2)
+    await expect(page.tab.locator(".open-order")).to_have_count(0)
+    await page.choose("limit")
+    await page.fill(limitPrice="170")
+    await page.tab.get_by_label("Good for").select_option("now or never")
+    await page.place_waiting("limit")
+    await expect(page.orders.first).to_have_attribute("data-status", "expired")
+    types = await engine.postgres.fetch("SELECT type FROM orders WHERE status = 'confirmed' ORDER BY updated_at")
+    assert [row["type"] for row in types] == ["stop", "take_profit"]
+
+
 async def test_a_stop_is_placed_with_its_worst_price_and_cancelled(
     watching: None, page: TradingPage, engine: Engine
 ) -> None:
