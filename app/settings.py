@@ -1,4 +1,4 @@
-"""All settings, from the environment and from `.env` (environment variables win).
+"""All settings, from the environment and from a file `.env` (environment variables win).
 
 `.env.example` explains each one. An invalid value is one sentence, never a traceback.
 """
@@ -14,16 +14,22 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CLONE = Path(__file__).resolve().parent.parent
+IS_CLONE = (CLONE / "pyproject.toml").exists()  # not installed from a wheel
 
 
 def _default_home() -> Path:
     """In a clone, or the user's state directory: an upgrade replaces what is in site-packages."""
-    if (CLONE / "pyproject.toml").exists():
+    if IS_CLONE:
         return CLONE / ".engine"
     named = os.environ.get("XDG_STATE_HOME", "")
     # os.path: a user without a home directory is no error here.
     state = named if os.path.isabs(named) else os.path.expanduser("~/.local/state")
     return Path(state) / "order-execution-engine"
+
+
+def _env_file() -> Path:
+    """Of the current directory in a clone. Elsewhere that may be another project's, with its DATABASE_URL."""
+    return Path(".env") if IS_CLONE else Path(os.environ.get("ENGINE_HOME") or _default_home()) / ".env"
 
 
 class SettingsError(Exception):
@@ -32,7 +38,7 @@ class SettingsError(Exception):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=_env_file(), env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see preflight.py

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
+
 CLONE = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "worker", "migrations")
 ASK = """
@@ -35,6 +37,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site-packages"
 
 
+def clean() -> dict[str, str]:
+    """Our environment, without settings of the engine."""
+    return {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+
+
 def test_the_wheel_has_every_file_in_one_package(installed: Path) -> None:
     names = {path.name for path in installed.iterdir()}
     assert {name for name in names if not name.endswith(".dist-info")} == {"order_execution_engine"}
@@ -50,8 +57,7 @@ def test_the_command_runs_beside_another_project_with_a_package_of_that_name(ins
     other = tmp_path / "other"
     (other / "app").mkdir(parents=True)
     (other / "app" / "__init__.py").write_text("raise RuntimeError('the wrong app')")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGINE_")}
-    environment |= {"PYTHONPATH": f"{other}{os.pathsep}{installed}", "XDG_STATE_HOME": str(tmp_path / "state")}
+    environment = clean() | {"PYTHONPATH": f"{other}{os.pathsep}{installed}", "XDG_STATE_HOME": str(tmp_path / "state")}
     done = subprocess.run(
         [sys.executable, "-P", "-c", ASK], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
@@ -62,3 +68,27 @@ def test_the_command_runs_beside_another_project_with_a_package_of_that_name(ins
         str(tmp_path / "state" / "order-execution-engine"),
         str(inside),
     ]
+
+
+@pytest.mark.parametrize("home", [None, "home"])
+def test_its_file_of_settings_is_beside_its_data_and_not_that_of_another_project(
+    installed: Path, tmp_path: Path, home: str | None
+) -> None:
+    folder = tmp_path / (home or "state/order-execution-engine")
+    folder.mkdir(parents=True)
+    (folder / ".env").write_text("PORT=4001\n")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / ".env").write_text("PORT=4002\nDATABASE_URL=postgresql://theirs\n")
+    settings = {"PYTHONPATH": str(installed / "order_execution_engine"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    settings |= {"ENGINE_HOME": str(folder)} if home else {}
+    ask = "from app.settings import load; print(load().port, load().database_url)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ask],
+        cwd=project,
+        env=clean() | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "4001 None\n"
