@@ -1,6 +1,7 @@
 """Who is calling, and what their key allows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,4 @@ class Caller:
     max_orders_per_min: int | None = None  # the quotas of this key; 0: none; None: those of the settings
     max_reads_per_min: int | None = None
     read_only: bool = False  # may change nothing
+    expires_at: datetime | None = None  # None: never

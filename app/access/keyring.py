@@ -45,7 +45,6 @@ class KnownKey:
 
     caller: Caller
     hash: bytes  # sha256 of the whole key
-    expires_at: datetime | None
     until: float  # when it expires, on this machine's monotonic clock
 
 
@@ -95,7 +94,7 @@ class Keyring:
         """When the key with this text expired; None: it is unknown, was revoked, or expired more than a month ago."""
         found = self._known.get(key[:PREFIX_LENGTH])
         same = hmac.compare_digest(digest(key), found.hash if found else _NO_HASH)
-        return found.expires_at if found and same else None
+        return found.caller.expires_at if found and same else None
 
     def _live_key(self, prefix: str) -> KnownKey | None:
         if self._live is None:
@@ -177,6 +176,7 @@ def _known(row: asyncpg.Record, asked: float) -> KnownKey:
         row["max_orders_per_min"],
         row["max_reads_per_min"],
         row["read_only"],
+        row["expires_at"],
     )
     left = math.inf if row["seconds_left"] is None else row["seconds_left"]
-    return KnownKey(caller, row["hash"], row["expires_at"], asked + left)
+    return KnownKey(caller, row["hash"], asked + left)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -104,6 +104,20 @@ async def test_the_quotas_of_a_key_replace_those_of_the_settings(guarded: Guarde
     assert statuses == [200, 429]
     for _ in range(3):
         await guarded.place("a")
+
+
+async def test_a_key_is_told_its_own_terms(guarded: Guarded) -> None:
+    async def told(who: str) -> Any:
+        return (await guarded.request(who, "GET", "/api/limits")).json()["key"]
+
+    def prefix(who: str) -> str:
+        return guarded.held[who][: keys.PREFIX_LENGTH]
+
+    ordinary = {"operator": False, "readOnly": False, "expiresAt": None}
+    assert await told("a") == ordinary | {"prefix": prefix("a")}
+    assert await told("monitor") == ordinary | {"prefix": prefix("monitor"), "operator": True, "readOnly": True}
+    left = datetime.fromisoformat((await told("brief"))["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(minutes=50) < left <= timedelta(hours=1)
 
 
 async def test_when_a_key_was_last_used_is_written_soon(guarded: Guarded) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.access.caller import Caller
 from app.api.admission import admit_read, orders_left
 from app.api.context import context
 from app.api.refusals import day_ends_at
@@ -14,6 +15,15 @@ from app.api.spec.openapi import problems
 from app.api.views import as_json, usd
 
 router = APIRouter(prefix="/api", tags=["orders"])
+
+
+class Key(Answer):
+    """The API key of the request."""
+
+    prefix: str = Field(description="As `engine keys list` shows it", examples=["oe_1a2b3c4d"])
+    operator: bool
+    read_only: bool = Field(description="It may change nothing")
+    expires_at: datetime | None = Field(description="It is refused from then on; null: it does not expire")
 
 
 class OrderQuota(Answer):
@@ -40,6 +50,7 @@ class RiskLimits(Answer):
 
 
 class Limits(Answer):
+    key: Key | None = Field(description="null: local mode has no keys")
     orders: OrderQuota | None = Field(description="null: no limit")
     streams: Streams
     max_under_way: int = Field(description="Orders of the caller's owner that may be under way at once")
@@ -56,6 +67,7 @@ async def limits(request: Request) -> Response:
     risk = ctx.risk_limits(caller)
     return as_json(
         {
+            "key": _key(caller) if caller.key else None,
             "orders": await orders_left(request, caller),
             "streams": {
                 "maxOpen": ctx.settings.max_sockets_per_owner,
@@ -70,3 +82,12 @@ async def limits(request: Request) -> Response:
             },
         }
     )
+
+
+def _key(caller: Caller) -> dict[str, str | bool | datetime | None]:
+    return {
+        "prefix": caller.key,
+        "operator": caller.operator,
+        "readOnly": caller.read_only,
+        "expiresAt": caller.expires_at,
+    }

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 3e647eaaee004d0f718364f19084e5414cbceda6c7123f19c6803b525c9a30c8
+// sha256 of the documents: 4376d0f8d06d1e9fa19a9587b99c212455057d5c3af5e335a9dff11c95649f42
 
 export type AnyEvent =
   | {

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 3e647eaaee004d0f718364f19084e5414cbceda6c7123f19c6803b525c9a30c8
+// sha256 of the documents: 4376d0f8d06d1e9fa19a9587b99c212455057d5c3af5e335a9dff11c95649f42
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -1574,6 +1574,30 @@ export interface components {
              */
             status: "ok" | "degraded";
         };
+        /**
+         * Key
+         * @description The API key of the request.
+         */
+        Key: {
+            /**
+             * Prefix
+             * @description As `engine keys list` shows it
+             * @example oe_1a2b3c4d
+             */
+            prefix: string;
+            /** Operator */
+            operator: boolean;
+            /**
+             * Readonly
+             * @description It may change nothing
+             */
+            readOnly: boolean;
+            /**
+             * Expiresat
+             * @description It is refused from then on; null: it does not expire
+             */
+            expiresAt: string | null;
+        };
         /** KillSwitchView */
         KillSwitchView: {
             /** @description What applies to you: the stricter of the two below */
@@ -1632,6 +1656,8 @@ export interface components {
         };
         /** Limits */
         Limits: {
+            /** @description null: local mode has no keys */
+            key: components["schemas"]["Key"] | null;
             /** @description null: no limit */
             orders: components["schemas"]["OrderQuota"] | null;
             streams: components["schemas"]["Streams"];
