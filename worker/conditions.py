@@ -3,11 +3,12 @@
 from app.dex import amounts
 from app.orders.conditions import OrderType, Trigger, feed_of, trigger_again
 from app.orders.model import Order
+from app.orders.waiting.statements import DAY_LIMIT, DAY_LIMIT_ASIDE
 
 # Codes of attempts that ended because the price was lost. An order with a condition then waits for it again.
 PRICE_LOST = frozenset({"slippage_exceeded", "tx_dropped", "blockhash_expired"})
 # The limits of its day are used up. It is not to be lost because of other orders.
-USED_UP = frozenset({"day_limit"})
+USED_UP = frozenset({DAY_LIMIT})
 # Nobody answered, and nothing was sent. After its last attempt it waits again: a stop is not to be lost with a venue.
 UNREACHED = frozenset({"venue_unavailable", "rpc_timeout"})
 # This worker has not heard of the launch yet. A sniper waits for its price then.
@@ -32,8 +33,8 @@ def floor_of(order: Order, quoted: int, max_slippage_bps: int) -> int:
 def waits_again(order: Order, code: str, *, is_last: bool) -> bool:
     """`is_last`: no attempt follows by itself."""
     not_heard = code == NOT_HEARD and order.type == OrderType.SNIPER
-    lost = code in PRICE_LOST | USED_UP or not_heard or (is_last and code in UNREACHED)
-    return lost and order.condition is not None and order.rearms < MAX_REARMS
+    lost = code in PRICE_LOST or not_heard or (is_last and code in UNREACHED)
+    return order.condition is not None and (code in USED_UP or (lost and order.rearms < MAX_REARMS))
 
 
 def condition_again(order: Order) -> Trigger:
@@ -42,6 +43,8 @@ def condition_again(order: Order) -> Trigger:
     return trigger_again(*what, order.slippage_bps, order.extreme)
 
 
-def wait_before(rearms: int) -> float:
-    """Seconds until it may fire again, which double each time."""
+def wait_before(rearms: int, code: str) -> float:
+    """Seconds until it may fire again, which double each time. A day that is used up is not asked for every minute."""
+    if code in USED_UP:
+        return DAY_LIMIT_ASIDE
     return min(FIRST_WAIT_SECONDS * 2.0 ** min(rearms, 10), LONGEST_WAIT_SECONDS)

@@ -232,7 +232,8 @@ class Execution:
         """Carry out what the retry policy decides: another attempt after a wait, or the end. Nothing can land now."""
         order, wait = lease.order, self._retry.decide(lease.order.attempt, code).wait_seconds
         if conditions.waits_again(order, code, is_last=wait is None):
-            await lease.rearm(code, error, conditions.condition_again(order), conditions.wait_before(order.rearms))
+            seconds = conditions.wait_before(order.rearms, code)
+            await lease.rearm(code, error, conditions.condition_again(order), seconds)
             return JobResult()
         details: More = {"error": error, "code": code}
         if wait is None:

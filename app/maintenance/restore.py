@@ -4,7 +4,8 @@
   process ever sees restored orders that it may start, and a restore that fails has changed nothing.
 - Orders that were filled since are unfinished again. A worker asks the chain about them, while trading is halted.
 - Orders that were cancelled since wait again, and the chain does not know of that. So an operator ends the halt.
-- What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked.
+- What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked, and what they
+  have traded of their day.
 - Webhooks stay as they were: nothing is sent where its owner has deleted one since, or signed with a secret of before.
   Deliveries are those of the backup.
 """
@@ -89,6 +90,11 @@ BEGIN
     EXECUTE format($sql$
         UPDATE api_keys k SET revoked_at = o.revoked_at FROM %I.api_keys o
          WHERE o.id = k.id AND o.revoked_at IS NOT NULL AND k.revoked_at IS NULL
+        $sql$, aside);
+    EXECUTE format($sql$
+        INSERT INTO daily_volumes AS now (owner, day, writer, usd)
+        SELECT owner, day, writer, usd FROM %I.daily_volumes
+        ON CONFLICT (owner, day, writer) DO UPDATE SET usd = greatest(now.usd, excluded.usd)
         $sql$, aside);
 END $$;
 DO $$

@@ -111,7 +111,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
         postgres.internal, max_total=settings.queue_max_depth, max_per_owner=settings.queue_max_per_owner
     )
     schedules = Schedules(PlanStore(postgres.writing, max_age=max_age, chain=chain), network, announcer, capacity)
-    snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age), network, announcer)
+    snipers = Snipers(SnipeStore(postgres.writing, max_age=max_age, chain=chain), network, announcer)
     dead_man = DeadManSwitches(DeadMen(postgres.writing), announcer)
     recorder = Recorder(prices, network, [stops.receive, trails.receive, limits.receive])
     revision = Revision(postgres.internal, known_revisions())

@@ -23,7 +23,7 @@ from app.webhooks.deliveries import Delivery, DeliveryStore, Result, Served
 from app.webhooks.sender import SECONDS, Sender
 from app.webhooks.statements import LEASE_SECONDS
 
-MAX_WEBHOOKS = 20  # that one watcher serves at once
+MAX_WEBHOOKS = 40  # that one watcher serves at once
 TURN_SECONDS = 20.0  # then others of the webhooks that wait come first
 MARGIN = SECONDS + 2  # of the lease, for one attempt
 RECORD_AGAIN = 0.2  # seconds
@@ -109,7 +109,8 @@ class Deliverer:
         except Exception:
             count_failure("webhooks")
         finally:
-            del self._turns[turn.webhook.id]
+            if self._turns.get(turn.webhook.id) is turn:  # its release may be in force before that was answered
+                del self._turns[turn.webhook.id]
 
     def _goes_on(self, turn: _Turn) -> bool:
         """Not while nothing arrives: the pauses between attempts are those of the webhook then."""

@@ -160,11 +160,13 @@ async def test_after_a_restore_that_was_killed_the_engine_reconciles_too(
 
 async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn: str, tmp_path: Path) -> None:
     key = await asyncio.to_thread(key_commands.create, postgres_dsn, "alice", operator=False)
+    traded = "INSERT INTO daily_volumes VALUES ($1, current_date, gen_random_uuid(), $2)"
     webhook = "INSERT INTO webhooks (id, owner, url, salt, digest) VALUES (gen_random_uuid(), 'a', $1, '', $2)"
     async with connected(postgres_dsn) as connection:
         for name in ("deleted", "rotated"):
             await connection.execute(webhook, name, b"before")
         await connection.execute("INSERT INTO webhook_deliveries (webhook_id) SELECT id FROM webhooks")
+        await connection.execute(traded, "a", 5)
     file = await written(postgres_dsn, tmp_path)
     await asyncio.to_thread(key_commands.revoke, postgres_dsn, key[: key.index("_") + 9])
     async with connected(postgres_dsn) as connection:
@@ -172,6 +174,8 @@ async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn:
         await connection.execute("DELETE FROM webhooks WHERE url = 'deleted'")
         await connection.execute("UPDATE webhooks SET digest = 'since'")
         await connection.execute(webhook, "created", b"since")
+        await connection.execute("UPDATE daily_volumes SET usd = 7")
+        await connection.execute(traded, "b", 1)
         await restore(postgres_dsn, file)
         webhooks = await connection.fetch(
             "SELECT url, digest, d.id IS NOT NULL AS waits FROM webhooks w"
@@ -179,6 +183,8 @@ async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn:
         )
         assert [tuple(row) for row in webhooks] == [("created", b"since", False), ("rotated", b"since", True)]
         assert await connection.fetchval("SELECT revoked_at IS NOT NULL FROM api_keys")
+        volumes = await connection.fetch("SELECT owner, usd FROM daily_volumes ORDER BY owner")
+        assert [tuple(row) for row in volumes] == [("a", 7), ("b", 1)]
         halted = await connection.fetch("SELECT scope FROM trading_states WHERE state = 'halted' ORDER BY scope")
         assert [row["scope"] for row in halted] == ["*", RECONCILING, "bob"]
 

@@ -15,6 +15,7 @@ from app.orders.model import Order
 from app.orders.risk import UNITS
 from app.orders.store.daily_volumes import Signed, signed_today
 from app.orders.store.reads import OrderReader
+from app.orders.waiting.triggers import TriggerStore
 from app.settings import load
 from tests.engine import Engine, running_engine
 from tests.integration.test_orders_of_another_chain import OTHER, of_other
@@ -72,8 +73,29 @@ async def test_the_day_of_the_wallet_has_a_limit(engine: Engine, signed: Signed,
 
 
 async def test_an_order_that_waited_waits_for_another_day(engine: Engine) -> None:
-    for order, waits in ((await placed(engine, **STOP), True), (await placed(engine), False)):
+    stop = replace(await placed(engine, **STOP), rearms=conditions.MAX_REARMS)  # however often it had to
+    for order, waits in ((stop, True), (await placed(engine), False)):
         assert conditions.waits_again(order, "day_limit", is_last=False) is waits
+
+
+async def test_a_day_that_is_used_up_is_asked_for_again_after_a_quarter_of_an_hour(engine: Engine) -> None:
+    used_up, other = await placed(engine, **STOP), await placed(engine, **STOP)
+    await engine.postgres.execute("UPDATE orders SET code = 'day_limit' WHERE id = $1", used_up.id)
+    seconds = conditions.wait_before(0, "day_limit")
+    wait = "UPDATE triggers SET look_at = now() + $1 * interval '1 second'"
+    looked = "SELECT order_id FROM triggers WHERE look_at IS NULL"
+    for ahead, expected in ((seconds, [other.id]), (seconds + 60, [used_up.id, other.id])):  # set back by a minute
+        await engine.postgres.execute(wait, ahead)
+        await TriggerStore(engine.postgres, max_age=4.0).look_again()
+        assert {row["order_id"] for row in await engine.postgres.fetch(looked)} == set(expected)
+
+
+async def test_a_key_that_may_not_trade_loosens_no_limit(engine: Engine) -> None:
+    key = "INSERT INTO api_keys (owner, prefix, hash, max_daily_usd, read_only, expires_at) VALUES ('ann', $1, $2, {})"
+    await engine.postgres.execute(key.format("1000, false, now() + interval '1 day'"), "p1", b"1")
+    await engine.postgres.execute(key.format("NULL, true, NULL"), "p2", b"2")
+    await engine.postgres.execute(key.format("50000, false, now() - interval '1 day'"), "p3", b"3")
+    assert (await signed_today(engine.postgres, OTHER, "ann", uuid4())).limit(10**6) == 1_000
 
 
 async def test_on_the_simulated_chain_nobody_is_asked(engine: Engine) -> None:

@@ -4,14 +4,17 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import pytest
 
 from app.orders.waiting.plans import Decision, PlanStore
+from app.orders.waiting.snipes import Decided, SnipeStore
 from app.orders.waiting.trailing import Trail, TrailingStops
 from app.orders.waiting.triggers import Backlog, Marketable, TriggerStore
 from tests.engine import Engine
 from tests.integration.test_firing import STOPS, fire
 from tests.integration.test_order_groups import OCO, URL
 from tests.integration.test_slices import DCA, SCALE, make
+from tests.integration.test_snipers import MINT, SNIPER
 from tests.integration.test_trailing_stops import Watcher
 from tests.integration.test_wallet_owner import real
 from tests.waiting import FEED, SLOT, place_limit, place_open, place_trailing, record
@@ -55,6 +58,22 @@ async def test_the_prices_of_this_chain_fire_no_trailing_stop_of_another_one(poo
     assert await here.at(SLOT) == []
     await record(pool, SLOT + 1, "150")
     assert [len(await watcher.at(SLOT + 1)) for watcher in (here, there)] == [0, 1]
+
+
+@pytest.mark.parametrize("price", ["600", None])
+async def test_a_launch_on_this_chain_fires_no_sniper_of_another_one(engine: Engine, price: str | None) -> None:
+    await engine.place(**SNIPER)
+    here, there = (SnipeStore(engine.postgres, max_age=SECONDS, chain=one) for one in (THIS, OTHER))
+    [snipe] = await here.met({MINT: 1}, 10, tokens_in=["SOL"])
+    await of_other(engine.postgres)
+    assert await here.met({MINT: 1}, 10, tokens_in=["SOL"]) == []
+    decided = [Decided(snipe=snipe, floor=1, symbol="WIF", price=price, venue="raydium")]
+    for store, moved in ((here, 0), (there, 1)):
+        if price is None:
+            fired = await store.wait_for_price(decided)
+        else:
+            fired = await store.fire(decided, 7, snipe.now, backlog=Backlog(0, 100))
+        assert len(fired) == moved
 
 
 async def test_no_slices_are_made_of_an_order_of_another_chain(engine: Engine) -> None:

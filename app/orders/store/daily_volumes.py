@@ -46,7 +46,8 @@ SELECT (SELECT coalesce(sum(swaps), 0) FROM signed) AS swaps,
        (SELECT coalesce(sum(coalesce(o.usd_value, div(p.usd_value * o.amount_in, p.amount_in))), 0)
           FROM signed JOIN orders o ON o.id = order_id LEFT JOIN orders p ON p.id = o.parent_id
          WHERE o.owner = $2 AND o.id <> $3 AND o.status IN ({sql_list(FILLED)})) AS usd,
-       (SELECT array_agg(max_daily_usd) FROM api_keys WHERE owner = $2 AND revoked_at IS NULL) AS limits
+       (SELECT array_agg(max_daily_usd) FROM api_keys
+         WHERE owner = $2 AND revoked_at IS NULL AND NOT read_only AND (expires_at > now()) IS NOT FALSE) AS limits
 """
 
 
@@ -56,7 +57,7 @@ class Signed:
 
     swaps: int  # of all owners; each has paid its fee, if it is in a block
     usd: int  # of one owner, in millionths of a dollar: of the orders that were filled, or may be
-    limits: tuple[int | None, ...]  # of the owner's keys; None: it has none of its own
+    limits: tuple[int | None, ...]  # of the owner's keys that may trade; None: it has none of its own
 
     def limit(self, default_usd: int) -> int:
         """The highest that is in force; 0: there is none."""

@@ -21,13 +21,14 @@ from app.orders.store.kill_switch import may_fire
 from app.orders.store.reads import event_from
 from app.orders.store.statements import logged
 from app.orders.waiting.isolation import LeftOut
-from app.orders.waiting.statements import IN_TIME, fires, starts_in
+from app.orders.waiting.statements import IN_TIME, fires, of_chain, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
 from app.postgres import fetch
 
 # $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed, $5 owners that are left out,
 # $6 the tokens that are traded: an order that pays with another one waits, and must not take the place of one that can
-# be quoted. Each feed is one step into an index. The status is written as CASE, so that orders are found by key.
+# be quoted. $7 the chain. Each feed is one step into an index. The status is written as CASE, so that orders are found
+# by key.
 MET = f"""
 SELECT met.*, clock_timestamp() AS now
   FROM unnest($1::text[], $2::numeric[]) AS traded(feed, depth)
@@ -37,7 +38,7 @@ SELECT met.*, clock_timestamp() AS now
         WHERE t.armed AND t.op = 'launch' AND t.feed = traded.feed AND t.level <= traded.depth
           AND t.order_id <> ALL($4::uuid[]) AND t.owner <> ALL($5::text[]) AND {may_fire("t.owner", "t.order_type")}
           AND o.token_in = ANY($6::text[])
-          AND CASE o.status WHEN '{Status.OPEN}' THEN {IN_TIME} END
+          AND CASE o.status WHEN '{Status.OPEN}' THEN {IN_TIME} AND {of_chain("$7")} END
         ORDER BY t.level LIMIT $3) met
  LIMIT $3
 """
@@ -49,7 +50,7 @@ _WANTED = """SELECT * FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::
 _MINE = "t.armed AND t.op = 'launch' AND t.base_level = w.base_level"
 
 # $5 the prices and $6 the venues of the quotes, $7 their slot, $8 when they were asked for, $9 the greatest age in
-# seconds: a watcher may have been frozen since. $10 and $11 for `starts_in`.
+# seconds: a watcher may have been frozen since. $10 and $11 for `starts_in`, $12 the chain.
 FIRE = f"""
 WITH wanted AS (
     {_WANTED.format(more=", $5::text[], $6::text[]", names=", price, venue")}
@@ -57,7 +58,7 @@ WITH wanted AS (
 ), met AS MATERIALIZED (
     SELECT t.ctid AS row, t.order_id, t.base_level AS level, t.group_id, t.rank, w.price, w.venue, w.floor, w.symbol
       FROM wanted w JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id
-     WHERE {_MINE} AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME}
+     WHERE {_MINE} AND {may_fire("t.owner", "t.order_type")} AND {IN_TIME} AND {of_chain("$12")}
      ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), {
     fires(
@@ -68,14 +69,14 @@ WITH wanted AS (
     )
 }"""
 
-# $5 the feeds of their prices
+# $5 the feeds of their prices, $6 the chain
 WAIT_FOR_PRICE = f"""
 WITH wanted AS (
     {_WANTED.format(more=", $5::text[]", names=", price_feed")}
 ), met AS MATERIALIZED (
     SELECT t.order_id, w.floor, w.symbol, w.price_feed
       FROM wanted w JOIN triggers t USING (order_id) JOIN orders o ON o.id = t.order_id
-     WHERE {_MINE} ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
+     WHERE {_MINE} AND {of_chain("$6")} ORDER BY t.order_id FOR UPDATE OF t, o SKIP LOCKED
 ), armed AS (
     UPDATE triggers t SET feed = met.price_feed, op = 'ge', persist = 0, level = t.base_level
       FROM met WHERE t.order_id = met.order_id
@@ -120,9 +121,10 @@ class Decided:
 
 
 class SnipeStore:
-    def __init__(self, pool: asyncpg.Pool, *, max_age: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, max_age: float, chain: str | None = None) -> None:
         self._pool = pool
         self._max_age = max_age  # seconds: an older quote fires nothing
+        self._chain = chain  # on which the tokens are launched; None: the simulated one
         self._left_out = LeftOut[UUID]()
 
     async def met(
@@ -132,7 +134,7 @@ class SnipeStore:
         except those of some owners."""
         dollars = list(map(Decimal, depths.values()))
         rows = await fetch(
-            self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), excluded_owners, tokens_in
+            self._pool, MET, list(depths), dollars, limit, self._left_out.ids(), excluded_owners, tokens_in, self._chain
         )
         return [
             Snipe(
@@ -155,7 +157,7 @@ class SnipeStore:
         async def fire(these: Sequence[Decided]) -> list[Moved]:
             quotes = [one.price for one in these], [one.venue for one in these]
             age = slot, at, self._max_age
-            return await self._move(FIRE, these, *quotes, *age, backlog.ahead, backlog.per_minute)
+            return await self._move(FIRE, these, *quotes, *age, backlog.ahead, backlog.per_minute, self._chain)
 
         return await self._left_out.change(decided, fire, key=lambda one: one.snipe.order)
 
@@ -163,7 +165,8 @@ class SnipeStore:
         """Those without one: each waits for its limit price from now on."""
 
         async def wait(these: Sequence[Decided]) -> list[Moved]:
-            return await self._move(WAIT_FOR_PRICE, these, [feed_of(one.snipe.token_in, one.symbol) for one in these])
+            feeds = [feed_of(one.snipe.token_in, one.symbol) for one in these]
+            return await self._move(WAIT_FOR_PRICE, these, feeds, self._chain)
 
         return await self._left_out.change(decided, wait, key=lambda one: one.snipe.order)
 

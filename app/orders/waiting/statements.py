@@ -12,6 +12,8 @@ from app.orders.store.statements import SWEEP_AFTER, logged
 NOT_MARKETABLE = "not_marketable"  # code of an order that was to be filled at once or not at all
 IOC_SECONDS = 10
 LONGEST_ASIDE = 60  # seconds
+DAY_LIMIT = "day_limit"  # the code of an order that meets the limits of its day: it waits for longer
+DAY_LIMIT_ASIDE = 900.0
 
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type FROM told"
 
@@ -182,12 +184,14 @@ UPDATE triggers t SET level = greatest(t.base_level, r.needs), look_at = now() +
   FROM refused r WHERE t.order_id = r.order_id RETURNING t.order_id
 """
 
-# The second half is for a clock that was set back.
+# What lies further ahead than that is of a clock that was set back.
 LOOK_AGAIN = f"""
 UPDATE triggers SET level = base_level, look_at = NULL
  WHERE order_id = ANY(ARRAY(
-    SELECT order_id FROM triggers
-     WHERE look_at <= now() OR look_at > now() + interval '{LONGEST_ASIDE + 5} seconds'
+    SELECT order_id FROM triggers t
+     WHERE look_at <= now() OR look_at > now() + interval '{LONGEST_ASIDE + 5} seconds' AND NOT (
+           look_at <= now() + interval '{DAY_LIMIT_ASIDE + 5} seconds'
+           AND EXISTS (SELECT FROM orders o WHERE o.id = t.order_id AND o.code = '{DAY_LIMIT}'))
      ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING order_id
 """
