@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: up dev localnet test test-browser test-postman test-java screenshots video chaos bench check lint fmt coverage audit package migration lock .venv clean help
-.PHONY: test-clients client-types docs
+.PHONY: test-clients test-compose client-types docs
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
@@ -42,10 +42,17 @@ test-java: .venv  ## Run a client in Java against the engine; needs a JDK
 	@.venv/bin/python -m pytest tests/java $(args)
 
 test-clients: .venv  ## Build the TypeScript client and test it against the engine; needs node 22 and npm
+	@node -e 'process.exit(parseInt(process.versions.node) < 22)' || \
+		{ echo 'needs node 22 or newer; npm can bring one: npx --yes --package node@22 make test-clients'; exit 1; }
 	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
 	@npm run --prefix clients/typescript --silent build
 	@npm run --prefix clients/typescript --silent check
 	@.venv/bin/python -m pytest tests/typescript $(args)
+
+# Without docker: see tests/compose/stand_ins.sh.
+DOCKER_RUNS = docker version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
+test-compose: .venv  ## Run the compose files and kill their containers; needs docker, or podman on Debian
+	@$(DOCKER_RUNS) || with=tests/compose/stand_ins.sh; $$with .venv/bin/python -m pytest tests/compose $(args)
 
 client-types: .venv  ## Make the types of the TypeScript client again after the API has changed; needs node and npm
 	@npm ci --prefix clients/typescript --no-audit --no-fund --silent

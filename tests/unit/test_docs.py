@@ -21,7 +21,13 @@ DEPLOYED = sorted(path for path in (CLONE / "deploy").iterdir() if path.suffix i
 PRIVATE_WORDS = re.compile(
     r"\b(the (book|bell)|in line|told|whoever|what is no|for ever|sign of life|of its own accord)\b", re.IGNORECASE
 )
-BY_NAME = ["tests/browser", "tests/java", "tests/site", "tests/typescript"]  # `make` has a target for each
+BY_NAME = [
+    "tests/compose",
+    "tests/browser",
+    "tests/java",
+    "tests/site",
+    "tests/typescript",
+]  # `make` has a target for each
 GENERATED = re.compile(r"<!-- (\w+): begin -->.*?<!-- \1: end -->", re.DOTALL)
 
 
