@@ -24,7 +24,8 @@ ADDED = {
 PAGES = {file: page for page, file in ADDED.items()} | {"docs/decisions": "decisions/index.md"}
 # Where the other files of the clone can be read. Without it such a link is only its text.
 REPOSITORY = os.environ.get("REPOSITORY_URL", "").rstrip("/")
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
+# The text of a link may be an image.
+LINK = re.compile(r"(!?)\[((?:!\[[^\]]*\]\([^)]*\)|(?!!\[)[^\]])*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -47,9 +48,10 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def mended(link: re.Match[str], at: str) -> str:
     """A link that stands in a file of the clone, on the page of the site that shows it."""
-    image, text, target, anchor = link[1], link[2], link[3], link[4] or ""
+    image, target, anchor = link[1], link[3], link[4] or ""
+    text = LINK.sub(lambda inner: mended(inner, at), link[2])
     if not target or ":" in target:
-        return link[0]
+        return f"{image}[{text}]({target}{anchor})"
     if found := _target(target, at):
         return f"{image}[{text}]({found}{anchor})"
     if REPOSITORY:

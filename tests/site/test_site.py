@@ -6,13 +6,17 @@ from pathlib import Path
 
 SITE = Path(__file__).resolve().parents[2] / ".site"
 
+LOADED = ("stylesheet", "icon", "preload", "preconnect", "dns-prefetch")
+
 
 class Page(HTMLParser):
-    """The addresses that a page names, the ids that it has, and the text of its paragraphs."""
+    """The addresses that a page names, those it loads, its ids, its classes, and the text of its paragraphs."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.targets: list[str] = []
+        self.loaded: list[str] = []
+        self.classes: set[str] = set()
         self.ids: set[str] = set()
         self.paragraphs: list[str] = []
         self._in_paragraph = False
@@ -23,6 +27,9 @@ class Page(HTMLParser):
         self.ids |= {value for name, value in attrs if name == "id" and value}
         if address := found.get("href" if tag == "a" else "src" if tag == "img" else ""):
             self.targets.append(address)
+        if (tag == "link" and found.get("rel") in LOADED) or (tag != "a" and "src" in found):
+            self.loaded.append(found.get("href") or found.get("src") or "")
+        self.classes |= set((found.get("class") or "").split())
         self._in_paragraph = tag == "p" or (self._in_paragraph and tag in ("code", "em", "strong", "a"))
         if tag == "p":
             self.paragraphs.append("")
@@ -56,6 +63,13 @@ def test_every_link_leads_to_a_file_and_an_anchor() -> None:
             assert found.exists(), (path.name, target)
             if anchor and found in PAGES:
                 assert anchor in PAGES[found].ids | {"__skip"}, (path.name, target)
+
+
+def test_reading_it_asks_no_other_host() -> None:
+    for path, page in PAGES.items():
+        assert page.loaded
+        assert [address for address in page.loaded if "//" in address] == [], path.name
+        assert "mermaid" not in page.classes, path.name  # the theme's script would load what draws it
 
 
 def test_no_list_and_no_table_is_shown_as_a_paragraph() -> None:
