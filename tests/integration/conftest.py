@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 
 from app.postgres import open_postgres
+from app.webhooks import backoff
 from tests.integration.desk import Desk, a_desk
+from tests.receiver import Receiver, receiving
 from tests.solana_world import World, a_world
 
 
@@ -37,3 +39,15 @@ async def two(tmp_path: Path) -> AsyncIterator[World]:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with a_desk(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as started:
+        yield started
+
+
+@pytest.fixture
+def no_attempt_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, a delivery that failed waits until the test says that it is due."""
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 3_600.0)

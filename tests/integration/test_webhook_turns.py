@@ -12,7 +12,7 @@ from app.webhooks.deliveries import DeliveryStore
 from app.webhooks.signing import Secrets, digest, new_salt
 from app.webhooks.statements import PER_OWNER
 from tests.engine import Engine, eventually
-from tests.integration.test_webhook_deliveries import came, cancelled_orders, delivering
+from tests.integration.delivering import came, cancelled_orders, delivering
 from tests.integration.test_webhooks import create
 from tests.receiver import Message, receiving
 
