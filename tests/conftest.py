@@ -38,6 +38,7 @@ SLOWEST = (
     "integration/test_kill_switch.py",
     "integration/test_retries.py",
     "acceptance/test_client.py",
+    "acceptance/test_client_commands.py",
     "acceptance/test_documents.py",
     "integration/test_happy_path.py",
     "integration/test_hostile_corpus.py",
