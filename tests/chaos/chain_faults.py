@@ -9,10 +9,11 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -178,25 +179,35 @@ async def wallet_empty(world: World) -> None:
     land(world.validator, [transfer(away)])
 
 
-async def node_killed(env: Environment, rng: random.Random, *, orders: int, kills: int) -> tuple[str, bool]:
-    """The validator is killed again and again under load, and started again with its journal."""
+async def node_killed(
+    env: Environment,
+    rng: random.Random,
+    *,
+    orders: int,
+    kills: int,
+    every: float = 1.5,
+    workers: int = 1,
+    faults: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[str, bool]:
+    """The validator is killed again and again under load, and started again with its journal and its faults."""
     await env.clear()
     with socket.socket() as unused, tempfile.TemporaryDirectory() as folder:
         unused.bind(("127.0.0.1", 0))
         url, journal = f"http://127.0.0.1:{unused.getsockname()[1]}", Path(folder) / "journal"
         unused.close()
-        node = await started(url, journal)
+        node = await started(url, journal, faults)
         chosen = settings([url])
         env.start("api", chosen)
-        env.start("worker", chosen | KEY)
+        for _ in range(workers):
+            env.start("worker", chosen | KEY)
         clients = Clients(env.base_url, rng)
         await one_filled(env, clients)
         placing = asyncio.create_task(placed(clients, orders))
         for _ in range(kills):
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(every)
             node.send_signal(signal.SIGKILL)
             await node.wait()
-            node = await started(url, journal)
+            node = await started(url, journal, faults)
         await placing
         await clients.finish(WITHIN[0])
         await env.end_processes()
@@ -208,7 +219,7 @@ async def node_killed(env: Environment, rng: random.Random, *, orders: int, kill
         return f"{kills} kills; {figure}", clean
 
 
-async def started(url: str, journal: Path) -> asyncio.subprocess.Process:
+async def started(url: str, journal: Path, faults: Mapping[str, float]) -> asyncio.subprocess.Process:
     wallets = [argument for key in (WALLET, STRANGER) for argument in ("--wallet", str(key.pubkey()))]
     options = ["--journal", str(journal), "--port", url.rpartition(":")[2], "--block-ms", str(BLOCK_MS), *wallets]
     node = await asyncio.create_subprocess_exec(sys.executable, "-m", "app.localnet", *options)
@@ -216,7 +227,7 @@ async def started(url: str, journal: Path) -> asyncio.subprocess.Process:
     async def answers() -> bool:
         async with httpx.AsyncClient(base_url=url) as http:
             try:
-                return (await http.get("/faults")).status_code == httpx.codes.OK
+                return (await http.post("/faults", json=dict(faults))).status_code == httpx.codes.OK
             except httpx.TransportError:
                 return False
 
@@ -233,4 +244,7 @@ ROWS = {
     "two providers that disagree": partial(under_load, misbehave=providers_disagree, orders=50, nodes=2),
     "the wallet is emptied": partial(under_load, misbehave=wallet_empty, orders=50),
     "the node killed and started again": partial(node_killed, orders=50, kills=5),
+    "1,000 orders, sends swallowed, answers withheld, the node killed": partial(
+        node_killed, orders=1_000, kills=10, every=6, workers=2, faults={"swallow": 0.2, "mute": 0.02}
+    ),
 }
