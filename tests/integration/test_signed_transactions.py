@@ -7,36 +7,29 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.programs import (
-    NATIVE_MINT,
-    create_token_account,
-    token_account,
-)
+from app.dex.adapters.solana.programs import NATIVE_MINT, create_token_account, token_account
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.chain import SignedSwap
 from app.dex.markets import Token
 from app.localnet.genesis import TABLE, mint_of, pool_of
 from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, Desk, lamports, order
-from tests.localnet import (
-    RAY,
-    SOL,
-    USDC,
-    built_swap,
-    land,
-    pool,
-)
+from tests.localnet import RAY, SOL, USDC, built_swap, land, pool, quoted
 
 
 @pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (RAY, SOL), (SOL, RAY)])
-async def test_a_good_swap_is_signed_and_lands_and_wrapped_sol_is_unwrapped(
+async def test_a_good_swap_lands_and_what_it_brought_is_without_fee_rent_and_older_wrapped_sol(
     desk: Desk, token_in: Token, token_out: Token
 ) -> None:
     wrapped = token_account(ME, NATIVE_MINT)
     land(desk.validator, [create_token_account(ME, ME, NATIVE_MINT), lamports(10**7, wrapped)])
     of = pool_of("raydium", token_in, token_out)
+    brings = quoted(desk.validator, of, token_in, AMOUNT)
     signed = await desk.sign(built_swap(of, token_in, token_out, AMOUNT, 1))
     assert desk.validator.submit(signed.payload)
-    assert desk.validator.landed[signed.signature].error is None
+    desk.validator.skip(1)
+    outcome = (await desk.chain.ask(signed.signature)).outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.amount_out) == ("landed", brings)
     assert desk.validator.account(wrapped) is None
 
 
