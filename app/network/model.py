@@ -1,6 +1,6 @@
 """What an engine trades on, whichever chain it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +36,10 @@ def _simulated_chain() -> None:
     return None
 
 
+async def _nothing() -> Mapping[str, int]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """What can be traded, where, and how long it takes."""
@@ -59,6 +63,8 @@ class Network:
     wallet_owner: str | None = None  # only their orders can be paid for; None: everybody's
     may_drill: bool = True  # whether orders may be made that fail on purpose
     has_launches: bool = True  # whether it learns of new pools, so that orders can wait for them
+    wallet: str | None = None  # its address
+    wallet_holds: Callable[[], Awaitable[Mapping[str, int]]] = _nothing  # base units, by symbol
     explorer_url: Callable[[str], str | None] = lambda signature: None  # where people look at a transaction
 
     def router(self, *, unlisted: Sequence[Venue] = ()) -> Router:

@@ -114,6 +114,8 @@ def open_network(settings: Settings) -> SolanaNetwork:
         wallet_owner=settings.solana_owner,
         may_drill=local,
         has_launches=False,
+        wallet=settings.solana_wallet,
+        wallet_holds=partial(tokens.held_by, settings.solana_wallet or "", markets.tokens),
         explorer_url=partial(transaction_url, cluster=settings.solana_cluster or ""),
         providers=providers,
         http=http,
@@ -157,14 +159,15 @@ async def following(settings: Settings, network: Network) -> AsyncIterator[Movab
             raise SettingsError(f"SOLANA_RPC_URL: the nodes do not tell tokens and prices. {error.detail}") from None
         task = run_forever("prices", partial(_follow, network.prices))
         try:
-            yield _movable(settings, network)
+            yield movable(settings, network)
         finally:
             await cancel_and_wait(task)
     finally:
         await asyncio.gather(network.http.close(), *(rpc.close() for rpc in network.providers))
 
 
-def _movable(settings: Settings, network: SolanaNetwork) -> MovableMarket | None:
+def movable(settings: Settings, network: SolanaNetwork) -> MovableMarket | None:
+    """Only the chain of this machine, and in local mode."""
     if settings.solana_cluster != "localnet" or settings.engine_mode == "production":
         return None
     return LocalMarket(

@@ -37,7 +37,7 @@ export function details(log, decimals) {
         : nothing}
       <section>${timingChart(log, now())}</section>
     </div>
-    <section><h3>Order</h3>${facts(order)}</section>
+    <section><h3>Order</h3>${facts(order, log.events.at(-1))}</section>
     <section class="full-width"><h3>Log</h3>${eventList(log)}</section>`;
 }
 
@@ -54,7 +54,8 @@ function outcome(order) {
   return nothing;
 }
 
-function facts(order) {
+/** `last`: its newest event. On a real chain that of a fill says what it cost, and where people look at it. */
+function facts(order, { networkFee: paidFee, explorerUrl }) {
   const rows = [
     ["Type", order.orderType !== "market" && waitsFor(order)],
     ["Expires", order.orderType !== "market" && order.expiresAt && dateTime(order.expiresAt)],
@@ -65,6 +66,7 @@ function facts(order) {
     ["You received", order.status === "confirmed" ? amount(order.amountOut, order.tokenOut) : null],
     ["Minimum", order.minAmountOut && amount(order.minAmountOut, order.tokenOut)],
     ["Price", order.executedPrice && html`${amount(order.executedPrice, order.tokenOut)} for 1 ${order.tokenIn}`],
+    ["Network fee", paidFee && amount(paidFee, "SOL")],
     ["Venue", order.dex && venueName(order.dex)],
     ["Slippage", `${toPercent(order.slippageBps)} %`],
     ["Only on", order.venues && order.venues.map(venueName).join(", ")],
@@ -75,6 +77,7 @@ function facts(order) {
     ["Slice of", order.parentId && html`<code>${order.parentId}</code>`],
     ["Retry of", order.retryOf && html`<code>${order.retryOf}</code>`],
     ["Transaction", order.txHash && copyable(order.txHash, "the transaction")],
+    ["Explorer", explorerUrl?.startsWith("https://") && html`<a href=${explorerUrl} target="_blank" rel="noreferrer">See it on the chain</a>`],
     ["Order id", copyable(order.orderId, "the order id")],
   ];
   return html`<dl class="facts">${rows.filter(([, value]) => value).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

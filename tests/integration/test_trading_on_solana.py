@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from solders.pubkey import Pubkey
 
 from app.network import open_market, open_network
@@ -26,11 +27,20 @@ async def test_an_order_lands_once_and_its_event_says_what_the_chain_says(
         filled = stream.log[-1]
         assert list(validator.landed) == [filled["txHash"]]
         assert usdc_of(validator, WALLET.pubkey()) - before == round(float(filled["amountOut"]) * 10**6)
+        assert await balance(engine, "USDC") == usdc_of(validator, WALLET.pubkey()) / 10**6
+        assert await balance(engine, "SOL") == pytest.approx(100 - 1.5 - float(filled["networkFee"]), abs=1e-9)
         assert float(filled["networkFee"]) == validator.landed[filled["txHash"]].fee / 10**9
         assert "explorerUrl" not in filled  # nobody else can see this chain
         genesis = await engine.postgres.fetchval("SELECT chain FROM orders WHERE id = $1", order)
         await _finality_is_watched(engine, genesis, filled["txHash"])
         assert genesis == str(Pubkey.from_bytes(validator.clock.genesis_hash))
+
+
+async def balance(engine: Engine, token: str) -> float:
+    shown = (await engine.http.get("/api/wallet")).json()
+    assert shown["address"] == str(WALLET.pubkey())
+    [amount] = [one["amount"] for one in shown["balances"] if one["token"] == token]
+    return float(amount)
 
 
 class Never:

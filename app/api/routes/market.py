@@ -10,12 +10,13 @@ from starlette.responses import Response
 from app.api.admission import admit_read, owns_wallet
 from app.api.context import context
 from app.api.orders.bodies import ExecuteOrder
-from app.api.problems import request_id
+from app.api.problems import Problem, request_id
 from app.api.schemas import Answer
 from app.api.spec.openapi import problems
 from app.api.validation import pair, read, to_order
 from app.api.views import as_json, json_number, price_number
 from app.dex.amounts import minimum_out, to_decimal
+from app.dex.errors import DexError
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, quotes_json
 
@@ -41,6 +42,16 @@ class Tokens(Answer):
     tokens: list[TradedToken]
     practice: bool = Field(description="true: local mode, with a simulated market or a local chain; no money moves")
     launches: bool = Field(description="false: this chain tells of no new tokens, and no order can wait for one")
+
+
+class Balance(Answer):
+    token: str
+    amount: str
+
+
+class Wallet(Answer):
+    address: str | None = Field(description="null: the chain is simulated, and has no wallet")
+    balances: list[Balance]
 
 
 class TradedPool(Answer):
@@ -116,6 +127,31 @@ async def tokens(request: Request) -> Response:
             ],
             "practice": ctx.market is not None,
             "launches": ctx.network.has_launches,
+        }
+    )
+
+
+@router.get(
+    "/wallet",
+    summary="What the wallet of a real chain holds",
+    responses={200: {"model": Wallet}, **problems(401, 403, 429, 503)},
+)
+async def wallet(request: Request) -> Response:
+    """Only for the owner of the wallet, and for operators: a node is asked. The simulated chain has no wallet."""
+    ctx, caller = context(request), admit_read(request)
+    if not caller.operator:
+        owns_wallet(request, caller.owner)
+    try:
+        held = await ctx.network.wallet_holds()
+    except DexError as error:
+        raise Problem(503, error.code, error.detail, retryable=True) from None
+    return as_json(
+        {
+            "address": ctx.network.wallet,
+            "balances": [
+                {"token": symbol, "amount": to_decimal(units, ctx.markets.token(symbol).decimals)}
+                for symbol, units in held.items()
+            ],
         }
     )
 

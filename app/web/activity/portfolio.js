@@ -1,10 +1,12 @@
 // What the fills add up to: the change of each token, and profit and loss.
 
+import { amount } from "../amount.js";
+import { copyable } from "../copying.js";
 import { explain } from "../messages.js";
 import { dollars, groupDigits, shortPrice } from "../money.js";
 import { MAX_ORDERS, readAll } from "../order_pages.js";
 import { tokenIcon } from "../token_icon.js";
-import { html } from "../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { positionsOf, valued } from "./profit.js";
 
 const DOLLAR = "USDC"; // prices are asked in it
@@ -13,6 +15,7 @@ export class Portfolio {
   constructor(api, onChange) {
     Object.assign(this, { api, onChange });
     this.positions = null;
+    this.wallet = null; // of a real chain: its address and balances
     this.count = 0;
     this.prices = new Map();
     this.problem = null;
@@ -20,6 +23,7 @@ export class Portfolio {
 
   async show() {
     this.problem = null;
+    this.api.get("api/wallet").catch(() => null).then((wallet) => { this.wallet = wallet; this.onChange(); });
     try {
       const fills = await readAll(this.api, { status: "confirmed" }, (count) => { this.count = count; this.onChange(); });
       fills.sort((a, b) => (a.updatedAt < b.updatedAt ? -1 : 1));
@@ -41,6 +45,10 @@ export class Portfolio {
   }
 
   view() {
+    return html`${this.wallet?.address ? held(this.wallet) : nothing}${this.#profit()}`;
+  }
+
+  #profit() {
     if (this.problem) return html`<p class="error-box" role="alert">${explain(this.problem)}</p>`;
     if (!this.positions) return html`<p class="placeholder">${this.count ? `Reading your fills: ${this.count} …` : "Loading …"}</p>`;
     if (!this.positions.length) return html`<p class="placeholder">No fills yet: a portfolio is made of them.</p>`;
@@ -62,6 +70,11 @@ export class Portfolio {
       <p class="hint">From your ${this.count === MAX_ORDERS ? `latest ${MAX_ORDERS} fills` : this.count === 1 ? "one fill" : `${this.count} fills`}, by average cost, in US dollars: exactly where one side was dollars, or else by the market's price when the order was accepted. Network fees are left out. <button class="link-button" type="button" @click=${() => this.show()}>Read again</button></p>`;
   }
 }
+
+const held = ({ address, balances }) => html`
+  <h3>In the wallet</h3>
+  <p class="hint">${copyable(address, "the address")}</p>
+  <dl class="totals">${balances.map(({ token, amount: units }) => total(token, amount(units)))}</dl>`;
 
 const row = ({ token, balance, held, cost, worth, realised, unrealised }) => html`
   <tr>

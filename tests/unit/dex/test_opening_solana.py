@@ -13,7 +13,7 @@ from app.dex.fill import fill
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.network import open_network
-from app.network.solana import GENESIS, ChainId, SolanaNetwork, open_chain
+from app.network.solana import GENESIS, ChainId, SolanaNetwork, movable, open_chain
 from app.settings import Settings, SettingsError, load
 from tests.localnet import WALLET
 
@@ -88,6 +88,14 @@ def test_only_tokens_that_may_be_traded_are_listed() -> None:
     assert {pool.pair for pool in markets.pools} == {"SOL-USDC"}
     with pytest.raises(SettingsError, match=r"ALLOWED_MINTS: .* is the mint of no token"):
         open_network(settings(allowed_mints=str(WALLET.pubkey())))
+
+
+def test_only_the_prices_of_a_local_chain_are_moved_by_hand() -> None:
+    opened = open_network(settings())
+    assert isinstance(opened, SolanaNetwork)
+    assert movable(settings(), opened) is not None
+    for changes in ({"solana_cluster": "devnet"}, {"solana_cluster": "mainnet-beta"}, {"engine_mode": "production"}):
+        assert movable(settings(**changes), opened) is None
 
 
 def test_pools_of_a_real_chain_name_their_vaults(tmp_path: Path) -> None:

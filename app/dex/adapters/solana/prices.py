@@ -17,7 +17,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
-from app.dex.adapters.solana.reading import CONFIRMED, first_of, reading
+from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, reading
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets, PoolConfig, Token
@@ -26,7 +26,6 @@ from app.settings import SettingsError
 log = logging.getLogger("engine.network")
 
 MAX_AGE_SECONDS = 10.0
-MAX_ACCOUNTS = 100  # in one call
 MINT, AUTHORITY, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)  # in the data of a token account
 FAR_PERCENT = 20  # of the price that the list says
 PRICE_PLACES, SPARE_PLACES = 18, 18

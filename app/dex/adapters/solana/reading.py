@@ -10,6 +10,7 @@ from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import Blockhash
 from app.dex.errors import DexError
 
+MAX_ACCOUNTS = 100  # in one call
 CONFIRMED, PROCESSED = {"commitment": "confirmed"}, {"commitment": "processed"}
 HISTORY = {"searchTransactionHistory": True}
 VERSION_0 = {"maxSupportedTransactionVersion": 0}

@@ -10,14 +10,15 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022
-from app.dex.adapters.solana.reading import CONFIRMED, first_of, reading
+from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
+from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, reading
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
-from app.dex.markets import Token
+from app.dex.markets import NATIVE_SOL, Token
 from app.settings import SettingsError
 
 DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
+AMOUNT = slice(64, 72)  # in that of a token account
 KIND, EXTENSIONS = 165, 166  # of one of Token-2022: the byte that says it is a mint, and where extensions begin
 IS_MINT = 1
 KNOWN_SECONDS = 3600.0
@@ -58,6 +59,25 @@ class Tokens:
             self._read_at[mint] = time.monotonic()
         return self._known[mint]
 
+    async def held_by(self, wallet: str, listed: Sequence[Token]) -> dict[str, int]:
+        """Base units of each of these tokens, by symbol. SOL: what is not wrapped."""
+        owner = Pubkey.from_string(wallet)
+        options, keys, held = CONFIRMED | {"encoding": "base64"}, {NATIVE_SOL: owner}, dict[str, int]()
+        for token in listed:
+            if token.symbol != NATIVE_SOL:
+                known = await self.of(token.mint)
+                keys[token.symbol] = token_account(owner, known.mint, known.program)
+        symbols = list(keys)
+        for start in range(0, len(symbols), MAX_ACCOUNTS):
+            some = symbols[start : start + MAX_ACCOUNTS]
+            asked = [str(keys[symbol]) for symbol in some]
+            answer = await first_of(
+                [partial(rpc.call, "getMultipleAccounts", asked, options) for rpc in self._providers]
+            )
+            with reading("getMultipleAccounts"):
+                held |= {symbol: _held(symbol, row) for symbol, row in zip(some, answer["value"], strict=True)}
+        return held
+
     async def check(self, tokens: Sequence[Token]) -> None:
         """For the start: whether our own list agrees with the chain."""
         for token in tokens:
@@ -82,6 +102,14 @@ def _read(mint: Pubkey, row: Any) -> OnChain:
             if kind not in HARMLESS and not (kind == DEFAULT_STATE and value == bytes([STATE_USABLE])):
                 raise DexError("unsupported_pair", "Somebody else has power over what others hold of this token.")
     return OnChain(mint, Pubkey.from_string(row["owner"]), data[DECIMALS])
+
+
+def _held(symbol: str, row: Any) -> int:
+    if row is None:
+        return 0
+    if symbol == NATIVE_SOL:
+        return int(row["lamports"])
+    return int.from_bytes(b64decode(row["data"][0], validate=True)[AMOUNT], "little")
 
 
 def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 4376d0f8d06d1e9fa19a9587b99c212455057d5c3af5e335a9dff11c95649f42
+// sha256 of the documents: 3084ced30997ba41089c726e580e7d42e45c89fafe86ffaf1d493ffc8c92b20d
 
 export type AnyEvent =
   | {

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 4376d0f8d06d1e9fa19a9587b99c212455057d5c3af5e335a9dff11c95649f42
+// sha256 of the documents: 3084ced30997ba41089c726e580e7d42e45c89fafe86ffaf1d493ffc8c92b20d
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -579,6 +579,26 @@ export interface paths {
          * @description Every request takes the symbol or the mint of a token.
          */
         get: operations["tokens_api_tokens_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/wallet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the wallet of a real chain holds
+         * @description Only for the owner of the wallet, and for operators: a node is asked. The simulated chain has no wallet.
+         */
+        get: operations["wallet_api_wallet_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1208,6 +1228,13 @@ export interface components {
              * @description Pass it as `cursor` for the next page; null: this was the last
              */
             nextCursor: string | null;
+        };
+        /** Balance */
+        Balance: {
+            /** Token */
+            token: string;
+            /** Amount */
+            amount: string;
         };
         /**
          * BatchAnswer
@@ -2685,6 +2712,16 @@ export interface components {
             slot?: number | null;
             /** Route */
             route?: string[] | null;
+        };
+        /** Wallet */
+        Wallet: {
+            /**
+             * Address
+             * @description null: the chain is simulated, and has no wallet
+             */
+            address: string | null;
+            /** Balances */
+            balances: components["schemas"]["Balance"][];
         };
         /** WebhookView */
         WebhookView: {
@@ -7123,6 +7160,71 @@ export interface operations {
             };
             /** @description A query parameter does not exist */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    wallet_api_wallet_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wallet"];
+                };
+            };
+            /** @description No API key, or an invalid one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A query parameter does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

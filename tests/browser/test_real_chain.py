@@ -1,0 +1,31 @@
+"""The page on a local Solana chain: signatures, fees and balances are those of the chain."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.localnet import WALLET
+from tests.solana_world import trading
+
+
+async def test_the_page_shows_the_signature_the_fee_and_the_balances_of_the_chain(
+    tmp_path: Path, postgres_dsn: str, redis_dsn: str, primed_queue: None, open_page: OpenPage
+) -> None:
+    async with trading(tmp_path, (postgres_dsn, redis_dsn)) as (engine, node), open_page(engine.base_url) as page:
+        await page.open()
+        await page.wait_until_live()
+        await expect(page.tab.locator("header")).to_contain_text(["A chain on this machine: no money moves."])
+        await page.place()
+        [order] = await page.ids()
+        await engine.read_stream(order)
+        [signature] = node.validator.landed
+        details = await page.open_details(page.order(order))
+        await expect(details).to_contain_text(signature)
+        fee = details.locator(".facts div", has_text="Network fee").locator("dd")
+        await expect(fee).to_have_text("0.000005 SOL")
+        await page.show("Portfolio")
+        wallet = page.tab.locator(".portfolio")
+        await expect(wallet).to_contain_text(str(WALLET.pubkey()))
+        await expect(wallet).to_contain_text("98.499995")  # SOL: 100 at first, 1.5 sold, one fee
+        await expect(page.tab.locator("#type option", has_text="Sniper")).to_have_count(0)
