@@ -232,15 +232,14 @@ class Execution:
         """Carry out what the retry policy decides: another attempt after a wait, or the end. Nothing can land now."""
         order, wait = lease.order, self._retry.decide(lease.order.attempt, code).wait_seconds
         if conditions.waits_again(order, code, is_last=wait is None):
-            seconds = conditions.wait_before(order.rearms, code)
-            await lease.rearm(code, error, conditions.condition_again(order), seconds)
+            again, seconds = conditions.condition_again(order), conditions.wait_before(order.rearms, code)
+            await lease.rearm(code, error, again, seconds)
             return JobResult()
-        details: More = {"error": error, "code": code}
         if wait is None:
-            await lease.move(Status.FAILED, error=error, code=code, details={**details, **more})
+            await lease.move(Status.FAILED, error=error, code=code, details={"error": error, "code": code, **more})
             return JobResult()
-        retry = {"retryInMs": int(wait * 1000)}
-        status = await lease.move(Status.PENDING, ready_in=wait, error=error, code=code, details={**details, **retry})
+        details = {"error": error, "code": code, "retryInMs": int(wait * 1000)}
+        status = await lease.move(Status.PENDING, ready_in=wait, error=error, code=code, details=details)
         return JobResult(requeue_in=wait) if status is Status.PENDING else JobResult()
 
     def _request(self, order: Order) -> QuoteRequest:
