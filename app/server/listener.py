@@ -34,5 +34,6 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise SettingsError(f"PORT: cannot listen on {host}:{port} ({error.strerror}); choose another.") from None
+        sentence = f"PORT: cannot listen on {host}:{port} ({error.strerror})"
+        raise SettingsError(f"{sentence}. Set another in the environment or in .env, such as PORT=3001.") from None
     return listener

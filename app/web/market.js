@@ -16,6 +16,7 @@ export class Market {
     this.pair = null; // {tokenIn, tokenOut}
     this.turned = false; // it is shown the other way round
     this.prices = null; // the engine's answer for what is shown
+    this.movable = false; // of the prices that were read last: what is typed below them stays while others are read
     this.dollars = null; // for one tokenIn, if neither token is a dollar
     this.typed = "";
     this.problem = null;
@@ -72,6 +73,7 @@ export class Market {
     const hasDollar = DOLLARS.includes(pair.tokenIn) || DOLLARS.includes(pair.tokenOut);
     const [prices, dollars] = await Promise.all([read(this.#shown), hasDollar ? null : read({ tokenIn: pair.tokenIn, tokenOut: DOLLARS[0] })]);
     if (pair === this.pair && turned === this.turned) [this.prices, this.dollars] = [prices, dollars?.mids.length ? Number(dollars.mids[0].price) : null];
+    if (this.prices) this.movable = this.prices.movable;
     if (prices) this.priceChart.add(prices);
     this.onChange();
   }
@@ -117,7 +119,7 @@ export class Market {
         <div id="price-chart">${this.priceChart.view()}</div>
         ${prices?.movable ? this.#control(prices) : nothing}
         ${problem ? html`<p class="error-box" role="alert">${explain(problem)}</p>` : nothing}
-        ${prices?.movable && hasLaunches ? this.launch.view() : nothing}
+        ${this.movable && hasLaunches ? this.launch.view() : nothing}
       </section>`;
   }
 

@@ -165,7 +165,9 @@ def test_a_taken_port_is_one_sentence(home: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"cannot listen on 127.0.0.1:{port}" in error_of(home, "up", PORT=port)
+        error = error_of(home, "up", PORT=port)
+        assert f"cannot listen on 127.0.0.1:{port}" in error
+        assert "Set another in the environment or in .env" in error
 
 
 @pytest.mark.parametrize(
