@@ -1,5 +1,7 @@
 """What a venue may not make us sign. Each transaction here is refused, and the key is never used."""
 
+import struct
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -18,6 +20,7 @@ from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.programs import (
     NATIVE_MINT,
     TOKEN,
+    TOKEN_2022,
     create_token_account,
     memo,
     token_account,
@@ -194,3 +197,35 @@ def test_what_a_venues_own_program_does_with_our_signature_is_seen(after: dict[P
     check_changes(BEFORE, BEFORE, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)
     with pytest.raises(DexError, match="unsafe_transaction"):
         check_changes(BEFORE, BEFORE | after, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)
+
+
+def with_fee(amount: int, held_back: int, *, more: bytes = b"") -> Account:
+    """Of Token-2022, as its program leaves it after a transfer with a fee."""
+    fees = b"\x02" + struct.pack("<HHQ", 2, 8, held_back)
+    return Account(2_039_280, TOKEN_2022, holding(ME, mint_of(RAY), amount).data + fees + more)
+
+
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        pytest.param(with_fee(1_490, 10), None, id="the floor after the fee"),
+        pytest.param(with_fee(1_489, 11), "less than the order's minimum", id="less after the fee"),
+        pytest.param(with_fee(1_490, 10, more=struct.pack("<HHB", 8, 1, 1)), "who may use", id="another extension"),
+        pytest.param(with_fee(1_490, 10, more=b"\x08\0\xff\xff"), "who may use", id="one cut off"),
+    ],
+)
+def test_the_floor_is_compared_with_what_arrives_after_a_transfer_fee(after: Account, says: str | None) -> None:
+    account = token_account(ME, mint_of(RAY), TOKEN_2022)
+    before = {ME: Account(10**9, Pubkey.default(), b""), account: with_fee(500, 0)}
+    swap = replace(order(SOL, RAY), min_amount_out=990)
+    refuses = nullcontext() if says is None else pytest.raises(DexError, match=says)
+    with refuses:
+        check_changes(
+            before,
+            before | {account: after},
+            wallet=ME,
+            own={ME, account},
+            swap=swap,
+            mints=(SOL.mint, RAY.mint),
+            fee=0,
+        )

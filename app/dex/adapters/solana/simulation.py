@@ -25,6 +25,7 @@ from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2
 from app.dex.adapters.solana.reading import CONFIRMED, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.adapters.solana.swap import Budget, SolanaSwap, writable
+from app.dex.adapters.solana.tokens import EXTENSIONS, extensions
 from app.dex.errors import DexError
 
 TRIES = 5
@@ -33,6 +34,7 @@ BASE64 = CONFIRMED | {"encoding": "base64"}
 # In the data of a token account:
 MINT, OWNER, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
 DELEGATE, CLOSER = slice(72, 76), slice(129, 133)  # whether there is one
+FEES_HELD_BACK = 2  # an extension: what the mint took of transfers to this account
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,15 @@ class Account:
         return int.from_bytes(self.data[AMOUNT], "little")
 
     @property
-    def rest(self) -> bytes:
-        """Everything about a token account except its amount: who owns it, who may spend or close it."""
-        return self.data[: AMOUNT.start] + self.data[AMOUNT.stop :]
+    def rest(self) -> tuple[object, ...]:
+        """Everything about a token account except its amount, and the fees that were held back of it: who owns it, who
+        may spend or close it.
+        """
+        kept = self.data[: AMOUNT.start], self.data[AMOUNT.stop : EXTENSIONS]
+        try:
+            return *kept, *(one for one in extensions(self.data) if one[0] != FEES_HELD_BACK)
+        except ValueError:
+            return (self.data,)
 
 
 Accounts = Mapping[Pubkey, Account]

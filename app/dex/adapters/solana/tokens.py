@@ -19,7 +19,7 @@ from app.settings import SettingsError
 
 DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
 AMOUNT = slice(64, 72)  # in that of a token account
-KIND, EXTENSIONS = 165, 166  # of one of Token-2022: the byte that says it is a mint, and where extensions begin
+KIND, EXTENSIONS = 165, 166  # of Token-2022: the byte that says what an account is, and where extensions begin
 IS_MINT = 1
 KNOWN_SECONDS = 3600.0
 DEFAULT_STATE, STATE_USABLE = 6, 1
@@ -98,7 +98,7 @@ def _read(mint: Pubkey, row: Any) -> OnChain:
     if len(data) > MINT_SIZE:
         if row["owner"] != str(TOKEN_2022) or data[KIND] != IS_MINT:
             raise DexError("unsupported_pair", "This is not the mint of a token on this chain.")
-        for kind, value in _extensions(data):
+        for kind, value in extensions(data):
             if kind not in HARMLESS and not (kind == DEFAULT_STATE and value == bytes([STATE_USABLE])):
                 raise DexError("unsupported_pair", "Somebody else has power over what others hold of this token.")
     return OnChain(mint, Pubkey.from_string(row["owner"]), data[DECIMALS])
@@ -112,7 +112,8 @@ def _held(symbol: str, row: Any) -> int:
     return int.from_bytes(b64decode(row["data"][0], validate=True)[AMOUNT], "little")
 
 
-def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+def extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Of a mint or a token account of Token-2022: kinds and values. `ValueError`: one is cut off."""
     at = EXTENSIONS
     while at + 4 <= len(data):
         kind, size = struct.unpack_from("<HH", data, at)
