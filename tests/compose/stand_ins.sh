@@ -18,11 +18,13 @@ finish() {
     # shellcheck disable=SC2046 # one argument for each container
     [ ! -e "$here/storage" ] || podman rm --force --time 0 --volumes $(podman ps --all --quiet) >/dev/null 2>&1 || true
     [ "${#pids[@]}" = 0 ] || kill "${pids[@]}" 2>/dev/null || true
-    pkill --full "$here/" || true # what watched the containers
     wait
     [ "$others" != 0 ] || iptables-save | grep --ignore-case --invert-match netavark | iptables-restore
-    grep --only-matching " $here/[^ ]*" /proc/mounts | xargs --no-run-if-empty umount --lazy
-    rm -rf "$here"
+    for _ in $(seq 100); do # what ends behind a container starts podman once more
+        pkill --full "$here/" || true
+        grep --only-matching " $here/[^ ]*" /proc/mounts | xargs --no-run-if-empty umount --lazy || true
+        rm -rf "$here" 2>/dev/null && break || sleep 0.2
+    done
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
