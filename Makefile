@@ -89,8 +89,9 @@ fmt: .venv  ## Sort the imports and format the code
 audit:  ## Look up known vulnerabilities of the locked packages at pypi.org; needs pipx
 	@pipx run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
-package: .venv  ## Build the wheel and the source archive in dist
+package: .venv  ## Build the wheel and the source archive in dist, of the engine and of the Python client
 	@.venv/bin/python -m hatchling build --directory dist
+	@cd clients/python && ../../.venv/bin/python -m hatchling build --directory ../../dist
 
 migration: .venv  ## Write the migration to app/schema.py: make migration m="what changes"
 	@.venv/bin/python -m app.local.draft_migration "$${m:?say what changes: make migration m=...}"

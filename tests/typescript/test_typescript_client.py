@@ -55,7 +55,8 @@ def port_of(engine: Engine) -> int:
 async def test_the_lines_of_the_readme_do_what_it_says(engine: Engine) -> None:
     await engine.start_worker()
     blocks = re.findall(r"^```ts\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
+    assert blocks[4] == (CLIENT / "examples" / "bot.ts").read_text()  # run by test_bots.py
     first, waits, refused = [
         await printed(await started(block.replace("http://localhost:3000", engine.base_url))) for block in blocks[:3]
     ]
