@@ -18,6 +18,7 @@ import { QueueStatus } from "./queue.js";
 import { Stream } from "./stream.js";
 import { OrderForm } from "./ticket/order_form.js";
 import { Quotes } from "./ticket/quotes.js";
+import { Wallet } from "./ticket/wallet.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const RETRY_MS = 2_000;
@@ -29,15 +30,19 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
   const launch = new Launch(api, announce, { onLaunched: () => orderForm.loadTokens(), onSnipe: (mint) => orderForm.snipe(mint) }, onChange);
   const priceChart = new PriceChart(api, orderStore, onChange);
   const market = new Market(api, launch, priceChart, announce, onChange);
-  const orderForm = new OrderForm(api, quotes, market, orderStore, announce, { onPlaced: (type) => activity.select(type === "market" ? "history" : "open"), onShow: showOrder }, onChange);
+  const wallet = new Wallet(api, onChange);
+  const orderForm = new OrderForm(api, quotes, market, wallet, orderStore, announce, { onPlaced: (type) => activity.select(type === "market" ? "history" : "open"), onShow: showOrder }, onChange);
   const queueStatus = new QueueStatus(api, onChange);
   const orders = new Orders(api, orderStore, orderForm, queueStatus, announce, onChange);
   const openOrders = new OpenOrders(api, orderStore, orders, new Amend(api, orderStore, announce, onChange, renderNow), announce, onChange);
   const notifications = new Notifications(announce, onChange);
   const activity = new Activity({ open: openOrders, history: orders, fills: new Fills(api, orderStore, onChange), portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
   const keyboard = new Keyboard({ "/": () => search(), b: () => document.getElementById("amount").focus() }, onChange);
-  const sections = [market, orderForm, queueStatus, openOrders, activity, stream, quotes, keyboard];
-  orderStore.onEvent = (event, log) => notifications.onEvent(event, log);
+  const sections = [market, orderForm, queueStatus, openOrders, activity, stream, quotes, wallet, keyboard];
+  orderStore.onEvent = (event, log) => {
+    notifications.onEvent(event, log);
+    if (event.status === "confirmed") wallet.read();
+  };
   let stopped = false;
   let drawn = 0; // frames. The first has the ticket alone, the second the market too: no frame of a slow phone is long
 

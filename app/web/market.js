@@ -2,6 +2,7 @@
 
 import { venueIcon } from "./comparison.js";
 import { shortPrice } from "./money.js";
+import { PriceChange } from "./price_change.js";
 import { poll } from "./polling.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
@@ -13,6 +14,7 @@ const MOVES_BPS = [-500, -100, 100, 500];
 export class Market {
   constructor(api, launch, priceChart, announce, onChange) {
     Object.assign(this, { api, launch, priceChart, announce, onChange });
+    this.change = new PriceChange(api, onChange);
     this.pair = null; // {tokenIn, tokenOut}
     this.turned = false; // it is shown the other way round
     this.prices = null; // the engine's answer for what is shown
@@ -26,17 +28,20 @@ export class Market {
   start() {
     this.stopReading = poll(() => this.#read(), POLL_MS);
     this.priceChart.start();
+    this.change.start();
   }
 
   stop() {
     this.stopReading();
     this.priceChart.stop();
+    this.change.stop();
   }
 
   follow(pair) {
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
     [this.pair, this.turned, this.prices, this.dollars, this.problem] = [pair, false, null, null, null];
     this.priceChart.follow(pair);
+    this.change.follow(pair);
     this.#read();
   }
 
@@ -63,6 +68,7 @@ export class Market {
   #turn() {
     [this.turned, this.prices, this.typed, this.problem] = [!this.turned, null, "", null];
     this.priceChart.follow(this.#shown);
+    this.change.follow(this.#shown);
     this.#read();
   }
 
@@ -114,7 +120,7 @@ export class Market {
           <button class="link-button" type="button" title="Turn the price around" @click=${() => this.#turn()}>${tokenOut} for 1 ${tokenIn} ⇄</button>
         </header>
         <dl class="mids">${prices
-          ? prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}</dt><dd>${shortPrice(price)}</dd></div>`)
+          ? prices.mids.map(({ venue, price }) => html`<div><dt>${venueIcon(venue)}${venueName(venue)}${this.change.view(venue, price)}</dt><dd>${shortPrice(price)}</dd></div>`)
           : html`<div><dt>Loading …</dt><dd>–</dd></div>`}</dl>
         <div id="price-chart">${this.priceChart.view()}</div>
         ${prices?.movable ? this.#control(prices) : nothing}

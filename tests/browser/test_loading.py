@@ -49,6 +49,6 @@ async def test_each_file_is_asked_for_once_and_before_any_script_has_run(
         assert [url for url, times in Counter(files).items() if times > 1] == []
         first_answer = next(n for n, url in enumerate(asked) if url.startswith("/api/"))
         # The past of the prices is read again only after a minute.
-        assert len([url for url in asked if url.startswith("/api/prices")]) == (1 if path == "/" else 0)
+        assert len([url for url in asked if url.startswith("/api/prices") and "step=10&" in url]) == (path == "/")
         late = [url for url in asked[first_answer:] if url in files]
         assert late in ([], ["/web/icon.svg"])

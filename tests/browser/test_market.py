@@ -1,10 +1,12 @@
 """The price of the chosen pair on the page, and the control that moves the simulated market."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import expect
 
 from tests.browser.trading_page import TradingPage
+from tests.engine import Engine
 
 
 async def test_the_market_is_moved_set_and_released(page: TradingPage) -> None:
@@ -61,3 +63,18 @@ async def test_a_launched_token_can_be_chosen_at_once(page: TradingPage) -> None
     await expect(market).to_contain_text("WIF for 1 SOL")
     await expect(page.tab.locator(".quotes")).to_contain_text("Best price: Raydium")
     await expect(market.get_by_label("Symbol")).to_be_visible()  # the form stays open for the next one
+
+
+async def test_the_change_in_a_day_is_shown_beside_the_price(page: TradingPage, engine: Engine) -> None:
+    change = page.tab.locator(".market .change")
+    await expect(page.tab.locator(".mids dd")).to_have_count(2)
+    await expect(change).to_have_count(0)  # the engine has kept no prices for so long
+    day_ago = datetime.now(UTC) - timedelta(hours=23, minutes=50)
+    mids = '{"meteora":"120","raydium":"160"}'
+    await engine.postgres.execute("INSERT INTO price_samples VALUES ($1, 'SOL-USDC', $2)", day_ago, mids)
+    await page.set_market("150")
+    await page.tab.reload()
+    await expect(change).to_have_text(["\N{MINUS SIGN}6.25 % in 24 h", "+25.00 % in 24 h"])
+    await page.tab.get_by_title("Turn the price around").click()
+    await expect(change).to_have_text(["+6.67 % in 24 h", "\N{MINUS SIGN}20.00 % in 24 h"])
+    assert await page.accessibility_violations() == []

@@ -16,6 +16,14 @@ async def test_the_page_shows_the_signature_the_fee_and_the_balances_of_the_chai
         await page.open()
         await page.wait_until_live()
         await expect(page.tab.locator("header")).to_contain_text(["A chain on this machine: no money moves."])
+        balance, pay = page.tab.locator(".balance"), page.tab.get_by_label("You pay", exact=True)
+        await expect(balance).to_contain_text("Balance 100")
+        await balance.get_by_role("button", name="Max").click()
+        await expect(pay).to_have_value("99.99")  # some SOL has to be left for fees
+        await pay.fill("100.1")
+        await expect(page.tab.locator(".submit")).to_have_text("Not enough SOL in the wallet")
+        assert await page.accessibility_violations() == []
+        await pay.fill("1.5")
         await page.place()
         [order] = await page.ids()
         await engine.read_stream(order)
@@ -24,6 +32,7 @@ async def test_the_page_shows_the_signature_the_fee_and_the_balances_of_the_chai
         await expect(details).to_contain_text(signature)
         fee = details.locator(".facts div", has_text="Network fee").locator("dd")
         await expect(fee).to_have_text("0.000005 SOL")
+        await expect(balance).to_contain_text("98.499995")
         await page.show("Portfolio")
         wallet = page.tab.locator(".portfolio")
         await expect(wallet).to_contain_text(str(WALLET.pubkey()))

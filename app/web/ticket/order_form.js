@@ -22,8 +22,8 @@ function fieldsOfLink() {
 
 export class OrderForm {
   /** `onPlaced(type)` is called once orders of this type were accepted, `onShow(id)` to show an order in the list. */
-  constructor(api, quotes, market, orderStore, announce, { onPlaced, onShow }, onChange) {
-    Object.assign(this, { api, quotes, market, orderStore, announce, onPlaced, onShow, onChange });
+  constructor(api, quotes, market, wallet, orderStore, announce, { onPlaced, onShow }, onChange) {
+    Object.assign(this, { api, quotes, market, wallet, orderStore, announce, onPlaced, onShow, onChange });
     this.picker = new TokenPicker((field, symbol) => this.#choose(field, symbol), onChange);
     this.tokens = [];
     this.isPractice = false; // until the engine has said that no money moves
@@ -81,7 +81,10 @@ export class OrderForm {
 
   /** Why the order cannot be placed now; null: it can. */
   get blockedBecause() {
-    return this.fields.type === "market" && this.quotes.isRefused(this.#swap) ? "No venue can do this swap" : null;
+    if (this.fields.type !== "market") return null;
+    const { tokenIn, amount } = this.#swap;
+    if (this.wallet.isShortOf(tokenIn, amount, this.decimals(tokenIn))) return `Not enough ${tokenIn} in the wallet`;
+    return this.quotes.isRefused(this.#swap) ? "No venue can do this swap" : null;
   }
 
   /** Zero for a token that is not traded yet. */

@@ -24,7 +24,7 @@ export function orderFormView(form) {
           <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
             aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: event.target.value })}>
           ${form.picker.button("tokenIn", tokenIn)}
-          ${worth(text, form.market.usd.tokenIn)}
+          ${worth(text, form.market.usd.tokenIn, form.wallet.view(tokenIn, form.decimals(tokenIn), (max) => form.set({ amount: max })))}
         </div>
         <p class="field-error" id="amount-error">${errors.get("amount") ?? nothing}</p>
         ${form.isSniper ? nothing : receive(form, type, tokenOut)}
@@ -75,7 +75,7 @@ function receive(form, type, tokenOut) {
     </div>`;
 }
 
-const worth = (text, usd) => html`<span class="hint worth">${usd && Number(text) > 0 ? `≈ ${dollars(Number(text) * usd)}` : nothing}</span>`;
+const worth = (text, usd, balance = nothing) => html`<span class="hint worth">${usd && Number(text) > 0 ? `≈ ${dollars(Number(text) * usd)}` : nothing}${balance}</span>`;
 
 function fields(form, errors) {
   const { fields: names, more } = fieldsOf(form.fields);
