@@ -55,6 +55,7 @@ from app.webhooks.deliverer import Deliverer
 from app.webhooks.deliveries import DeliveryStore
 from app.webhooks.sender import Sender
 from app.webhooks.signing import Secrets
+from app.webhooks.statements import PER_OWNER
 from migrations.revisions import known_revisions
 
 log = logging.getLogger("engine.watcher")
@@ -118,7 +119,7 @@ async def watcher(settings: Settings, *, network: Network | None = None) -> Asyn
     # On connections of its own: firing never waits for a receiver's deliveries.
     webhooks = Deliverer(
         DeliveryStore(postgres.internal),
-        Sender(local=settings.engine_mode == "local"),
+        Sender(local=settings.engine_mode == "local", max_connections=PER_OWNER * settings.webhook_concurrency),
         Secrets.of(settings),
         at_once=settings.webhook_concurrency,
         per_second=settings.webhook_max_per_second,

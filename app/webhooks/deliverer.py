@@ -20,7 +20,7 @@ from app.postgres import DatabaseUnavailable
 from app.tasks import cancel_and_wait, count_failure
 from app.webhooks import message, signing
 from app.webhooks.deliveries import Delivery, DeliveryStore, Result, Served
-from app.webhooks.sender import SECONDS, Sender
+from app.webhooks.sender import IDLE_SECONDS, SECONDS, Sender
 from app.webhooks.statements import LEASE_SECONDS
 
 MAX_WEBHOOKS = 40  # that one watcher serves at once
@@ -76,6 +76,7 @@ class Deliverer:
                 task = asyncio.create_task(self._serve(turn), name="webhook")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+        await self._sender.close(idle_for=SECONDS + IDLE_SECONDS)
         metrics.WEBHOOKS_BEHIND.set(await self._store.behind())
         if time.monotonic() > self._tidy_at and not await self._store.tidy():
             self._tidy_at = time.monotonic() + TIDY_SECONDS
@@ -144,7 +145,7 @@ class Deliverer:
             await self._recorded(turn, Result(delivery=delivery, webhook=webhook.id))
             return True
         signed = signing.headers(turn.keys, message.message_id(delivery.id), int(time.time()), body)
-        answer = await self._sender.post(webhook.url, signed, body)
+        answer = await self._sender.post(webhook.owner, webhook.url, signed, body)
         arrived = answer.error is None
         turn.failures = 0 if arrived else turn.failures + 1
         metrics.WEBHOOK_ATTEMPTS.labels("delivered" if arrived else "failed").inc()

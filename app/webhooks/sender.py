@@ -7,22 +7,22 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 import httpcore
 
 from app.webhooks.addresses import Address, is_loopback, is_public, is_public_or_loopback, refusal
+from app.webhooks.answers import Answers, BadAnswer
+from app.webhooks.names import Names, Silent
 
 SECONDS = 10.0  # for all of it, from the look-up of the name to the end of the answer
-MAX_ANSWER = 64 * 1024
-MAX_CONNECTIONS = 200
 IDLE_SECONDS = 15.0  # that a connection is kept
 GONE = 410
 
-Resolve = Callable[[str, int], Awaitable[list[Address]]]
+Resolve = Callable[[str, str], Awaitable[list[Address]]]  # name, owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +37,56 @@ class NotPublic(Exception):
     """One of the name's addresses is not public, or it has none."""
 
 
-async def resolve(host: str, port: int) -> list[Address]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(ip_address(address[0]) for *_, address in found))
-
-
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
     """Connects to the address that it has checked. TLS, above it, still expects a certificate of the name."""
 
-    def __init__(self, allowed: Callable[[Address], bool], resolve: Resolve) -> None:
+    def __init__(self, allowed: Callable[[Address], bool], resolve: Resolve, owner: str) -> None:
         self._allowed = allowed
         self._resolve = resolve
+        self._owner = owner
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(self, host: str, port: int, *_: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
+        addresses = await self._resolve(host, self._owner)
         if not addresses or not all(map(self._allowed, addresses)):
             raise NotPublic
         *others, last = map(str, addresses)
         for address in others:
             with contextlib.suppress(httpcore.ConnectError):
-                return await self._network.connect_tcp(address, port, **options)
-        return await self._network.connect_tcp(last, port, **options)
+                return Answers(await self._network.connect_tcp(address, port, **options))
+        return Answers(await self._network.connect_tcp(last, port, **options))
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Of one owner, so that those of others leave its connections alone, and looking through them is cheap."""
+
+    connections: httpcore.AsyncConnectionPool
+    used_at: float
 
 
 class Sender:
-    def __init__(self, *, local: bool, tls: ssl.SSLContext | None = None, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self, *, local: bool, max_connections: int, tls: ssl.SSLContext | None = None, resolve: Resolve | None = None
+    ) -> None:
         self._local = local
+        self._max_connections = max_connections  # of one owner
         self._tls = tls
-        self._resolve = resolve
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        self._resolve = resolve or Names().addresses
+        self._pools: dict[tuple[str, str], _Pool] = {}
 
-    async def close(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
+    async def close(self, *, idle_for: float = 0.0) -> None:
+        """The connections that no attempt has used for so long."""
+        before = time.monotonic() - idle_for
+        for key in [key for key, pool in self._pools.items() if pool.used_at <= before]:
+            await self._pools.pop(key).connections.aclose()
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, owner: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if why := refusal(url, local=self._local):  # it was created in another mode
             return Answer(f"the URL {why}")
         try:
             async with asyncio.timeout(SECONDS):
-                status = await self._post(url, headers, body)
+                status = await self._post(owner, url, headers, body)
         except TimeoutError:
             return Answer(f"no answer within {SECONDS:.0f} s")
         except Exception as error:
@@ -88,35 +97,49 @@ class Sender:
             return Answer(f"HTTP {status}: redirects are not followed")
         return Answer(f"HTTP {status}", gone=status == GONE)
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        pool = await self._pool("http" if url.startswith("http://") else "https")
+    async def _post(self, owner: str, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        pool = await self._pool(owner, "http" if url.startswith("http://") else "https")
         sent = {"content-type": "application/json", "user-agent": "order-execution-engine", **headers}
         async with pool.stream("POST", url, headers=list(sent.items()), content=body) as response:
-            size = 0
-            async for part in response.aiter_stream():  # to its end, so that the connection can be used again
-                if (size := size + len(part)) > MAX_ANSWER:
-                    break
+            length, stream = _length(response), response.extensions["network_stream"]
+            if length is not None and stream.has_rest(length):  # then the connection can be used again
+                async for _ in response.aiter_stream():
+                    pass
             return response.status
 
-    async def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        if scheme not in self._pools:
+    async def _pool(self, owner: str, scheme: str) -> httpcore.AsyncConnectionPool:
+        if self._tls is None:  # reading the trusted certificates takes 50 ms
+            self._tls = await asyncio.to_thread(httpcore.default_ssl_context)
+        if (pool := self._pools.get((owner, scheme))) is None:
             allowed = is_loopback if scheme == "http" else is_public_or_loopback if self._local else is_public
-            # Reading the trusted certificates takes 50 ms.
-            tls = self._tls or await asyncio.to_thread(httpcore.default_ssl_context)
             made = httpcore.AsyncConnectionPool(
-                tls,
-                max_connections=MAX_CONNECTIONS,
+                self._tls,
+                max_connections=self._max_connections,
                 keepalive_expiry=IDLE_SECONDS,
-                network_backend=_CheckedBackend(allowed, self._resolve),
+                network_backend=_CheckedBackend(allowed, self._resolve, owner),
             )
-            self._pools.setdefault(scheme, made)
-        return self._pools[scheme]
+            pool = self._pools[owner, scheme] = _Pool(made, 0.0)
+        pool.used_at = time.monotonic()
+        return pool.connections
+
+
+def _length(response: httpcore.Response) -> int | None:
+    """Of the body. None: it has no known end, or pieces of its own."""
+    fields = {name.lower(): value for name, value in response.headers}
+    if b"transfer-encoding" in fields:
+        return None
+    said = b"0" if response.status == 204 else fields.get(b"content-length", b"")
+    return int(said) if said.isdigit() and len(said) < 10 else None
 
 
 def _said(error: Exception) -> str:
     match error.__context__ or error:  # httpcore has removed the cause
         case NotPublic() | socket.gaierror():  # which of the two would tell of names inside
             return "the name leads to no public address"
+        case Silent():
+            return "no name server has answered for the name"
+        case BadAnswer() as bad:
+            return str(bad)
         case ssl.SSLCertVerificationError():
             return "the TLS certificate is not valid for this name"
         case ssl.SSLError():

@@ -26,7 +26,11 @@ async def delivering(
     postgres = await open_postgres(engine.settings.postgres_dsn or "", size=10)
     secrets = Secrets(secret) if secret else Secrets.of(engine.settings)
     deliverer = Deliverer(
-        DeliveryStore(postgres.internal), Sender(local=True), secrets, at_once=at_once, per_second=per_second
+        DeliveryStore(postgres.internal),
+        Sender(local=True, max_connections=100),
+        secrets,
+        at_once=at_once,
+        per_second=per_second,
     )
 
     async def rounds() -> None:

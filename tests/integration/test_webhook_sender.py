@@ -17,21 +17,21 @@ from tests.receiver import Message, listening, receiving
 
 
 @contextlib.asynccontextmanager
-async def sending(*, local: bool = True, resolve: Resolve = sender.resolve) -> AsyncIterator[Sender]:
-    opened = Sender(local=local, resolve=resolve, tls=NO_TLS)
+async def sending(*, local: bool = True, resolve: Resolve | None = None) -> AsyncIterator[Sender]:
+    opened = Sender(local=local, max_connections=10, resolve=resolve, tls=NO_TLS)
     yield opened
     await opened.close()
 
 
 def names(*addresses: str) -> Resolve:
-    async def resolve(_host: str, _port: int) -> list[Address]:
+    async def resolve(_name: str, _owner: str) -> list[Address]:
         return [ip_address(address) for address in addresses]
 
     return resolve
 
 
 async def post(to: Sender, url: str) -> Answer:
-    return await to.post(url, {"webhook-id": "msg_1"}, b"{}")
+    return await to.post("ann", url, {"webhook-id": "msg_1"}, b"{}")
 
 
 async def test_a_receiver_on_this_machine_in_local_mode() -> None:
@@ -69,7 +69,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked_and_tls_expec
     """The name leads inside as soon as it is looked up again."""
     lookups, hello = list[str](), asyncio.get_running_loop().create_future()
 
-    async def rebind(host: str, _: int) -> list[Address]:
+    async def rebind(host: str, _: str) -> list[Address]:
         lookups.append(host)
         return [ip_address("127.0.0.1" if len(lookups) == 1 else "10.0.0.1")]
 
