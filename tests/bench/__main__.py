@@ -23,6 +23,7 @@ from tests.bench.rows import (
     idle_cpu,
     limits,
     live,
+    machines,
     post,
     scaling,
     second_worker,
@@ -46,6 +47,8 @@ ROWS: dict[str, Row] = {
 }
 
 
+# Not on every machine.
+EXTRA: dict[str, Row] = {"machines": machines.run}
 QUICK = ("post", "flow", "idle")
 
 
@@ -55,7 +58,7 @@ async def run(names: list[str], plan: Plan) -> list[Measurement]:
         began = time.monotonic()
         print(f"{name} …", flush=True)
         try:
-            result = await ROWS[name](plan)
+            result = await (ROWS | EXTRA)[name](plan)
         except (InvalidRun, ClientFailed, RuntimeError) as error:
             result = Result([], notes=[f"**`{name}` was not measured**: {error}"])
         seconds = time.monotonic() - began
@@ -66,7 +69,7 @@ async def run(names: list[str], plan: Plan) -> list[Measurement]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench")
-    arguments.add_argument("--only", default="", help=f"rows to run, separated by commas: {', '.join(ROWS)}")
+    arguments.add_argument("--only", default="", help=f"rows to run, separated by commas: {', '.join(ROWS | EXTRA)}")
     arguments.add_argument("--rounds", type=int, default=5, help="rounds; engine and peers take turns in each")
     arguments.add_argument(
         "--quick",
@@ -91,7 +94,7 @@ def main() -> None:
         if chosen.python.resolve() != interpreters.base():
             interpreters.run_with(chosen.python, sys.argv[1:])
     names = chosen.only.split(",") if chosen.only else list(QUICK if chosen.quick else ROWS)
-    if unknown := set(names) - set(ROWS):
+    if unknown := set(names) - set(ROWS | EXTRA):
         arguments.error(f"no such row: {', '.join(sorted(unknown))}")
     plan = Plan(rounds=2, orders=1_000, quick=True) if chosen.quick else Plan(rounds=chosen.rounds)
     if chosen.install:

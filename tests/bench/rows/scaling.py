@@ -32,11 +32,15 @@ async def run(plan: Plan) -> Result:
                 await ended(system, WARM_UP + plan.orders)
                 await check_orders(system, WARM_UP + plan.orders)
                 rate.add(ENGINE, plan.orders / (await system.db.fetchval(LAST_END) - began_at))
-                await system.stop()
-                for api in apis:
-                    await system.end(api, signal.SIGTERM)
+                await stop(system, apis)
             print("    " + ", ".join(f"{rate.seen[ENGINE][-1]:,.0f}" for rate in rates.values()), flush=True)
     return Result(list(rates.values()))
+
+
+async def stop(system: System, others: list[subprocess.Popen[bytes]]) -> None:
+    await system.stop()
+    for api in others:
+        await system.end(api, signal.SIGTERM)
 
 
 async def start(system: System, n: int) -> list[subprocess.Popen[bytes]]:
