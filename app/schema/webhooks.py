@@ -27,6 +27,12 @@ webhooks = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("served_by", sa.Uuid, comment="the watcher that sends to it now"),
     sa.Column("served_until", sa.DateTime(timezone=True), comment="no other watcher sends to it before"),
+    sa.Column(
+        "hurried_at",
+        sa.DateTime(timezone=True),
+        comment="NULL, or what waits is made due before anything more is sent",
+    ),
+    sa.Column("replayed_at", sa.DateTime(timezone=True), comment="and before that what was given up until then"),
 )
 sa.Index("webhooks_by_owner", webhooks.c.owner)
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 from app import metrics
@@ -102,8 +102,13 @@ class Deliverer:
             if not turn.keys:
                 log.error("a webhook is not served: %s", CANNOT_SIGN, extra={"webhook": turn.webhook.id})
                 await self._store.broken(turn.webhook.id, CANNOT_SIGN)
-            while self._goes_on(turn) and (page := await self._store.due(turn.webhook.id)):
-                await self._send_all(turn, page)
+            while self._goes_on(turn):
+                if turn.webhook.hurried_at is not None:
+                    await self._hurry(turn)
+                elif page := await self._store.due(turn.webhook.id):
+                    await self._send_all(turn, page)
+                else:
+                    break
             await self._store.release(self._me, [turn.webhook.id])
         except DatabaseUnavailable as error:  # the lease ends by itself
             log.warning("a webhook waits for Postgres", extra={"error": repr(error.__cause__)})
@@ -117,6 +122,18 @@ class Deliverer:
         """Not while nothing arrives: the pauses between attempts are those of the webhook then."""
         now = time.monotonic()
         return now < turn.until - MARGIN and now < turn.ends and turn.failures < self._at_once and bool(turn.keys)
+
+    async def _hurry(self, turn: _Turn) -> None:
+        """Page by page, while nothing is sent. Whoever serves the webhook next begins again with what is left."""
+        webhook = turn.webhook
+        for page in (self._store.replay_page, self._store.hurry_page):
+            after = None
+            while self._goes_on(turn) and (after := await page(webhook, after)) is not None:
+                pass
+        if self._goes_on(turn):
+            await self._store.hurry_done(webhook)
+            if turn.webhook.hurried_at == webhook.hurried_at:
+                turn.webhook = replace(turn.webhook, hurried_at=None)
 
     async def _send_all(self, turn: _Turn, page: Sequence[Delivery]) -> None:
         orders = deque(list(events) for _, events in itertools.groupby(page, key=lambda one: one.order or one.id))

@@ -31,6 +31,8 @@ class Served:
     salt: bytes
     digest: bytes
     previous_salt: bytes | None  # of a secret that still signs too
+    hurried_at: datetime | None  # what waits is made due before anything more is sent
+    replayed_at: datetime | None  # and before that what was given up until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,18 @@ class DeliveryStore:
     async def due(self, webhook: UUID, limit: int = statements.PAGE) -> list[Delivery]:
         """In the order of each order's events."""
         return [_delivery(row) for row in await fetch(self._pool, statements.DUE, webhook, limit)]
+
+    async def replay_page(self, webhook: Served, after: datetime | None) -> datetime | None:
+        """Where it has ended; None: that is all."""
+        page = webhook.id, after, statements.HURRIED, webhook.replayed_at
+        return (await fetch(self._pool, statements.REPLAY, *page))[0]["until"]  # type: ignore[no-any-return]
+
+    async def hurry_page(self, webhook: Served, after: datetime | None) -> datetime | None:
+        page = webhook.id, after, statements.HURRIED
+        return (await fetch(self._pool, statements.HURRY, *page))[0]["until"]  # type: ignore[no-any-return]
+
+    async def hurry_done(self, webhook: Served) -> None:
+        await fetch(self._pool, statements.HURRY_DONE, webhook.id, webhook.hurried_at)
 
     async def record(self, results: Sequence[Result]) -> list[asyncpg.Record]:
         """The webhooks that were switched off."""

@@ -14,13 +14,14 @@ TRIED_FOR = f"interval '{TRIED_FOR_DAYS} days'"
 PER_OWNER = 4  # webhooks of one owner that a watcher serves at once
 PAGE = 100
 DELETED = 1_000  # deliveries in one statement
+HURRIED = 2_000  # the same
 DISABLED = "webhook.disabled"  # in the audit log
 
 # A time further ahead than any lease or pause: the clock was set back.
 _SERVED_NOW = f"coalesce(served_until BETWEEN now() AND now() + interval '{LONGEST_PAUSE} s', false)"
 _FREE = f"NOT {_SERVED_NOW}"
 _UNTIL = f"served_until = now() + interval '{LEASE_SECONDS} s'"
-_SERVED = """w.id, w.owner, w.url, w.salt, w.digest,
+_SERVED = """w.id, w.owner, w.url, w.salt, w.digest, w.hurried_at, w.replayed_at,
           CASE WHEN w.previous_until > now() THEN w.previous_salt END AS previous_salt"""
 # $1 this watcher, $2 at most so many. Who was served longest ago comes first. Slow receivers of a few owners leave room
 # for those of others.
@@ -29,9 +30,9 @@ WITH waiting AS MATERIALIZED (
     SELECT id, row_number() OVER (PARTITION BY owner ORDER BY served_until NULLS FIRST) AS place,
            (SELECT count(*) FROM webhooks o WHERE o.served_by = $1 AND o.owner = w.owner AND {_SERVED_NOW}) AS served
       FROM webhooks w
-     WHERE disabled_at IS NULL AND {_FREE} AND EXISTS (
+     WHERE disabled_at IS NULL AND {_FREE} AND (hurried_at IS NOT NULL OR EXISTS (
            SELECT FROM webhook_deliveries d
-            WHERE d.webhook_id = w.id AND d.given_up_at IS NULL AND d.due_at <= now())
+            WHERE d.webhook_id = w.id AND d.given_up_at IS NULL AND d.due_at <= now()))
 ), free AS MATERIALIZED (
     SELECT w.id FROM webhooks w JOIN waiting USING (id)
      WHERE served + place <= {PER_OWNER} AND disabled_at IS NULL AND {_FREE}
@@ -77,6 +78,32 @@ SELECT due.id, due.order_id, due.seq, due.created_at, due.attempts, e.status, e.
  WHERE due.id NOT IN (SELECT id FROM early) ORDER BY due.order_id, due.seq
 """
 
+# In each: $1 a webhook, $2 where the page before has ended, $3 at most so many. They do nothing in one statement that
+# grows with what waits. All of `REPLAY`, $4 what was given up until then, goes before `HURRY`: an event never becomes
+# due while an earlier one of its order is given up.
+REPLAY = """
+WITH page AS MATERIALIZED (
+    SELECT id, given_up_at FROM webhook_deliveries
+     WHERE webhook_id = $1 AND given_up_at >= coalesce($2::timestamptz, '-infinity') AND given_up_at <= $4
+     ORDER BY given_up_at, seq LIMIT $3 FOR UPDATE
+), again AS (
+    UPDATE webhook_deliveries d SET given_up_at = NULL, first_at = NULL, attempts = 0, due_at = now()
+      FROM page WHERE d.id = page.id
+)
+SELECT max(given_up_at) AS until FROM page
+"""
+HURRY = """
+WITH page AS MATERIALIZED (
+    SELECT id, due_at FROM webhook_deliveries
+     WHERE webhook_id = $1 AND given_up_at IS NULL AND due_at > now() AND due_at >= coalesce($2::timestamptz, now())
+     ORDER BY due_at, seq LIMIT $3 FOR UPDATE
+), again AS (
+    UPDATE webhook_deliveries d SET due_at = now() FROM page WHERE d.id = page.id
+)
+SELECT max(due_at) AS until FROM page
+"""
+HURRY_DONE = "UPDATE webhooks SET hurried_at = NULL, replayed_at = NULL WHERE id = $1 AND hurried_at = $2"
+
 # Of a test there is one attempt. A webhook is switched off if it says that it is gone, or if a delivery is given up and
 # nothing has arrived since its first attempt. One that answers again after a while gets at once what waits for it.
 RECORD = f"""
@@ -96,16 +123,13 @@ WITH result AS (
            (SELECT min(f.first_at) FROM failed f WHERE f.webhook_id = r.webhook_id AND f.given_up_at IS NOT NULL)
              AS given_up
       FROM result r GROUP BY r.webhook_id
-), back AS (
-    UPDATE webhook_deliveries d SET due_at = now()
-      FROM summary s JOIN webhooks w ON w.id = s.webhook_id
-     WHERE s.arrived AND w.failing_since < now() - interval '{LONGEST_PAUSE} s'
-       AND d.webhook_id = w.id AND d.given_up_at IS NULL AND d.due_at > now()
 ), changed AS (
     UPDATE webhooks w
        SET delivered_at = CASE WHEN s.arrived THEN now() ELSE w.delivered_at END,
            failed_at = CASE WHEN s.error IS NULL THEN w.failed_at ELSE now() END,
            last_error = coalesce(s.error, w.last_error),
+           hurried_at = CASE WHEN s.arrived AND w.failing_since < now() - interval '{LONGEST_PAUSE} s' THEN now()
+                             ELSE w.hurried_at END,
            failing_since = CASE WHEN s.arrived THEN NULL WHEN s.error IS NULL THEN w.failing_since
                                 ELSE coalesce(w.failing_since, now()) END,
            disabled_at = CASE WHEN ends THEN now() ELSE w.disabled_at END,

@@ -18,7 +18,6 @@ from app.webhooks.signing import Secrets, as_text, digest, new_salt
 MAX_PER_OWNER = 10
 COUNTED = 1_000  # deliveries of a webhook; 1000: or more
 SHOWN = 200  # deliveries in one answer
-REPLAYED = 5_000  # in one statement
 BOTH_VALID = "interval '1 day'"  # after a rotation
 
 _COLUMNS = """w.id, w.url, w.description, w.statuses, w.created_at, w.disabled_at, w.disabled_why, w.failing_since,
@@ -57,29 +56,17 @@ WITH rotated AS (
 ), {_audited("$5", "rotated")}
 SELECT * FROM rotated
 """
-# What was switched off is on again. Deliveries that wait are due at once too.
-RESUME = f"""
-WITH resumed AS (
+# What was switched off is on again. The watcher that serves it next makes its deliveries due: those that were given up,
+# of which three days begin anew, and those that wait.
+REPLAY = f"""
+WITH replayed AS (
     UPDATE webhooks
-       SET disabled_at = NULL, disabled_why = NULL, failing_since = NULL,
+       SET disabled_at = NULL, disabled_why = NULL, failing_since = NULL, hurried_at = now(), replayed_at = now(),
            served_until = CASE WHEN served_by IS NULL THEN NULL ELSE served_until END
      WHERE owner = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
-), {_audited("$3", "resumed")}
-SELECT * FROM resumed
+), {_audited("$3", "replayed")}
+SELECT * FROM replayed
 """
-# Their three days begin anew.
-REPLAY = f"""
-WITH page AS (
-    SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND given_up_at <= $2
-     ORDER BY given_up_at, seq LIMIT {REPLAYED} FOR UPDATE SKIP LOCKED
-), again AS (
-    UPDATE webhook_deliveries d SET given_up_at = NULL, first_at = NULL, attempts = 0, due_at = now()
-      FROM page WHERE d.id = page.id RETURNING d.id
-)
-SELECT count(*) AS deliveries FROM again
-"""
-HURRY = "UPDATE webhook_deliveries SET due_at = now() WHERE webhook_id = $1 AND given_up_at IS NULL AND due_at > now()"
-NOW = "SELECT now() AS at"
 TEST = """
 INSERT INTO webhook_deliveries (webhook_id)
 SELECT id FROM webhooks w
@@ -173,19 +160,11 @@ class WebhookStore:
         return (Webhook(**rows[0]), as_text(key)) if rows else None
 
     async def replay(self, actor: Actor, owner: str, webhook: UUID) -> int | None:
-        """Send again what was given up, and switch it on; how many. None: there is no such webhook.
-
-        Nothing that waits is hurried before the given up events before it wait again: a watcher would send it first.
-        """
-        if not await self.of(owner, webhook):
+        """Send again what was given up, and switch it on; how many, at most `COUNTED`. None: there is none."""
+        found = await self.of(owner, webhook)
+        if not found or not await self._change(actor, "webhook.replay", webhook, REPLAY, owner, webhook):
             return None
-        [(before,)] = await fetch(self._pool, NOW)
-        replayed = 0
-        while page := (await fetch(self._pool, REPLAY, webhook, before))[0]["deliveries"]:
-            replayed += page
-        await fetch(self._pool, HURRY, webhook)
-        await self._change(actor, "webhook.replay", webhook, RESUME, owner, webhook)
-        return replayed
+        return found[0].failed
 
     async def test(self, owner: str, webhook: UUID) -> UUID | None:
         """The message. None: there is no such webhook, or it is switched off."""

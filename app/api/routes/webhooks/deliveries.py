@@ -16,7 +16,7 @@ from app.api.spec.openapi import problems
 from app.api.views import as_json
 from app.orders.lifecycle import Status
 from app.webhooks.message import message_id
-from app.webhooks.store import SHOWN, Undelivered
+from app.webhooks.store import COUNTED, SHOWN, Undelivered
 
 router = APIRouter(prefix="/api/webhooks", tags=["webhooks"])
 
@@ -42,7 +42,7 @@ class TestSent(Answer):
 
 
 class Replayed(Answer):
-    replayed: int = Field(description="How many deliveries are sent again that were given up")
+    replayed: int = Field(description=f"Deliveries that are sent again after they were given up; {COUNTED}: or more")
 
 
 @router.get(
