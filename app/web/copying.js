@@ -3,6 +3,8 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const SHOWN_MS = 1_500;
+// Drawn here: fonts of phones and of Linux lack the character for it.
+const ICON = html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3"></path></svg>`;
 
 async function copy(button, text) {
   await navigator.clipboard.writeText(text);
@@ -15,4 +17,4 @@ async function copy(button, text) {
 export const copyable = (text, name) => html`<code>${text}</code>${copyButton(text, name)}`;
 
 export const copyButton = (text, name) =>
-  navigator.clipboard ? html` <button class="copy" type="button" aria-label="Copy ${name}" title="Copy ${name}" @click=${(event) => copy(event.currentTarget, text)}><span aria-hidden="true">⧉</span></button>` : nothing;
+  navigator.clipboard ? html` <button class="copy" type="button" aria-label="Copy ${name}" title="Copy ${name}" @click=${(event) => copy(event.currentTarget, text)}>${ICON}</button>` : nothing;

@@ -1,4 +1,4 @@
-// What stands on two lines although it is one label, and what is wider than the card that it is in.
+// What stands on two lines although it is one label, what is wider than the card that it is in, and an amount that is cut off.
 () => {
   const lines = (element) => {
     const range = document.createRange();
@@ -19,6 +19,7 @@
   return [
     ...labels.filter((one) => lines(one) > 1).map((one) => `two lines: ${name(one)}`),
     ...contents.filter((one) => right(one) > right(one.closest(".card")) + 1).map((one) => `too wide: ${name(one)}`),
+    ...shown(".result", "dialog").filter((one) => one.scrollWidth > one.clientWidth).map((one) => `cut off: ${name(one)}`),
     ...(document.documentElement.scrollWidth > innerWidth ? [`the page is ${document.documentElement.scrollWidth} wide`] : []),
   ];
 }

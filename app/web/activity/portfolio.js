@@ -79,7 +79,7 @@ const held = ({ address, balances }) => html`
 const row = ({ token, balance, held, cost, worth, realised, unrealised }) => html`
   <tr>
     <th scope="row">${tokenIcon(token)} ${token}</th>
-    <td>${balance > 0 ? "+" : ""}${groupDigits(shortPrice(balance)).join("")}</td>
+    <td>${balance > 0 ? "+" : balance < 0 ? "−" : ""}${groupDigits(shortPrice(Math.abs(balance))).join("")}</td>
     <td>${held > 0 ? dollars(cost / held) : "–"}</td>
     <td>${worth === null || held === 0 ? "–" : dollars(worth)}</td>
     <td>${gain(realised)}</td>

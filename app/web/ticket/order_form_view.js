@@ -11,6 +11,8 @@ import { fieldList, scheduleText } from "./order_fields.js";
 import { ACCEPTABLE, fieldsOf, ORDER_TYPES } from "./order_types.js";
 import { impactWarning, isDangerous, quoteView } from "./quote_view.js";
 
+const MAX_LARGE = 13; // digits of an amount in large type
+
 export function orderFormView(form) {
   const { type, tokenIn, tokenOut, amount: text, isRateTurned } = form.fields;
   const errors = form.errors();
@@ -69,7 +71,7 @@ function receive(form, type, tokenOut) {
     <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap" @click=${() => form.reverse()}>⇅</button>
     <div class="token-field">
       <span class="label" id="receive-label">${limit ? "You receive, at least" : type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
-      <output class="result ${pending ? "loading" : ""}" aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>
+      <output class="result ${pending ? "loading" : ""} ${received?.length > MAX_LARGE ? "long" : ""}" aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>
       ${form.picker.button("tokenOut", tokenOut)}
       ${worth(received, form.market.usd.tokenOut)}
     </div>`;
