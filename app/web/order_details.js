@@ -77,7 +77,7 @@ function facts(order, { networkFee: paidFee, explorerUrl }) {
     ["Slice of", order.parentId && html`<code>${order.parentId}</code>`],
     ["Retry of", order.retryOf && html`<code>${order.retryOf}</code>`],
     ["Transaction", order.txHash && copyable(order.txHash, "the transaction")],
-    ["Explorer", explorerUrl?.startsWith("https://") && html`<a href=${explorerUrl} target="_blank" rel="noreferrer">See it on the chain</a>`],
+    ["Explorer", URL.parse(explorerUrl)?.protocol === "https:" && html`<a href=${explorerUrl} target="_blank" rel="noreferrer">See it on the chain</a>`],
     ["Order id", copyable(order.orderId, "the order id")],
   ];
   return html`<dl class="facts">${rows.filter(([, value]) => value).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
