@@ -42,7 +42,7 @@ test-java: .venv  ## Run a client in Java against the engine; needs a JDK
 	@.venv/bin/python -m pytest tests/java $(args)
 
 test-clients: .venv  ## Build the TypeScript client and test it against the engine; needs node 22 and npm
-	@node -e 'process.exit(parseInt(process.versions.node) < 22)' || \
+	@node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' || \
 		{ echo 'needs node 22 or newer; npm can bring one: npx --yes --package node@22 make test-clients'; exit 1; }
 	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
 	@npm run --prefix clients/typescript --silent build

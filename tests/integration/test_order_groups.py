@@ -122,6 +122,14 @@ BRACKET: dict[str, Any] = {
 }
 
 
+async def test_a_bracket_lists_its_entry_first_and_its_stop_last(engine: Engine) -> None:
+    for _ in range(5):  # the ids of one millisecond are in no order
+        placed = await place(engine, BRACKET)
+        listed = (await engine.http.get(f"{URL}/{placed['groupId']}")).json()["orders"]
+        assert [order["orderType"] for order in listed] == ["limit", "take_profit", "stop"]
+        assert [order["orderId"] for order in listed] == [order["orderId"] for order in placed["orders"]]
+
+
 async def fill(engine: Engine, order: str, amount_out: int) -> None:
     await engine.postgres.execute(
         "WITH gone AS (DELETE FROM triggers WHERE order_id = $1) UPDATE orders SET status = 'pending' WHERE id = $1",

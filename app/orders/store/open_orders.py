@@ -108,7 +108,10 @@ SELECT {IS_RECONCILING} AS is_reconciling, found, left_out,
 
 
 GROUP = "SELECT type, holder FROM order_groups WHERE id = $1 AND owner = $2"
-LEGS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE group_id = $1 AND owner = $2 ORDER BY id"
+LEGS = f"""
+SELECT {ORDER_COLUMNS} FROM orders
+ WHERE group_id = $1 AND owner = $2 ORDER BY array_position(ARRAY['limit', 'take_profit'], type), id
+"""
 
 
 SLICES = f"""

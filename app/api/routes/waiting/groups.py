@@ -114,6 +114,7 @@ async def place(request: Request) -> Response:
     responses={200: {"model": GroupView}, **problems(401, 404, 429, 503)},
 )
 async def group(request: Request, group_id: str) -> Response:
+    """The entry first, then the order that takes the profit, then the one that stops the loss."""
     caller, ctx = admit_read(request), context(request)
     found = await ctx.changes.group(order_uuid(group_id), caller.owner)
     if found is None:

@@ -230,7 +230,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a group and its orders */
+        /**
+         * Read a group and its orders
+         * @description The entry first, then the order that takes the profit, then the one that stops the loss.
+         */
         get: operations["group_api_order_groups__group_id__get"];
         put?: never;
         post?: never;
