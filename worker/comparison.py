@@ -13,10 +13,12 @@ from app.orders.lifecycle import Status
 from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
-from app.orders.reconciling.landed import LandedOrders, Slice, Written
+from app.orders.reconciling.landed import LandedOrders, Written
+from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
+from app.orders.waiting.groups import Groups
 from app.orders.waiting.isolation import change_each
-from worker.found_swaps import Fillings, amount_of, fills, found_swap, is_id, knows, moves, unmatched_swap
+from worker.found_swaps import Fillings, amount_of, fills, found_swap, is_free, is_id, knows, moves, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
@@ -35,6 +37,8 @@ class Comparison:
         *,
         swaps: ComparedSwaps,
         landed: LandedOrders,
+        slices: FilledSlices,
+        groups: Groups,
         chain: Chain,
         memos: Memos,
         fillings: Fillings,
@@ -43,6 +47,8 @@ class Comparison:
     ) -> None:
         self._swaps = swaps
         self._landed = landed
+        self._filled_slices = slices
+        self._groups = groups
         self._chain = chain
         self._memos = memos
         self._fillings = fillings
@@ -58,7 +64,9 @@ class Comparison:
         """
         self.bad.clear()
         await self._look_at_swaps(now)
+        await self._settle()
         on_their_way, height = await self._look_at_orders()
+        await self._slices_by_key()
         self._count("cancelled", await self._landed.end_legs(), Status.CANCELLED)
         doubtful = {signature: order for signature, (swap, order) in self.bad.items() if not swap.agreed}
         return doubtful | on_their_way, height
@@ -67,10 +75,13 @@ class Comparison:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
         return await self._not_noted(await self._unknown(swaps))
 
+    async def _orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
+        return {one: self._fillings.named(order) for one, order in (await self._swaps.orders(ids)).items()}
+
     async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """Those that landed, and that the orders do not know."""
         landed = [swap for swap in swaps if amount_of(swap) is not None]
-        orders = await self._swaps.orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
+        orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
         return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
 
@@ -125,7 +136,7 @@ class Comparison:
             since = (placed[start][1] - CLOCKS_APART).timestamp()
             height, found = await self._chain.find([str(order) for order in some], since=since)
             heights.append(height)
-            orders = await self._swaps.orders(some)
+            orders = await self._orders(some)
             filled = dict[UUID, tuple[Order, FoundSwap]]()
             for swap in found:
                 order = orders[UUID(swap.about)]
@@ -136,25 +147,58 @@ class Comparison:
                 elif not knows(order, swap) and fills(swap, order):
                     filled[order.id] = order, swap
             await self._confirm(list(filled.values()))
-            await self._fill_by_key([order for order in orders.values() if order.id not in filled])
+            own = {swap.signature: swap for swap in found}
+            await self._fill_by_key(
+                [
+                    one
+                    for one in orders.values()
+                    if one.id not in filled and is_free(one, own.get(one.tx_hash or ""), height)
+                ]
+            )
         return on_their_way, min(heights, default=None)
 
     async def _fill_by_key(self, orders: Sequence[Order]) -> None:
-        """Orders that were placed again with the key of an order that is not known, and whose swap landed.
-
-        An order that has sent a swap of its own is left alone. Of a group each swap fills one order at most.
+        """Orders that were placed again with the key of an order that is not known, and whose swap landed; or that have
+        failed, and whose retry is not known. Each swap fills one order at most.
         """
         tagged = dict[str, list[Order]]()
         for order in orders:
-            if order.status is not Status.SUBMITTED and (tag := self._memos.tag_of(order)):
+            for tag in self._memos.tags_that_fill(order):
                 tagged.setdefault(tag, []).append(order)
+        filled = set[UUID]()
         for tag, swaps in (await self._swaps.by_tag(list(tagged))).items():
-            free = tagged[tag]
             for one in swaps:
+                free = [order for order in tagged[tag] if order.id not in filled]
                 fitting = [order for order in free if one.fits(order.token_in, order.token_out, order.amount_in)]
                 if fitting:
-                    free.remove(fitting[0])
+                    filled.add(fitting[0].id)
                     await self._confirm([(fitting[0], found_swap(one))])
+                elif free and one.filling is None:
+                    self.bad[one.signature] = found_swap(one), free[0]
+
+    async def _settle(self) -> None:
+        """The orders of a group that wait for its entry have the amounts that swaps have, once that was filled."""
+        for moved in (await self._groups.settle())[1]:
+            self._publisher.publish(EventMessage.of(moved.owner, moved.event))
+
+    async def _slices_by_key(self) -> None:
+        """Orders in slices that were placed again with the key of one that is not known."""
+        not_made = set[UUID]()
+        parents = await self._orders(await self._filled_slices.placed_again())
+
+        async def adopt(some: Sequence[Order]) -> list[Written]:
+            return await self._filled_slices.adopt([one.id for one in some])
+
+        def failed(parent: Order) -> None:
+            log.exception("slices were filled, and cannot be made", extra={"order": str(parent.id)})
+            not_made.add(parent.id)
+
+        self._count("confirmed", await change_each(list(parents.values()), adopt, failed), Status.CONFIRMED)
+        left = await self._swaps.by_tag([parent.tag for parent in parents.values() if parent.tag])
+        for parent in parents.values():
+            for one in left.get(parent.tag or "", ()):
+                if one.filling is None or parent.id in not_made:
+                    self.bad[one.signature] = found_swap(one), parent
 
     async def _confirm(self, filled: Sequence[tuple[Order, FoundSwap]]) -> None:
         async def confirm(some: Sequence[tuple[Order, FoundSwap]]) -> list[Written]:
@@ -174,8 +218,8 @@ class Comparison:
 
     async def _slices(self, without_order: dict[UUID, FoundSwap]) -> dict[UUID, FilledSlice]:
         """Those that are slices of plans that go on."""
-        slices = await self._landed.slices(list(without_order)) if without_order else []
-        parents = await self._swaps.orders([one.parent for one in slices])
+        slices = await self._filled_slices.find(list(without_order)) if without_order else []
+        parents = await self._orders([one.parent for one in slices])
         return {
             one.id: (one, swap, parent)
             for one in slices
@@ -185,7 +229,7 @@ class Comparison:
     async def _make_slices(self, filled: Sequence[FilledSlice]) -> None:
         async def make(some: Sequence[FilledSlice]) -> list[Written]:
             made = [(one, swap.amount_in, self._fillings.landed(parent, swap, one.id)) for one, swap, parent in some]
-            return await self._landed.make_slices(made)
+            return await self._filled_slices.make(made)
 
         for start in range(0, len(filled), PAGE):
             some = filled[start : start + PAGE]

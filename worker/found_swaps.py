@@ -45,14 +45,28 @@ def fills(swap: FoundSwap, order: Order) -> bool:
     return not order.is_terminal and moves(swap, order)
 
 
+def is_free(order: Order, own: FoundSwap | None, height: int) -> bool:
+    """Whether the swap of another order may fill this one: none of its own can land, as a look up to this height tells.
+
+    `own`: the swap that it has sent, if the chain knows it.
+    """
+    if order.status is not Status.SUBMITTED or order.swap is None:
+        return order.status is not Status.SUBMITTED
+    if own is not None:
+        return own.agreed and own.outcome is not None and own.outcome.status == "failed"
+    return bool(height > order.swap["lastValidHeight"])
+
+
 def unmatched_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> UnmatchedSwap:
-    """One that the nodes do not agree on fills no order, and no other order gets its key."""
+    """One that the nodes do not agree on, or that brought nobody knows what, fills no order, and no other one gets its
+    key.
+    """
     if not swap.agreed:
         swap, filling = replace(swap, token_in=None, token_out=None, amount_in=None), None
     return UnmatchedSwap(
         signature=swap.signature,
         order_id=swap.about,
-        tag=swap.tag if (filling or not swap.agreed) and is_id(swap.about) else None,
+        tag=swap.tag if (order is None or not swap.agreed) and is_id(swap.about) else None,
         filling=filling,
         status=order.status if order else None,
         venue=swap.venue,
@@ -83,6 +97,11 @@ class Fillings:
     def __init__(self, markets: Markets) -> None:
         self._markets = markets
 
+    def named(self, order: Order) -> Order:
+        """The order with the symbol of the token that it buys, as swaps have it: before a launch it has the mint."""
+        token = self._markets.find(order.token_out)
+        return order if token is None else replace(order, token_out=token.symbol)
+
     def landed(self, order: Order, swap: FoundSwap, order_id: UUID | None = None) -> Landed:
         """`order_id`: of the slice of this order."""
         known = replace(
@@ -109,6 +128,7 @@ class Fillings:
         return Landed(
             order=order,
             signature=swap.signature,
+            token_out=token_out.symbol,
             dex=dex,
             executed_price=price,
             amount_out=amount_out,

@@ -24,6 +24,7 @@ from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.chains import filled_lately, refuse_other_chains
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
+from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.samples import sample_forever
 from app.orders.store.daily_volumes import signed_today
@@ -31,6 +32,7 @@ from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
+from app.orders.waiting.groups import Groups
 from app.postgres import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load
@@ -123,6 +125,8 @@ async def worker(
         state=ReconcilingState(postgres.internal),
         swaps=ComparedSwaps(postgres.internal),
         landed=LandedOrders(postgres.internal),
+        slices=FilledSlices(postgres.internal),
+        groups=Groups(postgres.internal),
         chain=chain,
         memos=memos,
         markets=network.markets,

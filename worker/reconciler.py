@@ -30,7 +30,9 @@ from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
+from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import Reconciling, ReconcilingState
+from app.orders.waiting.groups import Groups
 from app.postgres import DatabaseUnavailable
 from worker.comparison import Comparison
 from worker.found_swaps import Fillings, unmatched_swap
@@ -54,6 +56,8 @@ class Reconciler:
         state: ReconcilingState,
         swaps: ComparedSwaps,
         landed: LandedOrders,
+        slices: FilledSlices,
+        groups: Groups,
         chain: Chain,
         memos: Memos,
         markets: Markets,
@@ -68,6 +72,8 @@ class Reconciler:
         self._comparison = Comparison(
             swaps=swaps,
             landed=landed,
+            slices=slices,
+            groups=groups,
             chain=chain,
             memos=memos,
             fillings=Fillings(markets),
@@ -122,12 +128,14 @@ class Reconciler:
             self._look_at, self._over_at = 0.0, time.monotonic()
         if time.monotonic() >= self._look_at:
             began = time.monotonic()
-            is_over = self._over_at is not None  # before the look
+            is_over, confirmed = self._over_at is not None, self._comparison.found["confirmed"]  # before the look
             on_their_way, height = await self._comparison.look(now)
             took = time.monotonic() - began
             self._look_at = time.monotonic() + took * (1 if is_over else REST_FACTOR)
             none_missing = height is None or (last is not None and height > last)
-            if is_over and none_missing and await self._end(now, on_their_way):
+            # What it has confirmed may arm others, which swaps that are known fill.
+            is_last = is_over and none_missing and self._comparison.found["confirmed"] == confirmed
+            if is_last and await self._end(now, on_their_way):
                 return
         if self._over_at is None and last is not None:
             await self._say(f"height {last} of the chain: before, a swap that was forgotten may land")

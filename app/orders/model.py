@@ -26,6 +26,11 @@ def new_order_id() -> UUID:
     return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0b10 << 62)
 
 
+def retry_key(failed: UUID) -> str:
+    """The idempotency key of its retry. No client can send it: its keys are ASCII."""
+    return f"↻{failed}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
     """An order as the client requested it: validated, amounts in base units."""
@@ -102,7 +107,7 @@ class Order:
     slice: int | None
     group_id: UUID | None
     chain: str | None  # the genesis hash of the chain it is for; None: the simulated one
-    tag: str | None  # of the group's key, for the memo; None: that of its own key, if it has one
+    tag: str | None  # for the memo, if its own key does not make it: see `memo.py`
     cancel_requested: bool  # it is cancelled as soon as its swap is proven dead
     rearms: int  # how often it went back to open
     status: Status

@@ -200,6 +200,7 @@ async def retry(request: Request, order_id: OrderId) -> Response:
         usd_value=ctx.usd_value(token_in, failed.amount_in),
         max_daily_usd=caller.max_daily_usd,
         request_id=request_id(request),
+        tag=ctx.memos.tag_of_retry(failed),
         chain=ctx.network.chain_id(),
     )
     try:

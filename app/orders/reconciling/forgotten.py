@@ -12,8 +12,11 @@ import asyncpg
 from app.orders.model import KeyReused, OrderForgotten, PlaceOrder
 from app.orders.reconciling.compared import UnmatchedSwap, by_tag
 from app.orders.reconciling.landed import confirm
+from app.orders.reconciling.slices import adopt
 from app.orders.store.placing import InsertOne
 from app.postgres import transaction
+
+KEEP_TAG = "UPDATE orders SET tag = $2 WHERE id = $1"
 
 
 class ForgottenOrders:
@@ -45,13 +48,32 @@ class ForgottenOrders:
         swaps = await by_tag(self._pool, [order.tag for order in orders if order.tag is not None])
         for order in orders:
             if of_key := swaps.get(order.tag or ""):
-                fitting = (one for one in of_key if one.fits(order.token_in, order.token_out, order.amount_in))
-                found.append((order, next(fitting, None)))
+                fitting = (
+                    one
+                    for amount in _amounts(order)
+                    for one in of_key
+                    if one.fits(order.token_in, order.token_out, amount)
+                )
+                found.append((order, next((one for one in fitting if one.filling), None)))
         return found
 
     async def _place_again(self, order: PlaceOrder, swap: UnmatchedSwap, insert: InsertOne) -> None:
-        """Place it as the order that its swap was signed for, and confirm it."""
+        """Place it as the order that its swap was signed for, and confirm it. One in slices goes on after those."""
+        if order.waiting and order.waiting.plan:
+            async with transaction(self._pool) as connection:
+                if await insert(replace(order, tag=None), connection.fetch):
+                    await connection.execute(KEEP_TAG, order.id, order.tag)
+                    await adopt(connection, [order.id])
+            return
         old = replace(order, id=UUID(swap.order_id), tag=None)
         async with transaction(self._pool) as connection:
             if await insert(old, connection.fetch):
                 await confirm(connection, [{"id": old.id, **(swap.filling or {})}])
+
+
+def _amounts(order: PlaceOrder) -> Sequence[int]:
+    """What a swap of it sells: all, or one of its slices, of which the last one takes the rest."""
+    if order.waiting is None or order.waiting.plan is None:
+        return [order.amount_in]
+    part = order.amount_in // (slices := order.waiting.plan.slices)
+    return [part, order.amount_in - part * (slices - 1)]

@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from app.orders.conditions import Lifetime, TimeInForce, Waiting, feed_of, trigger_of
-from app.orders.model import Order, PlaceOrder, new_order_id
+from app.orders.model import Order, PlaceOrder, new_order_id, retry_key
 from app.orders.store.reads import ORDER_COLUMNS, PageKey, order_from
 from app.postgres import fetch
 
@@ -36,8 +36,6 @@ WITH next AS (
 )
 UPDATE orders SET acknowledged_at = now() FROM next WHERE orders.id = next.id RETURNING orders.id
 """
-
-RETRY_KEY = "↻"  # no client can send it: its keys are ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,13 @@ def _waits_again(failed: Order) -> Waiting | None:
 
 
 def as_new_order(
-    failed: Order, *, usd_value: int | None, max_daily_usd: int | None, request_id: str, chain: str | None = None
+    failed: Order,
+    *,
+    usd_value: int | None,
+    max_daily_usd: int | None,
+    request_id: str,
+    tag: str | None = None,
+    chain: str | None = None,
 ) -> PlaceOrder:
     """The same order as a new one, of the same owner, that names the one that failed.
 
@@ -121,7 +125,8 @@ def as_new_order(
         usd_value=usd_value,
         max_order_usd=failed.max_order_usd,
         max_daily_usd=max_daily_usd,
-        idempotency_key=f"{RETRY_KEY}{failed.id}",
+        idempotency_key=retry_key(failed.id),
+        tag=tag,
         fingerprint=hashlib.sha256(failed.id.bytes).digest(),
         request_id=request_id,
         chain=chain,

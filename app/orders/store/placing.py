@@ -41,13 +41,16 @@ _SLICED = f"""sliced AS MATERIALIZED (
 # Its key is that of a forgotten order, whose swap landed.
 FORGOTTEN = "EXISTS (SELECT FROM lost_swaps l WHERE l.tag = requested.tag AND l.adopted_by IS NULL)"
 
+# Kept where the order's own key does not say it, or others have it too: see `app/orders/memo.py`.
+_TAG = "CASE WHEN {which} THEN tag END"
+
 PLACE = f"""
 WITH requested AS (
     SELECT * FROM json_to_recordset($1) AS r({REQUESTED})
 ), placed AS (
-    INSERT INTO orders ({COLUMNS}, fingerprint, expires_at, status, seq, ready_at, look_at, created_at, updated_at)
-    SELECT {COLUMNS}, decode(fingerprint, 'hex'), {EXPIRES_AT}, 'pending', 1, now(),
-           least(now() + {SWEEP_AFTER}, {EXPIRES_AT}), now(), now()
+    INSERT INTO orders ({COLUMNS}, fingerprint, expires_at, tag, status, seq, ready_at, look_at, created_at, updated_at)
+    SELECT {COLUMNS}, decode(fingerprint, 'hex'), {EXPIRES_AT}, {_TAG.format(which="retry_of IS NOT NULL")}, 'pending',
+           1, now(), least(now() + {SWEEP_AFTER}, {EXPIRES_AT}), now(), now()
       FROM requested WHERE NOT {is_stopped("owner")} AND NOT {FORGOTTEN} ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     {_PLACED}
@@ -75,7 +78,8 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, tag, status,
                         seq, ready_at, look_at, created_at, updated_at)
     SELECT {COLUMNS}, decode(fingerprint, 'hex'), limit_price, limit_out, condition, {EXPIRES_AT}, {group},
-           {"tag" if made else "NULL"}, 'open', 1, now(), 'infinity', now(), now()
+           {"tag" if made else _TAG.format(which="slices IS NOT NULL OR retry_of IS NOT NULL")},
+           'open', 1, now(), 'infinity', now(), now()
       FROM requested LEFT JOIN sliced USING (owner)
      WHERE owner IN (SELECT owner FROM free) AND (slices IS NULL OR had + nth <= {MAX_SLICED}) AND NOT {FORGOTTEN}
            {"AND EXISTS (SELECT FROM made)" if made else ""}

@@ -81,10 +81,10 @@ WITH wanted AS (
       FROM parents WHERE NOT skip
 ), placed AS (
     INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, venues,
-                        expires_at, client_order_id, max_order_usd, fingerprint, request_id, chain, min_amount_out,
+                        expires_at, client_order_id, max_order_usd, fingerprint, request_id, tag, chain, min_amount_out,
                         parent_id, slice, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT {slice_id("id", "next_slice")}, owner, type, token_in, token_out, part, slippage_bps,
-           max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id,
+           max_price_impact_bps, venues, expires_at, client_order_id, max_order_usd, fingerprint, request_id, tag,
            chain, CASE WHEN band_min IS NOT NULL THEN least(ceil(part * band_min * scale), {MOST_UNITS}) END, id,
            next_slice, '{Status.PENDING}', 1, now(), now() + {SWEEP_AFTER}, now(), now()
       FROM sliced ORDER BY id
