@@ -3,6 +3,7 @@
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from time import sleep
 
 from order_execution_client import Bracket, Client, Exit, Limit, verify_webhook
 
@@ -29,4 +30,5 @@ with Client(os.environ.get("ENGINE_URL", "http://localhost:3000"), os.environ.ge
     orders = [order.order_id for order in group.orders]
     for event in client.watch(*orders):
         print("event", orders.index(event.order_id), event.status)
+    sleep(2)  # for the last webhook
     client.delete_webhook(hook.id)

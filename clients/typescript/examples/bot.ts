@@ -2,6 +2,7 @@
 // Run it with: node bot.ts (Node 22.18 or newer runs TypeScript as it is)
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { Client, verifyWebhook } from "order-execution-client";
 
 const client = new Client(process.env.ENGINE_URL, { apiKey: process.env.ENGINE_API_KEY });
@@ -25,5 +26,6 @@ const group = await client.placeGroup({
 const orders = group.orders.map((order) => order.orderId);
 for await (const event of client.watch(orders)) console.log("event", orders.indexOf(event.orderId), event.status);
 
+await setTimeout(2000); // for the last webhook
 await client.deleteWebhook(hook.id);
 receiver.close();
