@@ -1,14 +1,21 @@
-"""The HTTP of the local node: Agave's JSON-RPC at `/`, its faults at `/faults`, venues at `/jupiter` and `/raydium`."""
+"""The HTTP of the local node: Agave's JSON-RPC at `/`, its faults at `/faults`, venues at `/jupiter` and `/raydium`.
+
+It answers programs of this machine, and no web page: a browser would send the requests of any page to this port too.
+"""
 
 import logging
+import re
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dex.markets import Markets
 from app.localnet.methods import METHODS
@@ -19,6 +26,33 @@ from app.localnet.view import Node
 log = logging.getLogger("engine.localnet")
 
 INTERNAL_ERROR, PARSE_ERROR = -32603, -32700
+MAX_BODY = 256 * 1024  # bytes
+
+_HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
+
+
+class Guard:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = _refusal(scope["method"], Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refused or self._app)(scope, receive, send)
+
+
+def _refusal(method: str, headers: Headers) -> Response | None:
+    if not _HERE.fullmatch(headers.get("host", "")):
+        return Response("it answers to localhost, 127.0.0.1 and [::1]", 421)
+    if "origin" in headers:
+        return Response("it does not answer web pages", 403)
+    if method != "POST":
+        return None
+    if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return Response("the content-type must be application/json", 415)
+    length = headers.get("content-length", "")
+    if not length.isdecimal() or "transfer-encoding" in headers:
+        return Response("the body needs a content-length", 411)
+    return Response(f"a body has at most {MAX_BODY} bytes", 413) if int(length) > MAX_BODY else None
 
 
 def rpc_app(node: Node) -> Starlette:
@@ -46,6 +80,7 @@ def rpc_app(node: Node) -> Starlette:
 
     return Starlette(
         routes=[Route("/", rpc, methods=["POST"]), Route("/faults", faults, methods=["GET", "POST"])],
+        middleware=[Middleware(Guard)],
     )
 
 

@@ -4,6 +4,7 @@ A name is looked up for each connection, and the connection goes to the address 
 name that is public now and private a moment later leads nowhere. In local mode this machine is allowed too.
 """
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ _NOT_PUBLIC_4 = tuple(
 _GLOBAL_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _NAT64 = IPv6Network("64:ff9b::/96")  # the last 32 bits are an IPv4 address
+_NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -68,6 +70,13 @@ def refusal(url: str, *, local: bool) -> str | None:
     try:
         literal = ip_address(host)
     except ValueError:
-        return None  # a name
+        return None if local and host in _LOCAL_HOSTS else _refused_name(host)
     allowed = is_public_or_loopback(literal) if local else is_public(literal)
     return None if allowed else "must be a public address"
+
+
+def _refused_name(host: str) -> str | None:
+    *others, last = host.removesuffix(".").split(".")
+    if _NUMBER.fullmatch(last):  # resolvers read 127.1, 2130706433 and 0x7f.1 as addresses
+        return "must have a name, or an address of four decimal numbers: the last part of a name is no number"
+    return None if others else "must have a name with a dot: one without leads into the engine's own network"

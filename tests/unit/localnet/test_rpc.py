@@ -114,7 +114,9 @@ async def test_what_it_cannot_read_is_an_error_of_the_protocol(call: Call, http:
     assert (await call("getBalance", "not an address"))["code"] == -32602
     assert (await call("sendTransaction", "AAAA", BASE64))["code"] == -32602
     assert (await call("getSignatureStatuses", ["1"] * 257))["code"] == -32602
-    assert (await http.post("/", content=b"{")).json()["error"]["code"] == -32700
+    assert (await http.post("/", content=b"{", headers={"content-type": "application/json"})).json()["error"][
+        "code"
+    ] == -32700
 
 
 async def test_a_swallowed_send_is_answered_and_never_lands(call: Call, node: Node) -> None:

@@ -57,6 +57,8 @@ def test_an_address_inside(address: str) -> None:
         ("https://[::ffff:127.0.0.1]/", "public address"),
         ("https://127.0.0.1/", "public address"),
         ("http://localhost:9000/", "https://"),
+        *((f"https://{host}/", "a name with a dot") for host in ("localhost", "LOCALHOST.", "db", "db:5432")),
+        *((f"https://{host}/", "no number") for host in ("2130706433", "127.1", "0x7f.1", "017700000001", "8.8.8.8.")),
     ],
 )
 def test_a_url_that_is_refused(url: str, says: str) -> None:
@@ -72,5 +74,12 @@ def test_urls_that_are_taken() -> None:
 def test_local_mode_also_takes_this_machine_and_no_other_inside() -> None:
     for url in ("http://localhost:9000/", "http://127.0.0.1:9000/hook", "http://[::1]:9000/", "https://127.0.0.1/"):
         assert refusal(url, local=True) is None, url
-    for url in ("http://bot.example.com/", "http://10.0.0.1/", "https://10.0.0.1/", "https://192.168.0.1/"):
+    refused = (
+        "http://bot.example.com/",
+        "http://10.0.0.1/",
+        "https://10.0.0.1/",
+        "https://192.168.0.1/",
+        "https://db/",
+    )
+    for url in refused:
         assert refusal(url, local=True), url
