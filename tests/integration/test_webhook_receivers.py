@@ -10,21 +10,22 @@ from typing import Any
 import httpcore
 import pytest
 
-from app.webhooks import names
+from app.webhooks import names, sender
 from app.webhooks.answers import MAX_PIECES, Answers, BadAnswer
 from app.webhooks.sender import Answer, Sender
 from app.webhooks.store import MAX_PER_OWNER
 from tests.engine import eventually
+from tests.integration.delivering import came
 from tests.no_tls import NO_TLS
-from tests.receiver import listening
+from tests.receiver import Message, listening, receiving
 
 SILENT = Answer("no name server has answered for the name")
 TAKEN = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 @contextlib.asynccontextmanager
-async def sending(*, local: bool = True) -> AsyncIterator[Sender]:
-    opened = Sender(local=local, max_connections=20, tls=NO_TLS)
+async def sending(*, local: bool = True, max_connections: int = 20) -> AsyncIterator[Sender]:
+    opened = Sender(local=local, max_connections=max_connections, tls=NO_TLS)
     yield opened
     await opened.close()
 
@@ -93,6 +94,23 @@ async def test_a_connection_is_kept_only_if_the_answer_has_a_near_end(answer: by
     assert await answered(answer, times=2) == ([Answer(), Answer()], connections)
 
 
+async def test_slow_receivers_of_one_owner_leave_connections_to_others() -> None:
+    answering = asyncio.Event()
+
+    async def slow(_: Message) -> int:
+        await answering.wait()
+        return 200
+
+    async with receiving() as held, receiving() as quick, sending(max_connections=2) as to:
+        held.answer = slow
+        waiting = [asyncio.create_task(post(to, held.url)) for _ in range(4)]
+        await came(held, 2)
+        assert await post(to, quick.url, owner="bob") == Answer()
+        assert len(held.messages) == 2
+        answering.set()
+        assert await asyncio.gather(*waiting) == [Answer()] * 4
+
+
 @pytest.fixture
 def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator["NameServer"]:
     server, real = NameServer(), socket.getaddrinfo
@@ -106,6 +124,8 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator["NameServer"]:
         return real("127.0.0.1", *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(names, "SECONDS", 100.0)  # however slow the machine is
+    monkeypatch.setattr(sender, "SECONDS", 100.0)
     yield server
     server.answers.set()
 

@@ -2470,7 +2470,7 @@ export interface components {
         Replayed: {
             /**
              * Replayed
-             * @description How many deliveries are sent again that were given up
+             * @description Deliveries that are sent again after they were given up; 1000: or more
              */
             replayed: number;
         };
