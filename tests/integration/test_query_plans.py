@@ -129,7 +129,7 @@ async def test_snipers_are_found_by_their_mint(new_postgres_dsn: str) -> None:
     try:
         await connection.execute(f"PREPARE statement AS {snipes.MET}")
         explained = await connection.fetchval(
-            "EXPLAIN (FORMAT JSON) EXECUTE statement(null, null, null, null, null, null)"
+            "EXPLAIN (FORMAT JSON) EXECUTE statement(null, null, null, null, null, null, null)"
         )
     finally:
         await connection.close()

@@ -189,9 +189,9 @@ LOOK_AGAIN = f"""
 UPDATE triggers SET level = base_level, look_at = NULL
  WHERE order_id = ANY(ARRAY(
     SELECT order_id FROM triggers t
-     WHERE look_at <= now() OR look_at > now() + interval '{LONGEST_ASIDE + 5} seconds' AND NOT (
-           look_at <= now() + interval '{DAY_LIMIT_ASIDE + 5} seconds'
-           AND EXISTS (SELECT FROM orders o WHERE o.id = t.order_id AND o.code = '{DAY_LIMIT}'))
+     WHERE (look_at <= now() OR look_at > now() + interval '{LONGEST_ASIDE + 5} seconds')
+       AND NOT (look_at BETWEEN now() AND now() + interval '{DAY_LIMIT_ASIDE + 5} seconds'
+                AND (SELECT o.code IS NOT DISTINCT FROM '{DAY_LIMIT}' FROM orders o WHERE o.id = t.order_id))
      ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING order_id
 """
