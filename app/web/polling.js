@@ -1,16 +1,25 @@
 // Reads something again and again, while the page is visible.
 
-/** Calls `read` now, and again `ms` after each time it has ended. Returns the function that stops it. */
+/**
+ * Calls `read` now, again `ms` after each time it has ended, and when its user comes back to the page. Returns the function
+ * that stops it.
+ */
 export function poll(read, ms) {
   let timer;
-  let stopped = false;
+  let isReading = false;
+  const ended = new AbortController();
   async function next() {
+    if (isReading) return;
+    clearTimeout(timer);
+    isReading = true;
     if (!document.hidden) await read();
-    if (!stopped) timer = setTimeout(next, ms);
+    isReading = false;
+    if (!ended.signal.aborted) timer = setTimeout(next, ms);
   }
+  document.addEventListener("visibilitychange", () => document.hidden || next(), { signal: ended.signal });
   next();
   return () => {
-    stopped = true;
+    ended.abort();
     clearTimeout(timer);
   };
 }

@@ -19,6 +19,9 @@ async def test_a_dead_letter_is_shown_retried_and_acknowledged(console: TradingP
     letters = dead_letters.locator(".dead-letter")
     await expect(dead_letters).to_contain_text("No failed orders to acknowledge")
     await dead_letters.get_by_role("button", name="Run a failure drill").click()
+    drill = await eventually(lambda: engine.postgres.fetchval("SELECT id::text FROM orders"))
+    await engine.read_stream(drill)
+    await console.come_back()
     await expect(letters).to_contain_text("venue unavailable after 3 attempts")
     first = await letters.get_attribute("data-order")
     await letters.get_by_role("button", name="Retry").click()
@@ -35,7 +38,8 @@ async def test_a_dead_letter_is_shown_retried_and_acknowledged(console: TradingP
 
 async def test_no_retry_is_offered_for_what_no_retry_can_cure(console: TradingPage, engine: Engine) -> None:
     """The pools would not hold enough for it the next time either."""
-    await engine.place(amount="900000000")
+    await engine.read_stream((await engine.place(amount="900000000"))["orderId"])
+    await console.come_back()
     letter = console.tab.locator(".dead-letter")
     await expect(letter).to_contain_text(re.compile("liquidity|impact"))
     await expect(letter.get_by_role("button")).to_have_count(0)
@@ -82,6 +86,7 @@ async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage
     await expect(switch.locator(".owner")).to_contain_text("local reducing")
     await switch.get_by_role("button", name="Release local").click()
     await expect(switch.locator(".owner")).to_have_count(0)
+    await console.come_back()
     await expect(console.tab.locator(".audit-entry").first).to_contain_text("kill_switch.set")
 
 
@@ -89,7 +94,8 @@ async def test_a_swap_that_fills_no_order_is_shown(console: TradingPage, engine:
     chain = console.tab.locator(".reconciliation")
     await expect(chain).to_contain_text("Every swap on the chain belongs to an order")
     await engine.postgres.execute(UNMATCHED)
-    await expect(chain).to_contain_text("filled no order", timeout=15_000)
+    await console.come_back()
+    await expect(chain).to_contain_text("filled no order")
     await expect(chain.locator(".lost-swap")).to_contain_text("1.5 SOL → 220 USDC")
 
 

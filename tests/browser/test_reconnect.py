@@ -110,6 +110,7 @@ async def test_more_than_one_page_of_orders_is_caught_up(engine: Engine, api: Ap
             placed += [result["orderId"] for result in answer.json()["results"]]
         await asyncio.gather(*(engine.http.post(f"/api/orders/{order_id}/cancel") for order_id in placed))
         await asyncio.to_thread(api.start)
+        await page.come_back()  # it does not wait for its next attempt
         await page.wait_until_live()
         await expect(page.tab.locator(".order.cancelled")).to_have_count(15)
         older = page.tab.get_by_role("button", name="Show older orders")
@@ -174,6 +175,7 @@ async def test_a_reconnect_requests_only_the_missing_events(
         await expect(page.tab.locator(".connection")).to_have_text("Offline")
         received.clear()
         await asyncio.to_thread(api.start)
+        await page.come_back()  # it does not wait for its next attempt
         await page.wait_until_live()
         await engine.release_starts()
         await expect(page.order(waiting)).to_have_attribute("data-status", "confirmed")

@@ -37,6 +37,10 @@ class TradingPage:
     async def wait_until_live(self) -> None:
         await expect(self.tab.locator(".connection")).to_have_text("Live")
 
+    async def come_back(self) -> None:
+        """As a user from another tab: what is read again and again is read at once, without waiting for its turn."""
+        await self.tab.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
     async def ids(self) -> list[str]:
         found: list[str] = await self.orders.evaluate_all("rows => rows.map(row => row.dataset.order)")
         return found
