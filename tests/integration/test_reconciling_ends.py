@@ -13,10 +13,12 @@ from app.dex.errors import DexError
 from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import ReconcilingState, begin
 from app.orders.store.reads import OrderReader
+from app.orders.waiting.plans import PlanStore
 from tests.dump import dump, restore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
-from tests.integration.test_reconciling_waiting import land
+from tests.integration.test_reconciling_waiting import land, land_tagged
+from tests.integration.test_slices import DCA, make
 from worker import comparison, reconciler
 
 
@@ -202,3 +204,28 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
     assert again.json()["code"] == "key_reused"
     assert {one: len(found) for one, found in (await fills(engine)).items()} == {forgotten: 1, good: 1, doubtful: 1}
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
+
+
+@pytest.mark.parametrize("body", [SELL_SOL, DCA], ids=["market", "dca"])
+@pytest.mark.parametrize("is_found", [False, True], ids=["before the swap is found", "after it"])
+async def test_a_swap_that_brought_nobody_knows_what_is_not_made_again_for_its_key(
+    engine: Engine, postgres_dsn: str, body: dict[str, Any], is_found: bool
+) -> None:
+    before = await dump(postgres_dsn)
+    await engine.place(key="one", **body)
+    await make(store := PlanStore(engine.postgres, max_age=10.0))
+    await land_tagged(engine, str(await engine.postgres.fetchval("SELECT id FROM orders WHERE status = 'pending'")))
+    await engine.postgres.execute("UPDATE chain.transactions SET token_in = NULL, token_out = NULL, amount_in = NULL")
+    await restore(postgres_dsn, before)
+    if is_found:
+        await engine.start_worker()
+        await eventually(lambda: done(engine))
+    answer = await engine.http.post("/api/orders/execute", json=body, headers={"Idempotency-Key": "one"})
+    assert answer.json().get("code") == ("key_reused" if is_found else None)
+    if not is_found:
+        await engine.start_worker()
+        await eventually(lambda: done(engine))
+        assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "local"
+        assert await store.due() == []
+    assert len(await lost_swaps(engine)) == 1
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 1

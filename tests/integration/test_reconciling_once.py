@@ -201,8 +201,9 @@ async def test_an_order_whose_retry_was_filled_is_not_executed_in_whatever_statu
     engine: Engine, postgres_dsn: str, key: str | None
 ) -> None:
     swap, old = await dead_swap(engine), list[str]()
-    for status in STATUSES[1:]:
-        old.append(order := (await engine.place(key=key and f"{key} {status}"))["orderId"])
+    for status in STATUSES:
+        fields = LIMIT if status == "open" else {}
+        old.append(order := (await engine.place(key=key and f"{key} {status}", **fields))["orderId"])
         await advance(engine, order, status, swap)
     before = await dump(postgres_dsn)
     for order in old:
