@@ -8,16 +8,26 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import httpx
+
+from app.network import mint_of
 from app.orders.lifecycle import TERMINAL
-from tests.chaos.clients import Clients
+from tests.chaos.clients import WATCHED, Clients
 from tests.chaos.environment import Environment
 from tests.chaos.oracle import judge
 from tests.chaos.server_faults import LOAD_SECONDS, PACE
+from tests.chaos.waiting.snipers import POOL
 from tests.dump import dump, restore
 from tests.engine import eventually
 
 BLOCKS = {"MOCK_BLOCK_MS": "20"}  # so that a swap can be on its way for 3 s, and not for a minute
 AMOUNT = "1.25"
+# Every fifth order waits: for a price that is met, or for a launch, which the dump has not seen.
+WAITING: dict[int, dict[str, Any]] = {
+    0: {"orderType": "sniper", "tokenOut": mint_of("WIF"), "limitPrice": "1", "trigger": {"event": "pool_created"}},
+    5: WATCHED,
+}
+LIVES = {"expiresInSeconds": 3600}
 LANDED = """
 SELECT split_part(memo, ' ', 1) AS order_id, split_part(memo, ' ', 2) AS tag FROM chain.transactions
  WHERE status = 'landed'
@@ -27,21 +37,26 @@ SELECT split_part(memo, ' ', 1) AS order_id, split_part(memo, ' ', 2) AS tag FRO
 async def restored_under_load(
     env: Environment, rng: random.Random, *, orders: int, sabotage: Mapping[str, Any] | None = None
 ) -> tuple[str, bool]:
-    """A dump is taken while orders come in. Later it is restored, and clients repeat the orders it does not know."""
+    """A dump is taken while orders come in, before a launch. Later it is restored, and clients repeat all orders."""
     await env.clear()
-    started = [env.start("api", BLOCKS), *(env.start("worker", PACE | BLOCKS) for _ in range(2))]
+    started = [
+        *(env.start(role, BLOCKS) for role in ("api", "watcher")),
+        *(env.start("worker", PACE | BLOCKS) for _ in range(2)),
+    ]
     clients = Clients(env.base_url, rng)
     keys = [str(UUID(int=rng.getrandbits(128))) for _ in range(orders)]
     slots = asyncio.Semaphore(8)
 
-    async def place(key: str) -> None:
+    async def place(n: int, key: str) -> None:
         async with slots:
-            await clients.accept(key, amount=AMOUNT)
+            await clients.accept(key, **_body(n))
             await asyncio.sleep(LOAD_SECONDS * 8 / orders)
 
-    placing = [asyncio.create_task(place(key)) for key in keys]
+    placing = [asyncio.create_task(place(n, key)) for n, key in enumerate(keys)]
     await eventually(lambda: _confirmed(env, orders // 3), within=60)
     taken = await dump(env.postgres.url)
+    async with httpx.AsyncClient(base_url=env.base_url) as http:
+        (await http.post("/api/simulate/pools", json=POOL | {"symbol": "WIF"})).raise_for_status()
     await asyncio.gather(*placing)
     await eventually(lambda: _all_ended(env), within=60)
     for process in started:
@@ -52,10 +67,11 @@ async def restored_under_load(
     unknown = orders - await env.db.fetchval("SELECT count(*) FROM orders")
     env.start("worker", PACE | BLOCKS, sabotage=sabotage)
     env.start("api", BLOCKS)
+    env.start("watcher", BLOCKS)
     await clients.finish(0)
     again = Clients(env.base_url, rng)
-    for key in keys:
-        await again.accept(key, amount=AMOUNT)
+    for n, key in enumerate(keys):
+        await again.accept(key, **_body(n))
     await eventually(lambda: _all_ended(env), within=60)
     took = time.monotonic() - began
     await again.finish(0)
@@ -80,6 +96,10 @@ async def planted_is_caught(env: Environment, rng: random.Random, *, orders: int
     """An engine that believes its database must turn the verdict red."""
     text, clean = await restored_under_load(env, rng, orders=orders, sabotage={"bug": "no reconciling"})
     return f"{'missed' if clean else 'caught'}: {text}", not clean
+
+
+def _body(n: int) -> dict[str, Any]:
+    return {"amount": AMOUNT} | (WAITING[n % 10] | LIVES if n % 10 in WAITING else {})
 
 
 async def _confirmed(env: Environment, wanted: int) -> bool:
