@@ -82,7 +82,7 @@ async def test_an_answer_in_single_bytes_is_refused() -> None:
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 1),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 1),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n", 2),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n", 2),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n", 2),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nx", 2),
         (b"HTTP/1.1 200 OK\r\n\r\n", 2),
         (TAKEN + b"HTTP/1.1 500 -\r\n\r\n", 2),
