@@ -44,7 +44,8 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
     if (event.status === "confirmed") wallet.read();
   };
   let stopped = false;
-  let drawn = 0; // frames. The first has the ticket alone, the second the market too: no frame of a slow phone is long
+  let drawn = 0; // frames. The first has the ticket alone, the second the market too: no frame of a slow phone is long.
+  // The orders come when the market has its height: they would move
 
   function search() {
     activity.select("history");
@@ -90,7 +91,7 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
     view() {
       drawn += 1;
       if (drawn < 3) onChange();
-      return html`<div class="layout">${orderForm.view()}<div class="stack">${drawn > 1 ? market.view(orderForm.hasLaunches) : nothing}${drawn > 2 ? activity.view() : nothing}</div></div>${keyboard.view()}`;
+      return html`<div class="layout">${orderForm.view()}<div class="stack">${drawn > 1 ? market.view(orderForm.hasLaunches) : nothing}${drawn > 2 && (market.hasAnswered || !market.pair) ? activity.view() : nothing}</div></div>${keyboard.view()}`;
     },
   };
 }

@@ -20,6 +20,7 @@ export class Market {
     this.prices = null; // the engine's answer for what is shown
     this.movable = false; // of the prices that were read last: what is typed below them stays while others are read
     this.dollars = null; // for one tokenIn, if neither token is a dollar
+    this.hasAnswered = false; // its height is known
     this.typed = "";
     this.problem = null;
     this.busy = false;
@@ -80,6 +81,7 @@ export class Market {
     const [prices, dollars] = await Promise.all([read(this.#shown), hasDollar ? null : read({ tokenIn: pair.tokenIn, tokenOut: DOLLARS[0] })]);
     if (pair === this.pair && turned === this.turned) [this.prices, this.dollars] = [prices, dollars?.mids.length ? Number(dollars.mids[0].price) : null];
     if (this.prices) this.movable = this.prices.movable;
+    this.hasAnswered = true;
     if (prices) this.priceChart.add(prices);
     this.onChange();
   }
