@@ -186,10 +186,18 @@ async def test_an_order_that_the_database_has_in_whatever_status_is_not_executed
                 orders.append(order := (await engine.place(**fields))["orderId"])
                 await land(engine, order)
                 await advance(engine, order, status, swap)
+    brackets = [await groups.place(engine, groups.BRACKET) for _ in STATUSES]
+    for bracket, status in zip(brackets, STATUSES, strict=True):
+        entry, _, stop = (one["orderId"] for one in bracket["orders"])
+        await land(engine, entry, brings=1_100_000_000)
+        await land(engine, stop, brings=140_000_000, sold=1_100_000_000)
+        await advance(engine, entry, status, swap)
     await launch(engine)
     landed = await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions")
     await reconciled(engine)
     assert await confirmed(engine, *orders, *sliced)
+    await Groups(engine.postgres).settle()
+    assert [await groups.statuses(engine, one) for one in brackets] == [["confirmed", "cancelled", "confirmed"]] * 5
     assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == landed
     assert await lost_swaps(engine) == []
     bought = "SELECT DISTINCT token_out, limit_price IS NULL FROM orders WHERE type = 'sniper'"
