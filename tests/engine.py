@@ -161,7 +161,7 @@ async def read_to_end(ws: ClientConnection) -> StreamResult:
     return StreamResult(events, ws.close_code)
 
 
-async def eventually(condition: Callable[[], Awaitable[Value]], *, within: float = 10) -> Value:
+async def eventually(condition: Callable[[], Awaitable[Value]], *, within: float = 30) -> Value:
     """Poll until the condition returns something truthy, and return that."""
     deadline = time.monotonic() + within
     while not (value := await condition()):

@@ -48,7 +48,7 @@ def commands(document: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", (CLONE / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
-def eventually(check: Callable[[], Result], *, within: float = 20) -> Result:
+def eventually(check: Callable[[], Result], *, within: float = 60) -> Result:
     """The first truthy result."""
     deadline = time.monotonic() + within
     while not (result := check()):

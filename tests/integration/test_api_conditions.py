@@ -112,7 +112,7 @@ async def test_an_order_that_is_not_started_in_time_expires_on_its_stream_too(en
     await engine.start_worker(venues=[venue], chain=ScriptedChain())
 
     async def stream_of(order: str) -> StreamResult:
-        return await engine.read_stream(order, within=5)
+        return await engine.read_stream(order, within=20)
 
     stream = await stream_of(hasty["orderId"])
     assert (stream.statuses, stream.code) == (["pending", "expired"], 1000)

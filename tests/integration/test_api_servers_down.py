@@ -149,7 +149,7 @@ async def test_a_failed_subscription_does_not_affect_other_streams(
                 patched.setattr(OrderReader, "now", unavailable)
                 await failing.send('{"op":"subscribe","orders":"all"}')
                 assert orjson.loads(await failing.recv())["code"] == "database_unavailable"
-            stream = asyncio.create_task(engine.read_stream(order, within=5))
+            stream = asyncio.create_task(engine.read_stream(order, within=20))
             await engine.http.post(f"/api/orders/{order}/cancel")
             assert (await stream).statuses == ["pending", "cancelled"]
             await engine.postgres.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")

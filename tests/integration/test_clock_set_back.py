@@ -49,7 +49,7 @@ async def test_the_lock_of_a_dead_worker_expires_in_its_usual_time(engine: Engin
         return bool((await queue.take(1, token="worker", lock_seconds=0.2)).jobs)
 
     assert not await taken()
-    await eventually(taken, within=2)
+    await eventually(taken, within=8)
 
 
 async def test_a_dead_worker_does_not_count_as_alive(engine: Engine) -> None:
@@ -76,7 +76,7 @@ async def test_after_redis_alone_was_set_back_an_order_starts_within_seconds(eng
     await engine.redis.zadd(STARTS, {await engine.lose(order): ahead})
     await engine.redis.zadd(WORKERS, {worker.token: ahead})
     await engine.release_starts()
-    assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(order, within=24)).statuses[-1] == "confirmed"
 
 
 async def test_orders_that_were_written_in_the_future_are_mended_when_a_worker_starts(engine: Engine) -> None:
@@ -84,7 +84,7 @@ async def test_orders_that_were_written_in_the_future_are_mended_when_a_worker_s
     await engine.postgres.execute(SHIFT_ALL, AHEAD)
     await engine.redis.zadd(STARTS, {await engine.lose(order): await redis_ms(engine, AHEAD)})
     await engine.start_worker()
-    assert (await engine.read_stream(order, within=8)).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(order, within=24)).statuses[-1] == "confirmed"
 
 
 async def test_a_lease_that_ends_too_late_is_cut_and_a_back_off_keeps_its_wait(engine: Engine) -> None:

@@ -113,7 +113,7 @@ async def test_the_orders_of_a_halted_owner_wait_outside_the_queue_and_start_in_
     assert (await queue.depth()).waiting == 0
     assert claims[0] == 5
     await switch(engine, "active", owner="local")
-    await eventually(lambda: all_confirmed(engine), within=4)
+    await eventually(lambda: all_confirmed(engine), within=12)
     started = await engine.postgres.fetch("SELECT order_id FROM order_events WHERE status = 'routing' ORDER BY at")
     assert [row["order_id"] for row in started] == [other, *halted]
 

@@ -69,7 +69,7 @@ async def test_a_release_whose_client_has_gone_is_dropped(engine: Engine) -> Non
         async def dropped() -> bool:
             return not await waiting_for_the_audit_log(engine)
 
-        await eventually(dropped, within=3)
+        await eventually(dropped, within=12)
     assert await state(engine) == "halted"
     assert await outcomes(engine) == [("halted", "done")]
 

@@ -48,7 +48,7 @@ async def test_the_start_limit_holds_when_the_replica_takes_over(watched: Watche
             return len(await engine.starts()) >= LIMIT
 
         await eventually(all_started, within=20)
-        await eventually(primed, within=5)
+        await eventually(primed, within=20)
         await asyncio.sleep(1)  # for a start too many
         verdict = await judge(engine.postgres, accepted={})
         await clients.finish(0)

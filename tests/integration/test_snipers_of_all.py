@@ -31,7 +31,7 @@ async def test_one_that_pays_with_a_token_that_is_no_longer_traded_stops_no_othe
     await engine.postgres.execute("UPDATE orders SET token_in = 'GONE' WHERE id = ANY($1)", first)
     async with watcher(engine.settings):
         await launch(engine)
-        await eventually(partial(has_status, engine, orders[2], "pending"), within=5)
+        await eventually(partial(has_status, engine, orders[2], "pending"), within=20)
 
 
 async def test_those_that_somebody_has_locked_are_looked_at_again_after_a_pause(

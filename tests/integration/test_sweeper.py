@@ -243,5 +243,5 @@ async def test_postgres_ends_the_transaction_of_a_frozen_process(
     pid = await frozen.fetchval("SELECT pg_backend_pid()")
     await frozen.execute("BEGIN")
     ended = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
-    await eventually(lambda: engine.postgres.fetchval(ended, pid), within=5)
+    await eventually(lambda: engine.postgres.fetchval(ended, pid), within=20)
     await postgres.close()
