@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
@@ -70,6 +70,13 @@ async def a_desk(folder: Path) -> AsyncIterator[Desk]:
 
 def order(token_in: Token = USDC, token_out: Token = SOL, floor: int = 1, amount: int = AMOUNT) -> SolanaSwap:
     return built_swap(pool_of("raydium", token_in, token_out), token_in, token_out, amount, floor)
+
+
+def paid_to(account: Pubkey, swap: SolanaSwap) -> SolanaSwap:
+    """The same swap, and what it brings goes somewhere else."""
+    of = swap.instruction
+    accounts = [*of.accounts[:4], AccountMeta(account, is_signer=False, is_writable=True), *of.accounts[5:]]
+    return replace(swap, instruction=Instruction(of.program_id, bytes(of.data), accounts))
 
 
 def lamports(number: int, to: Pubkey) -> Instruction:

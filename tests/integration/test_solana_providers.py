@@ -25,19 +25,20 @@ async def test_what_only_one_of_two_providers_has_seen_is_unknown(two: World, fo
     assert set((await two.chain.ended([swap.signature]))[1]) == {swap.signature}
 
 
-FAILED = {"err": {"InstructionError": [5, {"Custom": 6001}]}}
+FAILED: list[dict[str, Any]] = [{"err": {"InstructionError": [5, {"Custom": 6001}]}}, {"err": {}}]
 
 
 @pytest.mark.parametrize("liar", [0, 1])
 @pytest.mark.parametrize("honest_has_it", [True, False])
+@pytest.mark.parametrize("failed", FAILED)
 async def test_one_provider_alone_ends_no_attempt(
-    two: World, monkeypatch: pytest.MonkeyPatch, liar: int, honest_has_it: bool
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int, honest_has_it: bool, failed: dict[str, Any]
 ) -> None:
     """It could make the engine pay again, once for each attempt."""
     swap = await two.signed()
     await two.sent(swap)
     two.faults[1 - liar].forgets = not honest_has_it
-    tells(monkeypatch, two, liar, "getTransaction", lambda told: told | {"meta": told["meta"] | FAILED})
+    tells(monkeypatch, two, liar, "getTransaction", lambda told: told | {"meta": told["meta"] | failed})
     assert await two.verdict(swap) == "unknown"
     assert (await two.chain.ended([swap.signature]))[1] == {}
 
@@ -121,3 +122,18 @@ async def test_of_two_providers_one_alone_is_not_enough_to_sign(two: World) -> N
     two.faults[1].busy = 1
     with pytest.raises(DexError, match="rpc_timeout"):
         await two.signed()
+
+
+async def test_an_answer_that_nobody_thought_of_takes_only_its_own_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(tmp_path, providers=3) as three:
+        swap = await three.signed()
+        await three.sent(swap)
+
+        def bug(told: Any) -> Any:
+            raise RuntimeError("a bug")
+
+        tells(monkeypatch, three, 0, "getTransaction", bug)
+        assert await three.verdict(swap) == "landed"
+        assert set((await three.chain.ended([swap.signature]))[1]) == {swap.signature}

@@ -16,6 +16,7 @@ from solders.system_program import (
     create_account_with_seed,
 )
 
+from app.dex.adapters.solana import chain as chain_module
 from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.programs import (
     NATIVE_MINT,
@@ -31,7 +32,18 @@ from app.dex.errors import DexError, may_retry
 from app.dex.markets import Token
 from app.localnet.genesis import holding, mint_of, pool_of
 from app.localnet.validator import Validator
-from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, THEIR_USDC, THIEF, Desk, lamports, order
+from tests.integration.desk import (
+    AMOUNT,
+    MAX_PRIORITY,
+    ME,
+    MY_USDC,
+    THEIR_USDC,
+    THIEF,
+    Desk,
+    lamports,
+    order,
+    paid_to,
+)
 from tests.localnet import (
     NAMES,
     RAY,
@@ -93,7 +105,7 @@ def with_another_signer() -> Instruction:
         pytest.param(Instruction(GOOD.program_id, b"", GOOD.accounts), "form", id="nothing"),
         pytest.param(with_another_signer(), "only signer", id="another signer"),
         pytest.param(
-            pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1), "another token account", id="another token"
+            pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1), "sells from another", id="another token"
         ),
     ],
 )
@@ -103,7 +115,9 @@ async def test_a_swap_that_is_not_the_order_is_refused(desk: Desk, instruction: 
 
 async def test_a_program_that_brings_less_than_it_promises_is_refused(desk: Desk) -> None:
     """As a program would whose instruction says one thing and does another."""
-    lied = replace(NAMES, forms={str(GOOD.program_id): {b"": lambda _: (AMOUNT, 2**64 - 1)}})
+    program = str(GOOD.program_id)
+    promises = replace(NAMES.forms[program][b""], amounts=lambda _: (AMOUNT, 2**64 - 1))
+    lied = replace(NAMES, forms={program: {b"": promises}})
     chain = SolanaChain(desk.providers, desk.wallet, lied, max_priority_lamports=MAX_PRIORITY)
     with pytest.raises(DexError, match="less than the order's minimum"):
         await chain.sign(replace(order(), min_amount_out=10**12), memo="order", attempt=1, blockhash=desk.hash)
@@ -120,12 +134,21 @@ async def test_a_venue_that_quotes_too_little_is_not_believed(desk: Desk) -> Non
     await desk.sign(replace(order(), quoted=brings))
 
 
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the venue's program did something else than its instruction says: only the simulation shows it."""
+    monkeypatch.setattr(chain_module, "check_instruction", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("unread")
 async def test_a_swap_that_pays_a_stranger_is_refused(desk: Desk) -> None:
-    buying = pool().swap(ME, mint_of(SOL), AMOUNT, 1)
-    accounts = list(buying.accounts)
-    accounts[4] = AccountMeta(THEIR_USDC, is_signer=False, is_writable=True)
-    stolen = Instruction(buying.program_id, bytes(buying.data), accounts)
-    assert "minimum" in await desk.refuses(made_of(stolen, of=order(SOL, USDC)))
+    assert "minimum" in await desk.refuses(paid_to(THEIR_USDC, order(SOL, USDC)))
+
+
+@pytest.mark.usefixtures("unread")
+async def test_a_swap_of_another_token_is_refused(desk: Desk) -> None:
+    of_ray = pool_of("raydium", RAY, SOL).swap(ME, mint_of(RAY), AMOUNT, 1)
+    assert "another token account of the wallet" in await desk.refuses(made_of(of_ray))
 
 
 def given_to_us(validator: Validator, mint: Pubkey, *, closer: bool) -> Pubkey:
@@ -146,19 +169,15 @@ def given_to_us(validator: Validator, mint: Pubkey, *, closer: bool) -> Pubkey:
     return given
 
 
+@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("closer", [True, False])
 @pytest.mark.parametrize("bought", [USDC, SOL])
 async def test_only_the_associated_account_of_the_wallet_is_paid(desk: Desk, bought: Token, closer: bool) -> None:
     """Another one may be taken back before the swap lands, and no later order could spend what is in it."""
     sold = SOL if bought == USDC else USDC
-    buying = pool().swap(ME, mint_of(sold), AMOUNT, 1)
-    accounts = list(buying.accounts)
     given = given_to_us(desk.validator, mint_of(bought), closer=closer)
-    accounts[4] = AccountMeta(given, is_signer=False, is_writable=True)
-    elsewhere = Instruction(buying.program_id, bytes(buying.data), accounts)
-    assert f"another token account of the wallet, {given}" in await desk.refuses(
-        made_of(elsewhere, of=order(sold, bought))
-    )
+    elsewhere = paid_to(given, order(sold, bought))
+    assert f"another token account of the wallet, {given}" in await desk.refuses(elsewhere)
 
 
 async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) -> None:

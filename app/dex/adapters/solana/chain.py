@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from solders.message import to_bytes_versioned
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
@@ -24,8 +25,8 @@ from app.dex.adapters.solana.history import Histories, memo_text
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE, check_instruction
 from app.dex.adapters.solana.names import Names
 from app.dex.adapters.solana.outcomes import outcome_of
+from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
 from app.dex.adapters.solana.programs import memo as memo_instruction
-from app.dex.adapters.solana.programs import token_account
 from app.dex.adapters.solana.reading import (
     HISTORY,
     MAX_APART,
@@ -37,11 +38,12 @@ from app.dex.adapters.solana.reading import (
     finalized,
     first_height,
     first_of,
+    proofs_of,
     reading,
     usual_price,
 )
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
-from app.dex.adapters.solana.simulation import check_changes, simulate, told
+from app.dex.adapters.solana.simulation import check_changes, simulate, told, units_used
 from app.dex.adapters.solana.swap import MAX_UNITS, Budget, around, compile_message, solana_swap, writable
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.adapters.solana.tokens import Tokens
@@ -77,6 +79,10 @@ class SolanaChain:
         self._wallet = wallet
         self._names = names
         self._tokens = Tokens(providers)
+        mints = [Pubkey.from_string(mint) for mint in names.symbols]
+        self._listed_accounts = {
+            token_account(wallet.address, mint, of) for mint in mints for of in (TOKEN, TOKEN_2022)
+        }
         self._max_priority_lamports = max_priority_lamports
         self._histories = Histories(providers, (str(wallet.address), *former_wallets), names)
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
@@ -89,33 +95,40 @@ class SolanaChain:
         return await agreed_blockhash(self._providers)
 
     async def sign(self, swap: BuiltSwap, *, memo: str, attempt: int, blockhash: Blockhash) -> SignedSwap:
-        """Only what passes every check: the venue's instruction, and what a node says it would do to the wallet.
+        """Only what passes every check: the venue's instruction, and what nodes say it would do to the wallet.
 
-        The limit of compute is what the simulation used and a fifth more, the price for it what others pay.
+        The limit of compute is what a trial used and a fifth more, the price for it what others pay. `PROOFS` nodes
+        have to accept what is then signed.
         """
         built, wallet = solana_swap(swap), self._wallet.address
-        check_instruction(built, wallet, self._names)
         tokens = [await self._tokens.of(self._names.mint(symbol)) for symbol in built.route]
         programs = {token.mint: token.program for token in tokens}
-        own = {wallet, *(token_account(wallet, mint, program) for mint, program in programs.items())}
+        accounts = [token_account(wallet, token.mint, token.program) for token in tokens]
+        own = {wallet, *accounts}
+        check_instruction(
+            built, wallet, self._names, ends=(accounts[0], accounts[-1]), others=self._listed_accounts - own
+        )
         tables = await read_tables(self._providers, built.tables, own=own)
         whole = around(built.instruction, wallet, programs, wraps=built.amount_in if built.wrap_sol else 0)
         instructions = [*whole, memo_instruction(memo_text(memo, attempt), wallet)]
 
         trial = [*TRIAL.instructions(), *instructions]
         message = compile_message(wallet, trial, tables, blockhash.hash)
-        seen = await first_of(
-            [partial(simulate, rpc, message, trial, self._names.own_errors) for rpc in self._providers]
+        errors, written = self._names.own_errors, [str(key) for key in writable(wallet, instructions)]
+        units, price = await asyncio.gather(
+            first_of([partial(units_used, rpc, message, trial, errors) for rpc in self._providers]),
+            first_of([partial(usual_price, rpc, written) for rpc in self._providers]),
         )
-        mints = str(tokens[0].mint), str(tokens[-1].mint)
-        check_changes(seen.before, seen.after, wallet=wallet, own=own, swap=built, mints=mints, fee=SIGNATURE_FEE)
 
-        written = [str(key) for key in writable(wallet, instructions)]
-        price = await first_of([partial(usual_price, rpc, written) for rpc in self._providers])
-        budget = Budget.of(seen.units, price, self._max_priority_lamports)
-        message = compile_message(wallet, [*budget.instructions(), *instructions], tables, blockhash.hash)
+        budget = Budget.of(units, price, self._max_priority_lamports)
+        final = [*budget.instructions(), *instructions]
+        message = compile_message(wallet, final, tables, blockhash.hash)
+        seen = await proofs_of([partial(simulate, rpc, message, final, errors) for rpc in self._providers])
+        mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
+        for one in seen:
+            check_changes(one.before, one.after, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)
         if self._dry_run:
-            raise DexError("dry_run", "The swap would be signed and sent now.", told(seen, budget, wallet, mints))
+            raise DexError("dry_run", "The swap would be signed and sent now.", told(seen[0], budget, wallet, mints))
         data = to_bytes_versioned(message)
         signature = Signature.from_bytes(await self._wallet.sign(data))
         if not signature.verify(wallet, data):

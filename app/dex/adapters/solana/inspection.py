@@ -1,19 +1,23 @@
 """What is read in the one instruction of a venue that we sign. Checked without asking anybody.
 
-The program is on our own list, and the instruction is in a form that is known here, because the amount to sell and the
-least to accept stand in it: the program enforces them on the chain, whatever happens between simulation and execution.
-What it does with the wallet's signature apart from that is for the simulation to show.
+The program is on our own list, and the instruction is in a form that is known here: the amount to sell and the least to
+accept stand in its data, the accounts that are sold from and paid among its accounts. They have to be the order's and
+our own. The program enforces them on the chain, whatever a node says that it would do, and whatever happens between
+simulation and execution. What else it does with the wallet's signature is for the simulation to show.
 """
 
 import struct
+from collections.abc import Collection
 
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from app.dex.adapters.solana.names import Names
+from app.dex.adapters.solana.names import Form, Names
 from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.errors import DexError
 
 SIGNATURE_FEE = 5_000  # lamports
+UNKNOWN_FORM = "its instruction is in a form that is not known"
 
 
 class Unsafe(DexError):
@@ -23,25 +27,50 @@ class Unsafe(DexError):
         super().__init__("unsafe_transaction", f"The venue's transaction is not safe to sign: {detail}.")
 
 
-def check_instruction(swap: SolanaSwap, wallet: Pubkey, names: Names) -> None:
-    """Raises `Unsafe` unless it is a swap of the order's amount, with at least the order's minimum."""
+def check_instruction(
+    swap: SolanaSwap, wallet: Pubkey, names: Names, *, ends: tuple[Pubkey, Pubkey], others: Collection[Pubkey] = ()
+) -> None:
+    """Raises `Unsafe` unless it is a swap of the order's amount, with at least the order's minimum.
+
+    `ends`: the wallet's account that is sold from, and the one that is paid. `others`: those it may not even name.
+    """
     instruction = swap.instruction
     if instruction.program_id not in names.programs_of(swap.venue):
         raise Unsafe(f"it calls a program that is not the venue's, {instruction.program_id}")
     if any(account.is_signer and account.pubkey != wallet for account in instruction.accounts):
         raise Unsafe("our wallet has to be its only signer")
-    amount_in, floor = _amounts(str(instruction.program_id), bytes(instruction.data), names)
+    form = _form(instruction, names)
+    try:
+        amount_in, floor = form.amounts(bytes(instruction.data))
+        _check_accounts(form, instruction, (wallet, *ends))
+    except (IndexError, ValueError, struct.error):
+        raise Unsafe(UNKNOWN_FORM) from None
     if amount_in != swap.amount_in:
         raise Unsafe("it sells another amount than the order")
     if floor < swap.min_amount_out:
         raise Unsafe("its own minimum is below the order's")
+    if named := [account.pubkey for account in instruction.accounts if account.pubkey in others]:
+        raise Unsafe(f"it names another token account of the wallet, {named[0]}")
 
 
-def _amounts(program: str, data: bytes, names: Names) -> tuple[int, int]:
-    for prefix, read in names.forms.get(program, {}).items():
-        if data.startswith(prefix):
-            try:
-                return read(data)
-            except (ValueError, struct.error):
-                break
-    raise Unsafe("its instruction is in a form that is not known")
+def _form(instruction: Instruction, names: Names) -> Form:
+    for prefix, form in names.forms.get(str(instruction.program_id), {}).items():
+        if bytes(instruction.data).startswith(prefix):
+            return form
+    raise Unsafe(UNKNOWN_FORM)
+
+
+def _check_accounts(form: Form, instruction: Instruction, ours: tuple[Pubkey, Pubkey, Pubkey]) -> None:
+    """`IndexError` or `ValueError`: it has too few accounts, or a number that the program does not have."""
+    keys = [account.pubkey for account in instruction.accounts]
+    if form.counts and len(keys) not in form.counts:
+        raise ValueError("another number of accounts")
+    trader, source, destination = ours
+    if keys[form.trader] != trader:
+        raise Unsafe("our wallet is not the one that trades in it")
+    if keys[form.source] != source:
+        raise Unsafe(f"it sells from another account than the wallet's own, {keys[form.source]}")
+    if keys[form.destination] != destination:
+        raise Unsafe(f"it pays another account than the wallet's own, {keys[form.destination]}")
+    if form.payee is not None and keys[form.payee] not in (instruction.program_id, destination):
+        raise Unsafe(f"it pays another account than the wallet's own, {keys[form.payee]}")

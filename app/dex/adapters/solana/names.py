@@ -26,8 +26,24 @@ DEVNET: Mapping[str, str] = {
 """A program of Raydium → the same one on devnet, where it has another address."""
 BPS = 10_000
 
-Forms = Mapping[bytes, Callable[[bytes], tuple[int, int]]]
-"""How an instruction begins → how to read amount in and minimum out. `ValueError` or `struct.error`: it is no swap."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """An instruction that swaps: how its amounts are read, and at which places of its accounts the trader's stand.
+
+    A place below 0 is counted from the end. They are those of the programs' own sources and interface descriptions.
+    """
+
+    amounts: Callable[[bytes], tuple[int, int]]  # in and minimum out; `ValueError` or `struct.error`: it is no swap
+    trader: int
+    source: int
+    destination: int
+    payee: int | None = None  # optional: who is paid instead; the program's own address is nobody
+    counts: Collection[int] = ()  # how many accounts there may be, where the places depend on it
+
+
+Forms = Mapping[bytes, Form]
+"""How an instruction begins → what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +75,8 @@ def plain(data: bytes, *, form: str, accepts: Callable[[Any], bool] = lambda res
 def _jupiter(data: bytes, *, at: int) -> tuple[int, int]:
     """The minimum is a quote and a tolerance. A fee for a platform, or for a better price, is nothing we agreed to."""
     amount_in, quoted, tolerance, *fees = struct.unpack_from("<QQHHH", data, at)
-    if tolerance > BPS or any(fees):
-        raise ValueError("a fee, or no minimum")
+    if tolerance > BPS or any(fees) or quoted * BPS >= 2**64:
+        raise ValueError("a fee, no minimum, or one that the program may not be able to work out")
     return amount_in, quoted * (BPS - tolerance) // BPS
 
 
@@ -71,13 +87,23 @@ def anchor(name: str) -> bytes:
 
 FORMS: Mapping[str, Forms] = {
     JUPITER: {
-        anchor("route_v2"): partial(_jupiter, at=8),
-        anchor("shared_accounts_route_v2"): partial(_jupiter, at=9),
+        anchor("route_v2"): Form(amounts=partial(_jupiter, at=8), trader=0, source=1, destination=2, payee=7),
+        anchor("shared_accounts_route_v2"): Form(amounts=partial(_jupiter, at=9), trader=1, source=2, destination=5),
     },
-    RAYDIUM_AMM: {b"\x09": partial(plain, form="<xQQ"), b"\x10": partial(plain, form="<xQQ")},
-    RAYDIUM_CPMM: {anchor("swap_base_input"): partial(plain, form="<8xQQ")},
+    RAYDIUM_AMM: {  # the first with the accounts of an order book, and one of them may be missing
+        b"\x09": Form(amounts=partial(plain, form="<xQQ"), trader=-1, source=-3, destination=-2, counts=(17, 18)),
+        b"\x10": Form(amounts=partial(plain, form="<xQQ"), trader=7, source=5, destination=6),
+    },
+    RAYDIUM_CPMM: {
+        anchor("swap_base_input"): Form(amounts=partial(plain, form="<8xQQ"), trader=0, source=4, destination=5)
+    },
     RAYDIUM_CLMM: {  # its last byte says that the amount is what goes in
-        anchor(name): partial(plain, form="<8xQQ16sB", accepts=lambda rest: rest[-1] == 1)
+        anchor(name): Form(
+            amounts=partial(plain, form="<8xQQ16sB", accepts=lambda rest: rest[-1] == 1),
+            trader=0,
+            source=3,
+            destination=4,
+        )
         for name in ("swap", "swap_v2")
     },
 }

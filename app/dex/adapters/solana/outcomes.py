@@ -61,7 +61,7 @@ def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[in
         place, reason = error["InstructionError"]
         if isinstance(reason, Mapping) and "Custom" in reason:
             return own_errors.get(programs[place], {}).get(reason["Custom"], "tx_failed")
-    kind = next(iter(error)) if isinstance(error, Mapping) else error
+    kind = next(iter(error), None) if isinstance(error, Mapping) else error
     return "insufficient_funds" if kind in FEE_ERRORS else "tx_failed"
 
 

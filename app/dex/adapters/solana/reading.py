@@ -1,6 +1,7 @@
 """Asking one node after the other or all at once, and the few answers that more than one module reads."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import Blockhash
 from app.dex.errors import DexError
+
+log = logging.getLogger("engine.chain")
 
 MAX_ACCOUNTS = 100  # in one call
 CONFIRMED, PROCESSED = {"commitment": "confirmed"}, {"commitment": "processed"}
@@ -37,6 +40,26 @@ async def first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
     raise failed or RpcUnanswered("No node is configured.")
 
 
+async def proofs_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Value]:
+    """The answers of `PROOFS` nodes, or of all if they are fewer. For one that fails the next one is asked.
+
+    Whatever is no failure of a node is an answer. An error among the answers is raised: all have to agree to a swap.
+    """
+    given, left, failed = list[Value](), list(asks), list[DexError]()
+    while missing := min(PROOFS, len(asks)) - len(given):
+        if missing > len(left):
+            raise failed[0]
+        some, left = left[:missing], left[missing:]
+        for answer in await asyncio.gather(*(ask() for ask in some), return_exceptions=True):
+            if isinstance(answer, RpcUnanswered | RpcRefused):
+                failed.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                given.append(answer)
+    return given
+
+
 async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Value]:
     """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them."""
     answers = await asyncio.gather(*(ask() for ask in asks), return_exceptions=True)
@@ -47,11 +70,14 @@ async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Valu
 
 
 def failures(answers: Sequence[object]) -> list[DexError]:
-    """The errors among them. One that is a bug is raised."""
-    failed = []
+    """The errors among them. What is no `DexError` is a bug of ours with the answer of one node: it takes only that."""
+    failed = list[DexError]()
     for answer in answers:
         if isinstance(answer, DexError):
             failed.append(answer)
+        elif isinstance(answer, Exception):
+            log.error("the answer of a node made an error", exc_info=answer)
+            failed.append(RpcUnanswered("The answer of a node cannot be worked with."))
         elif isinstance(answer, BaseException):
             raise answer
     return failed

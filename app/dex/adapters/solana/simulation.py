@@ -60,6 +60,7 @@ class Account:
 
 
 Accounts = Mapping[Pubkey, Account]
+Errors = Mapping[str, Mapping[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +70,48 @@ class Simulation:
     units: int  # of compute
 
 
-async def simulate(
-    rpc: Rpc,
-    message: MessageV0,
-    instructions: Sequence[Instruction],
-    own_errors: Mapping[str, Mapping[int, str]],
-) -> Simulation:
+async def units_used(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> int:
+    """Of compute. `DexError` with our code if it would fail."""
+    value = await _run(rpc, message, instructions, own_errors, keys=())
+    with reading("simulateTransaction"):
+        return int(value["unitsConsumed"])
+
+
+async def simulate(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> Simulation:
     """The accounts that it may change, before and after. `DexError` with our code if it would fail.
 
     `instructions`: those of the message.
     """
     wallet = message.account_keys[0]
     keys = writable(wallet, instructions)
-    unsigned = VersionedTransaction.populate(message, [Signature.default()])
-    text = b64encode(bytes(unsigned)).decode()
-    options = BASE64 | {
-        "sigVerify": False,
-        "replaceRecentBlockhash": True,
-        "accounts": {"encoding": "base64", "addresses": [str(key) for key in keys]},
-    }
     before = await _accounts(rpc, keys)
     for _ in range(TRIES):
-        answer = await rpc.call("simulateTransaction", text, options)
+        value = await _run(rpc, message, instructions, own_errors, keys)
         with reading("simulateTransaction"):
-            if (error := answer["value"]["err"]) is not None:
-                code = code_of(error, [str(one.program_id) for one in instructions], own_errors)
-                raise DexError(code, "The swap would fail now.")
-            after, units = _read(keys, answer["value"]["accounts"]), int(answer["value"]["unitsConsumed"])
+            after, units = _read(keys, value["accounts"]), int(value["unitsConsumed"])
         again = await _accounts(rpc, keys)
         if _of_wallet(again, wallet) == _of_wallet(before, wallet):
             return Simulation(before, after, units)
         before = again
     raise RpcUnanswered("The wallet changed while the swap was simulated.")
+
+
+async def _run(
+    rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, keys: Sequence[Pubkey]
+) -> Mapping[str, Any]:
+    unsigned = VersionedTransaction.populate(message, [Signature.default()])
+    options = BASE64 | {
+        "sigVerify": False,
+        "replaceRecentBlockhash": True,
+        "accounts": {"encoding": "base64", "addresses": [str(key) for key in keys]},
+    }
+    answer = await rpc.call("simulateTransaction", b64encode(bytes(unsigned)).decode(), options)
+    with reading("simulateTransaction"):
+        value: Mapping[str, Any] = answer["value"]
+        if (error := value["err"]) is not None:
+            code = code_of(error, [str(one.program_id) for one in instructions], own_errors)
+            raise DexError(code, "The swap would fail now.")
+        return value
 
 
 def check_changes(
@@ -142,7 +153,7 @@ def check_changes(
 def told(seen: Simulation, budget: Budget, wallet: Pubkey, mints: tuple[str, str]) -> dict[str, Any]:
     """For people: what it would have done."""
     changed = _changes(seen.before, seen.after, wallet)
-    changed[str(NATIVE_MINT)] += SIGNATURE_FEE
+    changed[str(NATIVE_MINT)] += SIGNATURE_FEE + budget.lamports
     spent, brought = (str(abs(changed[mint])) for mint in mints)
     units = {"unitsConsumed": seen.units, "unitLimit": budget.units, "unitPriceMicroLamports": budget.price}
     return {"simulation": {"mintIn": mints[0], "unitsIn": spent, "mintOut": mints[1], "unitsOut": brought, **units}}

@@ -56,6 +56,11 @@ class Budget:
         units = min(max(used, 1) * 6 // 5 + 1, MAX_UNITS)
         return Budget(units, min(max(price, 0), max_lamports * MICRO // units))
 
+    @property
+    def lamports(self) -> int:
+        """What is paid for it, rounded up."""
+        return -(-self.units * self.price // MICRO)
+
     def instructions(self) -> list[Instruction]:
         return [set_compute_unit_limit(self.units), set_compute_unit_price(self.price)]
 

@@ -43,7 +43,7 @@ def _table(key: Pubkey, row: Any, own: Collection[Pubkey]) -> AddressLookupTable
     if row is None or row["owner"] != str(LOOKUP_TABLE):
         return None
     data = b64decode(row["data"][0], validate=True)
-    if len(data) < HEAD or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN):
+    if len(data) < HEAD or (len(data) - HEAD) % 32 or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN):
         return None
     addresses = [Pubkey.from_bytes(data[at : at + 32]) for at in range(HEAD, len(data), 32)]
     return AddressLookupTableAccount(key, [NOBODY if one in own else one for one in addresses])

@@ -1,0 +1,76 @@
+"""A venue and one of its two nodes that work together: nothing is signed that the other node does not show, too."""
+
+from base64 import b64decode, b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.dex.adapters.solana import chain as chain_module
+from app.dex.adapters.solana.programs import LOOKUP_TABLE
+from app.dex.adapters.solana.swap import SolanaSwap
+from app.dex.errors import DexError
+from app.localnet.genesis import TABLE, mint_of
+from tests.integration.desk import AMOUNT, ME, THEIR_USDC, order, paid_to
+from tests.localnet import SOL, USDC, pool, quoted
+from tests.solana_world import World, tells
+
+
+def paying_us(monkeypatch: pytest.MonkeyPatch, world: World, liars: list[int], brings: int) -> None:
+    """These nodes say that a swap brings so many USDC."""
+
+    def lie(told: Any) -> Any:
+        for row in told["value"]["accounts"] or ():
+            data = bytearray(b64decode(row["data"][0]) if row else b"")
+            if data[:64] == bytes(mint_of(USDC)) + bytes(ME):
+                data[64:72] = (int.from_bytes(data[64:72], "little") + brings).to_bytes(8, "little")
+                row["data"][0] = b64encode(data).decode()
+        return told
+
+    for liar in liars:
+        tells(monkeypatch, world, liar, "simulateTransaction", lie)
+
+
+async def refused(world: World, swap: SolanaSwap) -> str:
+    with pytest.raises(DexError) as error:
+        await world.chain.sign(swap, memo="order", attempt=1, blockhash=await world.chain.blockhash())
+    assert error.value.code == "unsafe_transaction"
+    return error.value.detail
+
+
+def stolen(world: World) -> tuple[SolanaSwap, int]:
+    brings = quoted(world.validator, pool(), SOL, AMOUNT)
+    return replace(paid_to(THEIR_USDC, order(SOL, USDC)), quoted=brings, min_amount_out=1), brings
+
+
+async def test_a_swap_for_a_stranger_is_refused_whatever_all_nodes_say(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap, brings = stolen(two)
+    paying_us(monkeypatch, two, [0, 1], brings)
+    assert f"pays another account than the wallet's own, {THEIR_USDC}" in await refused(two, swap)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_two_nodes_have_to_accept_what_is_signed(two: World, monkeypatch: pytest.MonkeyPatch, liar: int) -> None:
+    """As if the program did something else than its instruction says."""
+    monkeypatch.setattr(chain_module, "check_instruction", lambda *_, **__: None)
+    swap, brings = stolen(two)
+    paying_us(monkeypatch, two, [liar], brings)
+    assert "minimum" in await refused(two, swap)
+
+
+async def test_a_table_that_is_cut_off_is_not_used(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(told: Any) -> Any:
+        for row in told["value"]:
+            if row and row["owner"] == str(LOOKUP_TABLE):
+                row["data"][0] = b64encode(b64decode(row["data"][0])[:-1]).decode()
+        return told
+
+    tells(monkeypatch, two, 0, "getMultipleAccounts", cut)
+    hash_ = await two.chain.blockhash()
+    payloads = [
+        (await two.chain.sign(replace(order(), tables=tables), memo="order", attempt=1, blockhash=hash_)).payload
+        for tables in ((), (TABLE,))
+    ]
+    assert payloads[0] == payloads[1]
