@@ -114,7 +114,8 @@ def migrate() -> None:
     """Migrate the database to the newest revision."""
     from migrations.upgrade import upgrade
 
-    upgrade(database())
+    with database() as dsn:
+        upgrade(dsn)
 
 
 @main.command()
@@ -127,11 +128,12 @@ def reconcile(
     """Start nothing until the chain was asked about every order: after a restore of the database."""
     from app.orders.reconciling import commands
 
-    if show:
-        for line in commands.show(database()):
-            typer.echo(line)
-        return
-    commands.reconcile(database(), reason[:200])
+    with database() as dsn:
+        if show:
+            for line in commands.show(dsn):
+                typer.echo(line)
+            return
+        commands.reconcile(dsn, reason[:200])
     typer.echo(
         "Nothing starts until a worker has asked the chain about every order; `engine reconcile --show` says more."
     )

@@ -46,17 +46,19 @@ def create_key(
     """Create a key and print it. It cannot be shown again."""
     from app.access import key_commands
 
-    key = key_commands.create(
-        database(),
-        owner,
-        operator=operator,
-        read_only=read_only,
-        expires_in=None if expires_in is None else _duration(expires_in),
-        max_order_usd=max_order_usd,
-        max_daily_usd=max_daily_usd,
-        max_orders_per_min=max_orders_per_min,
-        max_reads_per_min=max_reads_per_min,
-    )
+    valid_for = None if expires_in is None else _duration(expires_in)
+    with database() as dsn:
+        key = key_commands.create(
+            dsn,
+            owner,
+            operator=operator,
+            read_only=read_only,
+            expires_in=valid_for,
+            max_order_usd=max_order_usd,
+            max_daily_usd=max_daily_usd,
+            max_orders_per_min=max_orders_per_min,
+            max_reads_per_min=max_reads_per_min,
+        )
     typer.echo(key)
     typer.echo("Store it now: the database keeps only its hash. It works within two seconds.", err=True)
 
@@ -66,8 +68,9 @@ def list_keys(as_json: Json = False) -> None:
     """List all keys, also those that are revoked or have expired, without their secrets."""
     from app.access import key_commands
 
-    for line in key_commands.list_keys(database(), for_programs=as_json):
-        typer.echo(line)
+    with database() as dsn:
+        for line in key_commands.list_keys(dsn, for_programs=as_json):
+            typer.echo(line)
 
 
 @app.command("revoke")
@@ -77,7 +80,8 @@ def revoke_key(
     """Revoke a key: every API process refuses it within two seconds."""
     from app.access import key_commands
 
-    owner = key_commands.revoke(database(), prefix)
+    with database() as dsn:
+        owner = key_commands.revoke(dsn, prefix)
     typer.echo(f"Key {prefix} of {owner} is revoked.")
 
 

@@ -73,7 +73,8 @@ def prune(
         raise SettingsError(f"--older-than: a number of days such as 90d, at least {MIN_DAYS}d.")
     pruned = prune.Pruned()
     try:
-        asyncio.run(prune.prune(database(), int(days[1]), pruned, dry_run=dry_run))
+        with database() as dsn:
+            asyncio.run(prune.prune(dsn, int(days[1]), pruned, dry_run=dry_run))
     finally:  # Ctrl-C too
         typer.echo(json.dumps(asdict(pruned)) if as_json else _words(pruned, dry_run))
     if pruned.dead_letters and not as_json:

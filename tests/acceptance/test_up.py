@@ -15,8 +15,10 @@ import asyncpg
 import httpx
 import pytest
 
+from app.local import state
 from app.settings import SettingsError
 from migrations.upgrade import upgrade
+from tests import postgres_template
 from tests.acceptance.stack import Stack, engine, eventually, free_port, in_process, running
 from tests.no_tls import NO_TLS
 
@@ -201,6 +203,14 @@ def test_a_home_that_cannot_be_written_is_one_sentence(home: Path) -> None:
     assert "Not a directory" in error_of(home / "home", "up", PORT=str(free_port()))
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "watcher", "migrate"])
+@pytest.mark.parametrize("command", ["api", "worker", "watcher"])
 def test_a_process_without_servers_says_what_to_do(home: Path, command: str) -> None:
     assert "`engine up`" in error_of(home, command, run=in_process)
+
+
+def test_a_key_is_created_before_the_engine_runs_for_the_first_time(data_home: Path) -> None:
+    postgres_template.copy_to(home := data_home.with_name("of keys"))
+    created = in_process(home, "keys", "create", "--owner", "ada")
+    assert created.stdout.startswith("oe_"), created.stderr
+    assert created.stdout[:11] in in_process(home, "keys", "list").stdout  # by another Postgres with the same data
+    os.close(state.acquire_lock(home))  # nothing is left that runs there

@@ -92,7 +92,7 @@ FAULTS: dict[str, tuple[Callable[[Place], AbstractAsyncContextManager[Place]], s
     "another program at the port": (port_taken, "port", "another program", "set another PORT"),
     "no embedded servers": (
         still(lambda place: changed(replace(place, installed=lambda _: False), redis_url=None)),
-        *("packages", "not installed", "order-execution-engine[local]"),
+        *("packages", "not installed", "`make up`"),
     ),
     "a home that is a file": (still(home_is_a_file), "disk", "is not a directory", "ENGINE_HOME"),
     "a full disk": (
