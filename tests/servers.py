@@ -85,7 +85,7 @@ END IF; END $$
 """
 WRITTEN = (
     *("order_events", "triggers", "orders", "order_groups", "plans", "prices", "watermarks", "dead_men"),
-    *("newest_slots", "daily_volumes", "api_keys", "trading_states", "reconciliation", "lost_swaps"),
+    *("newest_slots", "daily_volumes", "api_keys", "trading_states", "reconciliation", "lost_swaps", "signed_swaps"),
     *("price_samples", "queue_samples", "webhooks", "webhook_deliveries"),
     *("chain.transactions", "chain.set_prices", "chain.launches"),
 )

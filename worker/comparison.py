@@ -30,7 +30,7 @@ FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
 
 
 class Comparison:
-    """`turn`: is called before each question, which may take long."""
+    """`turn`: is called before each question, which may take long. `count`: with all swaps that are looked at."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Comparison:
         fillings: Fillings,
         publisher: EventPublisher,
         turn: Callable[[], Awaitable[object]],
+        count: Callable[[Sequence[FoundSwap]], Awaitable[None]],
     ) -> None:
         self._swaps = swaps
         self._landed = landed
@@ -53,7 +54,7 @@ class Comparison:
         self._memos = memos
         self._fillings = fillings
         self._publisher = publisher
-        self._turn = turn
+        self._turn, self._count_signed = turn, count
         self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
         self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → landed, or may have, and cannot be confirmed
@@ -96,10 +97,10 @@ class Comparison:
 
         Slices are made at the end, the first ones first: their plan moves on past those that it has not made.
         """
-        before = None
-        slices = dict[UUID, FilledSlice]()
+        before, slices = None, dict[UUID, FilledSlice]()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
+            await self._count_signed(page)
             unknown = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]

@@ -60,17 +60,12 @@ class Execution:
         risk: RiskChecks,
         explorer_url: Callable[[str], str | None],
     ) -> None:
-        self._store = store
-        self._leases = leases
-        self._markets = markets
-        self._router = router
-        self._chain = chain
-        self._memos = memos
+        self._store, self._leases = store, leases
+        self._markets, self._router = markets, router
+        self._chain, self._memos = chain, memos
         self._confirmations = Confirmations(chain)
-        self._retry = retry
-        self._confirm_seconds = confirm_seconds
-        self._risk = risk
-        self._explorer_url = explorer_url
+        self._retry, self._risk = retry, risk
+        self._confirm_seconds, self._explorer_url = confirm_seconds, explorer_url
 
     async def run(self, order: str, *, start_by: float) -> JobResult:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
@@ -132,6 +127,7 @@ class Execution:
                 Status.SUBMITTED, details=details, tx_hash=signed.signature, swap=signed.to_json(), floor_out=floor
             )
         except TradingHalted:
+            await self._risk.failed(signed)
             return await self._take_back(lease)
         return await self._follow(lease, signed, seconds=self._confirm_seconds)
 
@@ -153,9 +149,10 @@ class Execution:
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.chosen(details, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
-        await self._risk.check(order, blockhash.slot)
-        memo = self._memos.memo(order)
-        return await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash), floor
+        value, memo = await self._risk.check(order, blockhash.slot), self._memos.memo(order)
+        signed = await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash)
+        await self._risk.count(order, signed, value)
+        return signed, floor
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:
         return await self._conclude(lease, signed, await self._observe(lease, signed, seconds=seconds))
@@ -200,10 +197,13 @@ class Execution:
                 case "landed" if outcome is not None and outcome.amount_out is not None:
                     return await self._confirmed(lease, signed, outcome, outcome.amount_out)
                 case "failed" if outcome is not None:
+                    await self._risk.failed(signed)
                     return await self.end_attempt(lease, outcome.code or "tx_failed", "the chain refused the swap")
                 case "unknown" if outcome is not None:
                     # A chain that never says the amount would leave the order here, so it has to be seen.
                     log.warning("the swap landed, the chain does not say its amount yet", extra=lease.labels())
+                case "expired" if signed.is_young():
+                    log.error("nodes say too early that the swap can no longer land", extra=lease.labels())
                 case "expired" if lease.held_back:
                     return await self._take_back(lease)
                 case "expired":

@@ -27,7 +27,7 @@ from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.samples import sample_forever
-from app.orders.store.daily_volumes import signed_today
+from app.orders.signed_swaps import SignedSwaps
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
@@ -121,6 +121,7 @@ async def worker(
     if (chain_id := network.chain_id()) is not None and isinstance(chain, TellsFinality):
         finality.append(Finality(partial(filled_lately, postgres.internal, chain_id), chain))
     chain, memos = order_metrics.MeasuredChain(chain), Memos.of(settings)
+    risk = RiskChecks(network, settings, SignedSwaps(postgres.writing))
     reconciler = Reconciler(
         state=ReconcilingState(postgres.internal),
         swaps=ComparedSwaps(postgres.internal),
@@ -131,6 +132,7 @@ async def worker(
         memos=memos,
         markets=network.markets,
         publisher=publisher,
+        count=risk.count_found,
         ended=sweeper.starts_again,
     )
     execution = Execution(
@@ -143,7 +145,7 @@ async def worker(
         retry=RetryPolicy(max_attempts=settings.max_attempts, base_seconds=settings.retry_base_seconds),
         confirm_seconds=network.confirm_timeout,
         explorer_url=network.explorer_url,
-        risk=RiskChecks(network, settings, partial(signed_today, postgres.internal)),
+        risk=risk,
     )
     revision = Revision(postgres.internal, known_revisions())
     arq_worker = ArqWorker(

@@ -19,10 +19,10 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
-from app.dex.chain import BLOCKHASH_LIFE, Chain
+from app.dex.chain import BLOCKHASH_LIFE, Chain, FoundSwap
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.orders.events.publisher import EventPublisher
@@ -62,6 +62,7 @@ class Reconciler:
         memos: Memos,
         markets: Markets,
         publisher: EventPublisher,
+        count: Callable[[Sequence[FoundSwap]], Awaitable[None]],
         ended: Callable[[], None],
     ) -> None:
         self._state = state
@@ -79,6 +80,7 @@ class Reconciler:
             fillings=Fillings(markets),
             publisher=publisher,
             turn=partial(state.take_turn, self._name),
+            count=count,
         )
         self._begun: Reconciling | None = None  # what this worker knows of it, so that it need not ask whether
         self._look_at = 0.0  # when it looks again, on `time.monotonic`

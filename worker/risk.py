@@ -1,72 +1,118 @@
 """Checks an order again right before it is signed: it may have waited while the price rose, or a limit was lowered.
 
 On a real chain the limits of a day are compared again too: orders may wait for weeks and fire on one day, and what the
-swaps pay in fees is in no order's value. Orders that are signed at the same moment may exceed them together: what is
-counted exactly is the placing.
+swaps pay in fees is in no order's value. A swap is counted once it is signed, and before it is stored or sent: of
+orders that are signed at the same moment those that come too late are refused then.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from app.dex import amounts
+from app.dex.chain import FoundSwap, SignedSwap
 from app.dex.errors import DexError
 from app.dex.valuation import USD_PLACES
 from app.network import Network
 from app.orders.model import Order
 from app.orders.risk import UNITS, RiskLimits
-from app.orders.store.daily_volumes import Signed
+from app.orders.signed_swaps import AddedSwap, Signed, SignedSwaps
 from app.postgres import DatabaseUnavailable
 from app.settings import Settings
 from worker import conditions
+from worker.found_swaps import is_id
 from worker.lease import DATABASE_RETRY_SECONDS
 
-SignedToday = Callable[[str, str, UUID], Awaitable[Signed]]
-"""Of a chain and an owner, without an order."""
-
 TOLERANCE_PERCENT = 5  # above the limit: an order that was accepted just below it survives the usual moves of a price
+Answer = TypeVar("Answer")
 
 
 class RiskChecks:
-    def __init__(self, network: Network, settings: Settings, signed_today: SignedToday) -> None:
+    def __init__(self, network: Network, settings: Settings, signed_swaps: SignedSwaps) -> None:
         self._network = network
         self._limits = RiskLimits.of(settings)
         self._max_slippage_bps = settings.max_slippage_bps
         self._max_fees = settings.max_daily_fee_lamports
-        self._signed_today = signed_today
+        self._signed_swaps = signed_swaps
 
     def floor(self, order: Order, quoted: int) -> int:
         return conditions.floor_of(order, quoted, self._max_slippage_bps)
 
-    async def check(self, order: Order, slot: int) -> None:
-        """Raises a `DexError` if this order, or the orders of its day, are worth too much, or it is not ours to pay."""
+    async def check(self, order: Order, slot: int) -> int:
+        """The order's value, in millionths of a dollar; 0: it has none, and needs none.
+
+        Raises a `DexError` if this order, or the orders of its day, are worth too much, or it is not ours to pay.
+        """
         if self._network.wallet_owner not in (None, order.owner):
             raise DexError("no_wallet", "the wallet of this engine trades for another owner only")
+        value = self._value(order.token_in, order.amount_in, slot)
         if limit := self._limits.in_force(order.max_order_usd, None).order_usd:
-            value = self._value(order, slot)
+            if value is None:
+                raise DexError("risk_limit", "the token to sell has no price in USD")
             if not _within(value, limit):
                 raise DexError("risk_limit", f"the order is now worth {_usd(value)}, and the limit is {limit} USD")
         if (chain := self._network.chain_id()) is not None:
-            signed = await self._signed(chain, order)
-            if self._max_fees and (signed.swaps + 1) * self._network.max_fee > self._max_fees:
-                raise DexError("day_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
-            if daily := signed.limit(self._limits.daily_usd):
-                worth = signed.usd + self._value(order, slot)
-                if not _within(worth, daily):
-                    raise DexError("day_limit", f"today's swaps are worth {_usd(worth)}, and the limit is {daily} USD")
+            signed = await _answered(lambda: self._signed_swaps.today(chain, order.owner))
+            with_it = Signed(signed.fees + self._network.max_fee, signed.usd + (value or 0), signed.limits)
+            if value is None and with_it.limit(self._limits.daily_usd):
+                raise DexError("risk_limit", "the token to sell has no price in USD")
+            self._allow(with_it)
+        return value or 0
 
-    def _value(self, order: Order, slot: int) -> int:
-        value = self._network.usd(self._network.markets.token(order.token_in), order.amount_in, slot)
-        if value is None:
-            raise DexError("risk_limit", "the token to sell has no price in USD")
-        return value
+    async def count(self, order: Order, swap: SignedSwap, value: int) -> None:
+        """In the day of its owner, before it is stored or sent. DexError: other swaps have used up what was left."""
+        if (chain := self._network.chain_id()) is not None:
+            signed, fee = (swap.signature, chain, order.owner), self._network.max_fee
+            await _answered(lambda: self._signed_swaps.count(*signed, usd=value, fee=fee, allow=self._allow))
 
-    async def _signed(self, chain: str, order: Order) -> Signed:
-        while True:
-            try:
-                return await self._signed_today(chain, order.owner, order.id)
-            except DatabaseUnavailable:
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+    async def failed(self, swap: SignedSwap) -> None:
+        """The chain says that it has moved nothing, or it was never sent."""
+        if self._network.chain_id() is not None:
+            await _answered(lambda: self._signed_swaps.failed(swap.signature))
+
+    async def count_found(self, swaps: Sequence[FoundSwap]) -> None:
+        """Swaps of our wallet that the chain knows, while the engine reconciles: the database may have forgotten them.
+
+        One that nobody can value counts as much as an order may be worth.
+        """
+        if (chain := self._network.chain_id()) is not None:
+            added = [self._added(swap) for swap in swaps if swap.agreed and swap.outcome is not None]
+            await self._signed_swaps.add(chain, self._network.wallet_owner or "", added)
+
+    def _added(self, swap: FoundSwap) -> AddedSwap:
+        assert swap.outcome is not None
+        usd, order = 0, UUID(swap.about) if is_id(swap.about) else None
+        if swap.outcome.status == "landed":
+            slot = self._network.slot_at(datetime.now(UTC))
+            sold = self._value(swap.token_in, swap.amount_in, slot)
+            brought = self._value(swap.token_out, swap.outcome.amount_out, slot)
+            values = [value for value in (sold, brought) if value is not None]
+            usd = values[0] if values else self._limits.order_usd * UNITS
+        fee = self._network.max_fee if swap.outcome.fee is None else swap.outcome.fee
+        return AddedSwap(swap.signature, order, swap.at, usd, fee)
+
+    def _allow(self, signed: Signed) -> None:
+        """DexError: the swaps of today, with the next one, are beyond a limit."""
+        if self._max_fees and signed.fees > self._max_fees:
+            raise DexError("day_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
+        daily = signed.limit(self._limits.daily_usd)
+        if daily and not _within(signed.usd, daily):
+            raise DexError("day_limit", f"today's swaps are worth {_usd(signed.usd)}, and the limit is {daily} USD")
+
+    def _value(self, symbol: str | None, units: int | None, slot: int) -> int | None:
+        token = self._network.markets.find(symbol) if symbol else None
+        return None if token is None or units is None else self._network.usd(token, units, slot)
+
+
+async def _answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Waits for Postgres if need be."""
+    while True:
+        try:
+            return await ask()
+        except DatabaseUnavailable:
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
 def _within(value: int, limit_usd: int) -> bool:

@@ -84,7 +84,8 @@ def prune(
 def _words(pruned: "Pruned", dry_run: bool) -> str:
     return (
         f"{'It would delete' if dry_run else 'Deleted'}: {pruned.orders:,} orders, {pruned.events:,} events, "
-        f"{pruned.daily_volumes:,} daily volumes, {pruned.webhook_deliveries:,} deliveries to webhooks."
+        f"{pruned.daily_volumes:,} daily volumes, {pruned.signed_swaps:,} signed swaps, "
+        f"{pruned.webhook_deliveries:,} deliveries to webhooks."
     )
 
 

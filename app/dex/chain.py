@@ -1,5 +1,6 @@
 """The chain as the engine sees it: sign, send, ask. Protocols and values only."""
 
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from app.dex.quotes import BuiltSwap
 
 BLOCKHASH_LIFE = 150
 """Blocks after which a transaction that names a blockhash can no longer land."""
+
+LONGEST_YOUTH = 60.0
+"""Seconds. Of a swap that is young for longer, the clock was set back since it was signed."""
 
 MAX_FOUND = 500
 """Words in one call of `find`."""
@@ -35,6 +39,11 @@ class SignedSwap:
     """Above this height it can no longer land."""
     venue: str
     """The venue that executes it."""
+    young_until: float = 0.0
+    """Unix time. Whoever says earlier that it can no longer land is not believed."""
+
+    def is_young(self) -> bool:
+        return 0 < self.young_until - time.time() < LONGEST_YOUTH
 
     def to_json(self) -> dict[str, Any]:
         """The form it is stored in, with its order, before it is sent."""
@@ -43,11 +52,13 @@ class SignedSwap:
             "payload": b64encode(self.payload).decode(),
             "lastValidHeight": self.last_valid_height,
             "venue": self.venue,
+            "youngUntil": self.young_until,
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "SignedSwap":
-        return SignedSwap(data["signature"], b64decode(data["payload"]), data["lastValidHeight"], data["venue"])
+        payload, young_until = b64decode(data["payload"]), data.get("youngUntil", 0.0)
+        return SignedSwap(data["signature"], payload, data["lastValidHeight"], data["venue"], young_until)
 
 
 @dataclass(frozen=True, slots=True)

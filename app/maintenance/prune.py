@@ -29,7 +29,7 @@ from app.settings import SettingsError
 LOCK = 0x7072756E65  # one at a time; migrations have another number
 STEP = 500  # orders
 KEPT_FILLS = 1_000
-KEPT_DAYS = 7  # of daily volumes; only today's has an effect
+KEPT_DAYS = 7  # of daily volumes and of signed swaps; only today's have an effect
 
 LIMITS = """
 SELECT now() - $1 * interval '1 day' AS before,
@@ -87,6 +87,12 @@ DELETE_DAYS = f"""
 WITH gone AS (DELETE FROM daily_volumes WHERE ctid = ANY(ARRAY({_OLD_DAYS} LIMIT $1)) RETURNING day)
 SELECT count(*) FROM gone
 """
+_OLD_SWAPS = f"SELECT signature FROM signed_swaps WHERE day < {TODAY} - {KEPT_DAYS}"
+COUNT_SWAPS = f"SELECT count(*) FROM ({_OLD_SWAPS}) AS swaps"
+DELETE_SWAPS = f"""
+WITH gone AS (DELETE FROM signed_swaps WHERE signature = ANY(ARRAY({_OLD_SWAPS} LIMIT $1)) RETURNING day)
+SELECT count(*) FROM gone
+"""
 _OLD_DELIVERIES = "SELECT id FROM webhook_deliveries WHERE created_at < now() - $1 * interval '1 day'"
 COUNT_DELIVERIES = f"SELECT count(*) FROM ({_OLD_DELIVERIES}) AS old"
 DELETE_DELIVERIES = f"""
@@ -102,6 +108,7 @@ class Pruned:
     orders: int = 0
     events: int = 0
     daily_volumes: int = 0
+    signed_swaps: int = 0
     webhook_deliveries: int = 0  # that had not arrived
     dead_letters: int = 0  # that stay, because nobody has acknowledged them
 
@@ -127,9 +134,12 @@ async def _prune(connection: asyncpg.Connection, days: int, pruned: Pruned, *, d
     if dry_run:
         pruned.webhook_deliveries = await connection.fetchval(COUNT_DELIVERIES, days)
         pruned.daily_volumes = await connection.fetchval(COUNT_DAYS)
+        pruned.signed_swaps = await connection.fetchval(COUNT_SWAPS)
         return
     while gone := await connection.fetchval(DELETE_DAYS, STEP):
         pruned.daily_volumes += gone
+    while gone := await connection.fetchval(DELETE_SWAPS, STEP):
+        pruned.signed_swaps += gone
     await _record(connection, "done", {"days": days, **asdict(pruned)})
 
 

@@ -5,7 +5,7 @@
 - Orders that were filled since are unfinished again. A worker asks the chain about them, while trading is halted.
 - Orders that were cancelled since wait again, and the chain does not know of that. So an operator ends the halt.
 - What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked, and what they
-  have traded of their day.
+  have traded of their day, or signed.
 - Webhooks stay as they were: nothing is sent where its owner has deleted one since, or signed with a secret of before.
   Deliveries are those of the backup.
 """
@@ -96,6 +96,17 @@ BEGIN
         SELECT owner, day, writer, usd FROM %I.daily_volumes
         ON CONFLICT (owner, day, writer) DO UPDATE SET usd = greatest(now.usd, excluded.usd)
         $sql$, aside);
+END $$;
+DO $$
+DECLARE
+    aside text := current_setting('engine.aside');
+BEGIN
+    IF to_regclass('signed_swaps') IS NOT NULL AND to_regclass(format('%I.signed_swaps', aside)) IS NOT NULL THEN
+        EXECUTE format($sql$
+            INSERT INTO signed_swaps (signature, chain, day, owner, usd, fee)
+            SELECT signature, chain, day, owner, usd, fee FROM %I.signed_swaps ON CONFLICT DO NOTHING
+            $sql$, aside);
+    END IF;
 END $$;
 DO $$
 DECLARE

@@ -35,6 +35,7 @@ from app.tasks import cancel_and_wait, run_forever
 log = logging.getLogger("engine.network")
 
 SLOT_MS = 400
+LEAST_BLOCK_SECONDS = 0.3  # blocks take 0.4 s: a blockhash that was over in 45 s would be a lie
 SILENT_SECONDS = 1.0  # longer between questions that are not answered
 QUOTE_SECONDS = 4.0  # a venue is asked twice, if its first answer is lost
 GENESIS = {
@@ -139,6 +140,7 @@ def open_chain(settings: Settings, network: Network) -> SolanaChain:
         max_priority_lamports=settings.max_priority_fee_lamports,
         dry_run=settings.dry_run,
         former_wallets=settings.solana_former_wallets,
+        least_block_seconds=0 if settings.solana_cluster == "localnet" else LEAST_BLOCK_SECONDS,
     )
 
 

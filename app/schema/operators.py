@@ -15,6 +15,24 @@ daily_volumes = sa.Table(
     sa.Column("usd", UsdValue, nullable=False, comment="value of the orders, in millionths of a dollar"),
 )
 
+# On a real chain: the account of the day's signatures. Rows of one chain are written one after the other.
+signed_swaps = sa.Table(
+    "signed_swaps",
+    metadata,
+    sa.Column("signature", sa.Text, primary_key=True),
+    sa.Column("chain", sa.Text, nullable=False, comment="its genesis hash"),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False, comment="empty: of an order that this database has forgotten"),
+    sa.Column("usd", UsdValue, nullable=False, comment="value when signed, in millionths of a dollar"),
+    sa.Column("fee", sa.BigInteger, nullable=False, comment="most that it pays in fees, in lamports"),
+)
+sa.Index(
+    "signed_swaps_by_day",
+    signed_swaps.c.chain,
+    signed_swaps.c.day,
+    postgresql_include=["owner", "usd", "fee"],
+)
+
 api_keys = sa.Table(
     "api_keys",
     metadata,

@@ -144,8 +144,8 @@ class Environment:
             proxy.throttle(0)
         await self.redis.flushall()
         await self.db.execute(
-            "TRUNCATE orders, order_groups, prices, newest_slots, watermarks, daily_volumes, lost_swaps, webhooks,"
-            " webhook_deliveries CASCADE"
+            "TRUNCATE orders, order_groups, prices, newest_slots, watermarks, daily_volumes, lost_swaps,"
+            " signed_swaps, webhooks, webhook_deliveries CASCADE"
         )
         await self.db.execute("DELETE FROM trading_states")
         if await self.db.fetchval("SELECT to_regclass('chain.transactions')"):

@@ -36,6 +36,7 @@ INSERT INTO watermarks (feed, persist, extreme, slot) VALUES ('SOL/USDC', 2, 150
 INSERT INTO price_samples (at, pair, mids) VALUES (now(), 'SOL-USDC', '{"meteora":"150"}');
 INSERT INTO queue_samples (at, confirmed) VALUES (now(), 0);
 INSERT INTO lost_swaps (signature, order_id, amount_out, landed_at) VALUES ('s', 'o', 1, now());
+INSERT INTO signed_swaps VALUES ('s', 'chain', current_date, 'o', 1, 1);
 INSERT INTO reconciliation (identity) VALUES ('here') ON CONFLICT DO NOTHING;
 INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('*', 'reducing', 'r', 'op', now())
 """
@@ -161,12 +162,14 @@ async def test_after_a_restore_that_was_killed_the_engine_reconciles_too(
 async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn: str, tmp_path: Path) -> None:
     key = await asyncio.to_thread(key_commands.create, postgres_dsn, "alice", operator=False)
     traded = "INSERT INTO daily_volumes VALUES ($1, current_date, gen_random_uuid(), $2)"
+    signed = "INSERT INTO signed_swaps VALUES ($1, 'chain', current_date, 'a', $2, 1)"
     webhook = "INSERT INTO webhooks (id, owner, url, salt, digest) VALUES (gen_random_uuid(), 'a', $1, '', $2)"
     async with connected(postgres_dsn) as connection:
         for name in ("deleted", "rotated"):
             await connection.execute(webhook, name, b"before")
         await connection.execute("INSERT INTO webhook_deliveries (webhook_id) SELECT id FROM webhooks")
         await connection.execute(traded, "a", 5)
+        await connection.execute(signed, "before", 5)
     file = await written(postgres_dsn, tmp_path)
     await asyncio.to_thread(key_commands.revoke, postgres_dsn, key[: key.index("_") + 9])
     async with connected(postgres_dsn) as connection:
@@ -176,6 +179,7 @@ async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn:
         await connection.execute(webhook, "created", b"since")
         await connection.execute("UPDATE daily_volumes SET usd = 7")
         await connection.execute(traded, "b", 1)
+        await connection.execute(signed, "since", 3)
         await restore(postgres_dsn, file)
         webhooks = await connection.fetch(
             "SELECT url, digest, d.id IS NOT NULL AS waits FROM webhooks w"
@@ -185,6 +189,8 @@ async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn:
         assert await connection.fetchval("SELECT revoked_at IS NOT NULL FROM api_keys")
         volumes = await connection.fetch("SELECT owner, usd FROM daily_volumes ORDER BY owner")
         assert [tuple(row) for row in volumes] == [("a", 7), ("b", 1)]
+        swaps = await connection.fetch("SELECT signature, usd FROM signed_swaps ORDER BY signature")
+        assert [tuple(row) for row in swaps] == [("before", 5), ("since", 3)]
         halted = await connection.fetch("SELECT scope FROM trading_states WHERE state = 'halted' ORDER BY scope")
         assert [row["scope"] for row in halted] == ["*", RECONCILING, "bob"]
 

@@ -1,11 +1,8 @@
 """Limits that are checked again right before a swap is signed: value of the order and of its day, fees, slippage."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -13,12 +10,12 @@ from app.dex.errors import DexError
 from app.network import Network, open_network
 from app.orders.model import Order
 from app.orders.risk import UNITS
-from app.orders.store.daily_volumes import Signed, signed_today
+from app.orders.signed_swaps import Signed, SignedSwaps
 from app.orders.store.reads import OrderReader
 from app.orders.waiting.triggers import TriggerStore
 from app.settings import load
 from tests.engine import Engine, running_engine
-from tests.integration.test_orders_of_another_chain import OTHER, of_other
+from tests.integration.test_orders_of_another_chain import OTHER
 from tests.integration.test_slices import DCA
 from tests.integration.test_waiting_orders import STOP
 from worker import conditions
@@ -36,11 +33,14 @@ def network(**changes: Any) -> Network:
     return replace(open_network(load(_env_file=None)), **real | changes)
 
 
-def telling(signed: Signed) -> Callable[[str, str, UUID], Awaitable[Signed]]:
-    async def tell(chain: str, owner: str, but: UUID) -> Signed:
-        return signed
+class Told(SignedSwaps):
+    """Says this of each day."""
 
-    return tell
+    def __init__(self, signed: Signed) -> None:
+        self._told = signed
+
+    async def today(self, chain: str, owner: str) -> Signed:
+        return self._told
 
 
 async def placed(engine: Engine, **fields: Any) -> Order:
@@ -57,14 +57,14 @@ async def placed(engine: Engine, **fields: Any) -> Order:
         (Signed(0, 46 * UNITS, (50,)), "the limit is 50 USD"),
         (Signed(0, 46 * UNITS, (None, 500)), None),
         (Signed(0, 10**6 * UNITS, (50, 0)), None),
-        (Signed(9, 0, ()), None),
-        (Signed(10, 0, ()), "1050000 lamports in fees"),
+        (Signed(9 * FEE, 0, ()), None),
+        (Signed(10 * FEE, 0, ()), "1050000 lamports in fees"),
     ],
 )
 async def test_the_day_of_the_wallet_has_a_limit(engine: Engine, signed: Signed, says: str | None) -> None:
     settings = load(_env_file=None, max_daily_usd=100, max_daily_fee_lamports=10 * FEE)
     order = await placed(engine, **PAYS_USDC, amount=60)
-    check = RiskChecks(network(), settings, telling(signed)).check
+    check = RiskChecks(network(), settings, Told(signed)).check
     if says is None:
         await check(order, 1)
     else:
@@ -95,47 +95,19 @@ async def test_a_key_that_may_not_trade_loosens_no_limit(engine: Engine) -> None
     await engine.postgres.execute(key.format("1000, false, now() + interval '1 day'"), "p1", b"1")
     await engine.postgres.execute(key.format("NULL, true, NULL"), "p2", b"2")
     await engine.postgres.execute(key.format("50000, false, now() - interval '1 day'"), "p3", b"3")
-    assert (await signed_today(engine.postgres, OTHER, "ann", uuid4())).limit(10**6) == 1_000
+    assert (await SignedSwaps(engine.postgres).today(OTHER, "ann")).limit(10**6) == 1_000
 
 
 async def test_on_the_simulated_chain_nobody_is_asked(engine: Engine) -> None:
     order = await placed(engine)
     settings = load(_env_file=None, max_daily_usd=1, max_daily_fee_lamports=1)
-    await RiskChecks(network(chain_id=lambda: None), settings, telling(Signed(10, 10**9, ()))).check(order, 1)
-
-
-async def test_what_was_signed_today_is_read_from_the_log(engine: Engine) -> None:
-    await engine.start_worker()
-    order, other = (await engine.place())["orderId"], await placed(engine, **PAYS_USDC, amount=60)
-    for one in (order, str(other.id)):
-        await engine.read_stream(one)
-    await of_other(engine.postgres)
-    ask = partial(signed_today, engine.postgres, OTHER, "local")
-    value = await engine.postgres.fetchval("SELECT usd_value FROM orders WHERE id = $1", UUID(order))
-    assert await ask(other.id) == Signed(2, int(value), ())
-    assert await ask(uuid4()) == Signed(2, int(value) + 60 * UNITS, ())
-    assert (await signed_today(engine.postgres, OTHER, "ann", uuid4())) == Signed(2, 0, ())
-    assert (await signed_today(engine.postgres, "a third one", "local", uuid4())) == Signed(0, 0, ())
-    await engine.postgres.execute("UPDATE order_events SET at = at - $1::interval", timedelta(days=1))
-    assert await ask(uuid4()) == Signed(0, 0, ())
-
-
-async def test_a_slice_counts_with_its_part(engine: Engine) -> None:
-    await engine.start_worker()
-    parent = await placed(engine, **DCA | PAYS_USDC | {"amount": "90"})
-    part = await placed(engine, **PAYS_USDC, amount=30)
-    await engine.read_stream(str(part.id))
-    await engine.postgres.execute(
-        "UPDATE orders SET parent_id = $2, slice = 1, usd_value = NULL WHERE id = $1", part.id, parent.id
-    )
-    await of_other(engine.postgres)
-    assert await signed_today(engine.postgres, OTHER, "local", uuid4()) == Signed(1, 30 * UNITS, ())
+    await RiskChecks(network(chain_id=lambda: None), settings, Told(Signed(10, 10**9, ()))).check(order, 1)
 
 
 async def test_no_floor_is_further_below_the_quote_than_the_engine_allows(engine: Engine) -> None:
     order = await placed(engine, slippageBps=10_000)
     for most, floor in ((100, 990_000), (10_000, 0)):
-        checks = RiskChecks(network(), load(_env_file=None, max_slippage_bps=most), telling(Signed(0, 0, ())))
+        checks = RiskChecks(network(), load(_env_file=None, max_slippage_bps=most), Told(Signed(0, 0, ())))
         assert checks.floor(order, 10**6) == floor
 
 

@@ -187,6 +187,12 @@ async def test_volumes_of_past_days_go_and_todays_stays(connection: asyncpg.Conn
         "INSERT INTO daily_volumes SELECT 'a', (now() AT TIME ZONE 'UTC')::date - n, gen_random_uuid(), 1"
         "  FROM generate_series(0, 1000) n"
     )
-    assert (await pruned(postgres_dsn, dry_run=True)).daily_volumes == 993
-    assert (await pruned(postgres_dsn)).daily_volumes == 993
+    await connection.execute(
+        "INSERT INTO signed_swaps SELECT n::text, 'chain', (now() AT TIME ZONE 'UTC')::date - n, 'a', 1, 1"
+        "  FROM generate_series(0, 1000) n"
+    )
+    for dry_run in (True, False):
+        gone = await pruned(postgres_dsn, dry_run=dry_run)
+        assert (gone.daily_volumes, gone.signed_swaps) == (993, 993)
+    assert await connection.fetchval("SELECT count(*) FROM signed_swaps") == 8
     assert await connection.fetchval("SELECT min(day) = (now() AT TIME ZONE 'UTC')::date - 7 FROM daily_volumes")

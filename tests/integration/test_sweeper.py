@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -21,8 +20,8 @@ from app.orders.model import Order
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import CHECKS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.signed_swaps import SignedSwaps
 from app.orders.steps import ClaimRefused
-from app.orders.store.daily_volumes import signed_today
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
@@ -134,7 +133,7 @@ async def test_a_claim_whose_answer_was_lost_keeps_its_grant(engine: Engine, pos
             memos=Memos("secret"),
             retry=RetryPolicy(max_attempts=3, base_seconds=2),
             confirm_seconds=1,
-            risk=RiskChecks(open_network(engine.settings), engine.settings, partial(signed_today, pool)),
+            risk=RiskChecks(open_network(engine.settings), engine.settings, SignedSwaps(pool)),
             explorer_url=lambda signature: None,
         )
         result = await execution.run(order, start_by=math.inf)

@@ -48,7 +48,7 @@ from app.dex.adapters.solana.swap import MAX_UNITS, Budget, around, compile_mess
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.adapters.solana.tokens import Tokens
 from app.dex.adapters.solana.wallet import Wallet
-from app.dex.chain import Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 
@@ -70,8 +70,12 @@ class SolanaChain:
         poll_seconds: float = 1.0,
         dry_run: bool = False,
         former_wallets: Sequence[str] = (),
+        least_block_seconds: float = 0.0,
     ) -> None:
-        """`dry_run`: everything but the signature. `former_wallets`: addresses that paid before the key was changed."""
+        """`dry_run`: everything but the signature. `former_wallets`: addresses that paid before the key was changed.
+        `least_block_seconds`: nodes that count blocks faster are not believed.
+        """
+        self._youth = BLOCKHASH_LIFE * least_block_seconds
         self._dry_run = dry_run
         self.poll_seconds = poll_seconds
         self._providers = providers
@@ -134,7 +138,8 @@ class SolanaChain:
         if not signature.verify(wallet, data):
             raise DexError("unsafe_transaction", "The signature is not that of the wallet.")
         payload = bytes(VersionedTransaction.populate(message, [signature]))
-        return SignedSwap(str(signature), payload, blockhash.last_valid_height, swap.venue)
+        young_until = time.time() + self._youth
+        return SignedSwap(str(signature), payload, blockhash.last_valid_height, swap.venue, young_until)
 
     async def send(self, signed: SignedSwap, *, not_after: float) -> None:
         try:
