@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
+from socket import inet_aton
 from urllib.parse import urlsplit
 
 from app.settings import Settings
@@ -90,8 +93,24 @@ def _mainnet(settings: Settings) -> Iterator[str]:
 
 
 def _provider(url: str, cluster: str | None) -> str | None:
-    """Another port or another user is the same one. On this machine ports are all that nodes differ in."""
-    return urlsplit(url).netloc if cluster == "localnet" else urlsplit(url).hostname
+    """Another port, another user or another spelling is the same one. On this machine nodes differ in their ports."""
+    if cluster == "localnet":
+        return urlsplit(url).netloc
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    address = _address(host)
+    if host in LOOPBACK or host.endswith(".localhost") or (address and (address.is_loopback or address.is_unspecified)):
+        return "localhost"
+    return str(address or host)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """Of a host that is no name, also as `0x01020304`, `16909060` or `1.2.772`, which all lead to 1.2.3.4."""
+    with suppress(OSError, ValueError):
+        return IPv4Address(inet_aton(host))
+    with suppress(ValueError):
+        address = IPv6Address(host)
+        return address.ipv4_mapped or address
+    return None
 
 
 def _is_url(url: str) -> bool:
