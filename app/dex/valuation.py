@@ -6,6 +6,7 @@ A USDC counts as one dollar. Values are whole millionths of a dollar, the base u
 from collections.abc import Mapping
 from typing import Protocol
 
+from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets, Token
 
 DOLLAR = "USDC"
@@ -17,6 +18,25 @@ class PricedVenue(Protocol):
 
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         """The amount out of one of its pools at the mid price, without fee and price impact."""
+
+
+def highest_at_mid(
+    markets: Markets, prices: PricedVenue, token_in: Token, token_out: Token, amount: int, slot: int
+) -> int | None:
+    """The most that listed pools of any venue bring at mid price, the direct way or else over one more token.
+
+    Who moves one pool, or lies about it, makes this higher at most. None: no price is known.
+    """
+    outs = []
+    for path in markets.paths(None, token_in, token_out):
+        out = amount
+        try:
+            for leg in path:
+                out = prices.at_mid(leg, out, slot)
+        except DexError:
+            continue
+        outs.append(out)
+    return max(outs, default=None)
 
 
 class Valuation:

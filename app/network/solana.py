@@ -23,7 +23,7 @@ from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.errors import DexError
 from app.dex.explorer import transaction_url
 from app.dex.markets import Markets, Token
-from app.dex.valuation import Valuation
+from app.dex.valuation import DOLLAR, highest_at_mid
 from app.dex.venue import Venue
 from app.localnet.genesis import vaults as local_vaults
 from app.localnet.names import localnet
@@ -88,13 +88,12 @@ def open_network(settings: Settings) -> SolanaNetwork:
     prices = PoolPrices(providers, markets, local_vaults(markets) if local else _vaults(markets))
     tokens, genesis = Tokens(providers), ChainId()
     http, venues = _venues(settings, markets, prices, tokens, names)
-    valuation = Valuation(markets, dict.fromkeys(markets.venues, prices))
 
     def usd(token: Token, units: int, slot: int) -> int | None:
-        try:
-            return valuation.usd(token, units, slot)
-        except DexError:  # the nodes are silent, and prices too old
-            return None
+        """By the pool in which it is worth most, so that nobody gets below a limit by moving one pool."""
+        if token.symbol == DOLLAR:
+            return units
+        return highest_at_mid(markets, prices, token, markets.token(DOLLAR), units, slot)
 
     def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
         found = ((venue, prices.mid(markets, venue, token_in, token_out)) for venue in markets.venues)

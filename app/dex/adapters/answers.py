@@ -9,7 +9,7 @@ from typing import Any
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets
 from app.dex.quotes import Quote, QuoteLeg, QuoteRequest
-from app.dex.valuation import PricedVenue
+from app.dex.valuation import PricedVenue, highest_at_mid
 
 MAX_STEPS = 16  # of a route, with all its parallel ones
 MAX_U64 = 2**64 - 1
@@ -93,12 +93,18 @@ def quote_of(
 ) -> Quote:
     """The quote. How far it is from the mid prices of the pools is worked out here, not taken from the venue.
 
+    It is compared with the highest of all listed pools of its pair, of any venue: one of them may have been moved, and
+    who answers for the venues chooses which of them have a route.
+
     The venue says what comes out at the end. What each hop in between brings is put at mid price, so all that the
     venue takes, fee and price impact together, is in the last one.
     """
     legs, amount = [], request.amount_in
     for number, (pool, start, end) in enumerate(route):
         at_mid = max(prices.at_mid(leg, amount, slot) for leg in _legs(markets, venue, start, end))
+        if number == len(route) - 1:
+            ends = request.token_in, request.token_out
+            at_mid = max(at_mid, highest_at_mid(markets, prices, *ends, request.amount_in, slot) or 0)
         out = amount_out if number == len(route) - 1 else at_mid
         impact = max(at_mid - out, 0) * BPS // max(at_mid, 1)
         legs.append(QuoteLeg(pool, start, end, amount, out, 0, impact, at_mid))

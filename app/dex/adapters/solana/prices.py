@@ -1,10 +1,13 @@
 """Mid prices of the pools on the chain, read from what their vaults hold.
 
-This is what a venue's quote is compared with, and what orders that wait are fired by. It comes from our own providers:
-a venue that may choose the price it is measured by could quote half of it. An account that is not the vault of its
-token has no part in a price, whatever the list of the operators says: anybody may have made it again since.
+This is what a venue's quote is compared with, what limits in dollars are measured by, and what orders that wait are
+fired by. It comes from our own providers, and two have to tell it alike, if there are as many: a venue or a node that
+may choose the price it is measured by could quote half of it. A node that stands still agrees with no other one. An
+account that is not the vault of its token has no part in a price, whatever the list of the operators says: anybody may
+have made it again since.
 """
 
+import asyncio
 import logging
 import time
 from base64 import b64decode
@@ -17,17 +20,20 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
-from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, reading
+from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, MAX_APART, PROOFS, failures, first_of, reading
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets, PoolConfig, Token
 from app.settings import SettingsError
+
+Reserves = tuple[int, int]  # what the vaults of a pool hold, of its tokens x and y
 
 log = logging.getLogger("engine.network")
 
 MAX_AGE_SECONDS = 10.0
 MINT, AUTHORITY, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)  # in the data of a token account
 FAR_PERCENT = 20  # of the price that the list says
+NEAR_PERCENT = 1  # between two nodes that are believed
 PRICE_PLACES, SPARE_PLACES = 18, 18
 
 
@@ -46,18 +52,24 @@ class PoolPrices:
         self._providers = providers
         self._pools = markets.pools
         self._vaults = vaults
-        self._reserves: dict[str, tuple[int, int]] = {}
+        self._reserves: dict[str, Reserves] = {}
+        self._doubtful: set[str] = set()
         self._read_at = float("-inf")
 
     async def refresh(self) -> None:
         asked_at = time.monotonic()
-        vaults = await self._ask()
-        self._reserves = {pool.id: (x.held, y.held) for pool, x, y in self._pairs(vaults) if x.held and y.held}
+        self._reserves = await self._agreed()
         self._read_at = asked_at
+        if (doubtful := {pool.id for pool in self._pools} - self._reserves.keys()) != self._doubtful:
+            self._doubtful = doubtful
+            pairs = sorted({f"{pool.pair} of {pool.venue}" for pool in self._pools if pool.id in doubtful})
+            level = logging.WARNING if pairs else logging.INFO
+            log.log(level, "pools whose price the nodes do not tell alike", extra={"pools": ", ".join(pairs) or "none"})
 
     async def check(self) -> None:
         """For the start: whether the list of the operators agrees with the chain."""
-        found = {pool.id: (x, y) for pool, x, y in self._pairs(await self._ask())}
+        _, vaults = await first_of([partial(self._told, rpc) for rpc in self._providers])
+        found = {pool.id: (x, y) for pool, x, y in self._pairs(vaults)}
         for pool in self._pools:
             if pool.id not in found:
                 where = f"the pool {pool.pair} of {pool.venue}"
@@ -72,22 +84,35 @@ class PoolPrices:
             if x and y and (x.mint, y.mint) == (pool.x.mint, pool.y.mint) and x.authority == y.authority:
                 yield pool, x, y
 
-    async def _ask(self) -> dict[str, Vault]:
-        keys = list(dict.fromkeys(vault for pair in self._vaults.values() for vault in pair))
-        told: dict[str, Vault] = {}
-        for start in range(0, len(keys), MAX_ACCOUNTS):
-            told |= await self._read(keys[start : start + MAX_ACCOUNTS])
-        return told
+    async def _agreed(self) -> dict[str, Reserves]:
+        """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools."""
+        told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Reserves]()
+        proofs = min(PROOFS, len(self._providers))
+        for some in (self._providers[:proofs], *([rpc] for rpc in self._providers[proofs:])):
+            answers = await asyncio.gather(*(self._told(rpc) for rpc in some), return_exceptions=True)
+            failed += failures(answers)
+            for slot, vaults in (one for one in answers if not isinstance(one, BaseException)):
+                pairs = self._pairs(vaults)
+                told.append((slot, {pool.id: (x.held, y.held) for pool, x, y in pairs if x.held and y.held}))
+            agreed = _alike(told, proofs)
+            if len(agreed) == len(self._pools):
+                break
+        if len(told) < proofs:
+            raise failed[0]
+        return agreed
 
-    async def _read(self, keys: Sequence[str]) -> dict[str, Vault]:
-        options = CONFIRMED | {"encoding": "base64"}
-        answer = await first_of(
-            [partial(rpc.call, "getMultipleAccounts", list(keys), options) for rpc in self._providers]
-        )
-        with reading("getMultipleAccounts"):
-            rows = zip(keys, answer["value"], strict=True)
-            vaults = ((key, _vault(row)) for key, row in rows)
-            return {key: vault for key, vault in vaults if vault is not None}
+    async def _told(self, rpc: Rpc) -> tuple[int, dict[str, Vault]]:
+        """What one provider says, and of which slot."""
+        keys = list(dict.fromkeys(vault for pair in self._vaults.values() for vault in pair))
+        told, slots = dict[str, Vault](), list[int]()
+        for start in range(0, len(keys), MAX_ACCOUNTS):
+            some = keys[start : start + MAX_ACCOUNTS]
+            answer = await rpc.call("getMultipleAccounts", some, CONFIRMED | {"encoding": "base64"})
+            with reading("getMultipleAccounts"):
+                slots.append(int(answer["context"]["slot"]))
+                vaults = ((key, _vault(row)) for key, row in zip(some, answer["value"], strict=True))
+                told |= {key: vault for key, vault in vaults if vault is not None}
+        return min(slots, default=0), told
 
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         """The amount out of one pool at its mid price, without fee and price impact."""
@@ -96,7 +121,7 @@ class PoolPrices:
         held_in, held_out = reserves if x_to_y else reserves[::-1]
         return amount_in * held_out // held_in
 
-    def reserves(self, pool: PoolConfig) -> tuple[int, int]:
+    def reserves(self, pool: PoolConfig) -> Reserves:
         """What its vaults hold, of its tokens x and y."""
         known = self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}
         if (found := known.get(pool.id)) is None:
@@ -119,6 +144,22 @@ class PoolPrices:
             return None
         # From text, which keeps every digit: arithmetic with a Decimal rounds to 28.
         return Decimal(f"{max(outs) // 10 ** (token_out.decimals + SPARE_PLACES)}E-{PRICE_PLACES}")
+
+
+def _alike(told: Sequence[tuple[int, Mapping[str, Reserves]]], proofs: int) -> dict[str, Reserves]:
+    """By pool, the newest that so many say; of a slot not far from each other, and with about the same price."""
+    newest, found = sorted(told, key=lambda one: one[0], reverse=True), dict[str, Reserves]()
+    for number, (slot, pools) in enumerate(newest):
+        others = [pools for at, pools in newest[number + 1 :] if slot - at <= MAX_APART]
+        for pool, held in pools.items():
+            if 1 + sum(pool in other and _is_near(held, other[pool]) for other in others) >= proofs:
+                found.setdefault(pool, held)
+    return found
+
+
+def _is_near(one: Reserves, other: Reserves) -> bool:
+    sides = one[0] * other[1], other[0] * one[1]
+    return (max(sides) - min(sides)) * 100 <= NEAR_PERCENT * min(sides)
 
 
 def _is_far(pool: PoolConfig, x: Vault, y: Vault) -> bool:

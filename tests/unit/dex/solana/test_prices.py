@@ -1,14 +1,20 @@
 """Mid prices from the vaults of the pools on a local chain."""
 
-from collections.abc import AsyncIterator
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana import prices as module
 from app.dex.adapters.solana.prices import PoolPrices
+from app.dex.adapters.solana.reading import MAX_APART
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Markets
@@ -97,3 +103,91 @@ async def test_a_price_that_is_far_from_that_of_the_list_is_told(
     dear = [replace(one, x=replace(one.x, usd=one.x.usd * 2)) if one is POOL else one for one in MARKETS.pools]
     await PoolPrices([rpc], Markets(MARKETS.tokens, dear), vaults(MARKETS)).check()
     assert [record.__dict__["pool"] for record in caplog.records] == ["SOL-USDC"]
+
+
+@pytest.fixture
+async def three(validator: Validator) -> AsyncIterator[list[Rpc]]:
+    async with AsyncExitStack() as stack:
+        rpcs = [Rpc(await stack.enter_async_context(served(Node(validator, Faults())))) for _ in range(3)]
+        yield rpcs
+        for rpc in rpcs:
+            await rpc.close()
+
+
+def says(monkeypatch: pytest.MonkeyPatch, rpc: Rpc, lie: Callable[[list[str], Any], Any]) -> None:
+    honest = rpc.call
+
+    async def call(method: str, *params: Any, within: float | None = None) -> Any:
+        return lie(params[0], await honest(method, *params, within=within))
+
+    monkeypatch.setattr(rpc, "call", call)
+
+
+def times(account: Pubkey, thousandths: int) -> Callable[[list[str], Any], Any]:
+    """It holds so much of what it holds."""
+
+    def lie(keys: list[str], answer: Any) -> Any:
+        row = answer["value"][keys.index(str(account))]
+        data = bytearray(b64decode(row["data"][0]))
+        data[64:72] = (int.from_bytes(data[64:72], "little") * thousandths // 1_000).to_bytes(8, "little")
+        row["data"][0] = b64encode(data).decode()
+        return answer
+
+    return lie
+
+
+@pytest.mark.parametrize("liar", range(3))
+@pytest.mark.parametrize("of", [2, 3])
+async def test_one_of_several_nodes_alone_makes_no_price(
+    three: list[Rpc], monkeypatch: pytest.MonkeyPatch, liar: int, of: int
+) -> None:
+    says(monkeypatch, three[liar], times(pool().vault(mint_of(SOL)), 1_000_000))
+    prices = PoolPrices(three[:of], MARKETS, vaults(MARKETS))
+    await prices.refresh()
+    found = prices.mid(MARKETS, "raydium", SOL, USDC)
+    assert found is None if liar < of == 2 else round(found or 0, 2) == Decimal("149.85")
+    assert prices.mid(MARKETS, "meteora", SOL, USDC) is not None
+
+
+async def test_two_nodes_may_differ_by_a_trade(three: list[Rpc], monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = PoolPrices(three[:2], MARKETS, vaults(MARKETS))
+    for thousandths, known in ((1_009, True), (1_011, False)):
+        with monkeypatch.context() as patch:
+            says(patch, three[1], times(pool().vault(mint_of(SOL)), thousandths))
+            await prices.refresh()
+        assert (prices.mid(MARKETS, "raydium", SOL, USDC) is not None) == known
+
+
+async def test_a_node_that_stands_still_has_no_part_in_a_price(
+    three: list[Rpc], validator: Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices, kept = PoolPrices(three, MARKETS, vaults(MARKETS)), dict[str, Any]()
+    says(monkeypatch, three[0], lambda keys, answer: deepcopy(kept.setdefault(str(keys), answer)))
+    await prices.refresh()
+    land(validator, pool().whole_swap(WALLET.pubkey(), mint_of(SOL), 10**10, 1))
+    validator.skip(MAX_APART + 1)
+    await prices.refresh()
+    assert (prices.mid(MARKETS, "raydium", SOL, USDC) or 0) < Decimal("149.85")
+    alone = PoolPrices(three[:2], MARKETS, vaults(MARKETS))
+    await alone.refresh()
+    assert alone.mid(MARKETS, "raydium", SOL, USDC) is None
+
+
+async def test_a_node_that_says_a_slot_far_ahead_does_not_make_the_others_old(
+    three: list[Rpc], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, three[0], lambda _, answer: answer | {"context": {"slot": 2**60}})
+    prices = PoolPrices(three, MARKETS, vaults(MARKETS))
+    await prices.refresh()
+    assert prices.mid(MARKETS, "raydium", SOL, USDC) is not None
+
+
+async def test_one_of_three_nodes_may_be_down_and_of_two_none(
+    three: list[Rpc], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, three[0], lambda *_: {})
+    prices = PoolPrices(three, MARKETS, vaults(MARKETS))
+    await prices.refresh()
+    assert prices.mid(MARKETS, "raydium", SOL, USDC) is not None
+    with pytest.raises(DexError, match="rpc_timeout"):
+        await PoolPrices(three[:2], MARKETS, vaults(MARKETS)).refresh()

@@ -1,0 +1,64 @@
+"""What a quote of a vendor and a limit in dollars are measured by: all listed pools, not one that somebody moved."""
+
+from pathlib import Path
+
+import pytest
+
+from app.dex.adapters.answers import quote_of
+from app.dex.adapters.solana.rpc import Rpc
+from app.dex.errors import DexError
+from app.dex.markets import Leg
+from app.dex.quotes import QuoteRequest
+from app.dex.router import NoRoute, Router
+from app.dex.valuation import highest_at_mid
+from app.localnet.faults import Faults
+from app.localnet.genesis import mint_of
+from app.localnet.view import Node
+from tests.localnet import MARKETS, SOL, USDC, held, open_validator, pool, served, vendors
+
+REQUEST = QuoteRequest(SOL, USDC, 10**9)
+
+
+class Pools:
+    """So many millionths out for one in, by venue and pair; 0: not known."""
+
+    def __init__(self, **millionths: int) -> None:
+        self._millionths = millionths
+
+    def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
+        of, _ = leg
+        found = self._millionths[f"{of.venue}_{of.x.symbol}_{of.y.symbol}"]
+        if not found:
+            raise DexError("venue_unavailable", "The price of this pool is not known.")
+        return amount_in * found // 10**6
+
+
+async def test_a_venue_whose_pool_was_moved_is_measured_by_the_other_one(tmp_path: Path) -> None:
+    validator = open_validator(tmp_path / "journal")
+    async with served(Node(validator, Faults())) as url, vendors(url) as opened:
+        rpc, moved = Rpc(url), pool("meteora")
+        sol, usdc = moved.vault(mint_of(SOL)), moved.vault(mint_of(USDC))
+        balances = {str(sol): held(validator, sol) * 10 // 7, str(usdc): held(validator, usdc) * 7 // 10}
+        await rpc.call("localnet_setBalances", balances)
+        await opened.prices.refresh()
+        with pytest.raises(NoRoute, match="price_impact_too_high"):
+            await Router([opened.venues["jupiter_meteora"]]).route(REQUEST, 7)
+        assert (await Router([opened.venues["jupiter_raydium"]]).route(REQUEST, 7)).best.venue == "raydium"
+        await rpc.close()
+    validator.close()
+
+
+def test_a_way_over_another_token_is_measured_by_the_direct_one() -> None:
+    """Here SOL-USDT was moved to half its price."""
+    pools = Pools(raydium_SOL_USDC=150_000, meteora_SOL_USDC=0, raydium_SOL_USDT=75_000, raydium_USDC_USDT=10**6)
+    route = [("one", "SOL", "USDT"), ("other", "USDT", "USDC")]
+    quote = quote_of("raydium", MARKETS, pools, REQUEST, 7, 75_000_000, route)
+    assert (quote.legs[-1].at_mid, quote.price_impact_bps) == (150_000_000, 5_000)
+
+
+@pytest.mark.parametrize(
+    ("raydium", "meteora", "worth"), [(150_000, 75_000, 150), (75_000, 150_000, 150), (0, 149_000, 149), (0, 0, None)]
+)
+def test_a_value_in_dollars_is_the_highest_that_is_known(raydium: int, meteora: int, worth: int | None) -> None:
+    pools = Pools(raydium_SOL_USDC=raydium, meteora_SOL_USDC=meteora)
+    assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == (worth and worth * 10**6)
