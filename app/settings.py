@@ -32,13 +32,20 @@ def _env_file() -> Path:
     return Path(".env") if IS_CLONE else Path(os.environ.get("ENGINE_HOME") or _default_home()) / ".env"
 
 
+ENV_FILE = _env_file()
+
+
+def where_set() -> str:
+    return f"in the environment or in {ENV_FILE.absolute()}"
+
+
 class SettingsError(Exception):
     """A sentence that names the setting and says what is wrong with it."""
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_file=_env_file(), env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see preflight.py
@@ -154,6 +161,15 @@ class Settings(BaseSettings):
             raise ValueError("each Sentinel is host:port, separated by commas")
         return hosts
 
+    @field_validator("database_url", "database_read_url")
+    @classmethod
+    def _is_of_postgres(cls, url: str | None) -> str | None:
+        scheme, separator, _ = (url or "postgres://").partition("://")
+        if separator and scheme.partition("+")[0] in ("postgres", "postgresql"):
+            return url
+        what = f"{scheme[:20]}:// is not Postgres" if separator else "it has no scheme"
+        raise ValueError(f"{what}; the address looks like postgresql://user:password@host:5432/name")
+
     @field_validator("tracing_endpoint")
     @classmethod
     def _can_trace(cls, endpoint: str | None) -> str | None:
@@ -209,4 +225,5 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg'].lower()}") from None
+        own = first.get("ctx", {}).get("error")  # of a validator here
+        raise SettingsError(f"{name}: {own or first['msg'].lower()}") from None

@@ -5,11 +5,15 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli.options import Json, Url
-from app.settings import load
+from app.settings import SettingsError, load, where_set
+
+if TYPE_CHECKING:
+    from app.doctor import Finding
 
 
 def doctor(url: Url = None, as_json: Json = False) -> None:
@@ -17,16 +21,10 @@ def doctor(url: Url = None, as_json: Json = False) -> None:
 
     With --url: whether the engine there is well, and takes the key.
     """
-    from app.client import address
-    from app.doctor import Place, engines, examination
+    from app.doctor import engines
 
     logging.disable(logging.CRITICAL)
-    if url:
-        findings = asyncio.run(engines.at(url))
-    else:
-        settings = load()
-        place = Place(settings=settings, running=address.running(settings))
-        findings = asyncio.run(examination.examine(place))
+    findings = asyncio.run(engines.at(url)) if url else _here()
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -34,6 +32,19 @@ def doctor(url: Url = None, as_json: Json = False) -> None:
             typer.echo(f"{one.level:7}  {one.check:10}  {one.found}" + (f"\n{'':21}{one.todo}." if one.todo else ""))
     if any(one.level == "fault" for one in findings):
         raise typer.Exit(1)
+
+
+def _here() -> "list[Finding]":
+    from app.client import address
+    from app.doctor import Finding, Place, examination
+
+    try:
+        settings = load()
+    except SettingsError as error:
+        todo = f"correct it {where_set()}. Nothing else was looked at"
+        return [Finding("settings", "fault", str(error), todo)]
+    place = Place(settings=settings, running=address.running(settings))
+    return asyncio.run(examination.examine(place))
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"doctor": doctor}

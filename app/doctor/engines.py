@@ -28,7 +28,11 @@ async def here(place: Place) -> list[Finding]:
     host, port = place.settings.host, place.settings.port
     try:
         async with Engine(place.running.url if place.running else url_of(host, port)) as engine:
-            return list(_health(await _read_health(engine), ours=True))
+            health = await _read_health(engine)
+        if place.embeds and not place.running:
+            found = f"port {port} belongs to the engine of another ENGINE_HOME"
+            return [Finding("port", "fault", found, "set its ENGINE_HOME, or another PORT")]
+        return of_health(health, ours=True)
     except CommandError as error:
         if place.running:
             found = "`engine up` runs, and its API does not answer"
@@ -48,7 +52,7 @@ async def at(url: str) -> list[Finding]:
     """A remote engine: whether it answers, and takes our key."""
     try:
         async with engine_at(url) as engine:
-            found = list(_health(await _read_health(engine), ours=False))
+            found = of_health(await _read_health(engine), ours=False)
             return [*found, await _key(engine)]
     except CommandError as error:
         return [Finding("engine", "fault", str(error).rstrip("."), "correct --url, or start the engine there")]
@@ -61,7 +65,12 @@ async def _read_health(engine: Engine) -> Mapping[str, Any]:
     return health
 
 
-def _health(health: Mapping[str, Any], *, ours: bool) -> Iterator[Finding]:
+def of_health(health: Mapping[str, Any], *, ours: bool) -> list[Finding]:
+    return list(_troubles(health, ours)) or [Finding("engine", "ok", "it accepts and executes orders")]
+
+
+def _troubles(health: Mapping[str, Any], ours: bool) -> Iterator[Finding]:
+    """What keeps the engine from accepting, executing or firing orders."""
     reasons = [printable(str(reason)) for reason in health["reasons"]]
     for reason in reasons:
         what, _, todo = reason.partition(": ")
@@ -80,8 +89,6 @@ def _health(health: Mapping[str, Any], *, ours: bool) -> Iterator[Finding]:
         yield Finding("engine", "warning", f"it asks the chain about every order, and waits for {waits}", "wait")
     if ours and health.get("expectedRevision") != known_revisions()[-1]:
         yield Finding("engine", "warning", "it runs another version than this command", "start it again")
-    if not reasons and health.get("redis") != "down":
-        yield Finding("engine", "ok", "it accepts and executes orders")
 
 
 async def _key(engine: Engine) -> Finding:

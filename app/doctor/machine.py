@@ -1,14 +1,20 @@
 """What `engine up` needs of this machine: settings, packages, a directory, disk space."""
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic_settings import DotEnvSettingsSource
+
+from app.client.fields import printable
 from app.doctor import Finding, Level, Place
+from app.doctor.names import unknown
 from app.local.binaries import OTHERWISE, POSTGRES, VALKEY, how_to_install
 from app.local.data_home import data_directory
 from app.preflight import refuse_unsafe
-from app.settings import SettingsError
+from app.settings import ENV_FILE, Settings, SettingsError, where_set
 
 GIB = 2**30
 LITTLE, TOO_LITTLE = GIB, GIB // 5  # free bytes
@@ -18,8 +24,15 @@ async def settings(place: Place) -> list[Finding]:
     try:
         refuse_unsafe(place.settings, api=True)
     except SettingsError as error:
-        return [Finding("settings", "fault", str(error), "correct it in the environment or in .env")]
-    return [Finding("settings", "ok", f"{place.settings.engine_mode} mode")]
+        return [Finding("settings", "fault", str(error), f"correct it {where_set()}")]
+    return list(_names()) or [Finding("settings", "ok", f"{place.settings.engine_mode} mode")]
+
+
+def _names() -> Iterator[Finding]:
+    file = DotEnvSettingsSource(Settings, env_file=ENV_FILE).env_vars
+    for name, meant in unknown(map(str.upper, file), os.environ):
+        todo = f"did you mean {meant}? Correct it" if meant else "correct or remove it"
+        yield Finding("settings", "warning", f"{printable(name)} is no setting", f"{todo} {where_set()}")
 
 
 async def packages(place: Place) -> list[Finding]:
@@ -40,7 +53,7 @@ def _disk(home: Path, place: Place) -> Iterator[Finding]:
     nearest = _nearest(home)
     if not nearest.is_dir():
         yield Finding("disk", "fault", f"{nearest} is not a directory", "name another directory in ENGINE_HOME")
-    elif not os.access(nearest, os.W_OK | os.X_OK):
+    elif not _writable(nearest):
         todo = "make it writable for this user, or name another directory in ENGINE_HOME"
         yield Finding("disk", "fault", f"{nearest} cannot be written", todo)
     else:
@@ -49,6 +62,15 @@ def _disk(home: Path, place: Place) -> Iterator[Finding]:
         level: Level = "fault" if free < TOO_LITTLE else "warning" if free < LITTLE else "ok"
         todo = "" if level == "ok" else "free some: Postgres stops when its disk is full"
         yield Finding("disk", level, f"{free / GIB:.1f} GiB free at {data}", todo)
+
+
+def _writable(directory: Path) -> bool:
+    """Whether a file can be made there: one without a name, gone at once. To root, permissions do not say it."""
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return True
 
 
 def _nearest(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """Postgres and Redis: whether they answer, their versions, their clocks, and what the engine needs of them."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError
 
-from app.doctor import Finding, Place
+from app.doctor import Finding, Place, probe
 from app.orders.store.revision import READ, mismatch
 from app.postgres_hosts import connect
 from app.preflight import NO_KEYS
@@ -22,6 +23,7 @@ OLDEST_POSTGRES = 14  # notices that a client is gone (client_connection_check_i
 OLDEST_REDIS = (6, 2)  # ZMSCORE
 NEARLY_FULL = 0.9
 
+POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 Causes = Sequence[tuple[tuple[type[Exception], ...], str, str]]
 
 # error → what is wrong, what to do; {user}, {name} and {at} are those of the address
@@ -43,7 +45,11 @@ POSTGRES_CAUSES: Causes = (
         "raise max_connections, or lower DB_POOL_SIZE",
     ),
     ((asyncpg.CannotConnectNowError,), "it is starting or stopping", "wait, and look again"),
-    ((OSError, TimeoutError), "nothing answers at {at}", "start it, or correct DATABASE_URL or DB_HOST"),
+    (
+        (OSError, TimeoutError, asyncpg.InternalClientError),
+        "nothing answers at {at}",
+        "start it, or correct DATABASE_URL or DB_HOST",
+    ),
     (
         (ValueError, asyncpg.InterfaceError),
         "this is no address of a Postgres",
@@ -93,8 +99,8 @@ async def postgres(place: Place) -> list[Finding]:
     try:
         async with asyncio.timeout(SECONDS):
             return await _postgres(place.postgres, place)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-        return [_cause("postgres", error, POSTGRES_CAUSES, place.postgres)]
+    except (*POSTGRES_ERRORS, OSError, TimeoutError, ValueError) as error:
+        return [await _cause("Postgres", error, POSTGRES_CAUSES, place.postgres, 5432)]
 
 
 async def _postgres(dsn: str, place: Place) -> list[Finding]:
@@ -147,7 +153,7 @@ async def redis(place: Place) -> list[Finding]:
             clock = Clock("Redis", seconds + microseconds / 1e6, before, place.now())
             return [*of_redis(facts), clock.finding()]
     except (RedisError, OSError, TimeoutError, ValueError) as error:
-        return [_cause("redis", error, REDIS_CAUSES, place.redis)]
+        return [await _cause("Redis", error, REDIS_CAUSES, place.redis, 6379)]
 
 
 def of_redis(facts: Mapping[str, Any]) -> Iterator[Finding]:
@@ -168,11 +174,22 @@ def of_redis(facts: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("redis", "ok", f"{name} {version}, {policy}")
 
 
-def _cause(check: str, error: Exception, causes: Causes, url: str) -> Finding:
+async def _cause(server: str, error: Exception, causes: Causes, url: str, default_port: int) -> Finding:
     for kinds, what, todo in causes:
         if isinstance(error, kinds):
-            return Finding(check, "fault", what.format(**_words(url)), todo)
-    return Finding(check, "fault", str(error), "")
+            seen = await _seen(url, default_port, server) if OSError in kinds else None
+            what, todo = seen or (what.format(**_words(url)), todo)
+            return Finding(server.lower(), "fault", what, todo)
+    return Finding(server.lower(), "fault", str(error), "")
+
+
+async def _seen(url: str, default_port: int, server: str) -> tuple[str, str] | None:
+    """What is at this address, if it names one host."""
+    with contextlib.suppress(ValueError):
+        address = urlsplit(url)
+        if address.hostname and "," not in address.netloc and "+sentinel" not in address.scheme:
+            return await probe.look(unquote(address.hostname), address.port or default_port, server)
+    return None
 
 
 def _words(url: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import socket
 
-from app.settings import SettingsError
+from app.settings import SettingsError, where_set
 
 # Set by `engine up`, which owns the listening socket. While it replaces an API that died, connections wait in the
 # socket's backlog instead of being refused.
@@ -35,5 +35,5 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         sentence = f"PORT: cannot listen on {host}:{port} ({error.strerror})"
-        raise SettingsError(f"{sentence}. Set another in the environment or in .env, such as PORT=3001.") from None
+        raise SettingsError(f"{sentence}. Set another {where_set()}, such as PORT=3001.") from None
     return listener

@@ -169,7 +169,9 @@ def test_a_taken_port_is_one_sentence(home: Path) -> None:
         port = str(taken.getsockname()[1])
         error = error_of(home, "up", PORT=port)
         assert f"cannot listen on 127.0.0.1:{port}" in error
-        assert "Set another in the environment or in .env" in error
+        assert (
+            "Set another in the environment or in /.env, such as" in error
+        )  # the file that it reads in this directory
 
 
 @pytest.mark.parametrize(
@@ -214,3 +216,10 @@ def test_a_key_is_created_before_the_engine_runs_for_the_first_time(data_home: P
     assert created.stdout.startswith("oe_"), created.stderr
     assert created.stdout[:11] in in_process(home, "keys", "list").stdout  # by another Postgres with the same data
     os.close(state.acquire_lock(home))  # nothing is left that runs there
+
+
+def test_doctor_says_in_json_that_a_setting_cannot_be_read(home: Path) -> None:
+    looked = in_process(home, "doctor", "--json", PORT="many")
+    [finding] = json.loads(looked.stdout)
+    assert "PORT: " in finding["found"]
+    assert "Nothing else was looked at" in finding["todo"]

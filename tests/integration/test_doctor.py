@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +15,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.doctor import Finding, Place, engines, servers
+from app.doctor import Finding, Place, engines, names, servers
 from app.doctor.examination import examine
 from app.settings import load
 from tests.acceptance.stack import free_port
@@ -82,6 +83,18 @@ async def evicting_redis(place: Place) -> AsyncIterator[Place]:
 
 
 @contextlib.asynccontextmanager
+async def frozen_postgres(place: Place) -> AsyncIterator[Place]:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield changed(place, database_url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x")
+
+
+@contextlib.asynccontextmanager
+async def engine_of_another_home(place: Place) -> AsyncIterator[Place]:
+    async with running_engine(place.postgres or "", place.redis or "", port=place.settings.port):
+        yield changed(place, redis_url=None)
+
+
+@contextlib.asynccontextmanager
 async def no_worker(place: Place) -> AsyncIterator[Place]:
     async with running_engine(place.postgres or "", place.redis or "", port=place.settings.port):
         yield place
@@ -95,6 +108,10 @@ FAULTS: dict[str, tuple[Callable[[Place], AbstractAsyncContextManager[Place]], s
         *("packages", "not installed", "`make up`"),
     ),
     "a home that is a file": (still(home_is_a_file), "disk", "is not a directory", "ENGINE_HOME"),
+    "a home that nobody can make": (
+        still(lambda place: changed(place, redis_url=None, engine_home=Path("/dev/fd/home"))),
+        *("disk", "cannot be written", "ENGINE_HOME"),
+    ),
     "a full disk": (
         still(lambda place: changed(replace(place, free=lambda _: 10**8), redis_url=None)),
         *("disk", "0.1 GiB free", "free some"),
@@ -102,6 +119,15 @@ FAULTS: dict[str, tuple[Callable[[Place], AbstractAsyncContextManager[Place]], s
     "Postgres is down": (
         still(lambda place: changed(place, database_url=f"postgresql://me@127.0.0.1:{free_port()}/x")),
         *("postgres", "nothing answers at 127.0.0.1", "start it"),
+    ),
+    "a Redis in place of Postgres": (
+        still(lambda place: changed(place, database_url=f"postgresql://me@{(place.redis or '').rpartition('@')[2]}")),
+        *("postgres", "is a Redis, and no Postgres", "correct its host or port"),
+    ),
+    "a Postgres that does not answer": (frozen_postgres, "postgres", "accepts connections and does not", "stopped"),
+    "a name that nobody knows": (
+        still(lambda place: changed(place, database_url="postgresql://me@db.invalid/x")),
+        *("postgres", "the name db.invalid does not resolve", "correct the host"),
     ),
     "another password in Postgres": (
         still(lambda place: changed(place, database_url=dsn(place, password="changed"))),
@@ -125,6 +151,7 @@ FAULTS: dict[str, tuple[Callable[[Place], AbstractAsyncContextManager[Place]], s
         *("redis", "refuses the login", "REDIS_PASSWORD"),
     ),
     "a Redis that evicts": (evicting_redis, "redis", "evicts keys", "maxmemory-policy to noeviction"),
+    "an engine of another home at the port": (engine_of_another_home, "port", "another ENGINE_HOME", "another PORT"),
     "no worker": (no_worker, "engine", "no worker is running", "`engine worker`"),
     "an unsafe setting": (still(lambda place: changed(place, host="0.0.0.0")), "settings", "HOST", ".env"),
 }
@@ -170,6 +197,19 @@ def test_a_server_that_is_too_old_or_takes_no_writes_is_a_fault() -> None:
     assert "replica" in next(servers.of_redis(redis | {"redis_version": "7.2.4", "role": "slave"})).found
     full = {"redis_version": "7.2.4", "maxmemory": 100, "used_memory": 95}
     assert [one.level for one in servers.of_redis(redis | full)] == ["warning"]
+
+
+@pytest.mark.parametrize("trouble", [{"trading": "halted"}, {"watchers": 0}, {"reconciling": "a worker"}])
+def test_an_engine_that_does_not_trade_is_not_said_to_accept_and_execute(trouble: dict[str, Any]) -> None:
+    [finding] = engines.of_health({"reasons": [], "trading": "active"} | trouble, ours=False)
+    assert finding.level == "warning"
+    [well] = engines.of_health({"reasons": [], "trading": "active"}, ours=False)
+    assert well.level == "ok"
+
+
+def test_a_name_that_is_no_setting_is_compared_with_those_that_are() -> None:
+    environment = {"ENGINE_MOD": "production", "ENGINE_API_KEY": "", "PORT": "", "API_TOKEN": "", "PROT": ""}
+    assert list(names.unknown(["PROT"], environment)) == [("ENGINE_MOD", "ENGINE_MODE"), ("PROT", "PORT")]
 
 
 async def test_a_remote_engine_that_does_not_take_the_key_says_so(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, load
+from app.settings import Settings, SettingsError, load
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
@@ -27,3 +27,12 @@ def test_every_usual_scheme_of_a_database_url_is_accepted(scheme: str) -> None:
         load(_env_file=None, database_url=f"{scheme}://me@db:5432/orders").postgres_dsn
         == "postgresql://me@db:5432/orders"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [("mysql://me:hunter2@db/orders", "mysql:// is not Postgres"), ("localhost:5432", "no scheme")]
+)
+def test_the_address_of_another_kind_of_server_is_refused_without_its_password(url: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=f"DATABASE_URL: .*{words}") as refused:
+        load(_env_file=None, database_url=url)
+    assert "hunter2" not in str(refused.value)
