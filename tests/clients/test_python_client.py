@@ -57,7 +57,7 @@ async def test_the_lines_of_the_readme_do_what_it_says(engine: Engine) -> None:
     printed: list[str] = []
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 5
-    assert blocks[4] == (README.parent / "examples" / "bot.py").read_text()  # run by tests/typescript/test_bots.py
+    assert blocks[4] == (README.parent / "examples" / "bot.py").read_text()  # run by test_python_bot.py
     names = {"print": lambda *words: printed.append(" ".join(map(str, words)).strip())}
     for block in blocks[:4]:
         code = compile(block.replace("http://localhost:3000", engine.base_url), str(README), "exec")

@@ -5,6 +5,7 @@ import sys
 import time
 import zipfile
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import fields
 from hashlib import sha256
 from hmac import digest
@@ -20,8 +21,11 @@ from app.api.spec.events import COMMON_FIELDS, DETAILS
 from app.orders.lifecycle import TERMINAL
 from order_execution_client import (
     FINAL,
+    AsyncClient,
     Bracket,
+    Client,
     Dca,
+    EngineError,
     Event,
     EventsLost,
     Exit,
@@ -131,6 +135,28 @@ def test_a_close_code_decides_whether_to_connect_again() -> None:
         breaks.pause(closed(1013, "the database has lost events that were sent here; reconnect with after=0"))
     with pytest.raises(Unreachable):
         Breaks(0, "http://engine").pause(OSError())
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_address_without_its_scheme_is_refused_at_once(kind: type[Client] | type[AsyncClient]) -> None:
+    with pytest.raises(EngineError, match="'localhost:3931' is not a valid address: http:// is missing"):
+        kind("localhost:3931")
+    with pytest.raises(EngineError, match="is not a valid address; example: http://localhost:3000"):
+        kind("http://localhost:port")
+
+
+def test_what_is_no_id_is_an_error_of_this_package() -> None:
+    with Client() as client:
+        asks: list[Callable[[], object]] = [
+            lambda: client.order("x"),
+            lambda: client.cancel("../kill-switch"),
+            lambda: client.group("x"),
+            lambda: client.delete_webhook("x"),
+            lambda: next(client.watch("x")),
+        ]
+        for ask in asks:
+            with pytest.raises(EngineError, match="is not the id of"):
+                ask()
 
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification's example

@@ -1,4 +1,4 @@
-"""The recipes, run as printed. Those that are bots are run by `make test-clients`."""
+"""The recipes, run as printed. The bots are those of the READMEs: test_python_bot.py, and `make test-clients`."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ async def answer_to(command: str, engine: Engine) -> dict[str, Any]:
 
 def test_the_page_shows_the_bots_as_they_are() -> None:
     assert blocks("python")[1] == (CLONE / "clients" / "python" / "examples" / "bot.py").read_text()
-    assert blocks("ts") == [(CLONE / "clients" / "typescript" / "examples" / "bot.ts").read_text()]
+    assert blocks("ts") == [(CLONE / "clients" / "typescript" / "examples" / "bot.mts").read_text()]
 
 
 async def test_the_commands_do_what_the_page_says(engine: Engine) -> None:

@@ -56,7 +56,7 @@ async def test_the_lines_of_the_readme_do_what_it_says(engine: Engine) -> None:
     await engine.start_worker()
     blocks = re.findall(r"^```ts\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 5
-    assert blocks[4] == (CLIENT / "examples" / "bot.ts").read_text()  # run by test_bots.py
+    assert blocks[4] == (CLIENT / "examples" / "bot.mts").read_text()  # run by test_bots.py
     first, waits, refused = [
         await printed(await started(block.replace("http://localhost:3000", engine.base_url))) for block in blocks[:3]
     ]
@@ -154,6 +154,21 @@ async def test_what_ends_a_watch(engine: Engine, proxy: Proxy) -> None:
     """
     expected = ["NotFound unknown_order ", "enough", "Unreachable  ", "Unreachable  mine"]
     assert await run(program, engine.base_url) == expected
+
+
+async def test_a_client_that_could_not_follow_an_order_is_not_made() -> None:
+    program = """
+        const made = (url) => { try { new sdk.Client(url); console.log("made"); } catch (error) {
+            console.log(error instanceof sdk.EngineError, error.message); } };
+        for (const url of ["http://localhost:3931", "", "localhost:3931", "ftp://localhost"]) made(url);
+        delete globalThis.WebSocket; // as in Node 20
+        made("http://localhost:3931");
+    """
+    none, ftp, old = (await run(program, ""))[2:]
+    assert none == 'true "localhost:3931" is not a valid address: http:// is missing; example: http://localhost:3000.'
+    assert ftp == 'true "ftp://localhost" is not a valid address; example: http://localhost:3000.'
+    assert old.startswith("true")
+    assert old.endswith("npx --yes --package node@22 node bot.mts")
 
 
 async def test_a_webhook_is_verified_as_the_specification_says() -> None:

@@ -51,6 +51,14 @@ def _call(method: str, path: str, kind: type[Answer], **more: Any) -> Call[Answe
     return Call(method, path, lambda data: read(kind, data), **more)
 
 
+def as_id(text: str, what: str) -> str:
+    """It stands in a path, so it is nothing but an id."""
+    try:
+        return str(UUID(str(text)))
+    except ValueError:
+        raise EngineError(f"{text!r} is not the id of {what}.") from None
+
+
 def place(order: AnyOrder, key: str | None) -> Call[Placed]:
     return _place("/api/orders/execute", Placed, order, key)
 
@@ -66,11 +74,11 @@ def _place(path: str, kind: type[Answer], what: AnyOrder | AnyGroup, key: str | 
 
 
 def order(order_id: str) -> Call[Order]:
-    return _call("GET", f"/api/orders/{UUID(order_id)}", Order)
+    return _call("GET", f"/api/orders/{as_id(order_id, 'an order')}", Order)
 
 
 def group(group_id: str) -> Call[Group]:
-    return _call("GET", f"/api/order-groups/{UUID(group_id)}", Group)
+    return _call("GET", f"/api/order-groups/{as_id(group_id, 'a group')}", Group)
 
 
 def orders(query: Mapping[str, Any], cursor: str | None) -> Call[Page]:
@@ -79,7 +87,7 @@ def orders(query: Mapping[str, Any], cursor: str | None) -> Call[Page]:
 
 
 def cancel(order_id: str) -> Call[Order]:
-    return _call("POST", f"/api/orders/{UUID(order_id)}/cancel", Order)
+    return _call("POST", f"/api/orders/{as_id(order_id, 'an order')}/cancel", Order)
 
 
 def cancel_all(chosen: Mapping[str, Any]) -> Call[int]:
@@ -89,7 +97,7 @@ def cancel_all(chosen: Mapping[str, Any]) -> Call[int]:
 def amend(order_id: str, seq: int, changes: Mapping[str, Any]) -> Call[Order]:
     """If the answer is lost, a second one would find that the order has changed."""
     headers = {"If-Match": str(seq)}
-    path = f"/api/orders/{UUID(order_id)}"
+    path = f"/api/orders/{as_id(order_id, 'an order')}"
     return _call("PATCH", path, Order, body=as_json(changes), headers=headers, repeatable=False)
 
 
@@ -104,7 +112,7 @@ def webhooks() -> Call[Webhooks]:
 
 
 def delete_webhook(webhook_id: str) -> Call[bool]:
-    return Call("DELETE", f"/api/webhooks/{UUID(webhook_id)}", lambda data: bool(data["deleted"]))
+    return Call("DELETE", f"/api/webhooks/{as_id(webhook_id, 'a webhook')}", lambda data: bool(data["deleted"]))
 
 
 class Patience:
@@ -204,8 +212,20 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
+def _check_address(url: str) -> None:
+    try:
+        split = urlsplit(url)
+        valid = split.scheme in ("http", "https") and split.hostname and (split.port or 1)
+    except ValueError:
+        valid = None
+    if not valid:
+        missing = "" if "://" in url else ": http:// is missing"
+        raise EngineError(f"{url!r} is not a valid address{missing}; example: http://localhost:3000.")
+
+
 def http_options(base_url: str, api_key: str | None) -> dict[str, Any]:
     """Of either client of httpx."""
+    _check_address(base_url)
     return {
         "base_url": base_url,
         "headers": {"Accept": "application/json", **authorization(api_key)},

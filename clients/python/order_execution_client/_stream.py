@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import UUID
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
-from order_execution_client._calls import Patience, authorization, is_loopback
+from order_execution_client._calls import Patience, as_id, authorization, is_loopback
 from order_execution_client.answers import Event, Order, parse, read
 from order_execution_client.errors import EngineError, EventsLost, Unreachable, refusal
 
@@ -30,10 +29,10 @@ class Follow:
     """Which events were received of which order: each is passed on once, in the order of its log."""
 
     def __init__(self, order_ids: tuple[str, ...], after: Mapping[str, int]) -> None:
-        self._last = {str(UUID(order)): 0 for order in order_ids}  # of each order that has not ended
-        self.resumed = [str(UUID(order)) for order, seq in after.items() if seq > 0]
+        self._last = {as_id(order, "an order"): 0 for order in order_ids}  # of each order that has not ended
+        self.resumed = [as_id(order, "an order") for order, seq in after.items() if seq > 0]
         for order, seq in after.items():
-            self._last[str(UUID(order))] = seq
+            self._last[as_id(order, "an order")] = seq
 
     @property
     def done(self) -> bool:

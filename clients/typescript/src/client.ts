@@ -52,6 +52,18 @@ export class Client {
   readonly #patience: number;
 
   constructor(baseUrl = "http://localhost:3000", { apiKey, patience = 30 }: Options = {}) {
+    // The page of an engine may give no host: its own.
+    if (!/^(https?:\/\/|\/|$)/i.test(baseUrl)) {
+      const missing = baseUrl.includes("://") ? "" : ": http:// is missing";
+      throw new EngineError(`"${baseUrl}" is not a valid address${missing}; example: http://localhost:3000.`);
+    }
+    if (typeof WebSocket === "undefined") {
+      // Or an order would be placed and then not followed.
+      throw new EngineError(
+        "This Node has no WebSocket: Node 22 or newer has one. To run a program with it: " +
+          "npx --yes --package node@22 node bot.mts",
+      );
+    }
     this.#url = baseUrl.replace(/\/+$/, "");
     this.#apiKey = apiKey;
     this.#patience = patience;
