@@ -1,6 +1,8 @@
 """What is signed: whole swaps that land, with their fees, and as short as lookup tables make them."""
 
+from base64 import b64decode
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from solders.keypair import Keypair
@@ -43,6 +45,21 @@ async def test_the_priority_fee_is_what_others_pay_up_to_a_cap(desk: Desk, usual
     assert landed.units <= limit <= landed.units * 13 // 10
     cost = landed.fee - 5_000
     assert cost == -(-usual * limit // 10**6) if paid is None else MAX_PRIORITY * 0.99 * bool(paid) <= cost <= paid
+
+
+async def test_what_is_signed_was_simulated_with_its_own_limits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.faults.usual_price, simulated = 1_000, list[str]()
+    honest = desk.providers[0].call
+
+    async def call(method: str, *params: Any, within: float | None = None) -> Any:
+        if method == "simulateTransaction":
+            simulated.append(params[0])
+        return await honest(method, *params, within=within)
+
+    monkeypatch.setattr(desk.providers[0], "call", call)
+    signed = await desk.sign(order())
+    last = VersionedTransaction.from_bytes(b64decode(simulated[-1]))
+    assert last.message == VersionedTransaction.from_bytes(signed.payload).message
 
 
 def compute_limit(signed: SignedSwap) -> int:

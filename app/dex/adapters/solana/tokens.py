@@ -11,8 +11,8 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
-from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, reading
-from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, proofs_of, reading
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.errors import DexError
 from app.dex.markets import NATIVE_SOL, Token
 from app.settings import SettingsError
@@ -41,7 +41,10 @@ class OnChain:
 
 
 class Tokens:
-    """By mint. A mint keeps its decimals and gets no extensions later, but what its extensions say may change."""
+    """By mint, as `PROOFS` providers tell alike.
+
+    A mint keeps its decimals and gets no extensions later, but what its extensions say may change.
+    """
 
     def __init__(self, providers: Sequence[Rpc]) -> None:
         self._providers = providers
@@ -52,10 +55,12 @@ class Tokens:
         """Raises `DexError` if this is no mint or is not safe to hold. Only for tokens of our own list."""
         if time.monotonic() - self._read_at.get(mint, float("-inf")) > KNOWN_SECONDS:
             options = CONFIRMED | {"encoding": "base64"}
-            answer = await first_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
+            answers = await proofs_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
             with reading("getAccountInfo"):
-                row = answer["value"]
-                self._known[mint] = _read(Pubkey.from_string(mint), row)
+                told = {_read(Pubkey.from_string(mint), answer["value"]) for answer in answers}
+            if len(told) != 1:
+                raise RpcUnanswered("The nodes do not tell the same about a token.")
+            [self._known[mint]] = told
             self._read_at[mint] = time.monotonic()
         return self._known[mint]
 

@@ -55,6 +55,13 @@ async def test_decimals_and_program_are_those_of_the_chain_and_are_read_once() -
         assert account.calls == 1
 
 
+@pytest.mark.parametrize("other", [OneAccount(mint(8)), OneAccount(mint(6), TOKEN_2022)], ids=["decimals", "program"])
+async def test_two_nodes_have_to_tell_the_same_about_a_token(other: OneAccount) -> None:
+    with pytest.raises(DexError, match="do not tell the same"):
+        await Tokens([OneAccount(mint(6)), other]).of(USDC.mint)
+    assert (await Tokens([OneAccount(mint(6)), OneAccount(mint(6)), other]).of(USDC.mint)).decimals == 6
+
+
 async def test_what_the_extensions_of_a_token_say_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     account = OneAccount(mint(6, (DEFAULT_STATE, b"\1")), TOKEN_2022)
     known = tokens(account)
