@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app import metrics, preflight
+from app import metrics
 from app.access.authentication import Authenticator
 from app.access.connection_limit import ConnectionLimit, max_streams
 from app.access.keyring import Keyring
@@ -57,6 +57,7 @@ from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
+from app.preflight import servers as preflight
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import freeze_gc

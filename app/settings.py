@@ -5,6 +5,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
         env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see preflight.py
+    engine_mode: Literal["local", "production"] = "local"  # production: callers need keys; see app/preflight
     engine_home: Path = Field(default_factory=_default_home)  # data, logs and state of `engine up`
 
     host: str = "127.0.0.1"
@@ -223,7 +224,10 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        own = first.get("ctx", {}).get("error")  # of a validator here
-        raise SettingsError(f"{name}: {own or first['msg'].lower()}") from None
+        raise SettingsError("\n".join(map(_sentence, error.errors()))) from None
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    name = "_".join(str(part) for part in error["loc"]).upper()
+    own = error.get("ctx", {}).get("error")  # of a validator here
+    return f"{name}: {own or error['msg'].lower()}"

@@ -10,7 +10,7 @@ from functools import partial
 import uvloop
 from arq.connections import ArqRedis
 
-from app import metrics, preflight
+from app import metrics
 from app.dex.chain import Chain
 from app.dex.venue import UnavailableVenue, Venue
 from app.logs import configure
@@ -34,6 +34,7 @@ from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.orders.waiting.groups import Groups
 from app.postgres import open_postgres
+from app.preflight import servers as preflight
 from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, freeze_gc, run_forever

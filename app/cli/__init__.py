@@ -12,7 +12,7 @@ from app.cli import changes, doctor, keys, lists, maintenance, orders, webhooks
 from app.cli.options import Json
 from app.cli.servers import database, with_servers
 from app.local import CannotStart
-from app.settings import SettingsError, load
+from app.settings import ENV_FILE, SettingsError, load
 
 
 class OneSentenceErrors(TyperGroup):
@@ -58,11 +58,13 @@ def options(
     pass
 
 
-@main.command()
+@main.command(
+    help="Run everything on this machine until Ctrl-C. The settings PORT (3000), where it listens, and ENGINE_HOME, "
+    f"the directory of its data, logs and state, are read from the environment and from {ENV_FILE}."
+)
 def up(
     reload: Annotated[bool, typer.Option(help="Restart API, worker and watcher when a source file changes.")] = False,
 ) -> None:
-    """Run everything on this machine until Ctrl-C."""
     from app.local import supervisor
 
     supervisor.up(load(), reload=reload)

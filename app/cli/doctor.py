@@ -42,7 +42,7 @@ def _here() -> "list[Finding]":
         settings = load()
     except SettingsError as error:
         todo = f"correct it {where_set()}. Nothing else was looked at"
-        return [Finding("settings", "fault", str(error), todo)]
+        return [Finding("settings", "fault", found, todo) for found in str(error).splitlines()]
     place = Place(settings=settings, running=address.running(settings))
     return asyncio.run(examination.examine(place))
 

@@ -13,18 +13,16 @@ from app.doctor import Finding, Level, Place
 from app.doctor.names import unknown
 from app.local.binaries import OTHERWISE, POSTGRES, VALKEY, how_to_install
 from app.local.data_home import data_directory
-from app.preflight import refuse_unsafe
-from app.settings import ENV_FILE, Settings, SettingsError, where_set
+from app.preflight import problems
+from app.settings import ENV_FILE, Settings, where_set
 
 GIB = 2**30
 LITTLE, TOO_LITTLE = GIB, GIB // 5  # free bytes
 
 
 async def settings(place: Place) -> list[Finding]:
-    try:
-        refuse_unsafe(place.settings, api=True)
-    except SettingsError as error:
-        return [Finding("settings", "fault", str(error), f"correct it {where_set()}")]
+    if unsafe := problems(place.settings, api=True, signs=False):
+        return [Finding("settings", "fault", problem.rstrip("."), f"correct it {where_set()}") for problem in unsafe]
     return list(_names()) or [Finding("settings", "ok", f"{place.settings.engine_mode} mode")]
 
 

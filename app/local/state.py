@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from app.local import CannotStart
 from app.local.run_as import Account
@@ -80,14 +81,22 @@ def report(home: Path) -> dict[str, dict[str, Any]]:
         "api": {"pid": running and _if_alive(running.api), "url": running and running.url},
         "worker": {"pid": running and _if_alive(running.worker)},
         "watcher": {"pid": running and _if_alive(running.watcher)},
-        "postgres": {"url": running and running.postgres},
-        "redis": {"url": running and running.redis},
+        "postgres": {"url": running and _without_password(running.postgres)},
+        "redis": {"url": running and _without_password(running.redis)},
     }
 
 
 def _fits(value: object, of: Any) -> bool:
     """Whether it is of this type. A number is a pid, which has to be one."""
     return isinstance(value, of) and (not isinstance(value, int) or 0 < value < MAX_PID)
+
+
+def _without_password(url: str) -> str:
+    """Of an address. Its query may hold one too."""
+    address = urlsplit(url)
+    login, _, hosts = address.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return urlunsplit((address.scheme, f"{user}@{hosts}" if user else hosts, address.path, "", ""))
 
 
 def _if_alive(pid: int | None) -> int | None:

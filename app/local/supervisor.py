@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
 
-from app.local import CannotStart, binaries, servers, state
+from app.local import CannotStart, before_start, servers, state
 from app.local.data_home import DataHome, prepare
 from app.local.reachable import answers, check_redis
 from app.local.servers import Server
@@ -50,6 +50,7 @@ READY_MESSAGE = """
 def up(settings: Settings, *, reload: bool = False, node: Sequence[str] = ()) -> None:
     """Runs the stack until Ctrl-C, SIGTERM or a closed terminal. `node`: the command of a local chain's node."""
     home = settings.engine_home.absolute()
+    before_start.check(settings)
     with ExitStack() as closing:
         lock = state.acquire_lock(home)
         closing.callback(os.close, lock)
@@ -103,7 +104,6 @@ class Supervisor:
         postgres, redis = self._settings.postgres_dsn, self._settings.redis_dsn
         data_home: DataHome | None = None
         if postgres is None or redis is None:
-            binaries.require(*([] if postgres else [binaries.POSTGRES]), *([] if redis else [binaries.VALKEY]))
             data_home = prepare(self._home, durable=True)
             self._data = str(data_home.data)
             print_line("starting the embedded servers")
@@ -119,6 +119,8 @@ class Supervisor:
 
         self._servers = [servers.ready(server, self._watchdog) for server in self._servers]
         upgrade(postgres, wait_seconds=3)
+        if self._settings.engine_mode == "production":
+            before_start.check_keys(postgres)
         if redis == self._settings.redis_dsn:
             check_redis(redis)
         return postgres, redis

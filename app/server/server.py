@@ -19,8 +19,8 @@ from typing import Any
 
 import uvicorn
 
-from app import preflight
 from app.access.connection_limit import max_connections
+from app.preflight import servers as preflight
 from app.server.connections import Connections, ServerConfig
 from app.server.http_protocol import HttpProtocol
 from app.server.listener import LISTEN_FD_VARIABLE, listen

@@ -12,7 +12,7 @@ from functools import partial
 
 import uvloop
 
-from app import metrics, preflight
+from app import metrics
 from app.logs import configure
 from app.network import Network, open_market, open_network
 from app.orders.events.publisher import EventPublisher
@@ -37,6 +37,7 @@ from app.orders.waiting.trailing import TrailingStops
 from app.orders.waiting.triggers import TriggerStore
 from app.orders.waiting.watchers import Watchers
 from app.postgres import open_postgres
+from app.preflight import servers as preflight
 from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load
 from app.tasks import cancel_and_wait, failing, freeze_gc, run_forever

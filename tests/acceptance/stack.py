@@ -131,6 +131,12 @@ class Stack:
     def status(self) -> dict[str, dict[str, Any]]:
         return state.report(self.home)
 
+    @property
+    def postgres(self) -> str:
+        running = state.read(self.home)
+        assert running
+        return running.postgres
+
     def healthy(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/health", timeout=5, verify=NO_TLS).status_code == 200

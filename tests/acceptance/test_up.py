@@ -15,8 +15,8 @@ import asyncpg
 import httpx
 import pytest
 
-from app.local import state
-from app.settings import SettingsError
+from app.local import before_start, state
+from app.settings import SettingsError, load, where_set
 from migrations.upgrade import upgrade
 from tests import postgres_template
 from tests.acceptance.stack import Stack, engine, eventually, free_port, in_process, running
@@ -59,7 +59,8 @@ def command(pid: int) -> str:
 async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process(data_home: Path) -> None:
     with running(data_home) as stack:
         assert stack.healthy()
-        assert json.loads(engine(data_home, "status", "--json").stdout) == stack.status()
+        assert json.loads(shown := engine(data_home, "status", "--json").stdout) == stack.status()
+        assert (data_home / "secret").read_text() not in shown
         kill_and_await_restart(stack, "api")
         eventually(stack.healthy)
         kill_and_await_restart(stack, "worker")
@@ -69,7 +70,7 @@ async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process
         assert second.returncode == 1
         assert f"already running at {stack.url}" in second.stderr
 
-        database = await asyncpg.connect(stack.status()["postgres"]["url"])
+        database = await asyncpg.connect(stack.postgres)
         await database.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         hashed = await database.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = 'engine'")
         assert hashed.startswith("SCRAM-SHA-256$1:")  # one round: a login costs little
@@ -83,7 +84,7 @@ async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process
         assert stack.status()["api"] == {"pid": None, "url": None}
 
         stack.up()
-        database = await asyncpg.connect(stack.status()["postgres"]["url"])
+        database = await asyncpg.connect(stack.postgres)
         assert await database.fetchval("SELECT answer FROM kept") == 42
         await database.close()
 
@@ -223,3 +224,25 @@ def test_doctor_says_in_json_that_a_setting_cannot_be_read(home: Path) -> None:
     [finding] = json.loads(looked.stdout)
     assert "PORT: " in finding["found"]
     assert "Nothing else was looked at" in finding["todo"]
+
+
+def test_all_that_production_mode_misses_is_said_at_once_before_anything_starts(home: Path) -> None:
+    refused = in_process(home, "up", ENGINE_MODE="production", PORT=str(free_port()))
+    secret, origins, where = refused.stderr.splitlines()
+    assert secret.startswith("engine: ENGINE_SECRET: not set")
+    assert origins.startswith("ALLOWED_ORIGINS: not set")
+    assert where_set() in where
+    assert refused.stdout == ""
+    assert not home.exists()
+
+
+def test_a_file_of_settings_that_is_not_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch()
+    before_start.check(load(_env_file=None))
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(before_start, "ENV_FILE", tmp_path / "home" / ".env")
+    before_start.check(load(_env_file=None))
+    assert f"{tmp_path}/.env is not read" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from app import preflight
 from app.access import keys
 from app.access.keyring import REFRESH_SECONDS
 from app.main import open_context
+from app.preflight.servers import keys_exist
 from app.settings import SettingsError, load
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, read_to_end, running_engine
 
@@ -236,10 +237,10 @@ async def test_production_does_not_start_without_a_key(
         async with open_context(settings):
             pass
     with pytest.raises(SettingsError, match="engine keys create"):
-        await preflight.keys_exist(postgres_dsn)
+        await keys_exist(postgres_dsn)
     await new_key(postgres_dsn, "a")
-    await preflight.keys_exist(postgres_dsn)
-    await preflight.keys_exist("postgresql://127.0.0.1:1/none")
+    await keys_exist(postgres_dsn)
+    await keys_exist("postgresql://127.0.0.1:1/none")
 
 
 async def test_no_cache_keeps_what_needs_a_key(guarded: Guarded) -> None:

@@ -1,6 +1,7 @@
 """Keys that expire, may only read, or have quotas of their own; and when each was last used."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ import pytest
 import typer.testing
 from websockets.asyncio.client import connect
 
-from app import audit, preflight
+from app import audit
 from app.access import key_commands, keyring, keys
 from app.cli import main
+from app.preflight.servers import keys_exist
 from app.settings import SettingsError
 from tests.engine import SELL_SOL, eventually, read_to_end, running_engine
 from tests.integration.test_access import PRODUCTION, Guarded, new_key, trust_test_servers
@@ -135,7 +137,7 @@ async def test_when_a_key_was_last_used_is_written_soon(guarded: Guarded) -> Non
 
 
 async def test_the_list_shows_what_sets_a_key_apart(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.keys.database", lambda: postgres_dsn)
+    monkeypatch.setattr("app.cli.keys.database", lambda: contextlib.nullcontext(postgres_dsn))
     terms = ("--read-only", "--expires-in", "12h", "--max-orders-per-min", "30", "--max-reads-per-min", "0")
 
     def run(*arguments: str) -> Any:
@@ -158,7 +160,7 @@ async def test_the_list_shows_what_sets_a_key_apart(postgres_dsn: str, monkeypat
     assert '"readOnly":true' in created
     assert '"expiresIn":"12:00:00"' in created
     with pytest.raises(SettingsError, match="engine keys create"):  # no other key is left
-        await preflight.keys_exist(postgres_dsn)
+        await keys_exist(postgres_dsn)
     for wrong in ("0d", "90", "1w", "d"):
         asked = await asyncio.to_thread(run, "create", "--owner", "desk", "--expires-in", wrong)
         assert asked.exit_code == 1, wrong

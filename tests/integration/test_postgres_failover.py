@@ -10,7 +10,7 @@ import pytest
 from app import postgres_hosts
 from app.postgres import DatabaseUnavailable, fetch, open_pool
 from app.postgres_hosts import connect
-from app.preflight import warn_if_a_fail_over_loses_writes
+from app.preflight.servers import warn_if_a_fail_over_loses_writes
 from tests.chaos.clients import Clients
 from tests.chaos.oracle import judge
 from tests.engine import running_engine

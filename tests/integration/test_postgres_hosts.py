@@ -12,7 +12,7 @@ import pytest
 
 from app.postgres import DatabaseUnavailable, fetch, open_pool
 from app.postgres_hosts import connect, hosts_of
-from app.preflight import warn_if_a_fail_over_loses_writes
+from app.preflight.servers import warn_if_a_fail_over_loses_writes
 from migrations.upgrade import upgrade
 from tests.engine import HAPPY, eventually, running_engine
 

@@ -9,7 +9,7 @@ from redis.asyncio.connection import SSLConnection
 
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.preflight import redis_evicts_nothing
+from app.preflight.servers import redis_evicts_nothing
 from app.redis_client import fail_fast_redis, redis_pool
 from app.redis_scripts import pipelined_connection
 from app.settings import SettingsError, load

@@ -37,7 +37,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app.doctor": frozenset(
         {"app.client", "app.local", "app.orders", "app.preflight", "app.server", "migrations"},
     ),
-    "app.local": frozenset({"app.server", "migrations"}),
+    "app.local": frozenset({"app.preflight", "app.server", "migrations"}),
     "app.localnet": frozenset({"app.dex"}),
     "app.main": frozenset(
         {"app.access", "app.api", "app.network", "app.orders", "app.preflight", "app.webhooks", "migrations"}

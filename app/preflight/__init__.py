@@ -1,17 +1,11 @@
 """Production mode refuses settings and servers that are safe on one's own machine only; local mode stays there."""
 
-import asyncio
-import contextlib
-import logging
 import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from app.postgres import POSTGRES_UNAVAILABLE
-from app.postgres_hosts import connect, hosts_of
-from app.redis_client import REDIS_UNAVAILABLE, fail_fast_redis
 from app.settings import Settings, SettingsError
 from app.solana_settings import LOOPBACK, chain_problems
 
@@ -26,88 +20,26 @@ EVERYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
 HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 BAD_IN_URL = frozenset("@?#*\\ ")
-WAITS_FOR_STANDBY = """
-SELECT current_setting('synchronous_standby_names') <> ''
-   AND current_setting('synchronous_commit') NOT IN ('off', 'local')
-"""
 EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", "example")
-
-log = logging.getLogger("engine.preflight")
-
-KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND coalesce(expires_at > now(), true)"
-NO_KEYS = "the database has no API key, so every request would be refused: run `engine keys create --owner NAME`."
-
-
-async def check(settings: Settings, *, api: bool, signs: bool = False) -> None:
-    """Raises SettingsError for the first thing that is unsafe: in the settings, in Redis, or no API key."""
-    refuse_unsafe(settings, api=api, signs=signs)
-    if settings.engine_mode == "production":
-        await redis_evicts_nothing(settings.redis_dsn or "")
-        await warn_if_a_fail_over_loses_writes(settings.postgres_dsn or "")
-        if api:
-            await keys_exist(settings.postgres_dsn or "")
 
 
 def refuse_unsafe(settings: Settings, *, api: bool, signs: bool = False) -> None:
-    """Raises SettingsError for the first unsafe setting. A worker takes no requests, so fewer settings matter."""
-    for problem in chain_problems(settings, signs=signs):
-        raise SettingsError(problem)
+    """Raises SettingsError that names all unsafe settings."""
+    if found := problems(settings, api=api, signs=signs):
+        raise SettingsError("\n".join(found))
+
+
+def problems(settings: Settings, *, api: bool, signs: bool) -> list[str]:
+    """One sentence for each unsafe setting. A worker takes no requests, so fewer settings matter."""
+    found = list(chain_problems(settings, signs=signs))
     if settings.engine_mode == "production":
-        for problem in _problems(settings, api):
-            raise SettingsError(f"{problem} Production mode refuses it.")
+        found += [f"{problem} Production mode refuses it." for problem in dict.fromkeys(_problems(settings, api))]
     elif api and settings.host not in LOOPBACK and not settings.trust_network:
-        raise SettingsError(
+        found.append(
             "HOST: in local mode everyone who reaches this address may trade. Set HOST=127.0.0.1, or "
             "ENGINE_MODE=production, or TRUST_NETWORK=true if nobody else reaches it."
         )
-
-
-async def redis_evicts_nothing(url: str) -> None:
-    """Raises SettingsError if Redis may evict keys. A Redis that does not answer is no error here."""
-    try:
-        async with fail_fast_redis(url) as redis:
-            policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
-            refuses_alone = "min_slaves_good_slaves" in await redis.info("replication")
-    except REDIS_UNAVAILABLE:
-        return
-    if "+sentinel://" in url and not refuses_alone:
-        log.warning(
-            "REDIS_SENTINELS: set min-replicas-to-write 1 in Redis: one that is cut off goes on granting starts"
-        )
-    if policy != "noeviction":
-        raise SettingsError(
-            "REDIS_URL: this Redis evicts keys when its memory is full, and orders would leave the queue. "
-            "Set its maxmemory-policy to noeviction. Production mode refuses it."
-        )
-
-
-async def warn_if_a_fail_over_loses_writes(dsn: str) -> None:
-    """If there are several hosts. A database that does not answer is no error here."""
-    if len(hosts_of(dsn)) == 1:
-        return
-    with contextlib.suppress(*POSTGRES_UNAVAILABLE):
-        connection = await connect(dsn)
-        try:
-            waits = await connection.fetchval(WAITS_FOR_STANDBY)
-        finally:
-            connection.terminate()
-        if not waits:
-            log.warning("DATABASE_URL: the primary waits for no standby, so a fail-over loses the latest orders")
-
-
-async def keys_exist(dsn: str) -> None:
-    """SettingsError if there is no live key. A database that is down, or waits for its migration, is no error here."""
-    try:
-        async with asyncio.timeout(5):
-            connection = await connect(dsn)
-            try:
-                found = await connection.fetchval(KEYS)
-            finally:
-                await connection.close()
-    except POSTGRES_UNAVAILABLE:
-        return
-    if not found:
-        raise SettingsError(NO_KEYS)
+    return found
 
 
 def server_problems(settings: Settings) -> Iterator[str]:
