@@ -20,6 +20,11 @@ reconciliation = sa.Table(
     sa.Column("waits_for", sa.Text, comment="what its end waits for"),
     sa.Column("worker", sa.Text, comment="which asks the chain now, so that the others do not"),
     sa.Column("worker_until", sa.DateTime(timezone=True), comment="then another one takes over"),
+    sa.Column(
+        "orders_oid",
+        sa.BigInteger,
+        comment="of the table of orders, which a restore makes anew; NULL: not read yet",
+    ),
     sa.CheckConstraint("one", name="is_one"),
 )
 

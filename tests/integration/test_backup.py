@@ -132,6 +132,7 @@ async def test_a_backup_has_every_table_and_a_restore_brings_it_back(
     ]
     assert sum(",restore,done,os:" in row or ",reconciling.begin,done,os:" in row for row in after["audit_log"]) == 2
     after["audit_log"] = [row for row in after["audit_log"] if row in before["audit_log"]]
+    assert after.pop("reconciliation") != before["reconciliation"]  # its tables are others
     assert after == {name: before[name] for name in after}
     async with connected(postgres_dsn) as connection:
         assert await connection.fetchval(f"SELECT every(status = 'cancelled') FROM {done.aside}.orders")

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 
-from app.orders.reconciling.state import begin, compare_database
+from app.orders.reconciling.state import begin
 from app.orders.store.kill_switch import RECONCILING
 from app.orders.store.sweep import SweepStore
-from app.postgres import open_postgres
 from tests.dump import dump, restore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, running_engine
 from worker.arq_worker import ArqWorker
@@ -192,38 +190,6 @@ async def test_nothing_is_cancelled_while_the_engine_reconciles(engine: Engine, 
     await eventually(lambda: done(engine))
     assert (await engine.order(filled))["status"] == "confirmed"
     assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
-
-
-@pytest.mark.parametrize("pool", ["writing", "internal"])
-async def test_another_database_is_noticed_on_the_first_connection_that_may_write(postgres_dsn: str, pool: str) -> None:
-    first = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
-    state = "SELECT state FROM trading_states"
-    assert await first.writing.fetchval(state) is None
-    identity = await first.writing.fetchval("SELECT identity FROM reconciliation")
-    await first.close()
-    again = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
-    assert await again.writing.fetchval(state) is None
-    await again.writing.execute("UPDATE reconciliation SET identity = 'the timeline before'")
-    await again.close()
-    other = await open_postgres(postgres_dsn, size=4, before_writing=compare_database)
-    assert await getattr(other, pool).fetchval(state) == "halted"
-    assert await other.writing.fetchval("SELECT identity FROM reconciliation") == identity
-    assert await other.writing.fetchval("SELECT count(*) FROM audit_log") == 1
-    await other.close()
-
-
-async def test_a_role_without_rights_of_its_own_can_compare(postgres_dsn: str) -> None:
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute("CREATE ROLE plain_reader")
-    try:
-        await connection.execute("GRANT SELECT, INSERT ON reconciliation TO plain_reader")
-        await connection.execute("SET ROLE plain_reader")
-        await compare_database(connection)
-        await connection.execute("RESET ROLE")
-        assert await connection.fetchval("SELECT count(*) FROM reconciliation") == 1
-    finally:
-        await connection.execute("RESET ROLE; DROP OWNED BY plain_reader; DROP ROLE plain_reader")
-        await connection.close()
 
 
 async def test_an_operator_begins_it_and_a_worker_ends_it(engine: Engine) -> None:

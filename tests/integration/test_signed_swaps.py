@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 import worker.main
@@ -15,6 +16,7 @@ from app.dex.chain import Blockhash, FoundSwap, Outcome, SignedSwap
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.network import Network, open_network
+from app.orders import signed_swaps
 from app.orders.model import Order
 from app.orders.risk import UNITS
 from app.orders.signed_swaps import Signed, SignedSwaps
@@ -81,6 +83,26 @@ async def test_of_swaps_that_are_signed_at_the_same_moment_only_one_uses_up_the_
     await other.close()
     assert [type(one) for one in refused if one is not None] == [DexError] * 5
     assert await rows(engine) == [("local", 60 * UNITS, FEE)]
+
+
+async def test_a_swap_is_counted_once_the_one_that_another_worker_counts_now_is_known(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    checks, order = await checked(engine)
+    value, other = await checks.check(order, 1), await asyncpg.connect(postgres_dsn)
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+    async with other.transaction():
+        await other.execute(signed_swaps.LOCK, OTHER)
+        await other.execute(signed_swaps.COUNT, "of the other one", OTHER, "local", value, FEE)
+        count = asyncio.create_task(checks.count(order, swap("of this one"), value))
+
+        async def waiting() -> bool:
+            return count.done() or await other.fetchval(waits)
+
+        await eventually(waiting)
+    with pytest.raises(DexError, match="day_limit"):
+        await count
+    await other.close()
 
 
 async def test_a_swap_counts_with_its_value_when_it_was_signed(engine: Engine) -> None:

@@ -22,25 +22,32 @@ from app.postgres import fetch, transaction
 
 ENGINE = Actor(owner="engine")
 OTHER_DATABASE = "the database is another one than before"
+OTHER_TABLES = "the tables were made anew: a backup was restored"
 BEHIND_STREAMS = "streams have delivered events that the database does not have"
 TURN_SECONDS = 10
 
 # The timeline is that of the WAL file which is written now: it changes with each promotion and recovery to a point.
-# A standby writes none.
+# A standby writes none. A table that is dropped and made again, as by pg_restore, has another oid.
 COMPARE = """
-SELECT now.identity, r.identity AS before FROM (
+SELECT now.identity, r.identity AS before, now.orders_oid, r.orders_oid AS oid_before FROM (
     SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
            || (SELECT oid FROM pg_database WHERE datname = current_database()) || '/'
-           || CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity
+           || CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity,
+           'orders'::regclass::oid::bigint AS orders_oid
 ) now LEFT JOIN reconciliation r ON true
 """
-FIRST = "INSERT INTO reconciliation (identity) VALUES ($1) ON CONFLICT DO NOTHING"
-# $1 why, $2 who, $3 the entry for the audit log, $4 the new identity, $5 that it replaces; NULL: any. $6: not if it
-# goes on already. To begin again takes longer, and is needed only if the database is another one again.
+FIRST = "INSERT INTO reconciliation (identity, orders_oid) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+# $1, $2 what there is now, $3, $4 what there was. Of several connections that notice it one gets the row.
+REPLACED = """
+UPDATE reconciliation SET identity = $1, orders_oid = $2 WHERE identity = $3 AND orders_oid IS NOT DISTINCT FROM $4
+RETURNING one
+"""
+# $1 why, $2 who, $3 the entry for the audit log. $4: not if it goes on already. To begin again takes longer, and is
+# needed only if the database is another one again.
 BEGIN = f"""
 WITH here AS (
-    UPDATE reconciliation SET identity = coalesce($4::text, identity), stopped_height = NULL, waits_for = NULL
-     WHERE ($5::text IS NULL OR identity = $5) AND NOT ($6::bool AND {IS_RECONCILING}) RETURNING identity
+    UPDATE reconciliation SET stopped_height = NULL, waits_for = NULL WHERE NOT ($4::bool AND {IS_RECONCILING})
+    RETURNING one
 ), stopped AS (
     INSERT INTO trading_states (scope, state, reason, set_by, set_at)
     SELECT '{RECONCILING}', '{TradingState.HALTED}', $1::text, $2::text, clock_timestamp() FROM here
@@ -97,40 +104,38 @@ class Reconciling:
     waits_for: str | None  # what its end waits for; None: no worker has said it yet
 
 
-def _entry(reason: str, actor: Actor) -> Entry:
-    return Entry(actor=actor, action="reconciling.begin", outcome="done", details={"reason": reason})
-
-
-def _begin_arguments(reason: str, actor: Actor) -> tuple[str, str, str]:
-    return reason, actor.owner or "", as_json([_entry(reason, actor)])
-
-
 async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE, again: bool = True) -> bool:
     """From now on nothing starts, until a worker has asked the chain about everything. By a pool or a connection.
 
     False, with `again=False`: it goes on already.
     """
-    await connection.execute(FIRST, await connection.fetchval(COMPARE))
-    if not await connection.fetch(BEGIN, *_begin_arguments(reason, actor), None, None, not again):
+    identity, before, orders_oid, oid_before = await connection.fetchrow(COMPARE)
+    await connection.execute(FIRST, identity, orders_oid)
+    await connection.execute(REPLACED, identity, orders_oid, before, oid_before)
+    entry = Entry(actor=actor, action="reconciling.begin", outcome="done", details={"reason": reason})
+    if not await connection.fetch(BEGIN, reason, actor.owner or "", as_json([entry]), not again):
         return False
-    note([_entry(reason, actor)])
+    note([entry])
     return True
 
 
 async def compare_database(connection: asyncpg.Connection) -> None:
     """Of a new connection, before anything is written through it: begins, if the database is not that of before."""
     try:
-        ((identity, before),) = await connection.fetch(COMPARE)
-    except asyncpg.UndefinedTableError:  # not migrated yet, so nothing starts
+        ((identity, before, orders_oid, oid_before),) = await connection.fetch(COMPARE)
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # not migrated yet, so nothing starts
         return
     if identity is None:  # it would be kept after a promotion, without having been compared
         raise ConnectionError("a standby takes no writes")
-    if identity == before:
+    if (identity, orders_oid) == (before, oid_before):
         return
     if before is None:
-        await connection.execute(FIRST, identity)
-    elif await connection.fetch(BEGIN, *_begin_arguments(OTHER_DATABASE, ENGINE), identity, before, False):
-        note([_entry(OTHER_DATABASE, ENGINE)])
+        await connection.execute(FIRST, identity, orders_oid)
+        return
+    async with connection.transaction():
+        replaced = await connection.fetch(REPLACED, identity, orders_oid, before, oid_before)
+        if replaced and (identity != before or oid_before is not None):
+            await begin(connection, OTHER_TABLES if identity == before else OTHER_DATABASE)
 
 
 class ReconcilingState:
