@@ -35,6 +35,7 @@ class OneSentenceErrors(TyperGroup):
 main = typer.Typer(
     cls=OneSentenceErrors,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Executes orders on the better of two venues and streams every step. Commands that talk to an engine take "
     "their API key from ENGINE_API_KEY.",
@@ -52,7 +53,7 @@ def _print_version(wanted: bool) -> None:
 @main.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass

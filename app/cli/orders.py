@@ -142,7 +142,10 @@ def simulate(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Place several orders at once and show the progress of each."""
+    """Place several orders at once, like `engine submit` does, and show the progress of each.
+
+    They are real orders of the engine: on a real chain, real swaps.
+    """
     from app.client import commands
 
     swap = (token_in, token_out, amount)

@@ -20,10 +20,11 @@ class Table:
     columns: Mapping[str, Column]
     empty: str  # printed if there are none
     paged: bool = True  # the API gives so many at once
+    compared: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows  # what one row says of another
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         """A heading and a line for each row; a column in which no row has anything is left out."""
-        cells = [[column(row) or "" for column in self.columns.values()] for row in rows]
+        cells = [[column(row) or "" for column in self.columns.values()] for row in self.compared(rows)]
         columns = [(heading, *texts) for heading, *texts in zip(self.columns, *cells, strict=True) if any(texts)]
         widths = [max(map(len, column)) for column in columns]
         return [
@@ -66,6 +67,21 @@ def _slices(row: Row) -> str | None:
     return f"{price_in(slices, 'filled')} of {price_in(slices, 'total')} filled{''.join(others)}"
 
 
+def _after_entries(rows: Sequence[Row]) -> Sequence[Row]:
+    """The exits of a group whose entry is open wait for that first: how far the price is says nothing yet."""
+    entries = {row["groupId"] for row in rows if row.get("groupId") and row.get("orderType") == "limit"}
+    return [
+        {**row, "trigger": {**row["trigger"], "distanceBps": None}, "afterEntry": True}
+        if row.get("groupId") in entries and row.get("orderType") != "limit" and isinstance(row.get("trigger"), dict)
+        else row
+        for row in rows
+    ]
+
+
+def _waits(row: Row) -> str | None:
+    return f"its entry, then {waits_for(row)}" if row.get("afterEntry") else waits_for(row)
+
+
 def _original_swap(row: Row) -> str | None:
     original = row.get("originalOrder")
     return swap(original) if isinstance(original, dict) else None
@@ -100,9 +116,10 @@ OPEN = Table(
         "ORDER": ORDER,
         "SWAP": swap,
         "TYPE": text("orderType"),
-        "WAITS FOR": waits_for,
+        "WAITS FOR": _waits,
         "UNTIL (UTC)": time("expiresAt"),
     },
+    compared=_after_entries,
     empty="There are no open orders.",
 )
 DEAD_LETTERS = Table(

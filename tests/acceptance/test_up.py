@@ -246,3 +246,9 @@ def test_a_file_of_settings_that_is_not_read_is_named(
     monkeypatch.setattr(before_start, "ENV_FILE", tmp_path / "home" / ".env")
     before_start.check(load(_env_file=None))
     assert f"{tmp_path}/.env is not read" in capsys.readouterr().out
+
+
+def test_the_short_options_of_other_commands_work(home: Path) -> None:
+    assert in_process(home, "-V").stdout == in_process(home, "--version").stdout
+    for command in ((), ("keys",), ("keys", "create"), ("up",)):
+        assert "Usage: " in in_process(home, *command, "-h").stdout

@@ -178,6 +178,16 @@ def test_an_order_that_waits_says_for_what_and_since_when_it_fired() -> None:
         OPEN.lines([{}])
 
 
+def test_an_exit_is_not_said_to_be_near_before_its_entry_is_filled() -> None:
+    swap = {"orderId": "id", "amount": "1.5", "tokenIn": "SOL", "tokenOut": "USDC", "status": "open", "groupId": "g"}
+    entry = swap | {"orderType": "limit", "trigger": {"price": "140", "when": "above", "distanceBps": 657}}
+    leg = swap | {"orderType": "stop", "trigger": {"price": "120", "when": "below", "distanceBps": 0}}
+    _, first, second = OPEN.lines([entry, leg])
+    assert first.endswith("above 140, 6.57 % away")
+    assert second.endswith("its entry, then below 120")
+    assert OPEN.lines([leg])[1].endswith("below 120, 0 % away")
+
+
 def test_a_table_has_aligned_columns_and_leaves_out_empty_ones() -> None:
     rows = [
         {"orderId": "1", "status": "failed", "tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "code": "expired"},
