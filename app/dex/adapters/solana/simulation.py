@@ -100,11 +100,9 @@ async def _run(
     rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, keys: Sequence[Pubkey]
 ) -> Mapping[str, Any]:
     unsigned = VersionedTransaction.populate(message, [Signature.default()])
-    options = BASE64 | {
-        "sigVerify": False,
-        "replaceRecentBlockhash": True,
-        "accounts": {"encoding": "base64", "addresses": [str(key) for key in keys]},
-    }
+    options: dict[str, Any] = BASE64 | {"sigVerify": False, "replaceRecentBlockhash": True}
+    if keys:
+        options["accounts"] = {"encoding": "base64", "addresses": [str(key) for key in keys]}
     answer = await rpc.call("simulateTransaction", b64encode(bytes(unsigned)).decode(), options)
     with reading("simulateTransaction"):
         value: Mapping[str, Any] = answer["value"]
