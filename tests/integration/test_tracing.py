@@ -156,7 +156,7 @@ def test_tracing_that_is_off_imports_nothing(module: str, libraries: tuple[str, 
 
 
 def test_an_endpoint_is_a_url_and_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match=r"TRACING_ENDPOINT: .*must be a url"):
+    with pytest.raises(SettingsError, match=r"TRACING_ENDPOINT: .*must be a URL"):
         load(tracing_endpoint="collector:4318")
     monkeypatch.setattr("app.settings.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"pip install 'order-execution-engine\[tracing\]'"):
