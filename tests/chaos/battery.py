@@ -64,7 +64,7 @@ FAULTS: dict[str, Fault] = {
         servers.answer_lost_before_the_client, orders=30
     ),
     **{f"under load: {name}": partial(servers.under_load, fault, orders=300) for name, fault in SERVER_FAULTS.items()},
-    "Postgres killed under load, its synchronous standby promoted": partial(failover_faults.primary_killed, orders=200),
+    "Postgres killed under load, its synchronous standby promoted": partial(failover_faults.primary_killed, orders=120),
     "Postgres cut off but alive, its synchronous standby promoted": partial(
         failover_faults.primary_cut_off, orders=120
     ),
@@ -74,7 +74,7 @@ FAULTS: dict[str, Fault] = {
     "Postgres restored to 3 s ago from a base backup and the log, engine started": partial(
         lost_writes.restored_to_a_moment, orders=200
     ),
-    "Redis killed, its replica promoted by Sentinel": partial(failover_faults.redis_primary_killed, limit=60),
+    "Redis killed, its replica promoted by Sentinel": partial(failover_faults.redis_primary_killed, limit=100),
     "kill switch under load, and Redis flushed while it is set": partial(
         kill_switch_faults.halted_under_load, orders=300, seconds=6.0
     ),

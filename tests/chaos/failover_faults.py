@@ -23,9 +23,9 @@ from tests.frozen import frozen
 from tests.postgres_pair import Pair, new_pair
 from tests.redis_sentinel import new_sentinel
 
-# More starts than orders, and repeats: no order has to wait for the next minute. After a promotion nothing starts for
-# 151 blocks, while the engine reconciles with the chain.
-LIMIT = {"QUEUE_MAX_PER_MIN": "400", "MOCK_BLOCK_MS": "20"}
+# Fewer starts than orders: the last ones have to wait for the next minute. After a promotion nothing starts for 151
+# blocks, while the engine reconciles with the chain.
+LIMIT = {"QUEUE_MAX_PER_MIN": "100", "MOCK_BLOCK_MS": "20"}
 NEXT = """
 SELECT min(at) FILTER (WHERE seq = 1) AS accepted, min(at) FILTER (WHERE status = 'routing') AS started
   FROM order_events WHERE at > $1
@@ -105,7 +105,7 @@ async def _fail_over(
         began = datetime.now(UTC)
         await fault(pair)
         await loading
-        await clients.finish(within=30)
+        await clients.finish(within=100)
         async with asyncpg.create_pool(pair.standby.url, min_size=0, max_size=4) as db:
             verdict = await judge(db, accepted=clients.accepted, seen=clients.seen)
             (next_of,) = await db.fetch(NEXT, began)

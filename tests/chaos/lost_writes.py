@@ -117,7 +117,7 @@ def _start(env: Environment) -> None:
 
 async def _judged(env: Environment, db: asyncpg.Pool, load: Load, began: datetime, forgotten: int) -> tuple[str, bool]:
     again = await load.repeat()
-    await eventually(lambda: _all_ended(db), within=60)
+    await eventually(lambda: _all_ended(db), within=180)
     took = (datetime.now(UTC) - began).total_seconds()
     await load.clients.finish(within=10)
     await again.finish(0)
