@@ -197,7 +197,7 @@ async def test_the_bytes_that_are_sent_again_are_those_stored_with_the_order(eng
             await asyncio.sleep(0.02)
     stored = json.loads(await engine.postgres.fetchval("SELECT swap FROM orders"))
     assert [SignedSwap.from_json(stored)] * 3 == chain.sends[:3]
-    assert set(stored) == {"signature", "payload", "lastValidHeight", "venue"}
+    assert set(stored) == {"signature", "payload", "lastValidHeight", "venue", "youngUntil"}
 
 
 async def test_a_venue_that_cannot_build_its_swap_is_asked_again_later(engine: Engine) -> None:
