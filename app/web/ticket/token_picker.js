@@ -23,7 +23,9 @@ export class TokenPicker {
   #open(field) {
     Object.assign(this, { field, query: "", active: 0 });
     this.#dialog.showModal();
-    document.getElementById("token-search").focus();
+    const search = document.getElementById("token-search");
+    search.value = ""; // at once: Escape empties a search that has a text, and closes the dialog only then
+    search.focus();
     this.onChange();
   }
 
