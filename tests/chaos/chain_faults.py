@@ -62,6 +62,7 @@ def settings(urls: Sequence[str]) -> dict[str, str]:
         "CONFIRM_SECONDS": "3",
         "WORKER_CONCURRENCY": "16",
         "MAX_ATTEMPTS": "50",
+        "RETRY_BASE_SECONDS": "0.2",  # an attempt takes ten calls, and each answer may be withheld
     }
 
 
