@@ -40,7 +40,7 @@ class SignedSwap:
     venue: str
     """The venue that executes it."""
     young_until: float = 0.0
-    """Unix time. Whoever says earlier that it can no longer land is not believed."""
+    """Unix time. Before it, a node that says that the swap has expired is not believed."""
 
     def is_young(self) -> bool:
         return 0 < self.young_until - time.time() < LONGEST_YOUTH

@@ -124,7 +124,7 @@ class Deliverer:
         return now < turn.until - MARGIN and now < turn.ends and turn.failures < self._at_once and bool(turn.keys)
 
     async def _hurry(self, turn: _Turn) -> None:
-        """Page by page, while nothing is sent. Whoever serves the webhook next begins again with what is left."""
+        """Make its deliveries due, page by page, before any is sent. What is left is for the next turn."""
         webhook = turn.webhook
         for page in (self._store.replay_page, self._store.hurry_page):
             after = None

@@ -70,7 +70,7 @@ async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Valu
 
 
 def failures(answers: Sequence[object]) -> list[DexError]:
-    """The errors among them. What is no `DexError` is a bug of ours with the answer of one node: it takes only that."""
+    """The errors among the answers. An unforeseen exception is logged, and counts as a node that did not answer."""
     failed = list[DexError]()
     for answer in answers:
         if isinstance(answer, DexError):
