@@ -1,12 +1,7 @@
 """Deliveries that do not arrive: for three days, or because the webhook is gone; and sending them after all."""
 
-from typing import Any
-
-import asyncpg
 import pytest
 
-from app.postgres import fetch
-from app.webhooks import store
 from tests.engine import Engine, eventually
 from tests.integration.delivering import DUE, FREE, Refusing, came, cancelled_orders, delivering, released, shown
 from tests.integration.test_webhooks import call, create, deliveries
@@ -49,33 +44,6 @@ async def test_a_webhook_where_nothing_arrives_for_three_days_is_switched_off_an
         assert receiver.seqs(order)[-2:] == [1, 2]
     taken = {message.id for message in receiver.taken}
     assert {one["messageId"] for one in failed} <= taken
-
-
-async def test_a_replay_never_makes_an_event_due_while_one_before_it_is_given_up(
-    engine: Engine, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A watcher may look after each of its statements."""
-    webhook = await create(engine, receiver.url)
-    [order] = await cancelled_orders(engine, 1)
-    await engine.postgres.execute("UPDATE webhooks SET disabled_at = now(), disabled_why = 'by the test'")
-    await engine.postgres.execute(f"{DUE} + interval '1 hour', given_up_at = CASE seq WHEN 1 THEN now() END")
-    overtaking = """SELECT count(*) FROM webhook_deliveries d JOIN webhook_deliveries before USING (order_id)
-                     WHERE d.given_up_at IS NULL AND d.due_at <= now()
-                       AND before.seq < d.seq AND before.given_up_at IS NOT NULL"""
-    seen = []
-
-    async def looked_after(pool: asyncpg.Pool, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        rows = await fetch(pool, query, *arguments)
-        seen.append(await engine.postgres.fetchval(overtaking))
-        return rows
-
-    monkeypatch.setattr(store, "fetch", looked_after)
-    assert (await call(engine, webhook, "replay"))[1] == {"replayed": 1}
-    assert seen
-    assert set(seen) == {0}
-    async with delivering(engine):
-        await shown(engine, enabled=True, waiting=0)
-    assert receiver.seqs(order) == [1, 2]
 
 
 async def test_an_event_that_is_refused_for_three_days_is_given_up_and_the_next_one_follows(
