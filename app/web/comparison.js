@@ -5,12 +5,12 @@ import { minAmountOut, toPercent } from "./money.js";
 import { explainChoice, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
-/** With `slippageBps` each venue's minimum is computed; an order has one `orderMinimum`, that of the winner. */
+/** With `slippageBps` each venue's minimum is computed, unless one was typed; an order has one `orderMinimum`, that of the winner. */
 export function comparison({ quotes, tokenIn, tokenOut, decimals, slippageBps = null, orderMinimum = null, caption }) {
   const minimum = (quote) => {
     if (!quote.amountOut || quote.error) return nothing;
     if (slippageBps === null) return quote.won ? amount(orderMinimum) : nothing;
-    return amount(minAmountOut(quote.amountOut, slippageBps, decimals));
+    return amount(orderMinimum ?? minAmountOut(quote.amountOut, slippageBps, decimals));
   };
   const rows = [
     [`${slippageBps === null ? "Offered" : "You receive"}, ${tokenOut}`, (quote) => amount(quote.amountOut), "strong"],

@@ -24,6 +24,7 @@ export class Market {
     this.typed = "";
     this.problem = null;
     this.busy = false;
+    this.onPrices = null;
   }
 
   start() {
@@ -82,6 +83,7 @@ export class Market {
     if (pair === this.pair && turned === this.turned) [this.prices, this.dollars] = [prices, dollars?.mids.length ? Number(dollars.mids[0].price) : null];
     if (this.prices) this.movable = this.prices.movable;
     this.hasAnswered = true;
+    this.onPrices?.();
     if (prices) this.priceChart.add(prices);
     this.onChange();
   }

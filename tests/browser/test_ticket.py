@@ -119,7 +119,7 @@ async def test_names_that_screen_readers_read(page: TradingPage) -> None:
         'textbox "You pay"',
         'button "Token to pay: SOL"',
         'button "Reverse the swap"',
-        'status "You receive (estimate)"',
+        'textbox "You receive (estimate)"',
         'group "Slippage"',
         'textbox "Slippage in percent %"',
         'button "Swap SOL for USDC"',

@@ -1,7 +1,8 @@
 // The ticket that places orders of every type: its fields, what is wrong with them, and the request it sends.
 
 import { newIdempotencyKey } from "../api.js";
-import { minAmountOut, toBps } from "../money.js";
+import { amountAt, minAmountOut, toBps } from "../money.js";
+import { ExactOut } from "./exact_out.js";
 import { DEFAULTS, fieldError, PRICES } from "./order_fields.js";
 import { fieldsFrom, typeOf } from "./from_order.js";
 import { orderFormView } from "./order_form_view.js";
@@ -28,14 +29,17 @@ export class OrderForm {
     this.tokens = [];
     this.isPractice = false; // until the engine has said that no money moves
     this.hasLaunches = true; // until it has said that its chain tells of none
-    this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", isRateTurned: false, areQuotesOpen: false });
-    Object.assign(this.fields, fieldsOfLink());
+    this.fields = load("order-form", { ...DEFAULTS, tokenIn: "SOL", tokenOut: "USDC", amount: "1.5", receive: null, isRateTurned: false, areQuotesOpen: false });
+    const linked = fieldsOfLink();
+    Object.assign(this.fields, linked, linked.amount ? { receive: null } : {});
     if (!(this.fields.type in ORDER_TYPES)) this.fields.type = DEFAULTS.type;
     this.problem = null;
     this.tried = false; // only then is an empty field an error
     this.accepted = {}; // what the sender has accepted, of `ACCEPTABLE`
     this.isSending = false;
     this.placedId = null; // the order that was placed last
+    this.exactOut = new ExactOut(this);
+    quotes.onAnswer = market.onPrices = () => this.#seek();
   }
 
   /** Asks for prices and quotes at once: the tokens are nearly always those of the time before. */
@@ -51,7 +55,7 @@ export class OrderForm {
     if (this.isSniper && !launches) this.setType(DEFAULTS.type);
     const unknown = Object.keys(OTHER).filter((name) => !this.#token(this.fields[name]));
     for (const name of unknown) this.fields[name] = tokens.find(({ symbol }) => symbol !== this.fields[OTHER[name]])?.symbol;
-    if (unknown.length) this.set({});
+    if (unknown.length || this.wanted !== null) this.set({});
     this.onChange();
   }
 
@@ -72,10 +76,22 @@ export class OrderForm {
     return { tokenIn, tokenOut, amount: amount.trim() };
   }
 
+  /** The amount to receive, as it was typed; null: the amount to pay was typed. */
+  get wanted() {
+    return this.exactOut.wanted;
+  }
+
+  /** What a limit order brings at least; null while it has no amount or no price, and for other types. */
+  get atLimit() {
+    const { type, amount, limitPrice, tokenOut } = this.fields;
+    return type === "limit" ? amountAt(amount.trim(), limitPrice, this.decimals(tokenOut)) : null;
+  }
+
   /** The least that a market order accepts: shown, and sent. Null: there is no quote for exactly this swap yet. */
   get minimum() {
     const { quotes } = this;
     if (this.fields.type !== "market" || !this.#token(this.fields.tokenOut) || !quotes.isFor(this.#swap) || !quotes.best) return null;
+    if (this.wanted !== null) return this.exactOut.minimum(quotes.best);
     return minAmountOut(quotes.best.amountOut, this.slippageBps, this.decimals(this.fields.tokenOut));
   }
 
@@ -84,7 +100,8 @@ export class OrderForm {
     if (this.fields.type !== "market") return null;
     const { tokenIn, amount } = this.#swap;
     if (this.wallet.isShortOf(tokenIn, amount, this.decimals(tokenIn))) return `Not enough ${tokenIn} in the wallet`;
-    return this.quotes.isRefused(this.#swap) ? "No venue can do this swap" : null;
+    if (this.quotes.isRefused(this.#swap)) return "No venue can do this swap";
+    return this.wanted !== null && !this.exactOut.error && this.minimum === null ? "Finding the amount to pay …" : null;
   }
 
   /** Zero for a token that is not traded yet. */
@@ -92,15 +109,27 @@ export class OrderForm {
     return this.#token(symbol)?.decimals ?? 0;
   }
 
+  /** With another amount to pay, that to receive is no longer what was typed. */
   set(fields) {
-    Object.assign(this.fields, fields);
-    save("order-form", this.fields);
+    Object.assign(this.fields, "amount" in fields ? { receive: null } : {}, fields);
     [this.problem, this.accepted] = [null, {}];
-    const { tokenIn, tokenOut, amount } = this.#swap;
-    const hasPair = tokenIn && tokenOut;
-    this.market.follow(hasPair ? { tokenIn, tokenOut } : null);
-    this.quotes.request(amount && hasPair && !this.isSniper ? { tokenIn, tokenOut, amount } : null);
+    const { tokenIn, tokenOut } = this.fields;
+    this.market.follow(tokenIn && tokenOut ? { tokenIn, tokenOut } : null);
+    this.exactOut.begin();
+    this.#ask();
     this.onChange();
+  }
+
+  #ask(delayMs) {
+    save("order-form", this.fields);
+    const { tokenIn, tokenOut, amount } = this.#swap;
+    this.quotes.request(amount && tokenIn && tokenOut && !this.isSniper ? { tokenIn, tokenOut, amount } : null, delayMs);
+  }
+
+  /** Quotes or prices have come. */
+  #seek() {
+    const delayMs = this.exactOut.next(this.quotes.isFor(this.#swap));
+    if (delayMs !== null) this.#ask(delayMs);
   }
 
   /** Changes fields that are no part of the order. */
@@ -123,7 +152,8 @@ export class OrderForm {
 
   reverse() {
     const { tokenIn, tokenOut } = this.fields;
-    this.#setPair({ tokenIn: tokenOut, tokenOut: tokenIn });
+    const amount = this.wanted === null ? {} : { amount: this.wanted }; // what was to be received is paid
+    this.#setPair({ tokenIn: tokenOut, tokenOut: tokenIn, ...amount });
   }
 
   setType(type) {
@@ -148,7 +178,9 @@ export class OrderForm {
   /** What is wrong with each field, in the order of the form: found here, or by the engine. */
   errors() {
     const errors = new Map();
-    if (!this.fields.amount.trim()) errors.set("amount", "Enter an amount.");
+    if (this.wanted !== null) {
+      if (this.tokens.length && this.exactOut.error) errors.set("receive", this.exactOut.error);
+    } else if (!this.fields.amount.trim()) errors.set("amount", "Enter an amount.");
     else if (this.quotes.problem?.fieldError("amount")) errors.set("amount", this.quotes.problem.fieldError("amount"));
     const { fields, more } = fieldsOf(this.fields);
     for (const name of [...fields, ...more]) {

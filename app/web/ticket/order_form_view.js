@@ -3,7 +3,7 @@
 import { amount } from "../amount.js";
 import { typeName } from "../conditions.js";
 import { explain } from "../messages.js";
-import { amountAt, dollars } from "../money.js";
+import { dollars } from "../money.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { lastOrder } from "./last_order.js";
@@ -22,19 +22,20 @@ export function orderFormView(form) {
       <form autocomplete="off" novalidate @submit=${(event) => { event.preventDefault(); form.send(); }}>
         ${header(form, type)}
         <div class="token-field">
-          <label for="amount">You pay</label>
+          <label for="amount">${form.wanted !== null && type === "market" ? "You pay, found from quotes" : "You pay"}</label>
           <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
             aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: event.target.value })}>
           ${form.picker.button("tokenIn", tokenIn)}
           ${worth(text, form.market.usd.tokenIn, form.wallet.view(tokenIn, form.decimals(tokenIn), (max) => form.set({ amount: max })))}
         </div>
         <p class="field-error" id="amount-error">${errors.get("amount") ?? nothing}</p>
-        ${form.isSniper ? nothing : receive(form, type, tokenOut)}
+        ${form.isSniper ? nothing : receive(form, type, tokenOut, errors)}
         ${fields(form, errors)}
         ${form.isSniper ? nothing : quoteView(form.quotes, {
           decimals: form.decimals(tokenOut),
           slippageBps: form.slippageBps,
           minimum: form.minimum,
+          isMinimumTyped: form.wanted !== null,
           isTurned: isRateTurned,
           isOpen: form.fields.areQuotesOpen,
           onTurn: () => form.show({ isRateTurned: !isRateTurned }),
@@ -63,21 +64,36 @@ function header(form, chosen) {
     </div>`;
 }
 
-function receive(form, type, tokenOut) {
-  const { best, pending } = form.quotes;
-  const limit = type === "limit" ? amountAt(form.fields.amount.trim(), form.fields.limitPrice, form.decimals(tokenOut)) : null;
-  const received = limit ?? best?.amountOut;
+/** The amount to receive can be typed if what to pay for it can be found: from quotes, or from a limit price. */
+function receive(form, type, tokenOut, errors) {
+  const { wanted, atLimit, quotes } = form;
+  const { best, pending } = quotes;
+  const received = wanted ?? atLimit ?? best?.amountOut ?? "";
+  const kind = `result ${pending && wanted === null ? "loading" : ""} ${received.length > MAX_LARGE ? "long" : ""}`;
+  const label = wanted !== null || atLimit ? "You receive, at least" : type === "market" ? "You receive (estimate)" : "A swap now would bring";
+  const expected = wanted !== null && type === "market" && form.minimum !== null ? html`<span>${amount(best.amountOut)} expected now</span>` : nothing;
   return html`
     <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap" @click=${() => form.reverse()}>⇅</button>
     <div class="token-field">
-      <span class="label" id="receive-label">${limit ? "You receive, at least" : type === "market" ? "You receive (estimate)" : "A swap now would bring"}</span>
-      <output class="result ${pending ? "loading" : ""} ${received?.length > MAX_LARGE ? "long" : ""}" aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>
+      ${type === "market" || wanted !== null || atLimit
+        ? html`<label for="receive">${label}</label>
+          <input id="receive" class=${kind} inputmode="decimal" maxlength="39" spellcheck="false" placeholder="–" .value=${live(unlessTyping(received, wanted))}
+            aria-invalid=${errors.has("receive")} aria-describedby="receive-error" @focus=${(event) => event.target.select()} @input=${(event) => form.set({ receive: event.target.value })}>`
+        : html`<span class="label" id="receive-label">${label}</span>
+          <output class=${kind} aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>`}
       ${form.picker.button("tokenOut", tokenOut)}
-      ${worth(received, form.market.usd.tokenOut)}
-    </div>`;
+      ${worth(received, form.market.usd.tokenOut, expected)}
+    </div>
+    <p class="field-error" id="receive-error">${errors.get("receive") ?? nothing}</p>`;
 }
 
-const worth = (text, usd, balance = nothing) => html`<span class="hint worth">${usd && Number(text) > 0 ? `≈ ${dollars(Number(text) * usd)}` : nothing}${balance}</span>`;
+/** An estimate that changed under the cursor would be typed into. */
+function unlessTyping(received, wanted) {
+  const input = document.getElementById("receive");
+  return wanted === null && input && input === document.activeElement ? input.value : received;
+}
+
+const worth = (text, usd, more = nothing) => html`<span class="hint worth">${usd && Number(text) > 0 ? `≈ ${dollars(Number(text) * usd)}` : nothing}${more}</span>`;
 
 function fields(form, errors) {
   const { fields: names, more } = fieldsOf(form.fields);

@@ -136,7 +136,7 @@ export const ORDER_TYPES = {
 };
 
 // The last part of a pointer, for fields that every type has.
-const COMMON_POINTERS = { amount: "amount", expiresInSeconds: "lifetime", tokenIn: "tokenIn", tokenOut: "tokenOut" };
+const COMMON_POINTERS = { amount: "amount", minAmountOut: "receive", expiresInSeconds: "lifetime", tokenIn: "tokenIn", tokenOut: "tokenOut" };
 
 /** The form's field that a pointer stands for; undefined: none. */
 export const fieldAt = (type, pointer) => ORDER_TYPES[type].pointers?.[pointer] ?? COMMON_POINTERS[pointer.split("/").at(-1)];

@@ -10,7 +10,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 const IMPACT_WARNING_BPS = 200;
 const IMPACT_DANGER_BPS = 1_000;
 
-/** `view`: {decimals, slippageBps, minimum, isTurned, isOpen, onTurn, onToggle}. `minimum`: what the order will ask for, or null. */
+/** `view`: {decimals, slippageBps, minimum, isMinimumTyped, isTurned, isOpen, onTurn, onToggle}. `minimum`: what the order will ask for, or null. */
 export function quoteView(quotes, view) {
   const { answer, problem, pending, age, isStale } = quotes;
   if (problem && !answer) {
@@ -27,7 +27,7 @@ export function quoteView(quotes, view) {
           ${view.minimum ? html`<span class="minimum">at least ${amount(view.minimum, tokenOut)}</span>` : nothing}</summary>
         ${explanation(answer.quotes, tokenOut)}
         ${answer.quotes.some((quote) => quote.amountOut)
-          ? comparison({ quotes: answer.quotes, tokenIn, tokenOut, decimals: view.decimals, slippageBps: view.slippageBps, caption: `Quotes for ${asked} ${tokenIn}` })
+          ? comparison({ quotes: answer.quotes, tokenIn, tokenOut, decimals: view.decimals, slippageBps: view.slippageBps, orderMinimum: view.isMinimumTyped ? view.minimum : null, caption: `Quotes for ${asked} ${tokenIn}` })
           : nothing}
       </details>
     </div>`;

@@ -9,6 +9,7 @@ export class Quotes {
   constructor(api, onChange) {
     this.api = api;
     this.onChange = onChange;
+    this.onAnswer = null; // called before it
     this.swap = null; // {tokenIn, tokenOut, amount}
     this.answer = null; // the quotes for it
     this.problem = null;
@@ -31,14 +32,14 @@ export class Quotes {
   }
 
   /** Null: there is nothing to quote. */
-  request(swap) {
+  request(swap, delayMs = DEBOUNCE_MS) {
     clearTimeout(this.timer);
     this.running?.abort();
     if (swap?.tokenIn !== this.swap?.tokenIn || swap?.tokenOut !== this.swap?.tokenOut || !swap) this.answer = null;
     this.problem = null;
     this.swap = swap;
     this.pending = swap !== null;
-    if (swap) this.timer = setTimeout(() => this.#fetch(), DEBOUNCE_MS);
+    if (swap) this.timer = setTimeout(() => this.#fetch(), delayMs);
     this.onChange();
   }
 
@@ -59,6 +60,7 @@ export class Quotes {
       [this.answer, this.problem, this.answeredAt] = [error.code === "unreachable" ? this.answer : null, error, Date.now()];
     }
     this.pending = false;
+    this.onAnswer?.();
     this.onChange();
   }
 
@@ -79,6 +81,12 @@ export class Quotes {
   isFor({ tokenIn, tokenOut, amount }) {
     const { answer } = this;
     return answer !== null && answer.tokenIn === tokenIn && answer.tokenOut === tokenOut && answer.amount === amount;
+  }
+
+  /** What the last quote of this pair was for, and what it brings; null: there is none. */
+  quoted({ tokenIn, tokenOut }) {
+    const { answer, best } = this;
+    return best && answer.tokenIn === tokenIn && answer.tokenOut === tokenOut ? { paid: answer.amount, brings: best.amountOut } : null;
   }
 
   get best() {
