@@ -2,7 +2,7 @@
 
 import { dateTime, every } from "./clock.js";
 import { venueName } from "./messages.js";
-import { shortPrice, toPercent } from "./money.js";
+import { buysWithDollars, shortPrice, toPercent } from "./money.js";
 
 const NAMES = { take_profit: "take-profit", trailing_stop: "trailing stop", oco: "OCO", dca: "DCA" };
 
@@ -16,7 +16,7 @@ export function waitsFor(order, isEntry = false) {
   if (trigger?.trailBps) return trails(order);
   if (trigger?.event) return snipes(order);
   if (!trigger?.price) return `${typeName(orderType)}: waits for its condition`;
-  if (isEntry) return `entry: at ${shortPrice(1 / Number(trigger.price))} ${tokenIn} for 1 ${tokenOut}, or less`;
+  if (isEntry || (orderType === "limit" && buysWithDollars(order))) return `${isEntry ? "entry" : "limit"}: at ${shortPrice(1 / Number(trigger.price))} ${tokenIn} for 1 ${tokenOut}, or less`;
   if (orderType === "limit") return `limit: at ${trigger.price} ${tokenOut} or more`;
   const worst = limitPrice ? `, for no less than ${limitPrice}` : "";
   return `${typeName(orderType)}: once the price ${trigger.when === "below" ? "falls" : "rises"} to ${trigger.price} ${tokenOut}${worst}`;

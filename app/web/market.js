@@ -1,14 +1,13 @@
 // The price of the chosen pair at each venue, before fees. In local mode it can be moved by hand, to see what orders do.
 
 import { venueIcon } from "./comparison.js";
-import { shortPrice } from "./money.js";
+import { buysWithDollars, DOLLARS, shortPrice } from "./money.js";
 import { PriceChange } from "./price_change.js";
 import { poll } from "./polling.js";
 import { explain, venueName } from "./messages.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 const POLL_MS = 1_000;
-const DOLLARS = ["USDC", "USDT"];
 const MOVES_BPS = [-500, -100, 100, 500];
 
 export class Market {
@@ -41,10 +40,8 @@ export class Market {
 
   follow(pair) {
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
-    [this.pair, this.turned, this.prices, this.dollars, this.problem] = [pair, false, null, null, null];
-    this.priceChart.follow(pair);
-    this.change.follow(pair);
-    this.#read();
+    [this.pair, this.turned, this.dollars] = [pair, Boolean(pair && buysWithDollars(pair)), null];
+    this.#followShown();
   }
 
   /** The best price now, for display: the most that one token in brings. */
@@ -67,11 +64,17 @@ export class Market {
     return this.turned ? { tokenIn: tokenOut, tokenOut: tokenIn } : { tokenIn, tokenOut };
   }
 
-  #turn() {
-    [this.turned, this.prices, this.typed, this.problem] = [!this.turned, null, "", null];
-    this.priceChart.follow(this.#shown);
-    this.change.follow(this.#shown);
+  #followShown() {
+    [this.prices, this.problem] = [null, null];
+    const shown = this.pair && this.#shown;
+    this.priceChart.follow(shown);
+    this.change.follow(shown);
     this.#read();
+  }
+
+  #turn() {
+    [this.turned, this.typed] = [!this.turned, ""];
+    this.#followShown();
   }
 
   async #read() {

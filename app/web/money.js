@@ -1,5 +1,10 @@
 // Exact decimals, as the API writes them: strings and BigInt, never floats.
 
+export const DOLLARS = ["USDC", "USDT"];
+
+/** Then prices are said as those of the token that is bought: 150 USDC for 1 SOL, not 0.006666667 SOL for 1 USDC. */
+export const buysWithDollars = ({ tokenIn, tokenOut }) => DOLLARS.includes(tokenIn) && !DOLLARS.includes(tokenOut);
+
 const DECIMAL = /^\d{1,20}(\.\d{1,18})?$/;
 
 /** "1.5" with 9 decimals is 1500000000n; null for text that is not a plain decimal. */

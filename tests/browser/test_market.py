@@ -40,8 +40,10 @@ async def test_the_price_follows_the_chosen_pair_and_two_hops_cannot_be_moved(pa
 
 
 async def test_the_price_is_turned_around_and_moved_that_way(page: TradingPage) -> None:
-    await page.tab.get_by_role("button", name="Reverse the swap").click()
-    await page.tab.get_by_role("button", name="SOL for 1 USDC").click()
+    await page.tab.get_by_role(
+        "button", name="Reverse the swap"
+    ).click()  # with dollars, the price is that of what is bought
+    await expect(page.tab.get_by_role("button", name="USDC for 1 SOL")).to_have_count(1)
     await page.set_market("125")
     await expect(page.announcement).to_have_text("The price becomes 125 USDC for 1 SOL.")
     await page.tab.get_by_role("button", name="USDC for 1 SOL").click()

@@ -1,6 +1,6 @@
 // An order as the fields of the form: to place one like it again, and to amend it while it waits.
 
-import { reciprocal, shortPrice, toPercent } from "../money.js";
+import { buysWithDollars, reciprocal, shortPrice, toPercent } from "../money.js";
 import { fieldsOf, ORDER_TYPES } from "./order_types.js";
 
 const UNITS_OF_TIME = [86_400, 3_600, 60, 1];
@@ -19,7 +19,7 @@ function ofSchedule({ schedule, priceBand, slippageBps }) {
 
 const OWN_FIELDS = {
   market: ({ slippageBps }) => ({ slippage: toPercent(slippageBps) }),
-  limit: ({ limitPrice }) => ({ limitPrice }),
+  limit: (order) => ({ limitPrice: buysWithDollars(order) ? turned(order.limitPrice) : order.limitPrice, isPriceTurned: null }),
   stop: onPrice("stopPrice"),
   take_profit: onPrice("targetPrice"),
   trailing_stop: ({ trigger, slippageBps }) => ({ trail: toPercent(trigger.trailBps), activationPrice: trigger.activationPrice ?? "", triggerSlippage: toPercent(slippageBps) }),

@@ -2,7 +2,7 @@
 
 import { duration } from "../clock.js";
 import { shortPrice, toBps, toDecimal, toPercent, toUnits } from "../money.js";
-import { ORDER_TYPES } from "./order_types.js";
+import { isPriceTurned, ORDER_TYPES } from "./order_types.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 
@@ -47,7 +47,7 @@ const isPrice = (name) => FIELDS[name].kind === "price";
 export const PRICES = Object.keys(FIELDS).filter(isPrice);
 export const DEFAULTS = {
   ...Object.fromEntries(PRICES.map((name) => [name, ""])),
-  type: "market", slippage: "0.5", triggerSlippage: "3", lifetime: "gtc", slices: "10", every: "1", everyUnit: "3600", startAt: "", onMiss: "extend",
+  type: "market", slippage: "0.5", triggerSlippage: "3", lifetime: "gtc", slices: "10", every: "1", everyUnit: "3600", startAt: "", onMiss: "extend", isPriceTurned: null,
   trail: "5", mint: "", minDepth: "", snipeVenue: "",
 };
 
@@ -69,7 +69,10 @@ export function fieldError(name, value) {
 }
 
 /** The token that a price of this type is for, and the token that it is in. */
-const pairOf = ({ type, tokenIn, tokenOut }) => (ORDER_TYPES[type].ofTokenOut ? [tokenOut, tokenIn] : [tokenIn, tokenOut]);
+const pairOf = (fields) => {
+  const { type, tokenIn, tokenOut } = fields;
+  return ORDER_TYPES[type].ofTokenOut || isPriceTurned(fields) ? [tokenOut, tokenIn] : [tokenIn, tokenOut];
+};
 
 /**
  * The fields of an order type. `form`: {fields, best, error, set, prefix}; `best`: the price now, tokens out for one token
@@ -81,19 +84,25 @@ export function fieldList(names, form) {
   const now = !isSniper && form.best && (of === form.fields.tokenIn ? form.best : 1 / Number(form.best));
   return html`
     <div class="fields">
-      ${names.some(isPrice) && !isSniper ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.</p>` : nothing}
+      ${names.some(isPrice) && !isSniper ? html`<p class="hint">Prices are ${paidIn} for 1 ${of}${now ? `, now ${shortPrice(now)}` : ""}.${turnButton(form)}</p>` : nothing}
       ${names.map((name) => fieldView(name, form, { unit: paidIn, placeholder: now ? shortPrice(now) : nothing }))}
       ${now ? steps(names, now, form) : nothing}
     </div>`;
 }
 
+/** What was typed is a price of the other token. */
+function turnButton({ fields, prefix, set }) {
+  if (fields.type !== "limit" || prefix) return nothing;
+  return html` <button class="link-button" type="button" aria-label="Say prices the other way round" title="Say prices the other way round" @click=${() => set({ isPriceTurned: !isPriceTurned(fields), limitPrice: "" })}>⇄</button>`;
+}
+
 /** Buttons with prices near the one now; not for forms with several prices, which are long enough. */
-function steps(names, now, { set }) {
+function steps(names, now, { fields, set }) {
   const [name, another] = names.filter((one) => FIELDS[one].steps);
   if (!name || another) return nothing;
   const text = (percent) => (percent === 0 ? "Now" : `${percent < 0 ? "−" : "+"}${Math.abs(percent)} %`);
   return html`<p class="steps wide" role="group" aria-label="Near the price now">
-    ${FIELDS[name].steps.map((percent) => html`<button class="secondary" type="button" @click=${() => set({ [name]: shortPrice(now * (1 + percent / 100)) })}>${text(percent)}</button>`)}</p>`;
+    ${FIELDS[name].steps.map((percent) => (isPriceTurned(fields) ? -percent : percent)).map((percent) => html`<button class="secondary" type="button" @click=${() => set({ [name]: shortPrice(now * (1 + percent / 100)) })}>${text(percent)}</button>`)}</p>`;
 }
 
 const INPUT_MODES = { price: "decimal", dollars: "decimal", percent: "decimal", whole: "numeric" };

@@ -1,10 +1,16 @@
 // The types of orders that the form places: what each does, its fields, and the request that places it.
 
-import { reciprocal, toBps } from "../money.js";
+import { buysWithDollars, reciprocal, toBps, toUnits } from "../money.js";
 
 const PATH = { order: "api/orders/execute", group: "api/order-groups" };
 
 const swap = ({ tokenIn, tokenOut, amount }) => ({ tokenIn, tokenOut, amount: amount.trim() });
+
+/** Whether the limit price is that of the token that is bought: with dollars, unless it was turned around. */
+export const isPriceTurned = ({ type, isPriceTurned, ...pair }) => type === "limit" && (isPriceTurned ?? buysWithDollars(pair));
+
+/** The limit price in the unit of the engine; what was typed while that is no price. */
+export const limitPrice = (fields) => (isPriceTurned(fields) && toUnits(fields.limitPrice, 18) ? reciprocal(fields.limitPrice) : fields.limitPrice);
 
 /** Zero is no minimum: the engine refuses it. */
 const minimum = ({ minimum }) => (minimum && minimum !== "0" ? { minAmountOut: minimum } : {});
@@ -53,9 +59,9 @@ export const ORDER_TYPES = {
   limit: {
     name: "Limit",
     group: "At a price",
-    explanation: "Waits until the price is at least this good, and never swaps below it.",
+    explanation: "Waits until the price is at least this good, and never swaps at a worse one.",
     fields: ["limitPrice", "lifetime"],
-    body: (fields, extra) => ({ ...swap(fields), orderType: "limit", limitPrice: fields.limitPrice, ...expiry(fields), ...extra }),
+    body: (fields, extra) => ({ ...swap(fields), orderType: "limit", limitPrice: limitPrice(fields), ...expiry(fields), ...extra }),
     pointers: { "/limitPrice": "limitPrice" },
     ioc: true,
   },

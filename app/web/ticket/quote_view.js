@@ -4,7 +4,7 @@ import { amount } from "../amount.js";
 import { ago } from "../clock.js";
 import { comparison, explanation } from "../comparison.js";
 import { explain, venueName } from "../messages.js";
-import { shortPrice, toPercent } from "../money.js";
+import { buysWithDollars, shortPrice, toPercent } from "../money.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 const IMPACT_WARNING_BPS = 200;
@@ -34,7 +34,7 @@ export function quoteView(quotes, view) {
 }
 
 function rate({ tokenIn, tokenOut, price }, { isTurned, onTurn }) {
-  const text = isTurned ? `1 ${tokenOut} = ${shortPrice(1 / Number(price))} ${tokenIn}` : `1 ${tokenIn} = ${shortPrice(price)} ${tokenOut}`;
+  const text = isTurned !== buysWithDollars({ tokenIn, tokenOut }) ? `1 ${tokenOut} = ${shortPrice(1 / Number(price))} ${tokenIn}` : `1 ${tokenIn} = ${shortPrice(price)} ${tokenOut}`;
   return html`<button class="link-button rate" type="button" title="Turn the rate around" @click=${onTurn}>${text} <span aria-hidden="true">⇄</span></button>`;
 }
 
