@@ -1,10 +1,16 @@
-"""Run by Alembic: connects with the driver and the address that the engine uses."""
+"""Run by Alembic: connects with the driver and the address that the engine uses.
+
+A lock that waits holds up everybody behind it. So a migration does not wait for a long read, such as that of a backup:
+it gives up after LOCK_WAIT, has changed nothing, and is tried again.
+"""
 
 import asyncio
+import logging
 
 from alembic import context
-from sqlalchemy import Connection, MetaData, Table
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SetTableComment
 
@@ -14,10 +20,25 @@ from app.schema import metadata
 from app.settings import SettingsError, load
 from migrations.revisions import oldest_code
 
+log = logging.getLogger("engine.migrations")
+
+# Of one transaction: a statement that cannot be in one, like CREATE INDEX CONCURRENTLY, waits for as long as it takes.
+LOCK_WAIT = text("SET LOCAL lock_timeout = '500ms'")
+LOCK_NOT_AVAILABLE = "55P03"
+PAUSE_SECONDS = 2.0
+TRIES = 240  # 10 minutes
+HOLDERS = text("""
+SELECT DISTINCT a.pid, a.application_name, a.xact_start FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+ WHERE l.relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) AND l.granted
+   AND l.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '500 ms'
+ ORDER BY a.xact_start LIMIT 3
+""")
+
 
 def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
     with context.begin_transaction():
+        connection.execute(LOCK_WAIT)
         context.run_migrations()
         if revision := context.get_context().get_current_revision():
             say_what_works(connection, revision)
@@ -38,8 +59,23 @@ async def run() -> None:
     # asyncpg parses the URL: SQLAlchemy would misread options such as sslmode.
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(dsn), poolclass=NullPool)
     async with engine.connect() as connection:
-        await connection.run_sync(migrate)
-    await engine.dispose()
+        for _ in range(TRIES):
+            try:
+                return await connection.run_sync(migrate)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                    raise
+            await connection.rollback()
+            said = f"the migration waits for transactions that are open: {await holders(connection)}"
+            log.warning(said)
+            await asyncio.sleep(PAUSE_SECONDS)
+    raise SettingsError(f"nothing was changed: {said}. End them, or migrate later.")
+
+
+async def holders(connection: AsyncConnection) -> str:
+    rows = (await connection.execute(HOLDERS)).all()
+    await connection.rollback()
+    return "; ".join(f"pid {row.pid}, application {row.application_name!r}, since {row.xact_start}" for row in rows)
 
 
 asyncio.run(run())

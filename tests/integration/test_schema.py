@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from app.settings import SettingsError
-from migrations.upgrade import upgrade
+from migrations.upgrade import configuration, upgrade
+from tests.engine import eventually
 
 # Alembic and SQLAlchemy are imported by the tests that use them: each process of the test run imports this file.
 if TYPE_CHECKING:
@@ -37,6 +38,30 @@ async def test_a_migrated_database_has_the_tables_of_the_schema(new_postgres_dsn
 
 async def test_two_migrations_at_once_do_no_harm(new_postgres_dsn: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(upgrade, new_postgres_dsn) for _ in range(2)))
+
+
+async def test_a_migration_that_a_long_read_holds_up_holds_up_nobody_else(
+    new_postgres_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as that of `engine backup`. Others would wait for the lock that the migration waits for."""
+    from alembic import command
+
+    await asyncio.to_thread(command.downgrade, configuration(new_postgres_dsn), "0024")
+    reader, other = [await asyncpg.connect(new_postgres_dsn) for _ in range(2)]
+    reads = "SELECT count(*) FROM reconciliation"
+
+    async def is_held_up() -> bool:
+        return "the migration waits for transactions that are open: pid" in caplog.text
+
+    async with reader.transaction():
+        await reader.execute(reads)
+        migrating = asyncio.create_task(asyncio.to_thread(upgrade, new_postgres_dsn))
+        await eventually(is_held_up)
+        await other.fetch(reads, timeout=20)
+        assert not migrating.done()
+    await migrating
+    assert await other.fetch("SELECT orders_oid FROM reconciliation") == []
+    await asyncio.gather(reader.close(), other.close())
 
 
 def test_another_password_than_the_database_has_is_named_in_one_sentence(postgres_dsn: str) -> None:
