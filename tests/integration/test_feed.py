@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from app.orders.events import feed as feed_module
+from app.orders.events import replay as replay_module
 from app.orders.events.feed import Feed
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import BACKLOG, CHANNEL
@@ -56,6 +59,41 @@ async def test_an_order_that_ends_while_its_log_is_read_is_seen_to_have_ended(en
     assert replay is not None
     assert [item.seq for item in replay.log] == [1, 2, 3, 4, 5]
     assert replay.ended
+
+
+@pytest.mark.parametrize("from_redis", [True, False])
+async def test_a_long_log_is_given_in_pages(engine: Engine, from_redis: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that reads slowly makes the engine keep one page, not the log."""
+    for module in (feed_module, replay_module):
+        monkeypatch.setattr(module, "PAGE", 2)
+    order, other = await engine.place(), await engine.place()
+    await engine.start_worker()
+    await eventually(lambda: ended(engine, order, other))
+    if not from_redis:
+        await engine.redis.flushdb()
+    ids = [UUID(one["orderId"]) for one in (order, other)]
+    feed, counted, pages = feed_of(engine, OrderReader(engine.postgres)), list[int](), list[list[int]]()
+    with feed.subscriber(owner="local") as subscriber:
+        replay = await feed.replay(subscriber, ids[0], 0)
+        assert replay is not None
+        assert (replay.length, replay.ended) == (5, False)
+        pages = [[item.seq for item in replay.log]]
+        while pages[-1][-1] < 5:
+            pages.append([item.seq for item in await feed.next_events(subscriber)])
+    assert pages == [[1, 2], [3, 4], [5]]
+    with feed.subscriber(owner="local") as subscriber:
+        await feed.follow_many(subscriber, {ids[0]: 1, ids[1]: 0}, counted.append)
+        given: dict[str, list[int]] = {str(one): [] for one in ids}
+        for _ in range(5):
+            for item in (page := await feed.next_events(subscriber)):
+                given[item.order].append(item.seq)
+            assert len(page) <= 2
+    assert counted == [9]
+    assert list(given.values()) == [[2, 3, 4, 5], [1, 2, 3, 4, 5]]
+
+
+async def ended(engine: Engine, *orders: dict[str, Any]) -> bool:
+    return {(await engine.order(one["orderId"]))["status"] for one in orders} == {"confirmed"}
 
 
 @pytest.mark.parametrize("reconciled_at", [None, datetime(2026, 1, 1, tzinfo=UTC)])

@@ -9,6 +9,7 @@ import pytest
 
 import app.postgres
 from app.access import read_turns
+from app.orders.events.publisher import BACKLOG
 from app.orders.store import reads
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 
@@ -66,6 +67,31 @@ async def test_a_long_log_counts_as_several_reads_and_a_quota_of_few_allows_it(
             answer = await engine.http.get(f"/api/orders/{order}{path}")
             left.append(answer.headers["ratelimit"].split(";")[1])
         assert left == ["r=27", "r=24", "r=21", "r=20"]
+
+
+async def test_so_it_does_on_each_kind_of_socket(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=30) as engine:
+        order = (await engine.place())["orderId"]
+        await engine.redis.delete(BACKLOG + order)
+        await engine.postgres.execute(f"{LONG_LOG} UPDATE orders SET seq = 250")
+        subscribe = orjson.dumps({"op": "subscribe", "orders": [order]}).decode()
+        left = []
+        for path, frames in (("/api/stream", 251), (f"/api/orders/execute?orderId={order}", 250)):
+            async with asyncio.timeout(5), engine.socket(path) as ws:
+                if frames > 250:
+                    await ws.send(subscribe)
+                for _ in range(frames):
+                    await ws.recv()
+            left.append((await engine.http.get("/api/limits")).headers["ratelimit"].split(";")[1])
+        assert left == ["r=27", "r=23"]
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=3) as engine:
+        await engine.http.get(LIST)
+        await engine.http.get(LIST)
+        async with asyncio.timeout(5), engine.socket("/api/stream") as ws:
+            await ws.send(subscribe)
+            assert orjson.loads(await ws.recv())["code"] == "too_many_reads"
+        async with asyncio.timeout(5), engine.socket(f"/api/orders/execute?orderId={order}") as ws:
+            assert (await read_to_end(ws)).code == 4429
 
 
 async def test_each_socket_that_replays_a_log_is_a_read_and_so_is_a_ticket_for_an_order(

@@ -81,14 +81,13 @@ async def _place_and_stream(socket: WebSocket) -> None:
 
 async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, frames: Frames) -> None:
     ctx = context(socket)
-    began, stream = time.monotonic(), _OrderStream(socket, ctx, order, frames)
+    began, stream = time.monotonic(), _OrderStream(socket, ctx, caller, order, frames)
     with (
         ctx.feed.subscriber(owner=caller.owner) as subscriber,
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
         ctx.presence.watching(str(order)) as watcher,
     ):
         info(log, "socket opened", order=str(order), socket=watcher.id, after=after)
-        socket.scope.clear()  # nothing reads it from here on, and it has the headers of the handshake
         close = await sockets.close_reason(stream.run(subscriber, after))
     info(
         log,
@@ -106,11 +105,12 @@ async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, fr
 class _OrderStream:
     """Sends the event log of one order to one socket."""
 
-    def __init__(self, socket: WebSocket, ctx: ApiContext, order: UUID, frames: Frames) -> None:
+    def __init__(self, socket: WebSocket, ctx: ApiContext, caller: Caller, order: UUID, frames: Frames) -> None:
         self.sent = 0  # frames
         self.lag = 0.0  # seconds: the longest time between receiving a live event and having sent it
         self._socket = socket
         self._ctx = ctx
+        self._caller = caller
         self._order = order
         self._frames = frames
 
@@ -130,7 +130,10 @@ class _OrderStream:
 
     async def _send_log(self, subscriber: Subscriber, after: int) -> Close:
         """An event in a variable here would be memory of each open socket."""
-        ended = await self._send_replay(subscriber, after)
+        try:
+            ended = await self._send_replay(subscriber, after)
+        except Problem:
+            return sockets.TOO_MANY_READS
         if ended is None:
             return sockets.UNKNOWN_ORDER
         while not ended:
@@ -141,6 +144,8 @@ class _OrderStream:
         replay = await self._ctx.feed.replay(subscriber, self._order, after)
         if replay is None:
             return None
+        may_read_log(self._socket, self._caller, replay.length)
+        self._socket.scope.clear()  # nothing reads it from here on, and it has the headers of the handshake
         await self._send(replay.log)
         return replay.ended
 

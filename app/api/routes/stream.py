@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.access.authentication import Caller
 from app.access.tickets import STREAM
 from app.api import sockets
-from app.api.admission import turn_to_read
+from app.api.admission import may_read_log, turn_to_read
 from app.api.context import ApiContext, context
 from app.api.fast_routes import SocketRouter
 from app.api.json_body import parse
@@ -126,13 +126,12 @@ class _StreamSession:
             raise _BadRequest(f"one socket follows at most {MAX_ORDERS} named orders that have not ended")
         self._named.update(map(str, new))
         async with turn_to_read(self._socket, self._caller):
-            log = await self._ctx.feed.replay_many(self._subscriber, new)
+            await self._ctx.feed.follow_many(self._subscriber, new, self._may_read)
         for order in orders:
             if not self._subscriber.follows(str(order)):
                 await self._send({"type": "error", "code": "unknown_order", "orderId": str(order)})
         known = [str(order) for order in orders if self._subscriber.follows(str(order))]
         await self._send({"type": "subscribed", "orders": known})
-        await self._send_events(log)
 
     async def _follow_all(self, after: dict[UUID, int]) -> None:
         """All unfinished orders of the owner, every later one, and those named in `after`, even if they have ended.
@@ -144,9 +143,11 @@ class _StreamSession:
             await self._ctx.feed.follow_owner(self._subscriber, owner)
             unfinished = await self._ctx.reader.unfinished(owner, MAX_ORDERS)
             new = {order: after.get(order, 0) for order in [*unfinished, *after] if not follows(str(order))}
-            log = await self._ctx.feed.replay_many(self._subscriber, new)
+            await self._ctx.feed.follow_many(self._subscriber, new, self._may_read)
         await self._send({"type": "subscribed", "orders": "all"})
-        await self._send_events(log)
+
+    def _may_read(self, events: int) -> None:
+        may_read_log(self._socket, self._caller, events)
 
     async def _send_events(self, messages: list[EventMessage]) -> None:
         for count, message in enumerate(messages, 1):

@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from redis.asyncio import Redis
 from app.orders.events.channel import subscribe
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import EventMessage, channel_of, unpack
-from app.orders.events.replay import Replay, SharedReads, redis_backlog
+from app.orders.events.replay import PAGE, Pages, Replay, SharedReads, redis_backlog
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import TERMINAL
@@ -39,6 +39,7 @@ from app.tasks import cancel_and_wait, run_forever
 HEAL_SECONDS = 1.0
 RECONNECT_SECONDS = 0.2
 HEAL_BATCH = 100  # orders in one query; events wait while its answer is processed
+After = Mapping[UUID, int]  # order → the last event that the client has
 COMMIT_SKEW = timedelta(seconds=2)  # orders are not committed exactly in the order of their creation times
 
 log = logging.getLogger("engine.feed")
@@ -55,6 +56,7 @@ class Feed:
         self._signatures = signatures
         self._reader = reader
         self._shared = SharedReads(reader)
+        self._pages = Pages(reader)
         self._breaker = breaker
         self._subscribers: set[Subscriber] = set()
         self._of_order: dict[str, set[Subscriber]] = {}
@@ -66,10 +68,7 @@ class Feed:
         self.connected = False
 
     def start(self) -> None:
-        self._tasks = [
-            run_forever("feed", self._receive),
-            run_forever("feed-heal", self._heal),
-        ]
+        self._tasks = [run_forever("feed", self._receive), run_forever("feed-heal", self._heal)]
 
     async def stop(self) -> None:
         await cancel_and_wait(*self._tasks)
@@ -89,37 +88,43 @@ class Feed:
         name = str(order)
         subscriber.follow(name, after)
         self._register(subscriber, name)
-        asked = {name: after + 1}
         if not self._lost.reconciling():
             with contextlib.suppress(RedisUnavailable):
                 since = self._lost.reconciled_at()
                 backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after, since=since)
                 if (kept := await self._breaker.call(backlog)) is not None:
-                    return Replay(subscriber.apply_log(asked, kept), kept[-1].terminal)
+                    page, last = kept[:PAGE], kept[-1].seq
+                    subscriber.exists(name, last)
+                    return Replay(subscriber.apply_log({name: page[-1].seq}, page), page[-1].terminal, last - after)
         head = await self._shared.head((order, subscriber.owner))
         if head is None:
             self.unfollow(subscriber, name)
             return None
-        subscriber.start_at(name, min(after, head.seq))
-        read = await self._shared.log((order, min(after, head.seq)))
+        start = min(after, head.seq)
+        subscriber.start_at(name, start, head.seq)
+        read = await self._shared.log((order, start))
+        cut = bool(read) and read[-1].seq == start + PAGE < head.seq
+        asked = {name: start + PAGE if cut else max(after + 1, head.seq)}
         events = subscriber.apply_log(asked, [EventMessage.of("", event) for event in read])
-        # The order may have ended between the two queries: then its log shows the end, and the status read before
-        # does not.
-        return Replay(events, head.status in TERMINAL or (bool(events) and events[-1].terminal))
+        # It may have ended between the two queries: then its log shows the end, and the status read before does not.
+        ended = head.status in TERMINAL or (bool(events) and events[-1].terminal)
+        return Replay(events, ended and not cut, head.seq - start)
 
-    async def replay_many(self, subscriber: Subscriber, after: Mapping[UUID, int]) -> list[EventMessage]:
-        """Follow those of these orders that the subscriber's owner has; their logs."""
+    async def follow_many(self, subscriber: Subscriber, after: After, may_read: Callable[[int], None]) -> None:
+        """Follow those of these orders that the subscriber's owner has. `next_events` begins with their logs.
+
+        `may_read`: raises if so many events are too many.
+        """
         heads = await self._reader.owned(list(after), subscriber.owner)
-        asked = {}
+        may_read(sum(max(0, head.seq - after[order]) for order, head in heads.items()))
         for order, head in heads.items():
             start = min(after[order], head.seq)
             if head.status in TERMINAL and start == head.seq:
                 self.unfollow(subscriber, str(order))  # a follower of all orders may have been registered meanwhile
                 continue
             subscriber.follow(str(order), start)
+            subscriber.exists(str(order), head.seq)
             self._register(subscriber, str(order))
-            asked[str(order)] = start + 1
-        return await self._read_logs(subscriber, asked)
 
     async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
         """Follow every order that this owner places from now on."""
@@ -134,7 +139,7 @@ class Feed:
             if messages := subscriber.take():
                 return messages
             try:
-                messages = await self._read_logs(subscriber, subscriber.needed())
+                messages = await self._pages.next(subscriber)
             except DatabaseUnavailable:
                 await asyncio.sleep(HEAL_SECONDS)
             if messages:
@@ -144,11 +149,6 @@ class Feed:
         """Nothing more comes for this order: the subscriber has its whole log, or may not have any of it."""
         self._unregister(subscriber, order)
         subscriber.finish(order)
-
-    async def _read_logs(self, subscriber: Subscriber, asked: Mapping[str, int]) -> list[EventMessage]:
-        delivered = subscriber.delivered(asked)
-        events = await self._reader.logs({UUID(order): seq for order, seq in delivered.items()})
-        return subscriber.apply_log(asked, [EventMessage.of("", event) for event in events])
 
     def _register(self, subscriber: Subscriber, order: str) -> None:
         self._of_order.setdefault(order, set()).add(subscriber)

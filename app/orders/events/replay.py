@@ -1,8 +1,13 @@
-"""Where the replay of an order's log starts: in what Redis keeps of it, if that has no gap; otherwise in Postgres."""
+"""Reading logs for subscribers, in pages.
 
+The replay of an order's log starts in what Redis keeps of it, if that has no gap; otherwise in Postgres.
+"""
+
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 from redis.asyncio import Redis
@@ -10,17 +15,22 @@ from redis.asyncio import Redis
 from app.batching import Batcher
 from app.orders.events.publisher import BACKLOG, EventMessage, unpack
 from app.orders.events.signature import EventSignatures
+from app.orders.events.subscriber import Subscriber
 from app.orders.model import OrderEvent
 from app.orders.store.reads import LogHead, OrderReader
 from app.redis_scripts import pipelined_connection
 
-MAX_ORDERS = 50  # in one query; a log may be long
+MAX_ORDERS = 50  # in one query
+# Events that are read at once for one subscriber: they are kept until they were sent, and a client may read slowly.
+PAGE = 100
+READS = 2  # for the subscribers of one owner at once, so that those of others come in between
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    log: list[EventMessage]  # what happened before; live events follow
+    log: list[EventMessage]  # the first page of what happened before; the rest and live events follow
     ended: bool  # the order has ended, and this is the rest of its log
+    length: int  # events of what happened before
 
 
 async def redis_backlog(
@@ -70,6 +80,24 @@ class SharedReads:
 
     async def _logs(self, asked: list[tuple[UUID, int]]) -> list[list[OrderEvent]]:
         logs: dict[UUID, list[OrderEvent]] = {order: [] for order, _ in asked}
-        for event in await self._reader.logs(dict(asked)):
+        for event in await self._reader.logs({order: (after, after + PAGE) for order, after in asked}):
             logs[event.order_id].append(event)
         return list(logs.values())
+
+
+class Pages:
+    """Reads for subscribers that know what they need of which log."""
+
+    def __init__(self, reader: OrderReader) -> None:
+        self._reader = reader
+        self._turns: WeakValueDictionary[str | None, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def next(self, subscriber: Subscriber) -> list[EventMessage]:
+        async with self._turns.setdefault(subscriber.owner, asyncio.Semaphore(READS)):
+            needed = subscriber.needed()
+            parts = subscriber.page(needed, PAGE)
+            events = await self._reader.logs({UUID(order): part for order, part in parts.items()})
+        last = {str(event.order_id): event.seq for event in events}
+        # What is missing in a log is not waited for.
+        asked = {order: until if last.get(order) == until else needed[order] for order, (_, until) in parts.items()}
+        return subscriber.apply_log(asked, [EventMessage.of("", event) for event in events])

@@ -110,9 +110,10 @@ class Subscriber:
         """Deliver this order's events after number `after`, beginning with those in its log."""
         self._cursors[order] = self._behind[order] = LogCursor(after, after + 1)
 
-    def start_at(self, order: str, seq: int) -> None:
-        """The log turned out to end with `seq`: what comes after it is delivered."""
+    def start_at(self, order: str, seq: int, end: int) -> None:
+        """The log turned out to end with `end`: what comes after `seq` is delivered."""
         self._cursors[order].delivered = seq
+        self.exists(order, end)
 
     def receive(self, message: EventMessage) -> None:
         """A message from the channel."""
@@ -163,6 +164,16 @@ class Subscriber:
     def needed(self) -> dict[str, int]:
         """Orders whose log has to be read, and the event each needs."""
         return {order: cursor.needed for order, cursor in self._behind.items()}
+
+    def page(self, needed: Mapping[str, int], most: int) -> dict[str, tuple[int, int]]:
+        """Of the events needed at most so many: for each order after which one, and up to which."""
+        parts = {}
+        for order, seq in needed.items():
+            after = self._cursors[order].delivered
+            parts[order] = after, min(seq, after + most)
+            if (most := most - (seq - after)) <= 0:
+                break
+        return parts
 
     def delivered(self, orders: Iterable[str]) -> dict[str, int]:
         """The last event delivered of each of these orders."""

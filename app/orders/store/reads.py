@@ -30,8 +30,8 @@ LOG = (
 )
 LOGS = """
 SELECT e.order_id, e.seq, e.status, e.attempt, e.at, e.details
-  FROM unnest($1::uuid[], $2::int[]) AS w(id, after)
-  JOIN order_events e ON e.order_id = w.id AND e.seq > w.after
+  FROM unnest($1::uuid[], $2::int[], $3::int[]) AS w(id, after, until)
+  JOIN order_events e ON e.order_id = w.id AND e.seq > w.after AND e.seq <= w.until
  ORDER BY e.order_id, e.seq
 """
 OWNED = "SELECT id, seq, status FROM orders WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR owner = $2)"
@@ -146,9 +146,10 @@ class OrderReader:
     async def log(self, order_id: UUID, after: int = 0) -> list[OrderEvent]:
         return [event_from(row) for row in await fetch(self._pool, LOG, order_id, after)]
 
-    async def logs(self, after: Mapping[UUID, int]) -> list[OrderEvent]:
-        """The events of each of these orders after the number given for it, order by order."""
-        rows = await fetch(self._pool, LOGS, list(after), list(after.values()))
+    async def logs(self, parts: Mapping[UUID, tuple[int, int]]) -> list[OrderEvent]:
+        """Events of these orders, order by order: after the first number given for it, and up to the second."""
+        after, until = [part[0] for part in parts.values()], [part[1] for part in parts.values()]
+        rows = await fetch(self._pool, LOGS, list(parts), after, until)
         return [event_from(row) for row in rows]
 
     async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
