@@ -67,7 +67,7 @@ export class Market {
   #followShown() {
     [this.prices, this.problem] = [null, null];
     const shown = this.pair && this.#shown;
-    this.priceChart.follow(shown);
+    this.priceChart.follow(shown, this.turned);
     this.change.follow(shown);
     this.#read();
   }

@@ -1,12 +1,13 @@
 // The price of a pair over time at each venue, with the caller's open orders and fills on it. The past comes from the engine;
 // the prices that the page reads every second continue it.
 
-import { dateTime, now } from "./clock.js";
+import { dateTime, every, now } from "./clock.js";
 import { typeName } from "./conditions.js";
 import { explain, venueName } from "./messages.js";
 import { shortPrice } from "./money.js";
 import { currentState, statusOf } from "./order_log.js";
 import { poll } from "./polling.js";
+import { candles } from "./price_candles.js";
 import { PricePlot } from "./price_plot.js";
 import { load, save } from "./storage.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
@@ -14,18 +15,21 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 const READ_MS = 60_000; // the engine's samples replace those of this page
 const MAX_FILLS = 200; // that are read of each direction, and that are drawn
 const RANGES = [
-  { name: "15 min", text: "15 minutes", seconds: 900, step: 10 },
-  { name: "1 h", text: "hour", seconds: 3_600, step: 10 },
-  { name: "6 h", text: "6 hours", seconds: 21_600, step: 60 },
-  { name: "1 day", text: "day", seconds: 86_400, step: 300 },
-  { name: "1 week", text: "week", seconds: 604_800, step: 1_800 },
+  { name: "15 min", text: "15 minutes", seconds: 900, step: 10, candle: 60 },
+  { name: "1 h", text: "hour", seconds: 3_600, step: 10, candle: 60 },
+  { name: "6 h", text: "6 hours", seconds: 21_600, step: 60, candle: 600 },
+  { name: "1 day", text: "day", seconds: 86_400, step: 120, candle: 1_800 },
+  { name: "1 week", text: "week", seconds: 604_800, step: 720, candle: 7_200 },
 ];
 
 export class PriceChart {
   constructor(api, orderStore, onChange) {
     Object.assign(this, { api, orderStore, onChange });
     this.pair = null;
-    this.range = RANGES.find(({ name }) => name === load("chart", {}).range) ?? RANGES[1];
+    this.isTurned = false; // the other way round than it is swapped: then a lower price is the better one
+    const { range, isCandles } = load("chart", { range: null, isCandles: false });
+    this.range = RANGES.find(({ name }) => name === range) ?? RANGES[1];
+    this.isCandles = isCandles; // or a line for each venue
     this.points = new Map(); // where a step begins, in seconds → {venue: price}, oldest first
     this.fills = new Map(); // order id → {at, price, sells}
     this.problem = null;
@@ -47,7 +51,8 @@ export class PriceChart {
   }
 
   /** `pair`: {tokenIn, tokenOut}, or null. */
-  follow(pair) {
+  follow(pair, isTurned) {
+    this.isTurned = isTurned;
     if (pair?.tokenIn === this.pair?.tokenIn && pair?.tokenOut === this.pair?.tokenOut) return;
     this.pair = pair;
     this.fills.clear();
@@ -70,8 +75,21 @@ export class PriceChart {
 
   #choose(range) {
     this.range = range;
-    save("chart", { range: range.name });
+    this.#save();
     this.#begin();
+  }
+
+  #toggleCandles() {
+    this.isCandles = !this.isCandles;
+    this.#save();
+    this.cursor = null;
+    this.plot.moveCursor(null);
+    this.#draw();
+    this.onChange();
+  }
+
+  #save() {
+    save("chart", { range: this.range.name, isCandles: this.isCandles });
   }
 
   /** Another pair, or another range. */
@@ -134,7 +152,7 @@ export class PriceChart {
 
   #draw() {
     if (!this.pair || !this.points.size) return;
-    const { range, orderStore } = this;
+    const { range, orderStore, isCandles } = this;
     for (const log of orderStore.logs.values()) {
       if (statusOf(log) !== "confirmed" || this.fills.has(log.id) || !log.snapshot || !this.#isOfPair(log.snapshot)) continue;
       const order = currentState(log);
@@ -142,13 +160,14 @@ export class PriceChart {
     }
     const newest = [...this.points.keys()].at(-1);
     const from = newest - range.seconds;
-    const to = newest + Math.max(range.step, range.seconds / 50); // room for the fills of this step
+    const to = newest + Math.max(isCandles ? range.candle : range.step, range.seconds / 50); // room for the fills of this step
     for (const time of this.points.keys()) if (time < from) this.points.delete(time);
-    const venues = [...new Set([...this.points.values()].flatMap(Object.keys))].sort();
+    const points = isCandles ? candles(this.points, range.candle, this.isTurned ? Math.min : Math.max) : [...this.points];
+    const lines = isCandles ? ["close"] : [...new Set(points.flatMap(([, prices]) => Object.keys(prices)))].sort();
     this.fills = new Map([...this.fills].sort(([, a], [, b]) => b.at - a.at).slice(0, MAX_FILLS));
     const fills = [...this.fills.values()].filter(({ at }) => at >= from);
-    this.shown = { pair: this.pair, range, venues, from, to, points: [...this.points], levels: this.#levels(), fills };
-    if (this.cursor >= this.points.size) this.cursor = null;
+    this.shown = { pair: this.pair, range, isCandles, step: isCandles ? range.candle : range.step, lines, from, to, points, levels: this.#levels(), fills };
+    if (this.cursor >= points.length) this.cursor = null;
     this.summary = summary(this.shown);
     this.plot.show(this.shown);
   }
@@ -167,7 +186,8 @@ export class PriceChart {
     if (!this.pair) return nothing;
     const { pair, range, shown, problem } = this;
     return html`
-      <div class="ranges" role="group" aria-label="How far the chart goes back">
+      <div class="ranges" role="group" aria-label="How far the chart goes back, and how it is drawn">
+        <button type="button" class="link-button" aria-pressed=${this.isCandles} @click=${() => this.#toggleCandles()}>Candles</button>
         ${RANGES.map((one) => html`<button type="button" class="link-button" aria-pressed=${one === range} @click=${() => this.#choose(one)}>${one.name}</button>`)}
       </div>
       ${shown
@@ -184,21 +204,25 @@ export class PriceChart {
   }
 
   #reading() {
-    const [time, prices] = this.shown.points[this.#at];
-    return [dateTime(time * 1_000), ...this.shown.venues.map((venue) => `${venueName(venue)} ${venue in prices ? shortPrice(prices[venue]) : "–"}`)].join("  ");
+    const { points, isCandles, step, lines } = this.shown;
+    const [time, prices] = points[this.#at];
+    const from = dateTime((isCandles ? time - step / 2 : time) * 1_000);
+    const names = isCandles ? Object.keys(prices) : lines;
+    return [from, ...names.map((name) => `${venueName(name)} ${name in prices ? shortPrice(prices[name]) : "–"}`)].join("  ");
   }
 }
 
-function summary({ pair, range, points, venues, levels, fills }) {
+function summary({ pair, range, isCandles, points, lines, levels, fills }) {
   const prices = points.flatMap(([, at]) => Object.values(at));
   const [low, high] = [Math.min(...prices), Math.max(...prices)];
-  const venue = venues.find((one) => one in points[0][1] && one in points.at(-1)[1]);
-  const change = venue ? (points.at(-1)[1][venue] / points[0][1][venue] - 1) * 100 : 0;
+  const line = lines.find((one) => one in points[0][1] && one in points.at(-1)[1]);
+  const change = line ? (points.at(-1)[1][line] / (points[0][1].open ?? points[0][1][line]) - 1) * 100 : 0;
   const percent = Math.abs(change).toFixed(2);
   const signed = `${Number(percent) === 0 ? "" : change < 0 ? "−" : "+"}${percent} %`;
   const many = (list, one) => `${list.length} ${one}${list.length === 1 ? "" : "s"}`;
   return [
-    `Last ${range.text}: low ${shortPrice(low)}, high ${shortPrice(high)} ${pair.tokenOut}${venue ? `, ${signed}` : ""}.`,
+    `Last ${range.text}: low ${shortPrice(low)}, high ${shortPrice(high)} ${pair.tokenOut}${line ? `, ${signed}` : ""}.`,
+    isCandles ? `A candle ${every(range.candle)}, from the better venue's price ${every(range.step)}.` : "",
     levels.length ? `${many(levels, "open order")}: ${levels.slice(0, 5).map(({ name, price }) => `${name} ${shortPrice(price)}`).join(", ")}${levels.length > 5 ? ", …" : ""}.` : "",
     fills.length ? `${fills.length === MAX_FILLS ? "The newest of your fills" : `${many(fills, "fill")} of yours`}: ▼ gave ${pair.tokenIn}, ▲ received it.` : "",
   ].filter(Boolean).join(" ");

@@ -2,6 +2,7 @@
 
 import { dateTime, dayOf, timeOfDay } from "./clock.js";
 import { shortPrice } from "./money.js";
+import { drawCandles } from "./price_candles.js";
 
 const DASH = { meteora: [6, 3] }; // not told apart by colour alone
 const AXIS = 28; // px below the plot
@@ -43,9 +44,9 @@ export class PricePlot {
     this.#destroy();
   }
 
-  /** `shown`: {points: [[seconds, {venue: price}]], venues, range, from, to, levels, fills}. */
+  /** `shown`: {points: [[seconds, {name: price}]], lines: names, isCandles, step, from, to, levels, fills}. */
   async show(shown) {
-    const isOther = shown.venues.join() !== this.shown?.venues.join();
+    const isOther = shown.lines.join() !== this.shown?.lines.join();
     this.shown = shown;
     const uPlot = await loadUPlot();
     if (!uPlot || !this.shown) return;
@@ -80,9 +81,9 @@ export class PricePlot {
 
   /** Where steps are missing, an empty row interrupts the lines. */
   #data() {
-    const { points, venues, range } = this.shown;
-    const rows = points.flatMap(([time, prices], n) => (n && time > points[n - 1][0] + Math.max(GAP_SECONDS, 1.5 * range.step) ? [[time - 1, {}], [time, prices]] : [[time, prices]]));
-    return [rows.map(([time]) => time), ...venues.map((venue) => rows.map(([, prices]) => prices[venue] ?? null))];
+    const { points, lines, step } = this.shown;
+    const rows = points.flatMap(([time, prices], n) => (n && time > points[n - 1][0] + Math.max(GAP_SECONDS, 1.5 * step) ? [[time - 1, {}], [time, prices]] : [[time, prices]]));
+    return [rows.map(([time]) => time), ...lines.map((line) => rows.map(([, prices]) => prices[line] ?? null))];
   }
 
   #span() {
@@ -113,7 +114,7 @@ export class PricePlot {
         { ...axis, size: AXIS, space: 70, values: (_, times, _axis, _space, step) => times.map((time) => timeLabel(time, step)) },
         { ...axis, side: 1, size: (_, labels) => 14 + 7 * Math.max(...(labels ?? [""]).map((text) => text.length)), values: (_, prices, _axis, _space, step) => prices.map((price) => priceLabel(price, step)) },
       ],
-      series: [{}, ...this.shown.venues.map((venue) => ({ stroke: colour(venue) || colour("text"), width: 1.75, dash: DASH[venue], points: { size: 5 } }))],
+      series: [{}, ...this.shown.lines.map((line) => ({ stroke: colour(line) || colour("text"), width: 1.75, dash: DASH[line], ...(this.shown.isCandles ? { paths: () => null, points: { show: false } } : { points: { size: 5 } }) }))],
       hooks: {
         draw: [(plot) => this.#drawMarks(plot)],
         setCursor: [(plot) => this.#onCursor(plot)],
@@ -137,6 +138,7 @@ export class PricePlot {
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
+    if (this.shown.isCandles) drawCandles(ctx, this.shown.points, { seconds: this.shown.step, xOf: (time) => plot.valToPos(time, "x", true), yOf: (price) => plot.valToPos(price, "y", true), px, colours: this.colours });
     this.#drawLevels(plot, px);
     for (const fill of this.shown.fills) this.#drawFill(plot, fill, px);
     ctx.restore();

@@ -77,3 +77,36 @@ async def test_the_chart_follows_the_pair_in_its_direction_and_the_price_while_i
     await expect(summary).to_contain_text("SOL")
     await expect(page.tab.get_by_role("slider", name="Price of USDC in SOL")).to_have_count(1)
     await expect(page.tab.locator(".reading")).to_contain_text("Raydium 0.006666667")
+
+
+async def test_candles_are_drawn_said_in_words_and_read_with_the_keys(engine: Engine, open_page: OpenPage) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for minute, price in enumerate((150, 158, 144, 152)):  # one candle of ten minutes, then another
+        mids = f'{{"meteora":"{price - 1}","raydium":"{price + 1}"}}'
+        for at in (minute, minute + 10):
+            await engine.postgres.execute(
+                "INSERT INTO price_samples VALUES ($1, 'SOL-USDC', $2)", hour + timedelta(minutes=at), mids
+            )
+    async with open_page(engine.base_url) as page:
+        await page.open()
+        await page.set_market("150")
+        summary, canvas = page.tab.locator("#price-summary"), page.tab.locator(".price-plot canvas")
+        await page.tab.get_by_role("button", name="6 h").click()
+        await expect(summary).to_contain_text("low 143, high 159")
+        toggle = page.tab.get_by_role("button", name="Candles")
+        await toggle.click()
+        await expect(summary).to_contain_text("low 145, high 159")
+        await expect(summary).to_contain_text("A candle every 10 minutes, from the better venue's price every minute.")
+        plot = page.tab.get_by_role("slider", name="Price of SOL in USDC")
+        await plot.press("Home")
+        candle = re.compile(r":00:00  open 151  high 159  low 145  close 153$")
+        await expect(plot).to_have_attribute("aria-valuetext", candle)
+        await expect(canvas).to_have_count(1)
+        assert await canvas.evaluate(INK) > 1000
+        assert await page.accessibility_violations() == []
+        await page.tab.get_by_role("button", name="Reverse the swap").click()  # who buys pays the lower price
+        await expect(summary).to_contain_text("low 143, high 157")
+        await page.tab.reload()
+        await expect(toggle).to_have_attribute("aria-pressed", "true")  # the choice is kept
+        await toggle.click()
+        await expect(summary).not_to_contain_text("candle")
