@@ -1,7 +1,7 @@
 // The price of the chosen pair at each venue, before fees. In local mode it can be moved by hand, to see what orders do.
 
 import { venueIcon } from "./comparison.js";
-import { buysWithDollars, DOLLARS, shortPrice } from "./money.js";
+import { buysWithDollars, DOLLARS, shortPrice, typedDecimal } from "./money.js";
 import { PriceChange } from "./price_change.js";
 import { poll } from "./polling.js";
 import { explain, venueName } from "./messages.js";
@@ -143,7 +143,7 @@ export class Market {
           <legend class="hint">Move the simulated market</legend>
           ${MOVES_BPS.map((bps) => html`<button class="secondary" type="button" aria-disabled=${this.busy} @click=${() => this.#move({ moveBps: bps })}>${bps < 0 ? "−" : "+"}${Math.abs(bps) / 100} %</button>`)}
           <label for="market-price" class="visually-hidden">Price to set</label>
-          <input id="market-price" inputmode="decimal" maxlength="39" placeholder="price" .value=${this.typed} @input=${(event) => (this.typed = event.target.value.trim())}>
+          <input id="market-price" inputmode="decimal" maxlength="39" placeholder="price" .value=${this.typed} @input=${(event) => (this.typed = typedDecimal(event.target.value))}>
           <button class="secondary" aria-disabled=${this.busy}>Set</button>
         </fieldset>
       </form>

@@ -7,6 +7,9 @@ export const buysWithDollars = ({ tokenIn, tokenOut }) => DOLLARS.includes(token
 
 const DECIMAL = /^\d{1,20}(\.\d{1,18})?$/;
 
+/** What was typed or pasted: the keyboards of many phones have a comma instead of the point, and "1,234.5" is grouped. */
+export const typedDecimal = (text) => (/^\d{1,3}(,\d{3})+(\.\d*)?$/.test(text.trim()) ? text.replaceAll(",", "") : text.replace(",", ".")).trim();
+
 /** "1.5" with 9 decimals is 1500000000n; null for text that is not a plain decimal. */
 export function toUnits(text, decimals) {
   if (!DECIMAL.test(text)) return null;

@@ -1,5 +1,6 @@
 """The page on a local Solana chain: signatures, fees and balances are those of the chain."""
 
+import re
 from pathlib import Path
 
 from playwright.async_api import expect
@@ -20,6 +21,12 @@ async def test_the_page_shows_the_signature_the_fee_and_the_balances_of_the_chai
         await expect(balance).to_contain_text("Balance 100")
         await balance.get_by_role("button", name="Max").click()
         await expect(pay).to_have_value("99.99")  # some SOL has to be left for fees
+        await balance.get_by_role("button", name="Half").click()
+        await expect(pay).to_have_value("49.995")
+        await expect(page.tab.locator(".held")).to_have_text(re.compile("Balance [0-9,.]+"))  # of the token to receive
+        await page.tab.get_by_role("button", name="Token to pay").click()
+        await expect(page.tab.locator("#token-list li").first).to_contain_text("balance 100")
+        await page.tab.keyboard.press("Escape")
         await pay.fill("100.1")
         await expect(page.tab.locator(".submit")).to_have_text("Not enough SOL in the wallet")
         assert await page.accessibility_violations() == []

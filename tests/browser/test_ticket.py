@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.trading_page import TradingPage
@@ -45,6 +46,38 @@ async def test_an_order_that_moves_the_price_is_warned_about(page: TradingPage) 
     await expect(warning).to_contain_text(re.compile(r"Price impact \d+(\.\d+)? %"))
     await expect(page.tab.locator(".submit")).to_have_text("Swap SOL for USDC anyway")
     assert await page.accessibility_violations() == []
+
+
+async def test_a_slippage_so_high_that_it_is_nearly_always_a_mistake_is_warned_about(page: TradingPage) -> None:
+    warning = page.tab.locator(".fields .warning-box")
+    await page.tab.get_by_label("Slippage in percent").fill("5")
+    await expect(page.tab.locator(".quotes .minimum")).to_be_visible()
+    await expect(warning).to_have_count(0)
+    await page.tab.get_by_label("Slippage in percent").fill("50")
+    await expect(warning).to_have_text("Slippage 50 %. The swap may bring that much less than it could.")
+    assert await page.accessibility_violations() == []
+
+
+# The keyboards of many phones have no point for decimals.
+@pytest.mark.parametrize(
+    ("typed", "amount"), [("1,25", "1.25"), (",5", ".5"), ("1,234.5", "1234.5"), ("1,000", "1000")]
+)
+async def test_a_comma_is_a_point_unless_it_groups_digits(typed: str, amount: str, page: TradingPage) -> None:
+    await page.fill(amount=typed)
+    await expect(page.tab.get_by_label("You pay")).to_have_value(amount)
+
+
+async def test_a_comma_can_be_typed_in_every_field_of_a_decimal(page: TradingPage) -> None:
+    for name, order_type in (
+        ("receive", "market"),
+        ("slippage", "market"),
+        ("limitPrice", "limit"),
+        ("trail", "trailing_stop"),
+    ):
+        await page.choose(order_type)
+        await page.tab.locator(f"#{name}").fill("")
+        await page.tab.locator(f"#{name}").press_sequentially("1,5")
+        await expect(page.tab.locator(f"#{name}")).to_have_value("1.5")
 
 
 async def test_the_rate_is_turned_around(page: TradingPage) -> None:

@@ -1,7 +1,7 @@
 // The fields of the order form that belong to some types of orders: their labels, units, choices, checks and markup.
 
 import { duration } from "../clock.js";
-import { shortPrice, toBps, toDecimal, toPercent, toUnits } from "../money.js";
+import { shortPrice, toBps, toDecimal, toPercent, toUnits, typedDecimal } from "../money.js";
 import { isPriceTurned, ORDER_TYPES } from "./order_types.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
@@ -39,8 +39,8 @@ export const FIELDS = {
   bandMin: price("Not below", optional),
   bandMax: price("Not above", optional),
   onMiss: { label: "Missed slices", kind: "choice", choices: MISSES },
-  slippage: { kind: "slippage", presets: [10, 50, 100], hint: "The most that the price may get worse." },
-  triggerSlippage: { kind: "slippage", presets: [100, 300, 500], hint: "Below the price that it waits for, at most." },
+  slippage: { kind: "slippage", presets: [10, 50, 100], high: 500, hint: "The most that the price may get worse." },
+  triggerSlippage: { kind: "slippage", presets: [100, 300, 500], high: 1_000, hint: "Below the price that it waits for, at most." },
 };
 
 const isPrice = (name) => FIELDS[name].kind === "price";
@@ -112,7 +112,7 @@ function fieldView(name, form, { unit, placeholder }) {
   const { label, kind, choices, optional } = FIELDS[name];
   const id = `${form.prefix ?? ""}${name}`;
   if (kind === "slippage") return slippage(name, id, form);
-  const set = (event) => form.set({ [name]: event.target.value.trim() });
+  const set = (event) => form.set({ [name]: INPUT_MODES[kind] === "decimal" ? typedDecimal(event.target.value) : event.target.value.trim() });
   const value = form.fields[name];
   const message = form.error(name);
   const error = html`<p class="field-error" id="${id}-error">${message ?? nothing}</p>`;
@@ -138,16 +138,17 @@ const choice = (id, choices, selected, set, label = nothing) => html`
   </select>`;
 
 function slippage(name, id, { fields, error, set }) {
-  const { presets, hint } = FIELDS[name];
+  const { presets, hint, high } = FIELDS[name];
   const message = error(name);
   return html`
     <fieldset class="slippage">
       <legend title=${hint}>Slippage</legend>
       ${presets.map((bps) => html`<label class="choice"><input type="radio" name="preset" .checked=${live(toBps(fields[name]) === bps)} @change=${() => set({ [name]: toPercent(bps) })}><span>${toPercent(bps)} %</span></label>`)}
       <label class="custom"><span class="visually-hidden">Slippage in percent</span><input id=${id} inputmode="decimal" maxlength="6" .value=${live(fields[name])}
-        aria-invalid=${message !== undefined} aria-describedby="${id}-error" @input=${(event) => set({ [name]: event.target.value.trim() })}> %</label>
+        aria-invalid=${message !== undefined} aria-describedby="${id}-error" @input=${(event) => set({ [name]: typedDecimal(event.target.value) })}> %</label>
     </fieldset>
-    <p class="field-error" id="${id}-error">${message ?? nothing}</p>`;
+    <p class="field-error" id="${id}-error">${message ?? nothing}</p>
+    ${toBps(fields[name]) > high ? html`<p class="warning-box wide" role="status"><strong>Slippage ${fields[name]} %.</strong> The swap may bring that much less than it could.</p>` : nothing}`;
 }
 
 /** "10 slices of 0.15 SOL, over 9 h 0 min"; empty while a field is not valid. */

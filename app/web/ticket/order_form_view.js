@@ -3,7 +3,7 @@
 import { amount } from "../amount.js";
 import { typeName } from "../conditions.js";
 import { explain } from "../messages.js";
-import { dollars } from "../money.js";
+import { dollars, typedDecimal } from "../money.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { lastOrder } from "./last_order.js";
@@ -24,9 +24,9 @@ export function orderFormView(form) {
         <div class="token-field">
           <label for="amount">${form.wanted !== null && type === "market" ? "You pay, found from quotes" : "You pay"}</label>
           <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
-            aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: event.target.value })}>
+            aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: typedDecimal(event.target.value) })}>
           ${form.picker.button("tokenIn", tokenIn)}
-          ${worth(text, form.market.usd.tokenIn, form.wallet.view(tokenIn, form.decimals(tokenIn), (max) => form.set({ amount: max })))}
+          ${worth(text, form.market.usd.tokenIn, form.wallet.view(tokenIn, form.decimals(tokenIn), (part) => form.set({ amount: part })))}
         </div>
         <p class="field-error" id="amount-error">${errors.get("amount") ?? nothing}</p>
         ${form.isSniper ? nothing : receive(form, type, tokenOut, errors)}
@@ -46,7 +46,7 @@ export function orderFormView(form) {
         <button class="primary submit ${risky ? "risky" : ""}" aria-disabled=${form.isSending || form.blockedBecause !== null}>${form.isSending ? "Sending …" : form.blockedBecause ?? (type === "market" ? `Swap ${tokenIn} for ${tokenOut}${risky ? " anyway" : ""}` : `Place the ${typeName(type)} order`)}</button>
         ${lastOrder(form.orderStore.logs.get(form.placedId), form.onShow)}
       </form>
-      ${form.picker.dialog(form.tokens, { tokenIn, tokenOut })}
+      ${form.picker.dialog(form.tokens, { tokenIn, tokenOut }, form.wallet.held)}
     </section>`;
 }
 
@@ -71,6 +71,7 @@ function receive(form, type, tokenOut, errors) {
   const received = wanted ?? atLimit ?? best?.amountOut ?? "";
   const kind = `result ${pending && wanted === null ? "loading" : ""} ${received.length > MAX_LARGE ? "long" : ""}`;
   const label = wanted !== null || atLimit ? "You receive, at least" : type === "market" ? "You receive (estimate)" : "A swap now would bring";
+  const held = form.wallet.held.get(tokenOut);
   const expected = wanted !== null && type === "market" && form.minimum !== null ? html`<span>${amount(best.amountOut)} expected now</span>` : nothing;
   return html`
     <button class="flip" type="button" aria-label="Reverse the swap" title="Reverse the swap" @click=${() => form.reverse()}>⇅</button>
@@ -78,11 +79,11 @@ function receive(form, type, tokenOut, errors) {
       ${type === "market" || wanted !== null || atLimit
         ? html`<label for="receive">${label}</label>
           <input id="receive" class=${kind} inputmode="decimal" maxlength="39" spellcheck="false" placeholder="–" .value=${live(unlessTyping(received, wanted))}
-            aria-invalid=${errors.has("receive")} aria-describedby="receive-error" @focus=${(event) => event.target.select()} @input=${(event) => form.set({ receive: event.target.value })}>`
+            aria-invalid=${errors.has("receive")} aria-describedby="receive-error" @focus=${(event) => event.target.select()} @input=${(event) => form.set({ receive: typedDecimal(event.target.value) })}>`
         : html`<span class="label" id="receive-label">${label}</span>
           <output class=${kind} aria-labelledby="receive-label" aria-live="off">${received ? amount(received) : html`<span class="none">–</span>`}</output>`}
       ${form.picker.button("tokenOut", tokenOut)}
-      ${worth(received, form.market.usd.tokenOut, expected)}
+      ${worth(received, form.market.usd.tokenOut, html`${expected}${held === undefined ? nothing : html`<span class="held">Balance ${amount(held)}</span>`}`)}
     </div>
     <p class="field-error" id="receive-error">${errors.get("receive") ?? nothing}</p>`;
 }

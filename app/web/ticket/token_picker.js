@@ -1,5 +1,6 @@
 // Choosing a token: a button that shows the chosen one, and a dialog with a search.
 
+import { amount } from "../amount.js";
 import { tokenName } from "../conditions.js";
 import { tokenIcon } from "../token_icon.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
@@ -11,6 +12,7 @@ export class TokenPicker {
   /** `onChoose(field, symbol)`. */
   constructor(onChoose, onChange) {
     Object.assign(this, { onChoose, onChange });
+    this.held = new Map();
     this.field = "tokenIn"; // that the dialog is open for
     this.query = "";
     this.active = 0; // which of the tokens found the arrow keys are on
@@ -51,12 +53,16 @@ export class TokenPicker {
       </button>`;
   }
 
+  /** What the wallet holds comes first. */
   #found(tokens) {
     const query = this.query.trim().toLowerCase();
-    return tokens.filter(({ symbol, name, mint }) => symbol.toLowerCase().includes(query) || name.toLowerCase().includes(query) || mint.toLowerCase().startsWith(query));
+    const found = tokens.filter(({ symbol, name, mint }) => symbol.toLowerCase().includes(query) || name.toLowerCase().includes(query) || mint.toLowerCase().startsWith(query));
+    return found.sort((a, b) => this.held.has(b.symbol) - this.held.has(a.symbol));
   }
 
-  dialog(tokens, selected) {
+  /** `held`: what the wallet holds, by symbol. */
+  dialog(tokens, selected, held) {
+    this.held = held;
     const found = this.#found(tokens);
     return html`
       <dialog id="token-dialog" class="token-dialog" aria-label=${LABELS[this.field]} @click=${(event) => event.target === this.#dialog && this.#dialog.close()}>
@@ -67,7 +73,7 @@ export class TokenPicker {
         <ul id="token-list" role="listbox" aria-label="Tokens" ?hidden=${!found.length}>
           ${found.map((token, n) => html`
             <li role="option" id="token-option-${n}" class=${n === this.active ? "active" : ""} aria-selected=${token.symbol === selected[this.field]} @click=${() => this.#choose(token)}>
-              ${tokenIcon(token.symbol)}<span><b>${token.symbol}</b> <span class="hint">${token.name}</span></span><code title=${token.mint}>${tokenName(token.mint)}</code>
+              ${tokenIcon(token.symbol)}<span><b>${token.symbol}</b> <span class="hint">${token.name}${held.has(token.symbol) ? html`, balance ${amount(held.get(token.symbol))}` : nothing}</span></span><code title=${token.mint}>${tokenName(token.mint)}</code>
             </li>`)}
         </ul>
         ${found.length ? nothing : html`<p class="placeholder" role="status">No token here has that name. A sniper order can wait for a token that is not traded yet.</p>`}

@@ -39,13 +39,14 @@ export class Wallet {
     return has !== null && needs !== null && needs > has;
   }
 
-  /** `onMax(text)` fills in the amount. */
-  view(token, decimals, onMax) {
+  /** `onPart(text)` fills in the amount. */
+  view(token, decimals, onPart) {
     const held = this.held.get(token);
     if (held === undefined || !decimals) return nothing;
     const units = toUnits(held, decimals) - toUnits(FOR_FEES[token] ?? "0", decimals);
     const kept = FOR_FEES[token] ? `All but ${FOR_FEES[token]} ${token} for fees` : "All of it";
-    return html`<span class="balance">Balance ${amount(held)} <button class="link-button" type="button" title=${kept} aria-label="Max: ${kept}"
-      ?disabled=${units <= 0n} @click=${() => onMax(toDecimal(units, decimals))}>Max</button></span>`;
+    return html`<span class="balance">Balance ${amount(held)} <button class="link-button" type="button" title="Half of the balance" aria-label="Half of the balance"
+      ?disabled=${units <= 0n} @click=${() => onPart(toDecimal(units / 2n, decimals))}>Half</button><button class="link-button" type="button" title=${kept} aria-label="Max: ${kept}"
+      ?disabled=${units <= 0n} @click=${() => onPart(toDecimal(units, decimals))}>Max</button></span>`;
   }
 }
