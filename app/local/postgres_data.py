@@ -48,7 +48,8 @@ def init(programs: Path, data_home: DataHome, data: Path, watchdog: Watchdog) ->
 
 
 def forget_killed(data: Path, account: Account) -> None:
-    """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start.
+    """A killed Postgres that no parent has waited for looks alive to the next one, which then refuses to start. So does
+    another process that has its pid by now, as after a crash of the machine or in a container that was started again.
 
     The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
     """
@@ -56,11 +57,19 @@ def forget_killed(data: Path, account: Account) -> None:
     if not file.exists():
         return
     pid, _, rest = file.read_text().partition("\n")
-    if pid.isdecimal() and not alive(int(pid)):
+    if pid.isdecimal() and not (alive(int(pid)) and _is_postgres(int(pid))):
         draft = file.with_suffix(".new")
         with account.create_file(draft) as output:
             output.write(f"{os.getpid()}\n{rest}".encode())
         draft.replace(file)
+
+
+def _is_postgres(pid: int) -> bool:
+    """True also where nobody can tell, which is a system without /proc."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().rstrip() == "postgres"
+    except OSError:
+        return True
 
 
 def _run(command: Sequence[str | Path], data_home: DataHome, watchdog: Watchdog, stdin: str = "") -> None:

@@ -88,6 +88,23 @@ async def test_a_postgres_that_somebody_stops_ends_although_it_has_clients(
     client.terminate()
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="nothing tells which program has a pid")
+async def test_a_postgres_starts_although_another_process_has_the_pid_of_the_one_that_was_lost(
+    supervisor: Supervisor, data_home: DataHome
+) -> None:
+    await asyncio.to_thread(postgres_template.copy_to, data_home.home)
+    account = data_home.account
+    other = await asyncio.to_thread(lambda: subprocess.Popen(["sleep", "60"], **account.popen_options))
+    with account.create_file(data_home.data / "postgres" / "postmaster.pid") as file:
+        file.write(f"{other.pid}\n{data_home.data / 'postgres'}\n1700000000\n5432\n\n127.0.0.1\n\nready\n".encode())
+    postgres = servers.start_postgres(prepare(data_home.home, durable=False), supervisor._watchdog)
+    try:
+        await servers.wait_until_ready(postgres)
+    finally:
+        other.kill()
+        other.wait()
+
+
 async def test_an_unreadable_home_directory_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def connect(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/root/.postgresql/postgresql.key")
