@@ -78,7 +78,7 @@ class Deliverer:
                 task.add_done_callback(self._tasks.discard)
         await self._sender.close(idle_for=SECONDS + IDLE_SECONDS)
         metrics.WEBHOOKS_BEHIND.set(await self._store.behind())
-        if time.monotonic() > self._tidy_at and not await self._store.tidy():
+        if (time.monotonic() > self._tidy_at or self._store.set_back) and not await self._store.tidy():
             self._tidy_at = time.monotonic() + TIDY_SECONDS
         return False
 

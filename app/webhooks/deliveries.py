@@ -5,6 +5,7 @@
 - A delivery is deleted after it has arrived. A watcher that dies in between leaves it, and it is sent again.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,9 @@ import asyncpg
 import orjson
 
 from app.orders.model import OrderEvent
+from app.orders.store.clock import DatabaseClock
 from app.orders.store.reads import event_from
+from app.orders.store.sweep import SET_BACK_SECONDS
 from app.postgres import fetch
 from app.webhooks import statements
 from app.webhooks.backoff import wait
@@ -59,6 +62,8 @@ class Result:
 class DeliveryStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._clock = DatabaseClock()
+        self.set_back = False  # the clock of Postgres was, since the last `tidy`
 
     async def take(self, watcher: UUID, limit: int) -> list[Served]:
         return [Served(**dict(row)) for row in await fetch(self._pool, statements.TAKE, watcher, limit)]
@@ -105,11 +110,14 @@ class DeliveryStore:
         return await fetch(self._pool, statements.RECORD, orjson.dumps(rows, default=str).decode())
 
     async def behind(self) -> float:
-        return float((await fetch(self._pool, statements.BEHIND))[0]["seconds"])
+        [(seconds, at)] = await fetch(self._pool, statements.BEHIND)
+        self.set_back |= SET_BACK_SECONDS < self._clock.read(at) < math.inf  # of the first one nobody knows
+        return float(seconds)
 
     async def tidy(self) -> bool:
         """Whether there is more to delete."""
-        await fetch(self._pool, statements.MEND)
+        await fetch(self._pool, statements.SET_BACK, self.set_back)
+        self.set_back = False
         return bool((await fetch(self._pool, statements.DELETE))[0]["deliveries"] == statements.DELETED)
 
 

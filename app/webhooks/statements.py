@@ -6,7 +6,7 @@ no transaction with an older event can still commit. That takes one more indexed
 restore the numbers of transactions are others.
 """
 
-from app.webhooks.backoff import LONGEST_WAIT, TRIED_FOR_DAYS
+from app.webhooks.backoff import TRIED_FOR_DAYS
 
 LEASE_SECONDS = 15
 LONGEST_PAUSE = 60  # seconds between attempts at a webhook of which nothing arrives
@@ -148,9 +148,9 @@ WITH result AS (
 SELECT id, owner, disabled_why FROM changed WHERE ends
 """
 
-# How long the delivery has been due that has been due for longest, of webhooks where deliveries arrive.
+# How long the delivery has been due that has been due for longest, of webhooks where deliveries arrive; and the time.
 BEHIND = """
-SELECT coalesce(extract(epoch FROM max(now() - d.due_at)), 0)::float8 AS seconds
+SELECT coalesce(extract(epoch FROM max(now() - d.due_at)), 0)::float8 AS seconds, clock_timestamp() AS at
   FROM webhooks w CROSS JOIN LATERAL (
        SELECT due_at FROM webhook_deliveries d
         WHERE d.webhook_id = w.id AND d.given_up_at IS NULL ORDER BY due_at LIMIT 1) d
@@ -169,14 +169,12 @@ WITH page AS (
 )
 SELECT count(*) AS deliveries FROM gone
 """
-# The clock was set back: no delivery waits for longer than the longest wait, and a first attempt waits only for an
-# earlier event of its order that has failed.
-MEND = f"""
-UPDATE webhook_deliveries d SET due_at = now()
- WHERE given_up_at IS NULL AND due_at > now() AND (
-       due_at > now() + {LONGEST_WAIT} * 1.5 * interval '1 s'
-       OR attempts = 0 AND due_at > now() + interval '1 s' AND NOT EXISTS (
-          SELECT FROM webhook_deliveries b
-           WHERE b.webhook_id = d.webhook_id AND b.order_id = d.order_id AND b.seq < d.seq AND b.attempts > 0
-             AND b.given_up_at IS NULL))
+# The clock was set back: what waits would do so until it has caught up. $1: this process has seen a later time.
+SET_BACK = """
+UPDATE webhooks w
+   SET hurried_at = now(), delivered_at = least(delivered_at, now()), failed_at = least(failed_at, now())
+ WHERE disabled_at IS NULL AND ($1 OR greatest(delivered_at, failed_at) > now() + interval '1 s' OR (
+       SELECT d.created_at FROM webhook_deliveries d
+        WHERE d.webhook_id = w.id AND d.given_up_at IS NULL ORDER BY d.due_at DESC, d.seq DESC LIMIT 1
+       ) > now() + interval '1 s')
 """
