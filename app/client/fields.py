@@ -71,16 +71,16 @@ def number_in(data: Mapping[str, Any], name: str) -> int:
 def timestamp_in(data: Mapping[str, Any], name: str) -> datetime:
     try:
         timestamp = datetime.fromisoformat(str(data.get(name)))
-    except ValueError:
-        raise invalid_response(name) from None
-    if timestamp.tzinfo is None:
-        raise invalid_response(name)
-    return timestamp
+        if timestamp.tzinfo is not None:
+            return timestamp.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second: in UTC it has no year of four digits
+        pass
+    raise invalid_response(name)
 
 
 def time_in(data: Mapping[str, Any], name: str) -> str | None:
     """To the second, in UTC."""
-    return f"{timestamp_in(data, name).astimezone(UTC):%Y-%m-%d %H:%M:%S}" if data.get(name) is not None else None
+    return f"{timestamp_in(data, name):%Y-%m-%d %H:%M:%S}" if data.get(name) is not None else None
 
 
 def rows_in(data: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:

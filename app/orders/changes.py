@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from app import metrics
 from app.orders.conditions import Lifetime, Waiting
@@ -23,6 +24,7 @@ class Changes:
         self._store = store
         self._groups = groups
         self._publisher = publisher
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of owners, to cancel all
 
     async def place_group(self, group: PlaceGroup) -> PlacedGroup:
         placed = await self._groups.place(group)
@@ -57,7 +59,11 @@ class Changes:
 
         An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
         """
-        cancelled, left_out, deadline = 0, list[UUID](), time.monotonic() + LOCKED_SECONDS
+        async with self._turns.setdefault(owner, asyncio.Lock()):  # two at once would lock out each other
+            return await self._cancel_all(owner, chosen)
+
+    async def _cancel_all(self, owner: str, chosen: Selection) -> int:
+        cancelled, left_out, deadline = 0, list[UUID](), 0.0
         while not (page := await self._store.cancel_page(owner, chosen, without=left_out)).is_empty or left_out:
             cancelled += len(page.events)
             for event in page.events:
@@ -65,6 +71,7 @@ class Changes:
                 self._publisher.publish(EventMessage.of(owner, event))
             left_out += page.left_out
             if page.is_empty:  # but for those
+                deadline = deadline or time.monotonic() + LOCKED_SECONDS
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable
                 left_out.clear()

@@ -132,6 +132,17 @@ async def test_an_order_that_somebody_has_locked_keeps_no_other_from_being_cance
     assert (await engine.http.post("/api/orders/cancel-all", json={})).json() == {"cancelled": 1}
 
 
+async def test_who_cancels_all_several_times_at_once_locks_out_nobody(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.orders.changes.LOCKED_SECONDS", 0.0)
+    await place_open(engine.postgres, ["140"] * (PAGE + 1), owner="local")
+    calls = (engine.http.post("/api/orders/cancel-all", json={}, timeout=20) for _ in range(8))
+    answers = await asyncio.gather(*calls)
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert sorted(answer.json()["cancelled"] for answer in answers) == [0] * 7 + [PAGE + 1]
+
+
 async def test_a_whole_page_that_somebody_has_locked_keeps_no_other_from_being_cancelled(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ def test_printed_text_is_one_line_without_control_characters(hostile: str) -> No
         '{"seq":1e999}',
         '{"seq":true,"status":"x","attempt":1,"at":"2030-01-01T00:00:00Z"}',
         '{"seq":1,"status":"x","attempt":1,"at":"2030-01-01"}',
+        '{"seq":1,"status":"x","attempt":1,"at":"0001-01-01T00:00:00+23:59"}',
         '{"seq":1,"status":7,"attempt":1,"at":"2030-01-01T00:00:00Z"}',
         '{"seq":1,"status":"x","attempt":1,"at":"2030-01-01T00:00:00Z","retryInMs":-1}',
     ],
