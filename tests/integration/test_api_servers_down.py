@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
+import asyncpg
 import orjson
 import pytest
 
@@ -14,6 +15,10 @@ from app.orders.store.reads import OrderReader
 from app.postgres import DatabaseUnavailable
 from tests.engine import HAPPY, SELL_SOL, Engine, read_to_end, running_engine
 
+RECONNECT = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+ WHERE datname = current_database() AND application_name = 'order-execution-engine'
+"""
 UNKNOWN = "01a1fcdd-4c14-773b-8d77-909b122b0037"
 
 
@@ -75,6 +80,38 @@ async def test_a_database_that_does_not_exist_is_down(postgres_dsn: str, redis_d
         ready = await engine.http.get("/health/ready")
         assert (ready.status_code, ready.json()["postgres"]) == (503, "down")
         assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 503
+
+
+async def test_a_postgres_that_takes_no_writes_is_down(new_postgres_dsn: str, redis_dsn: str) -> None:
+    """A provider makes it read-only when its disk is nearly full."""
+    read_only = "ALTER DATABASE {} {} default_transaction_read_only {}"
+    async with running_engine(new_postgres_dsn, redis_dsn) as engine, asyncpg.create_pool(new_postgres_dsn) as admin:
+        await engine.start_worker()
+        await engine.place()
+        name = await admin.fetchval("SELECT quote_ident(current_database())")
+        await admin.execute(read_only.format(name, "SET", "= on"))
+        await admin.execute(RECONNECT)
+        ready = (await engine.http.get("/health/ready")).json()
+        assert (ready["postgres"], ready["reasons"]) == ("down", ["postgres takes no writes"])
+        assert 'engine_server_up{server="postgres"} 0.0' in (await engine.http.get("/metrics")).text
+        assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 503
+        await admin.execute(read_only.format(name, "RESET", ""))
+        await admin.execute(RECONNECT)
+        await engine.place()
+        assert (await engine.http.get("/health/ready")).json()["ready"]
+
+
+async def test_a_redis_that_takes_no_writes_is_down(engine: Engine) -> None:
+    """Its memory is full. Workers cannot say that they live: it must not look as if none ran."""
+    await engine.start_worker()
+    try:
+        await engine.redis.config_set("maxmemory", "1")
+        ready = (await engine.http.get("/health/ready")).json()
+        assert (ready["redis"], ready["workers"], ready["reasons"]) == ("down", None, [])
+    finally:
+        await engine.redis.config_set("maxmemory", "0")
+    order = await engine.place()
+    assert (await engine.read_stream(order["orderId"])).statuses == HAPPY
 
 
 async def test_without_redis_orders_are_accepted_at_once_and_stored(postgres_dsn: str, unused_address: str) -> None:
