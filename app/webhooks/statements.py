@@ -159,8 +159,10 @@ SELECT coalesce(extract(epoch FROM max(now() - d.due_at)), 0)::float8 AS seconds
 # What a deleted webhook leaves, in pages, and then its row. A statement that saw the webhook may still write one.
 DELETE = f"""
 WITH page AS (
-    SELECT d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id
-     WHERE w.deleted_at IS NOT NULL LIMIT {DELETED} FOR UPDATE OF d SKIP LOCKED
+    SELECT d.id FROM webhooks w CROSS JOIN LATERAL (
+           SELECT id FROM webhook_deliveries d WHERE d.webhook_id = w.id
+            ORDER BY order_id, seq LIMIT {DELETED} FOR UPDATE SKIP LOCKED) d -- ordered, so that an index is read
+     WHERE w.deleted_at IS NOT NULL LIMIT {DELETED}
 ), gone AS (
     DELETE FROM webhook_deliveries d USING page WHERE d.id = page.id RETURNING d.id
 ), forgotten AS (
