@@ -142,7 +142,7 @@ HEADROOM = Gauge("engine_starts_left", "Starts left of the start limit; -1: no l
 TRADING = Gauge("engine_trading_state", "Kill switch, for all owners: 0 active, 1 reducing, 2 halted", registry=API)
 RECONCILING = Gauge("engine_reconciling", "1: nothing starts until the chain was asked about every order", registry=API)
 WORKERS = Gauge("engine_workers_alive", "Workers with a heartbeat", registry=API)
-UP = Gauge("engine_server_up", "1 if the server answers this process", ["server"], registry=API)
+UP = Gauge("engine_server_up", "1 if the server answers this process and takes writes", ["server"], registry=API)
 
 # This process
 PUBLISHED = Histogram(

@@ -25,6 +25,7 @@ Answered = TypeVar("Answered")
 router = APIRouter(tags=["health"])
 
 STALLED_SECONDS = 10.0
+READ_ONLY = "read-only"
 DATABASE_SECONDS = 2.0  # Postgres counts as down if it takes longer to answer
 DATABASE_TURNS = 30  # of the event loop, two for each: reading an answer takes 6, on a new connection 24
 
@@ -112,7 +113,7 @@ async def _set_gauges(ctx: ApiContext) -> None:
     metrics.ARMED.set(math.nan if waiting is None else waiting.triggers)
     metrics.TRADING.set(STRICTNESS[ctx.kill_switch.state()])
     metrics.RECONCILING.set(ctx.kill_switch.reconciling)
-    metrics.UP.labels("postgres").set(postgres != "down")
+    metrics.UP.labels("postgres").set(postgres not in ("down", READ_ONLY))
     metrics.UP.labels("redis").set(depth is not None)
     if depth is None or watchers is None:  # unknown is NaN, not 0
         for gauge in _QUEUE_GAUGES:
@@ -132,6 +133,8 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     reasons = []
     if postgres == "down":
         reasons.append("postgres is down")
+    elif postgres == READ_ONLY:
+        reasons.append("postgres takes no writes")
     elif problem := ctx.revision.problem:
         reasons.append(problem)
     if ctx.intake.disk_full:
@@ -143,7 +146,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     return {
         "ready": not reasons,
         "reasons": reasons,
-        "postgres": postgres,
+        "postgres": "down" if postgres == READ_ONLY else postgres,
         "redis": "down" if depth is None else "up",
         "trading": ctx.kill_switch.state(),
         "reconciling": await _reconciling(ctx),
@@ -177,7 +180,7 @@ async def _postgres(ctx: ApiContext) -> str:
         await _in_time(ctx.revision.check())
     except (DatabaseUnavailable, TimeoutError):
         return "down"
-    return ctx.revision.state
+    return READ_ONLY if ctx.revision.read_only else ctx.revision.state
 
 
 async def _reconciling(ctx: ApiContext) -> str | None:

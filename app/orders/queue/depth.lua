@@ -1,8 +1,10 @@
 -- The depth of the queue. (Begins with lanes.lua.)
--- KEYS: starts, checks, window, workers, running
+-- KEYS: starts, checks, window, workers, running, and one that is written once: a Redis that takes no writes, because its
+--       memory is full or it is a replica, refuses that, and counts as down
 -- ARGV: window in ms, ms in which a heartbeat expires
 -- Returns: entries that are taken or in a back-off, entries that wait for a check, starts granted, workers, orders
 --          running, ms that the first entry has been due, then the entries of each lane
+redis.call('SET', KEYS[6], '', 'NX')
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local running, workers = 0, redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. now, now + tonumber(ARGV[2]) + 1000)

@@ -45,6 +45,7 @@ WORKERS = "engine:workers"  # live workers, by when their heartbeat expires
 RUNNING = "engine:running"  # how many orders each of them runs
 MARKER = "@primed:"  # with the server: a member of STARTS, never due. If it is missing, this Redis may have lost data
 PRIMING = "engine:priming"  # the loss of data after which Redis has to be primed
+WRITABLE = "engine:writable"  # written to find out whether Redis takes writes
 SLOT = "engine:slot"  # which of ten starts in a row is next
 QUEUE_KEYS = (
     *(STARTS, WINDOW, PRIMING, CHECKS, WAKEUP, WORKERS, RUNNING, CLOCK, SLOT),
@@ -210,7 +211,9 @@ class OrderQueue:
 
     async def depth(self) -> QueueDepth:
         starts, checks, granted, workers, running, waited, *lanes = await DEPTH.call(
-            self._redis, [STARTS, CHECKS, WINDOW, WORKERS, RUNNING], [self._start_limit.window_ms, HEARTBEAT_MS]
+            self._redis,
+            [STARTS, CHECKS, WINDOW, WORKERS, RUNNING, WRITABLE],
+            [self._start_limit.window_ms, HEARTBEAT_MS],
         )
         limit = self._start_limit.starts
         return QueueDepth(

@@ -23,6 +23,8 @@ CHECK_SECONDS = 1.0
 FIRST_CHECK_SECONDS = 2.0
 READ = "SELECT version_num, obj_description('alembic_version'::regclass, 'pg_class') AS comment FROM alembic_version"
 WORKS_WITH = " works with "
+# A provider whose disk is nearly full makes the database read-only, and so may an operator.
+CHECK = READ.replace(" FROM ", ", current_setting('transaction_read_only') = 'on' AS read_only FROM ", 1)
 
 
 def promise(revision: str, oldest: str) -> str:
@@ -53,6 +55,7 @@ class Revision:
         self._known = known
         self.expected = known[-1]
         self.found: str | None = None
+        self.read_only = False  # Postgres takes no writes
         self.problem: str | None = None  # why this code does not work with it; None: it does, or nobody knows yet
         self._checked = False
         self._task: asyncio.Task[None] | None = None
@@ -79,7 +82,7 @@ class Revision:
 
     async def check(self) -> None:
         rows = await self._read()
-        self.found, comment = rows[0] if rows else (None, None)
+        self.found, comment, self.read_only = rows[0] if rows else (None, None, False)
         problem = mismatch(self.found, comment, self._known)
         if problem != self.problem:
             log.log(logging.INFO if problem is None else logging.ERROR, problem or "the schema is right now")
@@ -87,7 +90,7 @@ class Revision:
 
     async def _read(self) -> list[asyncpg.Record]:
         try:
-            return await fetch(self._pool, READ)
+            return await fetch(self._pool, CHECK)
         except DatabaseUnavailable as error:
             if isinstance(error.__cause__, asyncpg.UndefinedTableError):
                 return []
