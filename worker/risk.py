@@ -50,14 +50,14 @@ class RiskChecks:
         value = self._value(order.token_in, order.amount_in, slot)
         if limit := self._limits.in_force(order.max_order_usd, None).order_usd:
             if value is None:
-                raise DexError("risk_limit", "the token to sell has no price in USD")
+                raise self._no_price()
             if not _within(value, limit):
                 raise DexError("risk_limit", f"the order is now worth {_usd(value)}, and the limit is {limit} USD")
         if (chain := self._network.chain_id()) is not None:
             signed = await _answered(lambda: self._signed_swaps.today(chain, order.owner))
             with_it = Signed(signed.fees + self._network.max_fee, signed.usd + (value or 0), signed.limits)
             if value is None and with_it.limit(self._limits.daily_usd):
-                raise DexError("risk_limit", "the token to sell has no price in USD")
+                raise self._no_price()
             self._allow(with_it)
         return value or 0
 
@@ -100,6 +100,11 @@ class RiskChecks:
         daily = signed.limit(self._limits.daily_usd)
         if daily and not _within(signed.usd, daily):
             raise DexError("day_limit", f"today's swaps are worth {_usd(signed.usd)}, and the limit is {daily} USD")
+
+    def _no_price(self) -> DexError:
+        """On a real chain the nodes may tell it the next time."""
+        code = "risk_limit" if self._network.chain_id() is None else "venue_unavailable"
+        return DexError(code, "the token to sell has no price in USD")
 
     def _value(self, symbol: str | None, units: int | None, slot: int) -> int | None:
         token = self._network.markets.find(symbol) if symbol else None

@@ -78,6 +78,7 @@ class Markets:
         self.fees = fees or {}
         self._tokens: dict[str, Token] = {}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
+        self._ways: dict[tuple[str, str], tuple[tuple[Leg, ...], ...]] = {}
         self._listeners: list[Callable[[], None]] = []
         self.add(tokens, pools)
 
@@ -91,6 +92,7 @@ class Markets:
         self.pools += tuple(pool for pool in pools if pool.id not in known)
         self.venues = tuple(sorted({pool.venue for pool in self.pools}))
         self._paths.clear()
+        self._ways.clear()
         if len(self.pools) > len(known):
             for listener in self._listeners:
                 listener()
@@ -140,8 +142,17 @@ class Markets:
         """The paths through the pools of one venue (None: of all): the direct ones, or else those in two hops."""
         key = (venue, token_in.symbol, token_out.symbol)
         if key not in self._paths:
-            self._paths[key] = self._find(venue, token_in, token_out)
+            direct, hops = self._find(venue, token_in, token_out)
+            self._paths[key] = direct or hops
         return self._paths[key]
+
+    def ways(self, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+        """The direct ones and those in two hops, through the pools of all venues."""
+        key = (token_in.symbol, token_out.symbol)
+        if key not in self._ways:
+            direct, hops = self._find(None, token_in, token_out)
+            self._ways[key] = direct + hops
+        return self._ways[key]
 
     def network_cost(self, lamports: int, token: Token) -> int:
         """A network fee in units of a token, at reference prices, rounded up."""
@@ -149,15 +160,17 @@ class Markets:
         numerator, denominator = lamports * sol.usd * _one(token), token.usd * _one(sol)
         return -(-numerator // denominator)
 
-    def _find(self, venue: str | None, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
+    def _find(
+        self, venue: str | None, token_in: Token, token_out: Token
+    ) -> tuple[tuple[tuple[Leg, ...], ...], tuple[tuple[Leg, ...], ...]]:
         if token_in == token_out:
-            return ()
+            return (), ()
         pools = [pool for pool in self.pools if venue is None or pool.venue == venue]
         legs = [leg for pool in pools for leg in ((pool, True), (pool, False))]
         out_of = [leg for leg in legs if _ends(leg)[0] == token_in]
         into = [leg for leg in legs if _ends(leg)[1] == token_out]
         direct = tuple((leg,) for leg in out_of if leg in into)
-        return direct or tuple((a, b) for a in out_of for b in into if _ends(a)[1] == _ends(b)[0])
+        return direct, tuple((a, b) for a in out_of for b in into if _ends(a)[1] == _ends(b)[0])
 
 
 def _ends(leg: Leg) -> tuple[Token, Token]:

@@ -3,7 +3,7 @@
 A USDC counts as one dollar. Values are whole millionths of a dollar, the base units of USDC, rounded down.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.dex.errors import DexError
@@ -11,6 +11,7 @@ from app.dex.markets import Leg, Markets, Token
 
 DOLLAR = "USDC"
 USD_PLACES = 6
+NEAR_PERCENT = 1  # between what two nodes tell about a price that are believed
 
 
 class PricedVenue(Protocol):
@@ -20,23 +21,39 @@ class PricedVenue(Protocol):
         """The amount out of one of its pools at the mid price, without fee and price impact."""
 
 
-def highest_at_mid(
-    markets: Markets, prices: PricedVenue, token_in: Token, token_out: Token, amount: int, slot: int
-) -> int | None:
-    """The most that listed pools of any venue bring at mid price, the direct way or else over one more token.
+class ToldVenue(PricedVenue, Protocol):
+    """Its prices are what nodes tell, who may not tell the same."""
 
-    Who moves one pool, or lies about it, makes this higher at most. None: no price is known.
+    def at_most(self, leg: Leg, amount_in: int, slot: int) -> int:
+        """As `at_mid`, and of a pool about which they do not tell the same, the most that one of them says."""
+
+
+def highest_at_mid(
+    markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int
+) -> int | None:
+    """The most that listed pools of any venue bring at mid price, the direct way or over one more token.
+
+    Who moves one pool makes this higher at most. So does a node that lies about one: `DexError` if it is higher by more
+    than they may differ in. None: no price is known.
     """
-    outs = []
-    for path in markets.paths(None, token_in, token_out):
-        out = amount
-        try:
-            for leg in path:
-                out = prices.at_mid(leg, out, slot)
-        except DexError:
-            continue
-        outs.append(out)
-    return max(outs, default=None)
+    ways = markets.ways(token_in, token_out)
+    known, told = (
+        max((out for way in ways if (out := _along(way, price, amount, slot)) is not None), default=None)
+        for price in (prices.at_mid, prices.at_most)
+    )
+    if told is not None and told * 100 > (known or 0) * (100 + NEAR_PERCENT):
+        raise DexError("venue_unavailable", "The nodes do not tell the same about the price of this pair.")
+    return known
+
+
+def _along(way: Sequence[Leg], price: Callable[[Leg, int, int], int], amount: int, slot: int) -> int | None:
+    """None: the price of one of its pools is not known."""
+    try:
+        for leg in way:
+            amount = price(leg, amount, slot)
+    except DexError:
+        return None
+    return amount
 
 
 class Valuation:

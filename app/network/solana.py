@@ -93,7 +93,10 @@ def open_network(settings: Settings) -> SolanaNetwork:
         """By the pool in which it is worth most, so that nobody gets below a limit by moving one pool."""
         if token.symbol == DOLLAR:
             return units
-        return highest_at_mid(markets, prices, token, markets.token(DOLLAR), units, slot)
+        try:
+            return highest_at_mid(markets, prices, token, markets.token(DOLLAR), units, slot)
+        except DexError:  # the nodes do not tell the same
+            return None
 
     def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
         found = ((venue, prices.mid(markets, venue, token_in, token_out)) for venue in markets.venues)

@@ -9,10 +9,11 @@ import pytest
 from app.dex.adapters.solana import chain as chain_module
 from app.dex.adapters.solana.programs import LOOKUP_TABLE
 from app.dex.adapters.solana.swap import SolanaSwap
+from app.dex.adapters.solana.tables import HEAD, NOBODY, read_tables
 from app.dex.errors import DexError
-from app.localnet.genesis import TABLE, mint_of
+from app.localnet.genesis import TABLE, mint_of, table_addresses
 from tests.integration.desk import AMOUNT, ME, THEIR_USDC, order, paid_to
-from tests.localnet import SOL, USDC, pool, quoted
+from tests.localnet import MARKETS, SOL, USDC, pool, quoted
 from tests.solana_world import World, tells
 
 
@@ -74,3 +75,20 @@ async def test_a_table_that_is_cut_off_is_not_used(two: World, monkeypatch: pyte
         for tables in ((), (TABLE,))
     ]
     assert payloads[0] == payloads[1]
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_what_is_in_a_table_is_what_two_nodes_tell(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """One of them could show a stranger's account where one of ours is."""
+
+    def lie(told: Any) -> Any:
+        [row] = told["value"]
+        data = b64decode(row["data"][0])
+        row["data"][0] = b64encode(data[:HEAD] + bytes(THEIR_USDC) + data[HEAD + 32 : -32]).decode()
+        return told
+
+    tells(monkeypatch, two, liar, "getMultipleAccounts", lie)
+    [table] = await read_tables(two.rpcs, [TABLE], own=())
+    assert list(table.addresses) == [NOBODY, *table_addresses(MARKETS)[1:-1]]

@@ -9,7 +9,7 @@ from typing import Any
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets
 from app.dex.quotes import Quote, QuoteLeg, QuoteRequest
-from app.dex.valuation import PricedVenue, highest_at_mid
+from app.dex.valuation import ToldVenue, highest_at_mid
 
 MAX_STEPS = 16  # of a route, with all its parallel ones
 MAX_U64 = 2**64 - 1
@@ -85,7 +85,7 @@ def listed_route(markets: Markets, request: QuoteRequest, steps: Sequence[Step])
 def quote_of(
     venue: str,
     markets: Markets,
-    prices: PricedVenue,
+    prices: ToldVenue,
     request: QuoteRequest,
     slot: int,
     amount_out: int,

@@ -18,7 +18,7 @@ from app.dex.adapters.venue import Offer, VendorVenue
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
-from app.dex.valuation import PricedVenue
+from app.dex.valuation import ToldVenue
 
 DEXES: Mapping[str, str] = {"raydium": "Raydium,Raydium CLMM,Raydium CP", "meteora": "Meteora DLMM"}
 """venue → what Jupiter calls its pools."""
@@ -38,7 +38,7 @@ CODES: Mapping[str, str] = {
 
 class Jupiter(VendorVenue):
     def __init__(
-        self, name: str, dexes: str, http: VenueHttp, *, wallet: str, markets: Markets, prices: PricedVenue
+        self, name: str, dexes: str, http: VenueHttp, *, wallet: str, markets: Markets, prices: ToldVenue
     ) -> None:
         super().__init__(name, markets, prices)
         self._dexes = dexes

@@ -22,7 +22,7 @@ from app.dex.adapters.venue import Offer, VendorVenue
 from app.dex.errors import DexError
 from app.dex.markets import Markets, Token
 from app.dex.quotes import QuoteRequest
-from app.dex.valuation import PricedVenue
+from app.dex.valuation import ToldVenue
 
 CODES: Mapping[str, str] = {
     "ROUTE_NOT_FOUND": "insufficient_liquidity",
@@ -40,7 +40,7 @@ class RaydiumTrade(VendorVenue):
         *,
         wallet: str,
         markets: Markets,
-        prices: PricedVenue,
+        prices: ToldVenue,
         tokens: Tokens,
         programs: Collection[str],
     ) -> None:

@@ -11,7 +11,7 @@ from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.errors import DexError
 from app.dex.markets import NATIVE_SOL, Markets
 from app.dex.quotes import Quote, QuoteRequest
-from app.dex.valuation import PricedVenue
+from app.dex.valuation import ToldVenue
 
 USUAL_BPS = 50  # of a request that only asks for a price
 MAX_OFFERS = 3  # for one swap, while the price moves
@@ -31,7 +31,7 @@ class Offer:
 class VendorVenue:
     in_process: ClassVar[bool] = False
 
-    def __init__(self, name: str, markets: Markets, prices: PricedVenue) -> None:
+    def __init__(self, name: str, markets: Markets, prices: ToldVenue) -> None:
         self.name = name
         self._markets = markets
         self._prices = prices

@@ -81,7 +81,7 @@ class SolanaChain:
         self._providers = providers
         self._proofs = min(PROOFS, len(providers))
         self._wallet = wallet
-        self._names = names
+        self._names, self._programs = names, names.known
         self._tokens = Tokens(providers)
         mints = [Pubkey.from_string(mint) for mint in names.symbols]
         self._listed_accounts = {
@@ -127,7 +127,8 @@ class SolanaChain:
         budget = Budget.of(units, price, self._max_priority_lamports)
         final = [*budget.instructions(), *instructions]
         message = compile_message(wallet, final, tables, blockhash.hash)
-        seen = await proofs_of([partial(simulate, rpc, message, final, errors) for rpc in self._providers])
+        asks = [partial(simulate, rpc, message, final, errors, programs=self._programs) for rpc in self._providers]
+        seen = await proofs_of(asks)
         mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
         for one in seen:
             check_changes(one.before, one.after, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)

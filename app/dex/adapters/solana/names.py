@@ -13,6 +13,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.outcomes import JUPITER, OWN_ERRORS, RAYDIUM_AMM, RAYDIUM_CLMM, RAYDIUM_CPMM
+from app.dex.adapters.solana.programs import ASSOCIATED, MEMO, SYSTEM, TOKEN, TOKEN_2022
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 
@@ -24,6 +25,12 @@ DEVNET: Mapping[str, str] = {
     RAYDIUM_CLMM: "DRayAUgENGQBKVaX8owNhgzkEDyoHTGVEGHVJT1E9pfH",
 }
 """A program of Raydium → the same one on devnet, where it has another address."""
+ORDER_BOOKS = (
+    "srmqPvymJeFKQ4zGQed1GFppgkRHL9kaELCbyksJtPX",
+    "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin",
+    "EoTcMgcDRTJVZDMZWBoU6rhYHZfkNTVEAfz3uUJRcYGj",
+)
+"""Programs that Raydium's AMM v4 has as its market; the last one is on devnet."""
 BPS = 10_000
 
 
@@ -56,6 +63,12 @@ class Names:
 
     def programs_of(self, venue: str) -> frozenset[Pubkey]:
         return frozenset(Pubkey.from_string(program) for program in self.programs.get(venue, ()))
+
+    @property
+    def known(self) -> frozenset[Pubkey]:
+        """The programs that a swap may name."""
+        named = {one for some in self.programs.values() for one in some}.union(self.pools, ORDER_BOOKS)
+        return frozenset(map(Pubkey.from_string, named)) | {SYSTEM, TOKEN, TOKEN_2022, ASSOCIATED, MEMO}
 
     def mint(self, symbol: str) -> str:
         for mint, name in self.symbols.items():

@@ -24,6 +24,7 @@ from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, MAX_APART, 
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets, PoolConfig, Token
+from app.dex.valuation import NEAR_PERCENT
 from app.settings import SettingsError
 
 Reserves = tuple[int, int]  # what the vaults of a pool hold, of its tokens x and y
@@ -33,7 +34,6 @@ log = logging.getLogger("engine.network")
 MAX_AGE_SECONDS = 10.0
 MINT, AUTHORITY, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)  # in the data of a token account
 FAR_PERCENT = 20  # of the price that the list says
-NEAR_PERCENT = 1  # between two nodes that are believed
 PRICE_PLACES, SPARE_PLACES = 18, 18
 
 
@@ -53,12 +53,13 @@ class PoolPrices:
         self._pools = markets.pools
         self._vaults = vaults
         self._reserves: dict[str, Reserves] = {}
+        self._claims: dict[str, list[Reserves]] = {}  # what single nodes tell about those whose price is doubtful
         self._doubtful: set[str] = set()
         self._read_at = float("-inf")
 
     async def refresh(self) -> None:
         asked_at = time.monotonic()
-        self._reserves = await self._agreed()
+        self._reserves, self._claims = await self._agreed()
         self._read_at = asked_at
         if (doubtful := {pool.id for pool in self._pools} - self._reserves.keys()) != self._doubtful:
             self._doubtful = doubtful
@@ -84,8 +85,11 @@ class PoolPrices:
             if x and y and (x.mint, y.mint) == (pool.x.mint, pool.y.mint) and x.authority == y.authority:
                 yield pool, x, y
 
-    async def _agreed(self) -> dict[str, Reserves]:
-        """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools."""
+    async def _agreed(self) -> tuple[dict[str, Reserves], dict[str, list[Reserves]]]:
+        """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools.
+
+        And what they tell about the others, unless as many say that there is no such pool.
+        """
         told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Reserves]()
         proofs = min(PROOFS, len(self._providers))
         for some in (self._providers[:proofs], *([rpc] for rpc in self._providers[proofs:])):
@@ -99,7 +103,9 @@ class PoolPrices:
                 break
         if len(told) < proofs:
             raise failed[0]
-        return agreed
+        claims = {pool.id: [pools[pool.id] for _, pools in told if pool.id in pools] for pool in self._pools}
+        doubtful = {pool for pool, held in claims.items() if pool not in agreed and len(told) - len(held) < proofs}
+        return agreed, {pool: claims[pool] for pool in doubtful}
 
     async def _told(self, rpc: Rpc) -> tuple[int, dict[str, Vault]]:
         """What one provider says, and of which slot."""
@@ -117,9 +123,13 @@ class PoolPrices:
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         """The amount out of one pool at its mid price, without fee and price impact."""
         pool, x_to_y = leg
-        reserves = self.reserves(pool)
-        held_in, held_out = reserves if x_to_y else reserves[::-1]
-        return amount_in * held_out // held_in
+        return _at_mid(self.reserves(pool), x_to_y, amount_in)
+
+    def at_most(self, leg: Leg, amount_in: int, slot: int) -> int:
+        pool, x_to_y = leg
+        if claims := self._claims.get(pool.id):
+            return max(_at_mid(held, x_to_y, amount_in) for held in claims)
+        return self.at_mid(leg, amount_in, slot)
 
     def reserves(self, pool: PoolConfig) -> Reserves:
         """What its vaults hold, of its tokens x and y."""
@@ -144,6 +154,11 @@ class PoolPrices:
             return None
         # From text, which keeps every digit: arithmetic with a Decimal rounds to 28.
         return Decimal(f"{max(outs) // 10 ** (token_out.decimals + SPARE_PLACES)}E-{PRICE_PLACES}")
+
+
+def _at_mid(held: Reserves, x_to_y: bool, amount_in: int) -> int:
+    held_in, held_out = held if x_to_y else held[::-1]
+    return amount_in * held_out // held_in
 
 
 def _alike(told: Sequence[tuple[int, Mapping[str, Reserves]]], proofs: int) -> dict[str, Reserves]:

@@ -13,6 +13,17 @@ ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 COMPUTE_BUDGET = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 LOOKUP_TABLE = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
+LOADERS = frozenset(
+    Pubkey.from_string(one)
+    for one in (
+        "NativeLoader1111111111111111111111111111111",
+        "BPFLoader1111111111111111111111111111111111",
+        "BPFLoader2111111111111111111111111111111111",
+        "BPFLoaderUpgradeab1e11111111111111111111111",
+        "LoaderV411111111111111111111111111111111111",
+    )
+)
+"""Who owns programs."""
 NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 
 TOKEN_ACCOUNT_SIZE = 165  # bytes; one of Token-2022 may be longer

@@ -21,7 +21,7 @@ from solders.transaction import VersionedTransaction
 
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE, Unsafe
 from app.dex.adapters.solana.outcomes import code_of
-from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
+from app.dex.adapters.solana.programs import LOADERS, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
 from app.dex.adapters.solana.reading import CONFIRMED, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.adapters.solana.swap import Budget, SolanaSwap, writable
@@ -42,6 +42,7 @@ class Account:
     lamports: int
     owner: Pubkey
     data: bytes
+    executable: bool = False
 
     @property
     def amount(self) -> int:
@@ -77,14 +78,24 @@ async def units_used(rpc: Rpc, message: MessageV0, instructions: Sequence[Instru
         return int(value["unitsConsumed"])
 
 
-async def simulate(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> Simulation:
+async def simulate(
+    rpc: Rpc,
+    message: MessageV0,
+    instructions: Sequence[Instruction],
+    own_errors: Errors,
+    *,
+    programs: Collection[Pubkey],
+) -> Simulation:
     """The accounts that it may change, before and after. `DexError` with our code if it would fail.
 
-    `instructions`: those of the message.
+    `instructions`: those of the message. `programs`: those that may be among its accounts.
     """
     wallet = message.account_keys[0]
     keys = writable(wallet, instructions)
-    before = await _accounts(rpc, keys)
+    named = dict.fromkeys([*keys, *(account.pubkey for one in instructions for account in one.accounts)])
+    found = await _accounts(rpc, list(named))
+    check_programs(found, programs)
+    before: Accounts = {key: found[key] for key in keys if key in found}
     for _ in range(TRIES):
         value = await _run(rpc, message, instructions, own_errors, keys)
         with reading("simulateTransaction"):
@@ -112,6 +123,15 @@ async def _run(
         return value
 
 
+def check_programs(found: Accounts, known: Collection[Pubkey]) -> None:
+    """An aggregator passes our signature on to the programs that its instruction names. A stranger's would do one thing
+    while it is simulated, and another one when it lands.
+    """
+    for key, account in found.items():
+        if (account.executable or account.owner in LOADERS) and key not in known:
+            raise Unsafe(f"it names a program that is not on our list, {key}")
+
+
 def check_changes(
     before: Accounts,
     after: Accounts,
@@ -133,6 +153,8 @@ def check_changes(
         accounts = before.get(key), after.get(key)
         if key not in own and any(one is not None and _is_ours(one, wallet) for one in accounts):
             raise Unsafe(f"it may change another token account of the wallet, {key}")
+        if key in own and key != wallet and accounts[1] is not None and not _is_ours(accounts[1], wallet):
+            raise Unsafe(f"it gives a token account of the wallet away, {key}")
         _check_kept(*accounts, wallet)
     changed = _changes(before, after, wallet)
     changed[str(NATIVE_MINT)] += fee
@@ -197,7 +219,12 @@ async def _accounts(rpc: Rpc, keys: Sequence[Pubkey]) -> Accounts:
 def _read(keys: Sequence[Pubkey], rows: Any) -> Accounts:
     """Those that exist."""
     return {
-        key: Account(int(row["lamports"]), Pubkey.from_string(row["owner"]), b64decode(row["data"][0], validate=True))
+        key: Account(
+            int(row["lamports"]),
+            Pubkey.from_string(row["owner"]),
+            b64decode(row["data"][0], validate=True),
+            row["executable"] is True,
+        )
         for key, row in zip(keys, rows, strict=True)
         if row is not None and row["lamports"]
     }

@@ -1,8 +1,9 @@
 """Address lookup tables: an account named by its place in a table takes one byte in a transaction instead of 32.
 
 A venue says which tables exist. What is in them is read from the chain, and only from finalized blocks: a table only
-grows, so what is at a place then stays there. One that is missing, or is being closed, is not used. Accounts of our own
-are never named through a table: whatever a node says is in it, they are those that the checks saw.
+grows, so what is at a place then stays there. One that is missing, or is being closed, is not used. What is at a place
+is what `PROOFS` nodes tell alike: a node could put another account of ours where the checks see a stranger's. Accounts
+of our own are never named through a table.
 """
 
 import struct
@@ -16,7 +17,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import LOOKUP_TABLE
-from app.dex.adapters.solana.reading import first_of, reading
+from app.dex.adapters.solana.reading import proofs_of, reading
 from app.dex.adapters.solana.rpc import Rpc
 
 HEAD = 56  # bytes before the addresses: a number for the kind, the slot of its closing, and more
@@ -33,17 +34,24 @@ async def read_tables(
     if not keys:
         return []
     names = [str(key) for key in keys[:MAX_TABLES]]
-    answer = await first_of([partial(rpc.call, "getMultipleAccounts", names, FINALIZED) for rpc in providers])
+    answers = await proofs_of([partial(rpc.call, "getMultipleAccounts", names, FINALIZED) for rpc in providers])
     with reading("getMultipleAccounts"):
-        rows = list(zip(keys, answer["value"], strict=False))
-        return [table for key, row in rows if (table := _table(key, row, own)) is not None]
+        told = [[_addresses(row) for row in answer["value"]] for answer in answers]
+    tables = []
+    for key, *contents in zip(keys, *told, strict=False):
+        known = [content for content in contents if content is not None]
+        if len(known) == len(told):
+            places = zip(*known, strict=False)  # a node that is ahead may know more of them
+            addresses = [NOBODY if len(set(place)) > 1 or place[0] in own else place[0] for place in places]
+            tables.append(AddressLookupTableAccount(key, addresses))
+    return tables
 
 
-def _table(key: Pubkey, row: Any, own: Collection[Pubkey]) -> AddressLookupTableAccount | None:
+def _addresses(row: Any) -> list[Pubkey] | None:
+    """None: it cannot be used."""
     if row is None or row["owner"] != str(LOOKUP_TABLE):
         return None
     data = b64decode(row["data"][0], validate=True)
     if len(data) < HEAD or (len(data) - HEAD) % 32 or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN):
         return None
-    addresses = [Pubkey.from_bytes(data[at : at + 32]) for at in range(HEAD, len(data), 32)]
-    return AddressLookupTableAccount(key, [NOBODY if one in own else one for one in addresses])
+    return [Pubkey.from_bytes(data[at : at + 32]) for at in range(HEAD, len(data), 32)]

@@ -18,6 +18,7 @@ from app.dex.adapters.solana.reading import MAX_APART
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Markets
+from app.dex.valuation import highest_at_mid
 from app.localnet.faults import Faults
 from app.localnet.genesis import mint_of, vaults
 from app.localnet.validator import Validator
@@ -147,6 +148,25 @@ async def test_one_of_several_nodes_alone_makes_no_price(
     found = prices.mid(MARKETS, "raydium", SOL, USDC)
     assert found is None if liar < of == 2 else round(found or 0, 2) == Decimal("149.85")
     assert prices.mid(MARKETS, "meteora", SOL, USDC) is not None
+
+
+@pytest.mark.parametrize("liar", range(2))
+@pytest.mark.parametrize("lie", [1_100, 900, 0])
+async def test_a_node_that_hides_one_pool_leaves_no_price_of_another_that_was_moved(
+    three: list[Rpc], validator: Validator, monkeypatch: pytest.MonkeyPatch, liar: int, lie: int
+) -> None:
+    [other] = [one for one in MARKETS.pools_of(SOL, USDC) if one.venue == "meteora"]
+    x, y = vaults(MARKETS)[other.id]
+    validator.set_balances({x: 4 * 10**12, y: 300 * 10**9})  # half the price
+    says(monkeypatch, three[liar], times(pool().vault(mint_of(SOL)), lie))
+    listed = Markets(MARKETS.tokens, [POOL, other])
+    two, all_of_them = (PoolPrices(three[:of], listed, vaults(MARKETS)) for of in (2, 3))
+    await two.refresh()
+    assert two.at_mid((other, True), 10**9, 0) == 75_000_000
+    with pytest.raises(DexError, match="do not tell the same"):
+        highest_at_mid(listed, two, SOL, USDC, 10**9, 0)
+    await all_of_them.refresh()
+    assert highest_at_mid(listed, all_of_them, SOL, USDC, 10**9, 0) == 149_850_000
 
 
 async def test_two_nodes_may_differ_by_a_trade(three: list[Rpc], monkeypatch: pytest.MonkeyPatch) -> None:

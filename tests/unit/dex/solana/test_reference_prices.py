@@ -27,10 +27,12 @@ class Pools:
 
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         of, _ = leg
-        found = self._millionths[f"{of.venue}_{of.x.symbol}_{of.y.symbol}"]
+        found = self._millionths.get(f"{of.venue}_{of.x.symbol}_{of.y.symbol}")
         if not found:
             raise DexError("venue_unavailable", "The price of this pool is not known.")
         return amount_in * found // 10**6
+
+    at_most = at_mid
 
 
 async def test_a_venue_whose_pool_was_moved_is_measured_by_the_other_one(tmp_path: Path) -> None:
@@ -57,8 +59,19 @@ def test_a_way_over_another_token_is_measured_by_the_direct_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raydium", "meteora", "worth"), [(150_000, 75_000, 150), (75_000, 150_000, 150), (0, 149_000, 149), (0, 0, None)]
+    ("raydium", "meteora", "over_usdt", "worth"),
+    [
+        (150_000, 75_000, 0, 150),
+        (75_000, 150_000, 0, 150),
+        (0, 149_000, 0, 149),
+        (75_000, 75_000, 148_000, 148),
+        (0, 0, 0, None),
+    ],
 )
-def test_a_value_in_dollars_is_the_highest_that_is_known(raydium: int, meteora: int, worth: int | None) -> None:
-    pools = Pools(raydium_SOL_USDC=raydium, meteora_SOL_USDC=meteora)
+def test_a_value_in_dollars_is_the_highest_that_is_known(
+    raydium: int, meteora: int, over_usdt: int, worth: int | None
+) -> None:
+    pools = Pools(
+        raydium_SOL_USDC=raydium, meteora_SOL_USDC=meteora, raydium_SOL_USDT=over_usdt, raydium_USDC_USDT=10**6
+    )
     assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == (worth and worth * 10**6)

@@ -61,6 +61,8 @@ class Mids:
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         return amount_in * MID // 10**9
 
+    at_most = at_mid
+
 
 class ClassicTokens(Tokens):
     async def of(self, mint: str) -> OnChain:
