@@ -147,11 +147,11 @@ class Markets:
         return self._paths[key]
 
     def ways(self, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
-        """The direct ones and those in two hops, through the pools of all venues."""
+        """Through the pools of all venues: the direct ones, and those in two hops unless there are several."""
         key = (token_in.symbol, token_out.symbol)
         if key not in self._ways:
             direct, hops = self._find(None, token_in, token_out)
-            self._ways[key] = direct + hops
+            self._ways[key] = direct if len(direct) > 1 else direct + hops
         return self._ways[key]
 
     def network_cost(self, lamports: int, token: Token) -> int:

@@ -31,10 +31,10 @@ class ToldVenue(PricedVenue, Protocol):
 def highest_at_mid(
     markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int
 ) -> int | None:
-    """The most that listed pools of any venue bring at mid price, the direct way or over one more token.
+    """The most that listed pools of any venue bring at mid price. With one direct pool those over one more token count.
 
-    Who moves one pool makes this higher at most. So does a node that lies about one: `DexError` if it is higher by more
-    than they may differ in. None: no price is known.
+    Who moves one pool makes this higher at most, if there is another way. So does a node that lies about one:
+    `DexError` if it is higher by more than they may differ in. None: no price is known.
     """
     ways = markets.ways(token_in, token_out)
     known, told = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.watcher.main import watcher
-from tests.engine import HAPPY, Engine
+from tests.engine import HAPPY, Engine, eventually
 from tests.solana_world import trading
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
@@ -20,10 +20,10 @@ async def watched(tmp_path: Path, postgres_dsn: str, redis_dsn: str) -> AsyncIte
         yield engine
 
 
-async def moved(engine: Engine, **change: Any) -> Decimal:
-    answer = await engine.http.post("/api/simulate/market", json=PAIR | change)
+async def moved(engine: Engine, pair: dict[str, str] = PAIR, **change: Any) -> Decimal:
+    answer = await engine.http.post("/api/simulate/market", json=pair | change)
     assert answer.status_code == 200, answer.text
-    mids = (await engine.http.get("/api/market", params=PAIR)).json()["mids"]
+    mids = (await engine.http.get("/api/market", params=pair)).json()["mids"]
     [price] = {round(Decimal(one["price"]), 6) for one in mids}  # of both venues
     return price
 
@@ -40,3 +40,13 @@ async def test_orders_fire_at_the_prices_of_the_pools(watched: Engine, tmp_path:
     assert (await watched.order(stop["orderId"]))["status"] == "open"
     assert await moved(watched, moveBps=-1100) < 140
     assert (await watched.read_stream(stop["orderId"])).statuses == ["open", *HAPPY]
+
+
+async def test_a_pair_with_one_pool_moves_with_the_ways_by_which_it_is_measured(watched: Engine) -> None:
+    pair = {"tokenIn": "JUP", "tokenOut": "USDC"}
+    assert await moved(watched, pair, price="0.4") == Decimal("0.4")  # by 17 %
+
+    async def is_filled() -> bool:
+        return (await watched.read_stream((await watched.place(**pair))["orderId"])).statuses == HAPPY
+
+    await eventually(is_filled)  # once the worker has read the pools

@@ -59,19 +59,17 @@ def test_a_way_over_another_token_is_measured_by_the_direct_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raydium", "meteora", "over_usdt", "worth"),
-    [
-        (150_000, 75_000, 0, 150),
-        (75_000, 150_000, 0, 150),
-        (0, 149_000, 0, 149),
-        (75_000, 75_000, 148_000, 148),
-        (0, 0, 0, None),
-    ],
+    ("raydium", "meteora", "worth"), [(150_000, 75_000, 150), (75_000, 150_000, 150), (0, 149_000, 149), (0, 0, None)]
 )
-def test_a_value_in_dollars_is_the_highest_that_is_known(
-    raydium: int, meteora: int, over_usdt: int, worth: int | None
-) -> None:
-    pools = Pools(
-        raydium_SOL_USDC=raydium, meteora_SOL_USDC=meteora, raydium_SOL_USDT=over_usdt, raydium_USDC_USDT=10**6
-    )
+def test_a_value_in_dollars_is_the_highest_that_is_known(raydium: int, meteora: int, worth: int | None) -> None:
+    pools = Pools(raydium_SOL_USDC=raydium, meteora_SOL_USDC=meteora)
     assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == (worth and worth * 10**6)
+
+
+@pytest.mark.parametrize(("direct", "over_sol", "worth"), [(2, 4, 4), (4, 2, 4), (0, 4, 4), (4, 0, 4), (0, 0, None)])
+def test_a_pair_with_one_pool_is_measured_by_the_ways_over_one_more_token(
+    direct: int, over_sol: int, worth: int | None
+) -> None:
+    """Its one pool was moved to half its price."""
+    rates = {"meteora_JUP_USDC": direct * 10**6, "raydium_JUP_SOL": over_sol * 10**6, "raydium_SOL_USDC": 10**6}
+    assert highest_at_mid(MARKETS, Pools(**rates), MARKETS.token("JUP"), USDC, 10**6, 7) == (worth and worth * 10**6)
