@@ -18,6 +18,10 @@ export function waitsFor(order, isEntry = false) {
   if (!trigger?.price) return `${typeName(orderType)}: waits for its condition`;
   if (isEntry || (orderType === "limit" && buysWithDollars(order))) return `${isEntry ? "entry" : "limit"}: at ${shortPrice(1 / Number(trigger.price))} ${tokenIn} for 1 ${tokenOut}, or less`;
   if (orderType === "limit") return `limit: at ${trigger.price} ${tokenOut} or more`;
+  if (buysWithDollars(order)) {
+    const most = limitPrice ? `, for no more than ${shortPrice(1 / Number(limitPrice))}` : "";
+    return `${typeName(orderType)}: once the price ${trigger.when === "below" ? "rises" : "falls"} to ${shortPrice(1 / Number(trigger.price))} ${tokenIn} for 1 ${tokenOut}${most}`;
+  }
   const worst = limitPrice ? `, for no less than ${limitPrice}` : "";
   return `${typeName(orderType)}: once the price ${trigger.when === "below" ? "falls" : "rises"} to ${trigger.price} ${tokenOut}${worst}`;
 }
@@ -38,11 +42,14 @@ function snipes({ trigger, limitPrice, tokenIn }) {
 /** A symbol, or as much of a mint as tells it apart. */
 export const tokenName = (token) => (token.length > 16 ? `${token.slice(0, 4)}…${token.slice(-4)}` : token);
 
-function band({ priceBand, tokenOut }) {
-  if (!priceBand) return "";
-  const { min, max } = priceBand;
-  if (min && max) return `, between ${min} and ${max} ${tokenOut}`;
-  return min ? `, not below ${min} ${tokenOut}` : `, not above ${max} ${tokenOut}`;
+function band(order) {
+  if (!order.priceBand) return "";
+  const turn = (price) => price && shortPrice(1 / Number(price));
+  const isTurned = buysWithDollars(order);
+  const { min, max } = isTurned ? { min: turn(order.priceBand.max), max: turn(order.priceBand.min) } : order.priceBand;
+  const unit = isTurned ? `${order.tokenIn} for 1 ${order.tokenOut}` : order.tokenOut;
+  if (min && max) return `, between ${min} and ${max} ${unit}`;
+  return min ? `, not below ${min} ${unit}` : `, not above ${max} ${unit}`;
 }
 
 /** How far an order in slices has come. */

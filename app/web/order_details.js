@@ -1,6 +1,6 @@
 // The details of one order: why its venue was chosen, its amounts, the time of each step, and its whole log.
 
-import { amount } from "./amount.js";
+import { amount, price } from "./amount.js";
 import { dateTime, duration, now, preciseTime } from "./clock.js";
 import { comparison, explanation } from "./comparison.js";
 import { slicesText, waitsFor } from "./conditions.js";
@@ -62,10 +62,10 @@ function facts(order, { networkFee: paidFee, explorerUrl }) {
     ["You pay", amount(order.amount, order.tokenIn)],
     ["Slices", order.slices && slicesText(order)],
     ["Swapped", order.slices?.filled && html`${amount(order.filledIn, order.tokenIn)} for ${amount(order.filledOut, order.tokenOut)}`],
-    ["Average price", order.avgPrice && html`${amount(order.avgPrice, order.tokenOut)} for 1 ${order.tokenIn}`],
+    ["Average price", order.avgPrice && price(order.avgPrice, order)],
     ["You received", order.status === "confirmed" ? amount(order.amountOut, order.tokenOut) : null],
     ["Minimum", order.minAmountOut && amount(order.minAmountOut, order.tokenOut)],
-    ["Price", order.executedPrice && html`${amount(order.executedPrice, order.tokenOut)} for 1 ${order.tokenIn}`],
+    ["Price", order.executedPrice && price(order.executedPrice, order)],
     ["Network fee", paidFee && amount(paidFee, "SOL")],
     ["Venue", order.dex && venueName(order.dex)],
     ["Slippage", `${toPercent(order.slippageBps)} %`],
@@ -91,26 +91,27 @@ function eventList(log) {
       previous = Date.parse(event.at);
       return html`<li><span class="seq">${event.seq}</span><time datetime=${event.at}>${preciseTime(event.at)}</time>
         <span class="elapsed">${elapsed === null ? "" : `+${duration(elapsed)}`}</span>
-        <span class="event"><b class="status ${event.status}">${event.status}</b> ${eventText(event)}</span></li>`;
+        <span class="event"><b class="status ${event.status}">${event.status}</b> ${eventText(event, log.snapshot)}</span></li>`;
     })}
   </ol>`;
 }
 
-function eventText(event) {
+function eventText(event, order) {
+  const at = (value) => price(value, order, { unit: false });
   switch (event.status) {
     case "building":
-      return html`on ${venueName(event.dex)} at ${amount(event.price)}, minimum ${amount(event.minAmountOut)}`;
+      return html`on ${venueName(event.dex)} at ${at(event.price)}, minimum ${amount(event.minAmountOut)}`;
     case "submitted":
       return html`transaction <code title=${event.txHash}>${event.txHash.slice(0, 8)}…${event.txHash.slice(-6)}</code>`;
     case "confirmed":
-      return html`filled on ${venueName(event.dex)}: ${amount(event.amountOut)} at ${amount(event.executedPrice)}`;
+      return html`filled on ${venueName(event.dex)}: ${amount(event.amountOut)} at ${at(event.executedPrice)}`;
     case "cancelled":
       return reason(event.code) || STATUS_TEXT.cancelled;
     case "failed":
     case "open":
     case "pending":
       if (event.slice) return `slice ${event.slice} of its order`;
-      if (event.trigger && event.status === "pending") return html`fired: the price was ${amount(event.trigger.price)}, and it waited for ${amount(event.trigger.level)}`;
+      if (event.trigger && event.status === "pending") return html`fired: the price was ${at(event.trigger.price)}, and it waited for ${at(event.trigger.level)}`;
       if (event.code === "rearmed") return `waits for its condition again: ${readable(event.why ?? "the price was lost")}`;
       if (reason(event.code)) return reason(event.code);
       if (event.code) {

@@ -1,6 +1,6 @@
 // The swaps that were filled: what was paid and received, at which price, and where.
 
-import { amount } from "../amount.js";
+import { amount, price } from "../amount.js";
 import { dateTime } from "../clock.js";
 import { venueIcon } from "../comparison.js";
 import { copyButton } from "../copying.js";
@@ -69,6 +69,6 @@ const row = ({ orderId, updatedAt, amount: paid, tokenIn, tokenOut, amountOut, e
   <li class="fill" data-order=${orderId}>
     <time datetime=${updatedAt}>${dateTime(updatedAt)}</time>
     <span class="swap">${amount(paid, tokenIn)} <span class="arrow" aria-label="for">→</span> ${amount(amountOut, tokenOut)}</span>
-    <span>${amount(executedPrice, tokenOut)} <span class="hint">for 1 ${tokenIn}</span></span>
+    <span>${price(executedPrice, { tokenIn, tokenOut })}</span>
     <span>${dex ? html`${venueIcon(dex)}${venueName(dex)}` : nothing}${copyButton(txHash ?? orderId, "the transaction")}</span>
   </li>`;

@@ -1,6 +1,6 @@
 // The orders that wait: how far the price is from each, what is held, and how far orders in slices have come.
 
-import { amount } from "../amount.js";
+import { amount, price } from "../amount.js";
 import { dateTime } from "../clock.js";
 import { slicesText, tokenName, waitsFor } from "../conditions.js";
 import { focusInstead } from "./activity.js";
@@ -129,6 +129,6 @@ export class OpenOrders {
 
 function slicesProgress(order) {
   const { slices, filledIn, filledOut, avgPrice, tokenIn, tokenOut } = order;
-  const swapped = html`: ${amount(filledIn, tokenIn)} for ${amount(filledOut, tokenOut)}, on average ${amount(avgPrice, tokenOut)} for 1 ${tokenIn}`;
+  const swapped = html`: ${amount(filledIn, tokenIn)} for ${amount(filledOut, tokenOut)}, on average ${price(avgPrice, order)}`;
   return html`<div class="slices-progress">${slicesBar(slices)}<p class="hint">${slicesText(order)}${slices.filled ? swapped : nothing}</p></div>`;
 }

@@ -1,7 +1,7 @@
 // What to pay for an amount that is to be received: found by quotes, because the engine takes the amount to pay.
 
 import { shortPrice, toDecimal, toUnits } from "../money.js";
-import { limitPrice } from "./order_types.js";
+import { priceOf } from "./order_types.js";
 
 const DECIMALS = 18;
 const TOLERANCE_BPS = 10n; // so much more than what is wanted, and twice that, is near enough
@@ -69,7 +69,7 @@ export class ExactOut {
     if (wanted === null || !form.tokens.length) return;
     const decimals = form.decimals(fields.tokenIn);
     const at = (price) => ({ paid: "1", brings: price });
-    if (fields.type === "limit") fields.amount = amountFor(wanted, at(limitPrice(fields)), decimals) ?? fields.amount;
+    if (fields.type === "limit") fields.amount = amountFor(wanted, at(priceOf("limitPrice", fields)), decimals) ?? fields.amount;
     else fields.amount = nextAmount(wanted, quotes.quoted(fields) ?? at(market.best ? shortPrice(market.best) : ""), slippageBps, decimals) ?? "";
   }
 

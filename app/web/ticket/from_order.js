@@ -5,21 +5,26 @@ import { fieldsOf, ORDER_TYPES } from "./order_types.js";
 
 const UNITS_OF_TIME = [86_400, 3_600, 60, 1];
 
+const shown = (price, order) => (price && buysWithDollars(order) ? turned(price) : (price ?? ""));
+
 /** Of the token that is bought, as it is shown: what was typed has become 18 decimals of its reciprocal. */
 const turned = (limitPrice) => shortPrice(1 / Number(limitPrice));
 
-const onPrice = (name) => ({ trigger, limitPrice, slippageBps }) => ({ [name]: trigger.price, worstPrice: limitPrice ?? "", triggerSlippage: toPercent(slippageBps) });
+const onPrice = (name) => (order) => ({ [name]: shown(order.trigger.price, order), worstPrice: shown(order.limitPrice, order), isPriceTurned: null, triggerSlippage: toPercent(order.slippageBps) });
 
-function ofSchedule({ schedule, priceBand, slippageBps }) {
+function ofSchedule(order) {
+  const { schedule, slippageBps } = order;
   const { slices, everySeconds, onMiss = "extend" } = schedule;
   const unit = UNITS_OF_TIME.find((seconds) => everySeconds % seconds === 0);
   const every = { every: String(everySeconds / unit), everyUnit: String(unit) };
-  return { slices: String(slices), ...every, startAt: "", onMiss, bandMin: priceBand?.min ?? "", bandMax: priceBand?.max ?? "", slippage: toPercent(slippageBps) };
+  const band = [order.priceBand?.min, order.priceBand?.max].map((price) => shown(price, order));
+  const [bandMin, bandMax] = buysWithDollars(order) ? band.reverse() : band;
+  return { slices: String(slices), ...every, startAt: "", onMiss, bandMin, bandMax, isPriceTurned: null, slippage: toPercent(slippageBps) };
 }
 
 const OWN_FIELDS = {
   market: ({ slippageBps }) => ({ slippage: toPercent(slippageBps) }),
-  limit: (order) => ({ limitPrice: buysWithDollars(order) ? turned(order.limitPrice) : order.limitPrice, isPriceTurned: null }),
+  limit: (order) => ({ limitPrice: shown(order.limitPrice, order), isPriceTurned: null }),
   stop: onPrice("stopPrice"),
   take_profit: onPrice("targetPrice"),
   trailing_stop: ({ trigger, slippageBps }) => ({ trail: toPercent(trigger.trailBps), activationPrice: trigger.activationPrice ?? "", triggerSlippage: toPercent(slippageBps) }),

@@ -2,7 +2,7 @@
 
 import { duration } from "../clock.js";
 import { shortPrice, toBps, toDecimal, toPercent, toUnits, typedDecimal } from "../money.js";
-import { isPriceTurned, ORDER_TYPES } from "./order_types.js";
+import { isPriceTurned, ORDER_TYPES, TURNING } from "./order_types.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 
@@ -44,9 +44,9 @@ export const FIELDS = {
 };
 
 const isPrice = (name) => FIELDS[name].kind === "price";
-export const PRICES = Object.keys(FIELDS).filter(isPrice);
+export const NO_PRICES = Object.fromEntries(Object.keys(FIELDS).filter(isPrice).map((name) => [name, ""]));
 export const DEFAULTS = {
-  ...Object.fromEntries(PRICES.map((name) => [name, ""])),
+  ...NO_PRICES,
   type: "market", slippage: "0.5", triggerSlippage: "3", lifetime: "gtc", slices: "10", every: "1", everyUnit: "3600", startAt: "", onMiss: "extend", isPriceTurned: null,
   trail: "5", mint: "", minDepth: "", snipeVenue: "",
 };
@@ -92,8 +92,8 @@ export function fieldList(names, form) {
 
 /** What was typed is a price of the other token. */
 function turnButton({ fields, prefix, set }) {
-  if (fields.type !== "limit" || prefix) return nothing;
-  return html` <button class="link-button" type="button" aria-label="Say prices the other way round" title="Say prices the other way round" @click=${() => set({ isPriceTurned: !isPriceTurned(fields), limitPrice: "" })}>⇄</button>`;
+  if (prefix || !TURNING.includes(fields.type)) return nothing;
+  return html` <button class="link-button" type="button" aria-label="Say prices the other way round" title="Say prices the other way round" @click=${() => set({ ...NO_PRICES, isPriceTurned: !isPriceTurned(fields) })}>⇄</button>`;
 }
 
 /** Buttons with prices near the one now; not for forms with several prices, which are long enough. */

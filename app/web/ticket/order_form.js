@@ -3,10 +3,10 @@
 import { newIdempotencyKey } from "../api.js";
 import { amountAt, minAmountOut, toBps } from "../money.js";
 import { ExactOut } from "./exact_out.js";
-import { DEFAULTS, fieldError, PRICES } from "./order_fields.js";
+import { DEFAULTS, fieldError, NO_PRICES } from "./order_fields.js";
 import { fieldsFrom, typeOf } from "./from_order.js";
 import { orderFormView } from "./order_form_view.js";
-import { ACCEPTABLE, fieldAt, fieldsOf, limitPrice, ORDER_TYPES } from "./order_types.js";
+import { ACCEPTABLE, fieldAt, fieldsOf, isPriceTurned, ORDER_TYPES, priceOf } from "./order_types.js";
 import { load, save } from "../storage.js";
 import { explain } from "../messages.js";
 import { TokenPicker } from "./token_picker.js";
@@ -84,7 +84,7 @@ export class OrderForm {
   /** What a limit order brings at least; null while it has no amount or no price, and for other types. */
   get atLimit() {
     const { type, amount, tokenOut } = this.fields;
-    return type === "limit" ? amountAt(amount.trim(), limitPrice(this.fields), this.decimals(tokenOut)) : null;
+    return type === "limit" ? amountAt(amount.trim(), priceOf("limitPrice", this.fields), this.decimals(tokenOut)) : null;
   }
 
   /** The least that a market order accepts: shown, and sent. Null: there is no quote for exactly this swap yet. */
@@ -141,7 +141,7 @@ export class OrderForm {
 
   /** The prices that were typed are those of another pair. */
   #setPair(pair) {
-    this.set({ ...Object.fromEntries(PRICES.map((name) => [name, ""])), isPriceTurned: null, ...pair });
+    this.set({ ...NO_PRICES, isPriceTurned: null, ...pair });
   }
 
   /** Choosing the token of the other field swaps the two. */
@@ -158,7 +158,8 @@ export class OrderForm {
 
   setType(type) {
     this.tried = false;
-    this.set({ type });
+    const isOtherUnit = isPriceTurned({ ...this.fields, type }) !== isPriceTurned(this.fields);
+    this.set({ type, ...(isOtherUnit ? NO_PRICES : {}) });
   }
 
   /** The form for a sniper that waits for this token. */

@@ -8,7 +8,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { lastOrder } from "./last_order.js";
 import { fieldList, scheduleText } from "./order_fields.js";
-import { ACCEPTABLE, fieldsOf, ORDER_TYPES } from "./order_types.js";
+import { ACCEPTABLE, fieldsOf, isPriceTurned, ORDER_TYPES } from "./order_types.js";
 import { impactWarning, isDangerous, quoteView } from "./quote_view.js";
 
 const MAX_LARGE = 13; // digits of an amount in large type
@@ -60,7 +60,7 @@ function header(form, chosen) {
       <select id="type" aria-describedby="type-hint" @change=${(event) => form.setType(event.target.value)}>
         ${groups.map(([group, types]) => html`<optgroup label=${group}>${types.map(([value, { name }]) => html`<option value=${value} .selected=${live(value === chosen)}>${name}</option>`)}</optgroup>`)}
       </select>
-      <p class="hint" id="type-hint">${ORDER_TYPES[chosen].explanation ?? nothing}</p>
+      <p class="hint" id="type-hint">${(isPriceTurned(form.fields) && ORDER_TYPES[chosen].turnedExplanation) || (ORDER_TYPES[chosen].explanation ?? nothing)}</p>
     </div>`;
 }
 

@@ -6,11 +6,13 @@ const PATH = { order: "api/orders/execute", group: "api/order-groups" };
 
 const swap = ({ tokenIn, tokenOut, amount }) => ({ tokenIn, tokenOut, amount: amount.trim() });
 
-/** Whether the limit price is that of the token that is bought: with dollars, unless it was turned around. */
-export const isPriceTurned = ({ type, isPriceTurned, ...pair }) => type === "limit" && (isPriceTurned ?? buysWithDollars(pair));
+export const TURNING = ["limit", "stop", "take_profit", "oco", "dca"];
 
-/** The limit price in the unit of the engine; what was typed while that is no price. */
-export const limitPrice = (fields) => (isPriceTurned(fields) && toUnits(fields.limitPrice, 18) ? reciprocal(fields.limitPrice) : fields.limitPrice);
+/** Whether the prices are those of the token that is bought: with dollars, unless they were turned around. */
+export const isPriceTurned = ({ type, isPriceTurned, ...pair }) => TURNING.includes(type) && (isPriceTurned ?? buysWithDollars(pair));
+
+/** A price of a field in the unit of the engine; what was typed while that is no price. */
+export const priceOf = (name, fields) => (isPriceTurned(fields) && toUnits(fields[name], 18) ? reciprocal(fields[name]) : fields[name]);
 
 /** Zero is no minimum: the engine refuses it. */
 const minimum = ({ minimum }) => (minimum && minimum !== "0" ? { minAmountOut: minimum } : {});
@@ -23,8 +25,8 @@ const expiry = ({ lifetime }) => {
 /** The worst price that an order accepts once its price has fired it: named, or below that price by a slippage. */
 const floor = (worstPrice, { triggerSlippage }) => (worstPrice ? { limitPrice: worstPrice } : { slippageBps: toBps(triggerSlippage) });
 
-const takeProfit = (fields) => ({ ...swap(fields), orderType: "take_profit", trigger: { price: fields.targetPrice, when: "above" } });
-const stop = (fields) => ({ ...swap(fields), orderType: "stop", trigger: { price: fields.stopPrice, when: "below" }, ...floor(fields.worstPrice, fields) });
+const takeProfit = (fields) => ({ ...swap(fields), orderType: "take_profit", trigger: { price: priceOf("targetPrice", fields), when: "above" } });
+const stop = (fields) => ({ ...swap(fields), orderType: "stop", trigger: { price: priceOf("stopPrice", fields), when: "below" }, ...floor(priceOf("worstPrice", fields), fields) });
 
 const trail = (fields) => ({ trailBps: toBps(fields.trail), ...(fields.activationPrice ? { activationPrice: fields.activationPrice } : {}) });
 
@@ -33,9 +35,11 @@ function schedule({ slices, every, everyUnit, startAt, onMiss }) {
   return { slices: Number(slices), everySeconds: Number(every) * Number(everyUnit), onMiss, ...start };
 }
 
-function priceBand({ bandMin, bandMax }) {
-  const band = { ...(bandMin ? { min: bandMin } : {}), ...(bandMax ? { max: bandMax } : {}) };
-  return bandMin || bandMax ? { priceBand: band } : {};
+/** The highest price of what is bought is the lowest in the unit of the engine. */
+function priceBand(fields) {
+  const prices = ["bandMin", "bandMax"].map((name) => priceOf(name, fields));
+  const [min, max] = isPriceTurned(fields) ? prices.reverse() : prices;
+  return min || max ? { priceBand: { ...(min ? { min } : {}), ...(max ? { max } : {}) } } : {};
 }
 
 /** With a depth it waits until the pools of the token hold so much, without one for the first pool. */
@@ -61,7 +65,7 @@ export const ORDER_TYPES = {
     group: "At a price",
     explanation: "Waits until the price is at least this good, and never swaps at a worse one.",
     fields: ["limitPrice", "lifetime"],
-    body: (fields, extra) => ({ ...swap(fields), orderType: "limit", limitPrice: limitPrice(fields), ...expiry(fields), ...extra }),
+    body: (fields, extra) => ({ ...swap(fields), orderType: "limit", limitPrice: priceOf("limitPrice", fields), ...expiry(fields), ...extra }),
     pointers: { "/limitPrice": "limitPrice" },
     ioc: true,
   },
@@ -69,6 +73,7 @@ export const ORDER_TYPES = {
     name: "Stop",
     group: "At a price",
     explanation: "Waits until the price has fallen to this at every venue, then swaps.",
+    turnedExplanation: "Waits until the price has risen to this at every venue, then buys.",
     fields: ["stopPrice", "worstPrice", "lifetime", "triggerSlippage"],
     body: (fields, extra) => ({ ...stop(fields), ...expiry(fields), ...extra }),
     pointers: { "/trigger/price": "stopPrice", "/limitPrice": "worstPrice" },
@@ -77,8 +82,9 @@ export const ORDER_TYPES = {
     name: "Take-profit",
     group: "At a price",
     explanation: "Waits until the price has risen to this at every venue, then swaps.",
+    turnedExplanation: "Waits until the price has fallen to this at every venue, then buys.",
     fields: ["targetPrice", "worstPrice", "lifetime", "triggerSlippage"],
-    body: (fields, extra) => ({ ...takeProfit(fields), ...floor(fields.worstPrice, fields), ...expiry(fields), ...extra }),
+    body: (fields, extra) => ({ ...takeProfit(fields), ...floor(priceOf("worstPrice", fields), fields), ...expiry(fields), ...extra }),
     pointers: { "/trigger/price": "targetPrice", "/limitPrice": "worstPrice" },
   },
   trailing_stop: {
