@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, prod
 
 from app.dex.adapters.solana.prices import PoolPrices
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
-from app.dex.markets import Markets, PoolConfig, Token
+from app.dex.markets import Leg, Markets, PoolConfig, Token
 from app.dex.simulated.launches import CannotLaunch, Launch
 from app.dex.simulated.set_prices import Moved, check, moved
 from app.localnet.genesis import vaults
@@ -32,13 +32,21 @@ class LocalMarket:
     async def set_price(self, token_in: Token, token_out: Token, price: Decimal) -> Moved:
         check(price, token_in, token_out)
         balances: dict[str, int] = {}
-        for pool in self._markets.pools_of(token_in, token_out):
-            of_x = Fraction(price) if pool.x == token_in else 1 / Fraction(price)
-            held = balanced(self._prices.reserves(pool), of_x, pool)
+        for (pool, x_to_y), *others in self._markets.ways(token_in, token_out):
+            # A pair with one pool is measured by the ways over one more token, too.
+            first = Fraction(price) / prod(map(self._rate, others))
+            held = balanced(self._prices.reserves(pool), first if x_to_y else 1 / first, pool)
             balances |= zip(self._vaults[pool.id], held, strict=True)
         await self._rpc.call("localnet_setBalances", balances)
         await self._prices.refresh()
         return Moved(price, self._slot_now() + AHEAD_SLOTS)
+
+    def _rate(self, leg: Leg) -> Fraction:
+        """Tokens out for one token in."""
+        pool, x_to_y = leg
+        x, y = self._prices.reserves(pool)
+        of_x = Fraction(y * 10**pool.x.decimals, x * 10**pool.y.decimals)
+        return of_x if x_to_y else 1 / of_x
 
     async def move(self, token_in: Token, token_out: Token, bps: int) -> Moved:
         pools = self._markets.pools_of(token_in, token_out)
