@@ -76,7 +76,7 @@ async def test_a_long_log_is_given_in_pages(engine: Engine, from_redis: bool, mo
     with feed.subscriber(owner="local") as subscriber:
         replay = await feed.replay(subscriber, ids[0], 0)
         assert replay is not None
-        assert (replay.length, replay.ended) == (5, False)
+        assert (replay.last, replay.ended) == (5, False)
         pages = [[item.seq for item in replay.log]]
         while pages[-1][-1] < 5:
             pages.append([item.seq for item in await feed.next_events(subscriber)])

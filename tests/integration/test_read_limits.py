@@ -80,8 +80,9 @@ async def test_so_it_does_on_each_kind_of_socket(postgres_dsn: str, redis_dsn: s
             async with asyncio.timeout(5), engine.socket(path) as ws:
                 if frames > 250:
                     await ws.send(subscribe)
-                for _ in range(frames):
-                    await ws.recv()
+                got = [orjson.loads(await ws.recv()) for _ in range(frames)][-250:]
+            assert [event["seq"] for event in got] == list(range(1, 251))
+            assert all(event.get("replay", True) for event in got)
             left.append((await engine.http.get("/api/limits")).headers["ratelimit"].split(";")[1])
         assert left == ["r=27", "r=23"]
     async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=3) as engine:

@@ -1,18 +1,18 @@
 """The frames of legacy clients: events with further fields, or in another form. No field of an event is invented.
 
-A socket calls its `Frames` once with the events so far, which may be none, and then for each later event.
+A socket calls its `Frames` with the events so far, which may be none or come in pages (`more` follow), and then for
+each later event.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from app.orders.events.publisher import EventMessage
 
-Frames = Callable[[Iterable[EventMessage]], list[str]]
 Event = dict[str, Any]
 
 MESSAGES = {
@@ -45,6 +45,10 @@ AT = b'"at":"'
 EXECUTION = ("dex", "executedPrice", "amountOut", "txHash")
 
 
+class Frames(Protocol):
+    def __call__(self, messages: Iterable[EventMessage], more: bool = False) -> list[str]: ...
+
+
 class ExecuteFrames:
     """For one socket: each event, with `ts` and `replay`, and with `execution` once it is confirmed."""
 
@@ -53,9 +57,9 @@ class ExecuteFrames:
     def __init__(self) -> None:
         self._replay = True
 
-    def __call__(self, messages: Iterable[EventMessage]) -> list[str]:
+    def __call__(self, messages: Iterable[EventMessage], more: bool = False) -> list[str]:
         sent = [_execute_frame(message.body, self._replay) for message in messages]
-        self._replay = False
+        self._replay = more
         return sent
 
 
@@ -69,15 +73,18 @@ def history_then_updates() -> Frames:
 
     An order that has ended is a single frame of history, without updates.
     """
-    history_sent = False
+    history: list[str] | None = []  # None: it was sent
 
-    def frames(messages: Iterable[EventMessage]) -> list[str]:
-        nonlocal history_sent
+    def frames(messages: Iterable[EventMessage], more: bool = False) -> list[str]:
+        nonlocal history
         bodies = [with_detail(message.body).decode() for message in messages]
-        if history_sent:
+        if history is None:
             return [f'{{"type":"update","data":{body}}}' for body in bodies]
-        history_sent = True
-        return [f'{{"type":"history","data":[{",".join(bodies)}]}}']
+        history += bodies
+        if more:
+            return []
+        sent, history = f'{{"type":"history","data":[{",".join(history)}]}}', None
+        return [sent]
 
     return frames
 
@@ -87,7 +94,7 @@ def with_detail(body: bytes) -> bytes:
     return _append(_older(body), _detail_fields(_event(body)))
 
 
-def venue_frames(messages: Iterable[EventMessage]) -> list[str]:
+def venue_frames(messages: Iterable[EventMessage], more: bool = False) -> list[str]:
     """Each event with `venue` "Raydium" or "Meteora", and with prices and amounts as exact numbers."""
     return [orjson.dumps(_with_venue(_event(_older(message.body)))).decode() for message in messages]
 
@@ -102,11 +109,11 @@ def _older(body: bytes) -> bytes:
 def _with_fields(fields: Callable[[bytes, bool], Event], *, older: bool = False) -> Frames:
     replay = True
 
-    def frames(messages: Iterable[EventMessage]) -> list[str]:
+    def frames(messages: Iterable[EventMessage], more: bool = False) -> list[str]:
         nonlocal replay
         bodies = [_older(message.body) if older else message.body for message in messages]
         sent = [_append(body, fields(body, replay)).decode() for body in bodies]
-        replay = False
+        replay = more
         return sent
 
     return frames

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -81,7 +81,7 @@ async def _place_and_stream(socket: WebSocket) -> None:
 
 async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, frames: Frames) -> None:
     ctx = context(socket)
-    began, stream = time.monotonic(), _OrderStream(socket, ctx, caller, order, frames)
+    began, stream = time.monotonic(), _OrderStream(socket, caller, order, frames)
     with (
         ctx.feed.subscriber(owner=caller.owner) as subscriber,
         ctx.authenticator.end_when_revoked(caller, subscriber.close),
@@ -105,14 +105,12 @@ async def _follow(socket: WebSocket, caller: Caller, order: UUID, after: int, fr
 class _OrderStream:
     """Sends the event log of one order to one socket."""
 
-    def __init__(self, socket: WebSocket, ctx: ApiContext, caller: Caller, order: UUID, frames: Frames) -> None:
+    def __init__(self, socket: WebSocket, caller: Caller, order: UUID, frames: Frames) -> None:
         self.sent = 0  # frames
         self.lag = 0.0  # seconds: the longest time between receiving a live event and having sent it
-        self._socket = socket
-        self._ctx = ctx
-        self._caller = caller
-        self._order = order
-        self._frames = frames
+        self._last_before = 0  # the number of the last event that had happened when the socket was opened
+        self._socket, self._feed = socket, context(socket).feed
+        self._caller, self._order, self._frames = caller, order, frames
 
     async def run(self, subscriber: Subscriber, after: int) -> Close:
         """Until the order has ended or the client has left."""
@@ -141,22 +139,24 @@ class _OrderStream:
         return sockets.ORDER_ENDED
 
     async def _send_replay(self, subscriber: Subscriber, after: int) -> bool | None:
-        replay = await self._ctx.feed.replay(subscriber, self._order, after)
+        replay = await self._feed.replay(subscriber, self._order, after)
         if replay is None:
             return None
-        may_read_log(self._socket, self._caller, replay.length)
+        may_read_log(self._socket, self._caller, replay.last - after)
+        self._last_before = replay.last
         self._socket.scope.clear()  # nothing reads it from here on, and it has the headers of the handshake
         await self._send(replay.log)
         return replay.ended
 
     async def _send_next(self, subscriber: Subscriber) -> bool:
-        messages = await self._ctx.feed.next_events(subscriber)
+        messages = await self._feed.next_events(subscriber)
         await self._send(messages)
         self.lag = max(self.lag, time.monotonic() - subscriber.received_at)
         return messages[-1].terminal
 
-    async def _send(self, messages: Iterable[EventMessage]) -> None:
-        for frame in self._frames(messages):
+    async def _send(self, messages: Sequence[EventMessage]) -> None:
+        more = bool(messages) and messages[-1].seq < self._last_before
+        for frame in self._frames(messages, more):
             await sockets.send(self._socket, frame)
             self.sent += 1
 

@@ -95,7 +95,7 @@ class Feed:
                 if (kept := await self._breaker.call(backlog)) is not None:
                     page, last = kept[:PAGE], kept[-1].seq
                     subscriber.exists(name, last)
-                    return Replay(subscriber.apply_log({name: page[-1].seq}, page), page[-1].terminal, last - after)
+                    return Replay(subscriber.apply_log({name: page[-1].seq}, page), page[-1].terminal, last)
         head = await self._shared.head((order, subscriber.owner))
         if head is None:
             self.unfollow(subscriber, name)
@@ -108,7 +108,7 @@ class Feed:
         events = subscriber.apply_log(asked, [EventMessage.of("", event) for event in read])
         # It may have ended between the two queries: then its log shows the end, and the status read before does not.
         ended = head.status in TERMINAL or (bool(events) and events[-1].terminal)
-        return Replay(events, ended and not cut, head.seq - start)
+        return Replay(events, ended and not cut, head.seq)
 
     async def follow_many(self, subscriber: Subscriber, after: After, may_read: Callable[[int], None]) -> None:
         """Follow those of these orders that the subscriber's owner has. `next_events` begins with their logs.

@@ -30,7 +30,7 @@ READS = 2  # for the subscribers of one owner at once, so that those of others c
 class Replay:
     log: list[EventMessage]  # the first page of what happened before; the rest and live events follow
     ended: bool  # the order has ended, and this is the rest of its log
-    length: int  # events of what happened before
+    last: int  # the number of the last event of what happened before
 
 
 async def redis_backlog(

@@ -97,6 +97,17 @@ def test_history_and_updates_have_the_time_and_the_details() -> None:
     assert f'"bestPrice":{TINY},' in two
 
 
+def test_the_events_so_far_may_come_in_pages() -> None:
+    for make in (ExecuteFrames, status_frames):
+        frames = make()
+        sent = [frames([message(seq, "routing")], more=seq == 1)[0] for seq in (1, 2, 3)]
+        assert [orjson.loads(one)["replay"] for one in sent] == [True, True, False]
+    history = history_then_updates()
+    assert history([message(1, "pending")], more=True) == []
+    [one] = history([message(2, "routing")])
+    assert [event["seq"] for event in orjson.loads(one)["data"]] == [1, 2]
+
+
 def test_each_socket_gets_its_own_history() -> None:
     first, second = history_then_updates(), history_then_updates()
     first([])
