@@ -81,6 +81,10 @@ class ReadTooSlow(DatabaseUnavailable):
     """A read took longer than READ_SECONDS."""
 
 
+class RowLocked(DatabaseUnavailable):
+    """Another session has locked the row of this write: nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Postgres:
     """The connection pools of one process. A long read of a caller delays neither a write nor the engine itself."""

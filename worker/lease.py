@@ -23,12 +23,13 @@ from app.orders.model import LeaseLost, Order, OrderEvent, TradingHalted
 from app.orders.steps import Move, Rearm, Renewal
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
+from app.postgres import DatabaseUnavailable, RowLocked
 from worker import order_metrics
 
 log = logging.getLogger("engine.orders")
 
 DATABASE_RETRY_SECONDS = 0.25  # between tries of a write while Postgres is down
+LOCKED_RETRY_SECONDS = 0.05  # while another session has locked the row
 RENEWALS_PER_LEASE = 3
 RENEWAL_BATCH = 100  # in one statement, which must not lock rows for long: moves wait for them
 RELEASE_SECONDS = 2.0
@@ -183,6 +184,8 @@ async def _until_written(write: Callable[[Step], Awaitable[Written]], step: Step
     while True:
         try:
             return await write(step)
+        except RowLocked:
+            await asyncio.sleep(LOCKED_RETRY_SECONDS)
         except DatabaseUnavailable:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 

@@ -54,6 +54,10 @@ class Rearm:
     wait_seconds: float  # it does not fire before
 
     @property
+    def seq_before(self) -> int:
+        return self.seq - 1
+
+    @property
     def details(self) -> Mapping[str, Any]:
         """Of its event."""
         return {"code": REARMED, "why": self.code, "error": self.error, "retryInMs": int(self.wait_seconds * 1000)}

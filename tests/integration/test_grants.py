@@ -10,12 +10,11 @@ import pytest
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
-from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, WINDOW_MS, StartLimit
-from app.orders.steps import ClaimRefused, Move
+from app.orders.steps import ClaimRefused
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
@@ -185,8 +184,7 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
         assert isinstance(claimed, Order)
         async with blocker.transaction():
             await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order)
-            move = Move(order=order, fence=claimed.fence, seq=3, before=Status.ROUTING, after=Status.BUILDING)
-            moving = asyncio.create_task(store.advance(move))
+            cancelling = asyncio.create_task(store.cancel(order, "local"))
             late = (await engine.place(expiresInSeconds=5))["orderId"]
             await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", late)
             await engine.redis.flushdb()
@@ -194,7 +192,7 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
                 await sweeper.round()
             assert await queue.loss() != ""
             assert (await engine.order(late))["status"] == "expired"
-        await moving
+        await cancelling
     await sweeper.round()
     assert await queue.loss() == ""
     assert await engine.redis.zcard(WINDOW) == 1

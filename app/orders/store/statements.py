@@ -103,7 +103,7 @@ WITH step AS (
      WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
        AND NOT (s.after = 'submitted' AND s.before <> 'submitted' AND {is_halted("o.owner")})
        AND NOT ({_ENDS_UNFILLED} AND {IS_RECONCILING})
-     ORDER BY o.id FOR UPDATE OF o
+     ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), moved AS (
     UPDATE orders o
        SET status = CASE WHEN {_CANCELLED_INSTEAD} THEN 'cancelled' ELSE s.after END, seq = s.seq,
@@ -146,7 +146,7 @@ WITH step AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
      WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
        AND NOT ((o.cancel_requested OR o.expires_at <= now()) AND {IS_RECONCILING})
-     ORDER BY o.id FOR UPDATE OF o
+     ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), moved AS (
     UPDATE orders o
        SET status = CASE WHEN o.cancel_requested THEN 'cancelled'
@@ -173,7 +173,7 @@ SELECT id, status, code, attempt, updated_at FROM moved
 RENEW = """
 WITH held AS (
     SELECT o.id FROM orders o JOIN json_to_recordset($1) AS r(id uuid, fence int) USING (id)
-     WHERE o.fence = r.fence AND o.lease_until IS NOT NULL ORDER BY o.id FOR UPDATE OF o
+     WHERE o.fence = r.fence AND o.lease_until IS NOT NULL ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second'
   FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
@@ -181,8 +181,13 @@ UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = no
 
 CLOCK = "SELECT clock_timestamp() AS clock"
 
-# Read for moves that wrote nothing: the lease is lost, or an earlier try of the same move has happened.
-CURRENT = "SELECT id, fence, seq, status, code, attempt, updated_at FROM orders WHERE id = ANY($1::uuid[])"
+# Read for moves that wrote nothing: the lease is lost, an earlier try of the same move has happened, or it is not
+# allowed now. If none of these, somebody has locked the row: nobody waits for it, with all others of the statement.
+CURRENT = f"""
+SELECT id, fence, seq, status, code, attempt, updated_at, lease_until IS NULL AS is_free,
+       {is_halted("owner")} AS is_halted, {IS_RECONCILING} AS is_reconciling
+  FROM orders WHERE id = ANY($1::uuid[])
+"""
 
 # The trigger of an order that waits goes with it. It is locked first, as by the watchers: no two wait for each other.
 # An order that goes back to `open` meanwhile is left alone: this statement cannot see its new trigger.

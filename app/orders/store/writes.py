@@ -32,7 +32,7 @@ from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
 from app.orders.store.placing import Forgotten, Placing
 from app.orders.store.reads import order_from
-from app.postgres import BAD_ROW, fetch
+from app.postgres import BAD_ROW, RowLocked, fetch
 
 MAX_MOVES = 100  # in one statement, which compares each with each
 CONCURRENT_STATEMENTS = 2  # of a kind
@@ -88,11 +88,9 @@ class OrderStore:
 
     async def _claim(self, claims: list[tuple[UUID, float]]) -> Sequence[Order | ClaimRefused | Exception]:
         if not self._clock.is_known:
-            ((clock,),) = await fetch(self._pool, statements.CLOCK)
-            self._clock.read(clock)
+            self._clock.read((await fetch(self._pool, statements.CLOCK))[0]["clock"])
         deadlines = {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
-        what = [*deadlines], self._lease, [*deadlines.values()], self._chain
-        rows = await fetch(self._pool, statements.CLAIM, *what)
+        rows = await fetch(self._pool, statements.CLAIM, [*deadlines], self._lease, [*deadlines.values()], self._chain)
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
         if rows:
             self._clock.read(rows[0]["updated_at"])
@@ -104,47 +102,41 @@ class OrderStore:
 
     async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
         """The event of each move; None for a move without an event."""
-        rows = await fetch(
-            self._pool, statements.MOVE, _json([_move_row(move) for move in moves]), self._lease, list(TERMINAL)
-        )
+        text = _json([_move_row(move) for move in moves])
+        rows = await fetch(self._pool, statements.MOVE, text, self._lease, list(TERMINAL))
         landed = {row["id"]: row for row in rows}
-        refused: dict[UUID, Exception] = {}
-        if doubtful := [move.order for move in moves if move.order not in landed]:
-            # Nothing was written for these: a repeated write that had happened before, a lease that is lost, or a swap
-            # that may not be sent.
-            before = {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, doubtful)}
-            landed |= {
-                move.order: before[move.order]
-                for move in moves
-                if (row := before.get(move.order))
-                and (row["fence"], row["seq"]) == (move.fence, move.seq)
-                and row["status"] in (move.after, Status.CANCELLED)  # in place of a return: see MOVE
-            }
-            refused = {
-                move.order: TradingHalted()
-                for move in moves
-                if move.after is Status.SUBMITTED
-                and (row := before.get(move.order))
-                and (row["fence"], row["seq"], row["status"]) == (move.fence, move.seq_before, move.before)
-            }
+        # Nothing was written for these: `_not_written` says why, unless a repeated write had happened before.
+        before = await self._current([move.order for move in moves if move.order not in landed])
+        landed |= {
+            move.order: before[move.order]
+            for move in moves
+            if (row := before.get(move.order))
+            and (row["fence"], row["seq"]) == (move.fence, move.seq)
+            and row["status"] in (move.after, Status.CANCELLED)  # in place of a return: see MOVE
+            and (move.seq > move.seq_before or row["is_free"])
+        }
         return [
-            _event(move, landed[move.order]) if move.order in landed else refused.get(move.order, LeaseLost())
+            _event(move, landed[move.order]) if move.order in landed else _not_written(move, before.get(move.order))
             for move in moves
         ]
 
     async def _rearm_all(self, steps: list[Rearm]) -> Sequence[OrderEvent | Exception]:
         """The event of each step: back to `open`, or the end that came first."""
-        done = {
-            row["id"]: row for row in await fetch(self._pool, statements.REARM, _json(list(map(_rearm_row, steps))))
+        rows = await fetch(self._pool, statements.REARM, _json(list(map(_rearm_row, steps))))
+        done = {row["id"]: row for row in rows}
+        before = await self._current([step.order for step in steps if step.order not in done])
+        done |= {
+            step.order: row
+            for step in steps
+            if (row := before.get(step.order)) and (row["fence"], row["seq"]) == (step.fence, step.seq)
         }
-        if doubtful := [step.order for step in steps if step.order not in done]:
-            before = {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, doubtful)}
-            done |= {
-                step.order: row
-                for step in steps
-                if (row := before.get(step.order)) and (row["fence"], row["seq"]) == (step.fence, step.seq)
-            }
-        return [_rearm_event(step, done[step.order]) if step.order in done else LeaseLost() for step in steps]
+        return [
+            _rearm_event(step, done[step.order]) if step.order in done else _not_written(step, before.get(step.order))
+            for step in steps
+        ]
+
+    async def _current(self, orders: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
+        return {row["id"]: row for row in await fetch(self._pool, statements.CURRENT, orders)} if orders else {}
 
     async def renew(self, renewals: Sequence[Renewal]) -> None:
         """Independent of moves, which do not wait for it. A lost lease is noticed by the next move."""
@@ -222,6 +214,14 @@ def _rearm_row(step: Rearm) -> dict[str, Any]:
         "details": step.details,
         **trigger_row(step.trigger),
     }
+
+
+def _not_written(step: Move | Rearm, row: asyncpg.Record | None) -> Exception:
+    if row is None or (row["fence"], row["seq"], row["status"]) != (step.fence, step.seq_before, step.before):
+        return LeaseLost()
+    if isinstance(step, Move) and step.after is Status.SUBMITTED is not step.before and row["is_halted"]:
+        return TradingHalted()
+    return LeaseLost() if row["is_reconciling"] else RowLocked()
 
 
 def _event(move: Move, row: asyncpg.Record) -> OrderEvent | None:
