@@ -64,6 +64,7 @@ MAX_WRITERS = 5  # two for each kind of batched statement (a worker has two kind
 MAX_INTERNAL = 2
 READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
 FROZEN_SECONDS = 3.0  # and the transaction of a process that was frozen in it: others wait for its locks
+ENDS_FROZEN = {"idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000))}
 
 
 Init = Callable[[asyncpg.Connection], Coroutine[Any, Any, None]]
@@ -137,11 +138,7 @@ async def _pool(
     return await open_pool(
         dsn,
         size,
-        {
-            "application_name": "order-execution-engine",
-            "idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000)),
-            **settings,
-        },
+        {"application_name": "order-execution-engine", **ENDS_FROZEN, **settings},
         init=init,
         standby=standby,
     )

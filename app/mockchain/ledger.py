@@ -23,7 +23,7 @@ from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
 from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
-from app.postgres import WRITE_PLANS, open_pool
+from app.postgres import ENDS_FROZEN, WRITE_PLANS, open_pool
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
 CLOCK_SECONDS = 10.0  # a send must not wait for the clock: the permission to send may be over by then
@@ -75,7 +75,7 @@ class MockChain:
         call_timeout: float = 5.0,
     ) -> "MockChain":
         """Open the chain with its own connections. A server that is down matters only when it is needed."""
-        pool = await open_pool(dsn, connections, WRITE_PLANS, command_timeout=None)
+        pool = await open_pool(dsn, connections, WRITE_PLANS | ENDS_FROZEN, command_timeout=None)
         conditions = Conditions(block_ms, execution_ms_min, execution_ms_max, failure_rate, seed)
         chain = MockChain(pool, venues, conditions, call_timeout=call_timeout)
         with suppress(DexError):  # the first call prepares the schema then

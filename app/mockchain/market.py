@@ -52,7 +52,7 @@ class SimulatedMarket:
     @staticmethod
     async def open(dsn: str, markets: Markets, prices: SetPrices, mid: Mid, *, block_ms: int) -> "SimulatedMarket":
         """Reads what was changed by hand, and follows them until `close`. A server that is down is tried again."""
-        pool = await open_pool(dsn, 1, {})
+        pool = await open_pool(dsn, 1, ENDS_FROZEN)
         market = SimulatedMarket(dsn, pool, markets, prices, mid, block_ms=block_ms)
         market._task = run_forever("simulated market", market._follow)
         await market._looked.wait()

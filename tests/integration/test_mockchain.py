@@ -13,6 +13,7 @@ import pytest
 from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, verdict
 from app.dex.errors import RETRY, DexError
 from app.dex.quotes import BuiltSwap
+from app.mockchain import ledger as ledger_module
 from app.mockchain import statements
 from app.mockchain.ledger import MockChain
 from app.mockchain.outcome import STALE_LIFE
@@ -209,6 +210,18 @@ async def test_a_query_that_waits_for_one_swap_does_not_delay_others(chain: Mock
     assert not question.done()
     await held.rollback()
     assert verdict(await question, doubtful.last_valid_height) == "unknown"
+
+
+async def test_a_process_that_is_frozen_while_it_asks_holds_up_no_send(
+    chain: MockChain, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "ENDS_FROZEN", {"idle_in_transaction_session_timeout": "100"})
+    other = await chain_on(postgres_dsn)
+    async with other._pool.acquire() as frozen:
+        await frozen.execute(f"BEGIN; {statements.ALL_SENT}")
+        swap = await signed(await chain.blockhash())
+        assert await chain.send(swap, not_after=in_a_while())
+    await other.close()
 
 
 async def test_a_dropped_swap_looks_like_one_that_was_never_sent(chain: MockChain, ledger: Any) -> None:
