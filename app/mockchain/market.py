@@ -19,7 +19,7 @@ from app.dex.markets import Markets, PoolConfig, Token, UnknownToken
 from app.dex.simulated.launches import CannotLaunch, Launch, pool_of
 from app.dex.simulated.set_prices import Moved, SetPrice, SetPrices, check, moved, pair_of
 from app.mockchain import statements
-from app.postgres import POSTGRES_UNAVAILABLE, open_pool, transaction
+from app.postgres import ENDS_FROZEN, POSTGRES_UNAVAILABLE, open_pool, transaction
 from app.postgres_hosts import connect
 from app.tasks import cancel_and_wait, run_forever
 
