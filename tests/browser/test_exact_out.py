@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import Locator, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import Engine
 
@@ -88,3 +89,17 @@ async def test_what_is_no_amount_or_more_than_any_venue_has_is_not_sent(page: Tr
     await receive.fill("900000000")
     await expect(page.tab.get_by_role("button", name="No venue can do this swap")).to_be_disabled()
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_a_long_amount_that_was_found_is_seen_whole_on_a_phone(engine: Engine, open_page: OpenPage) -> None:
+    async with open_page(engine.base_url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
+        pay, receive = fields(page)
+        await page.open()
+        await receive.fill("1234567.654321")
+        await expect(page.tab.locator(".quotes .minimum")).to_have_text("at least 1,234,567.654321 USDC")
+        assert len(await pay.input_value()) > 13
+        for field in (pay, receive):
+            assert await field.evaluate("one => one.scrollWidth <= one.clientWidth")
+        assert (
+            await page.tab.evaluate("document.querySelector('.submit').getBoundingClientRect().bottom + scrollY") <= 844
+        )

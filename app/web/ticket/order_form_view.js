@@ -23,7 +23,7 @@ export function orderFormView(form) {
         ${header(form, type)}
         <div class="token-field">
           <label for="amount">${form.wanted !== null && type === "market" ? "You pay, found from quotes" : "You pay"}</label>
-          <input id="amount" name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
+          <input id="amount" class=${text.length > MAX_LARGE ? "long" : ""} name="amount" inputmode="decimal" maxlength="39" spellcheck="false" .value=${live(text)}
             aria-invalid=${errors.has("amount")} aria-describedby="amount-error" @input=${(event) => form.set({ amount: typedDecimal(event.target.value) })}>
           ${form.picker.button("tokenIn", tokenIn)}
           ${worth(text, form.market.usd.tokenIn, form.wallet.view(tokenIn, form.decimals(tokenIn), (part) => form.set({ amount: part })))}
