@@ -87,6 +87,20 @@ async def test_with_a_last_height_that_is_far_from_the_other_ones_nothing_is_sig
         await two.signed()
 
 
+@pytest.mark.parametrize("liar", range(3))
+async def test_a_slot_that_cannot_be_stored_takes_only_its_own_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """The blockhash of the node that tells the lowest height comes first."""
+    async with a_world(tmp_path, providers=3) as three:
+        value = {"lastValidBlockHeight": three.validator.clock.height + 140}
+        lie = {"context": {"slot": 2**70}}
+        tells(
+            monkeypatch, three, liar, "getLatestBlockhash", lambda told: told | lie | {"value": told["value"] | value}
+        )
+        assert (await three.chain.blockhash()).slot < 2**63
+
+
 async def test_a_blockhash_that_another_provider_does_not_know_is_not_used(
     two: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

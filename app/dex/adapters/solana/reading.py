@@ -24,6 +24,7 @@ PERCENTILE = 75  # of what others paid lately
 MAX_FEE_ACCOUNTS = 128  # accounts in one call for it
 
 PROOFS = 2  # providers that have to say what decides about money, if there are as many
+MAX_SLOT = 2**63  # a greater one could not be stored with what a venue quoted
 MAX_APART = 32  # blocks between two providers that are both believed
 
 Value = TypeVar("Value")
@@ -103,6 +104,8 @@ async def latest(rpc: Rpc, options: Mapping[str, Any] = CONFIRMED, *, at_slot: i
     answer = await rpc.call("getLatestBlockhash", options)
     with reading("getLatestBlockhash"):
         value, slot = answer["value"], int(answer["context"]["slot"])
+        if slot > MAX_SLOT:
+            raise ValueError("no slot")
         if slot < at_slot:
             raise RpcUnanswered("The node that told its height is behind the one that knew the blockhash.")
         return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]), slot)
