@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from app.orders.store.reads import OrderReader
 from tests.engine import HAPPY, Engine
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 
@@ -171,3 +173,30 @@ async def test_a_client_that_disconnects_does_not_affect_others(engine: Engine) 
         await stays.receive_ends(1)
     assert stays.received == {order: [1, 2, 3, 4, 5]}
     assert (await engine.read_stream(order)).statuses == HAPPY
+
+
+async def test_an_event_that_comes_while_all_orders_are_asked_for_repeats_none(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = (await engine.place(orderType="limit", limitPrice="180"))["orderId"]
+    unfinished = OrderReader.unfinished
+    async with open_stream(engine) as client, open_stream(engine) as witness:
+        await witness.subscribe([order])
+        while order not in witness.received:
+            await witness.receive()
+
+        async def amended_meanwhile(self: OrderReader, owner: str, limit: int) -> list[UUID]:
+            answer = await engine.http.patch(
+                f"/api/orders/{order}", json={"limitPrice": "181"}, headers={"If-Match": "1"}
+            )
+            assert answer.status_code == 200, answer.text
+            while witness.received[order] != [1, 2]:
+                await witness.receive()
+            return await unfinished(self, owner, limit)
+
+        monkeypatch.setattr(OrderReader, "unfinished", amended_meanwhile)
+        await client.subscribe("all", after={order: 1})
+        while order not in client.received:
+            await client.receive()
+        await client.receives_no_more()
+    assert client.received == {order: [2]}

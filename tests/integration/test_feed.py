@@ -92,6 +92,35 @@ async def test_a_long_log_is_given_in_pages(engine: Engine, from_redis: bool, mo
     assert list(given.values()) == [[2, 3, 4, 5], [1, 2, 3, 4, 5]]
 
 
+async def test_a_message_that_is_late_repeats_no_event(engine: Engine) -> None:
+    """It comes to a follower of all orders, while the order's log is asked for."""
+    name = (await engine.place())["orderId"]
+    message = await engine.redis.hget(BACKLOG + name, "1")  # type: ignore[misc]
+
+    class LateMessage(OrderReader):
+        async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
+            await engine.redis.publish(CHANNEL, message)
+            assert [item.seq for item in await feed.next_events(witness)] == [1]
+            return await super().owned(ids, owner)
+
+    feed, given = feed_of(engine, LateMessage(engine.postgres)), list[int]()
+    feed.start()
+    await eventually(lambda: connected(feed))
+    with feed.subscriber(owner="local") as subscriber, feed.subscriber(owner="local") as witness:
+        for one in (witness, subscriber):
+            await feed.follow_owner(one, "local")
+        await feed.follow_many(subscriber, {UUID(name): 0}, lambda _: None)
+        await engine.start_worker()
+        while given[-1:] != [5]:
+            given += [item.seq for item in await feed.next_events(subscriber)]
+    await feed.stop()
+    assert given == [1, 2, 3, 4, 5]
+
+
+async def connected(feed: Feed) -> bool:
+    return feed.connected
+
+
 async def ended(engine: Engine, *orders: dict[str, Any]) -> bool:
     return {(await engine.order(one["orderId"]))["status"] for one in orders} == {"confirmed"}
 

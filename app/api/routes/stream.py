@@ -138,12 +138,12 @@ class _StreamSession:
 
         Also an order that was placed and ended within the last two seconds may be sent: the feed looks back that far.
         """
-        follows, owner = self._subscriber.follows, self._caller.owner
+        feed, subscriber, owner = self._ctx.feed, self._subscriber, self._caller.owner
         async with turn_to_read(self._socket, self._caller):
-            await self._ctx.feed.follow_owner(self._subscriber, owner)
+            await feed.follow_many(subscriber, after, self._may_read)  # first: what comes for others begins with 1
+            await feed.follow_owner(subscriber, owner)
             unfinished = await self._ctx.reader.unfinished(owner, MAX_ORDERS)
-            new = {order: after.get(order, 0) for order in [*unfinished, *after] if not follows(str(order))}
-            await self._ctx.feed.follow_many(self._subscriber, new, self._may_read)
+            await feed.follow_many(subscriber, dict.fromkeys(unfinished, 0), self._may_read)
         await self._send({"type": "subscribed", "orders": "all"})
 
     def _may_read(self, events: int) -> None:

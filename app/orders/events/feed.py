@@ -31,7 +31,7 @@ from app.orders.events.replay import PAGE, Pages, Replay, SharedReads, redis_bac
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
 from app.orders.lifecycle import TERMINAL
-from app.orders.store.reads import OrderReader
+from app.orders.store.reads import LogHead, OrderReader
 from app.postgres import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, RedisUnavailable
 from app.tasks import cancel_and_wait, run_forever
@@ -51,13 +51,10 @@ class Feed:
     def __init__(
         self, redis: Redis, signatures: EventSignatures, reader: OrderReader, breaker: CircuitBreaker, lost: LostEvents
     ) -> None:
-        self._redis = redis
+        self._redis, self._channel = redis, channel_of(redis)
         self._lost = lost
-        self._signatures = signatures
-        self._reader = reader
-        self._shared = SharedReads(reader)
-        self._pages = Pages(reader)
-        self._breaker = breaker
+        self._signatures, self._reader, self._breaker = signatures, reader, breaker
+        self._shared, self._pages = SharedReads(reader), Pages(reader)
         self._subscribers: set[Subscriber] = set()
         self._of_order: dict[str, set[Subscriber]] = {}
         self._of_owner: dict[str, set[Subscriber]] = {}
@@ -111,20 +108,26 @@ class Feed:
         return Replay(events, ended and not cut, head.seq)
 
     async def follow_many(self, subscriber: Subscriber, after: After, may_read: Callable[[int], None]) -> None:
-        """Follow those of these orders that the subscriber's owner has. `next_events` begins with their logs.
-
-        `may_read`: raises if so many events are too many.
+        """Follow those of these orders that the subscriber's owner has, unless it does. `next_events` begins with their
+        logs, and must not run meanwhile. `may_read`: raises if so many events are too many.
         """
-        heads = await self._reader.owned(list(after), subscriber.owner)
-        may_read(sum(max(0, head.seq - after[order]) for order, head in heads.items()))
-        for order, head in heads.items():
-            start = min(after[order], head.seq)
-            if head.status in TERMINAL and start == head.seq:
-                self.unfollow(subscriber, str(order))  # a follower of all orders may have been registered meanwhile
-                continue
-            subscriber.follow(str(order), start)
-            subscriber.exists(str(order), head.seq)
+        new = [order for order in after if not subscriber.follows(str(order))]
+        for order in new:
+            subscriber.follow(str(order), after[order])
             self._register(subscriber, str(order))
+        heads: Mapping[UUID, LogHead] = {}
+        try:
+            found = await self._reader.owned(new, subscriber.owner)
+            may_read(sum(max(0, head.seq - after[order]) for order, head in found.items()))
+            heads = found
+        finally:
+            for name in map(str, {*new} - heads.keys()):
+                self._unregister(subscriber, name)
+                subscriber.drop(name)
+        for order, head in heads.items():
+            subscriber.start_at(str(order), start := min(after[order], head.seq), head.seq)
+            if head.status in TERMINAL and start == head.seq:
+                self.unfollow(subscriber, str(order))
 
     async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
         """Follow every order that this owner places from now on."""
@@ -139,11 +142,10 @@ class Feed:
             if messages := subscriber.take():
                 return messages
             try:
-                messages = await self._pages.next(subscriber)
+                if messages := await self._pages.next(subscriber):
+                    return messages
             except DatabaseUnavailable:
                 await asyncio.sleep(HEAL_SECONDS)
-            if messages:
-                return messages
 
     def unfollow(self, subscriber: Subscriber, order: str) -> None:
         """Nothing more comes for this order: the subscriber has its whole log, or may not have any of it."""
@@ -185,9 +187,7 @@ class Feed:
         reported = False  # that the channel is lost
         while True:
             try:
-                await subscribe(
-                    self._redis, channel_of(self._redis), subscribed=self._subscribed, received=self._received
-                )
+                await subscribe(self._redis, self._channel, subscribed=self._subscribed, received=self._received)
             except REDIS_UNAVAILABLE as error:
                 if self.connected or not reported:
                     log.warning("event channel lost, streams continue from Postgres", extra={"error": str(error)})

@@ -189,10 +189,14 @@ class Subscriber:
                 self._behind.pop(order, None)
         return news
 
-    def finish(self, order: str) -> None:
-        """The order's whole log was delivered. It is remembered for a while, so that it does not begin again."""
+    def drop(self, order: str) -> None:
+        """Deliver nothing more of this order."""
         self._behind.pop(order, None)
         self._cursors.pop(order, None)
+
+    def finish(self, order: str) -> None:
+        """The order's whole log was delivered. It is remembered for a while, so that it does not begin again."""
+        self.drop(order)
         self._ended[order] = None
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
