@@ -2,29 +2,76 @@
 
 The head of an answer is read whole, and no answer that another one follows is waited for. Of the body nothing is read
 but what is said to be left, so that no byte of one answer is taken for the next.
+
+Below TLS everything that is received has a bound of its own: session tickets, for example, are no bytes of an answer.
 """
 
 import ssl
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import httpcore
+from anyio.abc import ByteStream
 
 MAX_ANSWER = 16 * 1024  # bytes, head and body
 MAX_PIECES = 50  # in which it may come
 MAX_LINES = 100  # of its head
+MAX_RECEIVED = 128 * 1024  # bytes for one request, with those of a handshake, whose certificates may have 100 KB
+MAX_RECEIVES = 300  # pieces in which they may come
+TOO_MUCH = "more was received than an answer and a TLS handshake take"
 
 
 class BadAnswer(Exception):
     """The text is for the webhook's owner."""
 
 
-class Answers(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+class _Received(ByteStream):
+    """The connection below TLS."""
+
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
+        self.begin()
+
+    def begin(self) -> None:
+        self._bytes, self._pieces = MAX_RECEIVED, MAX_RECEIVES
+
+    async def receive(self, max_bytes: int = 65_536) -> bytes:
+        piece = await self._stream.receive(max_bytes)
+        self._bytes -= len(piece)
+        self._pieces -= 1
+        if self._bytes < 0 or self._pieces < 0:
+            raise BadAnswer(TOO_MUCH)
+        return piece
+
+    async def send(self, item: bytes) -> None:
+        await self._stream.send(item)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes
+
+
+class Answers(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, received: _Received | None = None) -> None:
+        self._stream = stream
+        self._received = received
         self._asked = False  # the next byte is the first of an answer
         self._pieces = 0
         self._over = 0  # bytes that came after the head
         self._left = 0  # bytes that may still come
+
+    @staticmethod
+    def of(connection: httpcore.AsyncNetworkStream) -> "Answers":
+        """Of a connection that httpcore has opened by anyio, and that has sent nothing yet."""
+        opened = cast("Any", connection)
+        opened._stream = received = _Received(opened._stream)
+        return Answers(connection, received)
 
     def has_rest(self, length: int) -> bool:
         """Whether a body of this length may be read to its end."""
@@ -36,6 +83,8 @@ class Answers(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, *_: Any, **options: Any) -> None:
         self._asked = True
+        if self._received:
+            self._received.begin()
         await self._stream.write(buffer, **options)
 
     async def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
@@ -69,7 +118,7 @@ class Answers(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:
-        return Answers(await self._stream.start_tls(ssl_context, server_hostname, **options))
+        return Answers(await self._stream.start_tls(ssl_context, server_hostname, **options), self._received)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -53,8 +53,8 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         *others, last = map(str, addresses)
         for address in others:
             with contextlib.suppress(httpcore.ConnectError):
-                return Answers(await self._network.connect_tcp(address, port, **options))
-        return Answers(await self._network.connect_tcp(last, port, **options))
+                return Answers.of(await self._network.connect_tcp(address, port, **options))
+        return Answers.of(await self._network.connect_tcp(last, port, **options))
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def _length(response: httpcore.Response) -> int | None:
 
 
 def _said(error: Exception) -> str:
-    match error.__context__ or error:  # httpcore has removed the cause
+    match error if isinstance(error, BadAnswer) else error.__context__ or error:  # httpcore has removed the cause
         case NotPublic() | socket.gaierror():  # which of the two would tell of names inside
             return "the name leads to no public address"
         case Silent():

@@ -10,7 +10,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from app.webhooks import names, sender
+from app.webhooks import answers, names, sender
 from app.webhooks.answers import MAX_PIECES, Answers, BadAnswer
 from app.webhooks.sender import Answer, Sender
 from app.webhooks.store import MAX_PER_OWNER
@@ -73,6 +73,25 @@ async def test_an_answer_in_single_bytes_is_refused() -> None:
     await stream.write(b"POST")
     with pytest.raises(BadAnswer):
         await stream.read(65_536)
+
+
+@pytest.mark.parametrize("size", [1, 1_000], ids=["pieces", "bytes"])
+async def test_what_is_received_below_tls_is_bounded(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL takes session tickets, and the beginning of a handshake, without end."""
+    monkeypatch.setattr(answers, "MAX_RECEIVED", 5_000)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        begun = b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(10_000)
+        with contextlib.suppress(OSError):
+            for start in range(0, 1_000 * size, size):
+                writer.write(begun[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0)
+            await reader.read()
+
+    async with listening(serve) as port, sending() as to:
+        assert await post(to, f"https://localhost:{port}/") == Answer(answers.TOO_MUCH)
 
 
 @pytest.mark.parametrize(
