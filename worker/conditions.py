@@ -18,16 +18,16 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
 def floor_of(order: Order, quoted: int, max_slippage_bps: int) -> int:
-    """The least amount the order accepts. That of a market order is fixed by its first signed swap, and never loosened:
-    a quote that was too low to be signed leaves no low floor.
-    Others get a new one at each start, which never lies below `limit_out`.
+    """The least amount the order accepts. It follows from the quote: if the price has risen since another attempt, the
+    floor of that one would leave the difference to whoever trades before us.
+    It is never below `limit_out`, nor, for a market order, below that of its first signed swap: a quote that was too
+    low to be signed leaves no low floor.
     """
     of_quote = amounts.minimum_out(quoted, min(order.slippage_bps, max_slippage_bps))
     if order.limit_out is not None:
         return max(order.limit_out, of_quote)
-    if order.floor_out is not None:
-        return order.floor_out
-    return max(of_quote, order.min_amount_out or 0)
+    agreed = order.min_amount_out if order.floor_out is None else order.floor_out
+    return max(of_quote, agreed or 0)
 
 
 def waits_again(order: Order, code: str, *, is_last: bool) -> bool:

@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from app.dex.chain import Blockhash, SignedSwap
 from app.dex.errors import DexError
 from app.dex.markets import Markets
@@ -58,11 +60,15 @@ async def test_a_quote_that_was_too_low_to_be_signed_leaves_no_low_floor(engine:
     assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [198_000_000]
 
 
-async def test_the_floor_of_a_signed_swap_is_that_of_all_later_ones(engine: Engine) -> None:
-    chain = ScriptedChain(["slippage_exceeded", 199_000_000])
-    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000, 199_000_000])], chain=chain)
+@pytest.mark.parametrize(("later", "floor"), [(199_000_000, 198_000_000), (300_000_000, 297_000_000)])
+async def test_no_later_swap_has_a_lower_floor_than_the_first_one_or_than_its_own_quote(
+    engine: Engine, later: int, floor: int
+) -> None:
+    """If the price has risen, the first floor would leave half of it to whoever trades just before us."""
+    chain = ScriptedChain(["slippage_exceeded", later])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000, later])], chain=chain)
     await engine.read_stream((await engine.place(slippageBps=100))["orderId"])
-    assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [198_000_000] * 2
+    assert [chain.signed[sent.payload][0].min_amount_out for sent in chain.sends] == [198_000_000, floor]
 
 
 async def test_before_it_is_built_an_order_shows_the_requested_minimum_amount(engine: Engine) -> None:
