@@ -46,6 +46,11 @@ class PoolConfig:
         """The two tokens in alphabetical order, so that all pools of a pair have the same text."""
         return "-".join(sorted((self.x.symbol, self.y.symbol)))
 
+    @property
+    def measured_by(self) -> frozenset[str]:
+        """What its price is read from. Two venues may name the vaults of one pool, and whoever moves it moves both."""
+        return frozenset(self.options.get("vaults", (self.id,)))
+
 
 @dataclass(frozen=True, slots=True)
 class VenueFees:
@@ -151,7 +156,8 @@ class Markets:
         key = (token_in.symbol, token_out.symbol)
         if key not in self._ways:
             direct, hops = self._find(None, token_in, token_out)
-            self._ways[key] = direct if len(direct) > 1 else direct + hops
+            pools = {pool.measured_by for [(pool, _)] in direct}
+            self._ways[key] = direct if len(pools) > 1 else direct + hops
         return self._ways[key]
 
     def network_cost(self, lamports: int, token: Token) -> int:

@@ -1,5 +1,6 @@
 """What a quote of a vendor and a limit in dollars are measured by: all listed pools, not one that somebody moved."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from app.dex.adapters.answers import quote_of
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
-from app.dex.markets import Leg
+from app.dex.markets import Leg, Markets
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
 from app.dex.valuation import highest_at_mid
@@ -73,3 +74,16 @@ def test_a_pair_with_one_pool_is_measured_by_the_ways_over_one_more_token(
     """Its one pool was moved to half its price."""
     rates = {"meteora_JUP_USDC": direct * 10**6, "raydium_JUP_SOL": over_sol * 10**6, "raydium_SOL_USDC": 10**6}
     assert highest_at_mid(MARKETS, Pools(**rates), MARKETS.token("JUP"), USDC, 10**6, 7) == (worth and worth * 10**6)
+
+
+@pytest.mark.parametrize(("meteora", "worth"), [(["x", "y"], 150), (["y", "x"], 150), (["u", "v"], 75)])
+def test_two_venues_that_name_the_vaults_of_one_pool_are_one_pool(meteora: list[str], worth: int) -> None:
+    """Its price was moved to half, and so that of both."""
+    named = {"raydium": ["x", "y"], "meteora": meteora}
+    pools = [
+        replace(one, options={"vaults": named[one.venue]}) if one.pair == "SOL-USDC" else one for one in MARKETS.pools
+    ]
+    rates = {"raydium_SOL_USDC": 75_000, "meteora_SOL_USDC": 75_000}
+    over_usdt = {"raydium_SOL_USDT": 150_000, "raydium_USDC_USDT": 10**6}
+    markets = Markets(MARKETS.tokens, pools)
+    assert highest_at_mid(markets, Pools(**rates, **over_usdt), SOL, USDC, 10**9, 7) == worth * 10**6
