@@ -1,13 +1,15 @@
 """A venue and one of its two nodes that work together: nothing is signed that the other node does not show, too."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.dex.adapters.solana import chain as chain_module
-from app.dex.adapters.solana.programs import LOOKUP_TABLE
+from app.dex.adapters.solana import simulation
+from app.dex.adapters.solana.programs import LOOKUP_TABLE, TOKEN
 from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.adapters.solana.tables import HEAD, NOBODY, read_tables
 from app.dex.errors import DexError
@@ -92,3 +94,22 @@ async def test_what_is_in_a_table_is_what_two_nodes_tell(
     tells(monkeypatch, two, liar, "getMultipleAccounts", lie)
     [table] = await read_tables(two.rpcs, [TABLE], own=())
     assert list(table.addresses) == [NOBODY, *table_addresses(MARKETS)[1:-1]]
+
+
+async def test_a_program_that_was_made_a_moment_ago_is_seen(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each provider has nodes behind its address, and those that tell the accounts are behind those that simulate."""
+    monkeypatch.setattr(simulation, "BEHIND_SECONDS", 0)
+    monkeypatch.setattr(two.chain, "_programs", two.chain._programs - {TOKEN})
+
+    def behind(times: Iterator[int]) -> Callable[[Any], Any]:
+        def lie(told: Any) -> Any:
+            if next(times, None) is not None:
+                told["context"]["slot"] -= 1
+                told["value"] = [row and (None if row["executable"] else row) for row in told["value"]]
+            return told
+
+        return lie
+
+    for node in (0, 1):
+        tells(monkeypatch, two, node, "getMultipleAccounts", behind(iter(range(2))))
+    assert f"a program that is not on our list, {TOKEN}" in await refused(two, order())

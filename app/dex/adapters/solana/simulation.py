@@ -7,6 +7,7 @@ Only the wallet and its associated token accounts count as ours, by address. A s
 and give it to the wallet, but keep the right to close it. Before the swap lands he closes it and makes it again as his.
 """
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +30,7 @@ from app.dex.adapters.solana.tokens import EXTENSIONS, extensions
 from app.dex.errors import DexError
 
 TRIES = 5
+BEHIND_SECONDS = 0.4  # between questions to a provider of which one node is behind another
 MAX_BETTER_PERCENT = 1  # than what the venue quoted a moment before
 BASE64 = CONFIRMED | {"encoding": "base64"}
 # In the data of a token account:
@@ -73,7 +75,7 @@ class Simulation:
 
 async def units_used(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> int:
     """Of compute. `DexError` with our code if it would fail."""
-    value = await _run(rpc, message, instructions, own_errors, keys=())
+    _, value = await _run(rpc, message, instructions, own_errors, keys=())
     with reading("simulateTransaction"):
         return int(value["unitsConsumed"])
 
@@ -97,10 +99,12 @@ async def simulate(
     check_programs(found, programs)
     before: Accounts = {key: found[key] for key in keys if key in found}
     for _ in range(TRIES):
-        value = await _run(rpc, message, instructions, own_errors, keys)
+        slot, value = await _run(rpc, message, instructions, own_errors, keys)
         with reading("simulateTransaction"):
             after, units = _read(keys, value["accounts"]), int(value["unitsConsumed"])
-        again = await _accounts(rpc, keys)
+        found = await _accounts(rpc, list(named), at_slot=slot)
+        check_programs(found, programs)  # one may have been made since
+        again: Accounts = {key: found[key] for key in keys if key in found}
         if _of_wallet(again, wallet) == _of_wallet(before, wallet):
             return Simulation(before, after, units)
         before = again
@@ -109,7 +113,8 @@ async def simulate(
 
 async def _run(
     rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, keys: Sequence[Pubkey]
-) -> Mapping[str, Any]:
+) -> tuple[int, Mapping[str, Any]]:
+    """With the slot at which it was run."""
     unsigned = VersionedTransaction.populate(message, [Signature.default()])
     options: dict[str, Any] = BASE64 | {"sigVerify": False, "replaceRecentBlockhash": True}
     if keys:
@@ -120,7 +125,7 @@ async def _run(
         if (error := value["err"]) is not None:
             code = code_of(error, [str(one.program_id) for one in instructions], own_errors)
             raise DexError(code, "The swap would fail now.")
-        return value
+        return int(answer["context"]["slot"]), value
 
 
 def check_programs(found: Accounts, known: Collection[Pubkey]) -> None:
@@ -210,10 +215,15 @@ def _is_ours(account: Account, wallet: Pubkey) -> bool:
     return is_token and account.data[OWNER] == bytes(wallet)
 
 
-async def _accounts(rpc: Rpc, keys: Sequence[Pubkey]) -> Accounts:
-    answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], BASE64)
-    with reading("getMultipleAccounts"):
-        return _read(keys, answer["value"])
+async def _accounts(rpc: Rpc, keys: Sequence[Pubkey], *, at_slot: int = 0) -> Accounts:
+    """Not before this slot: behind one address there may be nodes of which some are behind."""
+    for _ in range(TRIES):
+        answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], BASE64)
+        with reading("getMultipleAccounts"):
+            if int(answer["context"]["slot"]) >= at_slot:
+                return _read(keys, answer["value"])
+        await asyncio.sleep(BEHIND_SECONDS)
+    raise RpcUnanswered("The node that told the accounts is behind the one that simulated the swap.")
 
 
 def _read(keys: Sequence[Pubkey], rows: Any) -> Accounts:
