@@ -69,8 +69,12 @@ def near_path(path: str, routes: Iterable[BaseRoute]) -> str:
 
 
 def methods(scope: Scope, routes: Iterable[BaseRoute]) -> list[str]:
-    """All methods of a path. Starlette itself names only those of the first route."""
+    """All methods of a path. Starlette itself names only those of the first route.
+
+    A path of its own is no `{order_id}` too.
+    """
     of_path = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
+    of_path = [route for route in of_path if not route.param_convertors] or of_path
     return sorted({method for route in of_path for method in route.methods or ()})
 
 

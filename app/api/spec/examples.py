@@ -26,6 +26,7 @@ PROBLEMS: Mapping[int, Problem] = {
     409: Problem(409, "not_cancellable", "The order is confirmed. It can no longer be cancelled."),
     412: Problem(412, "order_changed", "The order has changed since. Read it, and decide again."),
     413: body_too_large(8 * 1024),
+    414: Problem(414, "bad_request", "A path with its query may have 2 KiB."),
     415: Problem(415, "not_json", "The body must be JSON: send `Content-Type: application/json`."),
     422: invalid([("/amount", "must be a decimal number with at most 9 decimal places")]),
     428: Problem(428, "precondition_required", "Send If-Match with the `seq` of the order as you know it."),

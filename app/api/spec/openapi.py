@@ -161,6 +161,7 @@ _PROBLEM_TEXTS = {
     409: "The state of what it names does not allow this",
     412: "The order has changed since",
     413: "The body is over 8 KiB; that of a batch, over 64 KiB",
+    414: "The path with its query is over 2 KiB",
     415: "The body is not application/json",
     422: "The request is not valid, and `errors` points to each invalid field; or the order is worth too much",
     428: "If-Match is missing",
@@ -200,6 +201,8 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation["responses"]["403"] = {"description": _PROBLEM_TEXTS[403], "content": PROBLEM}
             if "requestBody" in operation:
                 operation["responses"]["408"] = {"description": _PROBLEM_TEXTS[408], "content": PROBLEM}
+            if "parameters" in operation:
+                operation["responses"]["414"] = {"description": _PROBLEM_TEXTS[414], "content": PROBLEM}
             operation["responses"] = dict(_answers(method, path, operation["responses"]))
     spec["webhooks"] = webhooks.SENT
     spec["components"]["securitySchemes"] = SECURITY

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 3084ced30997ba41089c726e580e7d42e45c89fafe86ffaf1d493ffc8c92b20d
+// sha256 of the documents: 55a34d96a2c68b60aafa93f04f16e1bc9cec0533608a94aaba5bef1f7c406963
 
 export type AnyEvent =
   | {

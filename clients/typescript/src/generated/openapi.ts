@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 3084ced30997ba41089c726e580e7d42e45c89fafe86ffaf1d493ffc8c92b20d
+// sha256 of the documents: 55a34d96a2c68b60aafa93f04f16e1bc9cec0533608a94aaba5bef1f7c406963
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -4654,6 +4654,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -4764,6 +4773,15 @@ export interface operations {
             };
             /** @description The body is over 8 KiB; that of a batch, over 64 KiB */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5002,6 +5020,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The body is not application/json */
             415: {
                 headers: {
@@ -5079,6 +5106,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Too many requests, orders under way, open streams, or dollars today; see `Retry-After` */
             429: {
                 headers: {
@@ -5135,6 +5171,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5203,6 +5248,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5342,6 +5396,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The body is not application/json */
             415: {
                 headers: {
@@ -5448,6 +5511,15 @@ export interface operations {
             };
             /** @description The state of what it names does not allow this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5677,6 +5749,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The body is not application/json */
             415: {
                 headers: {
@@ -5746,6 +5827,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6322,6 +6412,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description A query parameter does not exist */
             422: {
                 headers: {
@@ -6399,6 +6498,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description A query parameter does not exist */
             422: {
                 headers: {
@@ -6462,6 +6570,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6555,6 +6672,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description A query parameter does not exist */
             422: {
                 headers: {
@@ -6625,6 +6751,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6703,6 +6838,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -6764,6 +6908,15 @@ export interface operations {
             };
             /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6839,6 +6992,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -6891,6 +7053,15 @@ export interface operations {
             };
             /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6977,6 +7148,15 @@ export interface operations {
             };
             /** @description The state of what it names does not allow this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7298,6 +7478,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -7370,6 +7559,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -7428,6 +7626,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7750,6 +7957,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description The path with its query is over 2 KiB */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
                 headers: {
@@ -7858,6 +8074,15 @@ export interface operations {
             };
             /** @description No API key, or an invalid one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8056,6 +8281,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it belongs to someone else */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8355,6 +8589,15 @@ export interface operations {
             };
             /** @description For operators; the key may only read; the page's origin is not allowed; or the wallet is another owner's */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The path with its query is over 2 KiB */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
