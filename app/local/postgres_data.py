@@ -57,17 +57,17 @@ def forget_killed(data: Path, account: Account) -> None:
     if not file.exists():
         return
     pid, _, rest = file.read_text().partition("\n")
-    if pid.isdecimal() and not (alive(int(pid)) and _is_postgres(int(pid))):
+    if pid.isdecimal() and not (alive(int(pid)) and _runs_in(data, int(pid))):
         draft = file.with_suffix(".new")
         with account.create_file(draft) as output:
             output.write(f"{os.getpid()}\n{rest}".encode())
         draft.replace(file)
 
 
-def _is_postgres(pid: int) -> bool:
-    """True also where nobody can tell, which is a system without /proc."""
+def _runs_in(data: Path, pid: int) -> bool:
+    """Whether it is a Postgres with this data, which is where it runs. True also if nobody can tell: without /proc."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().rstrip() == "postgres"
+        return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
     except OSError:
         return True
 

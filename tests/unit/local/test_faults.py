@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,9 +93,12 @@ async def test_a_postgres_that_somebody_stops_ends_although_it_has_clients(
 async def test_a_postgres_starts_although_another_process_has_the_pid_of_the_one_that_was_lost(
     supervisor: Supervisor, data_home: DataHome
 ) -> None:
+    """Be it a Postgres, of other data."""
     await asyncio.to_thread(postgres_template.copy_to, data_home.home)
     account = data_home.account
-    other = await asyncio.to_thread(lambda: subprocess.Popen(["sleep", "60"], **account.popen_options))
+    (program := data_home.home / "other" / "postgres").parent.mkdir(mode=0o755)
+    program.symlink_to(shutil.which("sleep") or "")
+    other = await asyncio.to_thread(lambda: subprocess.Popen([program, "60"], **account.popen_options))
     with account.create_file(data_home.data / "postgres" / "postmaster.pid") as file:
         file.write(f"{other.pid}\n{data_home.data / 'postgres'}\n1700000000\n5432\n\n127.0.0.1\n\nready\n".encode())
     postgres = servers.start_postgres(prepare(data_home.home, durable=False), supervisor._watchdog)
