@@ -1,7 +1,8 @@
 """Run by Alembic: connects with the driver and the address that the engine uses.
 
 A lock that waits holds up everybody behind it. So a migration does not wait for a long read, such as that of a backup:
-it gives up after LOCK_WAIT, has changed nothing, and is tried again.
+it gives up after half a second, has changed nothing, and is tried again. Postgres ends an autovacuum that somebody
+waits for, but only after `deadlock_timeout`: one try in LONG_TRY, from the second on, waits for longer than that.
 """
 
 import asyncio
@@ -23,22 +24,27 @@ from migrations.revisions import oldest_code
 log = logging.getLogger("engine.migrations")
 
 # Of one transaction: a statement that cannot be in one, like CREATE INDEX CONCURRENTLY, waits for as long as it takes.
-LOCK_WAIT = text("SET LOCAL lock_timeout = '500ms'")
+LOCK_WAIT = text("""
+SELECT set_config('lock_timeout', (500 + CASE WHEN :long THEN setting::int ELSE 0 END)::text, true)
+  FROM pg_settings WHERE name = 'deadlock_timeout'
+""")
+LONG_TRY = 5
 LOCK_NOT_AVAILABLE = "55P03"
 PAUSE_SECONDS = 2.0
 TRIES = 240  # 10 minutes
 HOLDERS = text("""
-SELECT DISTINCT a.pid, a.application_name, a.xact_start FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) AS name, a.xact_start
+  FROM pg_stat_activity a JOIN pg_locks l USING (pid)
  WHERE l.relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) AND l.granted
-   AND l.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '500 ms'
+   AND l.pid <> pg_backend_pid() AND (a.xact_start < clock_timestamp() - interval '500 ms') IS NOT FALSE
  ORDER BY a.xact_start LIMIT 3
 """)
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, tried: int) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
     with context.begin_transaction():
-        connection.execute(LOCK_WAIT)
+        connection.execute(LOCK_WAIT, {"long": tried % LONG_TRY == 1})
         context.run_migrations()
         if revision := context.get_context().get_current_revision():
             say_what_works(connection, revision)
@@ -59,9 +65,9 @@ async def run() -> None:
     # asyncpg parses the URL: SQLAlchemy would misread options such as sslmode.
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(dsn), poolclass=NullPool)
     async with engine.connect() as connection:
-        for _ in range(TRIES):
+        for tried in range(TRIES):
             try:
-                return await connection.run_sync(migrate)
+                return await connection.run_sync(migrate, tried)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                     raise
@@ -75,7 +81,7 @@ async def run() -> None:
 async def holders(connection: AsyncConnection) -> str:
     rows = (await connection.execute(HOLDERS)).all()
     await connection.rollback()
-    return "; ".join(f"pid {row.pid}, application {row.application_name!r}, since {row.xact_start}" for row in rows)
+    return "; ".join(f"pid {row.pid}, {row.name!r}, since {row.xact_start}" for row in rows)
 
 
 asyncio.run(run())

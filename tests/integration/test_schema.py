@@ -64,6 +64,26 @@ async def test_a_migration_that_a_long_read_holds_up_holds_up_nobody_else(
     await asyncio.gather(reader.close(), other.close())
 
 
+async def test_a_migration_waits_long_enough_for_postgres_to_end_an_autovacuum(new_postgres_dsn: str) -> None:
+    """Postgres does so for a statement that has waited for `deadlock_timeout`."""
+    from alembic import command
+
+    await asyncio.to_thread(command.downgrade, configuration(new_postgres_dsn), "0024")
+    reader, other = [await asyncpg.connect(new_postgres_dsn) for _ in range(2)]
+    waits = """
+    SELECT EXISTS (SELECT FROM pg_locks
+     WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND waitstart < clock_timestamp() - (SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout')
+                                          * interval '1 millisecond')
+    """
+    async with reader.transaction():
+        await reader.execute("SELECT count(*) FROM reconciliation")
+        migrating = asyncio.create_task(asyncio.to_thread(upgrade, new_postgres_dsn))
+        await eventually(lambda: other.fetchval(waits))
+    await migrating
+    await asyncio.gather(reader.close(), other.close())
+
+
 def test_another_password_than_the_database_has_is_named_in_one_sentence(postgres_dsn: str) -> None:
     """As after a new DB_PASSWORD over a volume that is there."""
     address = urlsplit(postgres_dsn)
