@@ -57,6 +57,7 @@ class Sweeper:
         self._dropped: set[str] = set()  # halted owners whose orders this worker has dropped from the queue
         self._round_now = asyncio.Event()
         self._complete = False  # whether the queue holds every order it should, as far as this sweeper knows
+        self._in_future = False  # whether orders may have times that lie in the future
         self._writers = set[int]()  # the processes of Postgres whose writes priming waits for, as the log has them
 
     def redis_lost(self) -> None:
@@ -94,9 +95,11 @@ class Sweeper:
         """One round; how many orders it examined."""
         await self._read_kill_switch()
         if await self._store.clock_was_set_back():
+            self._complete, self._in_future = False, True
+        if self._in_future and (mended := await self._store.mend_times()):
             self._complete = False
-            if mended := await self._store.mend_times():
-                log.warning("the clock of Postgres was set back, its orders were mended", extra={"orders": mended})
+            log.warning("the clock of Postgres was set back, its orders were mended", extra={"orders": mended})
+        self._in_future = self._in_future and await self._store.any_in_future()
         try:
             if loss := await self._queue.loss():
                 self._complete = False

@@ -87,6 +87,18 @@ async def test_orders_that_were_written_in_the_future_are_mended_when_a_worker_s
     assert (await engine.read_stream(order, within=24)).statuses[-1] == "confirmed"
 
 
+async def test_an_order_that_somebody_has_locked_is_mended_later_and_holds_up_no_other_one(engine: Engine) -> None:
+    held, other = [(await engine.place())["orderId"] for _ in range(2)]
+    await engine.postgres.execute(SHIFT_ALL, AHEAD)
+    for order in (held, other):
+        await engine.redis.zadd(STARTS, {await engine.lose(order): await redis_ms(engine, AHEAD)})
+    async with engine.postgres.acquire() as other_session, other_session.transaction():
+        await other_session.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", held)
+        await engine.start_worker()
+        assert (await engine.read_stream(other, within=9)).statuses[-1] == "confirmed"
+    assert (await engine.read_stream(held, within=24)).statuses[-1] == "confirmed"
+
+
 async def test_a_lease_that_ends_too_late_is_cut_and_a_back_off_keeps_its_wait(engine: Engine) -> None:
     left, waiting, on_time = [UUID((await engine.place())["orderId"]) for _ in range(3)]
     set_status = "UPDATE orders SET status = $2 WHERE id = $1"

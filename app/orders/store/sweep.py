@@ -104,14 +104,16 @@ SELECT s.id, s.owner, s.type, s.status, s.request_id, extract(epoch FROM s.ready
 BY_INDEX = "SET LOCAL enable_bitmapscan = off"
 
 # An order that was written in the future: the clock was set back. Its times move back with the clock; a wait begins
-# again. A lease is renewed without another change, so one that ends too late may be all there is to see.
+# again. A lease is renewed without another change, so it may be all there is to see. Locked ones are mended later.
+_IN_FUTURE = f"""
+status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
+       AND (updated_at > now() + {MEND_AFTER} OR lease_until > now() + $1 * interval '1 second' + {MEND_AFTER})
+"""
+ANY_IN_FUTURE = f"SELECT FROM orders WHERE {_IN_FUTURE} LIMIT 1"
 MEND = f"""
 WITH ahead AS (
     SELECT id, greatest(updated_at - now(), interval '0') AS by, now() + $1 * interval '1 second' AS lease
-      FROM orders
-     WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
-       AND (updated_at > now() + {MEND_AFTER} OR lease_until > now() + $1 * interval '1 second' + {MEND_AFTER})
-     ORDER BY id LIMIT $2 FOR UPDATE
+      FROM orders WHERE {_IN_FUTURE} ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE orders o
    SET updated_at = o.updated_at - by, ready_at = o.ready_at - by, expires_at = o.expires_at - by,
@@ -199,6 +201,9 @@ class SweepStore:
         while page := len(await fetch(self._pool, MEND, self._lease, MEND_PAGE)):
             mended += page
         return mended
+
+    async def any_in_future(self) -> bool:
+        return bool(await fetch(self._pool, ANY_IN_FUTURE, self._lease))
 
     async def all_queued(
         self, after: tuple[datetime, UUID], limit: int
