@@ -83,8 +83,8 @@ class Execution:
                 lease.started()
                 await asyncio.sleep(0)  # sends that event: an attempt that asks nobody does not let the loop run soon
                 return await self._attempt(lease)
-            except LeaseLost:
-                log.info("another worker has the order", extra=lease.labels())
+            except LeaseLost as lost:
+                log.info(str(lost) or "another worker has the order", extra=lease.labels())
                 return JobResult(requeue_in=CHECK_SECONDS / 2, submitted=lease.status is Status.SUBMITTED)
             except asyncio.CancelledError:
                 # The worker stops. The job still ends with a result, so that the queue has the order at once.

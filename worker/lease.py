@@ -1,6 +1,7 @@
 """A worker's lease of an order: every step goes through it and is written before it is published.
 
-- A step carries the fence that the claim raised. If another worker has the order by now, it raises `LeaseLost`.
+- A step carries the fence that the claim raised. If another worker has the order by now, or another session has locked
+  it for longer than a lease, it raises `LeaseLost`.
 - While Postgres is down a step waits and is repeated. It carries its event number, so it happens once.
 - Leases are renewed on the database's clock, whatever Redis does.
 """
@@ -30,6 +31,9 @@ log = logging.getLogger("engine.orders")
 
 DATABASE_RETRY_SECONDS = 0.25  # between tries of a write while Postgres is down
 LOCKED_RETRY_SECONDS = 0.05  # while another session has locked the row
+LOCKED_SECONDS = (
+    5.0  # then the order is given up: a lease of a locked row cannot be renewed, and others wait for the slot
+)
 RENEWALS_PER_LEASE = 3
 RENEWAL_BATCH = 100  # in one statement, which must not lock rows for long: moves wait for them
 RELEASE_SECONDS = 2.0
@@ -181,10 +185,14 @@ class Lease:
 
 
 async def _until_written(write: Callable[[Step], Awaitable[Written]], step: Step) -> Written:
+    locked_since: float | None = None
     while True:
         try:
             return await write(step)
         except RowLocked:
+            locked_since = locked_since or time.monotonic()
+            if time.monotonic() - locked_since > LOCKED_SECONDS:
+                raise LeaseLost("another session has locked the order") from None
             await asyncio.sleep(LOCKED_RETRY_SECONDS)
         except DatabaseUnavailable:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)

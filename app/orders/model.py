@@ -176,7 +176,7 @@ class OrderEvent:
 
 
 class LeaseLost(Exception):
-    """Another worker owns the order now. Stop without a word: the new owner publishes its events."""
+    """Another worker owns the order now, or may soon. Stop without a word: the new owner publishes its events."""
 
 
 class TradingHalted(Exception):

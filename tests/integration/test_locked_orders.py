@@ -14,6 +14,7 @@ from tests.integration.test_fences import claimed
 from tests.integration.test_locked_rows import locked
 from tests.integration.test_rearming import fire
 from tests.integration.test_waiting_orders import LIMIT
+from worker import lease
 from worker.conditions import condition_again
 
 ADVANCED = "UPDATE orders SET status = $2 WHERE id = $1"
@@ -106,3 +107,21 @@ async def test_a_worker_goes_on_with_an_order_once_it_is_no_longer_locked(engine
         other = (await engine.place())["orderId"]
         assert (await engine.read_stream(other)).statuses == HAPPY
     assert (await engine.read_stream(order)).statuses == HAPPY
+
+
+async def test_locked_orders_do_not_keep_the_slots_of_a_worker(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "LOCKED_SECONDS", 0.2)
+    await engine.start_worker(worker_concurrency=2, mock_execution_ms_min=500, mock_execution_ms_max=500)
+    orders = [(await engine.place())["orderId"] for _ in range(2)]
+
+    async def are_sent() -> bool:
+        return bool(await engine.postgres.fetchval("SELECT bool_and(status = 'submitted') FROM orders"))
+
+    await eventually(are_sent)
+    async with engine.postgres.acquire() as other_session, other_session.transaction():
+        await other_session.execute("SELECT FROM orders FOR UPDATE")
+        other = (await engine.place())["orderId"]
+        assert (await engine.read_stream(other)).statuses == HAPPY
+    for order in orders:
+        assert (await engine.read_stream(order)).statuses == HAPPY
+    assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 3
