@@ -59,21 +59,25 @@ class Changes:
 
         An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
         """
-        async with self._turns.setdefault(owner, asyncio.Lock()):  # two at once would lock out each other
-            return await self._cancel_all(owner, chosen)
+        cancelled, deadline = 0, 0.0
+        while True:
+            async with self._turns.setdefault(owner, asyncio.Lock()):  # two at once would lock out each other
+                more, is_locked = await self._cancel_unlocked(owner, chosen)
+            cancelled += more
+            if not is_locked:
+                return cancelled
+            deadline = deadline or time.monotonic() + LOCKED_SECONDS
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable
+            await asyncio.sleep(LOOK_SECONDS)
 
-    async def _cancel_all(self, owner: str, chosen: Selection) -> int:
-        cancelled, left_out, deadline = 0, list[UUID](), 0.0
-        while not (page := await self._store.cancel_page(owner, chosen, without=left_out)).is_empty or left_out:
+    async def _cancel_unlocked(self, owner: str, chosen: Selection) -> tuple[int, bool]:
+        """How many were cancelled, and whether there are others that somebody has locked."""
+        cancelled, left_out = 0, list[UUID]()
+        while not (page := await self._store.cancel_page(owner, chosen, without=left_out)).is_empty:
             cancelled += len(page.events)
             for event in page.events:
                 metrics.ENDED.labels(event.status, "none").inc()
                 self._publisher.publish(EventMessage.of(owner, event))
             left_out += page.left_out
-            if page.is_empty:  # but for those
-                deadline = deadline or time.monotonic() + LOCKED_SECONDS
-                if time.monotonic() > deadline:
-                    raise DatabaseUnavailable
-                left_out.clear()
-                await asyncio.sleep(LOOK_SECONDS)
-        return cancelled
+        return cancelled, bool(left_out)

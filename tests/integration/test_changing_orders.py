@@ -10,7 +10,7 @@ import pytest
 from app.api.routes.waiting import changes
 from app.orders.reconciling.state import begin
 from app.orders.store.open_orders import PAGE
-from tests.engine import Engine
+from tests.engine import Engine, eventually
 from tests.integration.test_waiting_orders import LIMIT, PAIR, STOP, trigger_rows
 from tests.waiting import place_open, statuses
 
@@ -141,6 +141,24 @@ async def test_who_cancels_all_several_times_at_once_locks_out_nobody(
     answers = await asyncio.gather(*calls)
     assert [answer.status_code for answer in answers] == [200] * 8
     assert sorted(answer.json()["cancelled"] for answer in answers) == [0] * 7 + [PAGE + 1]
+
+
+async def test_a_cancel_that_waits_for_a_locked_order_holds_up_no_other_cancel(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.orders.changes.LOCKED_SECONDS", 3_600.0)
+    locked, other = [(await engine.place(**LIMIT, clientOrderId=str(n)))["orderId"] for n in range(2)]
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(locked))
+        first = asyncio.create_task(engine.http.post("/api/orders/cancel-all", json={}, timeout=60))
+        await eventually(lambda: is_cancelled(engine, other))
+        assert (await engine.http.post("/api/orders/cancel-all", json={"tokenOut": "BONK"})).json() == {"cancelled": 0}
+        assert not first.done()
+    assert (await first).json() == {"cancelled": 2}
+
+
+async def is_cancelled(engine: Engine, order: str) -> bool:
+    return bool((await engine.order(order))["status"] == "cancelled")
 
 
 async def test_a_whole_page_that_somebody_has_locked_keeps_no_other_from_being_cancelled(
