@@ -19,8 +19,22 @@ from tests.localnet import MARKETS, SOL, USDC, pool, quoted
 from tests.solana_world import World, tells
 
 
-def paying_us(monkeypatch: pytest.MonkeyPatch, world: World, liars: list[int], brings: int) -> None:
-    """These nodes say that a swap brings so many USDC."""
+def paying_us(
+    monkeypatch: pytest.MonkeyPatch, world: World, liars: list[int], brings: int, *, once: bool = False
+) -> None:
+    """These nodes say that a swap brings so many USDC. `once`: as those do that do not know the newest slot yet."""
+
+    def first() -> Callable[[Any], Any]:
+        left = [True]
+
+        def lie_once(told: Any) -> Any:
+            if told["value"]["accounts"] and left:
+                left.clear()
+                told["context"]["slot"] -= 1
+                return lie(told)
+            return told
+
+        return lie_once
 
     def lie(told: Any) -> Any:
         for row in told["value"]["accounts"] or ():
@@ -31,7 +45,7 @@ def paying_us(monkeypatch: pytest.MonkeyPatch, world: World, liars: list[int], b
         return told
 
     for liar in liars:
-        tells(monkeypatch, world, liar, "simulateTransaction", lie)
+        tells(monkeypatch, world, liar, "simulateTransaction", first() if once else lie)
 
 
 async def refused(world: World, swap: SolanaSwap) -> str:
@@ -60,6 +74,17 @@ async def test_two_nodes_have_to_accept_what_is_signed(two: World, monkeypatch: 
     monkeypatch.setattr(chain_module, "check_instruction", lambda *_, **__: None)
     swap, brings = stolen(two)
     paying_us(monkeypatch, two, [liar], brings)
+    assert "minimum" in await refused(two, swap)
+
+
+async def test_a_simulation_that_is_behind_the_balances_is_made_again(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another swap of ours landed in between: what that one sold would hide what this one takes."""
+    monkeypatch.setattr(chain_module, "check_instruction", lambda *_, **__: None)
+    monkeypatch.setattr(simulation, "BEHIND_SECONDS", 0)
+    swap, brings = stolen(two)
+    paying_us(monkeypatch, two, [0, 1], brings, once=True)
     assert "minimum" in await refused(two, swap)
 
 

@@ -1,7 +1,7 @@
 """What a transaction would do to the wallet, as a node simulates it, compared with what the order agreed to.
 
 The wallet's balances are read before and after the simulation. If they differ, another swap landed meanwhile, and it is
-simulated again.
+simulated again. So it is if the node that simulates was behind the one that told them.
 
 Only the wallet and its associated token accounts count as ours, by address. A stranger can make another token account
 and give it to the wallet, but keep the right to close it. Before the swap lands he closes it and makes it again as his.
@@ -95,19 +95,22 @@ async def simulate(
     wallet = message.account_keys[0]
     keys = writable(wallet, instructions)
     named = dict.fromkeys([*keys, *(account.pubkey for one in instructions for account in one.accounts)])
-    found = await _accounts(rpc, list(named))
+    seen, found = await _accounts(rpc, list(named))
     check_programs(found, programs)
     before: Accounts = {key: found[key] for key in keys if key in found}
     for _ in range(TRIES):
         slot, value = await _run(rpc, message, instructions, own_errors, keys)
         with reading("simulateTransaction"):
             after, units = _read(keys, value["accounts"]), int(value["unitsConsumed"])
-        found = await _accounts(rpc, list(named), at_slot=slot)
+        now, found = await _accounts(rpc, list(named), at_slot=slot)
         check_programs(found, programs)  # one may have been made since
         again: Accounts = {key: found[key] for key in keys if key in found}
-        if _of_wallet(again, wallet) == _of_wallet(before, wallet):
+        if _of_wallet(again, wallet) != _of_wallet(before, wallet):
+            seen, before = now, again
+        elif slot < seen:
+            await asyncio.sleep(BEHIND_SECONDS)
+        else:
             return Simulation(before, after, units)
-        before = again
     raise RpcUnanswered("The wallet changed while the swap was simulated.")
 
 
@@ -215,13 +218,13 @@ def _is_ours(account: Account, wallet: Pubkey) -> bool:
     return is_token and account.data[OWNER] == bytes(wallet)
 
 
-async def _accounts(rpc: Rpc, keys: Sequence[Pubkey], *, at_slot: int = 0) -> Accounts:
-    """Not before this slot: behind one address there may be nodes of which some are behind."""
+async def _accounts(rpc: Rpc, keys: Sequence[Pubkey], *, at_slot: int = 0) -> tuple[int, Accounts]:
+    """With their slot, which is not before this one: behind one address there may be nodes of which some are behind."""
     for _ in range(TRIES):
         answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], BASE64)
         with reading("getMultipleAccounts"):
-            if int(answer["context"]["slot"]) >= at_slot:
-                return _read(keys, answer["value"])
+            if (slot := int(answer["context"]["slot"])) >= at_slot:
+                return slot, _read(keys, answer["value"])
         await asyncio.sleep(BEHIND_SECONDS)
     raise RpcUnanswered("The node that told the accounts is behind the one that simulated the swap.")
 
