@@ -69,6 +69,11 @@ ENDS_FROZEN = {"idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS *
 
 Init = Callable[[asyncpg.Connection], Coroutine[Any, Any, None]]
 
+# A condition of a statement that locks rows: it waits for one that is locked so many ms, and no longer. While it waits
+# it has one of the few connections that all callers share. See `fetch_soon`.
+SOON = "(SELECT set_config('lock_timeout', '20', true)) IS NOT NULL"
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # between its tries
+
 
 class DatabaseUnavailable(Exception):
     """Postgres is unavailable. A write may or may not have happened; repeat it."""
@@ -184,6 +189,21 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
         return await pool.fetch(sql, *arguments)
     except _UNAVAILABLE as error:
         raise await _unavailable(pool, error) from error
+
+
+async def fetch_soon(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Runs one statement with the condition SOON: it waits for locked rows, but not with a connection.
+
+    DatabaseUnavailable if it is not known whether it happened, or a row stays locked.
+    """
+    for pause in PAUSES:
+        try:
+            return await fetch(pool, sql, *arguments)
+        except DatabaseUnavailable as error:
+            if not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                raise
+        await asyncio.sleep(pause)
+    return await fetch(pool, sql, *arguments)
 
 
 @contextlib.asynccontextmanager

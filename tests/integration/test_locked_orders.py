@@ -1,6 +1,7 @@
 """Somebody has locked the row of an order under way. Its worker waits for nobody, and goes on with all others."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.integration.test_waiting_orders import LIMIT
 from worker import lease
 from worker.conditions import condition_again
 
+WAITS = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 ADVANCED = "UPDATE orders SET status = $2 WHERE id = $1"
 
 
@@ -125,3 +127,23 @@ async def test_locked_orders_do_not_keep_the_slots_of_a_worker(engine: Engine, m
     for order in orders:
         assert (await engine.read_stream(order)).statuses == HAPPY
     assert await engine.postgres.fetchval("SELECT count(*) FROM chain.transactions") == 3
+
+
+async def test_cancels_and_amendments_of_a_locked_order_hold_up_nobody(engine: Engine) -> None:
+    order = (await engine.place(**LIMIT))["orderId"]
+
+    async def cancel() -> int:
+        return (await engine.http.post(f"/api/orders/{order}/cancel")).status_code
+
+    async def amend() -> int:
+        change = {"limitPrice": "999"}
+        answer = await engine.http.patch(f"/api/orders/{order}", json=change, headers={"If-Match": '"1"'})
+        return answer.status_code
+
+    async with locked(engine.postgres, "orders", "id = $1", UUID(order)):
+        asked = [asyncio.create_task(one()) for one in (cancel, amend) for _ in range(10)]
+        await eventually(lambda: engine.postgres.fetchval(WAITS))
+        for _ in range(5):
+            await engine.place()
+    assert set(await asyncio.gather(*asked)) <= {200, 404, 409, 412}
+    assert (await engine.order(order))["status"] == "cancelled"

@@ -19,7 +19,7 @@ from app.orders.rows import trigger_row
 from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.reads import ORDER_COLUMNS, event_from, order_from, with_extremes
 from app.orders.store.statements import RECONCILES, logged
-from app.postgres import fetch
+from app.postgres import SOON, fetch, fetch_soon
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 
@@ -35,7 +35,7 @@ WITH new AS (
         expires_at timestamptz, slippage_bps int, feed text, op text, persist smallint, level numeric, rank smallint,
         base_level numeric, trail_bps int, details json)
 ), held AS MATERIALIZED (
-    SELECT op, persist, level, watermark FROM triggers WHERE order_id = $1 AND armed FOR UPDATE
+    SELECT op, persist, level, watermark FROM triggers WHERE order_id = $1 AND armed AND {SOON} FOR UPDATE
 ), amended AS (
     UPDATE orders o
        SET limit_price = new.limit_price, limit_out = new.limit_out, condition = new.condition,
@@ -204,7 +204,7 @@ class OpenOrders:
             "details": {"code": AMENDED, **details},
             **({} if waiting.trigger is None else trigger_row(waiting.trigger)),
         }
-        rows = await fetch(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
+        rows = await fetch_soon(self._pool, AMEND, order.id, order.owner, order.seq, orjson.dumps(row).decode())
         if not rows:
             if await fetch(self._pool, RECONCILES):
                 raise NotReconciled

@@ -7,6 +7,7 @@ owner are written as CASE, which no index can answer: the planner has to find ro
 from app.orders.lifecycle import CANCELLED_BY_OWNER, EXPIRED, HALTED, NO_ATTEMPT, sql_list
 from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import ORDER_COLUMNS
+from app.postgres import SOON
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
 SWEEP_AFTER = "interval '5 seconds'"
@@ -197,11 +198,11 @@ WITH seen AS MATERIALIZED (
     SELECT status = 'open' AND NOT EXISTS (SELECT FROM triggers WHERE order_id = $1) AS has_no_trigger
       FROM orders WHERE id = $1
 ), gone AS (
-    DELETE FROM triggers WHERE order_id = $1 AND owner = $2 AND NOT {IS_RECONCILING} RETURNING order_id
+    DELETE FROM triggers WHERE order_id = $1 AND owner = $2 AND NOT {IS_RECONCILING} AND {SOON} RETURNING order_id
 ), cancelled AS (
     UPDATE orders SET status = 'cancelled', seq = seq + 1, fence = fence + 1, lease_until = NULL,
            error = NULL, code = '{CANCELLED_BY_OWNER}', updated_at = now()
-     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND NOT {IS_RECONCILING}
+     WHERE id = $1 AND CASE owner WHEN $2 THEN status = ANY($3) END AND NOT {IS_RECONCILING} AND {SOON}
        AND ((SELECT count(*) = 1 FROM gone) OR status <> 'open' OR (SELECT has_no_trigger FROM seen))
     RETURNING *
 ), {logged("cancelled", details=f"'{CANCELLED_DETAILS}'::json")}
@@ -210,7 +211,7 @@ SELECT {ORDER_COLUMNS} FROM cancelled
 # Its swap may be on the chain: it is cancelled once that is proven dead.
 REQUEST_CANCEL = f"""
 UPDATE orders SET cancel_requested = true
- WHERE id = $1 AND CASE owner WHEN $2 THEN status = 'submitted' AND NOT cancel_requested END
+ WHERE id = $1 AND CASE owner WHEN $2 THEN status = 'submitted' AND NOT cancel_requested END AND {SOON}
 RETURNING {ORDER_COLUMNS}
 """
 RECONCILES = f"SELECT WHERE {IS_RECONCILING}"

@@ -32,7 +32,7 @@ from app.orders.store import statements
 from app.orders.store.clock import DatabaseClock
 from app.orders.store.placing import Forgotten, Placing
 from app.orders.store.reads import order_from
-from app.postgres import BAD_ROW, RowLocked, fetch
+from app.postgres import BAD_ROW, RowLocked, fetch, fetch_soon
 
 MAX_MOVES = 100  # in one statement, which compares each with each
 CONCURRENT_STATEMENTS = 2  # of a kind
@@ -148,10 +148,10 @@ class OrderStore:
 
         An order whose swap was sent is cancelled once that is proven dead. Raises IllegalCancel or NotReconciled.
         """
-        if rows := await fetch(self._pool, statements.CANCEL, order_id, owner, list(CANCELLABLE)):
+        if rows := await fetch_soon(self._pool, statements.CANCEL, order_id, owner, list(CANCELLABLE)):
             order = order_from(rows[0])
             return order, OrderEvent.of(order, CANCELLED_DETAILS)
-        rows = await fetch(self._pool, statements.REQUEST_CANCEL, order_id, owner)
+        rows = await fetch_soon(self._pool, statements.REQUEST_CANCEL, order_id, owner)
         rows = rows or await fetch(self._pool, statements.OWN, order_id, owner)
         if not rows:
             return None
