@@ -14,7 +14,7 @@ from app.orders.events import feed as feed_module
 from app.orders.events import replay as replay_module
 from app.orders.events.feed import Feed
 from app.orders.events.lost import LostEvents
-from app.orders.events.publisher import BACKLOG, CHANNEL
+from app.orders.events.publisher import BACKLOG, CHANNEL, EventMessage
 from app.orders.events.signature import EventSignatures
 from app.orders.store.reads import LogHead, OrderReader
 from app.redis_client import CircuitBreaker
@@ -115,6 +115,28 @@ async def test_a_message_that_is_late_repeats_no_event(engine: Engine) -> None:
             given += [item.seq for item in await feed.next_events(subscriber)]
     await feed.stop()
     assert given == [1, 2, 3, 4, 5]
+
+
+async def test_events_without_end_of_one_order_keep_none_of_another_waiting(engine: Engine) -> None:
+    name, busy = (await engine.place())["orderId"], "01a1fcdd-4c14-773b-8d77-909b122b0037"
+    feed, given = feed_of(engine, OrderReader(engine.postgres)), list[str]()
+    with feed.subscriber(owner="local") as subscriber:
+        await feed.follow_many(subscriber, {UUID(name): 0}, lambda _: None)
+        for seq in range(1, 5):
+            subscriber.receive(EventMessage(busy, "local", seq, False, b"{}"))
+            given += [item.order for item in await feed.next_events(subscriber)]
+    assert given == [busy, busy, name, busy, busy]
+
+
+async def test_an_order_of_which_no_message_came_is_read_whole_at_once(engine: Engine) -> None:
+    feed = feed_of(engine, OrderReader(engine.postgres))
+    with feed.subscriber(owner="local") as subscriber:
+        await feed.follow_owner(subscriber, "local")
+        order = await engine.place()
+        await engine.start_worker()
+        await eventually(lambda: ended(engine, order))
+        await feed._heal_owners()
+        assert [item.seq for item in await feed.next_events(subscriber)] == [1, 2, 3, 4, 5]
 
 
 async def connected(feed: Feed) -> bool:

@@ -115,7 +115,7 @@ class Feed:
         for order in new:
             subscriber.follow(str(order), after[order])
             self._register(subscriber, str(order))
-        heads: Mapping[UUID, LogHead] = {}
+        heads = dict[UUID, LogHead]()
         try:
             found = await self._reader.owned(new, subscriber.owner)
             may_read(sum(max(0, head.seq - after[order]) for order, head in found.items()))
@@ -139,13 +139,12 @@ class Feed:
         """What happened to the orders followed since the last call. May be cancelled at any time."""
         while True:
             await subscriber.wait()
-            if messages := subscriber.take():
-                return messages
             try:
-                if messages := await self._pages.next(subscriber):
-                    return messages
+                page = await self._pages.next(subscriber) if subscriber.is_turn_of_log else []
             except DatabaseUnavailable:
-                await asyncio.sleep(HEAL_SECONDS)
+                page = await asyncio.sleep(HEAL_SECONDS, [])
+            if messages := subscriber.take(page):
+                return messages
 
     def unfollow(self, subscriber: Subscriber, order: str) -> None:
         """Nothing more comes for this order: the subscriber has its whole log, or may not have any of it."""
@@ -243,8 +242,8 @@ class Feed:
             placed = await self._reader.placed_since(owner, since - COMMIT_SKEW)
             if placed and owner in self._known_until:
                 self._known_until[owner] = max(since, placed[-1][1])
-            for order, _ in placed:
+            for order, _, seq in placed:
                 for subscriber in self._of_owner.get(owner, ()):
                     if not subscriber.follows(str(order)):
                         self._register(subscriber, str(order))
-                        subscriber.exists(str(order), 1)
+                        subscriber.exists(str(order), seq)

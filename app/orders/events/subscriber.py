@@ -72,6 +72,7 @@ class Subscriber:
         self.owner = owner  # None: may follow any order
         self.received_at = 0.0  # when the first of the messages last taken was received
         self._first_at = 0.0
+        self._was_live = False  # what was taken last was received, not read
         # Not a deque, nor an asyncio.Event, which contains one: an empty deque takes as much memory as the rest of a
         # subscriber, times ten thousand sockets.
         self._buffer: list[EventMessage] = []
@@ -156,10 +157,17 @@ class Subscriber:
         if self._closed:
             raise self._closed
 
-    def take(self) -> list[EventMessage]:
-        messages, self._buffer = self._buffer, []
-        self.received_at = self._first_at if messages else time.monotonic()
-        return messages
+    @property
+    def is_turn_of_log(self) -> bool:
+        """Whether a log is read before messages are taken: they may come without end, so every second time."""
+        return bool(self._behind) and (self._was_live or not self._buffer)
+
+    def take(self, page: Iterable[EventMessage] = ()) -> list[EventMessage]:
+        """The messages received, and then those of a log that was read: none of its order was received since."""
+        received, self._buffer = self._buffer, []
+        self._was_live = not page
+        self.received_at = self._first_at if received else time.monotonic()
+        return [*received, *page]
 
     def needed(self) -> dict[str, int]:
         """Orders whose log has to be read, and the event each needs."""

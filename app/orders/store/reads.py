@@ -40,7 +40,9 @@ UNFINISHED_OF_OWNER = f"""
 SELECT id, seq FROM orders
  WHERE owner = $1 AND status IN ({sql_list(UNFINISHED)}) ORDER BY created_at, id LIMIT $2
 """
-CREATED_SINCE = "SELECT id, created_at FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
+CREATED_SINCE = (
+    "SELECT id, created_at, seq FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
+)
 NOW = "SELECT now()"
 HAS_STARTED = """
 SELECT EXISTS (SELECT FROM order_events WHERE status = 'routing' AND at > now() - $1 * interval '1 second'
@@ -163,12 +165,12 @@ class OrderReader:
     async def unfinished(self, owner: str, limit: int) -> list[UUID]:
         return [row["id"] for row in await fetch(self._pool, UNFINISHED_OF_OWNER, owner, limit)]
 
-    async def placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime]]:
-        """All orders of an owner since then, with the times at which they were created, page by page."""
-        placed: list[tuple[UUID, datetime]] = []
+    async def placed_since(self, owner: str, since: datetime) -> list[tuple[UUID, datetime, int]]:
+        """All orders of an owner since then, when they were created, and how long their logs are; page by page."""
+        placed: list[tuple[UUID, datetime, int]] = []
         while True:
             rows = await fetch(self._pool, CREATED_SINCE, owner, since, MAX_NEW_ORDERS)
-            placed += [(row["id"], row["created_at"]) for row in rows]
+            placed += [(row["id"], row["created_at"], row["seq"]) for row in rows]
             if len(rows) < MAX_NEW_ORDERS or rows[-1]["created_at"] == since:
                 return placed
             since = rows[-1]["created_at"]
