@@ -172,6 +172,13 @@ async def test_a_foreign_transaction_that_stays_open_delays_no_start_after_redis
     await foreign.close()
 
 
+# As a move would, if it waited for a locked row.
+WRITE = """
+INSERT INTO order_events (order_id, seq, status, attempt, at)
+SELECT id, 99, 'building', 1, now() FROM orders WHERE id = $1 FOR UPDATE
+"""
+
+
 async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_is_logged_once(
     engine: Engine, postgres_dsn: str, sweeper: Sweeper, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,7 +191,8 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
         assert isinstance(claimed, Order)
         async with blocker.transaction():
             await blocker.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order)
-            cancelling = asyncio.create_task(store.cancel(order, "local"))
+            writing = asyncio.create_task(pool.execute(WRITE, order))
+            await eventually(lambda: blocker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
             late = (await engine.place(expiresInSeconds=5))["orderId"]
             await engine.postgres.execute("UPDATE orders SET expires_at = now(), look_at = now() WHERE id = $1", late)
             await engine.redis.flushdb()
@@ -192,7 +200,7 @@ async def test_a_write_that_does_not_end_stops_the_starts_but_not_the_sweep_and_
                 await sweeper.round()
             assert await queue.loss() != ""
             assert (await engine.order(late))["status"] == "expired"
-        await cancelling
+        await writing
     await sweeper.round()
     assert await queue.loss() == ""
     assert await engine.redis.zcard(WINDOW) == 1
