@@ -37,6 +37,7 @@ async def test_a_hostile_label_and_a_hostile_token_are_shown_as_text(
         await page.choose_token("Token to receive", EVIL)
         await expect(page.tab.locator(".quotes .explanation")).to_contain_text(EVIL)
         await page.tab.get_by_role("button", name=f"Swap SOL for {EVIL}").click()
+        await expect(page.orders).to_have_count(1)  # so that the one with the label is the first in the list
         await engine.place(clientOrderId=EVIL, tokenOut=EVIL)
         await expect(page.tab.locator(".order.confirmed")).to_have_count(2)
         details = await page.open_details(page.orders.first)
