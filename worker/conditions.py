@@ -18,8 +18,9 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
 def floor_of(order: Order, quoted: int, max_slippage_bps: int) -> int:
-    """The least amount the order accepts. It follows from the quote: if the price has risen since another attempt, the
-    floor of that one would leave the difference to whoever trades before us.
+    """The least amount the order accepts. It follows from the quote of this attempt: if the price has risen since an
+    earlier one, the floor of that one is too low, and a trade just before ours could take the difference.
+
     It is never below `limit_out`, nor, for a market order, below that of its first signed swap: a quote that was too
     low to be signed leaves no low floor.
     """

@@ -48,7 +48,7 @@ class PoolConfig:
 
     @property
     def measured_by(self) -> frozenset[str]:
-        """What its price is read from. Two venues may name the vaults of one pool, and whoever moves it moves both."""
+        """The vaults from which its price is read. Two venues may name the same ones: their prices always move together."""
         return frozenset(self.options.get("vaults", (self.id,)))
 
 
