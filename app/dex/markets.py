@@ -48,7 +48,7 @@ class PoolConfig:
 
     @property
     def measured_by(self) -> frozenset[str]:
-        """The vaults from which its price is read. Two venues may name the same ones: their prices always move together."""
+        """The vaults that give its price. Two venues may name the same ones: then their prices move together."""
         return frozenset(self.options.get("vaults", (self.id,)))
 
 

@@ -166,7 +166,11 @@ class Environment:
     async def restart_postgres(self) -> None:
         """Kill all processes of the server, then start it again; it recovers from its log."""
         process = self.postgres.process
-        os.killpg(process.pid, signal.SIGKILL)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        for child in children:  # each is in a group of its own, and would hold the shared memory until it notices
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
         process.wait()
         self.watchdog.forget(process)
         self.postgres = servers.start_postgres(self._data_home(), self.watchdog)

@@ -64,7 +64,7 @@ async def test_a_quote_that_was_too_low_to_be_signed_leaves_no_low_floor(engine:
 async def test_no_later_swap_has_a_lower_floor_than_the_first_one_or_than_its_own_quote(
     engine: Engine, later: int, floor: int
 ) -> None:
-    """If the price has risen, the first floor is far below the quote: a trade just before ours could take the difference."""
+    """If the price has risen, the first floor is far too low: a trade just before ours could take the difference."""
     chain = ScriptedChain(["slippage_exceeded", later])
     await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000, later])], chain=chain)
     await engine.read_stream((await engine.place(slippageBps=100))["orderId"])
