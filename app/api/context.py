@@ -127,6 +127,15 @@ def authenticate(request: Request) -> Caller:
         raise not_allowed(error) from None
 
 
+def authenticate_again(request: Request) -> None:
+    """After a wait for the client: the key may have been revoked meanwhile, or have expired."""
+    if "caller" in request.scope["state"]:
+        try:
+            context(request).authenticator.authenticate(request.scope)
+        except NotAllowed as error:
+            raise not_allowed(error) from None
+
+
 def actor(request: Request, caller: Caller) -> Actor:
     """For the audit log: who makes this request."""
     return Actor(

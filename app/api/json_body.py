@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from app.access.headers import headers_of
+from app.api.context import authenticate_again
 from app.api.problems import Problem, body_too_large
 from app.tasks import within
 
@@ -103,10 +104,12 @@ async def read_object(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     if int(headers.get(b"content-length", 0)) > most:  # then nothing is read
         raise body_too_large(most)
     try:
-        return parse(await within(BODY_SECONDS, _read_body(request.receive, most)))
+        body = await within(BODY_SECONDS, _read_body(request.receive, most))
     except TimeoutError:
         detail = f"The body took too long to arrive. Send it within {BODY_SECONDS:g} seconds."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
+    authenticate_again(request)
+    return parse(body)
 
 
 async def _read_body(receive: Receive, most: int) -> bytes:

@@ -178,6 +178,33 @@ async def test_a_revoked_key_and_its_tickets_stop_working_within_seconds(
     assert (await guarded.request("b", "GET", "/api/orders")).status_code == 200
 
 
+async def test_a_request_whose_body_ends_after_its_key_was_revoked_does_nothing(guarded: Guarded) -> None:
+    whole, head_sent, revoked = orjson.dumps(SELL_SOL), asyncio.Event(), asyncio.Event()
+
+    async def slow_body() -> AsyncIterator[bytes]:
+        head_sent.set()
+        yield whole[:5]
+        await revoked.wait()
+        yield whole[5:]
+
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(whole))}
+    slow = asyncio.create_task(
+        guarded.request("a", "POST", "/api/orders/execute", headers=headers, content=slow_body())
+    )
+    await head_sent.wait()
+    connection = await asyncpg.connect(guarded.dsn)
+    await keys.revoke(connection, guarded.held["a"][: keys.PREFIX_LENGTH])
+
+    async def refused() -> bool:
+        return (await guarded.request("a", "GET", "/api/orders")).status_code == 401
+
+    await eventually(refused)
+    revoked.set()
+    assert ((answer := await slow).status_code, answer.json()["code"]) == (401, "unknown_key")
+    assert await connection.fetchval("SELECT count(*) FROM orders") == 0
+    await connection.close()
+
+
 async def test_open_streams_end_when_their_key_is_revoked(guarded: Guarded) -> None:
     """Sockets of one order and of many, opened by key or ticket, and event streams. Streams of other keys stay open."""
     other = await new_key(guarded.dsn, "a")
