@@ -29,6 +29,7 @@ from app.settings import SettingsError
 LOCK = 0x7072756E65  # one at a time; migrations have another number
 STEP = 500  # orders
 KEPT_FILLS = 1_000
+LOCKED_MS = 2_000  # that it waits for a row that somebody has locked
 KEPT_DAYS = 7  # of daily volumes and of signed swaps; only today's have an effect
 
 LIMITS = """
@@ -115,12 +116,14 @@ class Pruned:
 
 async def prune(dsn: str, days: int, pruned: Pruned, *, dry_run: bool = False) -> None:
     """Counts in `pruned`, so that what went is known although it is interrupted."""
-    settings = WRITE_PLANS | {"lock_timeout": "2s", "statement_timeout": "60s"}
+    settings = WRITE_PLANS | {"lock_timeout": str(LOCKED_MS), "statement_timeout": "60s"}
     async with connected(dsn, **settings) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             raise SettingsError("another `engine prune` runs in this database.")
         try:
             await _prune(connection, days, pruned, dry_run=dry_run)
+        except asyncpg.LockNotAvailableError:
+            raise SettingsError("another session has locked what would go next: run it again once it has ended.") from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise SettingsError(f"the database does not answer ({type(error).__name__}): run it again.") from None
 

@@ -170,6 +170,21 @@ async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_re
     assert (await pruned(postgres_dsn)).orders == 5
 
 
+async def test_what_somebody_has_locked_is_said_so_and_goes_with_the_next_run(
+    book: Book, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prune, "STEP", 1)
+    monkeypatch.setattr(prune, "LOCKED_MS", 50)
+    order = [await book.add(f"order {n}") for n in range(3)][1]
+    counts = Pruned()
+    async with book.connection.transaction():
+        await book.connection.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order)
+        with pytest.raises(SettingsError, match="another session has locked"):
+            await prune.prune(postgres_dsn, 90, counts)
+    assert counts.orders == 1
+    assert (await pruned(postgres_dsn)).orders == 2
+
+
 async def test_the_newest_fills_stay_whatever_their_age(
     book: Book, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
