@@ -7,7 +7,7 @@
 - What was stricter in the tables that are moved stays: owners who were halted, keys that were revoked, and what they
   have traded of their day, or signed.
 - Webhooks stay as they were: nothing is sent where its owner has deleted one since, or signed with a secret of before.
-  Deliveries are those of the backup.
+  Deliveries are those of the backup. Dead man's switches stay too: one that its owner has switched off cancels nothing.
 """
 
 import asyncio
@@ -111,18 +111,21 @@ END $$;
 DO $$
 DECLARE
     aside text := current_setting('engine.aside');
+    kept text;
     columns text;
 BEGIN
-    IF to_regclass('webhooks') IS NULL OR to_regclass(format('%I.webhooks', aside)) IS NULL THEN
-        RETURN;
+    FOREACH kept IN ARRAY ARRAY['webhooks', 'dead_men'] LOOP
+        CONTINUE WHEN to_regclass(kept) IS NULL OR to_regclass(format('%I.%I', aside, kept)) IS NULL;
+        SELECT string_agg(quote_ident(attname), ', ') INTO columns
+          FROM pg_attribute here JOIN pg_attribute there USING (attname)
+         WHERE here.attrelid = kept::regclass AND there.attrelid = format('%I.%I', aside, kept)::regclass
+           AND here.attnum > 0 AND NOT here.attisdropped;
+        EXECUTE format('DELETE FROM %I', kept);
+        EXECUTE format('INSERT INTO %1$I (%2$s) SELECT %2$s FROM %3$I.%1$I', kept, columns, aside);
+    END LOOP;
+    IF to_regclass('webhooks') IS NOT NULL THEN
+        DELETE FROM webhook_deliveries d WHERE NOT EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id);
     END IF;
-    SELECT string_agg(quote_ident(attname), ', ') INTO columns
-      FROM pg_attribute here JOIN pg_attribute there USING (attname)
-     WHERE here.attrelid = 'webhooks'::regclass AND there.attrelid = format('%I.webhooks', aside)::regclass
-       AND here.attnum > 0 AND NOT here.attisdropped;
-    DELETE FROM webhooks;
-    EXECUTE format('INSERT INTO webhooks (%1$s) SELECT %1$s FROM %2$I.webhooks', columns, aside);
-    DELETE FROM webhook_deliveries d WHERE NOT EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id);
 END $$;
 -- Both in this transaction: if this program is killed after it, the engine still asks the chain.
 DO $$ BEGIN

@@ -196,6 +196,19 @@ async def test_what_was_forbidden_since_the_backup_stays_forbidden(postgres_dsn:
         assert [row["scope"] for row in halted] == ["*", RECONCILING, "bob"]
 
 
+async def test_a_dead_mans_switch_stays_as_its_owner_has_set_it_since_the_backup(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with connected(postgres_dsn) as connection:
+        await connection.execute("INSERT INTO dead_men (owner, seconds, cancels_at) VALUES ('off', 60, now())")
+        file = await written(postgres_dsn, tmp_path)
+        await connection.execute("UPDATE dead_men SET seconds = 0, cancels_at = NULL")
+        await connection.execute("INSERT INTO dead_men (owner, seconds, cancels_at) VALUES ('on', 30, now())")
+        await restore(postgres_dsn, file)
+        switches = await connection.fetch("SELECT owner, seconds, cancels_at IS NULL FROM dead_men ORDER BY owner")
+        assert [tuple(row) for row in switches] == [("off", 0, True), ("on", 30, False)]
+
+
 async def test_a_backup_of_an_older_schema_is_migrated(postgres_dsn: str, tmp_path: Path) -> None:
     await asyncio.to_thread(command.downgrade, configuration(postgres_dsn), "0013")
     file = await written(postgres_dsn, tmp_path)
