@@ -123,7 +123,9 @@ async def prune(dsn: str, days: int, pruned: Pruned, *, dry_run: bool = False) -
         try:
             await _prune(connection, days, pruned, dry_run=dry_run)
         except asyncpg.LockNotAvailableError:
-            raise SettingsError("another session has locked what would go next: run it again once it has ended.") from None
+            raise SettingsError(
+                "another session has locked what would go next: run it again when it has ended."
+            ) from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise SettingsError(f"the database does not answer ({type(error).__name__}): run it again.") from None
 
