@@ -83,7 +83,7 @@ class Markets:
         self.fees = fees or {}
         self._tokens: dict[str, Token] = {}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
-        self._ways: dict[tuple[str, str], tuple[tuple[Leg, ...], ...]] = {}
+        self._ways: dict[tuple[str, str], tuple[tuple[tuple[Leg, ...], ...], tuple[tuple[Leg, ...], ...]]] = {}
         self._listeners: list[Callable[[], None]] = []
         self.add(tokens, pools)
 
@@ -151,14 +151,16 @@ class Markets:
             self._paths[key] = direct or hops
         return self._paths[key]
 
-    def ways(self, token_in: Token, token_out: Token) -> tuple[tuple[Leg, ...], ...]:
-        """Through the pools of all venues: the direct ones, and those in two hops unless there are several."""
+    def ways(
+        self, token_in: Token, token_out: Token, *, is_known: Callable[[Leg], bool] = lambda leg: True
+    ) -> tuple[tuple[Leg, ...], ...]:
+        """Through the pools of all venues: the direct ones, and those in two hops unless several of these are known."""
         key = (token_in.symbol, token_out.symbol)
         if key not in self._ways:
-            direct, hops = self._find(None, token_in, token_out)
-            pools = {pool.measured_by for [(pool, _)] in direct}
-            self._ways[key] = direct if len(pools) > 1 else direct + hops
-        return self._ways[key]
+            self._ways[key] = self._find(None, token_in, token_out)
+        direct, hops = self._ways[key]
+        pools = {leg[0].measured_by for [leg] in direct if is_known(leg)}
+        return direct if len(pools) > 1 else direct + hops
 
     def network_cost(self, lamports: int, token: Token) -> int:
         """A network fee in units of a token, at reference prices, rounded up."""

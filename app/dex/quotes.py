@@ -46,6 +46,8 @@ class Quote:
     """In lamports."""
     network_cost: int
     """The network fee in units of the token out."""
+    at_mid: int = 0
+    """The amount out at the mid price of the whole swap. 0: only its legs have one."""
 
     @property
     def net(self) -> int:

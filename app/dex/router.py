@@ -11,7 +11,7 @@ from typing import Any
 
 from app.dex.amounts import percent, price, to_decimal
 from app.dex.errors import DexError, may_retry
-from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
+from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
 from app.dex.venue import Venue
 
 log = logging.getLogger("engine.router")
@@ -185,8 +185,11 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     if max_impact_bps is not None and quote.price_impact_bps > max_impact_bps:
         impact, limit = percent(quote.price_impact_bps), percent(max_impact_bps)
         return DexError("price_impact_too_high", f"price impact {impact}, above the order's limit of {limit}")
-    for leg in quote.legs:
-        deviation = _deviation_percent(leg)
+    measures = [(leg.amount_in, leg.amount_out, leg.at_mid) for leg in quote.legs]
+    if quote.at_mid:
+        measures.append((quote.amount_in, quote.amount_out, quote.at_mid))
+    for measure in measures:
+        deviation = _deviation_percent(*measure)
         limit = f"the {max_deviation} % limit"
         if deviation > max_deviation:
             return DexError("venue_unavailable", f"price {deviation} % better than the pool's own, above {limit}")
@@ -195,13 +198,13 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     return None
 
 
-def _deviation_percent(leg: QuoteLeg) -> int:
-    """How far a leg is from its pool's mid price, beyond what rounding by one unit at either end explains."""
-    rounding = 2 + 2 * (leg.at_mid // leg.amount_in)
-    gap = leg.amount_out - leg.at_mid
+def _deviation_percent(amount_in: int, amount_out: int, at_mid: int) -> int:
+    """How far an amount is from the mid price, beyond what rounding by one unit at either end explains."""
+    rounding = 2 + 2 * (at_mid // max(amount_in, 1))
+    gap = amount_out - at_mid
     beyond = max(abs(gap) - rounding, 0)
     # Rounded away from zero: 20.1 % is above 20 %.
-    deviation = -(-beyond * 100 // max(leg.at_mid, 1))
+    deviation = -(-beyond * 100 // max(at_mid, 1))
     return deviation if gap > 0 else -deviation
 
 

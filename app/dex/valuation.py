@@ -31,12 +31,17 @@ class ToldVenue(PricedVenue, Protocol):
 def highest_at_mid(
     markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int
 ) -> int | None:
-    """The most that listed pools of any venue bring at mid price. With one direct pool those over one more token count.
+    """The most that listed pools of any venue bring at mid price. Where the price of one direct pool is known, or of
+    none, those over one more token count: the others may have been emptied.
 
     Who moves one pool makes this higher at most, if there is another way. So does a node that lies about one:
     `DexError` if it is higher by more than they may differ in. None: no price is known.
     """
-    ways = markets.ways(token_in, token_out)
+
+    def is_known(leg: Leg) -> bool:
+        return _along([leg], prices.at_mid, amount, slot) is not None
+
+    ways = markets.ways(token_in, token_out, is_known=is_known)
     known, told = (
         max((out for way in ways if (out := _along(way, price, amount, slot)) is not None), default=None)
         for price in (prices.at_mid, prices.at_most)

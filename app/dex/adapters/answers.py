@@ -97,14 +97,18 @@ def quote_of(
     who answers for the venues chooses which of them have a route.
 
     The venue says what comes out at the end. What each hop in between brings is put at mid price, so all that the
-    venue takes, fee and price impact together, is in the last one.
+    venue takes, fee and price impact together, is in the last one. The whole has a mid price too: who left dust in a
+    pool makes what a hop brings so few units that rounding one of them explains any price.
     """
     legs, amount = [], request.amount_in
     for number, (pool, start, end) in enumerate(route):
         at_mid = max(prices.at_mid(leg, amount, slot) for leg in _legs(markets, venue, start, end))
         if number == len(route) - 1:
             ends = request.token_in, request.token_out
-            at_mid = max(at_mid, highest_at_mid(markets, prices, *ends, request.amount_in, slot) or 0)
+            highest = highest_at_mid(markets, prices, *ends, request.amount_in, slot)
+            if highest is None:
+                raise DexError("venue_unavailable", "The price of this pair is not known.")
+            at_mid = max(at_mid, highest)
         out = amount_out if number == len(route) - 1 else at_mid
         impact = max(at_mid - out, 0) * BPS // max(at_mid, 1)
         legs.append(QuoteLeg(pool, start, end, amount, out, 0, impact, at_mid))
@@ -112,7 +116,8 @@ def quote_of(
     lamports = markets.fees[venue].network_fee if venue in markets.fees else 5_000
     cost = markets.network_cost(lamports, request.token_out)
     impact = max(leg.price_impact_bps for leg in legs)
-    return Quote(venue, request.amount_in, amount_out, 0, impact, slot, tuple(legs), lamports, cost)
+    whole = legs[-1].at_mid
+    return Quote(venue, request.amount_in, amount_out, 0, impact, slot, tuple(legs), lamports, cost, whole)
 
 
 def _legs(markets: Markets, venue: str, start: str, end: str) -> list[Leg]:

@@ -10,7 +10,7 @@ from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets
 from app.dex.quotes import QuoteRequest
-from app.dex.router import NoRoute, Router
+from app.dex.router import NoRoute, Router, _objection
 from app.dex.valuation import highest_at_mid
 from app.localnet.faults import Faults
 from app.localnet.genesis import mint_of
@@ -25,9 +25,12 @@ class Pools:
 
     def __init__(self, **millionths: int) -> None:
         self._millionths = millionths
+        self.units: dict[str, int] = {}  # out of all that goes in, by pair
 
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         of, _ = leg
+        if (units := self.units.get(f"{of.x.symbol}_{of.y.symbol}")) is not None:
+            return units
         found = self._millionths.get(f"{of.venue}_{of.x.symbol}_{of.y.symbol}")
         if not found:
             raise DexError("venue_unavailable", "The price of this pool is not known.")
@@ -74,6 +77,24 @@ def test_a_pair_with_one_pool_is_measured_by_the_ways_over_one_more_token(
     """Its one pool was moved to half its price."""
     rates = {"meteora_JUP_USDC": direct * 10**6, "raydium_JUP_SOL": over_sol * 10**6, "raydium_SOL_USDC": 10**6}
     assert highest_at_mid(MARKETS, Pools(**rates), MARKETS.token("JUP"), USDC, 10**6, 7) == (worth and worth * 10**6)
+
+
+def test_a_pair_of_which_one_pool_is_empty_is_measured_by_the_ways_over_one_more_token() -> None:
+    """The other one was moved to half its price."""
+    pools = Pools(raydium_SOL_USDC=75_000, meteora_SOL_USDC=0, raydium_SOL_USDT=150_000, raydium_USDC_USDT=10**6)
+    assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == 150 * 10**6
+
+
+@pytest.mark.parametrize("dust", [100, 2, 1, 0])
+def test_a_route_over_a_pool_with_dust_explains_no_price(dust: int) -> None:
+    """SOL-USDT brings so few units for the order. The venue quotes a hundredth."""
+    pools = Pools(raydium_SOL_USDC=150_000, meteora_SOL_USDC=150_000, raydium_SOL_USDT=0, raydium_USDC_USDT=10**6)
+    pools.units["SOL_USDT"] = dust
+    route = [("one", "SOL", "USDT"), ("other", "USDT", "USDC")]
+    quote = quote_of("raydium", MARKETS, pools, REQUEST, 7, 1_500_000, route)
+    objection = _objection(quote, REQUEST, None, 5)
+    assert objection is not None
+    assert objection.code == "price_impact_too_high"
 
 
 @pytest.mark.parametrize(("meteora", "worth"), [(["x", "y"], 150), (["y", "x"], 150), (["u", "v"], 75)])
