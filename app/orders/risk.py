@@ -61,3 +61,24 @@ def beyond_limits(
             else:
                 taken[order.owner] = so_far + value
     return refused
+
+
+def most_used(
+    orders: Sequence[PlaceOrder],
+    default: RiskLimits,
+    refused: Mapping[UUID, RiskLimitExceeded],
+    used: Mapping[str, int],
+) -> dict[str, int]:
+    """By owner with a daily limit: with up to so much `used` today, no other of these orders than `refused` is beyond a
+    limit. -1: what the owner has used is to be found out first, because it decides what is left for a smaller order.
+    """
+    taken, most = dict[str, int](), dict[str, int]()
+    for order in orders:
+        daily = default.in_force(order.max_order_usd, order.max_daily_usd).daily_usd * UNITS
+        if order.id not in refused:
+            if daily and order.usd_value is not None:
+                taken[order.owner] = taken.get(order.owner, 0) + order.usd_value
+                most[order.owner] = min(most.get(order.owner, daily), daily - taken[order.owner])
+        elif refused[order.id].used is not None and order.owner not in used:
+            most[order.owner] = -1
+    return most

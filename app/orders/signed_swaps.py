@@ -18,10 +18,11 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.orders.store.daily_volumes import TIME_LIMIT, TODAY
+from app.orders.store.daily_volumes import TODAY
 from app.postgres import fetch, transaction
 
-LOCKS = 0x6F66  # the first number of these advisory locks; `daily_volumes` takes others
+LOCKS = 0x6F66  # the first number of these advisory locks; `lock_days` in Postgres takes others
+TIME_LIMIT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"SELECT pg_advisory_xact_lock({LOCKS}, hashtext($1))"
 COUNT = f"""
 INSERT INTO signed_swaps (signature, chain, day, owner, usd, fee) VALUES ($1, $2, {TODAY}, $3, $4, $5)

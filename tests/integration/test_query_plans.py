@@ -14,7 +14,7 @@ from app.orders.waiting import statements as waiting
 from app.postgres import WRITE_PLANS, open_postgres
 
 WRITES = {
-    "PLACE": "null, null",
+    "PLACE": "null, null, null, null",
     "PLACED_BEFORE": "null",
     "USED_TODAY": "null",
     "CLAIM": "null, null, null, null",

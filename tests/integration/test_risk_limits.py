@@ -3,13 +3,12 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 import typer.testing
-from asyncpg.pool import PoolConnectionProxy
 
 from app.access import key_commands
 from app.api.routes.limits import Limits
@@ -17,7 +16,6 @@ from app.cli import main
 from app.orders import intake
 from app.orders.model import Placed, PlaceOrder, new_order_id
 from app.orders.risk import UNITS, RiskLimitExceeded, RiskLimits
-from app.orders.store.daily_volumes import lock_days
 from app.orders.store.writes import OrderStore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.fakes import ScriptedChain, ScriptedVenue
@@ -38,6 +36,8 @@ ORDER = PlaceOrder(
     fingerprint=b"same",
     request_id="-",
 )
+
+LOCK = "SELECT lock_days($1)"
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -148,7 +148,7 @@ async def test_a_process_that_keeps_the_lock_of_a_day_stops_the_others_for_secon
     async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=100) as engine:
         frozen = await asyncpg.connect(postgres_dsn)
         async with frozen.transaction():
-            await lock_days(cast("PoolConnectionProxy", frozen), ["local"])
+            await frozen.execute(LOCK, ["local"])
             assert (await asyncio.wait_for(sell(engine, 15), 4)).status_code == 503
         await frozen.close()
         assert (await sell(engine, 15)).status_code == 202
@@ -159,7 +159,7 @@ async def test_owners_without_a_daily_limit_do_not_wait_for_the_lock_of_a_day(po
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3) as pool:
         store = OrderStore(pool, limits=RiskLimits(daily_usd=130))
         async with pool.acquire() as frozen, frozen.transaction():
-            await lock_days(frozen, ["me"])
+            await frozen.execute(LOCK, ["me"])
             limited = asyncio.create_task(store.place(ORDER))
             for _ in range(2):  # in the same batch as the limited one, and behind it
                 await asyncio.wait_for(store.place(replace(free, id=new_order_id())), 1)

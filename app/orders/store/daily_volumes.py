@@ -8,11 +8,9 @@ have no effect and may be deleted.
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 Run = Callable[..., Awaitable[list[asyncpg.Record]]]  # runs one statement, alone or in a transaction
 
-LOCKS = 0x6F65  # the first number of these advisory locks; migrations take others
 TODAY = "(now() AT TIME ZONE 'UTC')::date"
 
 # `placed`: the CTE with the inserted orders; $2: this process.
@@ -25,19 +23,21 @@ USED_TODAY = f"""
 SELECT owner, sum(usd) AS used FROM daily_volumes WHERE owner = ANY($1::text[]) AND day = {TODAY} GROUP BY owner
 """
 
-# One lock per owner, until the transaction ends; all processes take them in the order of the owners. It is a statement
-# of its own: the next one sees what the process that had the lock before has committed.
-# A process that is frozen while it has the lock loses it after FROZEN_SECONDS, and one that waits for it gives up.
-TIME_LIMIT = "SET LOCAL lock_timeout = '2s'"
-LOCK = f"SELECT pg_advisory_xact_lock({LOCKS}, hashtext(owner)) FROM unnest($1::text[]) owner"
+# `lock_days` keeps other statements from adding to the days of these owners until this one is committed, and gives up
+# after 2 s. It sees what was committed until it had the locks; a statement by itself sees what was before it began.
+# `days`: $3 owners, and $4 the most that each may have used today: of one beyond it nothing may be inserted.
+DAYS = """days AS MATERIALIZED (
+    SELECT owner, most, coalesce(used, 0) AS used
+      FROM unnest($3::text[], $4::numeric[]) AS d(owner, most) LEFT JOIN lock_days($3) USING (owner)
+)"""
+OVER_DAY = "SELECT NULL, NULL, NULL, owner, used FROM days WHERE used > most"
+
+
+def in_day(owner: str) -> str:
+    """The SQL condition: within $4. `owner` is an SQL expression."""
+    return f"{owner} NOT IN (SELECT days.owner FROM days WHERE used > most)"
 
 
 async def used_today(run: Run, owners: Sequence[str]) -> dict[str, int]:
     """In millionths of a dollar; without the owners that traded nothing."""
     return {row["owner"]: int(row["used"]) for row in await run(USED_TODAY, owners)}
-
-
-async def lock_days(connection: PoolConnectionProxy, owners: Sequence[str]) -> None:
-    """Until the transaction ends, no other process that calls this adds to the days of these owners."""
-    await connection.execute(TIME_LIMIT)
-    await connection.execute(LOCK, owners)

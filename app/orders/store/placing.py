@@ -1,7 +1,6 @@
 """Placing orders: those within their risk limits are inserted, and repeats are answered with the order they repeat."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -18,16 +17,16 @@ from app.orders.model import (
     TooManyOpen,
     TradingStopped,
 )
-from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
+from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits, most_used
 from app.orders.rows import COLUMNS, EXPIRES_AT, REQUESTED, rows_of
-from app.orders.store.daily_volumes import COUNTED, Run, lock_days, used_today
+from app.orders.store.daily_volumes import COUNTED, DAYS, OVER_DAY, Run, in_day
 from app.orders.store.kill_switch import is_stopped
 from app.orders.store.reads import PLACED_BEFORE, repeated
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import fetch, transaction
+from app.postgres import fetch
 
-Refused = Mapping[UUID, RiskLimitExceeded]
-Created = Mapping[UUID, asyncpg.Record]
+Refused = dict[UUID, RiskLimitExceeded]
+Created = dict[UUID, asyncpg.Record]
 
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
@@ -44,36 +43,42 @@ FORGOTTEN = "EXISTS (SELECT FROM lost_swaps l WHERE l.tag = requested.tag AND l.
 # Kept where the order's own key does not say it, or others have it too: see `app/orders/memo.py`.
 _TAG = "CASE WHEN {which} THEN tag END"
 
+# A row of each order that was inserted, and of each owner of whom nothing was, for what is used of the day.
+ANSWER = f"""
+SELECT id, status AS first_status, created_at, NULL AS owner, NULL::numeric AS used FROM placed
+UNION ALL {OVER_DAY}
+"""
 PLACE = f"""
 WITH requested AS (
     SELECT * FROM json_to_recordset($1) AS r({REQUESTED})
-), placed AS (
+), {DAYS}, placed AS (
     INSERT INTO orders ({COLUMNS}, fingerprint, expires_at, tag, status, seq, ready_at, look_at, created_at, updated_at)
     SELECT {COLUMNS}, decode(fingerprint, 'hex'), {EXPIRES_AT}, {_TAG.format(which="retry_of IS NOT NULL")}, 'pending',
            1, now(), least(now() + {SWEEP_AFTER}, {EXPIRES_AT}), now(), now()
-      FROM requested WHERE NOT {is_stopped("owner")} AND NOT {FORGOTTEN} ORDER BY owner, idempotency_key, id
+      FROM requested WHERE NOT {is_stopped("owner")} AND NOT {FORGOTTEN} AND {in_day("owner")}
+     ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     {_PLACED}
 ), {COUNTED}, {logged("placed")}
-SELECT id, status AS first_status, created_at FROM placed
+{ANSWER}
 """
 
 
 def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
     """The CTEs that insert orders that wait, as `placed`, each with its trigger. `made`: a CTE before them that makes
-    their `group`, whole or not at all; they keep the tag of its key. $3: the most of one owner, and a few more: of
+    their `group`, whole or not at all; they keep the tag of its key. $5: the most of one owner, and a few more: of
     those of a statement only orders in slices count.
     """
-    return f"""requested AS (
+    return f"""{DAYS}, requested AS (
     SELECT *, row_number() OVER (PARTITION BY owner, slices IS NULL) AS nth
       FROM json_to_recordset($1) AS r({REQUESTED}, limit_price numeric, limit_out numeric, condition json, feed text,
         op text, persist smallint, level numeric, rank smallint, base_level numeric, trail_bps int, held boolean,
         slices int, every_seconds int, on_miss text, start_at timestamptz, band_min numeric, band_max numeric)
 ), free AS (
     SELECT owner FROM (SELECT DISTINCT owner FROM requested) AS owners
-     WHERE $3 > (SELECT count(*) FROM (SELECT FROM orders o
-                                        WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $3) AS waiting)
-       AND NOT {is_stopped("owners.owner")}
+     WHERE $5 > (SELECT count(*) FROM (SELECT FROM orders o
+                                        WHERE o.owner = owners.owner AND o.status = 'open' LIMIT $5) AS waiting)
+       AND NOT {is_stopped("owners.owner")} AND {in_day("owners.owner")}
 ), {_SLICED}, {made}placed AS (
     INSERT INTO orders ({COLUMNS}, fingerprint, limit_price, limit_out, condition, expires_at, group_id, tag, status,
                         seq, ready_at, look_at, created_at, updated_at)
@@ -101,7 +106,7 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
 
 PLACE_OPEN = f"""
 WITH {open_orders()}, {COUNTED}, {logged("placed")}
-SELECT id, status AS first_status, created_at FROM placed
+{ANSWER}
 """
 
 STOPPED = f"SELECT owner FROM unnest($1::text[]) AS owner WHERE {is_stopped('owner')}"
@@ -121,8 +126,8 @@ class Forgotten(Protocol):
 
 
 class Placing:
-    """Orders of owners with a daily limit are checked and inserted under a lock, so that no process adds to an owner's
-    day in between. Orders of all others take one statement.
+    """A statement that inserts orders of owners with a daily limit compares what they have used of it, so that no other
+    process adds to it in between.
     """
 
     def __init__(
@@ -169,31 +174,32 @@ class Placing:
 
     async def _insert(self, orders: Sequence[PlaceOrder]) -> tuple[Refused, Created]:
         """Insert the orders within their limits: those beyond, and the rows of the new ones."""
-        in_force = self._limits.in_force
-        limited = {order.owner for order in orders if in_force(order.max_order_usd, order.max_daily_usd).daily_usd}
-        if not limited:
-            return await self._insert_within(orders, {}, partial(fetch, self._pool))
-        async with transaction(self._pool) as connection:
-            await lock_days(connection, sorted(limited))
-            used = await used_today(connection.fetch, sorted(limited))
-            return await self._insert_within(orders, used, connection.fetch)
+        due = [order for order in orders if order.waiting is None]
+        waiting = [order for order in orders if order.waiting is not None]
+        refused, created = await self._insert_alike(due, PLACE)
+        more_refused, more_created = await self._insert_alike(waiting, PLACE_OPEN, self._max_open)
+        return refused | more_refused, created | more_created
 
-    async def _insert_within(
-        self, orders: Sequence[PlaceOrder], used: Mapping[str, int], run: Run
-    ) -> tuple[Refused, Created]:
-        refused = beyond_limits(orders, self._limits, used)
-        within = [order for order in orders if order.id not in refused]
-        rows = list[asyncpg.Record]()
-        if due := [order for order in within if order.waiting is None]:
-            rows += await run(PLACE, rows_of(due), self._process)
-        if waiting := [order for order in within if order.waiting is not None]:
-            rows += await run(PLACE_OPEN, rows_of(waiting), self._process, self._max_open)
-        return refused, {row["id"]: row for row in rows}
+    async def _insert_alike(self, left: Sequence[PlaceOrder], sql: str, *arguments: int) -> tuple[Refused, Created]:
+        refused, created, used = Refused(), Created(), dict[str, int]()
+        while left:
+            beyond = beyond_limits(left, self._limits, used)
+            most = most_used(left, self._limits, beyond, used)
+            rows = list[asyncpg.Record]()
+            if (within := [order for order in left if order.id not in beyond]) or most:
+                days = [*most], [*most.values()]
+                rows = await fetch(self._pool, sql, rows_of(within), self._process, *days, *arguments)
+            created |= {row["id"]: row for row in rows if row["owner"] is None}
+            # Owners who have used more: now it is known how much, and what is left for some of their orders.
+            used |= (over := {row["owner"]: int(row["used"]) for row in rows if row["owner"] is not None})
+            refused |= {order.id: beyond[order.id] for order in left if order.id in beyond and order.owner not in over}
+            left = [order for order in left if order.owner in over]
+        return refused, created
 
     async def _insert_one(self, order: PlaceOrder, run: Run) -> list[asyncpg.Record]:
         if order.waiting is None:
-            return await run(PLACE, rows_of([order]), self._process)
-        return await run(PLACE_OPEN, rows_of([order]), self._process, self._max_open)
+            return await run(PLACE, rows_of([order]), self._process, [], [])
+        return await run(PLACE_OPEN, rows_of([order]), self._process, [], [], self._max_open)
 
 
 def _placed(

@@ -10,31 +10,31 @@ import asyncpg
 
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
-from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits
+from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits, most_used
 from app.orders.rows import rows_of
-from app.orders.store.daily_volumes import TODAY, lock_days, used_today
-from app.orders.store.placing import FORGOTTEN, STOPPED, open_orders
+from app.orders.store.daily_volumes import TODAY
+from app.orders.store.placing import ANSWER, FORGOTTEN, STOPPED, open_orders
 from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
-from app.postgres import fetch, transaction
+from app.postgres import fetch
 
-# $10: the orders that may all be filled, whose value counts for the day
+# $12: the orders that may all be filled, whose value counts for the day
 _COUNTED = f"""counted AS (
     INSERT INTO daily_volumes (owner, day, writer, usd)
     SELECT owner, {TODAY}, $2::uuid, sum(usd_value) FROM placed
-     WHERE id = ANY($10::uuid[]) AND usd_value IS NOT NULL GROUP BY owner
+     WHERE id = ANY($12::uuid[]) AND usd_value IS NOT NULL GROUP BY owner
     ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
 
-# $4: the group's id, $5 its owner, $6 its type, $7 its idempotency key, $8 its fingerprint, $9 its entry
+# $6: the group's id, $7 its owner, $8 its type, $9 its idempotency key, $10 its fingerprint, $11 its entry
 _MADE = f"""made AS (
     INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, entry, holder, created_at)
-    SELECT $4::uuid, $5::text, $6::text, $7::text, $8::bytea, $9::uuid, $9::uuid, now()
+    SELECT $6::uuid, $7::text, $8::text, $9::text, $10::bytea, $11::uuid, $11::uuid, now()
      WHERE EXISTS (SELECT FROM free) AND NOT EXISTS (SELECT FROM requested WHERE {FORGOTTEN})
     ON CONFLICT DO NOTHING RETURNING id
 ), """
 PLACE_GROUP = f"""
-WITH {open_orders(made=_MADE, group="$4::uuid")}, {_COUNTED}, {logged("placed")}
-SELECT id, status, created_at FROM placed
+WITH {open_orders(made=_MADE, group="$6::uuid")}, {_COUNTED}, {logged("placed")}
+{ANSWER}
 """
 # $1 the tag of a key
 IS_FORGOTTEN = f"SELECT FROM (SELECT $1::text AS tag) AS requested WHERE {FORGOTTEN}"
@@ -104,26 +104,24 @@ class GroupPlacing:
 
     async def _insert(self, group: PlaceGroup) -> list[asyncpg.Record]:
         """No rows: not within what an owner may have, or not now, or it was made before."""
-        first, counted = group.orders[0], group.filled_at_most
-        arguments = (
-            rows_of(group.orders),
-            self._process,
-            self._max_open,
-            *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
-            [order.id for order in counted],
-        )
-        if not self._limits.in_force(first.max_order_usd, first.max_daily_usd).daily_usd:
-            self._check(counted, {})
-            return await fetch(self._pool, PLACE_GROUP, *arguments)
-        async with transaction(self._pool) as connection:
-            await lock_days(connection, [group.owner])
-            self._check(counted, await used_today(connection.fetch, [group.owner]))
-            rows: list[asyncpg.Record] = await connection.fetch(PLACE_GROUP, *arguments)
-            return rows
-
-    def _check(self, counted: Sequence[PlaceOrder], used: dict[str, int]) -> None:
-        for refused in beyond_limits(counted, self._limits, used).values():
-            raise refused
+        counted, used = group.filled_at_most, dict[str, int]()
+        while True:
+            beyond = beyond_limits(counted, self._limits, used)
+            most = most_used(counted, self._limits, beyond, used)
+            for refused in beyond.values():
+                if most.get(group.owner) != -1:
+                    raise refused
+            rows = await fetch(
+                self._pool,
+                PLACE_GROUP,
+                rows_of(group.orders),
+                *(self._process, [*most], [*most.values()], self._max_open),
+                *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
+                [order.id for order in counted],
+            )
+            if not rows or rows[0]["owner"] is None:
+                return rows
+            used = {group.owner: int(rows[0]["used"])}
 
     async def find(self, group: PlaceGroup) -> PlacedGroup | None:
         """The same group, of an earlier request or of an insert whose answer was lost. Raises KeyReused."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.orders.model import PlaceOrder, new_order_id
-from app.orders.risk import UNITS, RiskLimits, beyond_limits
+from app.orders.risk import UNITS, RiskLimits, beyond_limits, most_used
 
 
 def order(usd: int | None, owner: str = "me", **own: Any) -> PlaceOrder:
@@ -60,3 +60,28 @@ def test_without_a_price_an_order_is_refused_as_soon_as_there_is_a_limit() -> No
     assert refused([order(None)], RiskLimits()) == []
     assert refused([order(None)], RiskLimits(order_usd=100)) == [0]
     assert refused([order(None)], RiskLimits(daily_usd=100)) == [0]
+
+
+def most(orders: list[PlaceOrder], limits: RiskLimits, **used: int) -> dict[str, int]:
+    """In dollars."""
+    known = {owner: usd * UNITS for owner, usd in used.items()}
+    return {
+        owner: usd // UNITS
+        for owner, usd in most_used(orders, limits, beyond_limits(orders, limits, known), known).items()
+    }
+
+
+def test_orders_are_within_a_day_as_long_as_no_more_was_used_than_they_leave() -> None:
+    limits = RiskLimits(daily_usd=100)
+    assert most([order(60), order(10), order(20, owner="you")], limits) == {"me": 30, "you": 80}
+    assert most([order(60), order(10, max_daily_usd=65)], limits, me=0) == {"me": 40}  # the second is beyond
+    assert most([order(5), order(10, max_daily_usd=20)], limits) == {"me": 5}
+    assert most([order(10**9, max_daily_usd=0)], limits) == {}
+    assert most([order(60)], RiskLimits(order_usd=100)) == {}
+
+
+def test_what_a_day_has_left_for_a_smaller_order_is_not_known_until_its_use_is() -> None:
+    limits = RiskLimits(daily_usd=100)
+    assert most([order(101), order(10), order(20, owner="you")], limits) == {"me": -1, "you": 80}
+    assert most([order(101), order(10)], limits, me=20) == {"me": 90}
+    assert most([order(101)], RiskLimits(order_usd=100, daily_usd=200)) == {}
