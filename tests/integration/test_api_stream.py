@@ -56,6 +56,21 @@ async def open_stream(engine: Engine) -> AsyncIterator[StreamClient]:
         yield StreamClient(ws)
 
 
+async def test_an_order_of_which_no_event_comes_is_said_to_have_ended(engine: Engine) -> None:
+    """Its client has all events, or `engine prune` has deleted them: then nothing more is read of it."""
+    await engine.start_worker()
+    known, pruned = (await engine.place())["orderId"], (await engine.place())["orderId"]
+    for order in (known, pruned):
+        await engine.read_stream(order)
+    await engine.postgres.execute("DELETE FROM order_events WHERE order_id = $1", UUID(pruned))
+    async with open_stream(engine) as client:
+        await client.subscribe([known, pruned], after={known: len(HAPPY)})
+        assert await client.receive() == {"type": "subscribed", "orders": [known, pruned]}
+        ended = [await client.receive() for _ in range(2)]
+        assert ended == [{"type": "ended", "orderId": order} for order in (known, pruned)]
+        await client.receives_no_more()
+
+
 async def test_named_orders_are_streamed_from_their_first_event(engine: Engine) -> None:
     orders = [(await engine.place())["orderId"] for _ in range(10)]
     other = (await engine.place())["orderId"]

@@ -99,7 +99,7 @@ async def test_only_named_orders_that_have_not_ended_count(engine: Engine, monke
             (waiting[:2], {}, 0),
         ]:
             await client.subscribe(orders, after=after)
-            while (frame := await client.receive())["type"] == "event":
+            while (frame := await client.receive())["type"] in ("event", "ended"):
                 pass
             assert frame == {"type": "subscribed", "orders": orders}
             await client.receive_ends(ends)

@@ -126,12 +126,13 @@ class _StreamSession:
             raise _BadRequest(f"one socket follows at most {MAX_ORDERS} named orders that have not ended")
         self._named.update(map(str, new))
         async with turn_to_read(self._socket, self._caller):
-            await self._ctx.feed.follow_many(self._subscriber, new, self._may_read)
+            ended = await self._ctx.feed.follow_many(self._subscriber, new, self._may_read)
         for order in orders:
             if not self._subscriber.follows(str(order)):
                 await self._send({"type": "error", "code": "unknown_order", "orderId": str(order)})
         known = [str(order) for order in orders if self._subscriber.follows(str(order))]
         await self._send({"type": "subscribed", "orders": known})
+        await self._send_ended(ended)
 
     async def _follow_all(self, after: dict[UUID, int]) -> None:
         """All unfinished orders of the owner, every later one, and those named in `after`, even if they have ended.
@@ -140,11 +141,18 @@ class _StreamSession:
         """
         feed, subscriber, owner = self._ctx.feed, self._subscriber, self._caller.owner
         async with turn_to_read(self._socket, self._caller):
-            await feed.follow_many(subscriber, after, self._may_read)  # first: what comes for others begins with 1
+            ended = await feed.follow_many(
+                subscriber, after, self._may_read
+            )  # first: what comes for others begins with 1
             await feed.follow_owner(subscriber, owner)
             unfinished = await self._ctx.reader.unfinished(owner, MAX_ORDERS)
             await feed.follow_many(subscriber, dict.fromkeys(unfinished, 0), self._may_read)
         await self._send({"type": "subscribed", "orders": "all"})
+        await self._send_ended(ended)
+
+    async def _send_ended(self, orders: list[str]) -> None:
+        for order in orders:
+            await self._send({"type": "ended", "orderId": order})
 
     def _may_read(self, events: int) -> None:
         may_read_log(self._socket, self._caller, events)

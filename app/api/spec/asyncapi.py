@@ -93,6 +93,10 @@ MESSAGES: dict[str, tuple[str, Schema]] = {
             }
         ),
     ),
+    "ended": (
+        "The order has ended, and no event of it comes: you have all of them, or they were deleted after a long time",
+        _object({"type": {"const": "ended"}, "orderId": TEXT}),
+    ),
     "anyEvent": ("One event of a followed order", _any_event({"type": {"const": "event"}})),
     "refused": (
         "The message was not a valid operation, or an order does not exist; the stream stays open",
@@ -117,7 +121,7 @@ CHANNELS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...], Schema]] =
         "The events of many orders on one socket. It stays open until the client closes it. 1009: the client sent a "
         "message of more than 4 KiB, 4401: its API key was revoked or has expired, 1013: the database was restored to "
         "a state in which it does not have all events that were sent here.",
-        ("subscribed", "anyEvent", "refused"),
+        ("subscribed", "ended", "anyEvent", "refused"),
         ("subscribe",),
         {},
     ),

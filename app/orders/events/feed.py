@@ -107,9 +107,9 @@ class Feed:
         ended = head.status in TERMINAL or (bool(events) and events[-1].terminal)
         return Replay(events, ended and not cut, head.seq)
 
-    async def follow_many(self, subscriber: Subscriber, after: After, may_read: Callable[[int], None]) -> None:
+    async def follow_many(self, subscriber: Subscriber, after: After, may_read: Callable[[int], None]) -> list[str]:
         """Follow those of these orders that the subscriber's owner has, unless it does. `next_events` begins with their
-        logs, and must not run meanwhile. `may_read`: raises if so many events are too many.
+        logs, and must not run meanwhile. `may_read`: raises if so many are too many. Returns those without one to come.
         """
         new = [order for order in after if not subscriber.follows(str(order))]
         for order in new:
@@ -125,9 +125,10 @@ class Feed:
                 self._unregister(subscriber, name)
                 subscriber.drop(name)
         for order, head in heads.items():
-            subscriber.start_at(str(order), start := min(after[order], head.seq), head.seq)
-            if head.status in TERMINAL and start == head.seq:
-                self.unfollow(subscriber, str(order))
+            subscriber.start_at(str(order), min(after[order], head.seq), head.seq)
+        for name in (ended := [str(order) for order, head in heads.items() if head.is_end(after[order])]):
+            self.unfollow(subscriber, name)
+        return ended
 
     async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
         """Follow every order that this owner places from now on."""

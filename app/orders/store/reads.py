@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from app.orders.conditions import OrderType
-from app.orders.lifecycle import UNFINISHED, Status, sql_list
+from app.orders.lifecycle import TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent, Placed
 from app.orders.store.daily_volumes import used_today
 from app.postgres import fetch
@@ -34,7 +34,11 @@ SELECT e.order_id, e.seq, e.status, e.attempt, e.at, e.details
   JOIN order_events e ON e.order_id = w.id AND e.seq > w.after AND e.seq <= w.until
  ORDER BY e.order_id, e.seq
 """
-OWNED = "SELECT id, seq, status FROM orders WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR owner = $2)"
+OWNED = f"""
+SELECT id, seq, status, status IN ({sql_list(UNFINISHED)}) OR EXISTS (
+       SELECT FROM order_events e WHERE e.order_id = o.id AND e.seq = o.seq) AS kept
+  FROM orders o WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR owner = $2)
+"""
 HEADS = "SELECT id, seq FROM orders WHERE id = ANY($1::uuid[])"
 UNFINISHED_OF_OWNER = f"""
 SELECT id, seq FROM orders
@@ -69,6 +73,11 @@ class LogHead:
 
     seq: int
     status: Status
+    kept: bool  # `engine prune` deletes logs, and may leave the order
+
+    def is_end(self, after: int) -> bool:
+        """Whether no event comes after this one."""
+        return self.status in TERMINAL and (after >= self.seq or not self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,7 @@ class OrderReader:
     async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
         """Those of these orders that this owner has."""
         rows = await fetch(self._pool, OWNED, list(ids), owner)
-        return {row["id"]: LogHead(row["seq"], Status(row["status"])) for row in rows}
+        return {row["id"]: LogHead(row["seq"], Status(row["status"]), row["kept"]) for row in rows}
 
     async def heads(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         return {row["id"]: row["seq"] for row in await fetch(self._pool, HEADS, list(ids))}

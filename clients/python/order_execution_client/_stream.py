@@ -55,6 +55,8 @@ class Follow:
         kind = data.get("type") if isinstance(data, dict) else None
         if kind == "error":
             raise _refused(data)
+        if kind == "ended":  # no event of it comes
+            self._last.pop(str(data.get("orderId")), None)
         if kind != "event":
             return None
         event = read(Event, {name: value for name, value in data.items() if name != "type"})

@@ -13,7 +13,7 @@ const write = (name, source) =>
 // A field with a default may be left out of a request.
 await write("openapi", astToString(await openapiTS(openapi, { defaultNonNullable: false })));
 
-const frames = ["anyEvent", "subscribe", "subscribed", "refused"];
+const frames = ["anyEvent", "subscribe", "subscribed", "ended", "refused"];
 const options = { bannerComment: "", additionalProperties: false };
 const sources = frames.map((name) => {
   const { payload } = asyncapi.components.messages[name];

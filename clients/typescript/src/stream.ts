@@ -1,8 +1,8 @@
 import { EngineError, EventsLost, refusal } from "./errors.js";
-import type { AnyEvent, Refused, Subscribe, Subscribed } from "./generated/asyncapi.js";
+import type { AnyEvent, Ended, Refused, Subscribe, Subscribed } from "./generated/asyncapi.js";
 import { type Event, FINAL } from "./types.js";
 
-type Frame = AnyEvent | Subscribed | Refused;
+type Frame = AnyEvent | Subscribed | Ended | Refused;
 
 const IDS_IN_A_FRAME = 40; // the engine takes 4 KiB, and `after` names each order again
 const QUIET_MS = 20_000; // then the engine is asked for a sign, and given as long to answer
@@ -52,6 +52,7 @@ export class Follow {
   receive(text: string): Event | undefined {
     const frame = parsed(text);
     if (frame.type === "error") throw refusedBy(frame);
+    if (frame.type === "ended") this.#last.delete(frame.orderId); // no event of it comes
     if (frame.type !== "event") return undefined;
     const { type: _, ...event } = frame;
     const last = this.#last.get(event.orderId);

@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 55a34d96a2c68b60aafa93f04f16e1bc9cec0533608a94aaba5bef1f7c406963
+// sha256 of the documents: 22eaa7d137cf5832aa726f1af3a6f3378faff87ebeb802a5f27cbc340bb90240
 
 export type AnyEvent =
   | {
@@ -253,6 +253,11 @@ export interface Subscribe {
 export interface Subscribed {
   type: "subscribed";
   orders: "all" | string[];
+}
+
+export interface Ended {
+  type: "ended";
+  orderId: string;
 }
 
 export interface Refused {
