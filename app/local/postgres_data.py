@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.local.watchdog import Stage, Watchdog, alive
 
 DATABASE = "order_execution_engine"
 USER = "engine"
+END_SECONDS = 5.0  # for processes to end
 
 
 def init(programs: Path, data_home: DataHome, data: Path, watchdog: Watchdog) -> None:
@@ -54,14 +56,48 @@ def forget_killed(data: Path, account: Account) -> None:
     The next one ignores its own parent: with our pid in the file it checks only whether the shared memory is in use.
     """
     file = data / "postmaster.pid"
-    if not file.exists():
-        return
-    pid, _, rest = file.read_text().partition("\n")
-    if pid.isdecimal() and not (alive(int(pid)) and _runs_in(data, int(pid))):
+    if file.exists() and not _main_process_runs(data):
+        rest = file.read_text().partition("\n")[2]
         draft = file.with_suffix(".new")
         with account.create_file(draft) as output:
             output.write(f"{os.getpid()}\n{rest}".encode())
         draft.replace(file)
+
+
+def end_orphans(data: Path) -> None:
+    """Ends what is left of a Postgres whose main process was killed, on Linux. A next one does not start before, and a
+    process that computes, or is stopped, would not notice for as long as it does.
+    """
+    left = [pid for pid in _pids() if _is_child(pid) and _runs_in(data, pid)]
+    if not left or _main_process_runs(data):  # looked at last: one that was started meanwhile is in its file by now
+        return
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + END_SECONDS
+    while any(map(alive, left)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _pids() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return []
+
+
+def _is_child(pid: int) -> bool:
+    """A process that a main process of Postgres has started says what it is in place of its command."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"postgres: ")
+    return False
+
+
+def _main_process_runs(data: Path) -> bool:
+    """True also of one that runs without others, for an administrator."""
+    with contextlib.suppress(OSError):
+        pid = (data / "postmaster.pid").read_text().partition("\n")[0]
+        return not pid.isdecimal() or (alive(int(pid)) and _runs_in(data, int(pid)))
+    return False
 
 
 def _runs_in(data: Path, pid: int) -> bool:

@@ -50,6 +50,7 @@ def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0, host:
     data = data_home.data / "postgres"
     if not data.exists():
         postgres_data.init(programs, data_home, data, watchdog)
+    postgres_data.end_orphans(data)
     postgres_data.forget_killed(data, data_home.account)
     again, port = bool(port), port or _free_port()
     settings = [

@@ -22,8 +22,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
 
-from app.local import CannotStart, before_start, servers, state
-from app.local.data_home import DataHome, prepare
+from app.local import CannotStart, before_start, postgres_data, servers, state
+from app.local.data_home import DataHome, data_directory, prepare
 from app.local.reachable import answers, check_redis
 from app.local.servers import Server
 from app.local.service import Service, print_line, print_text
@@ -52,6 +52,7 @@ def up(settings: Settings, *, reload: bool = False, node: Sequence[str] = ()) ->
     home = settings.engine_home.absolute()
     before_start.check(settings)
     with ExitStack() as closing:
+        postgres_data.end_orphans(data_directory(home) / "postgres")  # they hold the lock
         lock = state.acquire_lock(home)
         closing.callback(os.close, lock)
         listener = closing.enter_context(listen(settings.host, settings.port))

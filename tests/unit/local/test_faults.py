@@ -109,6 +109,21 @@ async def test_a_postgres_starts_although_another_process_has_the_pid_of_the_one
         other.wait()
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="nothing tells which processes have this data")
+async def test_a_postgres_starts_although_a_process_of_the_killed_one_does_not_end(
+    supervisor: Supervisor, data_home: DataHome
+) -> None:
+    await asyncio.to_thread(postgres_template.copy_to, data_home.home)
+    postgres = servers.start_postgres(prepare(data_home.home, durable=False), supervisor._watchdog)
+    await servers.wait_until_ready(postgres)
+    client = await asyncpg.connect(postgres.url)
+    os.kill(client.get_server_pid(), signal.SIGSTOP)
+    postgres.process.kill()
+    await asyncio.to_thread(postgres.process.wait)
+    await servers.wait_until_ready(postgres.start_again())
+    client.terminate()
+
+
 async def test_an_unreadable_home_directory_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def connect(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/root/.postgresql/postgresql.key")
