@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from app.dex.errors import DexError
 from app.localnet.genesis import TABLE, mint_of, table_addresses
 from tests.integration.desk import AMOUNT, ME, THEIR_USDC, order, paid_to
 from tests.localnet import MARKETS, SOL, USDC, pool, quoted
-from tests.solana_world import World, tells
+from tests.solana_world import World, a_world, tells
 
 
 def paying_us(
@@ -138,3 +139,26 @@ async def test_a_program_that_was_made_a_moment_ago_is_seen(two: World, monkeypa
     for node in (0, 1):
         tells(monkeypatch, two, node, "getMultipleAccounts", behind(iter(range(2))))
     assert f"a program that is not on our list, {TOKEN}" in await refused(two, order())
+
+
+async def test_a_node_that_holds_its_simulation_back_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is behind for a while, as often as it likes. What the other one showed at once would be signed later."""
+    monkeypatch.setattr(chain_module, "SIMULATION_SECONDS", 1.0)
+    behind, asked = iter(range(simulation.TRIES - 1)), list[str]()
+
+    def once_more(told: Any) -> Any:
+        if told["value"]["accounts"] and next(behind, None) is not None:
+            told["context"]["slot"] -= 1
+        return told
+
+    def seen(told: Any) -> Any:
+        asked.append(told)
+        return told
+
+    async with a_world(tmp_path, providers=3) as world:
+        tells(monkeypatch, world, 0, "simulateTransaction", once_more)
+        tells(monkeypatch, world, 2, "simulateTransaction", seen)
+        await world.signed()
+    assert asked

@@ -38,6 +38,7 @@ from app.dex.adapters.solana.reading import (
     finalized,
     first_height,
     first_of,
+    in_time,
     proofs_of,
     reading,
     usual_price,
@@ -55,6 +56,7 @@ from app.dex.quotes import BuiltSwap
 log = logging.getLogger("engine.chain")
 
 FETCHES_AT_ONCE = 8
+SIMULATION_SECONDS = 8.0  # what one node has shown is old by the time another one that takes longer is done
 SEND_OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
 TRIAL = Budget(MAX_UNITS, 0)  # of a simulation that shows what is used
 
@@ -128,7 +130,7 @@ class SolanaChain:
         final = [*budget.instructions(), *instructions]
         message = compile_message(wallet, final, tables, blockhash.hash)
         asks = [partial(simulate, rpc, message, final, errors, programs=self._programs) for rpc in self._providers]
-        seen = await proofs_of(asks)
+        seen = await proofs_of([partial(in_time, SIMULATION_SECONDS, ask) for ask in asks])
         mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
         for one in seen:
             check_changes(one.before, one.after, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)

@@ -61,6 +61,15 @@ async def proofs_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Valu
     return given
 
 
+async def in_time(seconds: float, ask: Callable[[], Awaitable[Value]]) -> Value:
+    """What takes several calls of one node, each in its time, may take no longer than this."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await ask()
+    except TimeoutError:
+        raise RpcUnanswered("The node took too long.") from None
+
+
 async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Value]:
     """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them."""
     answers = await asyncio.gather(*(ask() for ask in asks), return_exceptions=True)
