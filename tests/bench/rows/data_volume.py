@@ -30,8 +30,10 @@ NEVER_EXPIRES = ORDER.replace("}", ',"expiresInSeconds":0}')
 ONE_START_A_MINUTE = {"QUEUE_MAX_PER_MIN": "1"}  # they stay
 POSTS, GETS, PICKED, TAKEN, SWEEPS = 1_000, 400, 100, 1_500, 7
 QUEUED = 0.999  # of those that wait
-LEAD = 300  # orders taken before the measurement starts
+LEAD = 2_000  # orders taken before the measurement starts: a worker that starts compares the queue with Postgres
+TAIL = 300  # orders taken after it
 PAGE_SIZE = 50
+QUEUE = f"{LANES}{Lane.MARKET:d}"
 BETWEEN_SWEEPS = 0.5  # seconds
 CATCH_UP = 1.2  # seconds for thawed processes to catch up
 PAGES = {
@@ -39,7 +41,7 @@ PAGES = {
     "list page by owner and status": f"/api/orders?limit={PAGE_SIZE}&status=confirmed",
 }
 NTH = "SELECT extract(epoch FROM at)::float8 FROM order_events WHERE status = 'routing' ORDER BY at OFFSET $1 LIMIT 1"
-TAKEN_SO_FAR = "SELECT count(*) FROM order_events WHERE status = 'routing'"
+STARTED = "SELECT count(*) FROM order_events WHERE status = 'routing'"
 
 Figures = dict[str, list[float]]  # of each engine, a figure per round
 
@@ -58,7 +60,7 @@ async def run(plan: Plan) -> Result:
             await env.engine.start_api(**ONE_START_A_MINUTE)
             env.engine.start_worker(**ONE_START_A_MINUTE)
             # Meanwhile the first ones start.
-            while await env.engine.redis.zcard(f"{LANES}{Lane.MARKET:d}") < many[1] * QUEUED:
+            while await env.engine.redis.zcard(QUEUE) < many[1] * QUEUED:
                 await asyncio.sleep(0.1)
             freeze(env.engine)
             notes.append(f"Data volume, {what}: {sum(many):,} orders, ready after {time.monotonic() - began:.0f} s.")
@@ -162,10 +164,11 @@ async def swept(system: System) -> float:
 async def taken(system: System, clients: Client, *, fills: bool) -> float:
     """Milliseconds per order that a worker with ten slots and no start limit needs."""
     if fills:
-        await place(clients, system, TAKEN + 3 * LEAD)
-    before = await system.db.fetchval(TAKEN_SO_FAR)
+        await place(clients, system, LEAD + TAKEN + 2 * TAIL)
+    before = await system.db.fetchval(STARTED)
+    left = await system.redis.zcard(QUEUE) - LEAD - TAKEN - TAIL
     system.start_worker()
-    while await system.db.fetchval(TAKEN_SO_FAR) - before < TAKEN + 2 * LEAD:
+    while await system.redis.zcard(QUEUE) > left:
         await asyncio.sleep(0.1)
     await system.stop_workers()
     first, last = [await system.db.fetchval(NTH, before + n) for n in (LEAD, LEAD + TAKEN)]
