@@ -16,6 +16,7 @@ from app.client.responses import OrderState, ProblemDocument
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
+MAX_ANSWER = 16 * 1024 * 1024  # bytes
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the trusted ones takes 50 ms; plain HTTP needs none
 # Of the errors of the server, those that come before anything is written.
 PLACED_NOTHING = frozenset({"trading_halted", "trading_reducing", "queue_full", "wrong_schema", "too_many_connections"})
@@ -94,8 +95,13 @@ class Engine:
 
     async def request(self, method: str, path: str, **request: Any) -> bytes:
         """The body of the answer. CommandError if there is none, or if it is an error."""
+        body = bytearray()
         try:
-            response = await self._http.request(method, path, **request)
+            async with self._http.stream(method, path, **request) as response:
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > MAX_ANSWER:
+                        raise CommandError(f"{self.name} answered with more than {MAX_ANSWER >> 20} MiB.")
         except httpx.InvalidURL:
             raise CommandError(f"{self.name} is not a valid address.") from None
         except httpx.RequestError as error:
@@ -106,8 +112,8 @@ class Engine:
             hint = "; `engine up` starts one" if not sent and is_loopback(self.name) else ""
             raise Unreachable(f"The engine at {self.name} {what}{hint}.", sent=sent) from None
         if response.is_success:
-            return response.content
-        problem = ProblemDocument.parse(response.content)
+            return bytes(body)
+        problem = ProblemDocument.parse(bytes(body))
         raise Refused(
             problem.sentence if problem else f"{self.name} answered {response.status_code}: is this an engine?",
             code=problem.code if problem else None,

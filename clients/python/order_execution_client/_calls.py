@@ -4,6 +4,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -26,7 +27,8 @@ from order_execution_client.answers import (
 from order_execution_client.errors import EngineError, Refused, Unreachable, refusal
 from order_execution_client.orders import AnyGroup, AnyOrder, as_json
 
-TIMEOUT = 10.0  # seconds, for one answer
+TIMEOUT = 10.0  # seconds without a byte
+MAX_ANSWER = 16 * 1024 * 1024  # bytes; a page of orders has less than one
 LONGEST_PAUSE = 5.0
 PAGE = 200  # orders
 # The engine cannot have received the request.
@@ -163,13 +165,18 @@ class Attempts(Generic[Result]):
             "headers": dict(call.headers),
         }
 
-    def result(self, response: httpx.Response) -> Result:
+    def result(self, body: bytes) -> Result:
         """Of a successful answer."""
-        return self._call.answer(parse(response.content))
+        try:
+            return self._call.answer(parse(body))
+        except EngineError as error:
+            self._may_be_done = True
+            self._final(error)
+            raise
 
-    def after_refusal(self, response: httpx.Response) -> float:
+    def after_refusal(self, response: httpx.Response, body: bytes) -> float:
         """Seconds until the next attempt; raises the refusal if there is none."""
-        refused = refused_by(response)
+        refused = refused_by(response, body)
         self._may_be_done |= refused.status >= 500
         if not refused.retryable or (refused.status >= 500 and not self._call.repeatable):
             raise self._final(refused)
@@ -192,15 +199,19 @@ class Attempts(Generic[Result]):
         return error
 
 
-def refused_by(response: httpx.Response) -> Refused:
-    try:
-        problem = parse(response.content)
-    except EngineError:
-        problem = None
-    try:
+def add(body: bytearray, piece: bytes) -> None:
+    """Who answers without end, or what decompresses to gigabytes, is no engine."""
+    body += piece
+    if len(body) > MAX_ANSWER:
+        raise httpx.ReadError("the answer is too long")
+
+
+def refused_by(response: httpx.Response, body: bytes) -> Refused:
+    problem, retry_after = None, 0.0
+    with suppress(EngineError):
+        problem = parse(body)
+    with suppress(ValueError):  # a proxy's date
         retry_after = float(response.headers.get("retry-after", "0"))
-    except ValueError:  # a proxy's date
-        retry_after = 0.0
     return refusal(response.status_code, problem, retry_after)
 
 

@@ -172,7 +172,7 @@ def parse(text: str | bytes) -> Any:
     """JSON with exact decimals."""
     try:
         return json.loads(text, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise EngineError("The answer is not JSON: is this an engine?") from None
 
 

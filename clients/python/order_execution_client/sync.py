@@ -132,12 +132,15 @@ class Client:
     def _send(self, call: Call[Result]) -> Result:
         attempts = Attempts(call, self._patience, self._url)
         while True:
+            body = bytearray()
             try:
-                response = self._http.request(**attempts.request())
+                with self._http.stream(**attempts.request()) as response:
+                    for piece in response.iter_bytes():
+                        _calls.add(body, piece)
             except httpx.RequestError as error:
                 pause = attempts.after_error(error)
             else:
                 if response.is_success:
-                    return attempts.result(response)
-                pause = attempts.after_refusal(response)
+                    return attempts.result(bytes(body))
+                pause = attempts.after_refusal(response, bytes(body))
             time.sleep(pause)
