@@ -39,4 +39,5 @@ async def no_migration(connection: asyncpg.Connection, *, shared: bool) -> Async
     try:
         yield
     finally:
-        await connection.execute(f"SELECT pg_advisory_unlock{mode}($1)", ADVISORY_LOCK)
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # lost, and the lock with it
+            await connection.execute(f"SELECT pg_advisory_unlock{mode}($1)", ADVISORY_LOCK)

@@ -30,6 +30,7 @@ from app.settings import SettingsError
 from migrations.revisions import known_revisions
 from migrations.upgrade import upgrade
 
+CONNECTION_LOST = 2  # how psql ends then; nobody knows whether its COMMIT arrived
 REASON = "The backup of {} was restored. Orders that were cancelled since then wait again: look at them first."
 
 # psql writes :"schema" as a name and :'reason' as a text. In DO it replaces nothing, so that reads a setting.
@@ -215,6 +216,11 @@ async def _replace(programs: ClientPrograms, file: Path, **variables: str) -> No
         _, refused = await psql.communicate()
     finally:
         await end(psql)
+    if psql.returncode == CONNECTION_LOST:
+        raise SettingsError(
+            f"the connection was lost. If there is a schema {variables['aside']}, the backup is restored: run "
+            "`engine migrate`. Otherwise nothing was changed: run it again."
+        )
     if psql.returncode != 0 or not complete:
         # One that fails takes the other with it, which then may not say anything.
         said = [first_error(text) for text in (why_not, refused) if text] or [first_error(b"")]

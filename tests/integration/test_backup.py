@@ -255,6 +255,22 @@ async def test_a_file_that_was_not_read_to_its_end_changes_nothing(
     assert "nothing was changed" in await refused(postgres_dsn, file)
 
 
+async def test_after_a_restore_whose_connections_were_lost_it_is_said_how_to_see_what_was_done(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    file = await written(postgres_dsn, tmp_path)
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    async with connected(postgres_dsn) as connection, connected(postgres_dsn) as reader:
+        reading = reader.transaction()
+        await reading.start()
+        await reader.execute("SELECT FROM orders")  # its tables cannot be moved meanwhile
+        restoring = asyncio.create_task(refused(postgres_dsn, file))
+        waits = f"SELECT count(*) {others} AND wait_event_type = 'Lock'"
+        await eventually(lambda: connection.fetchval(waits))
+        await connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        assert "If there is a schema before_restore_" in await restoring
+
+
 async def test_a_restore_is_refused_while_a_process_of_the_engine_is_connected(engine: Engine, tmp_path: Path) -> None:
     dsn: Any = engine.settings.postgres_dsn
     await engine.place()
