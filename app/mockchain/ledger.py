@@ -119,6 +119,7 @@ class MockChain:
                 "slot": decided.slot,
                 "landed_ms": decided.landed_ms,
                 "last_valid_height": signed.last_valid_height,
+                "now_ms": now_ms,
                 "send_by_ms": send_by_ms,
                 "venue": sent.swap.venue,
                 "token_in": sent.swap.route[0],

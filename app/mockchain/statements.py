@@ -70,15 +70,18 @@ async def prepare(connection: Any) -> None:
         await connection.execute(OPEN)
 
 
+# Whether its outcome is known. What was sent in the future is over: the clock was set back since.
+OVER = "(t.landed_at <= clock.now OR t.sent_at > clock.now + interval '1 second')"
 CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 # One statement: it takes the locks of all signatures in order, then reads the clock, then writes only the transactions
 # that may still be sent and can still land.
-SEND = """
+SEND = f"""
 WITH decided AS MATERIALIZED (
         SELECT *, hashtextextended(signature, 0) AS lock FROM json_to_recordset($1) AS d(
             signature text, memo text, status text, code text, amount_out numeric, slot bigint, landed_ms bigint,
-            last_valid_height bigint, send_by_ms bigint, venue text, token_in text, token_out text, amount_in numeric)
+            last_valid_height bigint, now_ms bigint, send_by_ms bigint, venue text, token_in text, token_out text,
+            amount_in numeric)
      ),
      held AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(lock) FROM (SELECT lock FROM decided ORDER BY lock OFFSET 0) AS in_order
@@ -89,42 +92,42 @@ WITH decided AS MATERIALIZED (
             (signature, memo, status, code, amount_out, slot, landed_at, last_valid_height, sent_at, venue, token_in,
              token_out, amount_in)
         SELECT signature, memo, status, code, amount_out, slot, to_timestamp(landed_ms / 1000.0), last_valid_height,
-               clock.now, venue, token_in, token_out, amount_in
+               greatest(clock.now, to_timestamp(now_ms / 1000.0)), venue, token_in, token_out, amount_in
         FROM decided, clock
         WHERE floor(extract(epoch FROM clock.now) * 1000)::bigint / $2::bigint <= last_valid_height
           AND floor(extract(epoch FROM clock.now) * 1000)::bigint < send_by_ms
         ORDER BY signature
         ON CONFLICT DO NOTHING
-        RETURNING signature, status, code, amount_out, slot, landed_at
+        RETURNING signature, status, code, amount_out, slot, landed_at, sent_at
      )
 SELECT d.signature, floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
-       t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
+       t.status, t.code, t.amount_out, t.slot, {OVER} AS over
 FROM clock CROSS JOIN decided AS d
 LEFT JOIN (SELECT * FROM sent UNION ALL
-           SELECT b.signature, b.status, b.code, b.amount_out, b.slot, b.landed_at
+           SELECT b.signature, b.status, b.code, b.amount_out, b.slot, b.landed_at, b.sent_at
            FROM decided JOIN chain.transactions AS b USING (signature)) AS t ON t.signature = d.signature
 """
 
-ASK = """
+ASK = f"""
 SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
-       t.status, t.code, t.amount_out, t.slot, t.landed_at <= clock.now AS over
+       t.status, t.code, t.amount_out, t.slot, {OVER} AS over
 FROM (SELECT clock_timestamp() AS now) AS clock
 LEFT JOIN chain.transactions t ON t.signature = $1
 """
 
-ENDED = """
+ENDED = f"""
 SELECT floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms,
        t.signature, t.status, t.code, t.amount_out, t.slot
 FROM (SELECT clock_timestamp() AS now) AS clock
 LEFT JOIN chain.transactions t
-       ON t.signature = ANY($1) AND t.landed_at <= clock.now AND t.status IN ('landed', 'failed')
+       ON t.signature = ANY($1) AND {OVER} AND t.status IN ('landed', 'failed')
 """
 
 # Waits for the sends under way, and holds up later ones, which then read a later clock: so what FIND does not see and
 # could land up to its height, will never be there.
 ALL_SENT = "LOCK TABLE chain.transactions IN SHARE MODE"
-_FOUND = """floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms, t.memo, t.signature, t.status, t.code,
-       t.amount_out, t.slot, t.landed_at <= clock.now AS over, extract(epoch FROM t.landed_at)::float8 AS at, t.venue,
+_FOUND = f"""floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_ms, t.memo, t.signature, t.status, t.code,
+       t.amount_out, t.slot, {OVER} AS over, extract(epoch FROM t.landed_at)::float8 AS at, t.venue,
        t.token_in, t.token_out, t.amount_in"""
 FIND = f"""
 SELECT {_FOUND}

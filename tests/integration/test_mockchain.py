@@ -114,6 +114,22 @@ async def test_a_swap_lands_at_its_time_even_if_every_process_has_died(postgres_
     await other.close()
 
 
+async def test_after_the_clock_was_set_back_swaps_do_not_wait_until_it_has_caught_up(
+    chain: MockChain, ledger: Any
+) -> None:
+    before = await signed(await chain.blockhash(), memo="before")
+    await chain.send(before, not_after=in_a_while())
+    await ledger.execute(
+        "UPDATE chain.transactions SET sent_at = sent_at + interval '1 hour', landed_at = landed_at + interval '1 hour'"
+    )
+    chain._clock_ms += 3_600_000  # this process has not read the clock since
+    after = await signed(await chain.blockhash(), memo="after")
+    await chain.send(after, not_after=in_a_while())
+    assert len((await chain.ended([before.signature, after.signature]))[1]) == 2
+    for swap in (before, after):
+        assert verdict(await chain.ask(swap.signature), swap.last_valid_height) == "landed"
+
+
 async def test_one_query_returns_the_swaps_that_have_ended(chain: MockChain, postgres_dsn: str) -> None:
     now = await chain.blockhash()
     landed, refused = (
