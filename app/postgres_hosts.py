@@ -12,6 +12,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -46,6 +47,10 @@ class History:
     timeline: int | None  # None: it is a standby, or takes no writes
 
 
+FIRST_OWN_TYPE = 10_000  # below it the types are of Postgres itself, with the same numbers in every database
+_types: dict[frozenset[int], Any] = {}
+
+
 class EngineConnection(asyncpg.Connection):
     """A connection whose statement is never cancelled. The server ends the statement of a client that is gone, unless
     it waits for a standby.
@@ -59,6 +64,15 @@ class EngineConnection(asyncpg.Connection):
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
         asyncio.get_running_loop().call_soon(cast("Any", self)._protocol.abort)
+
+    async def _introspect_types(self, numbers: Iterable[int], seconds: float | None) -> Any:
+        """What arrays are made of. A process asks once: it takes 10 ms of CPU, and each new connection would ask."""
+        asked = frozenset(numbers)
+        if (known := _types.get(asked)) is None:
+            known = await cast("Any", super())._introspect_types(asked, seconds)
+            if max(asked) < FIRST_OWN_TYPE:
+                _types[asked] = known
+        return known
 
 
 _newest: dict[int, int] = {}  # system → the latest timeline that this process has seen

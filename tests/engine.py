@@ -23,6 +23,7 @@ from app.main import create_app
 from app.orders.queue.lanes import Lane, queue_entry
 from app.orders.queue.order_queue import LANES, STARTS, WINDOW, Job, JobResult, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.postgres import open_pool
 from app.redis_client import redis_pool
 from app.server.server import server_config
 from app.settings import Settings, load
@@ -225,7 +226,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
                         base_url=base_url, timeout=20, limits=httpx.Limits(max_connections=200), verify=NO_TLS
                     )
                 )
-                postgres = await stack.enter_async_context(asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3))
+                postgres = await stack.enter_async_context(await open_pool(postgres_dsn, 3, {}, command_timeout=None))
                 redis = Redis.from_pool(redis_pool(redis_dsn))
                 stack.push_async_callback(redis.aclose)
                 workers = await stack.enter_async_context(contextlib.AsyncExitStack())

@@ -133,3 +133,11 @@ async def test_a_task_that_is_cancelled_in_a_statement_ends_as_cancelled(postgre
     finally:
         await pool.close()
         await other.close()
+
+
+async def test_a_process_asks_postgres_once_what_an_array_is_made_of(postgres_dsn: str) -> None:
+    for _ in range(2):
+        async with await open_pool(postgres_dsn, 1, {}) as pool:
+            assert await pool.fetchval("SELECT $1::uuid[]", []) == []
+            prepared = await pool.fetch("SELECT statement FROM pg_prepared_statements")
+    assert not [row["statement"] for row in prepared if "pg_type" in row["statement"]]
