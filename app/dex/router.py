@@ -185,9 +185,10 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     if max_impact_bps is not None and quote.price_impact_bps > max_impact_bps:
         impact, limit = percent(quote.price_impact_bps), percent(max_impact_bps)
         return DexError("price_impact_too_high", f"price impact {impact}, above the order's limit of {limit}")
-    measures = [(leg.amount_in, leg.amount_out, leg.at_mid) for leg in quote.legs]
+    # A unit of a leg's token in may be lost in rounding. If that is much for the whole swap, it is no price for it.
+    measures = [(leg.amount_out, leg.at_mid, leg.at_mid // max(leg.amount_in, 1)) for leg in quote.legs]
     if quote.at_mid:
-        measures.append((quote.amount_in, quote.amount_out, quote.at_mid))
+        measures.append((quote.amount_out, quote.at_mid, 0))
     for measure in measures:
         deviation = _deviation_percent(*measure)
         limit = f"the {max_deviation} % limit"
@@ -198,9 +199,9 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     return None
 
 
-def _deviation_percent(amount_in: int, amount_out: int, at_mid: int) -> int:
+def _deviation_percent(amount_out: int, at_mid: int, unit_in: int) -> int:
     """How far an amount is from the mid price, beyond what rounding by one unit at either end explains."""
-    rounding = 2 + 2 * (at_mid // max(amount_in, 1))
+    rounding = 2 + 2 * unit_in
     gap = amount_out - at_mid
     beyond = max(abs(gap) - rounding, 0)
     # Rounded away from zero: 20.1 % is above 20 %.

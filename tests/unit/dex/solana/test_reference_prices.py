@@ -97,6 +97,13 @@ def test_a_route_over_a_pool_with_dust_explains_no_price(dust: int) -> None:
     assert objection.code == "price_impact_too_high"
 
 
+def test_an_order_of_one_dear_unit_has_a_price_too() -> None:
+    request, dear = QuoteRequest(SOL, USDC, 1), 90 * 10**12
+    pools = Pools(raydium_SOL_USDC=dear, meteora_SOL_USDC=dear)
+    quote = quote_of("raydium", MARKETS, pools, request, 7, 10**6, [("one", "SOL", "USDC")])
+    assert _objection(quote, request, None, 5)
+
+
 @pytest.mark.parametrize(("meteora", "worth"), [(["x", "y"], 150), (["y", "x"], 150), (["u", "v"], 75)])
 def test_two_venues_that_name_the_vaults_of_one_pool_are_one_pool(meteora: list[str], worth: int) -> None:
     """Its price was moved to half, and so that of both."""
