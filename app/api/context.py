@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.access.authentication import Authenticator, Caller, NotAllowed, key_prefix
@@ -157,8 +158,15 @@ def refused(scope: Scope, code: str) -> None:
         request_id=state.get("request_id"),
     )
     audit: AuditLog = scope["app"].context.audit
-    method = scope.get("method", "socket")
-    audit.refused(who, code, f"{method} {scope['path']}", f"{method} {getattr(scope.get('route'), 'path', None)}")
+    method, route = scope.get("method", "socket"), _route(scope)
+    audit.refused(who, code, f"{method} {scope['path']}", f"{method} {route}" if route else "none")
+
+
+def _route(scope: Scope) -> str | None:
+    """The template of its path. Requests of keys that may only read are refused before it is looked for."""
+    if (route := scope.get("route")) is None and "caller" in scope["state"]:
+        route = next((one for one in scope["app"].routes if one.matches(scope)[0] is Match.FULL), None)
+    return getattr(route, "path", None)
 
 
 def _address(scope: Scope) -> str | None:

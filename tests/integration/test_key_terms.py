@@ -79,6 +79,35 @@ async def test_a_read_only_key_is_refused_by_everything_that_is_no_read(guarded:
     await is_on_the_audit_log(guarded, "read_only_key", "monitor", "reader")
 
 
+async def test_what_a_read_only_key_tries_does_not_hide_what_else_it_tries(guarded: Guarded) -> None:
+    """All within one flush. Methods and paths that do not exist share one entry: there are any number of them."""
+    tried = [("PUT", "/api/dead-man"), ("PUT", "/api/kill-switch"), ("POST", "/nowhere")]
+    unknown = [("LOCK", "/a"), ("COPY", "/b"), ("PURGE", "/api/kill-switch")]
+    postgres = guarded.engine.postgres
+
+    async def refused(method: str, path: str) -> None:
+        assert (await guarded.request("monitor", method, path, json={})).status_code == 403
+
+    async def waits() -> bool:
+        return bool(await postgres.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+    async with postgres.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE audit_log")
+        await refused("DELETE", "/gone")
+        await eventually(waits)  # the flush with this one
+        for method, path in (*tried, *unknown):
+            await refused(method, path)
+    written: list[tuple[Any, ...]] = []
+
+    async def all_counted() -> bool:
+        sql = "SELECT details->>'request' AS request, left_out FROM audit_log WHERE action = 'refused' ORDER BY id"
+        written[:] = [tuple(row) for row in await guarded.engine.postgres.fetch(sql)]
+        return bool(sum(1 + left_out for _, left_out in written) == 1 + len(tried) + len(unknown))
+
+    await eventually(all_counted)
+    assert written == [("DELETE /gone", 0), ("PUT /api/dead-man", 0), ("PUT /api/kill-switch", 0), ("POST /nowhere", 3)]
+
+
 async def test_a_read_only_key_reads_and_streams_and_no_socket_takes_its_order(guarded: Guarded) -> None:
     order = (await guarded.place("a"))["orderId"]
     assert (await guarded.request("reader", "GET", f"/api/orders/{order}")).is_success
