@@ -105,7 +105,8 @@ SELECT d.signature, floor(extract(epoch FROM clock.now) * 1000)::bigint AS now_m
 FROM clock CROSS JOIN decided AS d
 LEFT JOIN (SELECT * FROM sent UNION ALL
            SELECT b.signature, b.status, b.code, b.amount_out, b.slot, b.landed_at, b.sent_at
-           FROM decided JOIN chain.transactions AS b USING (signature)) AS t ON t.signature = d.signature
+           FROM chain.transactions AS b WHERE b.signature = ANY(ARRAY(SELECT signature FROM decided))
+          ) AS t ON t.signature = d.signature
 """
 
 ASK = f"""

@@ -20,6 +20,7 @@ WRITES = {
     "CLAIM": "null, null, null, null",
     "UNCLAIMED": "null",
     "MOVE": "null, null, null",
+    "REARM": "null",
     "RENEW": "null, null",
     "CURRENT": "null",
     "CANCEL": "null, null, null",
@@ -32,6 +33,7 @@ KEYS = (
     "daily_volumes_pkey",
     "trading_states_pkey",
     "lost_swaps_by_tag",
+    "order_groups_pkey",
     "triggers_pkey",
     "webhooks_by_owner",
 )
@@ -42,12 +44,14 @@ ROUNDS = {
     "FIRE_GE": "null, null, null, null, null, null, null, null, null",
     "FIRE_LE": "null, null, null, null, null, null, null, null, null",
     "EXPIRED_NOW": "null, null",
+    "END": "null, null, null",
     "LOOK_AGAIN": "null",
     "ENDED": "null, null",
     "DUE": "null, null, null, null",
     "DONE": "null, null",
     "ORPHANED": "null, null",
 }
+WHOLE = "triggers_to_look_at", "order_groups_held"  # they have only what a round looks for
 OF_ROUNDS = ("orders_pkey", "orders_by_group", "orders_by_parent", "orders_open_expiring")
 ROUND_SQL = vars(waiting) | vars(groups) | vars(plans) | {f"FIRE_{op.upper()}": sql for op, sql in waiting.FIRE.items()}
 
@@ -85,13 +89,34 @@ async def test_a_round_of_the_watcher_reads_no_orders_that_are_not_due(new_postg
             assert "Index Cond" in scan, scan
 
 
+@pytest.mark.parametrize("rows", [20, 1_000])
+async def test_statements_find_orders_by_key_also_when_the_table_was_small(new_postgres_dsn: str, rows: int) -> None:
+    """A table that was analysed while it was small may grow by 100,000 rows before its plans are made anew."""
+    connection = await asyncpg.connect(new_postgres_dsn, server_settings=WRITE_PLANS)
+    try:
+        await connection.execute(WAITING, rows)
+        await connection.execute("ANALYZE")
+        for name, sql, arguments in (
+            *((name, SQL[name], arguments) for name, arguments in WRITES.items()),
+            *((name, ROUND_SQL[name], arguments) for name, arguments in ROUNDS.items()),
+        ):
+            await connection.execute(f"PREPARE the_{name} AS {sql}")
+            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE the_{name}({arguments})")
+            for scan in scans(json.loads(plan)[0]["Plan"]):
+                assert (scan["Node Type"], scan.get("Relation Name")) != ("Seq Scan", "orders"), name
+                if scan.get("Index Name", "").startswith(("orders_", "triggers_", "order_groups_")):
+                    assert "Index Cond" in scan or scan["Index Name"] in WHOLE, (name, scan)
+    finally:
+        await connection.close()
+
+
 # One in fifty is due.
 WAITING = """
 INSERT INTO orders (id, owner, type, token_in, token_out, amount_in, slippage_bps, fingerprint, request_id, status, seq,
                     ready_at, look_at, created_at, updated_at)
 SELECT gen_random_uuid(), 'local', 'market', 'SOL', 'USDC', 1500000000, 50, '\\x00', 'r', 'pending', 1,
        now(), now() + (n * 7919 % 5000 - 100) * interval '1 minute', now(), now()
-  FROM generate_series(1, 5000) AS n
+  FROM generate_series(1, $1::int) AS n
 """
 
 
@@ -106,7 +131,7 @@ async def test_a_round_of_the_sweeper_does_not_visit_the_dead_entries_of_earlier
 
     try:
         await pool.execute("ALTER TABLE orders SET (autovacuum_enabled = off)")
-        await pool.execute(WAITING)
+        await pool.execute(WAITING, 5_000)
         await pool.execute("ANALYZE orders")
         assert (await sweeper.sweep(500)).examined > 90
         await sweeper.sweep(500)

@@ -1,7 +1,8 @@
 """The SQL that writes orders: each statement updates the row and logs the event, or does neither.
 
 Multi-row statements lock rows in the order of their keys, so that no two of them deadlock. Conditions on status or
-owner are written as CASE, which no index can answer: the planner has to find rows by key, whatever its statistics say.
+owner are written as CASE, which no index can answer, and a join to `orders` also says `id = ANY`: the planner has to
+find rows by key, whatever its statistics say. A plan may be older than most of a table's rows.
 """
 
 from app.orders.lifecycle import CANCELLED_BY_OWNER, EXPIRED, HALTED, NO_ATTEMPT, sql_list
@@ -55,7 +56,7 @@ NEW_FENCE = "(o.fence + 1 + floor(random() * 1000000000)::int) % 1073741824"
 CLAIM = f"""
 WITH free AS (
     SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
-     WHERE (lease_until IS NULL OR lease_until <= now()) AND chain IS NOT DISTINCT FROM $4
+     WHERE id = ANY($1) AND (lease_until IS NULL OR lease_until <= now()) AND chain IS NOT DISTINCT FROM $4
        AND CASE status WHEN 'submitted' THEN NOT {IS_RECONCILING}
                        WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
                             AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')
@@ -71,7 +72,7 @@ WITH free AS (
            fence = {NEW_FENCE}, error = NULL, code = CASE WHEN o.cancel_requested THEN o.code END,
            lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second',
            updated_at = now()
-      FROM free WHERE o.id = free.id
+      FROM free WHERE o.id = free.id AND o.id = ANY($1)
     RETURNING o.*
 ), {logged("claimed", where="status = 'routing'")}
 SELECT {ORDER_COLUMNS} FROM claimed
@@ -101,7 +102,7 @@ WITH step AS (
         seq_before int, building json)
 ), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
-     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
+     WHERE o.id = ANY(ARRAY(SELECT id FROM step)) AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
        AND NOT (s.after = 'submitted' AND s.before <> 'submitted' AND {is_halted("o.owner")})
        AND NOT ({_ENDS_UNFILLED} AND {IS_RECONCILING})
      ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
@@ -126,7 +127,8 @@ WITH step AS (
                               now() + $2 * interval '1 second'),
            updated_at = now()
       FROM step s JOIN owned USING (id)
-     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
+     WHERE o.id = s.id AND o.id = ANY(ARRAY(SELECT id FROM owned))
+       AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq_before
     RETURNING o.id, o.owner, o.seq, o.status, o.code, o.attempt, o.updated_at, s.before, s.building,
               CASE WHEN o.status = s.after THEN s.details ELSE json_build_object('code', o.code) END AS details
 ), events AS (
@@ -145,7 +147,7 @@ WITH step AS (
         feed text, op text, persist smallint, level numeric, rank smallint)
 ), owned AS (
     SELECT o.id FROM orders o JOIN step s USING (id)
-     WHERE o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
+     WHERE o.id = ANY(ARRAY(SELECT id FROM step)) AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
        AND NOT ((o.cancel_requested OR o.expires_at <= now()) AND {IS_RECONCILING})
      ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), moved AS (
@@ -157,7 +159,8 @@ WITH step AS (
            seq = s.seq, error = s.error, attempt = 0, claims = 0, rearms = o.rearms + 1, floor_out = NULL,
            swap = NULL, tx_hash = NULL, dex = NULL, lease_until = NULL, look_at = 'infinity', updated_at = now()
       FROM step s JOIN owned USING (id)
-     WHERE o.id = s.id AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
+     WHERE o.id = s.id AND o.id = ANY(ARRAY(SELECT id FROM owned))
+       AND o.fence = s.fence AND o.status = s.before AND o.seq = s.seq - 1
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, o.code, o.group_id, s.wait,
               CASE o.status WHEN 'open' THEN s.details ELSE json_build_object('code', o.code) END AS details,
               s.feed, s.op, s.persist, s.level, s.rank
@@ -172,12 +175,15 @@ SELECT id, status, code, attempt, updated_at FROM moved
 """
 
 RENEW = """
-WITH held AS (
-    SELECT o.id FROM orders o JOIN json_to_recordset($1) AS r(id uuid, fence int) USING (id)
-     WHERE o.fence = r.fence AND o.lease_until IS NOT NULL ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
+WITH renewed AS (
+    SELECT * FROM json_to_recordset($1) AS r(id uuid, fence int)
+), held AS (
+    SELECT o.id FROM orders o JOIN renewed r USING (id)
+     WHERE o.id = ANY(ARRAY(SELECT id FROM renewed)) AND o.fence = r.fence AND o.lease_until IS NOT NULL
+     ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE orders o SET lease_until = now() + $2 * interval '1 second', look_at = now() + $2 * interval '1 second'
-  FROM held WHERE o.id = held.id AND o.lease_until IS NOT NULL
+  FROM held WHERE o.id = held.id AND o.id = ANY(ARRAY(SELECT id FROM held)) AND o.lease_until IS NOT NULL
 """
 
 CLOCK = "SELECT clock_timestamp() AS clock"

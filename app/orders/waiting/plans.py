@@ -30,16 +30,22 @@ from app.postgres import fetch
 CATCH_UP_SECONDS = 10
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
 
+
+def _slices(statuses: Iterable[Status]) -> str:
+    """The query for those of the plan `p`. OFFSET 0 forbids a join, which could read the slices of all plans."""
+    which = f"CASE WHEN c.status IN ({sql_list(statuses)}) THEN true END"
+    return f"SELECT FROM orders c WHERE c.parent_id = p.order_id AND {which} OFFSET 0"
+
+
 # $2 owners who have their share of the queue, $3 plans that are left out, $4 the chain. The slice before has to have
 # been started, or slices would pile up while nothing starts.
 DUE = f"""
 SELECT p.order_id, p.owner, p.next_slice, o.token_in, o.token_out, p.band_min, p.band_max, clock_timestamp() AS now
-  FROM plans p JOIN orders o ON o.id = p.order_id
+  FROM plans p CROSS JOIN LATERAL (SELECT * FROM orders WHERE id = p.order_id OFFSET 0) o
  WHERE p.next_at <= now() AND p.next_slice <= p.slices AND CASE o.status WHEN '{Status.OPEN}' THEN {of_chain("$4")} END
    AND (o.expires_at IS NULL OR o.expires_at > now()) AND {may_fire("p.owner", "o.type")}
    AND p.owner <> ALL($2::text[]) AND p.order_id <> ALL($3::uuid[])
-   AND NOT EXISTS (SELECT FROM orders c WHERE c.parent_id = p.order_id
-                                          AND c.status IN ({sql_list({Status.PENDING, Status.ROUTING})}))
+   AND NOT EXISTS ({_slices({Status.PENDING, Status.ROUTING})})
  ORDER BY p.next_at LIMIT $1
 """
 
@@ -97,9 +103,7 @@ WITH wanted AS (
 """
 
 # The last slice of a plan has ended. A parent with no filled slice has failed. In `DONE` $2: plans that are left out
-_HAS_ENDED = f"""p.next_slice > p.slices AND NOT EXISTS (
-           SELECT FROM orders c
-            WHERE c.parent_id = p.order_id AND CASE WHEN c.status IN ({sql_list(UNFINISHED)}) THEN true END)"""
+_HAS_ENDED = f"""p.next_slice > p.slices AND NOT EXISTS ({_slices(UNFINISHED)})"""
 DONE = f"""
 SELECT p.order_id FROM plans p WHERE {_HAS_ENDED} AND p.order_id <> ALL($2::uuid[]) ORDER BY p.order_id LIMIT $1
 """

@@ -60,28 +60,33 @@ def fires(details: str, *, also: str = "") -> str:
     """
     return f"""taken AS MATERIALIZED (
     SELECT id FROM order_groups
-     WHERE id IN (SELECT group_id FROM met WHERE group_id IS NOT NULL) AND holder IS NULL
+     WHERE id = ANY(ARRAY(SELECT group_id FROM met WHERE group_id IS NOT NULL)) AND holder IS NULL
      ORDER BY id FOR UPDATE SKIP LOCKED
 ), legs AS MATERIALIZED (
-    SELECT order_id FROM triggers WHERE group_id IN (SELECT id FROM taken) FOR UPDATE SKIP LOCKED
+    SELECT order_id FROM triggers WHERE group_id = ANY(ARRAY(SELECT id FROM taken)) FOR UPDATE SKIP LOCKED
 ), groups AS MATERIALIZED (
     SELECT id FROM taken
-     WHERE NOT EXISTS (SELECT FROM triggers WHERE group_id = taken.id AND order_id NOT IN (SELECT order_id FROM legs))
+     WHERE id NOT IN (SELECT group_id FROM triggers WHERE group_id = ANY(ARRAY(SELECT id FROM taken))
+                                                      AND order_id NOT IN (SELECT order_id FROM legs))
 ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (coalesce(group_id, order_id)) * FROM met
      WHERE group_id IS NULL OR group_id IN (SELECT id FROM groups) ORDER BY coalesce(group_id, order_id), rank
 ), gone AS (
     DELETE FROM triggers t USING chosen WHERE t.ctid = chosen.row RETURNING chosen.*
 ), held AS (
-    UPDATE order_groups g SET holder = gone.order_id FROM gone WHERE g.id = gone.group_id
+    UPDATE order_groups g SET holder = gone.order_id
+      FROM gone WHERE g.id = gone.group_id AND g.id = ANY(ARRAY(SELECT group_id FROM gone))
 ), disarmed AS (
-    UPDATE triggers t SET armed = false FROM gone WHERE t.group_id = gone.group_id AND t.order_id <> gone.order_id
+    UPDATE triggers t SET armed = false
+      FROM gone WHERE t.group_id = gone.group_id AND t.group_id = ANY(ARRAY(SELECT group_id FROM gone))
+                  AND t.order_id <> gone.order_id
 ), moved AS (
     UPDATE orders o
        SET status = '{Status.PENDING}', seq = o.seq + 1, error = NULL, code = NULL, ready_at = now(),
            look_at = least(now() + {SWEEP_AFTER}, o.expires_at), updated_at = now(){also and f", {also}"}
       FROM gone
-     WHERE o.id = gone.order_id AND CASE o.status WHEN '{Status.OPEN}' THEN true END
+     WHERE o.id = gone.order_id AND o.id = ANY(ARRAY(SELECT order_id FROM gone))
+       AND CASE o.status WHEN '{Status.OPEN}' THEN true END
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at, gone.*
 ), told AS (
     SELECT *, {details} AS details FROM moved
@@ -202,20 +207,21 @@ END = f"""
 WITH due AS MATERIALIZED (
     SELECT o.id, w.code, w.error FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w(id, code, error)
       JOIN orders o USING (id)
-     WHERE o.status = '{Status.OPEN}' AND (o.expires_at <= now() OR o.time_in_force = 'ioc')
+     WHERE o.id = ANY($1) AND (o.expires_at <= now() OR o.time_in_force = 'ioc')
+       AND CASE o.status WHEN '{Status.OPEN}' THEN true END
        AND NOT {IS_RECONCILING}
      ORDER BY o.id FOR UPDATE OF o SKIP LOCKED
 ), held AS MATERIALIZED (
-    SELECT t.order_id FROM triggers t JOIN due ON due.id = t.order_id FOR UPDATE OF t SKIP LOCKED
+    SELECT order_id FROM triggers WHERE order_id = ANY(ARRAY(SELECT id FROM due)) FOR UPDATE SKIP LOCKED
 ), free AS MATERIALIZED (
     SELECT * FROM due WHERE id IN (SELECT order_id FROM held)
-                         OR NOT EXISTS (SELECT FROM triggers t WHERE t.order_id = due.id)
+                         OR id NOT IN (SELECT order_id FROM triggers WHERE order_id = ANY($1))
 ), gone AS (
-    DELETE FROM triggers t USING held WHERE t.order_id = held.order_id
+    DELETE FROM triggers WHERE order_id = ANY(ARRAY(SELECT order_id FROM held))
 ), told AS (
     UPDATE orders o
        SET status = '{Status.EXPIRED}', seq = o.seq + 1, error = free.error, code = free.code, updated_at = now()
-      FROM free WHERE o.id = free.id AND CASE o.status WHEN '{Status.OPEN}' THEN true END
+      FROM free WHERE o.id = free.id AND o.id = ANY($1) AND CASE o.status WHEN '{Status.OPEN}' THEN true END
     RETURNING o.id, o.owner, o.type, o.seq, o.status, o.attempt, o.updated_at,
               json_build_object('error', free.error, 'code', free.code) AS details
 ), {logged("told", details="details")}
