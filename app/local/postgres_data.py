@@ -68,11 +68,9 @@ def end_orphans(data: Path) -> None:
     """Ends what is left of a Postgres whose main process was killed, on Linux. A next one does not start before, and a
     process that computes, or is stopped, would not notice for as long as it does.
     """
-    left = [pid for pid in _pids() if _is_child(pid) and _runs_in(data, pid)]
-    if not left or _main_process_runs(data):  # looked at last: one that was started meanwhile is in its file by now
-        return
+    left = [pid for pid in _pids() if _is_child(pid) and _works_in(data, pid) and not _works_in(data, _parent(pid))]
     for pid in left:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + END_SECONDS
     while any(map(alive, left)) and time.monotonic() < deadline:
@@ -89,6 +87,19 @@ def _is_child(pid: int) -> bool:
     """A process that a main process of Postgres has started says what it is in place of its command."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"postgres: ")
+    return False
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()[1])
+    return pid  # it has ended
+
+
+def _works_in(data: Path, pid: int) -> bool:
+    """False also if nobody may tell: of a process of another account, or in a container that may not look at it."""
+    with contextlib.suppress(OSError):
+        return data.samefile(f"/proc/{pid}/cwd")
     return False
 
 

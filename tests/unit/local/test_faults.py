@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.local import CannotStart, servers, state, watchdog
+from app.local import CannotStart, postgres_data, servers, state, watchdog
 from app.local.data_home import DataHome, prepare
 from app.local.supervisor import Supervisor
 from app.local.watchdog import Stage, Watchdog, alive
@@ -122,6 +122,42 @@ async def test_a_postgres_starts_although_a_process_of_the_killed_one_does_not_e
     await asyncio.to_thread(postgres.process.wait)
     await servers.wait_until_ready(postgres.start_again())
     client.terminate()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes another account")
+def test_a_postgres_of_another_account_is_left_alone(tmp_path: Path) -> None:
+    """Which files its processes have open, and where they run, only their account may see."""
+    other = subprocess.Popen(["postgres: checkpointer", "60"], executable=shutil.which("sleep"))
+    try:
+        if (us := os.fork()) == 0:
+            os.setuid(4321)
+            os.kill = lambda *_: os._exit(1)
+            postgres_data.end_orphans(tmp_path)
+            os._exit(0)
+        assert os.waitpid(us, 0)[1] == 0
+    finally:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="nothing is ended without it")
+def test_the_processes_of_a_postgres_that_runs_are_left_alone_whatever_its_file_says(tmp_path: Path) -> None:
+    """In a container its main process has another pid for itself than for us."""
+    start = "import subprocess as s; s.run(['postgres: checkpointer', '60'], executable='/bin/sleep', timeout=60)"
+    main = subprocess.Popen([sys.executable, "-c", start], cwd=tmp_path, start_new_session=True)
+    (tmp_path / "postmaster.pid").write_text("99999999\n")
+    try:
+        deadline = time.monotonic() + 20
+        while not (children := Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()):
+            assert time.monotonic() < deadline
+        while not postgres_data._is_child(int(children[0])):
+            assert time.monotonic() < deadline
+        postgres_data.end_orphans(tmp_path)
+        assert alive(int(children[0]))
+        assert main.poll() is None
+    finally:
+        os.killpg(main.pid, signal.SIGKILL)
+        main.wait()
 
 
 async def test_an_unreadable_home_directory_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
