@@ -5,14 +5,13 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import asyncpg
 import httpx
 import orjson
-import uvicorn
 from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -27,6 +26,7 @@ from app.postgres import open_pool
 from app.redis_client import redis_pool
 from app.server.server import server_config
 from app.settings import Settings, load
+from tests.http_server import Server
 from tests.no_tls import NO_TLS
 from worker.arq_worker import ArqWorker
 from worker.main import worker
@@ -182,31 +182,6 @@ def max_in_window(moments: Sequence[float], seconds: float) -> int:
     return largest
 
 
-class _Server(uvicorn.Server):
-    """Stops at once: uvicorn itself looks every 0.1 s whether it should, and waits 0.1 s for its connections."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.stop = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)  # prepares the default headers
-        await self.stop.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Without connections there is nothing that uvicorn would have to wait for."""
-        if self.server_state.connections or self.server_state.tasks:
-            return await super().shutdown(sockets)
-        for server in self.servers:
-            server.close()
-        await self.lifespan.shutdown()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signal handlers of pytest in place."""
-        yield
-
-
 @contextlib.asynccontextmanager
 async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **settings: Any) -> AsyncIterator[Engine]:
     """The API, serving at this port (0: any free port). The test starts its own workers."""
@@ -215,7 +190,7 @@ async def running_engine(postgres_dsn: str, redis_dsn: str, *, port: int = 0, **
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _Server(server_config(create_app(chosen), chosen, shutdown_seconds=2))
+        server = Server(server_config(create_app(chosen), chosen, shutdown_seconds=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:

@@ -36,6 +36,7 @@ from app.localnet.server import local_app
 from app.localnet.validator import Landed, Validator
 from app.localnet.view import Node
 from app.tasks import cancel_and_wait
+from tests.http_server import Server
 
 MARKETS = Markets.load()
 SOL, USDC, RAY = (MARKETS.token(symbol) for symbol in ("SOL", "USDC", "RAY"))
@@ -149,15 +150,15 @@ async def _refresh_forever(prices: PoolPrices) -> None:
 
 @asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
     # With its protocol named: asyncio sets TCP_NODELAY on no other, and each answer would take 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
-        task = asyncio.create_task(server._serve(sockets=[listener]))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:
                 await asyncio.sleep(0.001)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop.set()
             await task
