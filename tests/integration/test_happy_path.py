@@ -54,14 +54,14 @@ async def test_a_socket_opened_after_execution_gets_exactly_five_events(engine: 
     assert again.statuses == HAPPY
 
 
-@pytest.mark.parametrize("after", range(7))
-async def test_a_client_that_reconnects_gets_exactly_the_events_it_missed(engine: Engine, after: int) -> None:
+async def test_a_client_that_reconnects_gets_exactly_the_events_it_missed(engine: Engine) -> None:
     await engine.start_worker()
     order = await engine.place()
     await engine.read_stream(order["orderId"])
-    stream = await engine.read_stream(order["orderId"], after=after)
-    assert [event["seq"] for event in stream.events] == list(range(after + 1, 6))
-    assert stream.code == 1000
+    for after in range(7):
+        stream = await engine.read_stream(order["orderId"], after=after)
+        assert [event["seq"] for event in stream.events] == list(range(after + 1, 6))
+        assert stream.code == 1000
 
 
 async def test_the_events_have_venue_quotes_and_amounts(engine: Engine) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from app.watcher.main import watcher
 from tests.engine import HAPPY, Engine, eventually, running_engine
@@ -74,27 +73,25 @@ async def test_a_limit_order_for_a_launched_token_fires(engine: Engine) -> None:
         await eventually(is_moved)
 
 
-@pytest.mark.parametrize(
-    ("fields", "pointer", "says"),
-    [
-        ({"symbol": "sol"}, "/symbol", "another token has this symbol"),
-        ({"symbol": "<b>"}, "/symbol", "match pattern"),
-        ({"venue": "raydum"}, "/venue", "did you mean raydium?"),
-        ({"quote": "BONK"}, "/quote", "must be 'SOL' or 'USDC'"),
-        ({"usd": "0"}, "/usd", "greater than zero"),
-        ({"usd": "9223373", "decimals": 9, "depthUsd": 10**9}, "/usd", "at most 1000000"),
-        ({"usd": "1000000", "decimals": 0, "depthUsd": 1_000}, "/symbol", "too few units"),
-        ({"usd": "0.000000000001", "decimals": 9, "depthUsd": 10**9}, "/symbol", "too many"),
-        ({"decimals": 10}, "/decimals", "less than or equal to 9"),
-        ({"depthUsd": 999}, "/depthUsd", "greater than or equal to 1000"),
-    ],
-)
-async def test_a_wrong_launch_is_told_what_to_change(
-    engine: Engine, fields: dict[str, Any], pointer: str, says: str
-) -> None:
-    answer = await launch(engine, **fields)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    [error] = answer.json()["errors"]
-    assert error["pointer"] == pointer
-    assert says in error["message"]
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"symbol": "sol"}, "/symbol", "another token has this symbol"),
+    ({"symbol": "<b>"}, "/symbol", "match pattern"),
+    ({"venue": "raydum"}, "/venue", "did you mean raydium?"),
+    ({"quote": "BONK"}, "/quote", "must be 'SOL' or 'USDC'"),
+    ({"usd": "0"}, "/usd", "greater than zero"),
+    ({"usd": "9223373", "decimals": 9, "depthUsd": 10**9}, "/usd", "at most 1000000"),
+    ({"usd": "1000000", "decimals": 0, "depthUsd": 1_000}, "/symbol", "too few units"),
+    ({"usd": "0.000000000001", "decimals": 9, "depthUsd": 10**9}, "/symbol", "too many"),
+    ({"decimals": 10}, "/decimals", "less than or equal to 9"),
+    ({"depthUsd": 999}, "/depthUsd", "greater than or equal to 1000"),
+]
+
+
+async def test_a_wrong_launch_is_told_what_to_change(engine: Engine) -> None:
+    for fields, pointer, says in WRONG:
+        answer = await launch(engine, **fields)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), fields
+        [error] = answer.json()["errors"]
+        assert error["pointer"] == pointer, fields
+        assert says in error["message"]
     assert await engine.postgres.fetchval("SELECT count(*) FROM chain.launches") == 0

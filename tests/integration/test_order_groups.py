@@ -48,24 +48,22 @@ async def test_both_orders_of_a_group_wait_and_one_key_makes_one_group(engine: E
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
 
 
-@pytest.mark.parametrize(
-    ("legs", "code", "pointers"),
-    [
-        ([TAKE_PROFIT], "invalid_order", ["/type"]),
-        ([TAKE_PROFIT, LIMIT], "invalid_order", ["/legs/1/orderType"]),
-        ([STOP, STOP], "group_shape", []),
-        ([TAKE_PROFIT, {**STOP, "amount": "2"}], "group_shape", []),
-        (
-            [TAKE_PROFIT, {**STOP, "trigger": {"price": "100000"}}],
-            "would_trigger_immediately",
-            ["/legs/1/trigger/price"],
-        ),
-    ],
-)
-async def test_what_is_no_group_is_refused(
-    engine: Engine, legs: list[dict[str, Any]], code: str, pointers: list[str]
-) -> None:
-    assert await refused_at(engine, URL, {"type": "oco", "legs": legs}) == (422, code, pointers)
+NO_GROUP: list[tuple[list[dict[str, Any]], str, list[str]]] = [
+    ([TAKE_PROFIT], "invalid_order", ["/type"]),
+    ([TAKE_PROFIT, LIMIT], "invalid_order", ["/legs/1/orderType"]),
+    ([STOP, STOP], "group_shape", []),
+    ([TAKE_PROFIT, {**STOP, "amount": "2"}], "group_shape", []),
+    (
+        [TAKE_PROFIT, {**STOP, "trigger": {"price": "100000"}}],
+        "would_trigger_immediately",
+        ["/legs/1/trigger/price"],
+    ),
+]
+
+
+async def test_what_is_no_group_is_refused(engine: Engine) -> None:
+    for legs, code, pointers in NO_GROUP:
+        assert await refused_at(engine, URL, {"type": "oco", "legs": legs}) == (422, code, pointers), legs
     assert await engine.postgres.fetchval("SELECT count(*) FROM order_groups") == 0
 
 

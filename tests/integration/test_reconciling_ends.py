@@ -206,8 +206,15 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
 
 
-@pytest.mark.parametrize("body", [SELL_SOL, DCA], ids=["market", "dca"])
-@pytest.mark.parametrize("is_found", [False, True], ids=["before the swap is found", "after it"])
+@pytest.mark.parametrize(
+    ("body", "is_found"),
+    [
+        pytest.param(SELL_SOL, True, id="market, after the swap is found"),
+        pytest.param(DCA, False, id="dca, before it"),
+        pytest.param(SELL_SOL, False, id="market, before it", marks=pytest.mark.slow),
+        pytest.param(DCA, True, id="dca, after it", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_swap_that_brought_nobody_knows_what_is_not_made_again_for_its_key(
     engine: Engine, postgres_dsn: str, body: dict[str, Any], is_found: bool
 ) -> None:

@@ -223,7 +223,9 @@ async def test_an_order_whose_retry_was_filled_is_not_executed_in_whatever_statu
     assert {one["adopted_by"] for one in await lost_swaps(engine)} == {UUID(one) for one in old}
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(
+    "status", [pytest.param(one, marks=[pytest.mark.slow] * (one in STATUSES[1:-1])) for one in STATUSES]
+)
 async def test_a_leg_is_not_filled_after_another_one_in_whatever_status_the_database_has_it(
     engine: Engine, status: str
 ) -> None:

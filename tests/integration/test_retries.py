@@ -5,8 +5,6 @@ import json
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from app.dex.chain import Outcome, SignedSwap
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap, Quote
@@ -61,21 +59,25 @@ async def test_after_three_attempts_failed_is_published_once(engine: Engine) -> 
     assert stream.events[-1]["error"]
 
 
-@pytest.mark.parametrize("code", sorted(NEVER - {"expired"}))
-async def test_a_permanent_failure_is_not_retried(engine: Engine, code: str) -> None:
-    stream = await stream_of(engine, [ScriptedVenue("raydium", [down(code)])], ScriptedChain())
-    assert stream.statuses == ["pending", "routing", "failed"]
-    assert stream.events[-1]["code"] == code
+async def test_a_permanent_failure_is_not_retried(engine: Engine) -> None:
+    codes = sorted(NEVER - {"expired"})
+    await engine.start_worker(venues=[ScriptedVenue("raydium", map(down, codes))], chain=ScriptedChain())
+    for code in codes:
+        stream = await engine.read_stream((await engine.place())["orderId"])
+        assert stream.statuses == ["pending", "routing", "failed"], code
+        assert stream.events[-1]["code"] == code
 
 
-@pytest.mark.parametrize("code", sorted(RETRY))
-async def test_a_swap_that_failed_on_chain_for_a_passing_reason_is_signed_again(engine: Engine, code: str) -> None:
-    chain = ScriptedChain([code, 200_000_000])
-    stream = await stream_of(engine, [ScriptedVenue("raydium", [200_000_000])], chain)
-    assert stream.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]]
-    first, second = (event["txHash"] for event in stream.events if event["status"] == "submitted")
-    assert first != second
-    assert len(chain.fills(stream.events[0]["orderId"])) == 1
+async def test_a_swap_that_failed_on_chain_for_a_passing_reason_is_signed_again(engine: Engine) -> None:
+    codes = sorted(RETRY)
+    chain = ScriptedChain([outcome for code in codes for outcome in (code, 200_000_000)])
+    await engine.start_worker(venues=[ScriptedVenue("raydium", [200_000_000])], chain=chain)
+    for code in codes:
+        stream = await engine.read_stream((await engine.place())["orderId"])
+        assert stream.statuses == [*HAPPY[:4], "pending", *HAPPY[1:]], code
+        first, second = (event["txHash"] for event in stream.events if event["status"] == "submitted")
+        assert first != second
+        assert len(chain.fills(stream.events[0]["orderId"])) == 1
 
 
 async def test_an_order_succeeds_while_one_venue_can_quote(engine: Engine) -> None:

@@ -246,19 +246,19 @@ async def test_a_halt_makes_no_slices(engine: Engine) -> None:
     assert await store.due() == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"schedule": {"slices": 1, "everySeconds": 10}}, "schedule_range"),
-        ({"schedule": {"slices": 1001, "everySeconds": 10}}, "schedule_range"),
-        ({"schedule": {"slices": 2, "everySeconds": 9}}, "schedule_range"),
-        ({"schedule": {"slices": 1000, "everySeconds": 10}}, "min_notional"),
-        ({"schedule": {"slices": 2}}, "invalid_order"),
-        ({"priceBand": {"min": "2", "max": "1"}}, "invalid_order"),
-        ({"limitPrice": "2"}, "invalid_order"),
-        ({"amount": "0.000000002"}, "invalid_order"),
-        ({"priceBand": {"min": "99999999999999999999"}}, "invalid_order"),
-    ],
-)
-async def test_what_is_no_plan_is_refused(engine: Engine, changes: dict[str, Any], code: str) -> None:
-    assert (await refused(engine, DCA | changes))[:2] == (422, code)
+NO_PLAN: list[tuple[dict[str, Any], str]] = [
+    ({"schedule": {"slices": 1, "everySeconds": 10}}, "schedule_range"),
+    ({"schedule": {"slices": 1001, "everySeconds": 10}}, "schedule_range"),
+    ({"schedule": {"slices": 2, "everySeconds": 9}}, "schedule_range"),
+    ({"schedule": {"slices": 1000, "everySeconds": 10}}, "min_notional"),
+    ({"schedule": {"slices": 2}}, "invalid_order"),
+    ({"priceBand": {"min": "2", "max": "1"}}, "invalid_order"),
+    ({"limitPrice": "2"}, "invalid_order"),
+    ({"amount": "0.000000002"}, "invalid_order"),
+    ({"priceBand": {"min": "99999999999999999999"}}, "invalid_order"),
+]
+
+
+async def test_what_is_no_plan_is_refused(engine: Engine) -> None:
+    for changes, code in NO_PLAN:
+        assert (await refused(engine, DCA | changes))[:2] == (422, code), changes

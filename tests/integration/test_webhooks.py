@@ -118,21 +118,20 @@ async def test_an_owner_has_ten_webhooks(engine: Engine) -> None:
     await create(engine)
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({}, "/url"),
-        ({"url": "https://10.0.0.1/"}, "/url"),
-        ({"url": 7}, "/url"),
-        ({"url": URL, "statuses": ["filled"]}, "/statuses/0"),
-        ({"url": URL, "statuses": []}, "/statuses"),
-        ({"url": URL, "secret": "mine"}, "/secret"),
-    ],
-    ids=str,
-)
-async def test_a_webhook_that_is_refused(engine: Engine, body: dict[str, Any], pointer: str) -> None:
-    answer = await engine.http.post("/api/webhooks", json=body)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "/url"),
+    ({"url": "https://10.0.0.1/"}, "/url"),
+    ({"url": 7}, "/url"),
+    ({"url": URL, "statuses": ["filled"]}, "/statuses/0"),
+    ({"url": URL, "statuses": []}, "/statuses"),
+    ({"url": URL, "secret": "mine"}, "/secret"),
+]
+
+
+async def test_a_webhook_that_is_refused(engine: Engine) -> None:
+    for body, pointer in REFUSED:
+        answer = await engine.http.post("/api/webhooks", json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer), body
 
 
 async def test_a_deleted_webhook_leaves_nothing(engine: Engine, postgres_dsn: str) -> None:
