@@ -50,10 +50,11 @@ def commands(document: str) -> list[str]:
 
 def eventually(check: Callable[[], Result], *, within: float = 60) -> Result:
     """The first truthy result."""
-    deadline = time.monotonic() + within
+    began = time.monotonic()
     while not (result := check()):
-        assert time.monotonic() < deadline, f"not within {within} s"
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < within, f"not within {within} s"
+        time.sleep(min(0.1, max(0.02, waited / 4)))  # some checks start a process
     return result
 
 
@@ -158,14 +159,22 @@ class Stack:
 
     def tree(self) -> set[int]:
         """The pids of the supervisor and of all its descendants."""
+        return set(self.commands())
+
+    def commands(self) -> dict[int, str]:
+        """The commands of these processes."""
         assert self._process
-        listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
+        listing = ["ps", "-ww", "-axo", "pid=,ppid=,command="]
+        lines = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines()
+        rows = [
+            (int(pid), int(parent), "".join(command))
+            for pid, parent, *command in (line.split(None, 2) for line in lines)
+        ]
         found, last = {self._process.pid}, 0
         while len(found) != last:
             last = len(found)
-            found |= {pid for pid, parent in parents if parent in found}
-        return found
+            found |= {pid for pid, parent, _ in rows if parent in found}
+        return {pid: command for pid, _, command in rows if pid in found}
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process

@@ -47,13 +47,7 @@ def kill_watchdog(stack: Stack) -> None:
     """Kills the watchdog and returns when it has been replaced."""
     watchdog = find(stack, "watchdog.py")
     os.kill(watchdog, signal.SIGKILL)
-    eventually(lambda: any(pid != watchdog and "watchdog.py" in command(pid) for pid in stack.tree()))
-
-
-def command(pid: int) -> str:
-    return subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    eventually(lambda: any(pid != watchdog and "watchdog.py" in command for pid, command in stack.commands().items()))
 
 
 async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process(data_home: Path) -> None:
@@ -103,7 +97,7 @@ async def test_the_stack_restarts_what_dies_keeps_its_data_and_leaves_no_process
 
 def find(stack: Stack, program: str) -> int:
     """The pid of the process whose command contains this."""
-    return next(pid for pid in stack.tree() if program in command(pid))
+    return next(pid for pid, command in stack.commands().items() if program in command)
 
 
 def kill_at_once(*pids: int) -> None:
