@@ -141,9 +141,8 @@ class _StreamSession:
         """
         feed, subscriber, owner = self._ctx.feed, self._subscriber, self._caller.owner
         async with turn_to_read(self._socket, self._caller):
-            ended = await feed.follow_many(
-                subscriber, after, self._may_read
-            )  # first: what comes for others begins with 1
+            # First, because what comes for others begins with 1.
+            ended = await feed.follow_many(subscriber, after, self._may_read)
             await feed.follow_owner(subscriber, owner)
             unfinished = await self._ctx.reader.unfinished(owner, MAX_ORDERS)
             await feed.follow_many(subscriber, dict.fromkeys(unfinished, 0), self._may_read)
