@@ -127,12 +127,12 @@ class Execution:
                 Status.SUBMITTED, details=details, tx_hash=signed.signature, swap=signed.to_json(), floor_out=floor
             )
         except TradingHalted:
+            result = await self._take_back(lease)
             await self._risk.failed(signed)
-            return await self._take_back(lease)
+            return result
         return await self._follow(lease, signed, seconds=self._confirm_seconds)
 
-    async def _build(self, lease: Lease) -> tuple[SignedSwap, int]:
-        """With its floor."""
+    async def _build(self, lease: Lease) -> tuple[SignedSwap, int]:  # and its floor
         order, blockhash = lease.order, await self._chain.blockhash()
         request = self._request(order)
         try:
@@ -149,9 +149,9 @@ class Execution:
         details = {**route.to_json(), "minAmountOut": amounts.to_decimal(floor, request.token_out.decimals)}
         await lease.chosen(details, dex=best.venue, at_once=self._router.is_in_process(best.venue))
         built = await self._router.build(best, min_amount_out=floor)
-        value, memo = await self._risk.check(order, blockhash.slot), self._memos.memo(order)
-        signed = await self._chain.sign(built, memo=memo, attempt=order.attempt, blockhash=blockhash)
-        await self._risk.count(order, signed, value)
+        await self._risk.check(order, blockhash.slot)
+        signed = await self._chain.sign(built, memo=self._memos.memo(order), attempt=order.attempt, blockhash=blockhash)
+        await self._risk.count(order, signed, self._risk.value_now(order, best.amount_out, blockhash.slot))
         return signed, floor
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:

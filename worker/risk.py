@@ -14,6 +14,7 @@ from uuid import UUID
 from app.dex import amounts
 from app.dex.chain import FoundSwap, SignedSwap
 from app.dex.errors import DexError
+from app.dex.router import deviation_percent
 from app.dex.valuation import USD_PLACES
 from app.network import Network
 from app.orders.model import Order
@@ -47,12 +48,7 @@ class RiskChecks:
         """
         if self._network.wallet_owner not in (None, order.owner):
             raise DexError("no_wallet", "the wallet of this engine trades for another owner only")
-        value = self._value(order.token_in, order.amount_in, slot)
-        if limit := self._limits.in_force(order.max_order_usd, None).order_usd:
-            if value is None:
-                raise self._no_price()
-            if not _within(value, limit):
-                raise DexError("risk_limit", f"the order is now worth {_usd(value)}, and the limit is {limit} USD")
+        value = self._order_value(order, slot)
         if (chain := self._network.chain_id()) is not None:
             signed = await _answered(lambda: self._signed_swaps.today(chain, order.owner))
             with_it = Signed(signed.fees + self._network.max_fee, signed.usd + (value or 0), signed.limits)
@@ -60,6 +56,32 @@ class RiskChecks:
                 raise self._no_price()
             self._allow(with_it)
         return value or 0
+
+    def value_now(self, order: Order, quoted: int, slot: int) -> int:
+        """As `check`, right after the signature: whoever was asked for it may have taken seconds for each answer.
+
+        Raises a `DexError` also if what was quoted is further below the mid price by now than a quote may be.
+        """
+        if self._network.chain_id() is None:  # nobody was asked
+            return 0
+        value = self._order_value(order, slot)
+        if (at_mid := self._network.at_mid) is not None:
+            token_in, token_out = map(self._network.markets.token, (order.token_in, order.token_out))
+            if (mid := at_mid(token_in, token_out, order.amount_in, slot)) is None:
+                raise DexError("venue_unavailable", "the price of this pair is not known")
+            if deviation_percent(quoted, mid) < -self._network.max_deviation_percent:
+                raise DexError("slippage_exceeded", "the price rose too far while the swap was made and signed")
+        return value or 0
+
+    def _order_value(self, order: Order, slot: int) -> int | None:
+        """DexError: it is more than one order may be worth."""
+        value = self._value(order.token_in, order.amount_in, slot)
+        if limit := self._limits.in_force(order.max_order_usd, None).order_usd:
+            if value is None:
+                raise self._no_price()
+            if not _within(value, limit):
+                raise DexError("risk_limit", f"the order is now worth {_usd(value)}, and the limit is {limit} USD")
+        return value
 
     async def count(self, order: Order, swap: SignedSwap, value: int) -> None:
         """In the day of its owner, before it is stored or sent. DexError: other swaps have used up what was left."""

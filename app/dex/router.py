@@ -190,7 +190,7 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     if quote.at_mid:
         measures.append((quote.amount_out, quote.at_mid, 0))
     for measure in measures:
-        deviation = _deviation_percent(*measure)
+        deviation = deviation_percent(*measure)
         limit = f"the {max_deviation} % limit"
         if deviation > max_deviation:
             return DexError("venue_unavailable", f"price {deviation} % better than the pool's own, above {limit}")
@@ -199,7 +199,7 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     return None
 
 
-def _deviation_percent(amount_out: int, at_mid: int, unit_in: int) -> int:
+def deviation_percent(amount_out: int, at_mid: int, unit_in: int = 0) -> int:
     """How far an amount is from the mid price, beyond what rounding by one unit at either end explains."""
     rounding = 2 + 2 * unit_in
     gap = amount_out - at_mid

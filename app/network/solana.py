@@ -89,14 +89,15 @@ def open_network(settings: Settings) -> SolanaNetwork:
     tokens, genesis = Tokens(providers), ChainId()
     http, venues = _venues(settings, markets, prices, tokens, names)
 
-    def usd(token: Token, units: int, slot: int) -> int | None:
-        """By the pool in which it is worth most, so that nobody gets below a limit by moving one pool."""
-        if token.symbol == DOLLAR:
-            return units
+    def at_mid(token_in: Token, token_out: Token, units: int, slot: int) -> int | None:
+        """By the pool that brings most, so that nobody gets below a limit by moving one pool."""
         try:
-            return highest_at_mid(markets, prices, token, markets.token(DOLLAR), units, slot)
+            return highest_at_mid(markets, prices, token_in, token_out, units, slot)
         except DexError:  # the nodes do not tell the same
             return None
+
+    def usd(token: Token, units: int, slot: int) -> int | None:
+        return units if token.symbol == DOLLAR else at_mid(token, markets.token(DOLLAR), units, slot)
 
     def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
         found = ((venue, prices.mid(markets, venue, token_in, token_out)) for venue in markets.venues)
@@ -113,6 +114,7 @@ def open_network(settings: Settings) -> SolanaNetwork:
         mids=mids,
         chain_id=genesis,
         max_fee=SIGNATURE_FEE + settings.max_priority_fee_lamports,
+        at_mid=at_mid,
         max_deviation_percent=settings.max_deviation_percent,
         wallet_owner=settings.solana_owner,
         may_drill=local,

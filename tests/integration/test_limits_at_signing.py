@@ -72,6 +72,29 @@ async def test_the_day_of_the_wallet_has_a_limit(engine: Engine, signed: Signed,
             await check(order, 1)
 
 
+@pytest.mark.parametrize(
+    ("mid", "worth", "says"),
+    [
+        (10_500, 60, None),
+        (10_700, 60, "slippage_exceeded: the price rose too far"),
+        (None, 60, "venue_unavailable: the price of this pair is not known"),
+        (10_000, 106, "risk_limit: the order is now worth 106 USD, and the limit is 100 USD"),
+    ],
+)
+async def test_a_swap_is_compared_with_the_price_once_it_is_signed(
+    engine: Engine, mid: int | None, worth: int, says: str | None
+) -> None:
+    """10,000 were quoted."""
+    order = await placed(engine, **PAYS_USDC, amount=60)
+    risen = network(at_mid=lambda *_: mid, usd=lambda *_: worth * UNITS, max_deviation_percent=5)
+    checks = RiskChecks(risen, load(_env_file=None, max_order_usd=100), Told(Signed(0, 0, ())))
+    if says is None:
+        assert checks.value_now(order, 10_000, 1) == worth * UNITS
+    else:
+        with pytest.raises(DexError, match=says):
+            checks.value_now(order, 10_000, 1)
+
+
 async def test_an_order_that_waited_waits_for_another_day(engine: Engine) -> None:
     stop = replace(await placed(engine, **STOP), rearms=conditions.MAX_REARMS)  # however often it had to
     for order, waits in ((stop, True), (await placed(engine), False)):

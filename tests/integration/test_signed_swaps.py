@@ -170,6 +170,25 @@ async def test_a_swap_that_failed_on_the_chain_keeps_its_fee_only_and_one_that_e
     assert [usd for _, usd, _ in await rows(trading)] == [0, 60 * UNITS, 60 * UNITS]
 
 
+async def test_a_swap_whose_price_rose_while_it_was_signed_is_neither_counted_nor_sent(
+    trading: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Venue and nodes took their time, and what was quoted has become little."""
+    mid = list[int]()
+    risen: dict[str, Any] = {"chain_id": lambda: OTHER, "at_mid": lambda *_: max(mid)}
+    monkeypatch.setattr(worker.main, "open_network", lambda settings: replace(open_network(settings), **risen))
+
+    class Late(ScriptedChain):
+        async def sign(self, *swap: Any, **of: Any) -> SignedSwap:
+            mid.append(10**18)
+            return await super().sign(*swap, **of)
+
+    await trading.start_worker(chain=(chain := Late()))
+    ended = await trading.read_stream((await trading.place())["orderId"])
+    assert (ended.statuses[-1], ended.log[-1]["code"], len(mid)) == ("failed", "slippage_exceeded", 2)
+    assert (chain.sends, await rows(trading)) == ([], [])
+
+
 async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(trading: Engine) -> None:
     chain = ScriptedChain(on_ask=lambda chain: setattr(chain, "slot", chain.slot + 200))
     first = await trading.start_worker(chain=chain)
