@@ -71,8 +71,8 @@ class Execution:
         """Execute the order as far as possible now. The result says what the queue does with it next."""
         claimed, started = await self._claim(UUID(order), start_by)
         if isinstance(claimed, ClaimRefused):
-            if claimed.too_late:
-                log.warning("a start was granted too long ago, the order is queued again", extra={"order": order})
+            if warning := claimed.warning:
+                log.warning(warning, extra={"order": order})
             submitted = claimed.status is Status.SUBMITTED
             return JobResult(claimed.seconds, submitted, start_used=started, halted_owner=claimed.halted_owner)
         with self._leases.hold(claimed) as lease:

@@ -79,3 +79,13 @@ class ClaimRefused:
     status: Status | None = None  # None: there is no such order
     too_late: bool = False  # it could have been started if its start had been granted more recently
     halted_owner: str | None = None  # the kill switch halts this owner: queue the order once it no longer does
+
+    @property
+    def warning(self) -> str | None:
+        if self.too_late:
+            return "a start was granted too long ago, the order is queued again"
+        if self.status is None:
+            return (
+                "the queue has an order that the database has not: another engine uses this Redis, or it was restored"
+            )
+        return None

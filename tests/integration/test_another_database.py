@@ -6,8 +6,12 @@ import asyncpg
 import pytest
 
 from app.maintenance.client_programs import client_programs
+from app.orders.queue.order_queue import OrderQueue
+from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.state import compare_database
 from app.postgres import open_postgres
+from app.redis_scripts import pipelined
+from tests.engine import HAPPY, Engine, eventually
 from tests.integration.test_backup import written
 
 
@@ -68,3 +72,20 @@ async def test_a_backup_that_pg_restore_brought_back_is_noticed(postgres_dsn: st
     await compare_database(connection)
     assert await connection.fetchval(state) == "the tables were made anew: a backup was restored"
     await connection.close()
+
+
+async def test_an_order_of_another_engine_in_the_queue_is_named(
+    engine: Engine, primed_queue: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two engines on one Redis take each other's orders: these wait until their sweepers find them."""
+    other = "00000000-0000-7000-8000-000000000001"
+    await pipelined(
+        engine.redis, lambda pipe: OrderQueue(engine.redis, StartLimit(0)).enqueue(pipe, {f"{other}:2:local": 0})
+    )
+    await engine.start_worker()
+
+    async def is_named() -> bool:
+        return any("another engine uses this Redis" in record.message for record in caplog.records)
+
+    await eventually(is_named)
+    assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
