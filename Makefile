@@ -45,7 +45,6 @@ test-clients: .venv  ## Build the TypeScript client and test it against the engi
 	@node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' || \
 		{ echo 'needs node 22 or newer; npm can bring one: npx --yes --package node@22 make test-clients'; exit 1; }
 	@npm ci --prefix clients/typescript --no-audit --no-fund --silent
-	@npm run --prefix clients/typescript --silent build
 	@npm run --prefix clients/typescript --silent check
 	@.venv/bin/python -m pytest tests/typescript $(args)
 

@@ -15,14 +15,16 @@ MAX = 100_000
 
 
 @contextlib.asynccontextmanager
-async def answering(body: bytes, *, without_end: bool = False) -> AsyncIterator[tuple[str, list[int]]]:
+async def answering(
+    body: bytes, *, head: bytes = b"200 OK", without_end: bool = False
+) -> AsyncIterator[tuple[str, list[int]]]:
     """Its address, and how many times it has sent this body."""
     sent: list[int] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+            writer.write(b"HTTP/1.1 " + head + b"\r\nconnection: close\r\n\r\n")
             while not sent or without_end:
                 sent.append(1)
                 writer.write(body)

@@ -5,11 +5,13 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
 
 from tests.chaos.proxy import Proxy
+from tests.clients.test_strange_servers import answering
 from tests.engine import HAPPY, Engine, running_engine
 from tests.integration.test_access import PRODUCTION, new_key, trust_test_servers
 
@@ -117,6 +119,37 @@ async def test_a_bracket_is_placed_listed_amended_and_cancelled(engine: Engine) 
     """
     expected = ["true", "3", "0.00703", "true order_changed 412", "3", "open,cancelled", "0"]
     assert await run(program, engine.base_url) == expected
+
+
+async def test_a_watch_of_an_order_whose_events_are_gone_ends(engine: Engine) -> None:
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    await engine.read_stream(order)
+    await engine.postgres.execute("DELETE FROM order_events WHERE order_id = $1", UUID(order))
+    program = f'console.log((await Array.fromAsync(client.watch("{order}"))).length)'
+    assert await run(program, engine.base_url) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "error"),
+    [
+        (b"200 OK", b"null", "EngineError one"),
+        (b"200 OK", b"[" * 100_000, "EngineError one"),
+        (b"422 No", b'{"code":"no","errors":[null,5]}', "InvalidRequest one"),
+        (b"422 No", b'{"code":"no","errors":5}', "InvalidRequest one"),
+        (b"200 OK", b" " * 20_000_000, "Unreachable one"),
+    ],
+    ids=["null", "deep", "no errors", "no list", "long"],
+)
+async def test_whatever_is_answered_the_error_is_one_of_the_package_and_has_the_key(
+    head: bytes, body: bytes, error: str
+) -> None:
+    program = f"""
+        client = new sdk.Client(process.argv[2], {{patience: 0}});
+        await client.place({ORDER}, {{key: "one"}}).catch((error) => console.log(error.name, error.idempotencyKey));
+    """
+    async with answering(body, head=head) as (url, _):
+        assert await printed(await started(HEAD.replace("const", "let") + program, url)) == [error]
 
 
 async def test_with_an_api_key_a_ticket_opens_the_stream(

@@ -1,3 +1,4 @@
+import { parsed, problemIn, textOf } from "./answers.js";
 import { EngineError, refusal, Unreachable } from "./errors.js";
 import { Patience } from "./patience.js";
 import { Broken, Follow, frames } from "./stream.js";
@@ -14,7 +15,6 @@ import type {
   OrderQuery,
   OrderSnapshot,
   OrderView,
-  Problem,
   Selection,
   WebhookOptions,
   WebhookView,
@@ -155,9 +155,10 @@ export class Client {
         began = performance.now();
         for await (const frame of frames(url, follow.subscriptions(), signal)) {
           const event = follow.receive(frame);
-          if (!event) continue;
-          patience.renew();
-          yield event;
+          if (event) {
+            patience.renew();
+            yield event;
+          }
           if (follow.done) return;
         }
       } catch (error) {
@@ -185,14 +186,20 @@ export class Client {
       let text: string;
       try {
         response = await fetch(this.#url + call.path, this.#request(call));
-        text = await response.text();
+        text = await textOf(response);
       } catch (cause) {
         const error = final(new Unreachable(`The engine at ${this.#url} cannot be reached.`, { cause }));
         if (call.repeatable === false) throw error;
         await patience.pause(error);
         continue;
       }
-      if (response.ok) return parsed(text) as Answer;
+      if (response.ok) {
+        try {
+          return parsed(text) as Answer;
+        } catch (error) {
+          throw final(error as EngineError);
+        }
+      }
       const retryAfter = Number(response.headers.get("retry-after")) || 0;
       const refused = final(refusal(response.status, problemIn(text), retryAfter));
       if (!refused.retryable || (refused.status >= 500 && call.repeatable === false)) throw refused;
@@ -212,22 +219,5 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     };
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EngineError("The answer is not JSON: is this an engine?");
-  }
-}
-
-function problemIn(text: string): Partial<Problem> {
-  try {
-    const problem: unknown = JSON.parse(text);
-    return typeof problem === "object" && problem !== null ? problem : {};
-  } catch {
-    return {}; // a proxy's page
   }
 }

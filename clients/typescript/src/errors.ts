@@ -34,7 +34,7 @@ export class Refused extends EngineError {
 
   constructor(status: number, problem: Partial<Problem>, retryAfter = 0) {
     const { code = "unknown", detail = `answered ${status} without a reason: is this an engine?` } = problem;
-    const errors = problem.errors ?? [];
+    const errors = (Array.isArray(problem.errors) ? problem.errors : []).filter(Boolean);
     const fields = errors.map((error) => `${error.pointer} ${error.message}`).join("; ");
     super(`${code}: ${detail}${fields && ` (${fields})`}`);
     this.status = status;

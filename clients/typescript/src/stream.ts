@@ -1,3 +1,4 @@
+import { parsed } from "./answers.js";
 import { EngineError, EventsLost, refusal } from "./errors.js";
 import type { AnyEvent, Ended, Refused, Subscribe, Subscribed } from "./generated/asyncapi.js";
 import { type Event, FINAL } from "./types.js";
@@ -6,6 +7,7 @@ type Frame = AnyEvent | Subscribed | Ended | Refused;
 
 const IDS_IN_A_FRAME = 40; // the engine takes 4 KiB, and `after` names each order again
 const QUIET_MS = 20_000; // then the engine is asked for a sign, and given as long to answer
+const MAX_WAITING = 16 * 1024 * 1024; // characters received and not yet passed on
 const ASK: Subscribe = { op: "subscribe", orders: [] }; // changes nothing, and is answered
 // Close codes that no repetition mends → the status of the same refusal over HTTP.
 const REFUSALS: Record<number, number> = { 1009: 413, 4400: 400, 4401: 401, 4404: 404 };
@@ -50,7 +52,7 @@ export class Follow {
   }
 
   receive(text: string): Event | undefined {
-    const frame = parsed(text);
+    const frame = parsed(text) as Frame;
     if (frame.type === "error") throw refusedBy(frame);
     if (frame.type === "ended") this.#last.delete(frame.orderId); // no event of it comes
     if (frame.type !== "event") return undefined;
@@ -61,14 +63,6 @@ export class Follow {
     if (FINAL.has(event.status)) this.#last.delete(event.orderId);
     else this.#last.set(event.orderId, event.seq);
     return event;
-  }
-}
-
-function parsed(text: string): Frame {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EngineError("The stream is not JSON: is this an engine?");
   }
 }
 
@@ -93,6 +87,7 @@ export function closed(code: number, reason: string): EngineError {
 export async function* frames(url: string, opening: readonly string[], signal?: AbortSignal): AsyncGenerator<string> {
   const socket = new WebSocket(url);
   const received: string[] = [];
+  let waiting = 0;
   let end: unknown;
   let wake = (): void => {};
   const finish = (reason: unknown): void => {
@@ -102,7 +97,11 @@ export async function* frames(url: string, opening: readonly string[], signal?: 
   const abort = (): void => finish(signal?.reason);
   socket.onopen = () => opening.forEach((frame) => socket.send(frame));
   socket.onmessage = ({ data }) => {
-    received.push(String(data));
+    if (end !== undefined) return;
+    const frame = String(data);
+    received.push(frame);
+    waiting += frame.length;
+    if (waiting > MAX_WAITING) finish(new Broken("More was received than was taken."));
     wake();
   };
   socket.onclose = ({ code, reason }) => finish(closed(code, reason));
@@ -119,6 +118,7 @@ export async function* frames(url: string, opening: readonly string[], signal?: 
     for (;;) {
       for (let frame = received.shift(); frame !== undefined; frame = received.shift()) {
         asked = 0;
+        waiting -= frame.length;
         yield frame;
       }
       if (end !== undefined) throw end;
