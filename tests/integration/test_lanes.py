@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pytest
@@ -16,15 +16,12 @@ from app.orders.queue.order_queue import LANES, STARTS, Job, JobResult, OrderQue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
-from app.redis_scripts import Pipeline, pipelined
+from app.redis_scripts import pipelined
 from tests.engine import HAPPY, Engine, eventually
 from tests.integration.lane_model import LaneModel
 from worker.sweeper import Sweeper
 
-TYPE_NAMES = [
-    *["market", "limit", "sniper", "stop", "take_profit", "trailing_stop", "dca"],
-    "of a newer version",
-]
+TYPE_NAMES = [*["market", "limit", "sniper", "stop", "take_profit", "trailing_stop", "dca"], "of a newer version"]
 TYPES = {Lane.STOPS: "stop", Lane.MARKET: "market", Lane.LIMITS: "limit", Lane.SLICES: "dca"}
 numbers = itertools.count(1)
 
@@ -242,37 +239,6 @@ async def test_orders_that_an_older_process_has_queued_are_executed_once(engine:
 
     await eventually(nothing_left)
     assert len(await engine.starts()) == 3
-
-
-async def test_the_operator_sees_each_lane_and_the_order_that_has_waited_longest(engine: Engine) -> None:
-    await enqueue(
-        engine, dict.fromkeys(entries(Lane.SLICES, "a", 3), 90) | dict.fromkeys(entries(Lane.STOPS, "a", 1), 5)
-    )
-    answer = (await engine.http.get("/api/queue")).json()
-    assert answer["waiting"] == 4
-    assert answer["waitingByLane"] == {"stops": 1, "market": 0, "limits": 0, "slices": 3}
-    assert answer["oldestSeconds"] == pytest.approx(90, abs=5)
-
-
-def queueing(queue: OrderQueue, entry: str) -> Callable[[Pipeline], None]:
-    return lambda pipe: queue.enqueue_new(pipe, [entry])
-
-
-@pytest.mark.parametrize("lane", list(Lane))
-async def test_the_forecast_is_when_a_new_order_would_start(engine: Engine, queue: OrderQueue, lane: Lane) -> None:
-    await fill(engine, *Lane, owners="a", each=12)
-    limited = OrderQueue(engine.redis, StartLimit(1, window_ms=1_000))  # one start a second
-    fresh = [*entries(lane, "a", 1), *entries(lane, "new", 2)]
-    forecast = []
-    for entry in fresh:
-        [answer] = await pipelined(engine.redis, queueing(limited, entry))
-        [(missing, ms)] = limited.parse_enqueued(answer)
-        assert missing
-        forecast.append(ms)
-    order = [job.entry for job in await taken(queue, 100)]
-    seconds = [order.index(entry) for entry in fresh]
-    assert [ms / 1_000 for ms in forecast] == pytest.approx(seconds, abs=10)  # as far apart are the slots of one lane
-    assert forecast[1] < forecast[2] < forecast[0]
 
 
 def test_every_type_has_a_lane() -> None:
