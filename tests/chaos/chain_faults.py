@@ -108,11 +108,8 @@ async def under_load(
 async def one_filled(env: Environment, clients: Clients) -> None:
     """Both processes run now. They compare the chain with their settings first, and end if no node answers."""
     clients.watch(await clients.accept(amount=AMOUNT))
-
-    async def filled() -> bool:
-        return bool(await env.db.fetchval("SELECT count(*) FROM orders WHERE status = 'confirmed'"))
-
-    await eventually(filled, within=60)
+    filled = "SELECT count(*) FROM orders WHERE status = 'confirmed'"
+    await eventually(lambda: env.db.fetchval(filled), within=60)
 
 
 async def placed(clients: Clients, orders: int) -> None:

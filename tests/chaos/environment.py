@@ -247,5 +247,4 @@ async def chaos_environment(**settings: str) -> AsyncIterator[Environment]:
 def _via_proxy(url: str, port: int) -> str:
     """The address of the same server through a proxy."""
     parts = urlsplit(url)
-    login = parts.netloc.rpartition("@")[0]
-    return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"))

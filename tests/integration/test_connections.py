@@ -22,7 +22,6 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 # ---- bytes ----
 
-
 ENDLESS = {
     "one long header": (b"GET / HTTP/1.1\r\nX: ", b"x" * 65_536),
     "many short headers": (b"GET / HTTP/1.1\r\n", b"a:b\r\n" * 13_000),

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.stack import ENGINE, environment, eventually, free_port
-from tests.integration import hostile, hostile_client
+from tests.integration import hostile, hostile_client, hostile_lines
 from tests.integration.hostile import MARKER, UNKNOWN, repeated_values
 from tests.integration.hostile_client import HANDSHAKE, Answer, parse_answer, send_request
 from tests.no_tls import NO_TLS
@@ -117,16 +117,16 @@ def test_bodies(api: Process, data: st.DataObject) -> None:
 
 
 @SETTINGS
-@given(path=st.sampled_from(GETS), query=hostile.QUERIES)
+@given(path=st.sampled_from(GETS), query=hostile_lines.QUERIES)
 def test_queries(api: Process, path: bytes, query: bytes) -> None:
     assert_works_or_problem(send_request(api.port, b"GET", path + b"?" + query, [(b"Host", b"localhost")]))
 
 
 @SETTINGS
 @given(
-    method=hostile.METHODS,
+    method=hostile_lines.METHODS,
     segments=st.lists(
-        st.sampled_from([b"api", b"orders", b"web", b"docs", b"order", b"dlq"]) | hostile.WORDS, max_size=4
+        st.sampled_from([b"api", b"orders", b"web", b"docs", b"order", b"dlq"]) | hostile_lines.WORDS, max_size=4
     ),
 )
 def test_paths(api: Process, method: bytes, segments: list[bytes]) -> None:
@@ -136,7 +136,11 @@ def test_paths(api: Process, method: bytes, segments: list[bytes]) -> None:
 
 
 @SETTINGS
-@given(path=st.sampled_from([*GETS, b"/health", b"/api/orders/execute"]), headers=hostile.HEADERS, place=st.booleans())
+@given(
+    path=st.sampled_from([*GETS, b"/health", b"/api/orders/execute"]),
+    headers=hostile_lines.HEADERS,
+    place=st.booleans(),
+)
 def test_headers(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], place: bool) -> None:
     if place:
         body = b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}'
@@ -146,7 +150,7 @@ def test_headers(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], 
 
 
 @SETTINGS
-@given(path=st.sampled_from(SOCKETS), query=hostile.QUERIES, frames=st.lists(hostile.FRAMES, max_size=5))
+@given(path=st.sampled_from(SOCKETS), query=hostile_lines.QUERIES, frames=st.lists(hostile.FRAMES, max_size=5))
 def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -> None:
     head, rest = hostile_client.talk(api.port, path + b"?" + query, HANDSHAKE, frames)
     if not head.startswith(b"HTTP/1.1 101 "):
@@ -163,7 +167,7 @@ def test_sockets(api: Process, path: bytes, query: bytes, frames: list[bytes]) -
 
 
 @SETTINGS
-@given(path=st.sampled_from(SOCKETS), headers=hostile.HEADERS, omitted=st.sets(st.integers(0, 4), max_size=2))
+@given(path=st.sampled_from(SOCKETS), headers=hostile_lines.HEADERS, omitted=st.sets(st.integers(0, 4), max_size=2))
 @example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Version", MARKER.encode())], omitted={2})
 @example(path=SOCKETS[1], headers=[(b"Sec-WebSocket-Key", MARKER.encode())], omitted={4})
 def test_handshakes(api: Process, path: bytes, headers: list[tuple[bytes, bytes]], omitted: set[int]) -> None:

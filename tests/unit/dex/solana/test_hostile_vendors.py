@@ -23,14 +23,8 @@ def put(*path: str | int, value: Any) -> Change:
 
 
 STEP = ("routePlan", 0, "swapInfo")
-
-
 ACCOUNTS = recorded("jupiter_build")["swapInstruction"]["accounts"]
-
-
 UNHEARD = str(Pubkey.from_bytes(b"m" * 32))
-
-
 HOSTILE: dict[str, Change] = {
     "an amount of a million digits": put("outAmount", value="9" * 10**5),
     "a negative amount": put("outAmount", value="-5"),
