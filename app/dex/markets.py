@@ -152,14 +152,14 @@ class Markets:
         return self._paths[key]
 
     def ways(
-        self, token_in: Token, token_out: Token, *, is_known: Callable[[Leg], bool] = lambda leg: True
+        self, token_in: Token, token_out: Token, *, is_deep: Callable[[Leg], bool] = lambda leg: True
     ) -> tuple[tuple[Leg, ...], ...]:
-        """Through the pools of all venues: the direct ones, and those in two hops unless several of these are known."""
+        """Through the pools of all venues: the direct ones, and those in two hops unless several of these are deep."""
         key = (token_in.symbol, token_out.symbol)
         if key not in self._ways:
             self._ways[key] = self._find(None, token_in, token_out)
         direct, hops = self._ways[key]
-        pools = {leg[0].measured_by for [leg] in direct if is_known(leg)}
+        pools = {leg[0].measured_by for [leg] in direct if is_deep(leg)}
         return direct if len(pools) > 1 else direct + hops
 
     def network_cost(self, lamports: int, token: Token) -> int:

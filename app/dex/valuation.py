@@ -11,6 +11,7 @@ from app.dex.markets import Leg, Markets, Token
 
 DOLLAR = "USDC"
 USD_PLACES = 6
+DEEP = 10  # times what is measured: who moves such a pool to half its price pays in four times as much
 NEAR_PERCENT = 1  # between what two nodes tell about a price that are believed
 
 
@@ -24,6 +25,9 @@ class PricedVenue(Protocol):
 class ToldVenue(PricedVenue, Protocol):
     """Its prices are what nodes tell, who may not tell the same."""
 
+    def held_in(self, leg: Leg) -> int:
+        """What one of its pools holds of the token that goes in. `DexError`: its price is not known."""
+
     def at_most(self, leg: Leg, amount_in: int, slot: int) -> int:
         """As `at_mid`, and of a pool about which they do not tell the same, the most that one of them says."""
 
@@ -31,17 +35,20 @@ class ToldVenue(PricedVenue, Protocol):
 def highest_at_mid(
     markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int
 ) -> int | None:
-    """The most that listed pools of any venue bring at mid price. Where the price of one direct pool is known, or of
-    none, those over one more token count: the others may have been emptied.
+    """The most that listed pools of any venue bring at mid price. Unless two direct pools are known and deep, those
+    over one more token count, too: the others may have been emptied, and then anybody moves their price.
 
     Who moves one pool makes this higher at most, if there is another way. So does a node that lies about one:
     `DexError` if it is higher by more than they may differ in. None: no price is known.
     """
 
-    def is_known(leg: Leg) -> bool:
-        return _along([leg], prices.at_mid, amount, slot) is not None
+    def is_deep(leg: Leg) -> bool:
+        try:
+            return prices.held_in(leg) >= DEEP * amount
+        except DexError:
+            return False
 
-    ways = markets.ways(token_in, token_out, is_known=is_known)
+    ways = markets.ways(token_in, token_out, is_deep=is_deep)
     known, told = (
         max((out for way in ways if (out := _along(way, price, amount, slot)) is not None), default=None)
         for price in (prices.at_mid, prices.at_most)

@@ -131,6 +131,10 @@ class PoolPrices:
             return max(_at_mid(held, x_to_y, amount_in) for held in claims)
         return self.at_mid(leg, amount_in, slot)
 
+    def held_in(self, leg: Leg) -> int:
+        pool, x_to_y = leg
+        return self.reserves(pool)[0 if x_to_y else 1]
+
     def reserves(self, pool: PoolConfig) -> Reserves:
         """What its vaults hold, of its tokens x and y."""
         known = self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}

@@ -26,6 +26,7 @@ class Pools:
     def __init__(self, **millionths: int) -> None:
         self._millionths = millionths
         self.units: dict[str, int] = {}  # out of all that goes in, by pair
+        self.held: dict[str, int] = {}  # of the token that goes in, by venue
 
     def at_mid(self, leg: Leg, amount_in: int, slot: int) -> int:
         of, _ = leg
@@ -37,6 +38,10 @@ class Pools:
         return amount_in * found // 10**6
 
     at_most = at_mid
+
+    def held_in(self, leg: Leg) -> int:
+        self.at_mid(leg, 1, 0)
+        return self.held.get(leg[0].venue, 2**64)
 
 
 async def test_a_venue_whose_pool_was_moved_is_measured_by_the_other_one(tmp_path: Path) -> None:
@@ -83,6 +88,14 @@ def test_a_pair_of_which_one_pool_is_empty_is_measured_by_the_ways_over_one_more
     """The other one was moved to half its price."""
     pools = Pools(raydium_SOL_USDC=75_000, meteora_SOL_USDC=0, raydium_SOL_USDT=150_000, raydium_USDC_USDT=10**6)
     assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == 150 * 10**6
+
+
+@pytest.mark.parametrize(("meteora", "worth"), [(10, 75), (9, 150), (1, 150)])
+def test_a_pool_that_holds_little_of_what_is_sold_does_not_count_as_the_second_one(meteora: int, worth: int) -> None:
+    """Anybody could move it to half, and somebody has moved the other one."""
+    pools = Pools(raydium_SOL_USDC=75_000, meteora_SOL_USDC=75_000, raydium_SOL_USDT=150_000, raydium_USDC_USDT=10**6)
+    pools.held["meteora"] = meteora * 10**9
+    assert highest_at_mid(MARKETS, pools, SOL, USDC, 10**9, 7) == worth * 10**6
 
 
 @pytest.mark.parametrize("dust", [100, 2, 1, 0])

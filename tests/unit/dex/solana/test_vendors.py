@@ -62,6 +62,9 @@ class Mids:
 
     at_most = at_mid
 
+    def held_in(self, leg: Leg) -> int:
+        return 2**64
+
 
 class ClassicTokens(Tokens):
     async def of(self, mint: str) -> OnChain:
