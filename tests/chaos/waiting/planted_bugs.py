@@ -15,9 +15,7 @@ def fire_without_lock() -> None:
         sql = _replaced(
             sql, "), held AS ( UPDATE order_groups", "), gone AS (SELECT * FROM chosen), held AS ( UPDATE order_groups"
         )
-        return _replaced(
-            sql, "o.id = gone.order_id AND CASE o.status WHEN 'open' THEN true END", "o.id = gone.order_id"
-        )
+        return _replaced(sql, "FROM gone)) AND CASE o.status WHEN 'open' THEN true END", "FROM gone))")
 
     for name in ("FIRE", "FIRE_THESE"):
         setattr(statements, name, {op: changed(sql) for op, sql in getattr(statements, name).items()})
