@@ -6,7 +6,8 @@
 - Entries are written one statement at a time: while the table is locked, a connection is left for a halt.
 - An attacker can have any number of requests refused. Those of one key with one outcome on one route share an entry per
   flush, and so do those without a valid key of one address with one outcome.
-  `MAX_GROUPS` of such groups have an entry, and the rest are counted in one. They are written in the background.
+  `MAX_GROUPS` of such groups have an entry, shared out among the owners, of whom those without a valid key are one, and
+  the rest are counted in one. They are written in the background.
 - Entries hold no keys, no tickets and no bodies. Text from a request is cut and printable.
 """
 
@@ -16,6 +17,7 @@ import getpass
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -182,12 +184,22 @@ class AuditLog:
         group = (actor.address, code) if actor.owner is None else (actor.key_prefix, code, route)
         if entry := self._refusals.get(group):
             self._refusals[group] = replace(entry, left_out=entry.left_out + 1)
-        elif len(self._refusals) < MAX_GROUPS:
+        elif len(self._refusals) < MAX_GROUPS or self._make_room(actor.owner):
             details = {"request": printable(request)}
             self._refusals[group] = Entry(actor=actor, action="refused", outcome=code, details=details)
         else:
             self._other_refusals += 1
         self._waiting.set()
+
+    def _make_room(self, owner: str | None) -> bool:
+        """By leaving out the last group of the owner who has most, unless this one has as many."""
+        groups = Counter(entry.actor.owner for entry in self._refusals.values())
+        [(most, count)] = groups.most_common(1)
+        if groups[owner] + 1 >= count:
+            return False
+        last = next(group for group, entry in reversed(self._refusals.items()) if entry.actor.owner == most)
+        self._other_refusals += 1 + self._refusals.pop(last).left_out
+        return True
 
     async def page(self, before: int, owner: str | None, action: str | None, limit: int) -> list[StoredEntry]:
         """Newest first: those with a smaller id than `before`."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
 
+import orjson
 import pytest
 
 from app import audit
@@ -96,3 +98,19 @@ async def test_refusals_from_many_addresses_are_bounded_also_while_postgres_is_d
     assert rows.count('"address":"10.') == audit.MAX_GROUPS
     assert '"outcome":"many_addresses"' in rows
     assert f'"left_out":{20_000 - 2 * audit.MAX_GROUPS}' in rows
+
+
+async def test_no_owner_with_many_keys_and_no_stranger_hides_what_others_tried() -> None:
+    pool = Broken()
+    log = audit.AuditLog(pool, reading=pool)  # type: ignore[arg-type]
+    for n in range(60):
+        log.refused(audit.Actor(address=f"10.0.0.{n}"), "missing_key", "GET /", "GET /")
+    for n in range(60):
+        log.refused(audit.Actor(owner="mallory", key_prefix=f"oe_{n % 3}"), "read_only_key", "PUT /", f"PUT /{n}")
+    for owner in ("ann", "bob"):
+        log.refused(audit.Actor(owner=owner, key_prefix=owner), "operators_only", "PUT /api/kill-switch", "")
+    await log._flush()
+    written = orjson.loads(pool.written[0])
+    owners = Counter(entry["owner"] for entry in written)
+    assert owners == {None: 24 + 1, "mallory": 24, "ann": 1, "bob": 1}
+    assert sum(1 + entry["left_out"] for entry in written if entry["action"] == "refused") == 122 + 1
