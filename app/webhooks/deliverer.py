@@ -23,7 +23,9 @@ from app.webhooks.deliveries import Delivery, DeliveryStore, Result, Served
 from app.webhooks.sender import IDLE_SECONDS, SECONDS, Sender
 from app.webhooks.statements import LEASE_SECONDS
 
-MAX_WEBHOOKS = 40  # that one watcher serves at once
+MAX_WEBHOOKS = 40  # that one watcher serves at once, and whose receivers answer
+SLOW_SECONDS = 1.0  # a receiver that has not answered for so long takes nobody's place
+SLOW_CONNECTIONS = 400  # to such receivers; what is beyond counts like the others
 TURN_SECONDS = 20.0  # then others of the webhooks that wait come first
 MARGIN = SECONDS + 2  # of the lease, for one attempt
 RECORD_AGAIN = 0.2  # seconds
@@ -41,6 +43,7 @@ class _Turn:
     failures: int = 0  # in a row
     next_at: float = 0.0  # not sent before
     keys: list[bytes] = field(default_factory=list)
+    asked_at: list[float] = field(default_factory=list)  # of the attempts under way, the first one first
 
 
 class Deliverer:
@@ -68,8 +71,9 @@ class Deliverer:
                     turn.webhook, turn.until, turn.keys = served, now + LEASE_SECONDS, self._keys(served)
                 else:
                     turn.ends = 0.0
-        if (free := MAX_WEBHOOKS - len(self._turns)) > 0:
-            now = time.monotonic()
+        now = time.monotonic()
+        slow = sum(now - turn.asked_at[0] > SLOW_SECONDS for turn in self._turns.values() if turn.asked_at)
+        if (free := MAX_WEBHOOKS + min(slow, SLOW_CONNECTIONS // self._at_once) - len(self._turns)) > 0:
             for served in await self._store.take(self._me, free):
                 turn = _Turn(served, now + LEASE_SECONDS, now + TURN_SECONDS, keys=self._keys(served))
                 self._turns[served.id] = turn
@@ -162,7 +166,9 @@ class Deliverer:
             await self._recorded(turn, Result(delivery=delivery, webhook=webhook.id))
             return True
         signed = signing.headers(turn.keys, message.message_id(delivery.id), int(time.time()), body)
+        turn.asked_at.append(asked_at := time.monotonic())
         answer = await self._sender.post(webhook.owner, webhook.url, signed, body)
+        turn.asked_at.remove(asked_at)
         arrived = answer.error is None
         turn.failures = 0 if arrived else turn.failures + 1
         metrics.WEBHOOK_ATTEMPTS.labels("delivered" if arrived else "failed").inc()

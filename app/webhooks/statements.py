@@ -23,8 +23,8 @@ _FREE = f"NOT {_SERVED_NOW}"
 _UNTIL = f"served_until = now() + interval '{LEASE_SECONDS} s'"
 _SERVED = """w.id, w.owner, w.url, w.salt, w.digest, w.hurried_at, w.replayed_at,
           CASE WHEN w.previous_until > now() THEN w.previous_salt END AS previous_salt"""
-# $1 this watcher, $2 at most so many. Who was served longest ago comes first. Slow receivers of a few owners leave room
-# for those of others.
+# $1 this watcher, $2 at most so many. An owner of whom fewer are served comes first, then who was served longest ago.
+# Slow receivers of a few owners leave room for those of others.
 TAKE = f"""
 WITH waiting AS MATERIALIZED (
     SELECT id, row_number() OVER (PARTITION BY owner ORDER BY served_until NULLS FIRST) AS place,
@@ -36,7 +36,7 @@ WITH waiting AS MATERIALIZED (
 ), free AS MATERIALIZED (
     SELECT w.id FROM webhooks w JOIN waiting USING (id)
      WHERE served + place <= {PER_OWNER} AND disabled_at IS NULL AND {_FREE}
-     ORDER BY served_until NULLS FIRST LIMIT $2 FOR UPDATE OF w SKIP LOCKED
+     ORDER BY served + place, served_until NULLS FIRST LIMIT $2 FOR UPDATE OF w SKIP LOCKED
 )
 UPDATE webhooks w SET served_by = $1, {_UNTIL} FROM free WHERE w.id = free.id RETURNING {_SERVED}
 """

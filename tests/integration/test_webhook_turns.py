@@ -50,6 +50,36 @@ async def test_an_owner_with_many_slow_receivers_leaves_room_for_another(engine:
             await came(held, 10)  # the others of hers follow
 
 
+async def test_receivers_that_take_long_leave_room_whoever_has_them(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WEBHOOKS", 2)
+    answered = asyncio.Event()
+
+    async def slow(_: Message) -> int:
+        await answered.wait()
+        return 200
+
+    async with receiving() as held, receiving() as quick:
+        held.answer = slow
+        for owner in range(6):
+            await waiting_test(engine, f"slow-{owner}", held.url)
+        async with delivering(engine):
+            await came(held, 6)
+            await waiting_test(engine, "bob", quick.url)
+            await came(quick, 1)
+            assert await engine.postgres.fetchval("SELECT count(last_error) FROM webhooks") == 0
+            answered.set()
+
+
+async def test_an_owner_of_whom_none_is_served_comes_before_who_has_waited_longer(engine: Engine) -> None:
+    for owner in ("ann", "ann", "bob"):
+        await waiting_test(engine, owner, "http://localhost:1/")
+    await engine.postgres.execute("UPDATE webhooks SET served_until = now() - interval '1 s' WHERE owner = 'bob'")
+    taken = await DeliveryStore(engine.postgres).take(uuid4(), 2)
+    assert sorted(served.owner for served in taken) == ["ann", "bob"]
+
+
 async def test_a_webhook_that_is_taken_again_before_its_release_was_answered_is_still_served(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
