@@ -151,7 +151,7 @@ class Execution:
         built = await self._router.build(best, min_amount_out=floor)
         await self._risk.check(order, blockhash.slot)
         signed = await self._chain.sign(built, memo=self._memos.memo(order), attempt=order.attempt, blockhash=blockhash)
-        await self._risk.count(order, signed, self._risk.value_now(order, best.amount_out, blockhash.slot))
+        await self._risk.count(order, signed, await self._risk.value_now(order, best.amount_out, blockhash.slot))
         return signed, floor
 
     async def _follow(self, lease: Lease, signed: SignedSwap, *, seconds: float) -> JobResult:

@@ -57,21 +57,20 @@ class RiskChecks:
             self._allow(with_it)
         return value or 0
 
-    def value_now(self, order: Order, quoted: int, slot: int) -> int:
+    async def value_now(self, order: Order, quoted: int, slot: int) -> int:
         """As `check`, right after the signature: whoever was asked for it may have taken seconds for each answer.
 
         Raises a `DexError` also if what was quoted is further below the mid price by now than a quote may be.
         """
         if self._network.chain_id() is None:  # nobody was asked
             return 0
-        value = self._order_value(order, slot)
-        if (at_mid := self._network.at_mid) is not None:
+        if (mid_now := self._network.mid_now) is not None:
             token_in, token_out = map(self._network.markets.token, (order.token_in, order.token_out))
-            if (mid := at_mid(token_in, token_out, order.amount_in, slot)) is None:
+            if (mid := await mid_now(token_in, token_out, order.amount_in, slot)) is None:
                 raise DexError("venue_unavailable", "the price of this pair is not known")
             if deviation_percent(quoted, mid) < -self._network.max_deviation_percent:
                 raise DexError("slippage_exceeded", "the price rose too far while the swap was made and signed")
-        return value or 0
+        return self._order_value(order, slot) or 0
 
     def _order_value(self, order: Order, slot: int) -> int | None:
         """DexError: it is more than one order may be worth."""

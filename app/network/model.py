@@ -61,7 +61,7 @@ class Network:
     max_fee: int = 0  # lamports that one transaction pays in fees at most
     # the most that listed pools bring for units of a token at mid price, None: not known; itself None: venues are asked
     # in this process, and nobody has to be waited for
-    at_mid: Callable[[Token, Token, int, int], int | None] | None = None
+    mid_now: Callable[[Token, Token, int, int], Awaitable[int | None]] | None = None
     max_deviation_percent: int = MAX_DEVIATION_PERCENT  # of a quote from the mid prices of its pools
     wallet_owner: str | None = None  # only their orders can be paid for; None: everybody's
     may_drill: bool = True  # whether orders may be made that fail on purpose

@@ -82,11 +82,9 @@ class SolanaNetwork(Network):
 
 def open_network(settings: Settings) -> SolanaNetwork:
     local = settings.solana_cluster == "localnet"
-    markets = _markets(settings)
-    providers = [Rpc(url) for url in settings.solana_rpc_url]
-    names = _names(settings, markets)
+    markets, providers = _markets(settings), [Rpc(url) for url in settings.solana_rpc_url]
     prices = PoolPrices(providers, markets, local_vaults(markets) if local else _vaults(markets))
-    tokens, genesis = Tokens(providers), ChainId()
+    names, tokens, genesis = _names(settings, markets), Tokens(providers), ChainId()
     http, venues = _venues(settings, markets, prices, tokens, names)
 
     def at_mid(token_in: Token, token_out: Token, units: int, slot: int) -> int | None:
@@ -95,6 +93,10 @@ def open_network(settings: Settings) -> SolanaNetwork:
             return highest_at_mid(markets, prices, token_in, token_out, units, slot)
         except DexError:  # the nodes do not tell the same
             return None
+
+    async def mid_now(token_in: Token, token_out: Token, units: int, slot: int) -> int | None:
+        await prices.renew()
+        return at_mid(token_in, token_out, units, slot)
 
     def usd(token: Token, units: int, slot: int) -> int | None:
         return units if token.symbol == DOLLAR else at_mid(token, markets.token(DOLLAR), units, slot)
@@ -114,7 +116,7 @@ def open_network(settings: Settings) -> SolanaNetwork:
         mids=mids,
         chain_id=genesis,
         max_fee=SIGNATURE_FEE + settings.max_priority_fee_lamports,
-        at_mid=at_mid,
+        mid_now=mid_now,
         max_deviation_percent=settings.max_deviation_percent,
         wallet_owner=settings.solana_owner,
         may_drill=local,

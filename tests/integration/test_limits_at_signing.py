@@ -1,5 +1,6 @@
 """Limits that are checked again right before a swap is signed: value of the order and of its day, fees, slippage."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,13 @@ def network(**changes: Any) -> Network:
     """The simulated market, as if it were that of a real chain."""
     real: dict[str, Any] = {"chain_id": lambda: OTHER, "max_fee": FEE}
     return replace(open_network(load(_env_file=None)), **real | changes)
+
+
+def tells(mid: int | None) -> Callable[..., Awaitable[int | None]]:
+    async def mid_now(*_: Any) -> int | None:
+        return mid
+
+    return mid_now
 
 
 class Told(SignedSwaps):
@@ -86,13 +94,13 @@ async def test_a_swap_is_compared_with_the_price_once_it_is_signed(
 ) -> None:
     """10,000 were quoted."""
     order = await placed(engine, **PAYS_USDC, amount=60)
-    risen = network(at_mid=lambda *_: mid, usd=lambda *_: worth * UNITS, max_deviation_percent=5)
+    risen = network(mid_now=tells(mid), usd=lambda *_: worth * UNITS, max_deviation_percent=5)
     checks = RiskChecks(risen, load(_env_file=None, max_order_usd=100), Told(Signed(0, 0, ())))
     if says is None:
-        assert checks.value_now(order, 10_000, 1) == worth * UNITS
+        assert await checks.value_now(order, 10_000, 1) == worth * UNITS
     else:
         with pytest.raises(DexError, match=says):
-            checks.value_now(order, 10_000, 1)
+            await checks.value_now(order, 10_000, 1)
 
 
 async def test_an_order_that_waited_waits_for_another_day(engine: Engine) -> None:

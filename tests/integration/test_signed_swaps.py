@@ -175,7 +175,11 @@ async def test_a_swap_whose_price_rose_while_it_was_signed_is_neither_counted_no
 ) -> None:
     """Venue and nodes took their time, and what was quoted has become little."""
     mid = list[int]()
-    risen: dict[str, Any] = {"chain_id": lambda: OTHER, "at_mid": lambda *_: max(mid)}
+
+    async def mid_now(*_: Any) -> int:
+        return max(mid)
+
+    risen: dict[str, Any] = {"chain_id": lambda: OTHER, "mid_now": mid_now}
     monkeypatch.setattr(worker.main, "open_network", lambda settings: replace(open_network(settings), **risen))
 
     class Late(ScriptedChain):

@@ -31,7 +31,7 @@ Reserves = tuple[int, int]  # what the vaults of a pool hold, of its tokens x an
 
 log = logging.getLogger("engine.network")
 
-MAX_AGE_SECONDS = 10.0
+MAX_AGE_SECONDS, NEW_SECONDS = 10.0, 2.0
 MINT, AUTHORITY, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)  # in the data of a token account
 FAR_PERCENT = 20  # of the price that the list says
 PRICE_PLACES, SPARE_PLACES = 18, 18
@@ -59,13 +59,20 @@ class PoolPrices:
 
     async def refresh(self) -> None:
         asked_at = time.monotonic()
-        self._reserves, self._claims = await self._agreed()
-        self._read_at = asked_at
+        told = await self._agreed()
+        if asked_at < self._read_at:  # newer ones came first
+            return
+        (self._reserves, self._claims), self._read_at = told, asked_at
         if (doubtful := {pool.id for pool in self._pools} - self._reserves.keys()) != self._doubtful:
             self._doubtful = doubtful
             pairs = sorted({f"{pool.pair} of {pool.venue}" for pool in self._pools if pool.id in doubtful})
             level = logging.WARNING if pairs else logging.INFO
             log.log(level, "pools whose price the nodes do not tell alike", extra={"pools": ", ".join(pairs) or "none"})
+
+    async def renew(self) -> None:
+        """If they are no longer new, because a node takes its time. `DexError`: it takes too much."""
+        if time.monotonic() - self._read_at > NEW_SECONDS:
+            await self.refresh()
 
     async def check(self) -> None:
         """For the start: whether the list of the operators agrees with the chain."""

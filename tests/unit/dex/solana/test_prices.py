@@ -1,5 +1,6 @@
 """Mid prices from the vaults of the pools on a local chain."""
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -72,6 +73,40 @@ async def test_an_old_price_is_none(prices: PoolPrices, monkeypatch: pytest.Monk
         assert (prices.mid(MARKETS, "raydium", SOL, USDC) is not None) == known
     with pytest.raises(DexError, match="venue_unavailable"):
         prices.at_mid((POOL, True), 1, 0)
+
+
+@pytest.mark.parametrize(("new_for", "risen"), [(0.0, True), (60.0, False)])
+async def test_prices_are_asked_for_again_where_new_ones_are_needed(
+    prices: PoolPrices, validator: Validator, monkeypatch: pytest.MonkeyPatch, new_for: float, risen: bool
+) -> None:
+    """A node that takes its time keeps them old."""
+    await prices.refresh()
+    monkeypatch.setattr(module, "NEW_SECONDS", new_for)
+    validator.set_balances({str(pool().vault(mint_of(SOL))): 10**9, str(pool().vault(mint_of(USDC))): 300 * 10**6})
+    await prices.renew()
+    assert (prices.at_mid((POOL, True), 10**9, 0) == 300_000_000) == risen
+
+
+async def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
+    prices: PoolPrices, rpc: Rpc, validator: Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, told, go_on = rpc.call, asyncio.Event(), asyncio.Event()
+
+    async def call(*method: Any, **options: Any) -> Any:
+        answer = await honest(*method, **options)
+        if not told.is_set():
+            told.set()
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(rpc, "call", call)
+    first = asyncio.create_task(prices.refresh())
+    await told.wait()
+    validator.set_balances({str(pool().vault(mint_of(SOL))): 10**9, str(pool().vault(mint_of(USDC))): 300 * 10**6})
+    await prices.refresh()
+    go_on.set()
+    await first
+    assert prices.at_mid((POOL, True), 10**9, 0) == 300_000_000
 
 
 async def test_before_the_first_answer_there_is_no_price(prices: PoolPrices) -> None:
