@@ -185,8 +185,9 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     if max_impact_bps is not None and quote.price_impact_bps > max_impact_bps:
         impact, limit = percent(quote.price_impact_bps), percent(max_impact_bps)
         return DexError("price_impact_too_high", f"price impact {impact}, above the order's limit of {limit}")
-    # A unit of a leg's token in may be lost in rounding. If that is much for the whole swap, it is no price for it.
-    measures = [(leg.amount_out, leg.at_mid, leg.at_mid // max(leg.amount_in, 1)) for leg in quote.legs]
+    # A unit of a leg's token in may be lost in rounding, and two of its token out. If that is much for the whole swap,
+    # it is no price for it.
+    measures = [(leg.amount_out, leg.at_mid, 2 + 2 * (leg.at_mid // max(leg.amount_in, 1))) for leg in quote.legs]
     if quote.at_mid:
         measures.append((quote.amount_out, quote.at_mid, 0))
     for measure in measures:
@@ -199,9 +200,8 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     return None
 
 
-def deviation_percent(amount_out: int, at_mid: int, unit_in: int = 0) -> int:
-    """How far an amount is from the mid price, beyond what rounding by one unit at either end explains."""
-    rounding = 2 + 2 * unit_in
+def deviation_percent(amount_out: int, at_mid: int, rounding: int = 0) -> int:
+    """How far an amount is from the mid price, beyond so many units that rounding explains."""
     gap = amount_out - at_mid
     beyond = max(abs(gap) - rounding, 0)
     # Rounded away from zero: 20.1 % is above 20 %.

@@ -110,6 +110,16 @@ def test_a_route_over_a_pool_with_dust_explains_no_price(dust: int) -> None:
     assert objection.code == "price_impact_too_high"
 
 
+def test_a_few_dear_units_are_not_lost_in_rounding() -> None:
+    """270 dollars for one of 90 dollars."""
+    request, pools = QuoteRequest(USDC, SOL, 270 * 10**6), Pools()
+    pools.units["SOL_USDC"] = 3
+    quote = quote_of("raydium", MARKETS, pools, request, 7, 1, [("one", "USDC", "SOL")])
+    objection = _objection(quote, request, None, 5)
+    assert objection is not None
+    assert objection.code == "price_impact_too_high"
+
+
 def test_an_order_of_one_dear_unit_has_a_price_too() -> None:
     request, dear = QuoteRequest(SOL, USDC, 1), 90 * 10**12
     pools = Pools(raydium_SOL_USDC=dear, meteora_SOL_USDC=dear)
