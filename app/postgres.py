@@ -36,6 +36,7 @@ POSTGRES_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.InvalidSQLStatementNameError,  # a connection pooler has switched the connection
     asyncpg.UndefinedTableError,  # the database was not migrated yet; `app/orders/store/revision.py` says so
     asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
 )
 _UNAVAILABLE: tuple[type[Exception], ...] = (asyncpg.InternalClientError, *POSTGRES_UNAVAILABLE)
 BAD_VALUE: type[Exception] = asyncpg.DataError  # Postgres, or its driver, cannot take the value: text with a NUL

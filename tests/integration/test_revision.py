@@ -71,6 +71,13 @@ async def test_on_a_schema_of_a_newer_version_there_are_no_orders_and_one_senten
         await asyncio.to_thread(upgrade, postgres_dsn)
 
 
+async def test_an_order_before_an_older_schema_is_noticed_is_to_come_again(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, max_daily_usd=1_000) as engine:
+        await engine.postgres.execute("DROP FUNCTION lock_days(text[])")
+        answer = await engine.http.post("/api/orders/execute", json=SELL_SOL)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
 async def test_a_worker_runs_no_orders_on_a_schema_of_a_newer_version(engine: Engine) -> None:
     order = (await engine.place())["orderId"]
     await engine.postgres.execute(TOO_NEW)
