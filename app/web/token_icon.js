@@ -3,6 +3,7 @@
 import { html, svg } from "./vendor/lit-html/lit-html.js";
 
 const DRAWINGS = {
+  __proto__: null, // a token may be called constructor
   SOL: ["#5b3fd0", svg`<circle cx="12" cy="14" r="4.5"></circle><path d="M12 4.5v3M4.6 8.4l2.3 2M19.4 8.4l-2.3 2M4 19h16"></path>`],
   USDC: ["#1c63c4", svg`<path d="M15 8.6c-.6-1-1.7-1.5-3-1.5-1.7 0-3 .9-3 2.3 0 3.3 6.2 1.8 6.2 5.1 0 1.5-1.4 2.4-3.2 2.4-1.5 0-2.7-.6-3.3-1.7M12 5v14"></path>`],
   USDT: ["#0b7a5b", svg`<path d="M7 7.5h10M12 7.5v10M7.5 11.5c3 1.2 6 1.2 9 0"></path>`],

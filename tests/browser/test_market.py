@@ -67,6 +67,14 @@ async def test_a_launched_token_can_be_chosen_at_once(page: TradingPage) -> None
     await expect(market.get_by_label("Symbol")).to_be_visible()  # the form stays open for the next one
 
 
+async def test_a_token_may_have_the_name_of_what_every_object_has(page: TradingPage, engine: Engine) -> None:
+    pool = {"venue": "raydium", "symbol": "constructor", "name": "token", "usd": "1", "depthUsd": 50_000}
+    assert (await engine.http.post("/api/simulate/pools", json=pool)).is_success
+    await page.tab.reload()
+    await page.choose_token("Token to receive", "constructor")
+    await expect(page.tab.locator(".market")).to_contain_text("constructor for 1 SOL")
+
+
 async def test_the_change_in_a_day_is_shown_beside_the_price(page: TradingPage, engine: Engine) -> None:
     change = page.tab.locator(".market .change")
     await expect(page.tab.locator(".mids dd")).to_have_count(2)

@@ -6,7 +6,7 @@ import { poll } from "../polling.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 const READ_MS = 10_000;
-const FOR_FEES = { SOL: "0.01" }; // kept by Max: fees, and the deposits for accounts of new tokens
+const FOR_FEES = { __proto__: null, SOL: "0.01" }; // kept by Max: fees, and the deposits for accounts of new tokens
 
 export class Wallet {
   constructor(api, onChange) {
