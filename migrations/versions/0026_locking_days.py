@@ -18,7 +18,7 @@ def upgrade() -> None:
         BEGIN
             PERFORM set_config('lock_timeout', '2s', true);
             PERFORM pg_advisory_xact_lock(28517, hashtext(name))
-               FROM (SELECT name FROM unnest(owners) AS name ORDER BY name) AS sorted;
+               FROM (SELECT name FROM unnest(owners) AS name ORDER BY name COLLATE "C") AS sorted;
             RETURN QUERY SELECT d.owner, sum(d.usd) FROM daily_volumes d
                           WHERE d.owner = ANY(owners) AND d.day = (now() AT TIME ZONE 'UTC')::date GROUP BY d.owner;
         END $$
