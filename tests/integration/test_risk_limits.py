@@ -11,10 +11,10 @@ import pytest
 
 from app.api.routes.limits import Limits
 from app.orders import intake
-from app.orders.model import Placed, PlaceOrder, new_order_id
+from app.orders.model import Placed, PlaceOrder, TradingStopped, new_order_id
 from app.orders.risk import UNITS, RiskLimitExceeded, RiskLimits
 from app.orders.store.writes import OrderStore
-from tests.engine import SELL_SOL, Engine, running_engine
+from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.fakes import ScriptedChain, ScriptedVenue
 
 SELL_USDC = {"tokenIn": "USDC", "tokenOut": "SOL"}  # a USDC is a dollar, so that values are round
@@ -34,6 +34,11 @@ ORDER = PlaceOrder(
 )
 
 LOCK = "SELECT lock_days($1)"
+WAITS = """
+SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+ WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted
+"""
+REDUCE = "INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('me', 'reducing', '', '', now())"
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -161,6 +166,18 @@ async def test_owners_without_a_daily_limit_do_not_wait_for_the_lock_of_a_day(po
                 await asyncio.wait_for(store.place(replace(free, id=new_order_id())), 1)
             assert not limited.done()
         assert isinstance(await limited, Placed)
+
+
+async def test_an_order_that_waits_for_the_lock_of_a_day_sees_that_trading_was_stopped(postgres_dsn: str) -> None:
+    async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3) as pool:
+        store = OrderStore(pool, limits=RiskLimits(daily_usd=130))
+        async with pool.acquire() as frozen, frozen.transaction():
+            await frozen.execute(LOCK, ["me"])
+            waits = asyncio.create_task(store.place(ORDER))
+            await eventually(lambda: pool.fetchval(WAITS))
+            await pool.execute(REDUCE)
+        with pytest.raises(TradingStopped):
+            await waits
 
 
 async def test_a_repeat_in_the_same_statement_takes_nothing_from_the_day(postgres_dsn: str) -> None:

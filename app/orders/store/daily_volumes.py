@@ -24,18 +24,19 @@ SELECT owner, sum(usd) AS used FROM daily_volumes WHERE owner = ANY($1::text[]) 
 """
 
 # `lock_days` keeps other statements from adding to the days of these owners until this one is committed, and gives up
-# after 2 s. It sees what was committed until it had the locks; a statement by itself sees what was before it began.
+# after 2 s. It sees what was committed until it had the locks, also by the kill switch; a statement by itself sees what
+# was before it began.
 # `days`: $3 owners, and $4 the most that each may have used today: of one beyond it nothing may be inserted.
 DAYS = """days AS MATERIALIZED (
-    SELECT owner, most, coalesce(used, 0) AS used
-      FROM unnest($3::text[], $4::numeric[]) AS d(owner, most) LEFT JOIN lock_days($3) USING (owner)
+    SELECT owner, used, stopped, used > most AS is_over
+      FROM unnest($3::text[], $4::numeric[]) AS d(owner, most) JOIN lock_days($3) USING (owner)
 )"""
-OVER_DAY = "SELECT NULL, NULL, NULL, owner, used FROM days WHERE used > most"
+OVER_DAY = "SELECT NULL, NULL, NULL, owner, used FROM days WHERE is_over"
 
 
 def in_day(owner: str) -> str:
-    """The SQL condition: within $4. `owner` is an SQL expression."""
-    return f"{owner} NOT IN (SELECT days.owner FROM days WHERE used > most)"
+    """The SQL condition: within $4, and not stopped while the lock was waited for. `owner` is an SQL expression."""
+    return f"{owner} NOT IN (SELECT days.owner FROM days WHERE is_over OR stopped)"
 
 
 async def used_today(run: Run, owners: Sequence[str]) -> dict[str, int]:
