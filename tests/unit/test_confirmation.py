@@ -54,6 +54,24 @@ async def test_the_chain_sets_the_pace_of_the_queries() -> None:
     assert await Confirmations(chain).wait(landed, within=5) is not None
 
 
+async def test_an_answer_that_takes_longer_than_anybody_waits_is_kept() -> None:
+    """A node hangs, so each query takes longer than the time between two sends."""
+
+    class Slow(ScriptedChain):
+        async def ended(self, signatures: Sequence[str]) -> tuple[int, dict[str, Outcome]]:
+            await go_on.wait()
+            return await super().ended(signatures)
+
+    go_on, chain = asyncio.Event(), Slow([5], poll_seconds=QUICK)
+    (landed,) = await sent(chain, "a")
+    confirmations = Confirmations(chain)
+    assert await confirmations.wait(landed, within=0.05) is None
+    go_on.set()
+    await idle(confirmations)
+    go_on.clear()
+    assert await confirmations.wait(landed, within=0.05) is not None
+
+
 async def test_one_query_is_in_flight_at_a_time_and_asks_for_no_more_than_a_node_accepts() -> None:
     sizes: list[int] = []
     in_flight = 0
