@@ -3,8 +3,10 @@
 import asyncio
 import os
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from app.watcher.main import watcher
@@ -24,7 +26,11 @@ def printed_bot(language: str, block: str, port: int) -> str:
 @asynccontextmanager
 async def running(engine: Engine, *command: str, cwd: Path, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
     bot = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=os.environ | env | {"ENGINE_URL": engine.base_url}, stdout=asyncio.subprocess.PIPE
+        *command,
+        cwd=cwd,
+        env=os.environ | env | {"ENGINE_URL": engine.base_url},
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     try:
         yield bot

@@ -1,5 +1,6 @@
 """The bot of the Python client's README."""
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -31,5 +32,5 @@ async def test_the_bot_replaces_what_a_killed_run_left_and_leaves_nothing(engine
     async with running(engine, sys.executable, "-c", program, cwd=tmp_path, PYTHONPATH=PATH) as bot:
         await starts_over(engine, bot, url)
         bot.send_signal(signal.SIGINT)
-        await bot.communicate()
+        await asyncio.wait_for(bot.communicate(), 60)
     assert await webhooks_of(engine) == []

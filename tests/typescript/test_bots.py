@@ -1,5 +1,6 @@
 """The bot of the TypeScript client's README, in a folder as `npm init` makes it. Needs Node 22.18 or newer."""
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -38,5 +39,5 @@ async def test_the_bot_replaces_what_a_killed_run_left_and_leaves_nothing(engine
     async with running(engine, "node", "bot.mts", cwd=project) as bot:
         await starts_over(engine, bot, url)
         bot.send_signal(signal.SIGINT)
-        await bot.communicate()
+        await asyncio.wait_for(bot.communicate(), 60)
     assert await webhooks_of(engine) == []
