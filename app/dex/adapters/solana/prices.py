@@ -28,6 +28,7 @@ from app.dex.valuation import NEAR_PERCENT
 from app.settings import SettingsError
 
 Reserves = tuple[int, int]  # what the vaults of a pool hold, of its tokens x and y
+Agreed = tuple[Reserves, Reserves]  # the newest, and the least of each token, of the nodes that tell its price alike
 
 log = logging.getLogger("engine.network")
 
@@ -52,7 +53,7 @@ class PoolPrices:
         self._providers = providers
         self._pools = markets.pools
         self._vaults = vaults
-        self._reserves: dict[str, Reserves] = {}
+        self._reserves: dict[str, Agreed] = {}
         self._claims: dict[str, list[Reserves]] = {}  # what single nodes tell about those whose price is doubtful
         self._doubtful: set[str] = set()
         self._read_at = float("-inf")
@@ -92,12 +93,12 @@ class PoolPrices:
             if x and y and (x.mint, y.mint) == (pool.x.mint, pool.y.mint) and x.authority == y.authority:
                 yield pool, x, y
 
-    async def _agreed(self) -> tuple[dict[str, Reserves], dict[str, list[Reserves]]]:
+    async def _agreed(self) -> tuple[dict[str, Agreed], dict[str, list[Reserves]]]:
         """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools.
 
         And what they tell about the others, unless as many say that there is no such pool.
         """
-        told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Reserves]()
+        told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Agreed]()
         proofs = min(PROOFS, len(self._providers))
         for some in (self._providers[:proofs], *([rpc] for rpc in self._providers[proofs:])):
             answers = await asyncio.gather(*(self._told(rpc) for rpc in some), return_exceptions=True)
@@ -139,11 +140,15 @@ class PoolPrices:
         return self.at_mid(leg, amount_in, slot)
 
     def held_in(self, leg: Leg) -> int:
+        """The least that one of those nodes tells: with the price as it is, one could make much of little."""
         pool, x_to_y = leg
-        return self.reserves(pool)[0 if x_to_y else 1]
+        return self._known(pool)[1][0 if x_to_y else 1]
 
     def reserves(self, pool: PoolConfig) -> Reserves:
         """What its vaults hold, of its tokens x and y."""
+        return self._known(pool)[0]
+
+    def _known(self, pool: PoolConfig) -> Agreed:
         known = self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}
         if (found := known.get(pool.id)) is None:
             raise DexError("venue_unavailable", "The price of this pool is not known.")
@@ -172,14 +177,15 @@ def _at_mid(held: Reserves, x_to_y: bool, amount_in: int) -> int:
     return amount_in * held_out // held_in
 
 
-def _alike(told: Sequence[tuple[int, Mapping[str, Reserves]]], proofs: int) -> dict[str, Reserves]:
+def _alike(told: Sequence[tuple[int, Mapping[str, Reserves]]], proofs: int) -> dict[str, Agreed]:
     """By pool, the newest that so many say; of a slot not far from each other, and with about the same price."""
-    newest, found = sorted(told, key=lambda one: one[0], reverse=True), dict[str, Reserves]()
+    newest, found = sorted(told, key=lambda one: one[0], reverse=True), dict[str, Agreed]()
     for number, (slot, pools) in enumerate(newest):
         others = [pools for at, pools in newest[number + 1 :] if slot - at <= MAX_APART]
         for pool, held in pools.items():
-            if 1 + sum(pool in other and _is_near(held, other[pool]) for other in others) >= proofs:
-                found.setdefault(pool, held)
+            alike = [held, *(other[pool] for other in others if pool in other and _is_near(held, other[pool]))]
+            if len(alike) >= proofs:
+                found.setdefault(pool, (held, (min(x for x, _ in alike), min(y for _, y in alike))))
     return found
 
 

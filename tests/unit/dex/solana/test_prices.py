@@ -204,6 +204,28 @@ async def test_a_node_that_hides_one_pool_leaves_no_price_of_another_that_was_mo
     assert highest_at_mid(listed, all_of_them, SOL, USDC, 10**9, 0) == 149_850_000
 
 
+@pytest.mark.parametrize("liar", range(2))
+@pytest.mark.parametrize("of", [2, 3])
+async def test_a_pool_holds_no_more_than_the_node_tells_that_says_least(
+    three: list[Rpc], validator: Validator, monkeypatch: pytest.MonkeyPatch, liar: int, of: int
+) -> None:
+    """The other one tells its price as it is, and makes a deep pool of dust."""
+    [other] = [one for one in MARKETS.pools_of(SOL, USDC) if one.venue == "meteora"]
+    x, y = vaults(MARKETS)[other.id]
+    validator.set_balances({x: 10**6, y: 75_000})
+
+    def much(keys: list[str], answer: Any) -> Any:
+        for vault in (x, y):
+            times(Pubkey.from_string(vault), 10**9)(keys, answer)
+        return answer | {"context": {"slot": answer["context"]["slot"] + 1}}
+
+    says(monkeypatch, three[liar], much)
+    prices = PoolPrices(three[:of], MARKETS, vaults(MARKETS))
+    await prices.refresh()
+    assert prices.at_mid((other, True), 10**9, 0) == 75_000_000
+    assert prices.held_in((other, True)) == 10**6
+
+
 async def test_two_nodes_may_differ_by_a_trade(three: list[Rpc], monkeypatch: pytest.MonkeyPatch) -> None:
     prices = PoolPrices(three[:2], MARKETS, vaults(MARKETS))
     for thousandths, known in ((1_009, True), (1_011, False)):
