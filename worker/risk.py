@@ -8,6 +8,7 @@ orders that are signed at the same moment those that come too late are refused t
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -41,8 +42,8 @@ class RiskChecks:
     def floor(self, order: Order, quoted: int) -> int:
         return conditions.floor_of(order, quoted, self._max_slippage_bps)
 
-    async def check(self, order: Order, slot: int) -> int:
-        """The order's value, in millionths of a dollar; 0: it has none, and needs none.
+    async def check(self, order: Order, slot: int) -> int | None:
+        """The order's value, in millionths of a dollar; None: it has none, and needs none.
 
         Raises a `DexError` if this order, or the orders of its day, are worth too much, or it is not ours to pay.
         """
@@ -52,25 +53,23 @@ class RiskChecks:
         if (chain := self._network.chain_id()) is not None:
             signed = await _answered(lambda: self._signed_swaps.today(chain, order.owner))
             with_it = Signed(signed.fees + self._network.max_fee, signed.usd + (value or 0), signed.limits)
-            if value is None and with_it.limit(self._limits.daily_usd):
-                raise self._no_price()
-            self._allow(with_it)
-        return value or 0
+            self._allow(with_it, value)
+        return value
 
-    async def value_now(self, order: Order, quoted: int, slot: int) -> int:
+    async def value_now(self, order: Order, quoted: int, slot: int) -> int | None:
         """As `check`, right after the signature: whoever was asked for it may have taken seconds for each answer.
 
         Raises a `DexError` also if what was quoted is further below the mid price by now than a quote may be.
         """
         if self._network.chain_id() is None:  # nobody was asked
-            return 0
+            return None
         if (mid_now := self._network.mid_now) is not None:
             token_in, token_out = map(self._network.markets.token, (order.token_in, order.token_out))
             if (mid := await mid_now(token_in, token_out, order.amount_in, slot)) is None:
                 raise DexError("venue_unavailable", "the price of this pair is not known")
             if deviation_percent(quoted, mid) < -self._network.max_deviation_percent:
                 raise DexError("slippage_exceeded", "the price rose too far while the swap was made and signed")
-        return self._order_value(order, slot) or 0
+        return self._order_value(order, slot)
 
     def _order_value(self, order: Order, slot: int) -> int | None:
         """DexError: it is more than one order may be worth."""
@@ -82,11 +81,12 @@ class RiskChecks:
                 raise DexError("risk_limit", f"the order is now worth {_usd(value)}, and the limit is {limit} USD")
         return value
 
-    async def count(self, order: Order, swap: SignedSwap, value: int) -> None:
+    async def count(self, order: Order, swap: SignedSwap, value: int | None) -> None:
         """In the day of its owner, before it is stored or sent. DexError: other swaps have used up what was left."""
         if (chain := self._network.chain_id()) is not None:
             signed, fee = (swap.signature, chain, order.owner), self._network.max_fee
-            await _answered(lambda: self._signed_swaps.count(*signed, usd=value, fee=fee, allow=self._allow))
+            allow = partial(self._allow, value=value)
+            await _answered(lambda: self._signed_swaps.count(*signed, usd=value or 0, fee=fee, allow=allow))
 
     async def failed(self, swap: SignedSwap) -> None:
         """The chain says that it has moved nothing, or it was never sent."""
@@ -114,11 +114,13 @@ class RiskChecks:
         fee = self._network.max_fee if swap.outcome.fee is None else swap.outcome.fee
         return AddedSwap(swap.signature, order, swap.at, usd, fee)
 
-    def _allow(self, signed: Signed) -> None:
-        """DexError: the swaps of today, with the next one, are beyond a limit."""
+    def _allow(self, signed: Signed, value: int | None) -> None:
+        """DexError: the swaps of today, with the next one, are beyond a limit, or its value is not known."""
         if self._max_fees and signed.fees > self._max_fees:
             raise DexError("day_limit", f"the swaps of today may have paid {self._max_fees} lamports in fees")
         daily = signed.limit(self._limits.daily_usd)
+        if daily and value is None:
+            raise self._no_price()
         if daily and not _within(signed.usd, daily):
             raise DexError("day_limit", f"today's swaps are worth {_usd(signed.usd)}, and the limit is {daily} USD")
 

@@ -112,6 +112,16 @@ async def test_a_swap_counts_with_its_value_when_it_was_signed(engine: Engine) -
         await risen.check(order, 1)
 
 
+async def test_a_swap_whose_value_is_not_known_once_it_is_signed_is_not_counted(engine: Engine) -> None:
+    """One of two nodes told another price meanwhile."""
+    real, order = network(usd=lambda *_: None), await placed(engine, **PAYS_USDC, amount=60)
+    checks = RiskChecks(real, load(_env_file=None, max_order_usd=0, max_daily_usd=100), SignedSwaps(engine.postgres))
+    value = await checks.value_now(order, 1, 1)
+    with pytest.raises(DexError, match="venue_unavailable"):
+        await checks.count(order, swap("of no value"), value)
+    assert await rows(engine) == []
+
+
 async def test_a_swap_whose_count_is_repeated_counts_once(engine: Engine) -> None:
     checks, order = await checked(engine)
     for _ in range(2):
