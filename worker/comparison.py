@@ -1,6 +1,7 @@
 """Compares orders and swaps with the chain: an order whose swap landed is confirmed, a swap of no order is noted."""
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from app.orders.lifecycle import Status
 from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
-from app.orders.reconciling.landed import LandedOrders, Written
+from app.orders.reconciling.landed import LandedOrders, StaysLocked, Written
 from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
@@ -58,10 +59,11 @@ class Comparison:
         self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
         self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → landed, or may have, and cannot be confirmed
+        self._locked = set[UUID]()  # orders of which somebody had locked a row
 
     async def look(self, now: Reconciling) -> tuple[dict[str, Order], int | None]:
         """Swaps on their way that the orders do not know, by signature, and a height up to which none is missing; None:
-        there was no order to ask about. With those of which the nodes do not tell the same.
+        there was no order to ask about. With those of which the nodes do not tell the same, or whose rows are locked.
         """
         self.bad.clear()
         await self._look_at_swaps(now)
@@ -69,7 +71,7 @@ class Comparison:
         on_their_way, height = await self._look_at_orders()
         await self._slices_by_key()
         self._count("cancelled", await self._landed.end_legs(), Status.CANCELLED)
-        doubtful = {signature: order for signature, (swap, order) in self.bad.items() if not swap.agreed}
+        doubtful = {at: order for at, (swap, order) in self.bad.items() if not swap.agreed or order.id in self._locked}
         return doubtful | on_their_way, height
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
@@ -149,13 +151,8 @@ class Comparison:
                     filled[order.id] = order, swap
             await self._confirm(list(filled.values()))
             own = {swap.signature: swap for swap in found}
-            await self._fill_by_key(
-                [
-                    one
-                    for one in orders.values()
-                    if one.id not in filled and is_free(one, own.get(one.tx_hash or ""), height)
-                ]
-            )
+            free = [one for one in orders.values() if is_free(one, own.get(one.tx_hash or ""), height)]
+            await self._fill_by_key([one for one in free if one.id not in filled])
         return on_their_way, min(heights, default=None)
 
     async def _fill_by_key(self, orders: Sequence[Order]) -> None:
@@ -191,7 +188,7 @@ class Comparison:
             return await self._filled_slices.adopt([one.id for one in some])
 
         def failed(parent: Order) -> None:
-            log.exception("slices were filled, and cannot be made", extra={"order": str(parent.id)})
+            self._tell("slices were filled", parent)
             not_made.add(parent.id)
 
         self._count("confirmed", await change_each(list(parents.values()), adopt, failed), Status.CONFIRMED)
@@ -213,9 +210,15 @@ class Comparison:
 
     def _failed(self, swap: FoundSwap, order: Order) -> None:
         """`order`: that the swap has filled, or of which it has filled a slice."""
-        labels = {"order": str(order.id), "txHash": swap.signature}
-        log.exception("a swap landed, and its order cannot be confirmed", extra=labels)
+        self._tell("a swap landed", order, txHash=swap.signature)
         self.bad[swap.signature] = swap, order
+
+    def _tell(self, what: str, order: Order, **labels: str) -> None:
+        if not isinstance(sys.exception(), StaysLocked):
+            log.exception("%s, and its order cannot be confirmed", what, extra={"order": str(order.id), **labels})
+        elif order.id not in self._locked:
+            log.warning("%s, and somebody has locked its order", what, extra={"order": str(order.id), **labels})
+            self._locked.add(order.id)
 
     async def _slices(self, without_order: dict[UUID, FoundSwap]) -> dict[UUID, FilledSlice]:
         """Those that are slices of plans that go on."""
@@ -241,9 +244,7 @@ class Comparison:
         for one in written:
             self._publisher.publish(EventMessage.of(one.owner, one.event))
             if one.event.status is status:
-                labels = {"order": str(one.event.order_id), **one.event.details}
-                log.warning(
-                    "reconciled: %s", found, extra={key: labels[key] for key in ("order", "txHash") if key in labels}
-                )
+                labels = {name: text for name, text in one.event.details.items() if name == "txHash"}
+                log.warning("reconciled: %s", found, extra={"order": str(one.event.order_id), **labels})
                 self.found[found] += 1
                 metrics.RECONCILED.labels(found).inc()

@@ -6,7 +6,8 @@ swap, because it was placed again, cannot have such dates: its event of the star
 fence is raised, so a worker that has the order loses it.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,12 +21,13 @@ from app.orders.lifecycle import NO_ATTEMPT, SIBLING_FILLED, UNDER_WAY, Status, 
 from app.orders.model import OrderEvent
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import fetch, transaction
+from app.postgres import DatabaseUnavailable, fetch, transaction
 
 RECONCILED = "reconciled"  # code of an event that stands for what another database knew
 MAX_ORDERS = 100  # in one transaction
 _DETAILS = {"code": RECONCILED}
 
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '100ms'"
 # Triggers are locked before their orders, as by the watchers.
 LOCK_TRIGGERS = "SELECT FROM triggers WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE"
 LOCK_ORDERS = "SELECT FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
@@ -160,15 +162,32 @@ class Written:
     event: OrderEvent
 
 
+class StaysLocked(Exception):
+    """Another session has locked a row that had to be changed: nothing was written."""
+
+
+@contextlib.asynccontextmanager
+async def soon(pool: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
+    """A transaction that waits for no row that stays locked: every order waits for it. Raises StaysLocked."""
+    try:
+        async with transaction(pool) as connection:
+            await connection.execute(LOCK_TIMEOUT)
+            yield connection
+    except DatabaseUnavailable as error:
+        if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+            raise StaysLocked from error
+        raise
+
+
 class LandedOrders:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def confirm(self, landed: Sequence[Landed]) -> list[Written]:
-        """The events, of those that had not ended."""
+        """The events, of those that had not ended. Raises StaysLocked."""
         written = list[Written]()
         for start in range(0, len(landed), MAX_ORDERS):
-            async with transaction(self._pool) as connection:
+            async with soon(self._pool) as connection:
                 written += await confirm(connection, [one.row() for one in landed[start : start + MAX_ORDERS]])
         return written
 

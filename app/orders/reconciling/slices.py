@@ -14,9 +14,9 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from app.orders.lifecycle import Status
-from app.orders.reconciling.landed import TOLD, Landed, Written, confirm, event_written
+from app.orders.reconciling.landed import TOLD, Landed, Written, confirm, event_written, soon
 from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
-from app.postgres import fetch, transaction
+from app.postgres import fetch
 
 # Which of these orders are slices of plans that have not ended.
 SLICES = f"""
@@ -91,8 +91,11 @@ class FilledSlices:
         return [Slice(row["parent"], row["number"], row["id"]) for row in await fetch(self._pool, SLICES, ids)]
 
     async def make(self, slices: Sequence[tuple[Slice, int | None, Landed]]) -> list[Written]:
-        """With the amount that each one sold, if that is known. Each is made and confirmed, and its plan moves on."""
-        async with transaction(self._pool) as connection:
+        """With the amount that each one sold, if that is known. Each is made and confirmed, and its plan moves on.
+
+        Raises StaysLocked.
+        """
+        async with soon(self._pool) as connection:
             await connection.execute(LOCK_PLANS, [one.parent for one, _, _ in slices])
             made = [one for one, _, _ in slices]
             rows = await _make(
@@ -105,7 +108,7 @@ class FilledSlices:
         return [row["order_id"] for row in await fetch(self._pool, PLACED_AGAIN)]
 
     async def adopt(self, parents: Sequence[UUID]) -> list[Written]:
-        async with transaction(self._pool) as connection:
+        async with soon(self._pool) as connection:
             return await adopt(connection, parents)
 
 

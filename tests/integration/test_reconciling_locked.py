@@ -1,0 +1,61 @@
+"""Somebody has locked a row that reconciling needs. It waits for nobody, and all other orders go on."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.dump import dump, restore
+from tests.engine import Engine, eventually, running_engine
+from tests.integration.test_reconciling import confirmed, done, executed, fills
+from worker import reconciler
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str, redis_dsn: str, primed_queue: None) -> AsyncIterator[Engine]:
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=5) as started:
+        yield started
+
+
+@contextlib.asynccontextmanager
+async def locked(pool: asyncpg.Pool, table: str, where: str, *arguments: Any) -> AsyncIterator[None]:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SELECT FROM {table} WHERE {where} FOR UPDATE", *arguments)
+        yield
+
+
+async def test_an_order_that_somebody_has_locked_is_confirmed_later_and_all_others_now(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    is_locked, other = [(await engine.place())["orderId"] for _ in range(2)]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), is_locked, other)
+    await restore(postgres_dsn, before)
+    async with locked(engine.postgres, "orders", "id = $1", is_locked):
+        await engine.start_worker()
+        await eventually(lambda: confirmed(engine, other))
+        assert not await done(engine)
+    await eventually(lambda: done(engine))
+    assert await confirmed(engine, is_locked, other)
+    assert {one: len(found) for one, found in (await fills(engine)).items()} == {is_locked: 1, other: 1}
+
+
+async def test_an_order_that_stays_locked_stops_its_owner_only(
+    engine: Engine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_locked = (await engine.place())["orderId"]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), is_locked)
+    await restore(postgres_dsn, before)
+    await engine.postgres.execute("UPDATE orders SET owner = 'ann' WHERE id = $1", UUID(is_locked))
+    monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0.0)
+    async with locked(engine.postgres, "orders", "id = $1", is_locked):
+        of_another = (await engine.place())["orderId"]
+        await engine.start_worker()
+        await eventually(lambda: confirmed(engine, of_another))
+    assert await done(engine)
+    assert {one: len(found) for one, found in (await fills(engine)).items()} == {is_locked: 1, of_another: 1}
+    assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
