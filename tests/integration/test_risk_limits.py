@@ -168,6 +168,14 @@ async def test_owners_without_a_daily_limit_do_not_wait_for_the_lock_of_a_day(po
         assert isinstance(await limited, Placed)
 
 
+async def test_a_row_of_a_day_that_somebody_has_locked_stops_no_order(engine: Engine) -> None:
+    assert (await sell(engine, 15)).status_code == 202
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM daily_volumes FOR UPDATE")
+        assert (await sell(engine, 15)).status_code == 202
+    assert await engine.postgres.fetchval("SELECT sum(usd) FROM daily_volumes") == 30 * UNITS
+
+
 async def test_an_order_that_waits_for_the_lock_of_a_day_sees_that_trading_was_stopped(postgres_dsn: str) -> None:
     async with asyncpg.create_pool(postgres_dsn, min_size=0, max_size=3) as pool:
         store = OrderStore(pool, limits=RiskLimits(daily_usd=130))

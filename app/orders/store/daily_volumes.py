@@ -1,8 +1,8 @@
 """What owners have traded today: the value of their accepted orders, whatever became of them. The day is UTC's.
 
 `OrderStore.place` adds to it in the statement that inserts the orders, so it counts exactly the orders that exist. Each
-process adds to rows of its own, so orders of owners without a daily limit wait for no other process. Rows of past days
-have no effect and may be deleted.
+process adds to rows of its own, so orders of owners without a daily limit wait for no other process; and to others
+once somebody has locked one of these. Rows of past days have no effect and may be deleted.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,10 +13,11 @@ Run = Callable[..., Awaitable[list[asyncpg.Record]]]  # runs one statement, alon
 
 TODAY = "(now() AT TIME ZONE 'UTC')::date"
 
+_SOON = "(SELECT set_config('lock_timeout', '500', true)) IS NOT NULL"  # for a row that is locked
 # `placed`: the CTE with the inserted orders; $2: this process.
 COUNTED = f"""counted AS (
     INSERT INTO daily_volumes (owner, day, writer, usd)
-    SELECT owner, {TODAY}, $2::uuid, sum(usd_value) FROM placed WHERE usd_value IS NOT NULL
+    SELECT owner, {TODAY}, $2::uuid, sum(usd_value) FROM placed WHERE usd_value IS NOT NULL AND {_SOON}
      GROUP BY owner ORDER BY owner
     ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
 USED_TODAY = f"""

@@ -23,7 +23,7 @@ from app.orders.store.daily_volumes import COUNTED, DAYS, OVER_DAY, Run, in_day
 from app.orders.store.kill_switch import is_stopped
 from app.orders.store.reads import PLACED_BEFORE, repeated
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import fetch
+from app.postgres import DatabaseUnavailable, fetch
 
 Refused = dict[UUID, RiskLimitExceeded]
 Created = dict[UUID, asyncpg.Record]
@@ -188,13 +188,21 @@ class Placing:
             rows = list[asyncpg.Record]()
             if (within := [order for order in left if order.id not in beyond]) or most:
                 days = [*most], [*most.values()]
-                rows = await fetch(self._pool, sql, rows_of(within), self._process, *days, *arguments)
+                rows = await self._insert_these(sql, rows_of(within), *days, *arguments)
             created |= {row["id"]: row for row in rows if row["owner"] is None}
             # Owners who have used more: now it is known how much, and what is left for some of their orders.
             used |= (over := {row["owner"]: int(row["used"]) for row in rows if row["owner"] is not None})
             refused |= {order.id: beyond[order.id] for order in left if order.id in beyond and order.owner not in over}
             left = [order for order in left if order.owner in over]
         return refused, created
+
+    async def _insert_these(self, sql: str, orders: str, *arguments: object) -> list[asyncpg.Record]:
+        try:
+            return await fetch(self._pool, sql, orders, self._process, *arguments)
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                self._process = uuid4()  # somebody may have locked one of its rows: the next try has others
+            raise
 
     async def _insert_one(self, order: PlaceOrder, run: Run) -> list[asyncpg.Record]:
         if order.waiting is None:
