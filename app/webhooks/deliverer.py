@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from app import metrics
 from app.batching import Batcher
-from app.postgres import DatabaseUnavailable
+from app.postgres import DatabaseUnavailable, RowLocked
 from app.tasks import cancel_and_wait, count_failure
 from app.webhooks import message, signing
 from app.webhooks.deliveries import Delivery, DeliveryStore, Result, Served
@@ -68,7 +68,8 @@ class Deliverer:
             kept = {served.id: served for served in await self._store.keep(self._me, list(self._turns))}
             for turn in list(self._turns.values()):
                 if served := kept.get(turn.webhook.id):
-                    turn.webhook, turn.until, turn.keys = served, now + LEASE_SECONDS, self._keys(served)
+                    turn.webhook, turn.keys = served, self._keys(served)
+                    turn.until = now + LEASE_SECONDS if served.is_kept else turn.until
                 else:
                     turn.ends = 0.0
         now = time.monotonic()
@@ -186,9 +187,11 @@ class Deliverer:
                     raise
                 await asyncio.sleep(RECORD_AGAIN)
 
-    async def _record_all(self, results: list[Result]) -> Sequence[None]:
-        for row in await self._store.record(results):
+    async def _record_all(self, results: list[Result]) -> Sequence[RowLocked | None]:
+        rows = await self._store.record(results)
+        locked = {row["locked"] for row in rows}
+        for row in (row for row in rows if row["locked"] is None):
             who = {"webhook": row["id"], "owner": row["owner"]}
             log.warning("a webhook was switched off: %s", row["disabled_why"], extra=who)
             metrics.WEBHOOKS_DISABLED.inc()
-        return [None] * len(results)
+        return [RowLocked() if result.delivery.id in locked else None for result in results]

@@ -19,7 +19,7 @@ from app.orders.model import OrderEvent
 from app.orders.store.clock import DatabaseClock
 from app.orders.store.reads import event_from
 from app.orders.store.sweep import SET_BACK_SECONDS
-from app.postgres import fetch
+from app.postgres import fetch, fetch_soon
 from app.webhooks import statements
 from app.webhooks.backoff import wait
 
@@ -36,6 +36,7 @@ class Served:
     previous_salt: bytes | None  # of a secret that still signs too
     hurried_at: datetime | None  # what waits is made due before anything more is sent
     replayed_at: datetime | None  # and before that what was given up until then
+    is_kept: bool = True  # False: somebody has locked it, so its lease was not renewed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class DeliveryStore:
         return [Served(**dict(row)) for row in await fetch(self._pool, statements.KEEP, watcher, webhooks)]
 
     async def release(self, watcher: UUID, webhooks: Sequence[UUID]) -> None:
-        await fetch(self._pool, statements.RELEASE, watcher, webhooks)
+        await fetch_soon(self._pool, statements.RELEASE, watcher, webhooks)
 
     async def broken(self, webhook: UUID, why: str) -> None:
         await fetch(self._pool, statements.BROKEN, webhook, why)
@@ -94,7 +95,7 @@ class DeliveryStore:
         await fetch(self._pool, statements.HURRY_DONE, webhook.id, webhook.hurried_at)
 
     async def record(self, results: Sequence[Result]) -> list[asyncpg.Record]:
-        """The webhooks that were switched off."""
+        """The webhooks that were switched off; and each delivery that is `locked`, of which nothing was recorded."""
         rows = [
             {
                 "id": result.delivery.id,

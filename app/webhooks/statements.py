@@ -6,6 +6,7 @@ no transaction with an older event can still commit. That takes one more indexed
 restore the numbers of transactions are others.
 """
 
+from app.postgres import SOON
 from app.webhooks.backoff import TRIED_FOR_DAYS
 
 LEASE_SECONDS = 15
@@ -40,17 +41,26 @@ WITH waiting AS MATERIALIZED (
 )
 UPDATE webhooks w SET served_by = $1, {_UNTIL} FROM free WHERE w.id = free.id RETURNING {_SERVED}
 """
-# $2 webhooks that it serves. One that was switched off, deleted, or taken over is not returned.
+# $2 webhooks that it serves. One that was switched off, deleted, or taken over is not returned. One that somebody has
+# locked is served until its lease runs out, and holds up no other one.
 KEEP = f"""
-UPDATE webhooks w SET {_UNTIL} WHERE id = ANY($2::uuid[]) AND served_by = $1 AND disabled_at IS NULL
-RETURNING {_SERVED}
+WITH free AS MATERIALIZED (
+    SELECT id FROM webhooks WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED
+), kept AS (
+    UPDATE webhooks w SET {_UNTIL} FROM free WHERE w.id = free.id AND served_by = $1 AND disabled_at IS NULL
+    RETURNING {_SERVED}
+)
+SELECT *, true AS is_kept FROM kept
+UNION ALL
+SELECT {_SERVED}, false FROM webhooks w
+ WHERE id = ANY($2::uuid[]) AND id NOT IN (SELECT id FROM free) AND served_by = $1 AND disabled_at IS NULL
 """
-# While nothing arrives the pauses grow.
+# While nothing arrives the pauses grow. See `fetch_soon`.
 RELEASE = f"""
 UPDATE webhooks
    SET served_by = NULL,
        served_until = now() + least(interval '{LONGEST_PAUSE} s', coalesce((now() - failing_since) / 4, interval '0'))
- WHERE id = ANY($2::uuid[]) AND served_by = $1
+ WHERE id = ANY($2::uuid[]) AND served_by = $1 AND {SOON}
 """
 BROKEN = """
 UPDATE webhooks SET last_error = $2, failed_at = now(), failing_since = coalesce(failing_since, now()) WHERE id = $1
@@ -106,9 +116,22 @@ HURRY_DONE = "UPDATE webhooks SET hurried_at = NULL, replayed_at = NULL WHERE id
 
 # Of a test there is one attempt. A webhook is switched off if it says that it is gone, or if a delivery is given up and
 # nothing has arrived since its first attempt. One that answers again after a while gets at once what waits for it.
+#
+# Nothing is recorded of a webhook that somebody has locked, or of such a delivery: these are returned as `locked`.
 RECORD = f"""
-WITH result AS (
+WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1) AS r(id uuid, webhook_id uuid, arrived bool, error text, gone bool, wait float8)
+), webhooks_held AS MATERIALIZED (
+    SELECT id FROM webhooks WHERE id = ANY(ARRAY(SELECT webhook_id FROM told)) ORDER BY id FOR UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT id FROM webhook_deliveries WHERE id = ANY(ARRAY(SELECT id FROM told)) ORDER BY id FOR UPDATE SKIP LOCKED
+), locked AS MATERIALIZED (
+    SELECT id FROM webhook_deliveries
+     WHERE id = ANY(ARRAY(SELECT id FROM told)) AND id NOT IN (SELECT id FROM held)
+    UNION SELECT told.id FROM told JOIN webhooks w ON w.id = told.webhook_id
+     WHERE w.id = ANY(ARRAY(SELECT webhook_id FROM told)) AND w.id NOT IN (SELECT id FROM webhooks_held)
+), result AS MATERIALIZED (
+    SELECT * FROM told WHERE id NOT IN (SELECT id FROM locked)
 ), ended AS (
     DELETE FROM webhook_deliveries d USING result r WHERE d.id = r.id AND (r.error IS NULL OR d.order_id IS NULL)
 ), failed AS (
@@ -145,7 +168,8 @@ WITH result AS (
     INSERT INTO audit_log (action, outcome, owner, details, left_out)
     SELECT '{DISABLED}', 'done', owner, json_build_object('webhook', id, 'why', disabled_why), 0 FROM changed WHERE ends
 )
-SELECT id, owner, disabled_why FROM changed WHERE ends
+SELECT id, owner, disabled_why, NULL::uuid AS locked FROM changed WHERE ends
+UNION ALL SELECT NULL, NULL, NULL, id FROM locked
 """
 
 # How long the delivery has been due that has been due for longest, of webhooks where deliveries arrive; and the time.
