@@ -24,7 +24,7 @@ from app.webhooks.sender import IDLE_SECONDS, SECONDS, Sender
 from app.webhooks.statements import LEASE_SECONDS
 
 MAX_WEBHOOKS = 40  # that one watcher serves at once, and whose receivers answer
-SLOW_SECONDS = 1.0  # a receiver that has not answered for so long takes nobody's place
+SLOW_SECONDS = 0.1  # a receiver that has not answered for so long takes nobody's place
 SLOW_CONNECTIONS = 400  # to such receivers; what is beyond counts like the others
 TURN_SECONDS = 20.0  # then others of the webhooks that wait come first
 MARGIN = SECONDS + 2  # of the lease, for one attempt

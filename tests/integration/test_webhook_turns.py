@@ -19,15 +19,16 @@ from tests.receiver import Message, receiving
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
 
-async def waiting_test(engine: Engine, owner: str, url: str) -> None:
-    """A webhook of this owner, to which a test is due."""
+async def waiting_test(engine: Engine, owner: str, url: str, count: int = 1) -> None:
+    """A webhook of this owner, to which a test is due, or so many."""
     webhook, salt = uuid4(), new_salt()
     key = Secrets.of(engine.settings).key(webhook, salt)
     await engine.postgres.execute(
         "INSERT INTO webhooks (owner, id, url, salt, digest) VALUES ($1, $2, $3, $4, $5)",
         *(owner, webhook, url, salt, digest(key)),
     )
-    await engine.postgres.execute("INSERT INTO webhook_deliveries (webhook_id) VALUES ($1)", webhook)
+    many = "INSERT INTO webhook_deliveries (webhook_id) SELECT $1 FROM generate_series(1, $2)"
+    await engine.postgres.execute(many, webhook, count)
 
 
 async def test_an_owner_with_many_slow_receivers_leaves_room_for_another(engine: Engine) -> None:
@@ -70,6 +71,26 @@ async def test_receivers_that_take_long_leave_room_whoever_has_them(
             await came(quick, 1)
             assert await engine.postgres.fetchval("SELECT count(last_error) FROM webhooks") == 0
             answered.set()
+
+
+async def test_receivers_that_take_less_than_a_second_leave_room_too(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WEBHOOKS", 2)
+    monkeypatch.setattr(module, "TURN_SECONDS", 600.0)
+
+    async def slow(_: Message) -> int:
+        await asyncio.sleep(0.5)
+        return 200
+
+    async with receiving() as held, receiving() as quick:
+        held.answer = slow
+        for owner in range(2):
+            await waiting_test(engine, f"slow-{owner}", held.url, 100)
+        async with delivering(engine, at_once=1):
+            await came(held, 4)
+            await waiting_test(engine, "bob", quick.url)
+            await came(quick, 1)
 
 
 async def test_an_owner_of_whom_none_is_served_comes_before_who_has_waited_longer(engine: Engine) -> None:
