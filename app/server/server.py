@@ -8,7 +8,6 @@ signal, or Ctrl-C, skips the wait.
 
 import asyncio
 import os
-import resource
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import uvicorn
 
 from app.access.connection_limit import max_connections
+from app.open_files import raise_file_limit
 from app.preflight import servers as preflight
 from app.server.connections import Connections, ServerConfig
 from app.server.http_protocol import HttpProtocol
@@ -38,7 +38,7 @@ def serve(settings: Settings) -> None:
     asyncio.run(preflight.check(settings, api=True))  # here too: inside uvicorn a refusal would be a traceback
     inherited = os.environ.pop(LISTEN_FD_VARIABLE, None)
     listener = socket.socket(fileno=int(inherited)) if inherited else listen(settings.host, settings.port)
-    _raise_file_limit(settings.max_sockets)
+    raise_file_limit(settings.max_sockets + 1024)
     # uvicorn raises the signal again after its shutdown. A requested stop must exit with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
@@ -82,14 +82,3 @@ class DrainingServer(uvicorn.Server):
         if time.monotonic() >= self._stop_at:
             super().handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter)
-
-
-def _raise_file_limit(max_sockets: int) -> None:
-    """Raise the soft limit on open files as far as it is needed and the hard limit allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    target = max_sockets + 1024
-    if hard != resource.RLIM_INFINITY:
-        target = min(target, hard)
-    if soft != resource.RLIM_INFINITY and soft < target:
-        with suppress(ValueError, OSError):  # macOS has a second, lower limit
-            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))

@@ -15,6 +15,7 @@ import uvloop
 from app import metrics
 from app.logs import configure
 from app.network import Network, open_market, open_network
+from app.open_files import raise_file_limit
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
@@ -62,11 +63,13 @@ from migrations.revisions import known_revisions
 log = logging.getLogger("engine.watcher")
 
 HEARTBEAT_SECONDS = 1.0
+OPEN_FILES = 10_000  # each owner may have 20 connections to receivers of webhooks, and they are kept for a while
 
 
 def main() -> None:
     settings = load()
     configure(settings)
+    raise_file_limit(OPEN_FILES)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 
