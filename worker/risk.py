@@ -57,7 +57,7 @@ class RiskChecks:
         return value
 
     async def value_now(self, order: Order, quoted: int, slot: int) -> int | None:
-        """As `check`, right after the signature: whoever was asked for it may have taken seconds for each answer.
+        """As `check`, right after the signature: the venue and the nodes may have taken seconds for each answer.
 
         Raises a `DexError` also if what was quoted is further below the mid price by now than a quote may be.
         """
