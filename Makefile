@@ -23,7 +23,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 # Each test process starts its own servers. A configured Redis can serve one process only.
 SHARED = $(REDIS_URL)$(REDIS_HOST)
 test: .venv  ## Run all tests except the browser tests, against real servers; args="-k word" goes to pytest
-	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 4 --dist loadfile --no-loadscope-reorder) $(args)
+	@.venv/bin/python -m pytest $(if $(SHARED),,--numprocesses 6 --dist loadfile --no-loadscope-reorder) $(args)
 
 test-browser: .venv/browser  ## Run the browser tests of the page; needs Chromium
 	@.venv/bin/python -m pytest tests/browser $(if $(SHARED),,--numprocesses 2 --dist load) $(args)

@@ -5,6 +5,7 @@ No redirect is followed, and no proxy of the environment is used: either would l
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import time
@@ -22,6 +23,7 @@ SECONDS = 10.0  # for all of it, from the look-up of the name to the end of the 
 IDLE_SECONDS = 15.0  # that a connection is kept
 GONE = 410
 
+_trusted = functools.cache(httpcore.default_ssl_context)  # reading the certificates takes 50 ms of processor time
 Resolve = Callable[[str, str], Awaitable[list[Address]]]  # name, owner
 
 
@@ -108,8 +110,8 @@ class Sender:
             return response.status
 
     async def _pool(self, owner: str, scheme: str) -> httpcore.AsyncConnectionPool:
-        if self._tls is None:  # reading the trusted certificates takes 50 ms
-            self._tls = await asyncio.to_thread(httpcore.default_ssl_context)
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(_trusted)
         if (pool := self._pools.get((owner, scheme))) is None:
             allowed = is_loopback if scheme == "http" else is_public_or_loopback if self._local else is_public
             made = httpcore.AsyncConnectionPool(
