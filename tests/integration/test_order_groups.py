@@ -48,6 +48,14 @@ async def test_both_orders_of_a_group_wait_and_one_key_makes_one_group(engine: E
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 2
 
 
+async def test_a_row_of_a_day_that_somebody_has_locked_stops_no_group(engine: Engine) -> None:
+    await place(engine)
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM daily_volumes FOR UPDATE")
+        await place(engine)
+    assert await engine.postgres.fetchval("SELECT count(*) FROM daily_volumes") == 2
+
+
 NO_GROUP: list[tuple[list[dict[str, Any]], str, list[str]]] = [
     ([TAKE_PROFIT], "invalid_order", ["/type"]),
     ([TAKE_PROFIT, LIMIT], "invalid_order", ["/legs/1/orderType"]),

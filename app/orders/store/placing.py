@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 
@@ -19,11 +19,11 @@ from app.orders.model import (
 )
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits, most_used
 from app.orders.rows import COLUMNS, EXPIRES_AT, REQUESTED, rows_of
-from app.orders.store.daily_volumes import COUNTED, DAYS, OVER_DAY, Run, in_day
+from app.orders.store.daily_volumes import DAYS, OVER_DAY, Days, Run, counts, in_day
 from app.orders.store.kill_switch import is_stopped
 from app.orders.store.reads import PLACED_BEFORE, repeated
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres import fetch
 
 Refused = dict[UUID, RiskLimitExceeded]
 Created = dict[UUID, asyncpg.Record]
@@ -59,7 +59,7 @@ WITH requested AS (
      ORDER BY owner, idempotency_key, id
     ON CONFLICT DO NOTHING
     {_PLACED}
-), {COUNTED}, {logged("placed")}
+), {counts()}, {logged("placed")}
 {ANSWER}
 """
 
@@ -105,7 +105,7 @@ def open_orders(*, made: str = "", group: str = "NULL::uuid") -> str:
 
 
 PLACE_OPEN = f"""
-WITH {open_orders()}, {COUNTED}, {logged("placed")}
+WITH {open_orders()}, {counts()}, {logged("placed")}
 {ANSWER}
 """
 
@@ -137,7 +137,7 @@ class Placing:
         self._forgotten = forgotten
         self._limits = limits  # of orders placed with a key that has none of its own
         self._max_open = max_open  # orders that wait, of one owner
-        self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
+        self._days = Days(pool)
 
     async def place(self, orders: Sequence[PlaceOrder]) -> Sequence[Placed | Exception]:
         refused, created = await self._insert(orders)
@@ -188,7 +188,7 @@ class Placing:
             rows = list[asyncpg.Record]()
             if (within := [order for order in left if order.id not in beyond]) or most:
                 days = [*most], [*most.values()]
-                rows = await self._insert_these(sql, rows_of(within), *days, *arguments)
+                rows = await self._days.insert(sql, rows_of(within), *days, *arguments)
             created |= {row["id"]: row for row in rows if row["owner"] is None}
             # Owners who have used more: now it is known how much, and what is left for some of their orders.
             used |= (over := {row["owner"]: int(row["used"]) for row in rows if row["owner"] is not None})
@@ -196,18 +196,10 @@ class Placing:
             left = [order for order in left if order.owner in over]
         return refused, created
 
-    async def _insert_these(self, sql: str, orders: str, *arguments: object) -> list[asyncpg.Record]:
-        try:
-            return await fetch(self._pool, sql, orders, self._process, *arguments)
-        except DatabaseUnavailable as error:
-            if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
-                self._process = uuid4()  # somebody may have locked one of its rows: the next try has others
-            raise
-
     async def _insert_one(self, order: PlaceOrder, run: Run) -> list[asyncpg.Record]:
         if order.waiting is None:
-            return await run(PLACE, rows_of([order]), self._process, [], [])
-        return await run(PLACE_OPEN, rows_of([order]), self._process, [], [], self._max_open)
+            return await run(PLACE, rows_of([order]), self._days.writer, [], [])
+        return await run(PLACE_OPEN, rows_of([order]), self._days.writer, [], [], self._max_open)
 
 
 def _placed(

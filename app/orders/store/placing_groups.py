@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 
@@ -12,20 +12,14 @@ from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderEvent, Placed, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits, most_used
 from app.orders.rows import rows_of
-from app.orders.store.daily_volumes import TODAY
+from app.orders.store.daily_volumes import Days, counts
 from app.orders.store.placing import ANSWER, FORGOTTEN, STOPPED, open_orders
 from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
-from app.postgres import fetch
+from app.postgres import RowLocked, fetch
 
-# $12: the orders that may all be filled, whose value counts for the day
-_COUNTED = f"""counted AS (
-    INSERT INTO daily_volumes (owner, day, writer, usd)
-    SELECT owner, {TODAY}, $2::uuid, sum(usd_value) FROM placed
-     WHERE id = ANY($12::uuid[]) AND usd_value IS NOT NULL GROUP BY owner
-    ON CONFLICT (owner, day, writer) DO UPDATE SET usd = daily_volumes.usd + excluded.usd)"""
-
-# $6: the group's id, $7 its owner, $8 its type, $9 its idempotency key, $10 its fingerprint, $11 its entry
+# $6: the group's id, $7 its owner, $8 its type, $9 its idempotency key, $10 its fingerprint, $11 its entry, $12 the
+# orders that may all be filled, whose value counts for the day
 _MADE = f"""made AS (
     INSERT INTO order_groups (id, owner, type, idempotency_key, fingerprint, entry, holder, created_at)
     SELECT $6::uuid, $7::text, $8::text, $9::text, $10::bytea, $11::uuid, $11::uuid, now()
@@ -33,7 +27,7 @@ _MADE = f"""made AS (
     ON CONFLICT DO NOTHING RETURNING id
 ), """
 PLACE_GROUP = f"""
-WITH {open_orders(made=_MADE, group="$6::uuid")}, {_COUNTED}, {logged("placed")}
+WITH {open_orders(made=_MADE, group="$6::uuid")}, {counts("id = ANY($12::uuid[])")}, {logged("placed")}
 {ANSWER}
 """
 # $1 the tag of a key
@@ -76,7 +70,7 @@ class GroupPlacing:
         self._pool = pool
         self._limits = limits
         self._max_open = max_open
-        self._process = uuid4()  # whose rows of `daily_volumes` these orders are added to
+        self._days = Days(pool)
 
     async def place(self, group: PlaceGroup) -> PlacedGroup:
         """Raises KeyReused, RiskLimitExceeded, TooManyOpen or TradingStopped.
@@ -88,7 +82,11 @@ class GroupPlacing:
         group = replace(group, orders=[replace(order, tag=group.tag) for order in (first, *group.orders[1:])])
         refused: Exception | None = None
         try:
-            if rows := await self._insert(group):
+            try:
+                rows = await self._insert(group)
+            except RowLocked:
+                rows = await self._insert(group)
+            if rows:
                 created = {row["id"]: row["created_at"] for row in rows}
                 return PlacedGroup(group.id, [_new(order.id, created[order.id]) for order in group.orders], False)
         except RiskLimitExceeded as error:
@@ -111,11 +109,10 @@ class GroupPlacing:
             for refused in beyond.values():
                 if most.get(group.owner) != -1:
                     raise refused
-            rows = await fetch(
-                self._pool,
+            rows = await self._days.insert(
                 PLACE_GROUP,
                 rows_of(group.orders),
-                *(self._process, [*most], [*most.values()], self._max_open),
+                *([*most], [*most.values()], self._max_open),
                 *(group.id, group.owner, group.type, group.idempotency_key, group.fingerprint, group.entry),
                 [order.id for order in counted],
             )
