@@ -14,7 +14,7 @@ from app.orders.lifecycle import Status
 from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
-from app.orders.reconciling.landed import LandedOrders, StaysLocked, Written
+from app.orders.reconciling.landed import MAX_ORDERS, LandedOrders, StaysLocked, Written
 from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
@@ -200,13 +200,13 @@ class Comparison:
 
     async def _confirm(self, filled: Sequence[tuple[Order, FoundSwap]]) -> None:
         async def confirm(some: Sequence[tuple[Order, FoundSwap]]) -> list[Written]:
-            written = await self._landed.confirm([self._fillings.landed(order, swap) for order, swap in some])
             for _, swap in some:
                 self.bad.pop(swap.signature, None)  # an earlier try of this look failed
-            return written
+            return await self._landed.confirm([self._fillings.landed(order, swap) for order, swap in some])
 
-        written = await change_each(filled, confirm, lambda one: self._failed(one[1], one[0]))
-        self._count("confirmed", written, Status.CONFIRMED)
+        for at in range(0, len(filled), MAX_ORDERS):
+            written = await change_each(filled[at : at + MAX_ORDERS], confirm, lambda one: self._failed(one[1], one[0]))
+            self._count("confirmed", written, Status.CONFIRMED)
 
     def _failed(self, swap: FoundSwap, order: Order) -> None:
         """`order`: that the swap has filled, or of which it has filled a slice."""

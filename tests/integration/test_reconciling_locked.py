@@ -1,6 +1,7 @@
 """Somebody has locked a row that reconciling needs. It waits for nobody, and all other orders go on."""
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import pytest
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills
-from worker import reconciler
+from worker import comparison, reconciler
 
 
 @pytest.fixture
@@ -59,3 +60,22 @@ async def test_an_order_that_stays_locked_stops_its_owner_only(
     assert await done(engine)
     assert {one: len(found) for one, found in (await fills(engine)).items()} == {is_locked: 1, of_another: 1}
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
+
+
+async def test_what_is_confirmed_beside_a_locked_order_is_counted(
+    engine: Engine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MAX_ORDERS", 1)  # in one transaction
+    orders = [(await engine.place())["orderId"] for _ in range(3)]
+    before = await dump(postgres_dsn)
+    await executed(engine, await engine.start_worker(), *orders)
+    await restore(postgres_dsn, before)
+    oldest = await engine.postgres.fetchval(
+        "SELECT split_part(memo, ' ', 1) FROM chain.transactions ORDER BY sent_at LIMIT 1"  # it is looked at last
+    )
+    async with locked(engine.postgres, "orders", "id = $1", oldest):
+        await engine.start_worker()
+        await eventually(lambda: confirmed(engine, *(one for one in orders if one != oldest)))
+    await eventually(lambda: done(engine))
+    ended = await engine.postgres.fetchval("SELECT details FROM audit_log WHERE action = 'reconciling.end'")
+    assert json.loads(ended)["confirmed"] == 3

@@ -184,12 +184,9 @@ class LandedOrders:
         self._pool = pool
 
     async def confirm(self, landed: Sequence[Landed]) -> list[Written]:
-        """The events, of those that had not ended. Raises StaysLocked."""
-        written = list[Written]()
-        for start in range(0, len(landed), MAX_ORDERS):
-            async with soon(self._pool) as connection:
-                written += await confirm(connection, [one.row() for one in landed[start : start + MAX_ORDERS]])
-        return written
+        """The events, of those that had not ended: all of them, or none. Raises StaysLocked."""
+        async with soon(self._pool) as connection:
+            return await confirm(connection, [one.row() for one in landed])
 
     async def end_legs(self) -> list[Written]:
         return list(map(event_written, await fetch(self._pool, END_LEGS)))
