@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from app.local import binaries
-from app.local.service import print_line
+from app.local.output import print_line
 from app.preflight import problems
 from app.settings import ENV_FILE, Settings, SettingsError, where_set
 

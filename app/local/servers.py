@@ -17,8 +17,8 @@ import asyncpg
 
 from app.local import CannotStart, binaries, postgres_data
 from app.local.data_home import DataHome
+from app.local.output import print_line
 from app.local.run_as import Account
-from app.local.service import print_line
 from app.local.watchdog import Stage, Watchdog
 
 # For tests: faster, but a crash of the machine loses data.
@@ -40,8 +40,16 @@ class Server:
 
     def exit_report(self) -> str:
         """Its exit code and the last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()[-8:]
-        return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *(f"  {line}" for line in lines)])
+        lines = [f"  {line}" for line in _last_lines(self.log)]
+        return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *lines])
+
+
+def _last_lines(log: Path) -> list[str]:
+    """None, if somebody has deleted it to make space."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8_192))
+        return file.read().decode(errors="replace").splitlines()[-8:]
+    return []
 
 
 def start_postgres(data_home: DataHome, watchdog: Watchdog, port: int = 0, host: str = LOOPBACK) -> Server:
@@ -124,9 +132,7 @@ def ready(server: Server, watchdog: Watchdog) -> Server:
 
 
 def _log_says_damaged(log: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return any(map(_DAMAGED.search, log.read_text(errors="replace").splitlines()[-8:]))
-    return False
+    return any(map(_DAMAGED.search, _last_lines(log)))
 
 
 def _set_aside_damaged(data_home: DataHome) -> None:

@@ -1,6 +1,5 @@
 """A process that `engine up` restarts when it stops: the API, the worker, the watcher or the node of a local chain."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+from app.local.output import print_line
 from app.local.watchdog import Stage, Watchdog
 
 MIN_DELAY, MAX_DELAY = 0.1, 1.0  # seconds before a restart; doubled each time
@@ -55,8 +55,13 @@ class Service:
         )
         self._started = time.monotonic()
         assert self._process.stdout
-        self._reader = threading.Thread(target=self._relay, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
+        reader = threading.Thread(target=self._relay, args=(self._process.stdout,), daemon=True)
+        try:
+            reader.start()
+        except RuntimeError:  # the machine gives no more threads, and nobody would read what it prints
+            self.stop(timeout=0)
+            raise
+        self._reader = reader
 
     def poll_exit(self) -> str | None:
         """How the process ended: returned once. None while it runs, or if that was returned before."""
@@ -97,14 +102,3 @@ class Service:
         with output:
             for line in output:
                 print_line(line.decode(errors="replace").rstrip(), self.name)
-
-
-def print_line(text: str, name: str = "engine") -> None:
-    print_text(f"{name:7} | {text}")
-
-
-def print_text(text: str) -> None:
-    """Ignores a closed terminal: the engine keeps running."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()

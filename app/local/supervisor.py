@@ -4,7 +4,7 @@ Invariants:
 - Start in order: servers, migration, then API, worker and watcher. Stop in the opposite order.
 - What ends is started again, for as long as it takes: a server that ended because the disk is full may not start before
   there is space. Only while the stack starts does the end of a part end it.
-- Nothing that is written has to succeed: the disk may be full.
+- Nothing that is written has to succeed: the disk may be full. Nor has anybody to read what is printed.
 - The supervisor holds the listening socket, so connections wait while the API restarts.
 - Every child is known to the watchdog: nothing survives the supervisor, even if it is killed.
 - Start-up time counts: FastAPI is not imported, and SQLAlchemy only to migrate.
@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -24,9 +25,10 @@ from types import FrameType
 
 from app.local import CannotStart, before_start, postgres_data, servers, state
 from app.local.data_home import DataHome, data_directory, prepare
+from app.local.output import READY_MESSAGE, output, print_line, print_text
 from app.local.reachable import answers, check_redis
 from app.local.servers import Server
-from app.local.service import Service, print_line, print_text
+from app.local.service import Service
 from app.local.watchdog import Watchdog
 from app.server.listener import LISTEN_FD_VARIABLE, listen, url_of
 from app.settings import CLONE, Settings
@@ -34,17 +36,9 @@ from app.settings import CLONE, Settings
 CHECK_EVERY = 0.1  # seconds
 SERVER_DELAY = 2.0  # seconds before a server is started again
 READY_SECONDS = 60.0
-
-READY_MESSAGE = """
-  The engine is ready:  {url}  (open it in a browser)
-  API in Swagger:       {url}/docs
-  First order:
-    curl -s {url}/api/orders/execute -H 'content-type: application/json' \\
-      -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":1.5}}'
-  Logs and state:       {home}
-  Data:                 {data}
-  Ctrl-C stops everything; the data stays.
-"""
+AGAIN_SECONDS = 1.0
+# The machine has no memory, process, file or thread left for a moment.
+REFUSED = (OSError, RuntimeError, subprocess.SubprocessError, CannotStart)
 
 
 def up(settings: Settings, *, reload: bool = False, node: Sequence[str] = ()) -> None:
@@ -52,6 +46,7 @@ def up(settings: Settings, *, reload: bool = False, node: Sequence[str] = ()) ->
     home = settings.engine_home.absolute()
     before_start.check(settings)
     with ExitStack() as closing:
+        closing.callback(output.flush)
         postgres_data.end_orphans(data_directory(home) / "postgres")  # they hold the lock
         lock = state.acquire_lock(home)
         closing.callback(os.close, lock)
@@ -86,6 +81,7 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._interrupt)
+        signal.signal(signal.SIGTSTP, lambda *_: None)  # Ctrl-Z: nobody would read what the processes print
         for node in self._node:
             node.start()
         postgres, redis = self._start_servers()
@@ -95,10 +91,17 @@ class Supervisor:
         self._wait_until_healthy()
         if self._reload:
             threading.Thread(target=self._watch_sources, daemon=True).start()
-        while not self._interrupts:
-            self._check()
-            time.sleep(CHECK_EVERY)
+        self._keep_running()
         print_line("stopping ...")
+
+    def _keep_running(self) -> None:
+        while not self._interrupts:
+            try:
+                self._check()
+            except REFUSED as error:
+                print_line(f"what has ended cannot be started now, and is tried again: {error}")
+                time.sleep(AGAIN_SECONDS)
+            time.sleep(CHECK_EVERY)
 
     def _start_servers(self) -> tuple[str, str]:
         """Starts and migrates what is not configured. Returns the URLs of Postgres and Redis."""

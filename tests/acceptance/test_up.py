@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from app.local import before_start, state
+from app.local.output import output
 from app.settings import SettingsError, load, where_set
 from migrations.upgrade import upgrade
 from tests import postgres_template
@@ -231,15 +232,17 @@ def test_all_that_production_mode_misses_is_said_at_once_before_anything_starts(
 
 
 def test_a_file_of_settings_that_is_not_read_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").touch()
     before_start.check(load(_env_file=None))
-    assert capsys.readouterr().out == ""
+    output.flush()
+    assert capfd.readouterr().out == ""
     monkeypatch.setattr(before_start, "ENV_FILE", tmp_path / "home" / ".env")
     before_start.check(load(_env_file=None))
-    assert f"{tmp_path}/.env is not read" in capsys.readouterr().out
+    output.flush()
+    assert f"{tmp_path}/.env is not read" in capfd.readouterr().out
 
 
 def test_the_short_options_of_other_commands_work(home: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from app.local import CannotStart, postgres_data, servers, state, watchdog
 from app.local.data_home import DataHome, prepare
+from app.local.output import output
 from app.local.supervisor import Supervisor
 from app.local.watchdog import Stage, Watchdog, alive
 from tests import postgres_template
@@ -60,7 +61,7 @@ def test_a_stop_does_not_wait_for_ever_for_a_watchdog_that_is_stopped(monkeypatc
 
 
 def test_a_valkey_whose_data_is_damaged_starts_without_it(
-    supervisor: Supervisor, data_home: DataHome, capsys: pytest.CaptureFixture[str]
+    supervisor: Supervisor, data_home: DataHome, capfd: pytest.CaptureFixture[str]
 ) -> None:
     damaged = data_home.account.own_directory(data_home.data / "valkey") / "appendonlydir"
     damaged.mkdir(mode=0o755)
@@ -70,7 +71,8 @@ def test_a_valkey_whose_data_is_damaged_starts_without_it(
     assert servers.ready(started, supervisor._watchdog).process.poll() is None
     (aside,) = data_home.data.glob("valkey.bad-*")
     assert (aside / "appendonlydir" / "appendonly.aof.manifest").read_text() == "garbage\n"
-    assert str(aside) in capsys.readouterr().out
+    output.flush()
+    assert str(aside) in capfd.readouterr().out
 
 
 async def test_a_postgres_that_somebody_stops_ends_although_it_has_clients(

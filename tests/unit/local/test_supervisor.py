@@ -1,8 +1,9 @@
-"""The supervisor outlives a full disk."""
+"""The supervisor outlives a full disk, and a machine that gives it nothing."""
 
 import errno
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from app.local import servers, state
 from app.local.data_home import DataHome
+from app.local.output import output
 from app.local.service import Service
 from app.local.supervisor import Supervisor
 from app.local.watchdog import Stage, Watchdog
@@ -44,14 +46,15 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 
 def test_the_state_is_written_when_the_disk_has_space_again(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     disk = FullDisk()
     monkeypatch.setattr(state, "write", disk)
     monkeypatch.setattr(Service, "restart_due", False)
     supervisor._write_state()
     supervisor._check()
-    assert capsys.readouterr().out.count("No space left on device") == 1  # said once
+    output.flush()
+    assert capfd.readouterr().out.count("No space left on device") == 1  # said once
     disk.full = False
     supervisor._check()
     supervisor._check()
@@ -84,6 +87,36 @@ def test_a_server_is_started_again_until_it_can_be(
         supervisor._restart_servers()
     assert supervisor._servers[0].process.poll() is None
     assert len(disk.written) == 1
+
+
+def test_the_end_of_a_server_whose_log_was_deleted_is_reported(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["false"])
+    ended.wait()
+    server = servers.Server(name="Valkey", process=ended, log=tmp_path / "log", port=1, url="", start_again=server_of)
+    assert server.exit_report() == "Valkey stopped (exit code 1):"
+
+
+def server_of() -> servers.Server:
+    raise AssertionError
+
+
+def test_what_the_machine_does_not_start_is_started_once_it_can(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.local.supervisor.AGAIN_SECONDS", 0.0)
+    supervisor._services = [Service(name, supervisor._watchdog, {}, command=["sleep", "60"]) for name in "abc"]
+    start, tries = supervisor._watchdog.start, list[None]()
+
+    def refuses(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        tries.append(None)
+        if len(tries) <= 2:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        supervisor._interrupts = len(tries) // 5
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(supervisor._watchdog, "start", refuses)
+    supervisor._keep_running()
+    assert all(service.pid for service in supervisor._services)
 
 
 def test_a_log_is_continued_when_its_server_starts_again(data_home: DataHome) -> None:
