@@ -2,6 +2,7 @@
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+MAX_DIGITS = 2_048  # more than a transaction has; the time for many grows with their square, to hours for megabytes
 _FIVE_PAIRS = 58**10  # fits a machine word; each division of a long number costs time in proportion to its length
 
 
@@ -26,7 +27,9 @@ def is_address(text: str) -> bool:
 
 
 def decode(text: str) -> bytes:
-    """Raises `ValueError` for a character outside the alphabet."""
+    """Raises `ValueError` for a character outside the alphabet, and for more than `MAX_DIGITS`."""
+    if len(text) > MAX_DIGITS:
+        raise ValueError("longer than a transaction")
     number = 0
     for character in text:
         number = number * 58 + _ALPHABET.index(character)

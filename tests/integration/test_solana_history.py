@@ -1,5 +1,7 @@
 """The swaps of our wallets as several providers tell them: what one of them leaves out, makes up, or cannot know."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import SignedSwap
 from app.dex.errors import DexError
 from tests.localnet import NAMES, STRANGER, WALLET, land
-from tests.solana_world import World, tells
+from tests.solana_world import World, a_world, tells
 
 PAGES = "getSignaturesForAddress"
 
@@ -102,6 +104,17 @@ async def test_what_one_provider_leaves_out_the_other_one_tells(
     tells(monkeypatch, two, silent, PAGES, lambda told: [])
     [found], [newest] = (await two.chain.find(["order"]))[1], await two.chain.newest(10)
     assert (found.signature, found.agreed, found) == (swap.signature, True, newest)
+
+
+async def test_a_history_without_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that starts would start no order."""
+    monkeypatch.setattr(history, "PATIENCE_SECONDS", 0.0)
+    async with a_world(tmp_path, providers=3) as world, asyncio.timeout(30):
+        swap = await world.signed()
+        await world.sent(swap)
+        tells(monkeypatch, world, 2, PAGES, lambda told: [{"signature": "1", "memo": None, "blockTime": None}])
+        [found], [newest] = (await world.chain.find(["order"]))[1], await world.chain.newest(10)
+        assert (found.signature, found.agreed, found) == (swap.signature, True, newest)
 
 
 @pytest.mark.parametrize("forgetful", [0, 1])

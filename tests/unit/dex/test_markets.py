@@ -96,6 +96,13 @@ def test_an_address_is_32_bytes(text: str) -> None:
     assert base58.is_address(address("mint/WIF"))
 
 
+def test_no_more_is_decoded_than_a_transaction_has() -> None:
+    """The time grows with the square of the length, and a node may answer with megabytes."""
+    assert len(base58.decode("z" * 1_650)) > 1_200
+    with pytest.raises(ValueError, match="longer"):
+        base58.decode("z" * 3_000)
+
+
 def test_whoever_asked_hears_of_a_new_pool_and_only_of_a_new_one() -> None:
     markets, heard = Markets.load(), list[int]()
     markets.on_growth(lambda: heard.append(len(markets.pools)))

@@ -33,6 +33,7 @@ from app.dex.chain import FoundSwap
 log = logging.getLogger("engine.chain")
 
 PAGE = 1000  # signatures: as many as a node gives in one call
+PATIENCE_SECONDS = 5.0  # a node whose history does not end would be read without end
 MIN_HISTORY = 3_000_000  # blocks, about two weeks: a node that has fewer does not tell which swaps there are not
 AT_ONCE = 8
 
@@ -176,7 +177,7 @@ class Histories:
         async def ask(history: History) -> tuple[History, int, list[FoundSwap]]:
             return history, *await history.find(about, since)
 
-        answers = await enough_of([partial(ask, one) for one in self._histories])
+        answers = await enough_of([partial(ask, one) for one in self._histories], patience=PATIENCE_SECONDS)
         height = sorted(height for _, height, _ in answers)[-self._proofs]
         return height, (await self._agreed({history: swaps for history, _, swaps in answers}))[::-1]
 
@@ -189,7 +190,7 @@ class Histories:
         async def ask(history: History) -> tuple[History, list[FoundSwap], Places]:
             return history, *await history.newest(limit, places.get(history, {}), at_slot=self.slot)
 
-        answers = await enough_of([partial(ask, one) for one in self._histories])
+        answers = await enough_of([partial(ask, one) for one in self._histories], patience=PATIENCE_SECONDS)
         found = await self._agreed({history: swaps for history, swaps, _ in answers})
         if found:
             # One that did not answer goes on where it was.

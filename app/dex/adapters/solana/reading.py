@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -61,8 +62,8 @@ async def proofs_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Valu
     return given
 
 
-async def in_time(seconds: float, ask: Callable[[], Awaitable[Value]]) -> Value:
-    """What takes several calls of one node, each in its time, may take no longer than this."""
+async def in_time(seconds: float | None, ask: Callable[[], Awaitable[Value]]) -> Value:
+    """What takes several calls of one node, each in its time, may take no longer than this. None: it may."""
     try:
         async with asyncio.timeout(seconds):
             return await ask()
@@ -70,13 +71,31 @@ async def in_time(seconds: float, ask: Callable[[], Awaitable[Value]]) -> Value:
         raise RpcUnanswered("The node took too long.") from None
 
 
-async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Value]:
-    """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them."""
-    answers = await asyncio.gather(*(ask() for ask in asks), return_exceptions=True)
+async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]], *, patience: float | None = None) -> list[Value]:
+    """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them.
+
+    `patience`: once so many have answered, the others have as long again, and these seconds. None: all are waited for.
+    """
+    began, tasks = time.monotonic(), [asyncio.ensure_future(ask()) for ask in asks]
+    left, needed = set(tasks), min(PROOFS, len(asks))
+    try:
+        while left and (patience is None or sum(map(_has_answered, tasks)) < needed):
+            _, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+        if left and patience is not None:
+            _, left = await asyncio.wait(left, timeout=time.monotonic() - began + patience)
+        late = RpcUnanswered("The node took too long.")
+        answers = [late if task in left else task.exception() or task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
     failed, given = failures(answers), [one for one in answers if not isinstance(one, BaseException)]
-    if len(given) < min(PROOFS, len(asks)):
+    if len(given) < needed:
         raise failed[0]
     return given
+
+
+def _has_answered(task: "asyncio.Future[Any]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def failures(answers: Sequence[object]) -> list[DexError]:
