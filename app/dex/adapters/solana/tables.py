@@ -22,7 +22,7 @@ from app.dex.adapters.solana.rpc import Rpc
 
 HEAD = 56  # bytes before the addresses: a number for the kind, the slot of its closing, and more
 IS_TABLE, OPEN = 1, 2**64 - 1
-MAX_TABLES = 8
+MAX_TABLES, MAX_PLACES = 8, 256
 NOBODY = Keypair().pubkey()  # of a key that nobody keeps; the address of all zeros would be the system program's
 FINALIZED = {"commitment": "finalized", "encoding": "base64"}
 
@@ -52,6 +52,10 @@ def _addresses(row: Any) -> list[Pubkey] | None:
     if row is None or row["owner"] != str(LOOKUP_TABLE):
         return None
     data = b64decode(row["data"][0], validate=True)
-    if len(data) < HEAD or (len(data) - HEAD) % 32 or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN):
+    if (
+        not HEAD <= len(data) <= HEAD + 32 * MAX_PLACES
+        or (len(data) - HEAD) % 32
+        or struct.unpack_from("<IQ", data) != (IS_TABLE, OPEN)
+    ):
         return None
     return [Pubkey.from_bytes(data[at : at + 32]) for at in range(HEAD, len(data), 32)]

@@ -20,6 +20,7 @@ from app.settings import SettingsError
 DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
 AMOUNT = slice(64, 72)  # in that of a token account
 KIND, EXTENSIONS = 165, 166  # of Token-2022: the byte that says what an account is, and where extensions begin
+LONGEST = 16 * 1024  # bytes of a mint or a token account: megabytes of extensions take seconds to read
 IS_MINT = 1
 KNOWN_SECONDS = 3600.0
 DEFAULT_STATE, STATE_USABLE = 6, 1
@@ -118,7 +119,9 @@ def _held(symbol: str, row: Any) -> int:
 
 
 def extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Of a mint or a token account of Token-2022: kinds and values. `ValueError`: one is cut off."""
+    """Of a mint or a token account of Token-2022: kinds and values. `ValueError`: one is cut off, or it is too long."""
+    if len(data) > LONGEST:
+        raise ValueError("longer than any of these")
     at = EXTENSIONS
     while at + 4 <= len(data):
         kind, size = struct.unpack_from("<HH", data, at)

@@ -114,6 +114,12 @@ async def test_what_is_no_mint_is_not_traded(account: OneAccount) -> None:
         await tokens(account).of(USDC.mint)
 
 
+async def test_a_mint_with_more_extensions_than_there_can_be_is_not_read() -> None:
+    """A node may answer with megabytes of them."""
+    with pytest.raises(DexError, match="cannot be read"):
+        await tokens(OneAccount(mint(6, *[(METADATA, b"")] * 5_000), TOKEN_2022)).of(USDC.mint)
+
+
 async def test_a_token_that_is_not_there_is_not_traded() -> None:
     account = OneAccount(b"")
     account.row = None
