@@ -20,8 +20,17 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, TOKEN_ACCOUNT_SIZE
-from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, MAX_APART, PROOFS, failures, first_of, reading
-from app.dex.adapters.solana.rpc import Rpc
+from app.dex.adapters.solana.reading import (
+    CONFIRMED,
+    MAX_ACCOUNTS,
+    MAX_APART,
+    PROOFS,
+    failures,
+    first_of,
+    in_time,
+    reading,
+)
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets, PoolConfig, Token
 from app.dex.valuation import NEAR_PERCENT
@@ -33,6 +42,7 @@ Agreed = tuple[Reserves, Reserves]  # the newest, and the least of each token, o
 log = logging.getLogger("engine.network")
 
 MAX_AGE_SECONDS, NEW_SECONDS = 10.0, 2.0
+NODE_SECONDS = 1.0  # for a node, where new prices are waited for: two are asked at once, and a third after them
 MINT, AUTHORITY, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)  # in the data of a token account
 FAR_PERCENT = 20  # of the price that the list says
 PRICE_PLACES, SPARE_PLACES = 18, 18
@@ -58,9 +68,9 @@ class PoolPrices:
         self._doubtful: set[str] = set()
         self._read_at = float("-inf")
 
-    async def refresh(self) -> None:
+    async def refresh(self, *, node_seconds: float | None = None) -> None:
         asked_at = time.monotonic()
-        told = await self._agreed()
+        told = await self._agreed(node_seconds)
         if asked_at < self._read_at:  # newer ones came first
             return
         (self._reserves, self._claims), self._read_at = told, asked_at
@@ -71,9 +81,14 @@ class PoolPrices:
             log.log(level, "pools whose price the nodes do not tell alike", extra={"pools": ", ".join(pairs) or "none"})
 
     async def renew(self) -> None:
-        """If they are no longer new, because a node takes its time. `DexError`: it takes too much."""
-        if time.monotonic() - self._read_at > NEW_SECONDS:
-            await self.refresh()
+        """If they are no longer new, because a node takes its time. `DexError`: they cannot be had in time."""
+        if self._age() > NEW_SECONDS:
+            await self.refresh(node_seconds=NODE_SECONDS)
+            if self._age() > NEW_SECONDS:
+                raise RpcUnanswered("The nodes took too long to tell the prices of the pools.")
+
+    def _age(self) -> float:
+        return time.monotonic() - self._read_at
 
     async def check(self) -> None:
         """For the start: whether the list of the operators agrees with the chain."""
@@ -93,7 +108,7 @@ class PoolPrices:
             if x and y and (x.mint, y.mint) == (pool.x.mint, pool.y.mint) and x.authority == y.authority:
                 yield pool, x, y
 
-    async def _agreed(self) -> tuple[dict[str, Agreed], dict[str, list[Reserves]]]:
+    async def _agreed(self, node_seconds: float | None) -> tuple[dict[str, Agreed], dict[str, list[Reserves]]]:
         """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools.
 
         And what they tell about the others, unless as many say that there is no such pool.
@@ -101,7 +116,8 @@ class PoolPrices:
         told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Agreed]()
         proofs = min(PROOFS, len(self._providers))
         for some in (self._providers[:proofs], *([rpc] for rpc in self._providers[proofs:])):
-            answers = await asyncio.gather(*(self._told(rpc) for rpc in some), return_exceptions=True)
+            asks = [partial(self._told, rpc) for rpc in some]
+            answers = await asyncio.gather(*(in_time(node_seconds, ask) for ask in asks), return_exceptions=True)
             failed += failures(answers)
             for slot, vaults in (one for one in answers if not isinstance(one, BaseException)):
                 pairs = self._pairs(vaults)
@@ -149,7 +165,7 @@ class PoolPrices:
         return self._known(pool)[0]
 
     def _known(self, pool: PoolConfig) -> Agreed:
-        known = self._reserves if time.monotonic() - self._read_at < MAX_AGE_SECONDS else {}
+        known = self._reserves if self._age() < MAX_AGE_SECONDS else {}
         if (found := known.get(pool.id)) is None:
             raise DexError("venue_unavailable", "The price of this pool is not known.")
         return found

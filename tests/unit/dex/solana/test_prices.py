@@ -75,16 +75,36 @@ async def test_an_old_price_is_none(prices: PoolPrices, monkeypatch: pytest.Monk
         prices.at_mid((POOL, True), 1, 0)
 
 
-@pytest.mark.parametrize(("new_for", "risen"), [(0.0, True), (60.0, False)])
+@pytest.mark.parametrize("new", [True, False])
 async def test_prices_are_asked_for_again_where_new_ones_are_needed(
-    prices: PoolPrices, validator: Validator, monkeypatch: pytest.MonkeyPatch, new_for: float, risen: bool
+    prices: PoolPrices, validator: Validator, monkeypatch: pytest.MonkeyPatch, new: bool
 ) -> None:
-    """A node that takes its time keeps them old."""
-    await prices.refresh()
-    monkeypatch.setattr(module, "NEW_SECONDS", new_for)
+    monkeypatch.setattr(module, "NEW_SECONDS", 60.0)
+    if new:
+        await prices.refresh()
     validator.set_balances({str(pool().vault(mint_of(SOL))): 10**9, str(pool().vault(mint_of(USDC))): 300 * 10**6})
     await prices.renew()
-    assert (prices.at_mid((POOL, True), 10**9, 0) == 300_000_000) == risen
+    assert (prices.at_mid((POOL, True), 10**9, 0) == 300_000_000) != new
+
+
+async def test_prices_that_are_old_by_the_time_they_are_told_are_not_new(
+    prices: PoolPrices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NEW_SECONDS", 0.0)
+    with pytest.raises(DexError, match="too long"):
+        await prices.renew()
+
+
+async def test_a_node_that_takes_its_time_is_not_waited_for_where_new_prices_are_needed(
+    prices: PoolPrices, rpc: Rpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call(*method: Any, **options: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rpc, "call", call)
+    monkeypatch.setattr(module, "NODE_SECONDS", 0.05)
+    with pytest.raises(DexError, match="too long"):
+        await prices.renew()
 
 
 async def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
