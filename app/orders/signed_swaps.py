@@ -2,7 +2,8 @@
 
 - A swap is counted after it was signed and before it is stored or sent, in the transaction that compares the day with
   its limits. One lock per chain lets one such transaction at a time through, so each sees those before it.
-- It counts with its value when it was signed, and with the most that it may pay in fees.
+- It counts with its value when it was signed, and with the most that it may pay in fees. One that a halt took back
+  may be signed once more with the same bytes, and then counts again.
 - A swap that failed on the chain has moved nothing: it keeps its fee. One that is believed to have expired keeps its
   value too. So however often nodes say so, an order is not paid more often than its day allows.
 - Reconciling adds the swaps that the chain knows and this table does not.
@@ -26,7 +27,7 @@ TIME_LIMIT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"SELECT pg_advisory_xact_lock({LOCKS}, hashtext($1))"
 COUNT = f"""
 INSERT INTO signed_swaps (signature, chain, day, owner, usd, fee) VALUES ($1, $2, {TODAY}, $3, $4, $5)
-ON CONFLICT DO NOTHING
+ON CONFLICT (signature) DO UPDATE SET usd = greatest(signed_swaps.usd, excluded.usd)
 """
 # $1 the chain, $2 an owner. A swap of an order that this database has forgotten has no owner: it counts for each.
 SIGNED = f"""

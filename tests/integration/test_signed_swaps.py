@@ -129,6 +129,14 @@ async def test_a_swap_whose_count_is_repeated_counts_once(engine: Engine) -> Non
     assert await rows(engine) == [("local", 60 * UNITS, FEE)]
 
 
+async def test_a_swap_that_was_taken_back_counts_once_it_is_signed_again_with_the_same_bytes(engine: Engine) -> None:
+    checks, order = await checked(engine)
+    await checks.count(order, swap("same"), 60 * UNITS)
+    await checks.failed(swap("same"))
+    await checks.count(order, swap("same"), 60 * UNITS)
+    assert await rows(engine) == [("local", 60 * UNITS, FEE)]
+
+
 async def test_only_swaps_of_today_and_of_this_chain_and_owner_count(engine: Engine) -> None:
     store, nothing = SignedSwaps(engine.postgres), Signed(0, 0, ())
     await store.count("one", OTHER, "ann", usd=5, fee=7, allow=lambda signed: None)
