@@ -12,6 +12,9 @@ MAX_UNITS = 2**64 - 1
 SIGNIFICANT_DIGITS = 12
 """Digits of a price that are kept, rounded down. Amounts are always exact."""
 
+FEW_UNITS = 100_000
+"""Of more, one unit is less than a tenth of a basis point."""
+
 _BPS = 10_000
 
 _GRAMMAR = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?")
@@ -74,8 +77,12 @@ def price(amount_in: int, decimals_in: int, amount_out: int, decimals_out: int) 
 
 
 def minimum_out(quoted: int, slippage_bps: int) -> int:
-    """The least amount that a quote and a slippage tolerance allow, rounded down."""
-    return quoted * (_BPS - slippage_bps) // _BPS
+    """The least that a quote and a slippage tolerance allow. Of few units each may be worth much: it is rounded up.
+
+    Of many it is rounded down: vendors take whole basis points, and of a unit more they would make one point less.
+    """
+    exact = quoted * (_BPS - slippage_bps)
+    return exact // _BPS if quoted > FEW_UNITS else -(-exact // _BPS)
 
 
 def percent(bps: int) -> str:

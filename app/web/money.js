@@ -32,10 +32,12 @@ export function subtract(a, b) {
   return toDecimal(toUnits(a, decimals) - toUnits(b, decimals), decimals);
 }
 
-/** The amount that a slippage limit guarantees: rounded down, as the engine does. */
+/** The amount that a slippage limit guarantees. As the engine does: of few units it is rounded up, of many down. */
 export function minAmountOut(amount, slippageBps, decimals) {
   const units = toUnits(amount, decimals);
-  return units === null ? null : toDecimal((units * BigInt(10_000 - slippageBps)) / 10_000n, decimals);
+  if (units === null) return null;
+  const exact = units * BigInt(10_000 - slippageBps);
+  return toDecimal((units > 100_000n ? exact : exact + 9_999n) / 10_000n, decimals);
 }
 
 /** An amount at a price, rounded down; null while one of them is no decimal above zero. */

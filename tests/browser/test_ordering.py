@@ -46,6 +46,16 @@ async def test_a_tiny_price_is_shown_with_the_digits_that_arrived(page: TradingP
     assert shown == prices
 
 
+async def test_the_minimum_is_rounded_as_the_engine_does(page: TradingPage) -> None:
+    shown: list[str] = await page.tab.evaluate(
+        """async () => {
+            const { minAmountOut } = await import("/web/money.js");
+            return [minAmountOut("7", 50, 0), minAmountOut("100001", 1, 0), minAmountOut("1", 10000, 0)];
+        }"""
+    )
+    assert shown == ["7", "99990", "0"]
+
+
 async def test_every_step_is_shown_as_it_happens(
     postgres_dsn: str, redis_dsn: str, primed_queue: None, open_page: OpenPage
 ) -> None:

@@ -115,14 +115,17 @@ def test_a_price_has_twelve_significant_digits_rounded_down(
     ("quoted", "slippage_bps", "floor"),
     [
         (200_000_000, 50, 199_000_000),
-        (10_001, 1, 9_999),
-        (7, 50, 6),
+        (10_001, 1, 10_000),
+        (7, 50, 7),
+        (1, 9_999, 1),
+        (99_999, 1, 99_990),
+        (100_001, 1, 99_990),
         (7, 0, 7),
         (7, 10_000, 0),
         (2**64 - 1, 0, 2**64 - 1),
     ],
 )
-def test_the_slippage_floor_is_exact_and_rounded_down(quoted: int, slippage_bps: int, floor: int) -> None:
+def test_the_slippage_floor_is_exact_and_of_few_units_rounded_up(quoted: int, slippage_bps: int, floor: int) -> None:
     assert minimum_out(quoted, slippage_bps) == floor
 
 
