@@ -1,6 +1,8 @@
 """One HTTP server that answers in JSON: the transport, without the meaning of any answer.
 
-- A call ends in bounded time, and its answer has a bounded length.
+- A call ends in bounded time, and its answer has a bounded length, and bounded numbers of pieces and values: reading it
+  keeps everything else in this process waiting.
+- A server's cookies are not kept.
 - A server that says 429 is left alone for as long as it asks, and at least for a second.
 - A URL and headers may hold a key. No error and no log line has them, nor any text of the server.
 """
@@ -10,7 +12,10 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
+from http.client import HTTPResponse
+from http.cookiejar import CookieJar
 from typing import Any
+from urllib.request import Request
 
 import httpx
 import orjson
@@ -19,11 +24,20 @@ from app.dex.errors import DexError
 
 MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
 MAX_CONNECTIONS = 32
+MAX_PIECES, PIECE = 100, 256  # an answer may come in so many, and in one more for each so many bytes
+MAX_VALUES = 100_000  # in the JSON of an answer, about: 8 MiB of empty objects took 300 MiB of memory
 BUSY = frozenset({500, 502, 503, 504})
 
 _trusted = functools.cache(httpx.create_ssl_context)  # reading the certificates takes 50 ms of processor time
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the URL of every request
+
+
+class NoCookies(CookieJar):
+    """A server may send any number of them, and each would make all later requests slower."""
+
+    def extract_cookies(self, response: HTTPResponse, request: Request) -> None:
+        pass
 
 
 class Unanswered(Exception):
@@ -48,7 +62,12 @@ class Server:
     ) -> None:
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
         self._http = httpx.AsyncClient(
-            timeout=timeout, limits=limits, headers=headers, follow_redirects=False, verify=_trusted()
+            timeout=timeout,
+            limits=limits,
+            headers=headers,
+            cookies=NoCookies(),
+            follow_redirects=False,
+            verify=_trusted(),
         )
         self._url = url
         self._timeout = timeout
@@ -108,11 +127,14 @@ class Server:
                 self._rests_until = time.monotonic() + _rest(response.headers.get("retry-after"))
             if status == httpx.codes.TOO_MANY_REQUESTS or status in BUSY or 300 <= status < 400:
                 raise Unanswered(f"(HTTP {status})", at_once=status in BUSY)
-            data = bytearray()
-            async for part in response.aiter_raw():
-                data += part
-                if len(data) > self._max_answer:
-                    raise Unanswered("(its text is too long)")
+            data, pieces = bytearray(), 0
+            async for piece in response.aiter_raw():
+                data += piece
+                pieces += 1
+                if len(data) > self._max_answer or pieces > MAX_PIECES + len(data) // PIECE:
+                    raise Unanswered("(its text is too long, or comes in too many pieces)")
+            if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+                raise Unanswered("(its text has too many values)")
             return status, bytes(data)
 
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from app.dex.adapters import http
 from app.dex.adapters.http import Refused, VenueHttp
 from app.dex.adapters.solana import rpc as transport
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused
@@ -97,6 +98,53 @@ async def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time() -> 
             await rpc.call("getSlot")
         assert time.monotonic() - began < 1
         await rpc.close()
+
+
+async def test_a_servers_cookies_are_not_kept() -> None:
+    """Thousands with each answer would make each request slower than the one before."""
+    sent = list[str | None]()
+
+    async def with_cookie(request: Request) -> Response:
+        sent.append(request.headers.get("cookie"))
+        return Response('{"yes": 1}', headers={"set-cookie": f"number-{len(sent)}=1"})
+
+    async with serving(Starlette(routes=[Route("/build", with_cookie)])) as url:
+        api = VenueHttp(url)
+        for _ in range(2):
+            await api.get("/build", {})
+        await api.close()
+    assert sent == [None, None]
+
+
+async def crumble(request: Request) -> Response:
+    async def byte_for_byte() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" "
+        yield b'{"id": 1, "result": 1}'
+
+    return StreamingResponse(byte_for_byte())
+
+
+async def test_an_answer_in_very_many_pieces_is_no_answer() -> None:
+    """Others wait while they are put together."""
+    async with serving(Starlette(routes=[Route("/", crumble, methods=["POST"])])) as url:
+        rpc = Rpc(url, timeout=10)
+        with pytest.raises(DexError, match="too many pieces"):
+            await rpc.call("getSlot")
+        await rpc.close()
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1"])
+async def test_an_answer_with_very_many_values_is_no_answer(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read, it would take forty times its length of memory."""
+    monkeypatch.setattr(http, "MAX_VALUES", 1_000)
+    for count, known in ((400, True), (1_100, False)):
+        async with node_that_says(Response(f'{{"id": 1, "result": [{",".join([value] * count)}]}}')) as rpc:
+            if known:
+                assert len(await rpc.call("getSlot")) == count
+            else:
+                with pytest.raises(DexError, match="too many values"):
+                    await rpc.call("getSlot")
 
 
 class Counting:
