@@ -14,7 +14,7 @@ from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
 from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed, read_only_key
-from app.orders.events.subscriber import EventsLost, SubscriberClosed
+from app.orders.events.subscriber import EventsLost, FollowsTooMuch, SubscriberClosed
 from app.postgres import DatabaseUnavailable
 from app.tasks import within
 
@@ -55,6 +55,9 @@ UNKNOWN_PATH = Close(4404, "there is no socket at this path; use the wsUrl of th
 UNKNOWN_ORDER = Close(4404, "there is no such order")
 TOO_SLOW = Close(4408, "the client reads too slowly; reconnect and resume after the last event")
 TOO_MANY_OF_OWNER = Close(4429, "you have too many open sockets")
+TOO_MANY_FOLLOWED = Close(
+    4429, "your streams follow too many orders together; close some, and resume after the last event"
+)
 TOO_MANY_READS = Close(4429, "you opened too many sockets in the last minute; reconnect later, after the last event")
 
 
@@ -126,6 +129,8 @@ async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Cl
         return TOO_SLOW
     except EventsLost:
         return EVENTS_LOST
+    except FollowsTooMuch:
+        return TOO_MANY_FOLLOWED
     except SubscriberClosed:
         return KEY_ENDED
     except DatabaseUnavailable:

@@ -28,7 +28,7 @@ from app.postgres import DatabaseUnavailable
 MAX_ORDERS = 1_000  # named on one socket and not ended, or unfinished when it subscribes to "all"
 MAX_BUFFERED = 4_096  # events waiting for one socket; what is beyond is read from Postgres
 # While a client reads fast, sending never waits, and no other task would run. So it pauses after this many frames.
-FRAMES_PER_TURN = 100
+FRAMES_PER_TURN = 10
 
 USAGE = 'send {"op":"subscribe","orders":[orderId, ...] or "all","after":{orderId: seq}}'
 
@@ -159,7 +159,7 @@ class _StreamSession:
     async def _send_events(self, messages: list[EventMessage]) -> None:
         for count, message in enumerate(messages, 1):
             if count % FRAMES_PER_TURN == 0:
-                await asyncio.sleep(0)
+                await self._ctx.feed.turns.next(self._caller.owner)
             await sockets.send(self._socket, '{"type":"event",' + message.body[1:].decode())
             self.sent += 1
             if message.terminal:

@@ -7,13 +7,13 @@ from app.api.spec.events import COMMON_FIELDS, DECIMAL, DETAILS, NUMBER, TEXT, T
 from app.network import VENUE_NAMES
 
 CLOSE_CODES = (
-    "Closes with 1000 once the order has ended. 4400: bad request, 4401: not allowed, 4404: no such order, "
-    "4408: you read too slowly, 4429: you have too many open sockets, or opened too many in the last minute, 1008: "
-    "you sent too many frames (100 at once, then 50 per second), 1009: you sent a message of more than 4 KiB, 1013: "
-    "the engine has too many open sockets, or the database is unavailable, or it was restored to a state in which it "
-    "does not have all events that you received (the reason says so: reconnect with `after=0`). 4401 also closes a "
-    "socket whose API key is revoked or expires. After 4408, another 1013 or a broken connection, reconnect with "
-    "`after=` the last `seq` you received."
+    "Closes with 1000 once the order has ended. 4400: bad request, 4401: not allowed, 4404: no such order, 4408: you "
+    "read too slowly, 4429: you have too many open sockets, opened too many in the last minute, or your streams follow "
+    "too many orders together, 1008: you sent too many frames (100 at once, then 50 per second), 1009: you sent a "
+    "message of more than 4 KiB, 1013: the engine has too many open sockets, or the database is unavailable, or it was "
+    "restored to a state in which it does not have all events that you received (the reason says so: reconnect with "
+    "`after=0`). 4401 also closes a socket whose API key is revoked or expires. After 4408, another 1013 or a broken "
+    "connection, reconnect with `after=` the last `seq` you received."
 )
 TICKET: Schema = {
     "ticket": {

@@ -10,6 +10,7 @@ One subscription to the event channel per process, fanned out to its sockets. In
   order that is followed and was silent during that second, and one per owner for orders that are new.
 - A new subscription counts as a loss of everything that came before.
 - If more was delivered of an order than Postgres has, the stream is closed: see `LostEvents`.
+- However many streams of one owner an event wakes, others are served in between: see `Turns`.
 
 A subscriber costs no task here: its socket's task waits in `next_events`.
 """
@@ -17,7 +18,6 @@ A subscriber costs no task here: its socket's task waits in `next_events`.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,11 +25,13 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.orders.events.channel import subscribe
+from app.orders.events.following import Following
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import EventMessage, channel_of, unpack
 from app.orders.events.replay import PAGE, Pages, Replay, SharedReads, redis_backlog
 from app.orders.events.signature import EventSignatures
-from app.orders.events.subscriber import Subscriber
+from app.orders.events.subscriber import FollowsTooMuch, Subscriber
+from app.orders.events.turns import Turns
 from app.orders.lifecycle import TERMINAL
 from app.orders.store.reads import LogHead, OrderReader
 from app.postgres import DatabaseUnavailable
@@ -55,10 +57,10 @@ class Feed:
         self._lost = lost
         self._signatures, self._reader, self._breaker = signatures, reader, breaker
         self._shared, self._pages = SharedReads(reader), Pages(reader)
+        self.turns = Turns()
         self._subscribers: set[Subscriber] = set()
-        self._of_order: dict[str, set[Subscriber]] = {}
+        self._following = Following()
         self._of_owner: dict[str, set[Subscriber]] = {}
-        self._last_message_at: dict[str, float] = {}  # order → when the channel last brought an event of it
         self._known_until: dict[str, datetime] = {}  # owner → the creation time up to which its orders are known
         self._tasks: list[asyncio.Task[None]] = []
         self._heal_now = asyncio.Event()
@@ -84,7 +86,7 @@ class Feed:
         """Follow an order; its log after event number `after`, or None if the subscriber's owner has no such order."""
         name = str(order)
         subscriber.follow(name, after)
-        self._register(subscriber, name)
+        self._must_register(subscriber, name)
         if not self._lost.reconciling():
             with contextlib.suppress(RedisUnavailable):
                 since = self._lost.reconciled_at()
@@ -114,7 +116,7 @@ class Feed:
         new = [order for order in after if not subscriber.follows(str(order))]
         for order in new:
             subscriber.follow(str(order), after[order])
-            self._register(subscriber, str(order))
+            self._must_register(subscriber, str(order))
         heads = dict[UUID, LogHead]()
         try:
             found = await self._reader.owned(new, subscriber.owner)
@@ -122,7 +124,7 @@ class Feed:
             heads = found
         finally:
             for name in map(str, {*new} - heads.keys()):
-                self._unregister(subscriber, name)
+                self._following.remove(subscriber, name)
                 subscriber.drop(name)
         for order, head in heads.items():
             subscriber.start_at(str(order), min(after[order], head.seq), head.seq)
@@ -140,6 +142,7 @@ class Feed:
         """What happened to the orders followed since the last call. May be cancelled at any time."""
         while True:
             await subscriber.wait()
+            await self.turns.next(subscriber.owner)
             try:
                 page = await self._pages.next(subscriber) if subscriber.is_turn_of_log else []
             except DatabaseUnavailable:
@@ -149,23 +152,25 @@ class Feed:
 
     def unfollow(self, subscriber: Subscriber, order: str) -> None:
         """Nothing more comes for this order: the subscriber has its whole log, or may not have any of it."""
-        self._unregister(subscriber, order)
+        self._following.remove(subscriber, order)
         subscriber.finish(order)
 
-    def _register(self, subscriber: Subscriber, order: str) -> None:
-        self._of_order.setdefault(order, set()).add(subscriber)
+    def _must_register(self, subscriber: Subscriber, order: str) -> None:
+        if not self._register(subscriber, order):
+            raise FollowsTooMuch
 
-    def _unregister(self, subscriber: Subscriber, order: str) -> None:
-        if subscribers := self._of_order.get(order):
-            subscribers.discard(subscriber)
-            if not subscribers:
-                del self._of_order[order]
-                self._last_message_at.pop(order, None)
+    def _register(self, subscriber: Subscriber, order: str) -> bool:
+        """False: the streams of its owner follow too many orders, and this one is closed."""
+        if self._following.add(subscriber, order):
+            return True
+        subscriber.close(FollowsTooMuch)
+        self._forget(subscriber)  # at once: so those after it have room
+        return False
 
     def _forget(self, subscriber: Subscriber) -> None:
         self._subscribers.discard(subscriber)
         for order in subscriber.orders:
-            self._unregister(subscriber, order)
+            self._following.remove(subscriber, order)
         for owner, subscribers in list(self._of_owner.items()):
             subscribers.discard(subscriber)
             if not subscribers:
@@ -173,15 +178,11 @@ class Feed:
                 self._known_until.pop(owner, None)
 
     def _dispatch(self, message: EventMessage) -> None:
-        if subscribers := self._of_order.get(message.order):
-            self._last_message_at[message.order] = time.monotonic()
-            for subscriber in subscribers:
+        for subscriber in self._following.received(message.order):
+            subscriber.receive(message)
+        for subscriber in [*self._of_owner.get(message.owner, ())]:
+            if not subscriber.follows(message.order) and self._register(subscriber, message.order):
                 subscriber.receive(message)
-        if owners := self._of_owner.get(message.owner):
-            for subscriber in owners:
-                if not subscriber.follows(message.order):
-                    self._register(subscriber, message.order)
-                    subscriber.receive(message)
 
     async def _receive(self) -> None:
         reported = False  # that the channel is lost
@@ -200,7 +201,7 @@ class Feed:
 
     def _subscribed(self) -> None:
         self.connected = True
-        self._last_message_at.clear()
+        self._following.doubt()
         self._heal_now.set()
 
     def _received(self, message: bytes) -> None:
@@ -224,17 +225,15 @@ class Feed:
                 log.exception("healing the streams failed")
 
     async def _heal_orders(self) -> None:
-        now = time.monotonic()
-        silent = [order for order in self._of_order if now - self._last_message_at.get(order, 0.0) >= HEAL_SECONDS]
+        silent = self._following.silent(HEAL_SECONDS)
         for start in range(0, len(silent), HEAL_BATCH):
             page = {UUID(order): order for order in silent[start : start + HEAL_BATCH]}
             heads, doubtful = await self._reader.heads(list(page)), set[UUID]()
             for order, name in page.items():
-                for subscriber in self._of_order.get(name, ()):
-                    if not subscriber.exists(name, heads.get(order, 0)):
-                        doubtful.add(order)
+                if not self._following.exists(name, heads.get(order, 0)):
+                    doubtful.add(order)
             if doubtful:
-                await self._lost.close({order: [*self._of_order.get(str(order), ())] for order in doubtful})
+                await self._lost.close({order: [*self._following.of(str(order))] for order in doubtful})
 
     async def _heal_owners(self) -> None:
         for owner in list(self._of_owner):
@@ -244,7 +243,6 @@ class Feed:
             if placed and owner in self._known_until:
                 self._known_until[owner] = max(since, placed[-1][1])
             for order, _, seq in placed:
-                for subscriber in self._of_owner.get(owner, ()):
-                    if not subscriber.follows(str(order)):
-                        self._register(subscriber, str(order))
+                for subscriber in [*self._of_owner.get(owner, ())]:
+                    if not subscriber.follows(str(order)) and self._register(subscriber, str(order)):
                         subscriber.exists(str(order), seq)

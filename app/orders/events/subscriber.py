@@ -23,6 +23,10 @@ class EventsLost(SubscriberClosed):
     """Events may have been delivered that the database no longer has: it is another one, or was restored."""
 
 
+class FollowsTooMuch(SubscriberClosed):
+    """The streams of its owner follow too many orders together."""
+
+
 class LogCursor:
     """How far one order's log has been delivered to one subscriber. Events are delivered in order, each once.
 
