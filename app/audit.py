@@ -26,7 +26,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres import DatabaseUnavailable, fetch, fetch_soon
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.audit")
@@ -159,8 +159,7 @@ class AuditLog:
 
     async def write(self, entries: Sequence[Entry], statement: str = INSERT, *arguments: Any) -> list[asyncpg.Record]:
         """By this statement, whose last parameter is the entries. Returns its rows; without any, it wrote nothing."""
-        async with self._writing:
-            rows = await fetch(self._pool, statement, *arguments, as_json(entries))
+        rows = await fetch_soon(self._pool, statement, *arguments, as_json(entries), turn=self._writing)
         if rows or statement is INSERT:
             note(entries)
         return rows

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -48,7 +48,6 @@ BAD_ROW: tuple[type[Exception], ...] = (
     TypeError,  # the row cannot be encoded as JSON
 )
 
-
 # Reads are planned anew for each execution: a plan that was cached while a table was empty would scan the table, or a
 # whole index, once it is full. Writes find their rows by key only. Their plan is cached, with every other kind of plan
 # switched off: that halves their cost on the server.
@@ -67,13 +66,14 @@ READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
 FROZEN_SECONDS = 3.0  # and the transaction of a process that was frozen in it: others wait for its locks
 ENDS_FROZEN = {"idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS * 1000))}
 
-
 Init = Callable[[asyncpg.Connection], Coroutine[Any, Any, None]]
 
 # A condition of a statement that locks rows: it waits for one that is locked so many ms, and no longer. While it waits
 # it has one of the few connections that all callers share. See `fetch_soon`.
 SOON = "(SELECT set_config('lock_timeout', '20', true)) IS NOT NULL"
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # between its tries
+Turn = contextlib.AbstractAsyncContextManager[Any]
+NO_TURN = contextlib.nullcontext()
 
 
 class DatabaseUnavailable(Exception):
@@ -192,19 +192,22 @@ async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.R
         raise await _unavailable(pool, error) from error
 
 
-async def fetch_soon(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-    """Runs one statement with the condition SOON: it waits for locked rows, but not with a connection.
+async def fetch_soon(
+    pool: asyncpg.Pool, sql: str, *arguments: Any, pauses: Sequence[float] = PAUSES, turn: Turn = NO_TURN
+) -> list[asyncpg.Record]:
+    """Runs one statement with the condition SOON: it waits for locked rows, but with no connection, and out of `turn`.
 
     DatabaseUnavailable if it is not known whether it happened, or a row stays locked.
     """
-    for pause in PAUSES:
+    for pause in (*pauses, None):
         try:
-            return await fetch(pool, sql, *arguments)
+            async with turn:
+                return await fetch(pool, sql, *arguments)
         except DatabaseUnavailable as error:
-            if not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+            if pause is None or not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
                 raise
-        await asyncio.sleep(pause)
-    return await fetch(pool, sql, *arguments)
+            await asyncio.sleep(pause)
+    raise AssertionError("unreachable")
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from app.audit import Actor, AuditLog, Entry, insert
-from app.postgres import fetch
+from app.postgres import SOON, fetch
 from app.webhooks.signing import Secrets, as_text, digest, new_salt
 
 MAX_PER_OWNER = 10
@@ -29,7 +29,7 @@ def _audited(entries: str, made: str) -> str:
     return f"audited AS ({insert(entries)} WHERE EXISTS (SELECT FROM {made}))"
 
 
-# In each: $1 the owner, the last one the entries of the audit log.
+# In each: $1 the owner, the last one the entries of the audit log. See `fetch_soon`.
 CREATE = f"""
 WITH made AS (
     INSERT INTO webhooks AS w (owner, id, url, description, statuses, salt, digest)
@@ -43,7 +43,7 @@ SELECT * FROM made
 DELETE = f"""
 WITH deleted AS (
     UPDATE webhooks SET deleted_at = now(), disabled_at = now(), url = '', salt = '', previous_salt = NULL
-     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
+     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL AND {SOON} RETURNING id
 ), {_audited("$3", "deleted")}
 SELECT * FROM deleted
 """
@@ -52,7 +52,7 @@ ROTATE = f"""
 WITH rotated AS (
     UPDATE webhooks AS w
        SET previous_salt = salt, previous_until = now() + {BOTH_VALID}, salt = $3::bytea, digest = $4::bytea
-     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL RETURNING {_COLUMNS}
+     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL AND {SOON} RETURNING {_COLUMNS}
 ), {_audited("$5", "rotated")}
 SELECT * FROM rotated
 """
@@ -63,7 +63,7 @@ WITH replayed AS (
     UPDATE webhooks
        SET disabled_at = NULL, disabled_why = NULL, failing_since = NULL, hurried_at = now(), replayed_at = now(),
            served_until = CASE WHEN served_by IS NULL THEN NULL ELSE served_until END
-     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
+     WHERE owner = $1 AND id = $2 AND deleted_at IS NULL AND {SOON} RETURNING id
 ), {_audited("$3", "replayed")}
 SELECT * FROM replayed
 """

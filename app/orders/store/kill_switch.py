@@ -28,7 +28,7 @@ import asyncpg
 from app.audit import Actor, AuditLog, Entry, insert
 from app.batching import Batcher
 from app.orders.lifecycle import sql_list
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres import PAUSES, SOON, DatabaseUnavailable, fetch, fetch_soon
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.kill_switch")
@@ -37,6 +37,7 @@ ALL = "*"  # the scope of all owners; no owner has this name
 RECONCILING = "*reconciling"  # nor this one: the scope of `app/orders/reconciling`, which is no operator's
 READ_SECONDS = 1.0
 CLEARANCE_SECONDS = 0.5
+HALT_PAUSES = (*PAUSES, *[1.0] * 7)  # for a state that another session has locked: ten seconds
 
 
 class TradingState(StrEnum):
@@ -77,8 +78,8 @@ def may_fire(owner: str, order_type: str) -> str:
 
 
 # States that were lifted stay, to say who did so.
-_WRITE = """
-INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ($1, $2, $3, $4, clock_timestamp())
+_WRITE = f"""
+INSERT INTO trading_states (scope, state, reason, set_by, set_at) SELECT $1, $2, $3, $4, clock_timestamp() WHERE {SOON}
 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
                                   set_at = clock_timestamp()"""
 _WRITTEN = "RETURNING scope, state, reason, set_by, set_at"
@@ -201,7 +202,7 @@ class KillSwitch:
         entry = Entry(actor=actor, action="kill_switch.set", outcome="done", details=details)
         columns = scope, state, reason, actor.owner
         if state is TradingState.HALTED:
-            (row,) = await fetch(self._pool, HALT, *columns)
+            (row,) = await fetch_soon(self._pool, HALT, *columns, pauses=HALT_PAUSES)
             await self.read()
             # The entry may be written after that of a later release.
             entry = replace(entry, details=details | {"setAt": row["set_at"]})

@@ -20,7 +20,7 @@ from app.orders.store.open_orders import TO_CANCEL, cancels
 from app.orders.store.reads import event_from
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import Moved
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres import SOON, DatabaseUnavailable, fetch, fetch_soon
 
 OWNERS = 10  # in one look
 LOCKED_SECONDS = 1.0  # until an owner whose orders were all locked is asked again, while others are due
@@ -33,7 +33,7 @@ _STATE = "seconds, cancels_at, fired_at, cancelled"
 # It may wait for the row, so the clock is read when it writes.
 SET = f"""
 INSERT INTO dead_men AS d (owner, seconds, cancels_at)
-VALUES ($1, $2, CASE WHEN $2::int > 0 THEN clock_timestamp() + $2::int * interval '1 second' END)
+SELECT $1, $2, CASE WHEN $2::int > 0 THEN clock_timestamp() + $2::int * interval '1 second' END WHERE {SOON}
 ON CONFLICT (owner) DO UPDATE
    SET seconds = excluded.seconds,
        cancels_at = CASE WHEN excluded.seconds > 0 THEN clock_timestamp() + excluded.seconds * interval '1 second' END
@@ -104,7 +104,7 @@ class DeadMen:
 
     async def set(self, owner: str, seconds: int) -> DeadMan:
         """Begin, renew or, with 0, end it."""
-        (row,) = await fetch(self._pool, SET, owner, seconds)
+        (row,) = await fetch_soon(self._pool, SET, owner, seconds)
         return DeadMan(*row)
 
     async def state(self, owner: str) -> DeadMan:
