@@ -20,6 +20,7 @@ from urllib.request import Request
 import httpx
 import orjson
 
+from app.dex.adapters.connections import bound
 from app.dex.errors import DexError
 
 MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
@@ -61,13 +62,15 @@ class Server:
         per_second: float | None = None,
     ) -> None:
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
-        self._http = httpx.AsyncClient(
-            timeout=timeout,
-            limits=limits,
-            headers=headers,
-            cookies=NoCookies(),
-            follow_redirects=False,
-            verify=_trusted(),
+        self._http = bound(
+            httpx.AsyncClient(
+                timeout=timeout,
+                limits=limits,
+                headers=headers,
+                cookies=NoCookies(),
+                follow_redirects=False,
+                verify=_trusted(),
+            )
         )
         self._url = url
         self._timeout = timeout

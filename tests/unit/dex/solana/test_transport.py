@@ -1,6 +1,7 @@
 """The JSON-RPC transport: what a node cannot do to it, and what it never tells."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
@@ -114,6 +115,54 @@ async def test_a_servers_cookies_are_not_kept() -> None:
             await api.get("/build", {})
         await api.close()
     assert sent == [None, None]
+
+
+ONE = b'{"yes": 1}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "known", "connections"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + ONE, True, 1, id="plain"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n" + ONE + b"\r\n0\r\n\r\n",
+            True,
+            1,
+            id="chunked",
+        ),
+        pytest.param(
+            b"HTTP/1.1 102 \r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n" + ONE, False, 4, id="interim"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 300 + b"content-length: 10\r\n\r\n" + ONE, False, 4, id="long head"
+        ),
+    ],
+)
+async def test_the_head_of_an_answer_is_bounded_before_it_is_parsed(
+    answer: bytes, known: bool, connections: int
+) -> None:
+    """Others wait while it is parsed: of interim answers a server may send any number."""
+    opened = list[asyncio.StreamWriter]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    api = VenueHttp(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    for _ in range(2):
+        if known:
+            assert await api.get("/build", {}) == {"yes": 1}
+        else:
+            with pytest.raises(DexError, match="venue_unavailable"):
+                await api.get("/build", {})
+    await api.close()
+    server.close()
+    await asyncio.gather(*(one.wait_closed() for one in opened))
+    assert len(opened) == connections
 
 
 async def crumble(request: Request) -> Response:
