@@ -102,12 +102,12 @@ async def test_a_postgres_that_takes_no_writes_is_down(new_postgres_dsn: str, re
 
 
 async def test_a_redis_that_takes_no_writes_is_down(engine: Engine) -> None:
-    """Its memory is full. Workers cannot say that they live: it must not look as if none ran."""
+    """Its memory is full. Workers and watchers cannot say that they live: it must not look as if none ran."""
     await engine.start_worker()
     try:
         await engine.redis.config_set("maxmemory", "1")
         ready = (await engine.http.get("/health/ready")).json()
-        assert (ready["redis"], ready["workers"], ready["reasons"]) == ("down", None, [])
+        assert (ready["redis"], ready["workers"], ready["watchers"], ready["reasons"]) == ("down", None, None, [])
     finally:
         await engine.redis.config_set("maxmemory", "0")
     order = await engine.place()

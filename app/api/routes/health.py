@@ -129,6 +129,8 @@ async def _set_gauges(ctx: ApiContext) -> None:
 
 async def _readiness(ctx: ApiContext) -> dict[str, Any]:
     postgres, depth, watchers = await asyncio.gather(_postgres(ctx), _depth(ctx), _watchers(ctx))
+    if depth is None:  # a Redis that takes no writes is read, and has no heartbeats
+        watchers = None
     stalled = postgres == "up" and depth is not None and await _stalled(ctx, depth)
     reasons = []
     if postgres == "down":
