@@ -110,10 +110,9 @@ class SolanaChain:
         tokens = [await self._tokens.of(self._names.mint(symbol)) for symbol in built.route]
         programs = {token.mint: token.program for token in tokens}
         accounts = [token_account(wallet, token.mint, token.program) for token in tokens]
-        own = {wallet, *accounts}
-        check_instruction(
-            built, wallet, self._names, ends=(accounts[0], accounts[-1]), others=self._listed_accounts - own
-        )
+        own, ends = {wallet, *accounts}, (accounts[0], accounts[-1])
+        others = self._listed_accounts - own
+        check_instruction(built, wallet, self._names, ends=ends, between=accounts[1:-1], others=others)
         tables = await read_tables(self._providers, built.tables, own=own)
         whole = around(built.instruction, wallet, programs, wraps=built.amount_in if built.wrap_sol else 0)
         instructions = [*whole, memo_instruction(memo_text(memo, attempt), wallet)]

@@ -13,10 +13,12 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.names import Form, Names
+from app.dex.adapters.solana.programs import ASSOCIATED, SYSTEM
 from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.errors import DexError
 
 SIGNATURE_FEE = 5_000  # lamports
+MOVES_SOL = frozenset({SYSTEM, ASSOCIATED})  # no swap needs them: our SOL is wrapped before
 UNKNOWN_FORM = "its instruction is in a form that is not known"
 
 
@@ -28,11 +30,18 @@ class Unsafe(DexError):
 
 
 def check_instruction(
-    swap: SolanaSwap, wallet: Pubkey, names: Names, *, ends: tuple[Pubkey, Pubkey], others: Collection[Pubkey] = ()
+    swap: SolanaSwap,
+    wallet: Pubkey,
+    names: Names,
+    *,
+    ends: tuple[Pubkey, Pubkey],
+    between: Collection[Pubkey] = (),
+    others: Collection[Pubkey] = (),
 ) -> None:
     """Raises `Unsafe` unless it is a swap of the order's amount, with at least the order's minimum.
 
-    `ends`: the wallet's account that is sold from, and the one that is paid. `others`: those it may not even name.
+    `ends`: the wallet's account that is sold from, and the one that is paid. `between`: those for other tokens of the
+    route. `others`: those it may not even name.
     """
     instruction = swap.instruction
     if instruction.program_id not in names.programs_of(swap.venue):
@@ -49,8 +58,11 @@ def check_instruction(
         raise Unsafe("it sells another amount than the order")
     if floor < swap.min_amount_out:
         raise Unsafe("its own minimum is below the order's")
-    if named := [account.pubkey for account in instruction.accounts if account.pubkey in others]:
-        raise Unsafe(f"it names another token account of the wallet, {named[0]}")
+    keys, hidden = {account.pubkey for account in instruction.accounts}, {*others, *(() if form.over else between)}
+    if named := keys & hidden:
+        raise Unsafe(f"it names another token account of the wallet, {next(iter(named))}")
+    if named := keys & MOVES_SOL:
+        raise Unsafe(f"it names a program that may move SOL of the wallet, {next(iter(named))}")
 
 
 def _form(instruction: Instruction, names: Names) -> Form:

@@ -46,6 +46,7 @@ class Form:
     source: int
     destination: int
     payee: int | None = None  # optional: who is paid instead; the program's own address is nobody
+    over: bool = False  # it may go over accounts of the trader for tokens in between
     counts: Collection[int] = ()  # how many accounts there may be, where the places depend on it
 
 
@@ -100,7 +101,9 @@ def anchor(name: str) -> bytes:
 
 FORMS: Mapping[str, Forms] = {
     JUPITER: {
-        anchor("route_v2"): Form(amounts=partial(_jupiter, at=8), trader=0, source=1, destination=2, payee=7),
+        anchor("route_v2"): Form(
+            amounts=partial(_jupiter, at=8), trader=0, source=1, destination=2, payee=7, over=True
+        ),
         anchor("shared_accounts_route_v2"): Form(amounts=partial(_jupiter, at=9), trader=1, source=2, destination=5),
     },
     RAYDIUM_AMM: {  # the first with the accounts of an order book, and one of them may be missing

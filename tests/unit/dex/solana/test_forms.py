@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from app.dex.adapters.solana.inspection import check_instruction
 from app.dex.adapters.solana.names import FORMS, RAYDIUM_PROGRAMS, anchor, mainnet
 from app.dex.adapters.solana.outcomes import JUPITER, RAYDIUM_AMM, RAYDIUM_CLMM, RAYDIUM_CPMM
+from app.dex.adapters.solana.programs import ASSOCIATED, SYSTEM
 from app.dex.adapters.solana.swap import SolanaSwap
 from app.dex.errors import DexError
 from app.dex.markets import Markets
@@ -79,7 +80,8 @@ def check(name: str, accounts: list[Pubkey]) -> None:
     swap = SolanaSwap(
         "raydium", (), ("SOL", "USDC"), *amounts, wrap_sol=True, unwrap_sol=False, instruction=instruction, quoted=9
     )
-    check_instruction(swap, key("TRADER"), NAMES, ends=(key("SOURCE"), key("DESTINATION")), others={key("ANOTHER")})
+    ends, between = (key("SOURCE"), key("DESTINATION")), [key("BETWEEN")]
+    check_instruction(swap, key("TRADER"), NAMES, ends=ends, between=between, others={key("ANOTHER")})
 
 
 @pytest.mark.parametrize(("name", "layout"), LAYOUTS.items(), ids=LAYOUTS)
@@ -96,6 +98,27 @@ def test_only_our_own_accounts_are_sold_from_and_paid(name: str, layout: str) ->
         check(name, [(ours | {"token_program": key("ANOTHER")})[one] for one in layout.split()])
     with pytest.raises(DexError, match="form"):
         check(name, [ours[layout.split()[0]]])
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_no_program_is_named_that_could_move_sol_of_the_wallet(name: str) -> None:
+    for program in (SYSTEM, ASSOCIATED):
+        with pytest.raises(DexError, match="may move SOL"):
+            check(name, layout(name, token_program=program, PAYEE=key("DESTINATION"), authority=program))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_account_for_a_token_in_between_is_named_only_where_the_trader_has_it(name: str) -> None:
+    accounts = layout(name, token_program=key("BETWEEN"), PAYEE=key("DESTINATION"), authority=key("BETWEEN"))
+    if name == "route_v2":
+        check(name, accounts)
+    else:
+        with pytest.raises(DexError, match="names another token account"):
+            check(name, accounts)
+
+
+def layout(name: str, **changed: Pubkey) -> list[Pubkey]:
+    return [changed.get(one, key(one)) for one in LAYOUTS[name].split()]
 
 
 def test_who_is_paid_besides_may_be_named_if_it_is_our_own_account() -> None:
