@@ -15,6 +15,7 @@ from uuid import UUID
 from app.dex import amounts
 from app.dex.chain import FoundSwap, SignedSwap
 from app.dex.errors import DexError
+from app.dex.quotes import PARTS
 from app.dex.router import deviation_percent
 from app.dex.valuation import USD_PLACES
 from app.network import Network
@@ -67,7 +68,7 @@ class RiskChecks:
             token_in, token_out = map(self._network.markets.token, (order.token_in, order.token_out))
             if (mid := await mid_now(token_in, token_out, order.amount_in, slot)) is None:
                 raise DexError("venue_unavailable", "the price of this pair is not known")
-            if deviation_percent(quoted, mid) < -self._network.max_deviation_percent:
+            if deviation_percent(quoted * PARTS, mid) < -self._network.max_deviation_percent:
                 raise DexError("slippage_exceeded", "the price rose too far while the swap was made and signed")
         return self._order_value(order, slot)
 

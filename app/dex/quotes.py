@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from app.dex.markets import Token
 
+PARTS = 10**6
+"""Of a unit, where a mid price for a whole swap is told: of a token without decimals half a unit may be worth much."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuoteRequest:
@@ -47,7 +50,7 @@ class Quote:
     network_cost: int
     """The network fee in units of the token out."""
     at_mid: int = 0
-    """The amount out at the mid price of the whole swap. 0: only its legs have one."""
+    """The amount out at the mid price of the whole swap, in `PARTS` of a unit. 0: only its legs have one."""
 
     @property
     def net(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.dex.amounts import percent, price, to_decimal
 from app.dex.errors import DexError, may_retry
-from app.dex.quotes import BuiltSwap, Quote, QuoteRequest
+from app.dex.quotes import PARTS, BuiltSwap, Quote, QuoteRequest
 from app.dex.venue import Venue
 
 log = logging.getLogger("engine.router")
@@ -189,7 +189,7 @@ def _objection(quote: Quote, request: QuoteRequest, max_impact_bps: int | None, 
     # it is no price for it.
     measures = [(leg.amount_out, leg.at_mid, 2 + 2 * (leg.at_mid // max(leg.amount_in, 1))) for leg in quote.legs]
     if quote.at_mid:
-        measures.append((quote.amount_out, quote.at_mid, 0))
+        measures.append((quote.amount_out * PARTS, quote.at_mid, 0))
     for measure in measures:
         deviation = deviation_percent(*measure)
         limit = f"the {max_deviation} % limit"

@@ -33,13 +33,14 @@ class ToldVenue(PricedVenue, Protocol):
 
 
 def highest_at_mid(
-    markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int
+    markets: Markets, prices: ToldVenue, token_in: Token, token_out: Token, amount: int, slot: int, *, parts: int = 1
 ) -> int | None:
     """The most that listed pools of any venue bring at mid price. Unless two direct pools are known and deep, those
     over one more token count, too: the others may have been emptied, and then anybody moves their price.
 
     Who moves one pool makes this higher at most, if there is another way. So does a node that lies about one:
-    `DexError` if it is higher by more than they may differ in. None: no price is known.
+    `DexError` if it is higher by more than they may differ in. None: no price is known. `parts`: of a unit, in which it
+    is told; with one, a token in between of which a unit is worth much would make it less.
     """
 
     def is_deep(leg: Leg) -> bool:
@@ -50,7 +51,7 @@ def highest_at_mid(
 
     ways = markets.ways(token_in, token_out, is_deep=is_deep)
     known, told = (
-        max((out for way in ways if (out := _along(way, price, amount, slot)) is not None), default=None)
+        max((out for way in ways if (out := _along(way, price, amount * parts, slot)) is not None), default=None)
         for price in (prices.at_mid, prices.at_most)
     )
     if told is not None and told * 100 > (known or 0) * (100 + NEAR_PERCENT):

@@ -59,7 +59,8 @@ class Network:
     # Of a real chain:
     chain_id: Callable[[], str | None] = _simulated_chain  # its genesis hash; None: the simulated chain
     max_fee: int = 0  # lamports that one transaction pays in fees at most
-    # the most that listed pools bring for units of a token at mid price, None: not known; itself None: venues are asked
+    # the most that listed pools bring for units of a token at mid price, in `PARTS` of a unit, None: not known; itself
+    # None: venues are asked
     # in this process, and nobody has to be waited for
     mid_now: Callable[[Token, Token, int, int], Awaitable[int | None]] | None = None
     max_deviation_percent: int = MAX_DEVIATION_PERCENT  # of a quote from the mid prices of its pools

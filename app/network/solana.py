@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.errors import DexError
 from app.dex.explorer import transaction_url
 from app.dex.markets import Markets, Token
+from app.dex.quotes import PARTS
 from app.dex.valuation import DOLLAR, highest_at_mid
 from app.dex.venue import Venue
 from app.localnet.genesis import vaults as local_vaults
@@ -42,7 +43,6 @@ GENESIS = {
     "mainnet-beta": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
     "devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
 }
-Vaults = Mapping[str, tuple[str, str]]
 
 
 class ChainId:
@@ -88,18 +88,18 @@ def open_network(settings: Settings) -> SolanaNetwork:
     http, venues = _venues(settings, markets, prices, tokens, names)
 
     def at_mid(token_in: Token, token_out: Token, units: int, slot: int) -> int | None:
-        """By the pool that brings most, so that nobody gets below a limit by moving one pool."""
-        try:
-            return highest_at_mid(markets, prices, token_in, token_out, units, slot)
-        except DexError:  # the nodes do not tell the same
-            return None
+        """By the pool that brings most, so that nobody gets below a limit by moving one pool. In `PARTS`."""
+        with suppress(DexError):  # the nodes do not tell the same
+            return highest_at_mid(markets, prices, token_in, token_out, units, slot, parts=PARTS)
+        return None
 
     async def mid_now(token_in: Token, token_out: Token, units: int, slot: int) -> int | None:
         await prices.renew()
         return at_mid(token_in, token_out, units, slot)
 
     def usd(token: Token, units: int, slot: int) -> int | None:
-        return units if token.symbol == DOLLAR else at_mid(token, markets.token(DOLLAR), units, slot)
+        worth = units * PARTS if token.symbol == DOLLAR else at_mid(token, markets.token(DOLLAR), units, slot)
+        return None if worth is None else worth // PARTS
 
     def mids(token_in: Token, token_out: Token, slot: int) -> dict[str, Decimal]:
         found = ((venue, prices.mid(markets, venue, token_in, token_out)) for venue in markets.venues)
@@ -218,7 +218,7 @@ def _markets(settings: Settings) -> Markets:
     return Markets(tokens, pools, listed.fees)
 
 
-def _vaults(markets: Markets) -> Vaults:
+def _vaults(markets: Markets) -> Mapping[str, tuple[str, str]]:
     found = {}
     for pool in markets.pools:
         match pool.options.get("vaults"):

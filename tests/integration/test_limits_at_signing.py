@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from app.dex.errors import DexError
+from app.dex.quotes import PARTS
 from app.network import Network, open_network
 from app.orders.model import Order
 from app.orders.risk import UNITS
@@ -36,7 +37,7 @@ def network(**changes: Any) -> Network:
 
 def tells(mid: int | None) -> Callable[..., Awaitable[int | None]]:
     async def mid_now(*_: Any) -> int | None:
-        return mid
+        return mid and mid * PARTS
 
     return mid_now
 

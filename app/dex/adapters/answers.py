@@ -8,7 +8,7 @@ from typing import Any
 
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets
-from app.dex.quotes import Quote, QuoteLeg, QuoteRequest
+from app.dex.quotes import PARTS, Quote, QuoteLeg, QuoteRequest
 from app.dex.valuation import ToldVenue, highest_at_mid
 
 MAX_STEPS = 16  # of a route, with all its parallel ones
@@ -100,15 +100,16 @@ def quote_of(
     venue takes, fee and price impact together, is in the last one. The whole has a mid price too: who left dust in a
     pool makes what a hop brings so few units that rounding one of them explains any price.
     """
-    legs, amount = [], request.amount_in
+    legs, amount, whole = [], request.amount_in, 0
     for number, (pool, start, end) in enumerate(route):
         at_mid = max(prices.at_mid(leg, amount, slot) for leg in _legs(markets, venue, start, end))
         if number == len(route) - 1:
             ends = request.token_in, request.token_out
-            highest = highest_at_mid(markets, prices, *ends, request.amount_in, slot)
+            highest = highest_at_mid(markets, prices, *ends, request.amount_in, slot, parts=PARTS)
             if highest is None:
                 raise DexError("venue_unavailable", "The price of this pair is not known.")
-            at_mid = max(at_mid, highest)
+            whole = max(at_mid * PARTS, highest)
+            at_mid = whole // PARTS
         out = amount_out if number == len(route) - 1 else at_mid
         impact = max(at_mid - out, 0) * BPS // max(at_mid, 1)
         legs.append(QuoteLeg(pool, start, end, amount, out, 0, impact, at_mid))
@@ -116,7 +117,6 @@ def quote_of(
     lamports = markets.fees[venue].network_fee if venue in markets.fees else 5_000
     cost = markets.network_cost(lamports, request.token_out)
     impact = max(leg.price_impact_bps for leg in legs)
-    whole = legs[-1].at_mid
     return Quote(venue, request.amount_in, amount_out, 0, impact, slot, tuple(legs), lamports, cost, whole)
 
 

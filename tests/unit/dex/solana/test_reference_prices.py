@@ -1,6 +1,7 @@
 """What a quote of a vendor and a limit in dollars are measured by: all listed pools, not one that somebody moved."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from app.dex.adapters.answers import quote_of
 from app.dex.adapters.solana.rpc import Rpc
 from app.dex.errors import DexError
 from app.dex.markets import Leg, Markets
-from app.dex.quotes import QuoteRequest
+from app.dex.quotes import PARTS, QuoteRequest
 from app.dex.router import NoRoute, Router, _objection
 from app.dex.valuation import highest_at_mid
 from app.localnet.faults import Faults
@@ -118,6 +119,35 @@ def test_a_few_dear_units_are_not_lost_in_rounding() -> None:
     objection = _objection(quote, request, None, 5)
     assert objection is not None
     assert objection.code == "price_impact_too_high"
+
+
+@pytest.mark.parametrize(
+    ("pays", "brings", "trusted"), [(178, 1, False), (182, 2, True), (900, 9, False), (905, 10, True)]
+)
+def test_what_is_left_of_a_dear_unit_counts(pays: int, brings: int, trusted: bool) -> None:
+    """One unit is 90 dollars: rounded down, two dollars less than two units were one."""
+    request, a_dollar = QuoteRequest(USDC, SOL, pays * 10**6), Fraction(1, 90 * 10**6)
+    pools = Pools()
+    pools.at_mid = pools.at_most = lambda leg, amount_in, slot: int(amount_in * a_dollar)  # type: ignore[method-assign]
+    quote = quote_of("raydium", MARKETS, pools, request, 7, brings, [("one", "USDC", "SOL")])
+    assert (_objection(quote, request, None, 5) is None) == trusted
+
+
+def test_a_value_is_not_lost_in_a_dear_token_in_between() -> None:
+    """Of JUP-USDC and JUP-SOL one unit of JUP is 90 dollars here, and 89 dollars of SOL are sold."""
+    prices = {"JUP_SOL": Fraction(1, 600 * 10**6), "JUP_USDC": Fraction(90 * 10**6)}
+    pools = Pools()
+
+    def at_mid(leg: Leg, amount_in: int, slot: int) -> int:
+        of, _ = leg
+        if (found := prices.get(f"{of.x.symbol}_{of.y.symbol}")) is None:
+            raise DexError("venue_unavailable", "The price of this pool is not known.")
+        return int(amount_in * found)
+
+    pools.at_mid = pools.at_most = at_mid  # type: ignore[method-assign]
+    worth = highest_at_mid(MARKETS, pools, SOL, USDC, 593_400_000, 7, parts=PARTS)
+    assert worth is not None
+    assert worth // PARTS == 89_010_000
 
 
 def test_an_order_of_one_dear_unit_has_a_price_too() -> None:
