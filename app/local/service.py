@@ -1,5 +1,7 @@
 """A process that `engine up` restarts when it stops: the API, the worker, the watcher or the node of a local chain."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from app.local.output import print_line
 from app.local.watchdog import Stage, Watchdog
 
 MIN_DELAY, MAX_DELAY = 0.1, 1.0  # seconds before a restart; doubled each time
+PIPE_BYTES = 2**20  # some seconds of the fastest log, in case this process gets no time
 STABLE_AFTER = 10.0  # seconds; a process that ran this long is restarted after MIN_DELAY
 
 
@@ -41,21 +44,26 @@ class Service:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        self._process = self._watchdog.start(
-            self._command,
-            signal.SIGTERM,
-            Stage.PROCESSES,
-            # The servers end at the same time, so an orderly stop could not succeed.
-            at_parents_end=signal.SIGKILL,
-            env=os.environ | self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=self._inherits,
-        )
+        reads, writes = _pipe()
+        try:
+            with writes:
+                self._process = self._watchdog.start(
+                    self._command,
+                    signal.SIGTERM,
+                    Stage.PROCESSES,
+                    # The servers end at the same time, so an orderly stop could not succeed.
+                    at_parents_end=signal.SIGKILL,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=writes,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=self._inherits,
+                )
+        except BaseException:
+            reads.close()
+            raise
         self._started = time.monotonic()
-        assert self._process.stdout
-        reader = threading.Thread(target=self._relay, args=(self._process.stdout,), daemon=True)
+        reader = threading.Thread(target=self._relay, args=(reads,), daemon=True)
         try:
             reader.start()
         except RuntimeError:  # the machine gives no more threads, and nobody would read what it prints
@@ -98,7 +106,17 @@ class Service:
             self._process.kill()
 
     def _relay(self, output: IO[bytes]) -> None:
-        """Prints its output with its name. The pipe is always read: a process blocks on a full pipe."""
+        """Prints its output with its name, and always reads: what does not fit into the pipe is lost."""
         with output:
             for line in output:
                 print_line(line.decode(errors="replace").rstrip(), self.name)
+
+
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """For what a process prints. While this one is stopped (SIGSTOP) nobody reads: lines are lost, and it goes on."""
+    reads, writes = os.pipe()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # the user has too many pipes
+            fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            os.set_blocking(writes, False)
+    return open(reads, "rb"), open(writes, "wb")

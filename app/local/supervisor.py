@@ -130,7 +130,7 @@ class Supervisor:
         return postgres, redis
 
     def _start_services(self, postgres: str, redis: str) -> None:
-        environment = {"DATABASE_URL": postgres, "REDIS_URL": redis, "PYTHONUNBUFFERED": "1"}
+        environment = {"DATABASE_URL": postgres, "REDIS_URL": redis}
         if self._settings.log_format == "auto":  # they write into a pipe; we may print to a terminal
             environment["LOG_FORMAT"] = "console" if sys.stdout.isatty() else "json"
         port = self._listener.fileno()

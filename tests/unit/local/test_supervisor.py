@@ -4,9 +4,10 @@ import errno
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -117,6 +118,29 @@ def test_what_the_machine_does_not_start_is_started_once_it_can(
     monkeypatch.setattr(supervisor._watchdog, "start", refuses)
     supervisor._keep_running()
     assert all(service.pid for service in supervisor._services)
+
+
+PRINTS = """
+import pathlib, sys
+for _ in range(3_000):
+    print("x" * 1_000)
+pathlib.Path(sys.argv[1]).touch()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe cannot be made larger")
+def test_a_process_goes_on_while_nobody_reads_what_it_prints(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = list[IO[bytes]]()
+    monkeypatch.setattr(Service, "_relay", lambda _, output: unread.append(output))
+    command = [sys.executable, "-c", PRINTS, str(tmp_path / "done")]
+    service = Service("api", supervisor._watchdog, {}, command=command)
+    service.start()
+    assert service._process
+    assert service._process.wait(20) == 0
+    assert (tmp_path / "done").exists()
+    unread[0].close()
 
 
 def test_a_log_is_continued_when_its_server_starts_again(data_home: DataHome) -> None:
