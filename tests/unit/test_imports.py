@@ -72,7 +72,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
         "migrations",
     ),
     "fastapi": ("app.api", "app.main"),
-    "httpcore": ("app.webhooks",),
+    "httpcore": ("app.webhooks", "app.dex.adapters.connections"),
     "httpx": ("app.client", "app.dex.adapters"),
     "opentelemetry": ("app.logs", "app.tracing"),
     "redis": (
