@@ -28,7 +28,8 @@ WAITING, ENDED = 100_000, 5_000_000
 EMPTY, WAITING_ORDERS, ENDED_ORDERS = "empty", "waiting", "ended"
 NEVER_EXPIRES = ORDER.replace("}", ',"expiresInSeconds":0}')
 ONE_START_A_MINUTE = {"QUEUE_MAX_PER_MIN": "1"}  # they stay
-POSTS, GETS, PICKED, TAKEN, SWEEPS = 1_000, 400, 100, 1_500, 7
+POSTS, GETS, PICKED, TAKEN, SWEEPS = 400, 400, 100, 1_500, 7
+TURNS = 3  # in each round: a turn takes some seconds, in which the machine's speed changes by a tenth or more
 QUEUED = 0.999  # of those that wait
 LEAD = 2_000  # orders taken before the measurement starts: a worker that starts compares the queue with Postgres
 TAIL = 300  # orders taken after it
@@ -47,7 +48,7 @@ Figures = dict[str, list[float]]  # of each engine, a figure per round
 
 
 async def run(plan: Plan) -> Result:
-    waiting, ended = (WAITING // 20, ENDED // 50) if plan.quick else (WAITING, ENDED)
+    waiting, ended = (WAITING // 10, ENDED // 50) if plan.quick else (WAITING, ENDED)
     async with AsyncExitStack() as closing:
         clients = await closing.enter_async_context(client())
         engines, notes = {}, []
@@ -78,7 +79,7 @@ async def measure_in_turns(
 ) -> dict[str, dict[str, list[float]]]:
     """Measurement → engine → figures in ms."""
     seen: dict[str, Figures] = {}
-    for _ in range(rounds):
+    for _ in range(rounds * TURNS):
         for name, system in engines.items():
             thaw(system)
             await asyncio.sleep(CATCH_UP)
@@ -96,7 +97,7 @@ async def measure_in_turns(
         await engines[name].redis.flushdb()
         await engines[name].db.execute("DELETE FROM orders WHERE status = 'pending'")
         engines[name].start_worker()
-    for _ in range(rounds):
+    for _ in range(rounds * TURNS):
         for name in (EMPTY, ENDED_ORDERS):
             engine = engines[name]
             answer = await clients.call(
@@ -167,6 +168,7 @@ async def taken(system: System, clients: Client, *, fills: bool) -> float:
         await place(clients, system, LEAD + TAKEN + 2 * TAIL)
     before = await system.db.fetchval(STARTED)
     left = await system.redis.zcard(QUEUE) - LEAD - TAKEN - TAIL
+    require(left >= 0, "the queue has too few orders to take")
     system.start_worker()
     while await system.redis.zcard(QUEUE) > left:
         await asyncio.sleep(0.1)
