@@ -5,9 +5,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from app.local import postgres_data, state
 from app.local import servers as embedded
-from app.local import state
-from app.local.data_home import prepare
+from app.local.data_home import data_directory, prepare
 from app.local.watchdog import Watchdog
 from app.settings import Settings
 
@@ -21,6 +21,7 @@ def servers(settings: Settings) -> Iterator[str]:
     elif running := state.read(home):
         yield running.postgres
     else:
+        postgres_data.end_orphans(data_directory(home) / "postgres")  # they hold the lock
         lock = state.acquire_lock(home)
         watchdog = Watchdog(inherits=[lock])
         try:

@@ -40,7 +40,7 @@ class Server:
 
     def exit_report(self) -> str:
         """Its exit code and the last lines of its log."""
-        lines = [f"  {line}" for line in _last_lines(self.log)]
+        lines = [f"  {line}" for line in _last_lines(self.log) or ["its log says nothing: the disk may be full"]]
         return "\n".join([f"{self.name} stopped (exit code {self.process.poll()}):", *lines])
 
 

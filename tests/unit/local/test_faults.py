@@ -12,11 +12,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.local import CannotStart, postgres_data, servers, state, watchdog
+from app.local import CannotStart, offline, postgres_data, servers, state, watchdog
 from app.local.data_home import DataHome, prepare
 from app.local.output import output
 from app.local.supervisor import Supervisor
 from app.local.watchdog import Stage, Watchdog, alive
+from app.settings import load
 from tests import postgres_template
 from tests.unit.local.test_supervisor import supervisor
 
@@ -124,6 +125,28 @@ async def test_a_postgres_starts_although_a_process_of_the_killed_one_does_not_e
     await asyncio.to_thread(postgres.process.wait)
     await servers.wait_until_ready(postgres.start_again())
     client.terminate()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="nothing tells which processes have this data")
+def test_a_command_does_not_wait_for_what_is_left_of_a_killed_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data := tmp_path / "postgres").mkdir()
+    lock = state.acquire_lock(tmp_path)
+    left = subprocess.Popen(["postgres: x", "60"], executable=shutil.which("sleep"), cwd=data, pass_fds=[lock])
+    os.close(lock)
+    settings = load(engine_home=tmp_path, database_url=None, db_host=None, _env_file=None)
+
+    def start(*_: object) -> None:
+        raise CannotStart("as a test")
+
+    monkeypatch.setattr(servers, "start_postgres", start)
+    try:
+        with pytest.raises(CannotStart, match="as a test"), offline.servers(settings):
+            pass
+        assert left.wait(1) == -signal.SIGKILL
+    finally:
+        left.kill()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another account")
