@@ -8,7 +8,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from app.api import sockets
-from app.orders.events import following
+from app.orders.events import fan_out, following
+from app.orders.events import feed as feed_module
 from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber
 from app.orders.events.turns import AT_ONCE
@@ -96,6 +97,32 @@ async def test_streams_are_told_once_of_an_order_of_which_no_message_came(
             await feed.follow_owner(late, "local")
             await feed._heal_owners()
             assert [item.seq for item in await feed.next_events(late)] == [1]
+
+
+async def test_what_waits_to_be_handed_on_is_not_read_from_postgres(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "AT_ONCE", 1)
+    monkeypatch.setattr(feed_module, "HEAL_SECONDS", 0.0)
+    feed = feed_of(engine, OrderReader(engine.postgres))
+    with feed.subscriber(owner="local") as one, feed.subscriber(owner="local") as other:
+        for subscriber in (one, other):
+            await feed.follow_owner(subscriber, "local")
+        known = (await engine.place())["orderId"]
+        await feed._heal_owners()
+        for subscriber in (one, other):
+            await feed.next_events(subscriber)
+        await engine.http.post(f"/api/orders/{known}/cancel")
+        new = (await engine.place())["orderId"]
+        for order, seq in ((known, 2), (new, 1)):
+            feed._fan_out.receive(EventMessage(order, "local", seq, False, b"{}"))
+        await feed._heal_orders()
+        await feed._heal_owners()
+        assert [one.needed(), other.needed()] == [{}, {}]
+        task = asyncio.create_task(feed._fan_out.run())
+        assert [item.seq for item in await feed.next_events(one)] == [2]
+        assert [item.seq for item in await feed.next_events(one)] == [1]
+        task.cancel()
 
 
 async def test_streams_that_follow_too_many_orders_together_are_closed_until_the_rest_have_room(

@@ -13,8 +13,9 @@ class AllOrders:
         self._known_until: dict[str, datetime] = {}  # owner → the creation time up to which its orders are known
         self._told: dict[str, set[UUID]] = {}  # owner → the last new orders, which each of its streams has heard of
 
-    def owners(self) -> list[str]:
-        return [*self._of_owner]
+    def known(self) -> list[tuple[str, datetime]]:
+        """Of each owner until when the orders are known."""
+        return [*self._known_until.items()]
 
     def of(self, owner: str) -> list[Subscriber]:
         return [*self._of_owner.get(owner, ())]
@@ -36,7 +37,7 @@ class AllOrders:
                 self._told.pop(owner, None)
 
     def known_until(self, owner: str) -> datetime | None:
-        """None: none of its streams is left."""
+        """None: it has no such stream."""
         return self._known_until.get(owner)
 
     def not_told(self, owner: str, placed: Sequence[tuple[UUID, datetime, int]]) -> list[tuple[str, int]]:

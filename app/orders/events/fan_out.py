@@ -4,7 +4,7 @@ Events of one owner keep their order. While they wait for each other, those of o
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 
 from app.orders.events.publisher import EventMessage
@@ -31,6 +31,7 @@ class FanOut:
         self._streams = streams
         self._hand = hand
         self._waiting: dict[str, deque[EventMessage]] = {}  # of each owner
+        self._orders: Counter[str] = Counter()  # how many of each order wait
         self._count = 0
         self._arrived = asyncio.Event()
 
@@ -42,8 +43,13 @@ class FanOut:
                 self._hand(message, stream)
         elif self._count < MAX_WAITING:
             self._waiting.setdefault(message.owner, deque()).append(message)
+            self._orders[message.order] += 1
             self._count += 1
             self._arrived.set()
+
+    def waits(self, order: str) -> bool:
+        """Whether an event of this order has arrived that some of its streams have not been given yet."""
+        return order in self._orders
 
     async def run(self) -> None:
         while True:
@@ -52,14 +58,19 @@ class FanOut:
             while self._waiting:
                 for owner, waiting in list(self._waiting.items()):
                     if waiting:
-                        self._count -= 1
                         await self._hand_on(waiting.popleft())
                     if not waiting:  # only now: what arrived meanwhile comes after it
                         del self._waiting[owner]
 
     async def _hand_on(self, message: EventMessage) -> None:
-        for count, stream in enumerate(self._streams(message), 1):
-            self._hand(message, stream)
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        try:
+            for count, stream in enumerate(self._streams(message), 1):
+                self._hand(message, stream)
+                if count % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        finally:
+            self._count -= 1
+            self._orders[message.order] -= 1
+            if not self._orders[message.order]:
+                del self._orders[message.order]
         await asyncio.sleep(0)

@@ -227,7 +227,7 @@ class Feed:
                 log.exception("healing the streams failed")
 
     async def _heal_orders(self) -> None:
-        silent = self._following.silent(HEAL_SECONDS)
+        silent = [order for order in self._following.silent(HEAL_SECONDS) if not self._fan_out.waits(order)]
         for start in range(0, len(silent), HEAL_BATCH):
             page = {UUID(order): order for order in silent[start : start + HEAL_BATCH]}
             heads, doubtful = await self._reader.heads(list(page)), set[UUID]()
@@ -239,10 +239,9 @@ class Feed:
                 await self._lost.close({order: [*self._following.of(str(order))] for order in doubtful})
 
     async def _heal_owners(self) -> None:
-        for owner in self._all_orders.owners():
-            if (since := self._all_orders.known_until(owner)) is None:  # its last subscriber has left meanwhile
-                continue
-            placed = await self._reader.placed_since(owner, since - COMMIT_SKEW)
+        for owner, since in self._all_orders.known():
+            found = await self._reader.placed_since(owner, since - COMMIT_SKEW)
+            placed = [one for one in found if not self._fan_out.waits(str(one[0]))]
             for name, seq in self._all_orders.not_told(owner, placed):
                 for subscriber in (streams := self._all_orders.of(owner)):
                     if not subscriber.follows(name) and self._register(subscriber, name):
