@@ -25,6 +25,7 @@ PERCENTILE = 75  # of what others paid lately
 MAX_FEE_ACCOUNTS = 128  # accounts in one call for it
 
 PROOFS = 2  # providers that have to say what decides about money, if there are as many
+PATIENCE_SECONDS = 1.0  # for the other ones, once these have answered
 MAX_SLOT = 2**63  # a greater one could not be stored with what a venue quoted
 MAX_APART = 32  # blocks between two providers that are both believed
 
@@ -71,17 +72,19 @@ async def in_time(seconds: float | None, ask: Callable[[], Awaitable[Value]]) ->
         raise RpcUnanswered("The node took too long.") from None
 
 
-async def enough_of(asks: Sequence[Callable[[], Awaitable[Value]]], *, patience: float | None = None) -> list[Value]:
+async def enough_of(
+    asks: Sequence[Callable[[], Awaitable[Value]]], *, patience: float = PATIENCE_SECONDS
+) -> list[Value]:
     """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them.
 
-    `patience`: once so many have answered, the others have as long again, and these seconds. None: all are waited for.
+    `patience`: once so many have answered, the others have as long again, and these seconds.
     """
     began, tasks = time.monotonic(), [asyncio.ensure_future(ask()) for ask in asks]
     left, needed = set(tasks), min(PROOFS, len(asks))
     try:
-        while left and (patience is None or sum(map(_has_answered, tasks)) < needed):
+        while left and sum(map(_has_answered, tasks)) < needed:
             _, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-        if left and patience is not None:
+        if left:
             _, left = await asyncio.wait(left, timeout=time.monotonic() - began + patience)
         late = RpcUnanswered("The node took too long.")
         answers = [late if task in left else task.exception() or task.result() for task in tasks]
