@@ -117,6 +117,21 @@ async def test_a_history_without_end_is_not_waited_for(tmp_path: Path, monkeypat
         assert (found.signature, found.agreed, found) == (swap.signature, True, newest)
 
 
+async def test_a_node_is_not_asked_about_each_swap_that_two_others_have_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes its time would keep a worker that starts waiting."""
+    async with a_world(tmp_path, providers=3) as world:
+        swap = await world.signed()
+        await world.sent(swap)
+        tells(monkeypatch, world, 0, PAGES, lambda told: [])
+        calls = counted(monkeypatch, world)
+        [newest] = await world.chain.newest(10)
+        assert (newest.signature, newest.agreed) == (swap.signature, True)
+        assert PAGES in calls
+        assert "getTransaction" not in calls
+
+
 @pytest.mark.parametrize("forgetful", [0, 1])
 async def test_a_swap_that_one_provider_alone_knows_is_told_as_such(two: World, forgetful: int) -> None:
     swap = await two.signed()

@@ -210,8 +210,8 @@ class Histories:
         return sorted(found, key=lambda swap: swap.outcome.slot if swap.outcome else 0, reverse=True)
 
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
-        """As those say that know it. `agreed` if they are enough, and say the same."""
-        asks = [history.swap(signature) for history in asked if history not in by_whom]
+        """As those say that know it. `agreed` if they are enough, and say the same: then no other one is asked."""
+        asks = [history.swap(signature) for history in asked if len(by_whom) < self._proofs and history not in by_whom]
         others = await asyncio.gather(*asks, return_exceptions=True)
         known = [*by_whom.values(), *(swap for swap in others if isinstance(swap, FoundSwap))]
         if (failed := failures(others)) and len(known) < self._proofs:
