@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.orders.store import placing
+from app.orders.store import daily_volumes, placing
 from app.orders.waiting.plans import Decision, PlanStore
 from app.postgres import fetch
 from tests.engine import Engine, eventually
@@ -119,7 +119,7 @@ async def test_the_open_orders_of_an_owner_are_counted_once_for_a_batch_in_slice
                 await transaction.rollback()
         return await fetch(pool, sql, *arguments)
 
-    monkeypatch.setattr(placing, "fetch", explain)
+    monkeypatch.setattr(daily_volumes, "fetch", explain)
     await engine.http.post("/api/orders/batch", json={"orders": [DCA | {"clientOrderId": str(n)} for n in range(20)]})
     [told] = explained
     counts = [scan for scan in scans(json.loads(told)[0]["Plan"]) if "'dca'" in scan.get("Filter", "")]
