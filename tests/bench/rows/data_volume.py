@@ -1,8 +1,9 @@
 """Does the amount of data matter? Three engines in turns: empty, with many waiting orders, with many ended ones.
 
-Each has its own servers, and its processes are frozen (SIGSTOP) while another one is measured. Pickup is the time from
-POST until `routing` is received, for an order that is the only one waiting. Behind 100,000 others that time says
-nothing, so there the figure is the time per order at the head of the queue.
+Each has its own servers. Pages and POSTs are measured in many short turns, because the machine's speed changes within
+seconds. While the sweeper's rounds are measured the processes of the other engines are frozen (SIGSTOP). Pickup is the
+time from POST until `routing` is received, for an order that is the only one waiting. Behind 100,000 others that time
+says nothing, so there the figure is the time per order at the head of the queue.
 """
 
 import asyncio
@@ -28,8 +29,8 @@ WAITING, ENDED = 100_000, 5_000_000
 EMPTY, WAITING_ORDERS, ENDED_ORDERS = "empty", "waiting", "ended"
 NEVER_EXPIRES = ORDER.replace("}", ',"expiresInSeconds":0}')
 ONE_START_A_MINUTE = {"QUEUE_MAX_PER_MIN": "1"}  # they stay
-POSTS, GETS, PICKED, TAKEN, SWEEPS = 400, 400, 100, 1_500, 7
-TURNS = 3  # in each round: a turn takes some seconds, in which the machine's speed changes by a tenth or more
+POSTS, GETS, PICKED, TAKEN, SWEEPS = 160, 100, 50, 1_500, 7
+SHORT_TURNS = 8  # in each round
 QUEUED = 0.999  # of those that wait
 LEAD = 2_000  # orders taken before the measurement starts: a worker that starts compares the queue with Postgres
 TAIL = 300  # orders taken after it
@@ -79,12 +80,24 @@ async def measure_in_turns(
 ) -> dict[str, dict[str, list[float]]]:
     """Measurement → engine → figures in ms."""
     seen: dict[str, Figures] = {}
-    for _ in range(rounds * TURNS):
+
+    def note(what: str, name: str, figure: float) -> None:
+        seen.setdefault(what, {}).setdefault(name, []).append(figure)
+
+    for system in engines.values():
+        thaw(system)
+    await asyncio.sleep(CATCH_UP)
+    for _ in range(rounds * SHORT_TURNS):
+        for name, system in engines.items():
+            for what, figure in (await requested(system, clients)).items():
+                note(what, name, figure)
+    for system in engines.values():
+        freeze(system)
+    for _ in range(rounds):
         for name, system in engines.items():
             thaw(system)
             await asyncio.sleep(CATCH_UP)
-            for what, figure in (await measured(system, clients)).items():
-                seen.setdefault(what, {}).setdefault(name, []).append(figure)
+            note("sweeper round, twice a second", name, await swept(system))
             freeze(system)
     for system in engines.values():
         thaw(system)
@@ -92,18 +105,18 @@ async def measure_in_turns(
     for _ in range(rounds):
         for name in (EMPTY, WAITING_ORDERS):
             figure = await taken(engines[name], clients, fills=name == EMPTY)
-            seen.setdefault("taken from the head of the queue, per order", {}).setdefault(name, []).append(figure)
+            note("taken from the head of the queue, per order", name, figure)
     for name in (EMPTY, ENDED_ORDERS):
         await engines[name].redis.flushdb()
         await engines[name].db.execute("DELETE FROM orders WHERE status = 'pending'")
         engines[name].start_worker()
-    for _ in range(rounds * TURNS):
+    for _ in range(rounds * SHORT_TURNS):
         for name in (EMPTY, ENDED_ORDERS):
             engine = engines[name]
             answer = await clients.call(
                 "idle", port=engine.port, path=EXECUTE, body=ORDER, count=PICKED, caller=engine.caller
             )
-            seen.setdefault("pickup, p50", {}).setdefault(name, []).append(answer["p50_ms"])
+            note("pickup, p50", name, answer["p50_ms"])
     return seen
 
 
@@ -123,7 +136,7 @@ def compared(when: str, name: str, seen: dict[str, Figures]) -> list[TableRow]:
     return rows
 
 
-async def measured(system: System, clients: Client) -> dict[str, float]:
+async def requested(system: System, clients: Client) -> dict[str, float]:
     found = {}
     for what, path in PAGES.items():
         seen = await clients.call("get", port=system.port, path=path, count=GETS, caller=system.caller)
@@ -141,7 +154,6 @@ async def measured(system: System, clients: Client) -> dict[str, float]:
     )
     require(seen["statuses"] == {"202": POSTS}, f"POST: {seen['statuses']}")
     found["POST, time per order"] = 1000 / seen["per_second"]
-    found["sweeper round, twice a second"] = await swept(system)
     return found
 
 
