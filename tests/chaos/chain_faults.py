@@ -207,7 +207,7 @@ async def node_killed(
             await node.wait()
             node = await started(url, journal, faults)
         await placing
-        await clients.finish(WITHIN[0])
+        await clients.finish(WITHIN[0] + WITHIN[1] * orders)
         await env.end_processes()
         node.send_signal(signal.SIGKILL)
         await node.wait()
