@@ -39,6 +39,18 @@ async def test_no_order_waits_for_the_dead_mans_switch_of_one_owner(engine: Engi
         assert (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
 
 
+async def test_a_renewal_that_waits_does_not_come_after_the_end_of_the_switch(engine: Engine) -> None:
+    """Its client gave it up and switched it off. It was on again in a moment, and would have cancelled all orders."""
+    assert (await engine.http.put("/api/dead-man", json={"seconds": 60})).status_code == 200
+    async with engine.postgres.acquire() as somebody, somebody.transaction():
+        await somebody.execute("SELECT FROM dead_men FOR UPDATE")
+        renewal = asyncio.create_task(engine.http.put("/api/dead-man", json={"seconds": 60}))
+        await asyncio.wait([renewal], timeout=0.3)
+    assert (await engine.http.put("/api/dead-man", json={"seconds": 0})).json()["seconds"] == 0
+    assert (await renewal).status_code == 200
+    assert (await engine.http.get("/api/dead-man")).json()["seconds"] == 0
+
+
 async def test_no_operator_waits_for_the_webhook_of_one_owner(engine: Engine) -> None:
     made = await engine.http.post("/api/webhooks", json={"url": "http://127.0.0.1:9/"})
     path = f"/api/webhooks/{made.json()['id']}"

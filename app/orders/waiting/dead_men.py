@@ -6,11 +6,14 @@ it off if these were all: a renewal comes before it, or too late. Nobody is wait
 locked is left for the next look, and so is an owner whose row another watcher has locked.
 """
 
+import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 import asyncpg
 
@@ -95,16 +98,56 @@ class Fired:
     orders: Sequence[Moved]
 
 
+class _Overtaken(Exception):
+    """A later request of this owner was carried out."""
+
+
+class _Order:
+    """In which the requests of one owner have arrived, and which of them is carried out."""
+
+    def __init__(self) -> None:
+        self.one_at_once = asyncio.Lock()
+        self.arrived = itertools.count(1)
+        self.last = 0  # that was carried out
+
+
+class _InOrder:
+    """The turns of one request, each to try once. None is left after a later request was carried out."""
+
+    def __init__(self, order: _Order) -> None:
+        self._order = order
+        self._number = next(order.arrived)
+
+    async def __aenter__(self) -> None:
+        await self._order.one_at_once.acquire()
+        if self._number < self._order.last:
+            self._order.one_at_once.release()
+            raise _Overtaken
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._order.last = self._number
+        self._order.one_at_once.release()
+
+
 class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._left_out = LeftOut[str]()
+        self._orders: WeakValueDictionary[str, _Order] = WeakValueDictionary()  # of owners whose requests are under way
         self._locked: dict[str, float] = {}  # owners of whom nothing could be cancelled, and when that was
         self._failed: dict[str, DatabaseUnavailable] = {}  # owners for whom it took too long: the others come first
 
     async def set(self, owner: str, seconds: int) -> DeadMan:
-        """Begin, renew or, with 0, end it."""
-        (row,) = await fetch_soon(self._pool, SET, owner, seconds)
+        """Begin, renew or, with 0, end it.
+
+        A request that waits for a locked row writes nothing once a later one has: its client may have given it up.
+        """
+        order = self._orders.setdefault(owner, _Order())
+        try:
+            (row,) = await fetch_soon(self._pool, SET, owner, seconds, turn=_InOrder(order))
+        except _Overtaken:
+            return await self.state(owner)
         return DeadMan(*row)
 
     async def state(self, owner: str) -> DeadMan:
