@@ -102,39 +102,39 @@ class _Overtaken(Exception):
     """A later request of this owner was carried out."""
 
 
-class _Order:
-    """In which the requests of one owner have arrived, and which of them is carried out."""
+class _Requests:
+    """Those of one owner that are under way, numbered as they arrived."""
 
     def __init__(self) -> None:
         self.one_at_once = asyncio.Lock()
         self.arrived = itertools.count(1)
-        self.last = 0  # that was carried out
+        self.last = 0  # the latest that was carried out
 
 
 class _InOrder:
-    """The turns of one request, each to try once. None is left after a later request was carried out."""
+    """Around each try of one request. Raises _Overtaken once a later request was carried out."""
 
-    def __init__(self, order: _Order) -> None:
-        self._order = order
-        self._number = next(order.arrived)
+    def __init__(self, requests: _Requests) -> None:
+        self._requests = requests
+        self._number = next(requests.arrived)
 
     async def __aenter__(self) -> None:
-        await self._order.one_at_once.acquire()
-        if self._number < self._order.last:
-            self._order.one_at_once.release()
+        await self._requests.one_at_once.acquire()
+        if self._number < self._requests.last:
+            self._requests.one_at_once.release()
             raise _Overtaken
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._order.last = self._number
-        self._order.one_at_once.release()
+            self._requests.last = self._number
+        self._requests.one_at_once.release()
 
 
 class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._left_out = LeftOut[str]()
-        self._orders: WeakValueDictionary[str, _Order] = WeakValueDictionary()  # of owners whose requests are under way
+        self._requests: WeakValueDictionary[str, _Requests] = WeakValueDictionary()  # by owner, while any is under way
         self._locked: dict[str, float] = {}  # owners of whom nothing could be cancelled, and when that was
         self._failed: dict[str, DatabaseUnavailable] = {}  # owners for whom it took too long: the others come first
 
@@ -143,9 +143,9 @@ class DeadMen:
 
         A request that waits for a locked row writes nothing once a later one has: its client may have given it up.
         """
-        order = self._orders.setdefault(owner, _Order())
+        requests = self._requests.setdefault(owner, _Requests())
         try:
-            (row,) = await fetch_soon(self._pool, SET, owner, seconds, turn=_InOrder(order))
+            (row,) = await fetch_soon(self._pool, SET, owner, seconds, turn=_InOrder(requests))
         except _Overtaken:
             return await self.state(owner)
         return DeadMan(*row)
