@@ -1,4 +1,4 @@
-"""What `engine up` prints holds nobody up, whoever reads it."""
+"""`engine up` prints without waiting for a reader."""
 
 import os
 
