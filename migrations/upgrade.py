@@ -44,12 +44,24 @@ async def _upgrade(dsn: str, wait_seconds: float) -> None:
     try:
         # Polls for the lock: a statement that waits keeps a snapshot open, and CREATE INDEX CONCURRENTLY in the other
         # process would wait for that snapshot.
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        while not await _nothing_to_do(connection):
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+                if not await _is_done(connection):
+                    await asyncio.to_thread(_migrate, dsn)
+                return
             await asyncio.sleep(0.1)
-        if not await _is_done(connection):
-            await asyncio.to_thread(_migrate, dsn)
     finally:
         await connection.close()
+
+
+async def _nothing_to_do(connection: asyncpg.Connection) -> bool:
+    """A backup has the lock too, and may take hours: it is not waited for if nobody migrates or restores."""
+    if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", ADVISORY_LOCK):
+        return False
+    try:
+        return await _is_done(connection)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock_shared($1)", ADVISORY_LOCK)
 
 
 def _migrate(dsn: str) -> None:

@@ -24,7 +24,10 @@ from app.local.watchdog import Stage, Watchdog
 # For tests: faster, but a crash of the machine loses data.
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
-START_SECONDS = 30.0
+START_SECONDS = 30.0  # without an answer
+SAY_AFTER_SECONDS = 5.0
+SHORT, LONG = 0.01, 0.2  # seconds between looks whether a server is ready
+READY, RECOVERS = "ready", "recovers"  # from a crash, or it loads its data, for as long as that takes
 LOOPBACK = "127.0.0.1"
 
 
@@ -121,7 +124,7 @@ _DAMAGED = re.compile(
 def ready(server: Server, watchdog: Watchdog) -> Server:
     """This server, or the one that was started in its place, when it takes commands."""
     try:
-        asyncio.run(wait_until_ready(server))
+        asyncio.run(wait_until_ready(server, print_line))
     except CannotStart:
         if server.name != "Valkey" or not _log_says_damaged(server.log):
             raise
@@ -144,35 +147,44 @@ def _set_aside_damaged(data_home: DataHome) -> None:
         print_line(f"Valkey could not load its data, which is kept in {aside}; it starts without")
 
 
-async def wait_until_ready(server: Server) -> None:
-    """Returns when the server takes commands. CannotStart with the end of its log if it stops instead."""
-    is_ready = _postgres_is_ready if server.name == "Postgres" else _valkey_is_ready
-    deadline = time.monotonic() + START_SECONDS
-    while not await is_ready(server):
+async def wait_until_ready(server: Server, say: Callable[[str], None] = lambda _: None) -> None:
+    """Returns when the server takes commands. CannotStart with the end of its log if it stops instead, or is silent."""
+    answers = _postgres_answers if server.name == "Postgres" else _valkey_answers
+    began = heard = time.monotonic()
+    pause = SHORT
+    while (answer := await answers(server)) != READY:
         if server.process.poll() is not None:
             raise CannotStart(server.exit_report())
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if answer == RECOVERS:
+            heard = now
+        elif now - heard > START_SECONDS:
             raise CannotStart(f"{server.name} was not ready within {START_SECONDS:.0f} s; see {server.log}.")
-        await asyncio.sleep(0.01)
+        if pause == SHORT and now - began > SAY_AFTER_SECONDS:
+            say(f"{server.name} recovers what it had written before it ended, and is waited for")
+            pause = LONG  # each look costs it a process
+        await asyncio.sleep(pause)
 
 
-async def _postgres_is_ready(server: Server) -> bool:
+async def _postgres_answers(server: Server) -> str | None:
     try:
         connection = await asyncpg.connect(server.url)
     except PermissionError as error:  # a certificate of the client, in the home directory
         raise CannotStart(f"cannot read {error.filename}: {error.strerror}.") from None
-    except (OSError, asyncpg.CannotConnectNowError):
-        return False
+    except asyncpg.CannotConnectNowError:
+        return RECOVERS
+    except OSError:
+        return None
     except asyncpg.InvalidPasswordError:
         raise CannotStart(
             f"The secret in {server.log.parent} is not the password of the Postgres data: "
             "restore the secret, or remove the directory to start with no data."
         ) from None
     await connection.close()
-    return True
+    return READY
 
 
-async def _valkey_is_ready(server: Server) -> bool:
+async def _valkey_answers(server: Server) -> str | None:
     # Without the client library: importing it takes longer than starting the server.
     secret = server.url.split("@")[0].rpartition(":")[2]
     try:
@@ -181,8 +193,8 @@ async def _valkey_is_ready(server: Server) -> bool:
         answer = await reader.read()
         writer.close()
     except OSError:
-        return False
-    return b"+PONG" in answer  # while it loads its data it answers with an error
+        return None
+    return READY if b"+PONG" in answer else RECOVERS if b"-LOADING" in answer else None
 
 
 def _spawn(

@@ -37,6 +37,7 @@ CHECK_EVERY = 0.1  # seconds
 SERVER_DELAY = 2.0  # seconds before a server is started again
 READY_SECONDS = 60.0
 AGAIN_SECONDS = 1.0
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The machine has no memory, process, file or thread left for a moment.
 REFUSED = (OSError, RuntimeError, subprocess.SubprocessError, CannotStart)
 
@@ -79,12 +80,14 @@ class Supervisor:
         self._state_written = True
 
     def run(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._interrupt)
+        for number in INTERRUPTS:
+            signal.signal(number, signal.default_int_handler)  # at once: servers may take long to be ready
         signal.signal(signal.SIGTSTP, lambda *_: None)  # Ctrl-Z: nobody would read what the processes print
         for node in self._node:
             node.start()
         postgres, redis = self._start_servers()
+        for number in INTERRUPTS:
+            signal.signal(number, self._interrupt)
         if self._node:
             self._wait_for(self._node_answers, "The node", self._node)
         self._start_services(postgres, redis)

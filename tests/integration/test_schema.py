@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.settings import SettingsError
-from migrations.upgrade import configuration, upgrade
+from migrations.upgrade import ADVISORY_LOCK, configuration, upgrade
 from tests.engine import eventually
 
 # Alembic and SQLAlchemy are imported by the tests that use them: each process of the test run imports this file.
@@ -38,6 +38,17 @@ async def test_a_migrated_database_has_the_tables_of_the_schema(new_postgres_dsn
 
 async def test_two_migrations_at_once_do_no_harm(new_postgres_dsn: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(upgrade, new_postgres_dsn) for _ in range(2)))
+
+
+async def test_a_start_waits_for_no_backup_if_there_is_nothing_to_migrate(postgres_dsn: str) -> None:
+    backup = await asyncpg.connect(postgres_dsn)
+    await backup.execute("SELECT pg_advisory_lock_shared($1)", ADVISORY_LOCK)
+    starting = asyncio.create_task(asyncio.to_thread(upgrade, postgres_dsn))
+    try:
+        await asyncio.wait_for(asyncio.shield(starting), 30)
+    finally:
+        await backup.close()
+        await starting
 
 
 async def test_a_migration_that_a_long_read_holds_up_holds_up_nobody_else(

@@ -17,6 +17,7 @@ log = logging.getLogger("engine.capacity")
 
 COUNT_SECONDS = 1.0
 REST_FACTOR = 50  # a slow count is followed by a rest of this many times its duration: a fiftieth of one connection
+MAX_REST_SECONDS = 10.0  # it may be slow because Postgres did not answer, and until the next one no order leaves it
 
 _UNDER_WAY = sql_list(UNDER_WAY)
 COUNT_ALL = f"SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ({_UNDER_WAY}) LIMIT $1) under_way"
@@ -72,4 +73,5 @@ class Capacity:
                 pass  # then no order is accepted either
             except Exception:
                 log.exception("orders under way cannot be counted")
-            await asyncio.sleep(max(COUNT_SECONDS, REST_FACTOR * (time.monotonic() - began)))
+            took = time.monotonic() - began
+            await asyncio.sleep(min(max(COUNT_SECONDS, REST_FACTOR * took), MAX_REST_SECONDS))

@@ -185,6 +185,51 @@ def test_the_processes_of_a_postgres_that_runs_are_left_alone_whatever_its_file_
         main.wait()
 
 
+async def test_a_server_is_waited_for_as_long_as_it_says_that_it_loads_its_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "START_SECONDS", 0.0)
+    answers = [b"-LOADING\r\n", b"-LOADING\r\n", b"+PONG\r\n"]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"QUIT\r\n")
+        writer.write(answers.pop(0))
+        writer.close()
+
+    process = await asyncio.to_thread(subprocess.Popen, ["sleep", "60"])
+    try:
+        async with await asyncio.start_server(answer, servers.LOOPBACK, 0) as fake:
+            port = fake.sockets[0].getsockname()[1]
+            url = f"redis://:x@{servers.LOOPBACK}:{port}/0"
+            server = servers.Server(
+                name="Valkey", process=process, log=tmp_path, port=port, url=url, start_again=lambda: server
+            )
+            await servers.wait_until_ready(server)
+        assert answers == []
+    finally:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+
+
+def test_an_interrupt_does_not_wait_for_servers_that_start(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start() -> tuple[str, str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(supervisor, "_start_servers", start)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def test_an_unreadable_home_directory_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def connect(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/root/.postgresql/postgresql.key")
