@@ -99,7 +99,7 @@ class Postgres:
     writing: asyncpg.Pool
     reading: asyncpg.Pool  # what callers ask for: may take long
     lagging: asyncpg.Pool  # of that, what may be a moment old: of a replica, if there is one
-    internal: asyncpg.Pool  # short: health, keys, capacity, the events of streams, abandoned orders
+    internal: asyncpg.Pool  # short: health, keys, capacity, the events of streams; waits 1 s for a lock
     following: "list[asyncio.Task[None]]"  # the primary, if there are several hosts
 
     def open(self) -> int:
@@ -133,7 +133,7 @@ async def open_postgres(
         writing=await _pool(dsn, writers, WRITE_PLANS, before_writing),
         reading=reading,
         lagging=await _pool(read_dsn, readers, of_reads, standby=True) if read_dsn else reading,
-        internal=await _pool(dsn, internal, READ_PLANS, before_writing),
+        internal=await _pool(dsn, internal, READ_PLANS | {"lock_timeout": "1000"}, before_writing),
         following=follow(dsn),
     )
 

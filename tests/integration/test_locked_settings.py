@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.engine import SELL_SOL, Engine
+from tests.engine import SELL_SOL, Engine, eventually
 
 STATE = "INSERT INTO trading_states (scope, state, reason, set_by, set_at) VALUES ('ann', 'active', '', '', now())"
 HALT = {"state": "halted", "reason": "a test"}
@@ -57,3 +57,21 @@ async def test_no_operator_waits_for_the_webhook_of_one_owner(engine: Engine) ->
     async with waiting(engine, "webhooks", "DELETE", path):
         reducing = await engine.http.put("/api/kill-switch", json=HALT | {"state": "reducing"})
         assert reducing.status_code == 200
+
+
+async def test_a_halt_does_not_wait_for_a_table_that_somebody_has_locked(engine: Engine) -> None:
+    """As VACUUM FULL does: what counts orders and reads their logs waits for it."""
+    order = await engine.place(orderType="limit", limitPrice="400")
+    held_up = "SELECT count(*) >= 2 FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
+
+    async with engine.socket(f"/api/orders/execute?orderId={order['orderId']}") as stream:
+        await stream.recv()
+        async with engine.postgres.acquire() as somebody, somebody.transaction():
+            await somebody.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+
+            async def is_held_up() -> bool:
+                return bool(await somebody.fetchval(held_up))
+
+            await eventually(is_held_up)
+            assert (await engine.http.get("/health")).json()["postgres"] == "up"
+            assert (await engine.http.put("/api/kill-switch", json=HALT)).status_code == 200
