@@ -112,7 +112,7 @@ async def test_a_history_without_end_is_not_waited_for(tmp_path: Path, monkeypat
     async with a_world(tmp_path, providers=3) as world, asyncio.timeout(30):
         swap = await world.signed()
         await world.sent(swap)
-        tells(monkeypatch, world, 2, PAGES, lambda told: [{"signature": "1", "memo": None, "blockTime": None}])
+        tells(monkeypatch, world, 2, PAGES, lambda told: [{"signature": "1" * 64, "memo": None, "blockTime": None}])
         [found], [newest] = (await world.chain.find(["order"]))[1], await world.chain.newest(10)
         assert (found.signature, found.agreed, found) == (swap.signature, True, newest)
 

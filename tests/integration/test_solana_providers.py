@@ -1,5 +1,6 @@
 """The chain adapter with several providers, one of which is down, lies, or has not seen everything."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 from solders.hash import Hash
 
+from app.dex.adapters.solana import reading
 from app.dex.errors import DexError
-from tests.localnet import WALLET
+from tests.localnet import SOL, USDC, WALLET, built_swap, pool
 from tests.solana_world import PASSED, World, a_world, tells
 
 
@@ -55,6 +57,58 @@ async def test_two_providers_confirm_only_one_and_the_same_amount(two: World, mo
     tells(monkeypatch, two, 0, "getTransaction", more)
     assert await two.verdict(swap) == "unknown"
     assert (await two.chain.ended([swap.signature]))[1] == {}
+
+
+async def test_a_provider_that_takes_its_time_about_a_blockhash_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.01)
+    async with a_world(tmp_path, providers=3) as world, asyncio.timeout(30):
+        honest = world.rpcs[2].call
+
+        async def call(method: str, *params: Any, within: float | None = None) -> Any:
+            if method == "isBlockhashValid":
+                await asyncio.Event().wait()
+            return await honest(method, *params, within=within)
+
+        monkeypatch.setattr(world.rpcs[2], "call", call)
+        assert await world.chain.blockhash()
+
+
+@pytest.mark.parametrize("status", [None, {"confirmationStatus": "confirmed"}, {"confirmationStatus": []}, {}])
+async def test_one_provider_of_three_neither_denies_nor_hides_that_a_fill_is_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any
+) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+        tells(
+            monkeypatch, world, 0, "getSignatureStatuses", lambda told: told | {"value": [status] * len(told["value"])}
+        )
+        swap, dropped = await world.signed(), await world.signed(name="dropped")
+        await world.sent(swap)
+        world.validator.skip(PASSED)
+        assert await world.chain.not_final([swap.signature, dropped.signature]) == [dropped.signature]
+
+
+async def test_one_provider_cannot_change_how_an_amount_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5000.0 equals what the others tell, and its digits are others."""
+
+    def with_a_point(told: dict[str, Any]) -> dict[str, Any]:
+        told["meta"]["fee"] = float(told["meta"]["fee"])
+        return told
+
+    async with a_world(tmp_path, providers=3) as world:
+        tells(monkeypatch, world, 0, "getTransaction", with_a_point)
+        blockhash = await world.chain.blockhash()
+        swap = await world.chain.sign(
+            built_swap(pool(), USDC, SOL, 10**7, 1), memo="order", attempt=1, blockhash=blockhash
+        )
+        await world.sent(swap)
+        outcome = (await world.chain.ask(swap.signature)).outcome
+        assert outcome is not None
+        assert isinstance(outcome.amount_out, int)
+        assert outcome == (await world.chain.ended([swap.signature]))[1][swap.signature]
 
 
 def last_height(change: Callable[[int], int]) -> Callable[[Any], Any]:

@@ -111,7 +111,8 @@ def quote_of(
             whole = max(at_mid * PARTS, highest)
             at_mid = whole // PARTS
         out = amount_out if number == len(route) - 1 else at_mid
-        impact = max(at_mid - out, 0) * BPS // max(at_mid, 1)
+        mid = whole or at_mid * PARTS  # in parts: of a token without decimals half a unit may be worth much
+        impact = max(mid - out * PARTS, 0) * BPS // max(mid, 1)
         legs.append(QuoteLeg(pool, start, end, amount, out, 0, impact, at_mid))
         amount = out
     lamports = markets.fees[venue].network_fee if venue in markets.fees else 5_000

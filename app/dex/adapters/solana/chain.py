@@ -21,10 +21,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.history import Histories, memo_text
+from app.dex.adapters.solana.history import Histories
 from app.dex.adapters.solana.inspection import SIGNATURE_FEE, check_instruction
 from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import outcome_of
+from app.dex.adapters.solana.outcomes import memo_text, outcome_of
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
 from app.dex.adapters.solana.programs import memo as memo_instruction
 from app.dex.adapters.solana.reading import (
@@ -39,6 +39,7 @@ from app.dex.adapters.solana.reading import (
     first_height,
     first_of,
     in_time,
+    is_over,
     proofs_of,
     reading,
     usual_price,
@@ -183,16 +184,19 @@ class SolanaChain:
         """With height and slot."""
         reached = await finalized(rpc)
         statuses = await self._statuses(rpc, signatures) if signatures else []
-        over = [one for one, status in zip(signatures, statuses, strict=True) if _is_over(status)]
+        over = [one for one, status in zip(signatures, statuses, strict=True) if is_over(status)]
         found = await asyncio.gather(*(self._outcome(rpc, one) for one in over))
         return reached, {one: outcome for one, outcome in zip(over, found, strict=True) if outcome is not None}
 
     async def not_final(self, signatures: Sequence[str]) -> list[str]:
-        """Those that the chain does not call finalized."""
-        told = await enough_of([partial(self._statuses, rpc, signatures, HISTORY) for rpc in self._providers])
+        """Those that too few nodes call finalized."""
+        told = await enough_of([partial(self._final, rpc, signatures) for rpc in self._providers])
+        return [one for one in signatures if sum(one in final for final in told) < self._proofs]
+
+    async def _final(self, rpc: Rpc, signatures: Sequence[str]) -> set[str]:
+        statuses = zip(signatures, await self._statuses(rpc, signatures, HISTORY), strict=True)
         with reading("getSignatureStatuses"):
-            levels = [{status and status["confirmationStatus"] for status in one} for one in zip(*told, strict=True)]
-        return [one for one, seen in zip(signatures, levels, strict=True) if seen != {"finalized"}]
+            return {one for one, status in statuses if status and status["confirmationStatus"] == "finalized"}
 
     async def ask(self, signature: str) -> Snapshot:
         seen = await enough_of([partial(self._look, rpc, signature) for rpc in self._providers])
@@ -214,7 +218,7 @@ class SolanaChain:
         """What one provider knows. The order of the calls is the proof."""
         height, slot = await finalized(rpc)
         [status] = await self._statuses(rpc, [signature], HISTORY, at_slot=slot)
-        if _is_over(status):
+        if is_over(status):
             outcome = await self._outcome(rpc, signature)
             if outcome is None:
                 raise RpcUnanswered("The node knows the status of the transaction, and not yet what it did.")
@@ -241,8 +245,3 @@ class SolanaChain:
             return None
         with reading("getTransaction"):
             return outcome_of(answer, self._names.own_errors)
-
-
-def _is_over(status: Any) -> bool:
-    with reading("getSignatureStatuses"):
-        return status is not None and status["confirmationStatus"] in ("confirmed", "finalized")

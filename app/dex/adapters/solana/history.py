@@ -6,17 +6,16 @@ left out would be paid again. So there is what any of them tells, and the others
 
 import asyncio
 import logging
-import re
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from app.dex import base58
+from app.dex.adapters.answers import u64
 from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import accounts_of, changes, outcome_of, payer_of, programs_of
-from app.dex.adapters.solana.programs import MEMO
+from app.dex.adapters.solana.outcomes import Row, accounts_of, changes, memo_in, outcome_of, payer_of, time_of
 from app.dex.adapters.solana.reading import (
     CONFIRMED,
     PROOFS,
@@ -35,25 +34,8 @@ log = logging.getLogger("engine.chain")
 PAGE = 1000  # signatures: as many as a node gives in one call
 PATIENCE_SECONDS = 5.0  # a node whose history does not end would be read without end
 MIN_HISTORY = 3_000_000  # blocks, about two weeks: a node that has fewer does not tell which swaps there are not
+MAX_ALONE = 1_000  # swaps that one node alone tells: one that makes them up would tell more without end
 AT_ONCE = 8
-
-_SIZE = re.compile(r"^\[\d+\] ")  # before each memo that a node tells
-_ATTEMPT = re.compile(r" #\d+$")
-
-
-def memo_text(memo: str, attempt: int) -> str:
-    """What is written on chain, so that two attempts are two transactions."""
-    return f"{memo} #{attempt}"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A transaction that names one of our wallets. Everybody can name them in one, and write any memo."""
-
-    signature: str
-    memo: str | None  # that was signed for; None: it is no swap of ours
-    at: float | None  # Unix time; None: the node does not say
-
 
 Places = Mapping[str, str | None]
 """wallet → the signature before which its older ones begin; None: the newest."""
@@ -114,7 +96,7 @@ class History:
             options["before"] = before
         page = await self.rpc.call("getSignaturesForAddress", wallet, options)
         with reading("getSignaturesForAddress"):
-            return [_row(row) for row in page]
+            return [Row.read(row) for row in page]
 
     async def _swaps(self, rows: Sequence[Row]) -> list[FoundSwap]:
         found = await asyncio.gather(*(self._swap(row) for row in rows if row.memo is not None))
@@ -139,7 +121,7 @@ class History:
 
     def _read(self, answer: Mapping[str, Any], signature: str) -> FoundSwap | None:
         with reading("getTransaction"):
-            wallet, memo = payer_of(answer), _memo_in(answer)
+            wallet, memo = payer_of(answer), memo_in(answer)
             if wallet not in self._wallets or memo is None:
                 return None
             moved = {mint: change for mint, change in changes(answer["meta"], wallet).items() if change}
@@ -151,12 +133,12 @@ class History:
             return FoundSwap(
                 memo=memo,
                 signature=signature,
-                at=time.time() if answer["blockTime"] is None else float(answer["blockTime"]),
+                at=time.time() if (at := time_of(answer)) is None else at,
                 outcome=outcome_of(answer, self._names.own_errors),
                 venue=next((venue for venue in venues if venue is not None), None),
                 token_in=self._names.symbols.get(sold[0]) if sold else None,
                 token_out=self._names.symbols.get(bought[0]) if bought else None,
-                amount_in=-moved[sold[0]] if sold else None,
+                amount_in=u64(-moved[sold[0]]) if sold else None,
             )
 
 
@@ -170,6 +152,7 @@ class Histories:
         self.slot = 0  # finalized: the newest are not read from a node that has not seen it
         # By the last signature of a page, where each provider goes on. What one of them says moves no other one on.
         self._places: dict[str, Mapping[History, Places]] = {}
+        self._alone = Counter[History]()  # swaps since the newest that no other one knows
 
     async def find(self, about: Sequence[str], since: float) -> tuple[int, list[FoundSwap]]:
         """The oldest first, and the height that `PROOFS` providers have reached."""
@@ -182,7 +165,9 @@ class Histories:
         return height, (await self._agreed({history: swaps for history, _, swaps in answers}))[::-1]
 
     async def newest(self, limit: int, before: str | None) -> list[FoundSwap]:
-        """At most so many of each provider and wallet."""
+        """At most so many of each provider and wallet. One that alone tells of very many is asked no more."""
+        if before is None:
+            self._alone.clear()
         seen = await enough_of([partial(finalized, history.rpc) for history in self._histories])
         self.slot = max(self.slot, sorted(slot for _, slot in seen)[-self._proofs])
         places = self._places[before] if before else {}
@@ -190,12 +175,20 @@ class Histories:
         async def ask(history: History) -> tuple[History, list[FoundSwap], Places]:
             return history, *await history.newest(limit, places.get(history, {}), at_slot=self.slot)
 
-        answers = await enough_of([partial(ask, one) for one in self._histories], patience=PATIENCE_SECONDS)
-        found = await self._agreed({history: swaps for history, swaps, _ in answers})
+        asked = [one for one in self._histories if self._alone[one] < MAX_ALONE]
+        answers = await enough_of([partial(ask, one) for one in asked], patience=PATIENCE_SECONDS)
+        told = {history: swaps for history, swaps, _ in answers}
+        found = await self._agreed(told)
+        self._count_alone(told, {swap.signature for swap in found if not swap.agreed})
         if found:
             # One that did not answer goes on where it was.
             self._places = {found[-1].signature: {**places, **{history: after for history, _, after in answers}}}
         return found
+
+    def _count_alone(self, told: Told, doubtful: Collection[str]) -> None:
+        tellers = Counter(swap.signature for swaps in told.values() for swap in swaps)
+        for history, swaps in told.items():
+            self._alone[history] += sum(tellers[one.signature] == 1 for one in swaps if one.signature in doubtful)
 
     async def _agreed(self, told: Told) -> list[FoundSwap]:
         """All of them, the newest first; of one slot in the order in which a node tells them."""
@@ -226,25 +219,7 @@ def _may_be_filled(swap: FoundSwap) -> bool:
     return swap.outcome is not None and swap.outcome.status == "landed"
 
 
-def _row(row: Any) -> Row:
-    memo, at = _signed_for(_SIZE.sub("", row["memo"] or "")), row["blockTime"]
-    return Row(str(row["signature"]), memo, None if at is None else float(at))
-
-
 def _first_swaps(page: Sequence[Row], count: int) -> int:
     """How many rows of it have the first so many that may be swaps of ours; all, if they are fewer."""
     places = [place for place, row in enumerate(page, 1) if row.memo is not None]
     return places[count - 1] if len(places) >= count else len(page)
-
-
-def _memo_in(answer: Mapping[str, Any]) -> str | None:
-    """From its instruction, because what is told beside the signature is nothing that we signed."""
-    instructions = answer["transaction"]["message"]["instructions"]
-    for program, instruction in zip(programs_of(answer), instructions, strict=True):
-        if program == str(MEMO):
-            return _signed_for(base58.decode(instruction["data"]).decode(errors="replace"))
-    return None
-
-
-def _signed_for(text: str) -> str | None:
-    return _ATTEMPT.sub("", text) if _ATTEMPT.search(text) else None

@@ -1,10 +1,20 @@
-"""What a transaction in a block did, read from the answer of `getTransaction`."""
+"""What a transaction in a block did, read from the answer of `getTransaction`, and what its memo says.
 
+One node may write anything there. What could not be stored, or shown, is no answer: it would end the work on those of
+all nodes.
+"""
+
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from app.dex.adapters.solana.programs import ASSOCIATED, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
+from solders.signature import Signature
+
+from app.dex import base58
+from app.dex.adapters.answers import u64
+from app.dex.adapters.solana.programs import ASSOCIATED, MEMO, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
 from app.dex.chain import Outcome
 
 JUPITER = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
@@ -24,6 +34,10 @@ OWN_ERRORS: Mapping[str, Mapping[int, str]] = {
 }
 """program → its error numbers → our codes. 1 is that of a program it called: the system program or a token program."""
 FEE_ERRORS = frozenset({"InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound"})
+MAX_TIME = 2**33  # in the year 2242
+
+_SIZE = re.compile(r"^\[\d+\] ")  # before each memo that a node tells
+_OURS = re.compile(r"([ -~]+) #[0-9]+")  # in ASCII
 
 
 def outcome_of(answer: Mapping[str, Any], own_errors: Mapping[str, Mapping[int, str]]) -> Outcome:
@@ -34,9 +48,9 @@ def outcome_of(answer: Mapping[str, Any], own_errors: Mapping[str, Mapping[int, 
     meta = answer["meta"]
     if meta["err"] is None:
         brought = amount_out(meta, payer_of(answer))
-        return Outcome("landed", int(answer["slot"]), amount_out=brought, fee=int(meta["fee"]))
+        return Outcome("landed", u64(answer["slot"]), amount_out=brought, fee=u64(meta["fee"]))
     code = code_of(meta["err"], programs_of(answer), own_errors)
-    return Outcome("failed", int(answer["slot"]), code=code, fee=int(meta["fee"]))
+    return Outcome("failed", u64(answer["slot"]), code=code, fee=u64(meta["fee"]))
 
 
 def payer_of(answer: Mapping[str, Any]) -> str:
@@ -68,16 +82,17 @@ def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[in
 def amount_out(meta: Mapping[str, Any], wallet: str) -> int | None:
     """What came into the wallet: the one balance that rose. None: not exactly one did."""
     gains = [change for change in changes(meta, wallet).values() if change > 0]
-    return gains[0] if len(gains) == 1 else None
+    return u64(gains[0]) if len(gains) == 1 else None
 
 
 def changes(meta: Mapping[str, Any], wallet: str) -> Mapping[str, int]:
     """How the wallet's balances changed, by mint.
 
     SOL is counted with the lamports of the wallet's token accounts, because rent and wrapped SOL are still its own, and
-    before the fee, which is not a part of the swap.
+    before the fee, which is not a part of the swap. 5000.0 would equal what other nodes tell, and be shown as 50000.
     """
-    lamports = [after - before for before, after in zip(meta["preBalances"], meta["postBalances"], strict=True)]
+    balances_of_all = zip(meta["preBalances"], meta["postBalances"], strict=True)
+    lamports = [u64(after) - u64(before) for before, after in balances_of_all]
     changed: dict[str, int] = defaultdict(int)
     own_accounts = set()
     for sign, balances in ((-1, meta["preTokenBalances"]), (1, meta["postTokenBalances"])):
@@ -85,7 +100,48 @@ def changes(meta: Mapping[str, Any], wallet: str) -> Mapping[str, int]:
             if one.get("owner") == wallet:
                 own_accounts.add(one["accountIndex"])
                 if one["mint"] != str(NATIVE_MINT):
-                    changed[one["mint"]] += sign * int(one["uiTokenAmount"]["amount"])
+                    changed[one["mint"]] += sign * u64(one["uiTokenAmount"]["amount"])
     # The first account is the payer, which is the wallet.
-    changed[str(NATIVE_MINT)] = lamports[0] + meta["fee"] + sum(lamports[index] for index in own_accounts)
+    changed[str(NATIVE_MINT)] = lamports[0] + u64(meta["fee"]) + sum(lamports[index] for index in own_accounts)
     return changed
+
+
+def memo_text(memo: str, attempt: int) -> str:
+    """What is written on chain, so that two attempts are two transactions."""
+    return f"{memo} #{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A transaction that names one of our wallets. Everybody can name them in one, and write any memo."""
+
+    signature: str
+    memo: str | None  # that was signed for; None: it is no swap of ours
+    at: float | None  # Unix time; None: the node does not say
+
+    @staticmethod
+    def read(row: Any) -> "Row":
+        """`KeyError`, `TypeError` or `ValueError`: it is in another form than Solana's."""
+        memo = signed_for(_SIZE.sub("", row["memo"] or ""))
+        return Row(str(Signature.from_string(row["signature"])), memo, time_of(row))
+
+
+def time_of(row: Mapping[str, Any]) -> float | None:
+    if (at := row["blockTime"]) is None:
+        return None
+    if u64(at) > MAX_TIME:
+        raise ValueError("no time of a block")
+    return float(at)
+
+
+def memo_in(answer: Mapping[str, Any]) -> str | None:
+    """From its instruction, because what is told beside the signature is nothing that we signed."""
+    instructions = answer["transaction"]["message"]["instructions"]
+    for program, instruction in zip(programs_of(answer), instructions, strict=True):
+        if program == str(MEMO):
+            return signed_for(base58.decode(instruction["data"]).decode(errors="replace"))
+    return None
+
+
+def signed_for(text: str) -> str | None:
+    return ours[1] if (ours := _OURS.fullmatch(text)) else None

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -73,14 +73,14 @@ async def in_time(seconds: float | None, ask: Callable[[], Awaitable[Value]]) ->
 
 
 async def enough_of(
-    asks: Sequence[Callable[[], Awaitable[Value]]], *, patience: float = PATIENCE_SECONDS
+    asks: Sequence[Callable[[], Awaitable[Value]]], *, proofs: int = PROOFS, patience: float = PATIENCE_SECONDS
 ) -> list[Value]:
-    """The answers of all nodes, in their order; some may be missing, if there are `PROOFS` of them.
+    """The answers of all nodes, in their order; some may be missing, if there are `proofs` of them.
 
     `patience`: once so many have answered, the others have as long again, and these seconds.
     """
     began, tasks = time.monotonic(), [asyncio.ensure_future(ask()) for ask in asks]
-    left, needed = set(tasks), min(PROOFS, len(asks))
+    left, needed = set(tasks), min(proofs, len(asks))
     try:
         while left and sum(map(_has_answered, tasks)) < needed:
             _, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
@@ -124,6 +124,12 @@ def reading(method: str) -> Iterator[None]:
         raise RpcUnanswered(f"The node's answer to {method} cannot be read.") from error
 
 
+def is_over(status: Any) -> bool:
+    """Of a signature, as `getSignatureStatuses` tells it."""
+    with reading("getSignatureStatuses"):
+        return status is not None and status["confirmationStatus"] in ("confirmed", "finalized")
+
+
 async def finalized(rpc: Rpc) -> tuple[int, int]:
     """Height and slot of one moment."""
     info = await rpc.call("getEpochInfo", {"commitment": "finalized"})
@@ -161,14 +167,15 @@ async def agreed_blockhash(providers: Sequence[Rpc]) -> Blockhash:
     Later is only slower. With a height that is too low a swap that may still land would be taken for expired.
     The oldest comes first, because the nodes that are ahead know it too.
     """
-    given = await enough_of([partial(_offered, rpc) for rpc in providers])
+    given, proofs = await enough_of([partial(_offered, rpc) for rpc in providers]), min(PROOFS, len(providers))
     for giver, one in sorted(given, key=lambda offered: offered[1].last_valid_height):
         others = [partial(last_height_of, rpc, one.hash) for rpc, _ in given if rpc is not giver]
-        told = await asyncio.gather(*(ask() for ask in others), return_exceptions=True)
-        failures(told)
-        lasts = [one.last_valid_height, *(last for last in told if isinstance(last, int))]
+        told = list[int]()
+        with suppress(DexError):  # it is known to none of them
+            told = await enough_of(others, proofs=proofs - 1, patience=PATIENCE_SECONDS)
+        lasts = [one.last_valid_height, *told]
         lasts = [last for last in lasts if abs(last - one.last_valid_height) <= MAX_APART]
-        if len(lasts) >= min(PROOFS, len(providers)):
+        if len(lasts) >= proofs:
             return Blockhash(one.hash, max(lasts), one.slot)
     raise RpcUnanswered("The nodes do not agree on a blockhash.")
 

@@ -133,6 +133,13 @@ def test_what_is_left_of_a_dear_unit_counts(pays: int, brings: int, trusted: boo
     assert (_objection(quote, request, None, 5) is None) == trusted
 
 
+def test_what_is_left_of_a_dear_unit_is_price_impact() -> None:
+    """Of 1.6 units one comes out: an order that accepts 1 % is not filled by it."""
+    pools = Pools(raydium_SOL_USDC=1_600_000, meteora_SOL_USDC=1_600_000)
+    quote = quote_of("raydium", MARKETS, pools, QuoteRequest(SOL, USDC, 1), 7, 1, [("one", "SOL", "USDC")])
+    assert quote.price_impact_bps == 3_750
+
+
 def test_a_value_is_not_lost_in_a_dear_token_in_between() -> None:
     """Of JUP-USDC and JUP-SOL one unit of JUP is 90 dollars here, and 89 dollars of SOL are sold."""
     prices = {"JUP_SOL": Fraction(1, 600 * 10**6), "JUP_USDC": Fraction(90 * 10**6)}
