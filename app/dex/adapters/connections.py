@@ -41,7 +41,8 @@ class _Answers(httpcore.AsyncNetworkStream):
         while (end := answer.find(b"\r\n\r\n")) < 0:
             piece = await self._stream.read(PIECE, *arguments, **options)
             answer += piece
-            if not piece or len(answer) > MAX_HEAD or answer.count(b"\n") > MAX_LINES or _INTERIM.match(answer):
+            head = answer.partition(b"\r\n\r\n")[0]  # the piece may have a part of the body, with lines of its own
+            if not piece or len(head) > MAX_HEAD or head.count(b"\n") > MAX_LINES or _INTERIM.match(answer):
                 raise httpcore.RemoteProtocolError
         length = _LENGTH.search(answer, 0, end + 2)
         self._left = max(int(length[1]) - (len(answer) - end - 4), 0) if length else 0

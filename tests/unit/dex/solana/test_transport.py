@@ -131,6 +131,9 @@ ONE = b'{"yes": 1}'
             id="chunked",
         ),
         pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 310\r\n\r\n" + ONE + b"\n" * 300, True, 1, id="a body of many lines"
+        ),
+        pytest.param(
             b"HTTP/1.1 102 \r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n" + ONE, False, 4, id="interim"
         ),
         pytest.param(
