@@ -147,6 +147,18 @@ async def test_streams_that_follow_too_many_orders_together_are_closed_until_the
                 await third.receive()
 
 
+async def test_nothing_is_kept_of_an_order_that_ended_while_it_was_looked_at(engine: Engine) -> None:
+    feed, order = feed_of(engine, OrderReader(engine.postgres)), UUID((await engine.place())["orderId"])
+    with feed.subscriber(owner="local") as subscriber:
+        await feed.follow_many(subscriber, {order: 0}, lambda _: None)
+        await feed.next_events(subscriber)
+        looking = asyncio.create_task(feed._heal_orders())
+        await asyncio.sleep(0)
+        feed.unfollow(subscriber, str(order))
+        await looking
+    assert feed._following._complete == {}
+
+
 async def received(client: StreamClient, orders: int) -> None:
     while len(client.received) < orders:
         await client.receive()

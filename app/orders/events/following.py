@@ -71,6 +71,6 @@ class Following:
             return True
         streams = self.of(order)
         known = [stream.exists(order, seq) for stream in streams]
-        if all(known) and all(stream.has_read(order) for stream in streams):
+        if streams and all(known) and all(stream.has_read(order) for stream in streams):
             self._complete[order] = seq
         return all(known)

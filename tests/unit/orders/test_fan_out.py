@@ -67,3 +67,22 @@ async def test_events_that_wait_are_bounded() -> None:
     del streams.of["ann"][1:]
     await streams.run_until(MAX_WAITING)
     assert streams.handed[-1] == ("ann", MAX_WAITING - 1)
+
+
+async def test_other_tasks_run_while_many_events_that_arrive_at_once_are_handed_to_a_few_streams() -> None:
+    streams = Streams(AT_ONCE)
+    for seq in range(1, 6):
+        streams.fan_out.receive(event("ann", seq))
+    streams.fan_out.receive(event("bob"))
+    assert streams.handed == [("ann", 1)] * AT_ONCE + [("bob", 1)]
+    assert max(await streams.run_until(5 * AT_ONCE + 1)) <= AT_ONCE
+    assert streams.handed[AT_ONCE + 1 :] == [("ann", seq) for seq in range(2, 6) for _ in range(AT_ONCE)]
+
+
+async def test_events_of_an_owner_with_one_stream_are_handed_on_many_at_once() -> None:
+    streams = Streams(1)
+    for seq in range(3 * AT_ONCE):
+        streams.fan_out.receive(event("ann", seq))
+    assert len(streams.handed) == AT_ONCE
+    assert max(await streams.run_until(3 * AT_ONCE)) == AT_ONCE
+    assert streams.handed == [("ann", seq) for seq in range(3 * AT_ONCE)]
