@@ -23,6 +23,7 @@ from app.localnet.shapes import (
     options_of,
     read_transaction,
     token_balances,
+    version_of,
     with_context,
 )
 from app.localnet.view import View
@@ -84,12 +85,13 @@ def transaction(view: View, params: Params) -> Json:
     options = options_of(params)
     if found is None or found.height > view.height(options.get("commitment", "finalized")):
         return None
-    if options.get("maxSupportedTransactionVersion") is None:
-        raise RpcError(UNSUPPORTED_VERSION, "Transaction version (0) is not supported by the requesting client.")
+    if (version := version_of(found)) > options.get("maxSupportedTransactionVersion", -1):
+        text = f"Transaction version ({version}) is not supported by the requesting client."
+        raise RpcError(UNSUPPORTED_VERSION, text)
     return {
         "slot": found.slot,
         "blockTime": view.validator.clock.seconds_at(found.height),
-        "version": 0,
+        "version": version,
         "transaction": encoded(found, options.get("encoding", "json")),
         "meta": {
             "err": found.error,

@@ -5,6 +5,7 @@ import binascii
 from typing import Any
 
 from solders.account import Account
+from solders.message import MessageV1
 from solders.transaction import VersionedTransaction
 
 from app.dex import base58
@@ -37,6 +38,11 @@ def encoded(found: Landed, encoding: str) -> Json:
     ]
     message = {"accountKeys": [str(key) for key in found.keys], "instructions": instructions}
     return {"signatures": [found.signature], "message": message}
+
+
+def version_of(found: Landed) -> int:
+    """The engine sends no legacy ones: they count as version 0."""
+    return int(isinstance(VersionedTransaction.from_bytes(found.raw).message, MessageV1))
 
 
 def token_balances(balances: Balances) -> list[Json]:

@@ -5,17 +5,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from app.dex.adapters.solana.programs import NATIVE_MINT, create_token_account, token_account
+from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, create_token_account, token_account
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.chain import SignedSwap
 from app.dex.markets import Token
 from app.localnet.genesis import TABLE, mint_of, pool_of
-from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, Desk, lamports, order
-from tests.localnet import RAY, SOL, USDC, built_swap, land, pool, quoted
+from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, THIEF, Desk, lamports, order
+from tests.localnet import MARKETS, RAY, SOL, STRANGER, USDC, built_swap, held, land, pool, quoted
+
+USDT = MARKETS.token("USDT")
 
 
 @pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (RAY, SOL), (SOL, RAY)])
@@ -33,6 +37,34 @@ async def test_a_good_swap_lands_and_what_it_brought_is_without_fee_rent_and_old
     assert outcome is not None
     assert (outcome.status, outcome.amount_out) == ("landed", brings)
     assert desk.validator.account(wrapped) is None
+
+
+@pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL)])
+@pytest.mark.parametrize("before", [True, False])
+async def test_lamports_that_a_stranger_sent_to_our_account_for_wrapped_sol_are_no_part_of_a_swap(
+    desk: Desk, token_in: Token, token_out: Token, before: bool
+) -> None:
+    """Nobody has made it yet. No swap was signed, or one that had landed had brought nobody knows what."""
+    gift = TransferParams(from_pubkey=THIEF, to_pubkey=token_account(ME, NATIVE_MINT), lamports=2 * AMOUNT)
+    of = pool_of("raydium", token_in, token_out)
+    brings = quoted(desk.validator, of, token_in, AMOUNT)
+    if before:
+        land(desk.validator, [transfer(gift)], key=STRANGER)
+    signed = await desk.sign(replace(built_swap(of, token_in, token_out, AMOUNT, 1), quoted=brings))
+    if not before:
+        land(desk.validator, [transfer(gift)], key=STRANGER)
+    assert desk.validator.submit(signed.payload)
+    desk.validator.skip(1)
+    outcome = (await desk.chain.ask(signed.signature)).outcome
+    assert outcome is not None
+    assert outcome.amount_out == brings
+
+
+async def test_lamports_that_a_stranger_sent_to_an_account_that_we_do_not_have_stop_no_swap(desk: Desk) -> None:
+    desk.validator._svm.set_account(mine := token_account(ME, mint_of(USDT)), Account(890_880, b"", SYSTEM))
+    signed = await desk.sign(order(USDC, USDT))
+    assert desk.validator.submit(signed.payload)
+    assert held(desk.validator, mine) > 0
 
 
 @pytest.mark.parametrize(("usual", "paid"), [(0, 0), (1_000, None), (10**9, MAX_PRIORITY), (2**63, MAX_PRIORITY)])

@@ -5,11 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.message import MessageV1
 from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
 
+from app.dex.adapters import http
 from app.dex.adapters.solana import history
 from app.dex.adapters.solana.chain import SolanaChain
 from app.dex.adapters.solana.programs import memo
+from app.dex.adapters.solana.reading import TRANSACTION_OPTIONS
+from app.dex.adapters.solana.rpc import RpcRefused
 from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import SignedSwap
 from app.dex.errors import DexError
@@ -37,9 +44,12 @@ async def walked(chain: SolanaChain, page: int) -> list[str]:
     return found
 
 
+def named() -> Instruction:
+    return transfer(TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=1))
+
+
 def dust(world: World, *, text: str | None = None) -> None:
-    sends = transfer(TransferParams(from_pubkey=STRANGER.pubkey(), to_pubkey=WALLET.pubkey(), lamports=1))
-    land(world.validator, [sends, *([memo(text, STRANGER.pubkey())] if text else [])], key=STRANGER)
+    land(world.validator, [named(), *([memo(text, STRANGER.pubkey())] if text else [])], key=STRANGER)
     world.validator.skip(1)
 
 
@@ -61,6 +71,24 @@ async def test_transactions_of_strangers_do_not_hide_ours(world: World, monkeypa
     older, newer = (swap.signature for swap in swaps)
     assert await walked(world.chain, 1) == [newer, older]
     assert [one.signature for one in await world.chain.newest(2)] == [newer, older]
+
+
+async def test_strangers_cannot_make_a_history_unreadable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker would start any order. A memo that looks like ours is read, and nodes refuse a version 1."""
+    monkeypatch.setattr(http, "MAX_VALUES", 1_000)
+    swap = await world.signed()
+    await world.sent(swap)
+    for text in (",{" * 450, "order #1"):
+        written = [named(), memo(text, STRANGER.pubkey())]
+        blockhash, _ = world.validator.latest_blockhash(world.validator.clock.height)
+        message = MessageV1.try_compile(STRANGER.pubkey(), written, Hash.from_string(blockhash))
+        assert world.validator.submit(bytes(VersionedTransaction(message, [STRANGER])))
+        world.validator.skip(1)
+        dust(world, text=text)
+    with pytest.raises(RpcRefused):
+        await world.rpcs[0].call("getTransaction", list(world.validator.landed)[-2], TRANSACTION_OPTIONS)
+    assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
+    assert [one.signature for one in (await world.chain.find(["order"]))[1]] == [swap.signature]
 
 
 async def test_no_more_transactions_are_read_than_swaps_are_missing(

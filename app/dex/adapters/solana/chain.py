@@ -129,13 +129,15 @@ class SolanaChain:
         budget = Budget.of(units, price, self._max_priority_lamports)
         final = [*budget.instructions(), *instructions]
         message = compile_message(wallet, final, tables, blockhash.hash)
-        asks = [partial(simulate, rpc, message, final, errors, programs=self._programs) for rpc in self._providers]
+        shown = partial(simulate, own=own, programs=self._programs)
+        asks = [partial(shown, rpc, message, final, errors) for rpc in self._providers]
         seen = await proofs_of([partial(in_time, SIMULATION_SECONDS, ask) for ask in asks])
         mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
         for one in seen:
             check_changes(one.before, one.after, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)
         if self._dry_run:
-            raise DexError("dry_run", "The swap would be signed and sent now.", told(seen[0], budget, wallet, mints))
+            more = told(seen[0], budget, wallet, own, mints)
+            raise DexError("dry_run", "The swap would be signed and sent now.", more)
         data = to_bytes_versioned(message)
         signature = Signature.from_bytes(await self._wallet.sign(data))
         if not signature.verify(wallet, data):

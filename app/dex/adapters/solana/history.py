@@ -26,14 +26,15 @@ from app.dex.adapters.solana.reading import (
     first_height,
     reading,
 )
-from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import FoundSwap
 
 log = logging.getLogger("engine.chain")
 
-PAGE = 1000  # signatures: as many as a node gives in one call
+PAGE = 250  # signatures in one call: with each of them a memo comes that anybody wrote, of up to 24 kB in JSON
 PATIENCE_SECONDS = 5.0  # a node whose history does not end would be read without end
 MIN_HISTORY = 3_000_000  # blocks, about two weeks: a node that has fewer does not tell which swaps there are not
+OTHER_VERSION = -32015  # the error for a transaction of a version that is not asked for: we sign none
 MAX_ALONE = 1_000  # swaps that one node alone tells: one that makes them up would tell more without end
 AT_ONCE = 8
 
@@ -104,7 +105,12 @@ class History:
 
     async def _swap(self, row: Row) -> FoundSwap | None:
         """None: somebody else's transaction."""
-        answer = await self._transaction(row.signature)
+        try:
+            answer = await self._transaction(row.signature)
+        except RpcRefused as refused:
+            if refused.number == OTHER_VERSION:
+                return None
+            raise
         if answer is None:
             raise RpcUnanswered("The node tells a signature, and does not have its transaction yet.")
         return self._read(answer, row.signature)
@@ -124,7 +130,7 @@ class History:
             wallet, memo = payer_of(answer), memo_in(answer)
             if wallet not in self._wallets or memo is None:
                 return None
-            moved = {mint: change for mint, change in changes(answer["meta"], wallet).items() if change}
+            moved = {mint: change for mint, change in changes(answer).items() if change}
             sold = [mint for mint, change in moved.items() if change < 0]
             bought = [mint for mint, change in moved.items() if change > 0]
             if (len(sold), len(bought)) != (1, 1) or answer["meta"]["err"] is not None:

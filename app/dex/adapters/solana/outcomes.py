@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from app.dex import base58
 from app.dex.adapters.answers import u64
-from app.dex.adapters.solana.programs import ASSOCIATED, MEMO, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022
+from app.dex.adapters.solana.programs import ASSOCIATED, MEMO, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, token_account
 from app.dex.chain import Outcome
 
 JUPITER = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
@@ -47,8 +48,7 @@ def outcome_of(answer: Mapping[str, Any], own_errors: Mapping[str, Mapping[int, 
     """
     meta = answer["meta"]
     if meta["err"] is None:
-        brought = amount_out(meta, payer_of(answer))
-        return Outcome("landed", u64(answer["slot"]), amount_out=brought, fee=u64(meta["fee"]))
+        return Outcome("landed", u64(answer["slot"]), amount_out=amount_out(answer), fee=u64(meta["fee"]))
     code = code_of(meta["err"], programs_of(answer), own_errors)
     return Outcome("failed", u64(answer["slot"]), code=code, fee=u64(meta["fee"]))
 
@@ -79,22 +79,26 @@ def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[in
     return "insufficient_funds" if kind in FEE_ERRORS else "tx_failed"
 
 
-def amount_out(meta: Mapping[str, Any], wallet: str) -> int | None:
+def amount_out(answer: Mapping[str, Any]) -> int | None:
     """What came into the wallet: the one balance that rose. None: not exactly one did."""
-    gains = [change for change in changes(meta, wallet).values() if change > 0]
+    gains = [change for change in changes(answer).values() if change > 0]
     return u64(gains[0]) if len(gains) == 1 else None
 
 
-def changes(meta: Mapping[str, Any], wallet: str) -> Mapping[str, int]:
-    """How the wallet's balances changed, by mint.
+def changes(answer: Mapping[str, Any]) -> Mapping[str, int]:
+    """How the balances of the wallet that paid changed, by mint.
 
     SOL is counted with the lamports of the wallet's token accounts, because rent and wrapped SOL are still its own, and
-    before the fee, which is not a part of the swap. 5000.0 would equal what other nodes tell, and be shown as 50000.
+    before the fee, which is not a part of the swap. Its account for wrapped SOL may be there during the transaction
+    only, and a stranger may have sent lamports to its address. 5000.0 would equal what other nodes tell, and be shown
+    as 50000.
     """
+    meta, wallet = answer["meta"], payer_of(answer)
     balances_of_all = zip(meta["preBalances"], meta["postBalances"], strict=True)
     lamports = [u64(after) - u64(before) for before, after in balances_of_all]
     changed: dict[str, int] = defaultdict(int)
-    own_accounts = set()
+    wrapped = str(token_account(Pubkey.from_string(wallet), NATIVE_MINT))
+    own_accounts = {index for index, account in enumerate(accounts_of(answer)) if account == wrapped}
     for sign, balances in ((-1, meta["preTokenBalances"]), (1, meta["postTokenBalances"])):
         for one in balances:
             if one.get("owner") == wallet:

@@ -86,11 +86,12 @@ async def simulate(
     instructions: Sequence[Instruction],
     own_errors: Errors,
     *,
+    own: Collection[Pubkey],
     programs: Collection[Pubkey],
 ) -> Simulation:
     """The accounts that it may change, before and after. `DexError` with our code if it would fail.
 
-    `instructions`: those of the message. `programs`: those that may be among its accounts.
+    `instructions`: those of the message. `own`: as for `check_changes`. `programs`: those that may be in it.
     """
     wallet = message.account_keys[0]
     keys = writable(wallet, instructions)
@@ -105,7 +106,7 @@ async def simulate(
         now, found = await _accounts(rpc, list(named), at_slot=slot)
         check_programs(found, programs)  # one may have been made since
         again: Accounts = {key: found[key] for key in keys if key in found}
-        if _of_wallet(again, wallet) != _of_wallet(before, wallet):
+        if _of_wallet(again, wallet, own) != _of_wallet(before, wallet, own):
             seen, before = now, again
         elif slot < seen:
             await asyncio.sleep(BEHIND_SECONDS)
@@ -164,7 +165,7 @@ def check_changes(
         if key in own and key != wallet and accounts[1] is not None and not _is_ours(accounts[1], wallet):
             raise Unsafe(f"it gives a token account of the wallet away, {key}")
         _check_kept(*accounts, wallet)
-    changed = _changes(before, after, wallet)
+    changed = _changes(before, after, wallet, own)
     changed[str(NATIVE_MINT)] += fee
     spent, brought = -changed.pop(mints[0], 0), changed.pop(mints[1], 0)
     if spent > swap.amount_in:
@@ -178,9 +179,11 @@ def check_changes(
         raise Unsafe(f"it moves another balance, of {moved[0]}")
 
 
-def told(seen: Simulation, budget: Budget, wallet: Pubkey, mints: tuple[str, str]) -> dict[str, Any]:
+def told(
+    seen: Simulation, budget: Budget, wallet: Pubkey, own: Collection[Pubkey], mints: tuple[str, str]
+) -> dict[str, Any]:
     """For people: what it would have done."""
-    changed = _changes(seen.before, seen.after, wallet)
+    changed = _changes(seen.before, seen.after, wallet, own)
     changed[str(NATIVE_MINT)] += SIGNATURE_FEE + budget.lamports
     spent, brought = (str(abs(changed[mint])) for mint in mints)
     units = {"unitsConsumed": seen.units, "unitLimit": budget.units, "unitPriceMicroLamports": budget.price}
@@ -196,21 +199,23 @@ def _check_kept(before: Account | None, after: Account | None, wallet: Pubkey) -
         raise Unsafe("it lets somebody else use a token account of ours")
 
 
-def _changes(before: Accounts, after: Accounts, wallet: Pubkey) -> dict[str, int]:
-    """By mint. SOL is the lamports of the wallet and of its token accounts: rent and wrapped SOL are still its own."""
+def _changes(before: Accounts, after: Accounts, wallet: Pubkey, own: Collection[Pubkey]) -> dict[str, int]:
+    """By mint. SOL is the lamports of the wallet and of its token accounts: rent and wrapped SOL are still its own. So
+    are those that a stranger has sent to the address of such an account, which are found in it once it is made.
+    """
     changed: dict[str, int] = defaultdict(int)
     for sign, accounts in ((-1, before), (1, after)):
         for key, account in accounts.items():
             ours = _is_ours(account, wallet)
-            if ours or key == wallet:
+            if ours or key in own:
                 changed[str(NATIVE_MINT)] += sign * account.lamports
             if ours and (mint := Pubkey.from_bytes(account.data[MINT])) != NATIVE_MINT:
                 changed[str(mint)] += sign * account.amount
     return changed
 
 
-def _of_wallet(accounts: Accounts, wallet: Pubkey) -> Accounts:
-    return {key: account for key, account in accounts.items() if key == wallet or _is_ours(account, wallet)}
+def _of_wallet(accounts: Accounts, wallet: Pubkey, own: Collection[Pubkey]) -> Accounts:
+    return {key: account for key, account in accounts.items() if key in own or _is_ours(account, wallet)}
 
 
 def _is_ours(account: Account, wallet: Pubkey) -> bool:

@@ -199,6 +199,28 @@ async def test_an_answer_with_very_many_values_is_no_answer(value: str, monkeypa
                     await rpc.call("getSlot")
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        pytest.param("{,[" * 900, True, id="in a string"),
+        pytest.param('\\",{[\\\\' * 300, True, id="beside quotes"),
+        pytest.param('\\\\", {}' + ", {}" * 1_100 + ', "', False, id="behind a string that ends with a backslash"),
+        pytest.param('"' + ',""' * 1_100 + ', "', False, id="empty strings"),
+    ],
+)
+async def test_what_is_in_a_string_is_no_value(text: str, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody writes the memos that a node tells of a wallet."""
+    monkeypatch.setattr(http, "MAX_VALUES", 1_000)
+    answer = f'{{"id": 1, "result": ["{text}"]}}'
+    assert json.loads(answer)
+    async with node_that_says(Response(answer)) as rpc:
+        if known:
+            assert len(await rpc.call("getSlot")) == 1
+        else:
+            with pytest.raises(DexError, match="too many values"):
+                await rpc.call("getSlot")
+
+
 class Counting:
     """Answers with these statuses, one after the other."""
 
