@@ -1,0 +1,35 @@
+"""A pooler in front of Postgres refuses every setting of a connection that it was not told to ignore."""
+
+import asyncio
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from app.postgres import POSTGRES_UNAVAILABLE, open_postgres
+
+SCALING = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
+KNOWN = {"user", "database", "client_encoding", "application_name"}  # to every pooler
+
+
+async def test_the_documents_name_each_setting_that_a_pooler_has_to_ignore() -> None:
+    """One was missing: behind a PgBouncer that was set up as they say the engine took no order."""
+    asked = set[str]()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (size,) = struct.unpack("!i", await reader.readexactly(4))
+        names = (await reader.readexactly(size - 4))[4:].split(b"\0")[::2]
+        asked.update(name.decode() for name in names if name)
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as pooler:
+        port = pooler.sockets[0].getsockname()[1]
+        postgres = await open_postgres(f"postgresql://engine@127.0.0.1:{port}/orders?sslmode=disable", size=12)
+        for pool in (postgres.writing, postgres.reading, postgres.internal):
+            with pytest.raises(POSTGRES_UNAVAILABLE):
+                await pool.acquire()
+        await postgres.close()
+    ignored = re.search(r"^ignore_startup_parameters = (.*)$", SCALING.read_text(), re.MULTILINE)
+    assert ignored
+    assert asked - KNOWN == set(ignored[1].split(","))
