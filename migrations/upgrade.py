@@ -1,7 +1,9 @@
 """`engine migrate`: migrates a database to the newest revision that this version knows."""
 
 import asyncio
+import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -47,7 +49,7 @@ async def _upgrade(dsn: str, wait_seconds: float) -> None:
         while not await _nothing_to_do(connection):
             if await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
                 if not await _is_done(connection):
-                    await asyncio.to_thread(_migrate, dsn)
+                    await _migrate(dsn)
                 return
             await asyncio.sleep(0.1)
     finally:
@@ -64,10 +66,23 @@ async def _nothing_to_do(connection: asyncpg.Connection) -> bool:
         await connection.execute("SELECT pg_advisory_unlock_shared($1)", ADVISORY_LOCK)
 
 
-def _migrate(dsn: str) -> None:
-    from alembic import command
+async def _migrate(dsn: str) -> None:
+    """In a thread that nobody waits for at Ctrl-C: it may wait for others' transactions for ten minutes."""
+    done = Future[None]()
 
-    command.upgrade(configuration(dsn), "head")
+    def run() -> None:
+        from alembic import command
+
+        try:
+            command.upgrade(configuration(dsn), "head")
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    done.set_running_or_notify_cancel()  # it cannot be cancelled
+    threading.Thread(target=run, name="migration", daemon=True).start()
+    await asyncio.wrap_future(done)
 
 
 async def _is_done(connection: asyncpg.Connection) -> bool:

@@ -75,18 +75,18 @@ class Supervisor:
         self._start_servers_at: dict[str, float] = {}  # name of a server that has ended → when to start it again
         self._services: list[Service] = []
         self._data = "in your own servers"
-        self._interrupts = 0
-        self._sources_changed = False
-        self._state_written = True
+        self._interrupts, self._sources_changed, self._state_written = 0, False, True
 
     def run(self) -> None:
-        for number in INTERRUPTS:
+        # With `nohup` it outlives its terminal.
+        interrupts = [one for one in INTERRUPTS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+        for number in interrupts:
             signal.signal(number, signal.default_int_handler)  # at once: servers may take long to be ready
         signal.signal(signal.SIGTSTP, lambda *_: None)  # Ctrl-Z: nobody would read what the processes print
         for node in self._node:
             node.start()
         postgres, redis = self._start_servers()
-        for number in INTERRUPTS:
+        for number in interrupts:
             signal.signal(number, self._interrupt)
         if self._node:
             self._wait_for(self._node_answers, "The node", self._node)

@@ -1,6 +1,9 @@
 """The migrations lead to the tables of app/schema.py."""
 
 import asyncio
+import contextlib
+import signal
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -73,6 +76,29 @@ async def test_a_migration_that_a_long_read_holds_up_holds_up_nobody_else(
     await migrating
     assert await other.fetch("SELECT orders_oid FROM reconciliation") == []
     await asyncio.gather(reader.close(), other.close())
+
+
+async def test_a_migration_that_waits_ends_at_ctrl_c(new_postgres_dsn: str) -> None:
+    """It waits for ten minutes, and so did `engine up`, whatever it was sent."""
+    from alembic import command
+
+    await asyncio.to_thread(command.downgrade, configuration(new_postgres_dsn), "0024")
+    reader = await asyncpg.connect(new_postgres_dsn)
+    code = "import sys; from migrations.upgrade import upgrade; upgrade(sys.argv[1])"
+    async with reader.transaction():
+        await reader.execute("SELECT count(*) FROM reconciliation")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, new_postgres_dsn, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            assert process.stderr
+            await asyncio.wait_for(process.stderr.readuntil(b"the migration waits"), 60)
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.communicate(), 20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    await reader.close()
 
 
 async def test_a_migration_waits_long_enough_for_postgres_to_end_an_autovacuum(new_postgres_dsn: str) -> None:

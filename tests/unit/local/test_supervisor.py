@@ -1,10 +1,12 @@
 """The supervisor outlives a full disk, and a machine that gives it nothing."""
 
 import errno
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -154,3 +156,29 @@ def test_a_log_is_continued_when_its_server_starts_again(data_home: DataHome) ->
         assert log.read_text() == "first\nsecond\n"  # it says why the first ended
     finally:
         watchdog.end()
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_the_end_of_the_terminal_ends_it_unless_nohup_has_started_it(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, ignored: bool
+) -> None:
+    def start() -> tuple[str, str]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0)
+        raise EndOfTest
+
+    monkeypatch.setattr(supervisor, "_start_servers", start)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    if ignored:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(EndOfTest if ignored else KeyboardInterrupt):
+            supervisor.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class EndOfTest(Exception):
+    pass
