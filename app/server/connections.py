@@ -7,6 +7,7 @@ It stays the same `Connection` when a request turns it into a WebSocket.
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import struct
 from collections import Counter, deque
@@ -38,6 +39,7 @@ BODY = Wait(15.0)  # for routes that read no body; the others have json_body.BOD
 IDLE = Wait(5.0, idle=True)  # from an answer to the next request
 UNREAD = Wait(30.0)  # for the client to read enough of an answer that the next part can be sent
 LINGER = Wait(2.0)  # for the client to read an answer that came before the end of its request
+NEW = Wait(0.5)  # for the first bytes of a client that has just connected, while the server stops
 CLOSING = Wait(5.0)  # for the client to read what was sent before the connection was closed
 
 
@@ -62,6 +64,10 @@ class Connection(asyncio.Transport):
 
     def stop_waiting(self) -> None:
         self._connections.discard(self)
+
+    def has_received(self) -> bool:
+        """Bytes that are not read yet. Closing the connection would reset it, and its client would get no answer."""
+        return not self._closing and is_readable(self._transport.get_extra_info("socket"))
 
     def close(self) -> None:
         """Close it after everything was sent; `linger` first if the client may have sent more."""
@@ -131,6 +137,12 @@ class Connection(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
 
+def is_readable(one: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(one.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Connections:
     """All connections of one server that wait for their clients."""
 
@@ -180,7 +192,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         now, waiting = loop.time(), list(self._waiting)
         for connection in waiting:
-            if connection.deadline <= now:
+            if connection.deadline <= now and not (connection.idle and connection.has_received()):
                 connection.end()
         if len(waiting) > MAX_SLOW_PER_ADDRESS:
             self._limit_addresses([one for one in waiting if not one.idle and now - one.since > SLOW_SECONDS])

@@ -13,7 +13,6 @@
   request. `curl --http2` and Java's HttpClient ask for h2c by default. Here such a request is like any other.
 """
 
-import re
 from typing import Any
 
 import httptools
@@ -21,20 +20,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.problems import Problem
 from app.server import refusals
-from app.server.connections import BODY, HEAD, IDLE, LINGER, UNREAD, Connection, ServerConfig, Wait
+from app.server.connections import BODY, HEAD, IDLE, LINGER, NEW, UNREAD, Connection, ServerConfig, Wait
 from app.server.cycle import Cycle, set_target
+from app.server.pieces import end_of_piece
 from app.server.refusals import objection, refusal
 
-PIECE = 16 * 1024  # bytes that are parsed at once; a packet can have 256 KiB
 MAX_BESIDE_BODY = 32 * 1024  # bytes of one request: its headers, the sizes and extensions of its chunks, its trailers
 MAX_HEADERS = 100
 MAX_TARGET = 2 * 1024  # bytes of a path with its query; ours have at most a few hundred
 MAX_AHEAD = 16 * 1024  # bytes that wait on one connection for the answer to what was sent before them
-# Headers end with a blank line, so a piece that ends with the first one begins at most one request. But a body may
-# consist of blank lines.
-BLANK_LINE = re.compile(rb"\n\r?\n")
-MIN_PIECE = 32
-MIN_UNREAD = 2 * 1024  # the same for what is left of a request that was answered: a body of line breaks costs time
 
 
 class _Refused(Exception):
@@ -68,6 +62,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.lost()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """A client whose request has arrived by now, or arrives in a moment, gets its answer."""
+        if (self.cycle is None or self.cycle.response_complete) and self.transport.has_received():
+            return
+        if self.cycle is None and not self._begun:
+            return self._wait_for(NEW)
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         if self._ahead:
             return self._keep(data)
@@ -77,9 +79,7 @@ class HttpProtocol(HttpToolsProtocol):
                 return self._pass_on(data[start:])
             if self._is_answering():
                 return self._keep(data[start:])
-            least = MIN_UNREAD if self.transport.unread else MIN_PIECE
-            blank = BLANK_LINE.search(data, start + least, start + PIECE)
-            end = blank.end() if blank else start + PIECE
+            end = end_of_piece(data, start, unread=self.transport.unread)
             self._receive(data[start:end])
             start = end
 

@@ -2,8 +2,9 @@
 
 `DrainingServer` changes how uvicorn stops. Stock uvicorn closes idle connections at once on SIGTERM, and a client that
 sends its next request at that moment gets a reset instead of an answer. Here every answer of the last `DRAIN_SECONDS`
-carries `Connection: close`, so that clients stop reusing their connections; only then uvicorn shuts down. A second
-signal, or Ctrl-C, skips the wait.
+carries `Connection: close`, so that clients stop reusing their connections; only then uvicorn shuts down. Requests that
+have arrived by then, and those of clients that have just connected, are answered too. A second signal, or Ctrl-C, skips
+the wait.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import uvicorn
 from app.access.connection_limit import max_connections
 from app.open_files import raise_file_limit
 from app.preflight import servers as preflight
-from app.server.connections import Connections, ServerConfig
+from app.server.connections import Connections, ServerConfig, is_readable
 from app.server.http_protocol import HttpProtocol
 from app.server.listener import LISTEN_FD_VARIABLE, listen
 from app.server.websocket_protocol import WebSocketProtocol
@@ -72,11 +73,23 @@ class DrainingServer(uvicorn.Server):
     _stop_at = float("inf")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._announce()
         if sig != signal.SIGTERM or self._stop_at < float("inf"):
             return super().handle_exit(sig, frame)
         self._stop_at = time.monotonic() + DRAIN_SECONDS
-        self.config.encoded_headers.append(CONNECTION_CLOSE)
-        self.server_state.default_headers = [*self.server_state.default_headers, CONNECTION_CLOSE]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Whoever has connected by now is accepted: closing the listener would reset those that wait there."""
+        self._announce()
+        stop_at = time.monotonic() + DRAIN_SECONDS
+        while any(map(is_readable, sockets or [])) and time.monotonic() < stop_at:
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
+    def _announce(self) -> None:
+        if CONNECTION_CLOSE not in self.config.encoded_headers:
+            self.config.encoded_headers.append(CONNECTION_CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, CONNECTION_CLOSE]
 
     async def on_tick(self, counter: int) -> bool:
         if time.monotonic() >= self._stop_at:
