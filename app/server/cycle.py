@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 Header = tuple[bytes, bytes]
 
 NO_BODY = (204, 304)
+PIECE = 32 * 1024  # bytes of a body that are written at once: what a client does not read is kept for each connection
 
 _checked: set[bytes] = set()  # the names of headers that answers have had, which are the engine's own
 
@@ -56,7 +57,7 @@ class Cycle(RequestResponseCycle):
             self.waiting_for_100_continue = False
             self._head = self._head_of(message["status"], [*self.default_headers, *message.get("headers", ())])
         elif message["type"] == "http.response.body":
-            self._send_body(message.get("body", b""), message.get("more_body", False))
+            await self._send_body(message.get("body", b""), message.get("more_body", False))
 
     def _head_of(self, status: int, headers: list[Header]) -> bytes:
         check(headers)
@@ -76,7 +77,7 @@ class Cycle(RequestResponseCycle):
         lines.append(b"\r\n")
         return b"".join(lines)
 
-    def _send_body(self, body: bytes, more: bool) -> None:
+    async def _send_body(self, body: bytes, more: bool) -> None:
         if self.scope["method"] == "HEAD":
             body, self.expected_content_length = b"", 0
         elif self.chunked_encoding:
@@ -87,8 +88,14 @@ class Cycle(RequestResponseCycle):
                 raise RuntimeError("The body of an answer does not have the length that its headers say.")
         self.response_started = True
         head, self._head = self._head, b""
-        if content := head + body:
+        if content := head + body[:PIECE]:
             self.transport.write(content)
+        for start in range(PIECE, len(body), PIECE):
+            if self.flow.write_paused:
+                await self.flow.drain()
+            if self.disconnected:
+                return
+            self.transport.write(body[start : start + PIECE])
         if not more:
             self.response_complete = True
             self.message_event.set()

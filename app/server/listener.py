@@ -7,6 +7,7 @@ from app.settings import SettingsError, where_set
 # Set by `engine up`, which owns the listening socket. While it replaces an API that died, connections wait in the
 # socket's backlog instead of being refused.
 LISTEN_FD_VARIABLE = "ENGINE_LISTEN_FD"
+UNSENT = 64 * 1024  # bytes that the kernel takes before the client has room for them; the rest waits in the process
 UNREAD_MS = 30_000  # a client that acknowledges no data for this long is disconnected, even if it answers pings
 
 
@@ -29,6 +30,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by every connection; Linux only
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     try:
         listener.bind(address)
         listener.listen(2048)
