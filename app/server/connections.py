@@ -7,6 +7,7 @@ It stays the same `Connection` when a request turns it into a WebSocket.
 import asyncio
 import contextlib
 import logging
+import os
 import select
 import socket
 import struct
@@ -67,7 +68,7 @@ class Connection(asyncio.Transport):
 
     def has_received(self) -> bool:
         """Bytes that are not read yet. Closing the connection would reset it, and its client would get no answer."""
-        return not self._closing and is_readable(self._transport.get_extra_info("socket"))
+        return not self._closing and is_readable(self._file)
 
     def close(self) -> None:
         """Close it after everything was sent; `linger` first if the client may have sent more."""
@@ -91,8 +92,15 @@ class Connection(asyncio.Transport):
         if self._closing:  # it had its time
             return self.abort()
         self._closing = True
+        if not self._transport.get_write_buffer_size():
+            self._end_at_once()
         self._transport.close()
         self.wait(CLOSING)
+
+    def _end_at_once(self) -> None:
+        """To close it takes turns of the loop, and a request that its client sends meanwhile would be reset."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._file)) as one:
+            one.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
         """Reset it, so that the kernel keeps nothing for a client that does not read either."""
@@ -105,6 +113,10 @@ class Connection(asyncio.Transport):
         """The connection is gone: nothing is written to it, and it has no deadline."""
         self._closing = True
         self.stop_waiting()
+
+    @property
+    def _file(self) -> int:
+        return int(self._transport.get_extra_info("socket").fileno())
 
     @property
     def address(self) -> str:
@@ -137,9 +149,9 @@ class Connection(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
 
-def is_readable(one: socket.socket) -> bool:
+def is_readable(file: int) -> bool:
     poll = select.poll()
-    poll.register(one.fileno(), select.POLLIN)
+    poll.register(file, select.POLLIN)
     return bool(poll.poll(0))
 
 

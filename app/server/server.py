@@ -82,7 +82,7 @@ class DrainingServer(uvicorn.Server):
         """Whoever has connected by now is accepted: closing the listener would reset those that wait there."""
         self._announce()
         stop_at = time.monotonic() + DRAIN_SECONDS
-        while any(map(is_readable, sockets or [])) and time.monotonic() < stop_at:
+        while any(is_readable(one.fileno()) for one in sockets or []) and time.monotonic() < stop_at:
             await asyncio.sleep(0)
         await super().shutdown(sockets)
 

@@ -114,3 +114,14 @@ async def test_an_idle_connection_whose_time_is_over_is_read_first(running: Runn
         client.send(REQUEST)
         running.config.connections._sweep()
         await answer(client)
+
+
+@on_uvloop
+async def test_a_client_sees_at_once_that_its_idle_connection_was_closed(running: Running) -> None:
+    """It looks before it sends a request: one that it sends between the end and its FIN would be reset."""
+    with running.connect() as client:
+        client.send(REQUEST)
+        await answer(client)
+        (protocol,) = running.server.server_state.connections
+        protocol.shutdown()
+        assert client.recv(1) == b""
