@@ -94,7 +94,8 @@ class Reconciler:
                 await self.compare()
 
     async def compare(self) -> None:
-        if missing := await self._comparison.missing(await self._chain.newest(COMPARED)):
+        newest = await self._chain.newest(COMPARED)  # of each wallet: the orders of a former one may have been pruned
+        if missing := await self._comparison.missing(newest[:COMPARED]):
             log.error("%s: nothing starts until they are found", BEHIND_CHAIN, extra={"swaps": len(missing)})
             await self._state.begin(BEHIND_CHAIN)
             self._begun = await self._state.read()

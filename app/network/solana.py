@@ -28,6 +28,7 @@ from app.dex.valuation import DOLLAR, highest_at_mid
 from app.dex.venue import Venue
 from app.localnet.genesis import vaults as local_vaults
 from app.localnet.names import localnet
+from app.network.genesis import ChainId
 from app.network.localnet import LocalMarket
 from app.network.model import MovableMarket, Network
 from app.settings import Settings, SettingsError
@@ -39,35 +40,6 @@ SLOT_MS = 400
 LEAST_BLOCK_SECONDS = 0.3  # blocks take 0.4 s: a blockhash that was over in 45 s would be a lie
 SILENT_SECONDS = 1.0  # longer between questions that are not answered
 QUOTE_SECONDS = 4.0  # a venue is asked twice, if its first answer is lost
-GENESIS = {
-    "mainnet-beta": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
-    "devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
-}
-
-
-class ChainId:
-    """The genesis hash, once the nodes have told it."""
-
-    def __init__(self) -> None:
-        self._hash: str | None = None
-
-    def __call__(self) -> str:
-        if self._hash is None:
-            raise RuntimeError("the chain was not asked who it is")
-        return self._hash
-
-    async def ask(self, providers: Sequence[Rpc], cluster: str | None) -> None:
-        """Every provider has to be of the chain that the settings name."""
-        try:
-            told = await asyncio.gather(*(rpc.call("getGenesisHash") for rpc in providers))
-        except DexError as error:
-            raise SettingsError(f"SOLANA_RPC_URL: a node does not say which chain it is of. {error.detail}") from None
-        if len(set(told)) > 1 or not isinstance(told[0], str):
-            raise SettingsError("SOLANA_RPC_URL: the nodes are of different chains.")
-        expected = GENESIS.get(cluster or "")
-        if told[0] != expected and (expected or told[0] in GENESIS.values()):
-            raise SettingsError(f"SOLANA_CLUSTER: the nodes are not of {cluster}.")
-        self._hash = told[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """The whole engine on a Solana chain: real transactions in a real VM, through JSON-RPC and stand-ins of the venues."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
@@ -10,8 +12,9 @@ from app.network import open_market, open_network
 from app.network.solana import open_chain
 from app.orders.reconciling.chains import filled_lately
 from tests.engine import HAPPY, Engine, eventually
-from tests.localnet import WALLET, usdc_of
+from tests.localnet import STRANGER, WALLET, usdc_of
 from tests.solana_world import trading
+from worker import reconciler
 from worker.finality import Finality
 
 
@@ -73,3 +76,26 @@ async def test_a_dry_run_ends_before_the_signature_and_tells_the_simulation(
         assert (failed["code"], failed["simulation"]["unitsIn"]) == ("dry_run", "1500000000")
         assert int(failed["simulation"]["unitsOut"]) > 200_000_000
         assert not node.validator.landed
+
+
+async def test_the_orders_of_a_former_wallet_may_have_been_pruned(
+    tmp_path: Path, postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`engine prune` keeps the newest fills of all wallets. Nothing would start while it reconciles."""
+    monkeypatch.setattr(reconciler, "COMPARED", 1)
+    async with trading(tmp_path, (postgres_dsn, redis_dsn)) as (engine, _):
+        old = (await engine.place())["orderId"]
+        assert (await engine.read_stream(old)).statuses == HAPPY
+    key, former = json.dumps(list(bytes(STRANGER))), str(WALLET.pubkey())
+    wallet: dict[str, Any] = {
+        "solana_wallet": str(STRANGER.pubkey()),
+        "solana_keypair": key,
+        "solana_former_wallets": former,
+    }
+    async with trading(tmp_path, (postgres_dsn, redis_dsn), **wallet) as (engine, _):
+        assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
+        await engine.postgres.execute("DELETE FROM order_events WHERE order_id = $1", old)
+        await engine.postgres.execute("DELETE FROM orders WHERE id = $1", old)
+        await engine.start_worker()
+        assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
+    assert reconciler.BEHIND_CHAIN not in caplog.text

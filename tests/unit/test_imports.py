@@ -175,7 +175,8 @@ def test_only_the_market_module_knows_that_the_market_is_simulated() -> None:
 
 def test_the_engine_runs_without_the_packages_of_a_real_chain() -> None:
     """They are an extra. The image does not have them."""
-    real = ("app.dex.adapters", "app.localnet", "app.network.solana", "app.network.localnet")
+    network = ("app.network.solana", "app.network.genesis", "app.network.localnet")
+    real = ("app.dex.adapters", "app.localnet", *network)
     others = [
         module
         for module, path in modules().items()

@@ -13,7 +13,8 @@ from app.dex.fill import fill
 from app.dex.markets import Markets
 from app.dex.quotes import QuoteRequest
 from app.network import open_network
-from app.network.solana import GENESIS, ChainId, SolanaNetwork, movable, open_chain
+from app.network.genesis import GENESIS, ChainId
+from app.network.solana import SolanaNetwork, movable, open_chain
 from app.settings import Settings, SettingsError, load
 from tests.localnet import WALLET
 
@@ -55,13 +56,17 @@ async def ask(cluster: str, *told: object) -> str:
 async def test_the_nodes_have_to_be_of_the_chain_that_the_settings_name() -> None:
     assert await ask("localnet", "own", "own") == "own"
     assert await ask("devnet", GENESIS["devnet"]) == GENESIS["devnet"]
+    assert await ask("localnet", RpcUnanswered("Silent."), "own", "own") == "own"
     for cluster, told, says in (
         ("devnet", [GENESIS["mainnet-beta"]], "SOLANA_CLUSTER: the nodes are not of devnet"),
         ("mainnet-beta", [GENESIS["devnet"]], "not of mainnet-beta"),
         ("localnet", [GENESIS["mainnet-beta"]], "not of localnet"),
         ("devnet", [GENESIS["devnet"], GENESIS["mainnet-beta"]], "of different chains"),
         ("devnet", [GENESIS["devnet"], RpcUnanswered("Silent.")], "does not say which chain"),
+        ("localnet", ["own", RpcUnanswered("Silent."), RpcUnanswered("Silent.")], "does not say which chain"),
+        ("localnet", ["own", RpcUnanswered("Silent."), "other"], "of different chains"),
         ("localnet", [None], "of different chains"),
+        ("localnet", ["own", []], "of different chains"),
     ):
         with pytest.raises(SettingsError, match=says):
             await ask(cluster, *told)

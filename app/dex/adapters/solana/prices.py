@@ -25,8 +25,8 @@ from app.dex.adapters.solana.reading import (
     MAX_ACCOUNTS,
     MAX_APART,
     PROOFS,
+    enough_of,
     failures,
-    first_of,
     in_time,
     reading,
 )
@@ -91,9 +91,9 @@ class PoolPrices:
         return time.monotonic() - self._read_at
 
     async def check(self) -> None:
-        """For the start: whether the list of the operators agrees with the chain."""
-        _, vaults = await first_of([partial(self._told, rpc) for rpc in self._providers])
-        found = {pool.id: (x, y) for pool, x, y in self._pairs(vaults)}
+        """For the start: whether the list of the operators agrees with the chain, as any node tells it."""
+        told = await enough_of([partial(self._told, rpc) for rpc in self._providers])
+        found = {pool.id: (x, y) for _, vaults in told for pool, x, y in self._pairs(vaults)}
         for pool in self._pools:
             if pool.id not in found:
                 where = f"the pool {pool.pair} of {pool.venue}"

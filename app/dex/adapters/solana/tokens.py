@@ -1,8 +1,10 @@
 """What the chain says about tokens: decimals, and whether somebody else has power over what we hold of one."""
 
+import asyncio
 import struct
 import time
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +13,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
-from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, first_of, proofs_of, reading
+from app.dex.adapters.solana.reading import CONFIRMED, MAX_ACCOUNTS, PROOFS, enough_of, first_of, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.errors import DexError
 from app.dex.markets import NATIVE_SOL, Token
@@ -23,6 +25,7 @@ KIND, EXTENSIONS = 165, 166  # of Token-2022: the byte that says what an account
 LONGEST = 16 * 1024  # bytes of a mint or a token account: megabytes of extensions take seconds to read
 IS_MINT = 1
 KNOWN_SECONDS = 3600.0
+CHECKS_AT_ONCE = 8  # of tokens, at a start
 DEFAULT_STATE, STATE_USABLE = 6, 1
 HARMLESS = frozenset(
     {
@@ -55,15 +58,23 @@ class Tokens:
     async def of(self, mint: str) -> OnChain:
         """Raises `DexError` if this is no mint or is not safe to hold. Only for tokens of our own list."""
         if time.monotonic() - self._read_at.get(mint, float("-inf")) > KNOWN_SECONDS:
-            options = CONFIRMED | {"encoding": "base64"}
-            answers = await proofs_of([partial(rpc.call, "getAccountInfo", mint, options) for rpc in self._providers])
-            with reading("getAccountInfo"):
-                told = {_read(Pubkey.from_string(mint), answer["value"]) for answer in answers}
-            if len(told) != 1:
+            told = Counter(await enough_of([partial(self._told, rpc, mint) for rpc in self._providers]))
+            [(known, tellers)] = told.most_common(1)
+            if tellers < min(PROOFS, len(self._providers)):
                 raise RpcUnanswered("The nodes do not tell the same about a token.")
-            [self._known[mint]] = told
-            self._read_at[mint] = time.monotonic()
+            if isinstance(known, str):
+                raise DexError("unsupported_pair", known)
+            self._known[mint], self._read_at[mint] = known, time.monotonic()
         return self._known[mint]
+
+    async def _told(self, rpc: Rpc, mint: str) -> OnChain | str:
+        """What one provider says, or why it is not traded."""
+        answer = await rpc.call("getAccountInfo", mint, CONFIRMED | {"encoding": "base64"})
+        with reading("getAccountInfo"):
+            try:
+                return _read(Pubkey.from_string(mint), answer["value"])
+            except DexError as refused:
+                return refused.detail
 
     async def held_by(self, wallet: str, listed: Sequence[Token]) -> dict[str, int]:
         """Base units of each of these tokens, by symbol. SOL: what is not wrapped."""
@@ -86,13 +97,20 @@ class Tokens:
 
     async def check(self, tokens: Sequence[Token]) -> None:
         """For the start: whether our own list agrees with the chain."""
-        for token in tokens:
-            try:
-                decimals = (await self.of(token.mint)).decimals
-            except DexError as error:
-                raise SettingsError(f"the token {token.symbol} cannot be traded here: {error.detail}") from error
-            if decimals != token.decimals:
-                raise SettingsError(f"the token {token.symbol} has {decimals} decimals, and not {token.decimals}")
+        for start in range(0, len(tokens), CHECKS_AT_ONCE):  # a node that is down takes seconds for each
+            some = tokens[start : start + CHECKS_AT_ONCE]
+            known = await asyncio.gather(*(self.of(token.mint) for token in some), return_exceptions=True)
+            for token, one in zip(some, known, strict=True):
+                self._compare(token, one)
+
+    @staticmethod
+    def _compare(token: Token, known: OnChain | BaseException) -> None:
+        if isinstance(known, DexError):
+            raise SettingsError(f"the token {token.symbol} cannot be traded here: {known.detail}") from known
+        if isinstance(known, BaseException):
+            raise known
+        if (decimals := known.decimals) != token.decimals:
+            raise SettingsError(f"the token {token.symbol} has {decimals} decimals, and not {token.decimals}")
 
 
 def _read(mint: Pubkey, row: Any) -> OnChain:

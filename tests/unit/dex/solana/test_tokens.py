@@ -62,6 +62,17 @@ async def test_two_nodes_have_to_tell_the_same_about_a_token(other: OneAccount) 
     assert (await Tokens([OneAccount(mint(6)), OneAccount(mint(6)), other]).of(USDC.mint)).decimals == 6
 
 
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize(
+    "lie", [mint(8), b"", mint(6, (PERMANENT_DELEGATE, bytes(32)))], ids=["decimals", "none", "unsafe"]
+)
+async def test_one_node_of_three_takes_no_token_away(place: int, lie: bytes) -> None:
+    """No process would start."""
+    nodes = [OneAccount(mint(6)), OneAccount(mint(6))]
+    nodes.insert(place, OneAccount(lie, TOKEN_2022))
+    await Tokens(nodes).check([USDC])
+
+
 async def test_what_the_extensions_of_a_token_say_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     account = OneAccount(mint(6, (DEFAULT_STATE, b"\1")), TOKEN_2022)
     known = tokens(account)
