@@ -90,12 +90,14 @@ class Cycle(RequestResponseCycle):
         head, self._head = self._head, b""
         if content := head + body[:PIECE]:
             self.transport.write(content)
-        for start in range(PIECE, len(body), PIECE):
+        rest = memoryview(body)[PIECE:]  # many clients may be sent the same one
+        while rest:
             if self.flow.write_paused:
                 await self.flow.drain()
             if self.disconnected:
                 return
-            self.transport.write(body[start : start + PIECE])
+            self.transport.write(rest[:PIECE])
+            rest = rest[PIECE:]
         if not more:
             self.response_complete = True
             self.message_event.set()

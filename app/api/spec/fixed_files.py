@@ -18,7 +18,8 @@ OF_THE_FILE_ITSELF = ("accept-ranges", "content-length")
 
 class FixedFiles(StaticFiles):
     """StaticFiles looks up each part of any path on the disk, so a long path takes long. Here other names are a 404.
-    Text is sent compressed to clients that take it."""
+    Text is sent compressed to clients that take it. However many are sent a file, it is in memory once, and not open.
+    """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory=directory)
@@ -28,18 +29,18 @@ class FixedFiles(StaticFiles):
         if path not in self._names:
             raise HTTPException(404)
         response = await super().get_response(path, scope)
-        if Path(path).suffix not in COMPRESSED:
+        if may_be_compressed := Path(path).suffix in COMPRESSED:
+            response.headers["vary"] = "accept-encoding"
+        if not isinstance(response, FileResponse) or scope["method"] != "GET":
             return response
-        response.headers["vary"] = "accept-encoding"
-        takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-        if not isinstance(response, FileResponse) or scope["method"] != "GET" or not takes_gzip:
-            return response
+        compressed = may_be_compressed and "gzip" in Headers(scope=scope).get("accept-encoding", "")
         etag = response.headers["etag"]
         # In a thread: the largest file takes 50 ms the first time, and the API has orders to answer.
-        body = await asyncio.to_thread(_gzipped, os.fspath(response.path), etag)
+        body = await asyncio.to_thread(_contents, os.fspath(response.path), etag, compressed)
         headers = {name: value for name, value in response.headers.items() if name not in OF_THE_FILE_ITSELF}
-        # A weak tag, because the bytes are others than those of the file.
-        return Response(body, headers=headers | {"content-encoding": "gzip", "etag": f"W/{etag}"})
+        if compressed:  # a weak tag, because the bytes are others than those of the file
+            headers |= {"content-encoding": "gzip", "etag": f"W/{etag}"}
+        return Response(body, headers=headers)
 
 
 @functools.cache
@@ -48,6 +49,7 @@ def _names(directory: Path) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _gzipped(path: str, version: str) -> bytes:
+def _contents(path: str, version: str, compressed: bool) -> bytes:
     """`version` makes a changed file a new entry."""
-    return gzip.compress(Path(path).read_bytes(), mtime=0)
+    body = Path(path).read_bytes()
+    return gzip.compress(body, mtime=0) if compressed else body
