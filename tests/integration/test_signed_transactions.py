@@ -1,5 +1,6 @@
 """What is signed: whole swaps that land, with their fees, and as short as lookup tables make them."""
 
+import itertools
 from base64 import b64decode
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,11 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from app.dex.adapters.solana import simulation
 from app.dex.adapters.solana.programs import NATIVE_MINT, SYSTEM, create_token_account, token_account
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.chain import SignedSwap
+from app.dex.errors import DexError
 from app.dex.markets import Token
 from app.localnet.genesis import TABLE, mint_of, pool_of
 from tests.integration.desk import AMOUNT, MAX_PRIORITY, ME, MY_USDC, THIEF, Desk, lamports, order
@@ -65,6 +68,28 @@ async def test_lamports_that_a_stranger_sent_to_an_account_that_we_do_not_have_s
     signed = await desk.sign(order(USDC, USDT))
     assert desk.validator.submit(signed.payload)
     assert held(desk.validator, mine) > 0
+
+
+@pytest.mark.parametrize(("token_in", "token_out"), [(SOL, USDC), (USDC, SOL), (USDC, USDT)])
+@pytest.mark.parametrize("much", [0, simulation.LITTLE])
+async def test_what_strangers_send_us_in_each_block_stops_no_swap_unless_it_is_much(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, token_in: Token, token_out: Token, much: int
+) -> None:
+    """It costs them a fee for each block. What is much could hide what a program takes."""
+    honest, sent = desk.providers[0].call, itertools.count(much + 1)
+
+    async def call(method: str, *params: Any, within: float | None = None) -> Any:
+        if method == "simulateTransaction":
+            gift = TransferParams(from_pubkey=THIEF, to_pubkey=ME, lamports=next(sent))
+            land(desk.validator, [transfer(gift)], key=STRANGER)
+        return await honest(method, *params, within=within)
+
+    monkeypatch.setattr(desk.providers[0], "call", call)
+    if much:
+        with pytest.raises(DexError, match="wallet changed"):
+            await desk.sign(order(token_in, token_out))
+    else:
+        assert desk.validator.submit((await desk.sign(order(token_in, token_out))).payload)
 
 
 @pytest.mark.parametrize(("usual", "paid"), [(0, 0), (1_000, None), (10**9, MAX_PRIORITY), (2**63, MAX_PRIORITY)])

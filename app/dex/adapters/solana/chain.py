@@ -133,8 +133,9 @@ class SolanaChain:
         asks = [partial(shown, rpc, message, final, errors) for rpc in self._providers]
         seen = await proofs_of([partial(in_time, SIMULATION_SECONDS, ask) for ask in asks])
         mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
+        check = partial(check_changes, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)
         for one in seen:
-            check_changes(one.before, one.after, wallet=wallet, own=own, swap=built, mints=mints, fee=fee)
+            check(one.before, one.after, given=one.given)
         if self._dry_run:
             more = told(seen[0], budget, wallet, own, mints)
             raise DexError("dry_run", "The swap would be signed and sent now.", more)

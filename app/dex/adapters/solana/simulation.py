@@ -1,7 +1,8 @@
 """What a transaction would do to the wallet, as a node simulates it, compared with what the order agreed to.
 
-The wallet's balances are read before and after the simulation. If they differ, another swap landed meanwhile, and it is
-simulated again. So it is if the node that simulates was behind the one that told them.
+The wallet's balances are read before and after the simulation. If they differ, by more than the little that strangers
+may send in each block, another swap landed meanwhile, and it is simulated again. So it is if the node that simulates
+was behind the one that told them.
 
 Only the wallet and its associated token accounts count as ours, by address. A stranger can make another token account
 and give it to the wallet, but keep the right to close it. Before the swap lands he closes it and makes it again as his.
@@ -26,40 +27,15 @@ from app.dex.adapters.solana.programs import LOADERS, NATIVE_MINT, SYSTEM, TOKEN
 from app.dex.adapters.solana.reading import CONFIRMED, reading
 from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
 from app.dex.adapters.solana.swap import Budget, SolanaSwap, writable
-from app.dex.adapters.solana.tokens import EXTENSIONS, extensions
+from app.dex.adapters.solana.tokens import CLOSER, DELEGATE, MINT, OWNER, Account
 from app.dex.errors import DexError
 
 TRIES = 5
 BEHIND_SECONDS = 0.4  # between questions to a provider of which one node is behind another
 MAX_BETTER_PERCENT = 1  # than what the venue quoted a moment before
+LITTLE = 10**6  # lamports, or units of a token
+NOTHING: Mapping[str, int] = {}
 BASE64 = CONFIRMED | {"encoding": "base64"}
-# In the data of a token account:
-MINT, OWNER, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
-DELEGATE, CLOSER = slice(72, 76), slice(129, 133)  # whether there is one
-FEES_HELD_BACK = 2  # an extension: what the mint took of transfers to this account
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    lamports: int
-    owner: Pubkey
-    data: bytes
-    executable: bool = False
-
-    @property
-    def amount(self) -> int:
-        return int.from_bytes(self.data[AMOUNT], "little")
-
-    @property
-    def rest(self) -> tuple[object, ...]:
-        """Everything about a token account except its amount, and the fees that were held back of it: who owns it, who
-        may spend or close it.
-        """
-        kept = self.data[: AMOUNT.start], self.data[AMOUNT.stop : EXTENSIONS]
-        try:
-            return *kept, *(one for one in extensions(self.data) if one[0] != FEES_HELD_BACK)
-        except ValueError:
-            return (self.data,)
 
 
 Accounts = Mapping[Pubkey, Account]
@@ -71,6 +47,7 @@ class Simulation:
     before: Accounts
     after: Accounts
     units: int  # of compute
+    given: Mapping[str, int]  # what strangers sent us meanwhile, at most, by mint
 
 
 async def units_used(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> int:
@@ -106,12 +83,13 @@ async def simulate(
         now, found = await _accounts(rpc, list(named), at_slot=slot)
         check_programs(found, programs)  # one may have been made since
         again: Accounts = {key: found[key] for key in keys if key in found}
-        if _of_wallet(again, wallet, own) != _of_wallet(before, wallet, own):
+        given = _given(before, again, wallet, own)
+        if given is None:
             seen, before = now, again
         elif slot < seen:
             await asyncio.sleep(BEHIND_SECONDS)
         else:
-            return Simulation(before, after, units)
+            return Simulation(before, after, units, given)
     raise RpcUnanswered("The wallet changed while the swap was simulated.")
 
 
@@ -150,10 +128,11 @@ def check_changes(
     swap: SolanaSwap,
     mints: tuple[str, str],
     fee: int,
+    given: Mapping[str, int] = NOTHING,
 ) -> None:
     """Raises `Unsafe` unless only the two balances of the swap move, and by no more than agreed.
 
-    `own`: the wallet and its associated accounts for the route.
+    `own`: the wallet and its associated accounts for the route. `given`: by so much others may have made them move.
     """
     payer = after.get(wallet)
     if payer is None or payer.owner != SYSTEM or payer.data:
@@ -175,7 +154,7 @@ def check_changes(
     if brought > swap.quoted * (100 + MAX_BETTER_PERCENT) // 100:
         # The floor follows from the quote. Somebody who quotes too little keeps the difference by trading around us.
         raise DexError("venue_unavailable", "The venue quoted less than the swap brings.")
-    if moved := [mint for mint, change in changed.items() if change != 0]:
+    if moved := [mint for mint, change in changed.items() if not 0 <= change <= given.get(mint, 0)]:
         raise Unsafe(f"it moves another balance, of {moved[0]}")
 
 
@@ -212,6 +191,22 @@ def _changes(before: Accounts, after: Accounts, wallet: Pubkey, own: Collection[
             if ours and (mint := Pubkey.from_bytes(account.data[MINT])) != NATIVE_MINT:
                 changed[str(mint)] += sign * account.amount
     return changed
+
+
+def _given(before: Accounts, again: Accounts, wallet: Pubkey, own: Collection[Pubkey]) -> Mapping[str, int] | None:
+    """What others have sent us meanwhile, if nothing else changed and it is little: anybody can, in each block.
+
+    None: more than that. A swap of ours, which takes something, or so much that it could hide what this one takes.
+    """
+    old, new = (_of_wallet(accounts, wallet, own) for accounts in (before, again))
+    if old.keys() != new.keys():
+        return None
+    for key, account in old.items():
+        lamports, units = new[key].lamports - account.lamports, new[key].amount - account.amount
+        is_little = 0 <= lamports <= LITTLE and 0 <= units <= max(LITTLE, account.amount // 1_000)
+        if not is_little or (new[key].owner, new[key].rest) != (account.owner, account.rest):
+            return None
+    return _changes(before, again, wallet, own)
 
 
 def _of_wallet(accounts: Accounts, wallet: Pubkey, own: Collection[Pubkey]) -> Accounts:

@@ -20,7 +20,10 @@ from app.dex.markets import NATIVE_SOL, Token
 from app.settings import SettingsError
 
 DECIMALS, INITIALIZED, MINT_SIZE = 44, 45, 82  # in the data of a mint
-AMOUNT = slice(64, 72)  # in that of a token account
+# In that of a token account:
+MINT, OWNER, AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
+DELEGATE, CLOSER = slice(72, 76), slice(129, 133)  # whether there is one
+FEES_HELD_BACK = 2  # an extension: what the mint took of transfers to this account
 KIND, EXTENSIONS = 165, 166  # of Token-2022: the byte that says what an account is, and where extensions begin
 LONGEST = 16 * 1024  # bytes of a mint or a token account: megabytes of extensions take seconds to read
 IS_MINT = 1
@@ -35,6 +38,29 @@ HARMLESS = frozenset(
     }
 )
 """Extensions of Token-2022. With any other one somebody else could take what we hold, or keep us from selling it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    lamports: int
+    owner: Pubkey
+    data: bytes
+    executable: bool = False
+
+    @property
+    def amount(self) -> int:
+        return int.from_bytes(self.data[AMOUNT], "little")
+
+    @property
+    def rest(self) -> tuple[object, ...]:
+        """Everything about a token account except its amount, and the fees that were held back of it: who owns it, who
+        may spend or close it.
+        """
+        kept = self.data[: AMOUNT.start], self.data[AMOUNT.stop : EXTENSIONS]
+        try:
+            return *kept, *(one for one in extensions(self.data) if one[0] != FEES_HELD_BACK)
+        except ValueError:
+            return (self.data,)
 
 
 @dataclass(frozen=True, slots=True)

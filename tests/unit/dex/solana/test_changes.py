@@ -8,7 +8,8 @@ import pytest
 from solders.pubkey import Pubkey
 
 from app.dex.adapters.solana.programs import TOKEN, TOKEN_2022, token_account
-from app.dex.adapters.solana.simulation import Account, check_changes
+from app.dex.adapters.solana.simulation import check_changes
+from app.dex.adapters.solana.tokens import Account
 from app.dex.errors import DexError
 from app.localnet.genesis import holding, mint_of
 from tests.integration.desk import ME, MY_USDC, THIEF, order
@@ -41,6 +42,16 @@ def test_what_a_venues_own_program_does_with_our_signature_is_seen(after: dict[P
     check_changes(BEFORE, BEFORE, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)
     with pytest.raises(DexError, match="unsafe_transaction"):
         check_changes(BEFORE, BEFORE | after, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0)
+
+
+@pytest.mark.parametrize(("brings", "safe"), [(-1, False), (0, True), (4, True), (5, False)])
+def test_only_what_strangers_gave_meanwhile_may_move_another_balance(brings: int, safe: bool) -> None:
+    after = {MY_USDC: usdc(holding(ME, mint_of(USDC), 500 + brings).data)}
+    swap, mints = replace(order(SOL, RAY), min_amount_out=0), (SOL.mint, RAY.mint)
+    with nullcontext() if safe else pytest.raises(DexError, match="moves another balance"):
+        check_changes(
+            BEFORE, BEFORE | after, wallet=ME, own={ME, MY_USDC}, swap=swap, mints=mints, fee=0, given={USDC.mint: 4}
+        )
 
 
 def test_a_new_account_of_ours_is_not_given_away() -> None:
