@@ -59,7 +59,6 @@ WRITE_PLANS = {
     "enable_mergejoin": "off",
 }
 
-
 MAX_WRITERS = 5  # two for each kind of batched statement (a worker has two kinds), and one for all other writes
 MAX_INTERNAL = 2
 READ_SECONDS = 3.0  # Postgres ends a caller's read that takes longer
@@ -68,8 +67,7 @@ ENDS_FROZEN = {"idle_in_transaction_session_timeout": str(round(FROZEN_SECONDS *
 
 Init = Callable[[asyncpg.Connection], Coroutine[Any, Any, None]]
 
-# A condition of a statement that locks rows: it waits for one that is locked so many ms, and no longer. While it waits
-# it has one of the few connections that all callers share. See `fetch_soon`.
+# A condition of a statement that locks rows: it waits so many ms, with a connection that all share. See `fetch_soon`.
 SOON = "(SELECT set_config('lock_timeout', '20', true)) IS NOT NULL"
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # between its tries
 Turn = contextlib.AbstractAsyncContextManager[Any]
@@ -111,7 +109,9 @@ class Postgres:
     async def close(self) -> None:
         await cancel_and_wait(*self.following)
         for pool in self._pools:
-            await pool.close()
+            with contextlib.suppress(*POSTGRES_UNAVAILABLE):  # nobody answers, and its connections are cut
+                async with asyncio.timeout(1):
+                    await pool.close()
 
     @property
     def _pools(self) -> tuple[asyncpg.Pool, ...]:

@@ -15,8 +15,8 @@ from app.orders.events.signature import EventSignatures
 from app.orders.model import Order
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
-from tests.chaos.proxy import Proxy
+from app.postgres import DatabaseUnavailable, fetch, open_postgres
+from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import HAPPY, Engine
 from tests.fakes import in_a_while
 from worker.lease import Lease
@@ -77,3 +77,12 @@ async def test_orders_are_executed_although_postgres_is_200_ms_away(engine: Engi
         orders = [(await engine.place())["orderId"] for _ in range(10)]
         streams = await asyncio.gather(*(engine.read_stream(order, within=30) for order in orders))
     assert [stream.statuses for stream in streams] == [HAPPY] * 10
+
+
+async def test_a_process_ends_although_postgres_does_not_answer(postgres_dsn: str) -> None:
+    """It ended with an error, after ten seconds for each of its pools."""
+    async with far_away(postgres_dsn, 0.0) as (dsn, proxy):
+        postgres = await open_postgres(dsn, size=12)
+        await fetch(postgres.writing, "SELECT")
+        proxy.set(LinkState.STALLED)
+        await postgres.close()
