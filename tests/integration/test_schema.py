@@ -84,7 +84,9 @@ async def test_a_migration_that_waits_ends_at_ctrl_c(new_postgres_dsn: str) -> N
 
     await asyncio.to_thread(command.downgrade, configuration(new_postgres_dsn), "0024")
     reader = await asyncpg.connect(new_postgres_dsn)
-    code = "import sys; from migrations.upgrade import upgrade; upgrade(sys.argv[1])"
+    # A shell that runs the tests in the background ignores SIGINT, and so does what it starts.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from migrations.upgrade import upgrade; upgrade(sys.argv[1])"
     async with reader.transaction():
         await reader.execute("SELECT count(*) FROM reconciliation")
         process = await asyncio.create_subprocess_exec(

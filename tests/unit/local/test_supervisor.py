@@ -170,8 +170,7 @@ def test_the_end_of_the_terminal_ends_it_unless_nohup_has_started_it(
     monkeypatch.setattr(supervisor, "_start_servers", start)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
     before = {number: signal.getsignal(number) for number in numbers}
-    if ignored:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         with pytest.raises(EndOfTest if ignored else KeyboardInterrupt):
             supervisor.run()
