@@ -9,6 +9,8 @@ from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
 from tests.engine import Engine
 
+IS_SEEN_WHOLE = "one => one.scrollWidth <= one.clientWidth"
+
 
 def fields(page: TradingPage) -> tuple[Locator, Locator]:
     return page.tab.locator("#amount"), page.tab.locator("#receive")
@@ -99,7 +101,10 @@ async def test_a_long_amount_that_was_found_is_seen_whole_on_a_phone(engine: Eng
         await expect(page.tab.locator(".quotes .minimum")).to_have_text("at least 1,234,567.654321 USDC")
         assert len(await pay.input_value()) > 9  # of 14: zeros at its end, by the price of the moment, are left out
         for field in (pay, receive):
-            assert await field.evaluate("one => one.scrollWidth <= one.clientWidth")
+            await page.tab.wait_for_function(IS_SEEN_WHOLE, arg=await field.element_handle())
         assert (
             await page.tab.evaluate("document.querySelector('.submit').getBoundingClientRect().bottom + scrollY") <= 844
         )
+        for typed in ("8888.8888888", "8888.88888888", "8888.888888888"):
+            await pay.fill(typed)
+            await page.tab.wait_for_function(IS_SEEN_WHOLE, arg=await pay.element_handle())

@@ -11,7 +11,7 @@ import { fieldList, scheduleText } from "./order_fields.js";
 import { ACCEPTABLE, fieldsOf, isPriceTurned, ORDER_TYPES } from "./order_types.js";
 import { impactWarning, isDangerous, quoteView } from "./quote_view.js";
 
-const MAX_LARGE = 13; // digits of an amount in large type
+const MAX_LARGE = 12; // characters of an amount in large type, on a phone of 390 pixels
 
 export function orderFormView(form) {
   const { type, tokenIn, tokenOut, amount: text, isRateTurned } = form.fields;
