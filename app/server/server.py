@@ -79,7 +79,7 @@ class DrainingServer(uvicorn.Server):
         self._stop_at = time.monotonic() + DRAIN_SECONDS
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Whoever has connected by now is accepted: closing the listener would reset those that wait there."""
+        """Clients that have connected are accepted first: closing the listener would reset those that wait there."""
         self._announce()
         stop_at = time.monotonic() + DRAIN_SECONDS
         while any(is_readable(one.fileno()) for one in sockets or []) and time.monotonic() < stop_at:
