@@ -151,10 +151,12 @@ class ScriptedChain:
     async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         return self.slot, [swap for swap in self._known() if swap.about in about]
 
-    async def newest(self, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> list[FoundSwap]:
         newest = self._known()[::-1]
-        after = 0 if before is None else 1 + [swap.signature for swap in newest].index(before)
-        return newest[after : after + limit]
+        signatures = [swap.signature for swap in newest]
+        start = 0 if before is None else 1 + signatures.index(before)
+        end = signatures.index(after) if after in signatures else len(newest)
+        return newest[start:end][:limit]
 
     def _known(self) -> list[FoundSwap]:
         """In the order in which they were first sent, without those that were dropped."""

@@ -85,9 +85,9 @@ class MeasuredChain:
         with _count_errors():
             return await self._chain.find(about, since=since)
 
-    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
+    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
         with _count_errors():
-            return await self._chain.newest(limit, before=before)
+            return await self._chain.newest(limit, before=before, after=after)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Reconciles with the chain, after the database lost its newest writes: see `app/orders/reconciling/state.py`.
 
-- At its start a worker compares the newest swaps of ours with the database: a backup that was restored into the same
-  database shows in nothing else. Until that is done it starts nothing.
+- At its start a worker compares the newest swaps of ours with the database, those since the last fill that this knows:
+  a backup that was restored into the same database shows in nothing else. Until that is done it starts nothing.
 - While the engine reconciles, the chain is asked about every order that has not ended, and about its newest swaps until
   a page of them is known. An order whose swap landed is confirmed. A swap of an order that is not known, or has ended
   otherwise, is written down for the operators.
@@ -34,7 +34,7 @@ from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import Reconciling, ReconcilingState
 from app.orders.waiting.groups import Groups
 from app.postgres import DatabaseUnavailable
-from worker.comparison import Comparison
+from worker.comparison import HORIZON, Comparison
 from worker.found_swaps import Fillings, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
@@ -94,7 +94,10 @@ class Reconciler:
                 await self.compare()
 
     async def compare(self) -> None:
-        newest = await self._chain.newest(COMPARED)  # of each wallet: the orders of a former one may have been pruned
+        """Since a fill that is known: the rest is known too, and strangers can make it long."""
+        last = await self._swaps.last_fill(HORIZON)
+        # So many of each wallet: the orders of a former one may have been pruned.
+        newest = await self._chain.newest(COMPARED, after=last)
         if missing := await self._comparison.missing(newest[:COMPARED]):
             log.error("%s: nothing starts until they are found", BEHIND_CHAIN, extra={"swaps": len(missing)})
             await self._state.begin(BEHIND_CHAIN)

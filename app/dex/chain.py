@@ -155,9 +155,10 @@ class Chain(Protocol):
         `MAX_FOUND` words. `since`: none of these swaps is older, in Unix time; so nothing older has to be read.
         """
 
-    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
+    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
         """The swaps of our wallet that were sent last, the newest first; with `before`, those older than this
-        signature. Absence proves nothing here.
+        signature. Absence proves nothing here. `after`: older than this signature is none that is asked for; there may
+        be some, where it is not known.
         """
 
 

@@ -166,9 +166,9 @@ class MockChain:
             rows = await connection.fetch(statements.FIND, about)
         return rows[0]["now_ms"] // self._conditions.block_ms, [_found(row) for row in rows if row["memo"] is not None]
 
-    async def newest(self, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> list[FoundSwap]:
         async with self._querying("rpc_timeout"):
-            return [_found(row) for row in await self._pool.fetch(statements.NEWEST, limit, before)]
+            return [_found(row) for row in await self._pool.fetch(statements.NEWEST, limit, before, after)]
 
     def _snapshot(self, row: Any) -> Snapshot:
         return Snapshot(row["now_ms"] // self._conditions.block_ms, _outcome_by_now(row))

@@ -142,6 +142,8 @@ FROM chain.transactions t, (SELECT clock_timestamp() AS now) AS clock
 WHERE t.status IN ('landed', 'failed')
   AND (t.sent_at, t.signature) < (
         coalesce((SELECT sent_at FROM chain.transactions WHERE signature = $2), 'infinity'), coalesce($2, ''))
+  AND (t.sent_at, t.signature) > (
+        coalesce((SELECT sent_at FROM chain.transactions WHERE signature = $3), '-infinity'), coalesce($3, ''))
 ORDER BY t.sent_at DESC, t.signature DESC LIMIT $1
 """
 

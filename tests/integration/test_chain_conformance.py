@@ -221,6 +221,8 @@ async def test_the_newest_swaps_come_in_pages(network: Network) -> None:
         pages.append([swap.memo for swap in page])
         before = page[-1].signature
     assert pages == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
+    assert [swap.memo for swap in await network.other.newest(3, after=swaps[4].signature)] == ["6", "5"]
+    assert len(await network.other.newest(9, after="1" * 88)) == 7  # that one is not known
 
 
 async def test_the_height_never_falls(network: Network) -> None:

@@ -12,7 +12,6 @@ from app.orders.store.sweep import SweepStore
 from tests.dump import dump, restore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, running_engine
 from worker.arq_worker import ArqWorker
-from worker.reconciler import Reconciler
 
 BLOCK_MS = 10  # so 151 blocks are 1.5 s
 
@@ -200,24 +199,3 @@ async def test_an_operator_begins_it_and_a_worker_ends_it(engine: Engine) -> Non
     assert await done(engine)
     actions = "SELECT action FROM audit_log ORDER BY id"
     assert [row["action"] for row in await engine.postgres.fetch(actions)] == ["reconciling.begin", "reconciling.end"]
-
-
-async def test_a_worker_starts_nothing_before_it_has_compared_itself_with_the_chain(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compare, may_compare, asked = Reconciler.compare, asyncio.Event(), asyncio.Event()
-
-    async def held_up(reconciler: Reconciler) -> None:
-        asked.set()
-        await may_compare.wait()
-        await compare(reconciler)
-
-    monkeypatch.setattr(Reconciler, "start", lambda _: asyncio.sleep(0))
-    monkeypatch.setattr(Reconciler, "compare", held_up)
-    await engine.start_worker()
-    order = (await engine.place())["orderId"]
-    await asyncio.wait_for(asked.wait(), 5)
-    await asyncio.sleep(0.1)
-    assert (await engine.order(order))["status"] == "pending"
-    may_compare.set()
-    await eventually(lambda: confirmed(engine, order))

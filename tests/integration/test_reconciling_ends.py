@@ -111,12 +111,14 @@ async def test_after_a_look_that_broke_off_older_swaps_are_found_still(
         await land(engine, str(uuid4()))
     newest, asked = MockChain.newest, list[str]()
 
-    async def once_unavailable(chain: MockChain, limit: int, *, before: str | None = None) -> list[FoundSwap]:
+    async def once_unavailable(
+        chain: MockChain, limit: int, *, before: str | None = None, after: str | None = None
+    ) -> list[FoundSwap]:
         if before is not None:
             asked.append(before)
             if len(asked) == 1:
                 raise DexError("rpc_timeout", "")
-        return await newest(chain, limit, before=before)
+        return await newest(chain, limit, before=before, after=after)
 
     monkeypatch.setattr(MockChain, "newest", once_unavailable)
     monkeypatch.setattr(comparison, "PAGE", 2)
@@ -190,8 +192,10 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
         height, swaps = await find(chain, about, since=since)
         return height, doubted(swaps)
 
-    async def newest_ones(chain: MockChain, limit: int, *, before: str | None = None) -> list[FoundSwap]:
-        return doubted(await newest(chain, limit, before=before))
+    async def newest_ones(
+        chain: MockChain, limit: int, *, before: str | None = None, after: str | None = None
+    ) -> list[FoundSwap]:
+        return doubted(await newest(chain, limit, before=before, after=after))
 
     monkeypatch.setattr(MockChain, "find", found)
     monkeypatch.setattr(MockChain, "newest", newest_ones)

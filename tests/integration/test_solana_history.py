@@ -100,6 +100,32 @@ async def test_no_more_transactions_are_read_than_swaps_are_missing(
     assert calls.count("getTransaction") == 1
 
 
+async def test_what_strangers_sent_before_a_swap_that_is_known_is_not_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        dust(world, text="order #1")
+    *_, known = await three_swaps(world)
+    calls = counted(monkeypatch, world)
+    assert len(await world.chain.newest(10, after=known.signature)) == 2
+    assert calls.count("getTransaction") == 2
+
+
+async def test_a_node_that_refuses_to_begin_at_a_swap_that_it_does_not_know_tells_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_swaps(world)
+    honest = world.rpcs[0].call
+
+    async def call(method: str, *params: Any, within: float | None = None) -> Any:
+        if method == PAGES and "until" in params[1]:
+            raise RpcRefused(-32009)
+        return await honest(method, *params, within=within)
+
+    monkeypatch.setattr(world.rpcs[0], "call", call)
+    assert len(await world.chain.newest(10, after="1" * 88)) == 3
+
+
 async def test_nothing_older_than_the_orders_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(6):
         dust(world)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -32,10 +32,17 @@ SELECT id, created_at FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND lo
 UNION SELECT o.id, o.created_at FROM triggers t JOIN orders o ON o.id = t.order_id
  ORDER BY created_at
 """
+# Bounded by the primary key, whose newest are the last.
+LAST_FILL = f"""
+SELECT tx_hash FROM (SELECT status, updated_at, tx_hash FROM orders ORDER BY id DESC LIMIT $1) AS newest
+ WHERE status = '{Status.CONFIRMED}' AND updated_at < clock_timestamp() - $2::interval ORDER BY updated_at DESC LIMIT 1
+"""
 _COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling,
        adopted_by AS filled_order"""
 BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL ORDER BY landed_at"
 NEWEST = f"SELECT {_COLUMNS} FROM lost_swaps ORDER BY landed_at DESC, signature LIMIT $1"
+
+RECENT = 1_000  # orders among which a fill is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,13 @@ class ComparedSwaps:
 
     async def orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
         return {row["id"]: order_from(row) for row in await fetch(self._pool, ORDERS, ids)}
+
+    async def last_fill(self, older: timedelta) -> str | None:
+        """The signature of a recent one, as old as this. The swaps that landed before it are known: each one is written
+        down before it is sent, and a database that has lost writes has lost its newest ones.
+        """
+        rows = await fetch(self._pool, LAST_FILL, RECENT, older)
+        return str(rows[0]["tx_hash"]) if rows else None
 
     async def noted(self, signatures: Sequence[str]) -> set[str]:
         """Those that were written down before."""

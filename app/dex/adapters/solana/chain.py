@@ -180,8 +180,8 @@ class SolanaChain:
     async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, Sequence[FoundSwap]]:
         return await self._histories.find(about, since)
 
-    async def newest(self, limit: int, *, before: str | None = None) -> Sequence[FoundSwap]:
-        return await self._histories.newest(limit, before)
+    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
+        return await self._histories.newest(limit, before, after)
 
     async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[tuple[int, int], dict[str, Outcome]]:
         """With height and slot."""

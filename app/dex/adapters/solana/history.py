@@ -67,23 +67,26 @@ class History:
             raise RpcUnanswered("The node has too short a history to tell which swaps there are not.")
         return height, [swap for swap in await self._swaps(rows) if swap.about in wanted]
 
-    async def newest(self, limit: int, places: Places, *, at_slot: int) -> tuple[list[FoundSwap], Places]:
-        """At most so many of each wallet, the newest first, and where the older ones begin.
+    async def newest(
+        self, limit: int, places: Places, last: str | None, *, at_slot: int
+    ) -> tuple[list[FoundSwap], Places]:
+        """At most so many of each wallet, the newest first, and where the older ones begin. `last`: the first signature
+        that is not read any more.
 
         `at_slot`: a node that has not seen it yet tells nothing.
         """
         found, after = list[FoundSwap](), dict[str, str | None]()
         for wallet in self._wallets:
-            swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), at_slot)
+            swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), last, at_slot)
             found += swaps
         return found, after
 
     async def _newest(
-        self, wallet: str, limit: int, before: str | None, at_slot: int
+        self, wallet: str, limit: int, before: str | None, last: str | None, at_slot: int
     ) -> tuple[list[FoundSwap], str | None]:
         swaps = list[FoundSwap]()
         # A page of strangers' transactions does not end the history.
-        while len(swaps) < limit and (page := await self._page(wallet, before, at_slot=at_slot)):
+        while len(swaps) < limit and (page := await self._page(wallet, before, last, at_slot=at_slot)):
             while page and len(swaps) < limit:
                 # No more at once than are missing, because each takes a call. Those of strangers take none.
                 some = _first_swaps(page, limit - len(swaps))
@@ -91,11 +94,15 @@ class History:
                 before, page = page[some - 1].signature, page[some:]
         return swaps, before
 
-    async def _page(self, wallet: str, before: str | None, *, at_slot: int) -> list[Row]:
+    async def _page(self, wallet: str, before: str | None, last: str | None = None, *, at_slot: int) -> list[Row]:
         options: dict[str, Any] = {**CONFIRMED, "limit": PAGE, "minContextSlot": at_slot}  # a node behind refuses
-        if before is not None:
-            options["before"] = before
-        page = await self.rpc.call("getSignaturesForAddress", wallet, options)
+        options |= {name: one for name, one in (("before", before), ("until", last)) if one is not None}
+        try:
+            page = await self.rpc.call("getSignaturesForAddress", wallet, options)
+        except RpcRefused:
+            if last is None:
+                raise
+            return await self._page(wallet, before, at_slot=at_slot)  # it may not know that signature
         with reading("getSignaturesForAddress"):
             return [Row.read(row) for row in page]
 
@@ -170,7 +177,7 @@ class Histories:
         height = sorted(height for _, height, _ in answers)[-self._proofs]
         return height, (await self._agreed({history: swaps for history, _, swaps in answers}))[::-1]
 
-    async def newest(self, limit: int, before: str | None) -> list[FoundSwap]:
+    async def newest(self, limit: int, before: str | None, last: str | None) -> list[FoundSwap]:
         """At most so many of each provider and wallet. One that alone tells of very many is asked no more."""
         if before is None:
             self._alone.clear()
@@ -179,7 +186,7 @@ class Histories:
         places = self._places[before] if before else {}
 
         async def ask(history: History) -> tuple[History, list[FoundSwap], Places]:
-            return history, *await history.newest(limit, places.get(history, {}), at_slot=self.slot)
+            return history, *await history.newest(limit, places.get(history, {}), last, at_slot=self.slot)
 
         asked = [one for one in self._histories if self._alone[one] < MAX_ALONE]
         answers = await enough_of([partial(ask, one) for one in asked], patience=PATIENCE_SECONDS)
