@@ -5,11 +5,12 @@ Shifted scores and times are what a clock leaves that was set back.
 
 from uuid import UUID
 
+from app.access.rate_limit import BUCKET
 from app.orders.lifecycle import Status
 from app.orders.queue.order_queue import RUNNING, STARTS, WINDOW, WORKERS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.sweep import SweepStore
-from tests.engine import Engine, eventually
+from tests.engine import SELL_SOL, Engine, eventually, running_engine
 
 AHEAD = 600  # seconds
 LIMIT = StartLimit(4)
@@ -136,3 +137,22 @@ async def test_ready_says_that_orders_are_due_and_none_starts(engine: Engine) ->
     await engine.postgres.execute("INSERT INTO order_events SELECT id, 2, 'routing', 1, now() FROM orders")
     answer = await engine.http.get("/health/ready")
     assert (answer.status_code, answer.json()["stalled"]) == (200, False)
+
+
+async def test_callers_have_a_quota_again_within_a_moment(postgres_dsn: str, redis_dsn: str) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=120) as engine:
+
+        async def is_placed() -> bool:
+            return (await engine.http.post("/api/orders/execute", json=SELL_SOL)).status_code == 202
+
+        async def is_renewed() -> bool:
+            return (await engine.http.put("/api/dead-man", json={"seconds": 60})).status_code == 200
+
+        assert await is_placed()
+        assert await is_renewed()
+        buckets = [key async for key in engine.redis.scan_iter(f"{BUCKET}*")]
+        assert len(buckets) == 2
+        for bucket in buckets:
+            await engine.redis.set(bucket, await redis_ms(engine, AHEAD), px=AHEAD * 1000)
+        await eventually(is_placed)
+        await eventually(is_renewed)
