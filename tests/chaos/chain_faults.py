@@ -140,7 +140,7 @@ async def sends_swallowed(world: World) -> None:
 
 
 async def answers_withheld(world: World) -> None:
-    world.set(mute=0.1)
+    world.set(mute=0.05)  # a third of the attempts fail; each order waits twice as long after each
 
 
 async def nodes_behind(world: World) -> None:
@@ -235,7 +235,7 @@ async def started(url: str, journal: Path, faults: Mapping[str, float]) -> async
 
 ROWS = {
     "sends swallowed": partial(under_load, misbehave=sends_swallowed, orders=50),
-    "answers withheld": partial(under_load, misbehave=answers_withheld, orders=50),
+    "answers withheld": partial(under_load, misbehave=answers_withheld, orders=100),
     "nodes behind a load balancer": partial(under_load, misbehave=nodes_behind, orders=50),
     "blocks dropped after they were processed": partial(under_load, misbehave=forks, orders=100),
     "blockhashes expire": partial(under_load, misbehave=blockhashes_expire, orders=50, block_ms=30),
