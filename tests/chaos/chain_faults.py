@@ -62,7 +62,7 @@ def settings(urls: Sequence[str]) -> dict[str, str]:
         "CONFIRM_SECONDS": "3",
         "WORKER_CONCURRENCY": "16",
         "MAX_ATTEMPTS": "50",
-        "RETRY_BASE_SECONDS": "0.2",  # an attempt takes ten calls, and each answer may be withheld
+        "RETRY_BASE_SECONDS": "0.1",  # an attempt takes ten calls, and each answer may be withheld
     }
 
 
@@ -140,7 +140,7 @@ async def sends_swallowed(world: World) -> None:
 
 
 async def answers_withheld(world: World) -> None:
-    world.set(mute=0.05)  # a third of the attempts fail; each order waits twice as long after each
+    world.set(mute=0.05)  # two attempts of five fail; each order waits twice as long after each
 
 
 async def nodes_behind(world: World) -> None:
