@@ -122,6 +122,7 @@ class Reconciler:
 
     async def step(self) -> None:
         """Look at everything, if it is time to; the height is read each time, and costs nothing."""
+        await self._state.compare()
         now = await self._state.take_turn(self._name)
         if now is None or self._begun is None or now.began_at != self._begun.began_at:
             self._look_at, self._over_at, self._waits_for = 0.0, None, ""

@@ -32,6 +32,7 @@ KEYS = (
     "order_events_pkey",
     "daily_volumes_pkey",
     "trading_states_pkey",
+    "reconciliation_pkey",
     "lost_swaps_by_tag",
     "order_groups_pkey",
     "triggers_pkey",
@@ -162,5 +163,5 @@ async def test_snipers_are_found_by_their_mint(new_postgres_dsn: str) -> None:
     indexes = {scan["Index Name"]: scan["Index Cond"] for scan in found if "Index Name" in scan}
     assert "feed = " in indexes["triggers_launch"]
     assert "level <= " in indexes["triggers_launch"]
-    assert set(indexes) <= {"triggers_launch", "orders_pkey", "trading_states_pkey"}
+    assert set(indexes) <= {"triggers_launch", "orders_pkey", "trading_states_pkey", "reconciliation_pkey"}
     assert "Seq Scan" not in {scan["Node Type"] for scan in found}

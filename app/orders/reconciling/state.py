@@ -4,7 +4,8 @@ A restored backup, or a standby that was behind, has forgotten the newest orders
 starts, nothing is sent, and nothing expires: `is_halted` and `may_fire` in `app/orders/store/kill_switch.py` look at
 the row RECONCILING of `trading_states`, next to the operator's. Orders are accepted meanwhile.
 
-- The database is compared with the one that was there before, on each new connection that may write, before it is used.
+- The database is compared with the one that was there before, on each new connection that may write, before it is used,
+  and by the statements themselves (`app/orders/store/same_database.py`): then a worker begins.
 - The same database may hold older data: see `worker/reconciler.py`, which also does the work and ends it.
 - A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
 """
@@ -12,12 +13,13 @@ the row RECONCILING of `trading_states`, next to the operator's. Orders are acce
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
 from app.audit import Actor, Entry, as_json, insert, note
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, IS_RECONCILING, RECONCILING, TradingState
+from app.orders.store.same_database import SYSTEM, TIMELINE
 from app.postgres import fetch, transaction
 
 ENGINE = Actor(owner="engine")
@@ -26,13 +28,11 @@ OTHER_TABLES = "the tables were made anew: a backup was restored"
 BEHIND_STREAMS = "streams have delivered events that the database does not have"
 TURN_SECONDS = 10
 
-# The timeline is that of the WAL file which is written now: it changes with each promotion and recovery to a point.
-# A standby writes none. A table that is dropped and made again, as by pg_restore, has another oid.
-COMPARE = """
+# A table that is dropped and made again, as by pg_restore, has another oid.
+COMPARE = f"""
 SELECT now.identity, r.identity AS before, now.orders_oid, r.orders_oid AS oid_before FROM (
-    SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
-           || (SELECT oid FROM pg_database WHERE datname = current_database()) || '/'
-           || CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity,
+    SELECT {SYSTEM} || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '/'
+           || {TIMELINE} AS identity,
            'orders'::regclass::oid::bigint AS orders_oid
 ) now LEFT JOIN reconciliation r ON true
 """
@@ -146,6 +146,11 @@ class ReconcilingState:
         """Unless it goes on already."""
         async with transaction(self._pool) as connection:
             return await begin(connection, reason, again=False)
+
+    async def compare(self) -> None:
+        """Begins, if the database is not that of before: a pooler may have led connections to another one."""
+        async with transaction(self._pool) as connection:
+            await compare_database(cast("asyncpg.Connection", connection))
 
     async def read(self) -> Reconciling | None:
         rows = await fetch(self._pool, STATE)

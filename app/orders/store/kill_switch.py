@@ -6,16 +6,15 @@
 - The stricter of the state for all owners and the owner's own applies.
 - The statements that place, claim, and move an order to `submitted` decide. The copy in memory makes refusals cheap,
   and says whose orders need not be queued; it is up to `READ_SECONDS` old.
-- While the engine reconciles with the chain (`app/orders/reconciling`), nothing starts or is sent either. That is
-  another row, and no operator's.
-- A request may wait for a long time, and its client may have left by then. A change to a less strict state is made
-  only if the scope was not set since the request arrived.
+- While the engine reconciles (`app/orders/reconciling`) nothing starts or is sent either: another row, no operator's.
+- A change to a less strict state is made only if the scope was not set since its request arrived, maybe long ago.
 - A worker that may send must do so within `CLEARANCE_SECONDS`, or ask again. The end of that time goes with the swap to
   the chain's adapter, which compares it last. `set` returns only after that time, so no swap leaves after a halt was
   answered. One that left before may still land: bytes in the buffers of a real network can arrive late.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ import asyncpg
 from app.audit import Actor, AuditLog, Entry, insert
 from app.batching import Batcher
 from app.orders.lifecycle import sql_list
+from app.orders.store.same_database import IS_ANOTHER
 from app.postgres import PAUSES, SOON, DatabaseUnavailable, fetch, fetch_soon
 from app.tasks import cancel_and_wait
 
@@ -51,13 +51,13 @@ STRICTNESS = {state: level for level, state in enumerate(TradingState)}
 
 def is_halted(owner: str) -> str:
     """The SQL condition that nothing of this owner, an SQL expression, may start or be sent."""
-    return f"""EXISTS (SELECT FROM trading_states t
-                       WHERE t.scope IN ('{ALL}', '{RECONCILING}', {owner}) AND t.state = '{TradingState.HALTED}')"""
+    return f"""({IS_ANOTHER} OR EXISTS (SELECT FROM trading_states t
+                WHERE t.scope IN ('{ALL}', '{RECONCILING}', {owner}) AND t.state = '{TradingState.HALTED}'))"""
 
 
 # The SQL condition that the engine has to reconcile with the chain: an order that seems to have waited may be filled.
-IS_RECONCILING = f"""EXISTS (SELECT FROM trading_states t
-                             WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}')"""
+IS_RECONCILING = f"""({IS_ANOTHER} OR EXISTS (SELECT FROM trading_states t
+                      WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}'))"""
 
 
 def is_stopped(owner: str) -> str:
@@ -72,9 +72,9 @@ REDUCE = ("stop", "take_profit", "trailing_stop")  # order types that leave a po
 def may_fire(owner: str, order_type: str) -> str:
     """The SQL condition that an order of this owner and type, SQL expressions, may leave its wait."""
     refused = f"s.state = '{TradingState.REDUCING}' AND {order_type} NOT IN ({sql_list(REDUCE)})"
-    return f"""NOT EXISTS (SELECT FROM trading_states s
-                           WHERE s.scope IN ('{ALL}', '{RECONCILING}', {owner})
-                             AND (s.state = '{TradingState.HALTED}' OR {refused}))"""
+    return f"""NOT ({IS_ANOTHER} OR EXISTS (SELECT FROM trading_states s
+                    WHERE s.scope IN ('{ALL}', '{RECONCILING}', {owner})
+                      AND (s.state = '{TradingState.HALTED}' OR {refused})))"""
 
 
 # States that were lifted stay, to say who did so.
@@ -99,6 +99,7 @@ SELECT state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS 
 """
 STATES = f"""
 SELECT scope, state, set_at FROM trading_states WHERE state <> '{TradingState.ACTIVE}' OR scope = '{RECONCILING}'
+UNION ALL SELECT '{RECONCILING}', '{TradingState.HALTED}', NULL WHERE {IS_ANOTHER}
 """
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
@@ -106,7 +107,7 @@ SELECT scope, state, reason, set_by, set_at FROM trading_states
  ORDER BY set_at DESC, scope LIMIT $3
 """
 MAX_ENTRIES = 1_000
-# Also owners whose keys were revoked: their orders may still be under way. A state that was set is always released.
+# Also owners whose keys were revoked: they may have orders under way. A state that was set is always released.
 IS_OWNER = """
 SELECT EXISTS (SELECT FROM api_keys WHERE owner = $1) OR EXISTS (SELECT FROM orders WHERE owner = $1)
     OR EXISTS (SELECT FROM trading_states WHERE scope = $1) AS found
@@ -161,10 +162,10 @@ class KillSwitch:
     async def read(self) -> bool:
         """Read the states; whether an owner who was halted, or all of them, no longer are."""
         before = self._halted()
-        rows = {row["scope"]: row for row in await fetch(self._pool, STATES)}
-        states = {scope: TradingState(row["state"]) for scope, row in rows.items()}
+        rows = await fetch(self._pool, STATES)
+        states = {row["scope"]: TradingState(row["state"]) for row in rows}
         self._states = {scope: state for scope, state in states.items() if state is not TradingState.ACTIVE}
-        self.reconciled_at = rows[RECONCILING]["set_at"] if RECONCILING in rows else None
+        self.reconciled_at = next((row["set_at"] for row in rows if row["scope"] == RECONCILING), None)
         return bool(before - self._halted())
 
     def _halted(self) -> set[str]:
@@ -234,9 +235,8 @@ class KillSwitch:
 
     async def _try_to_read(self) -> None:
         try:
-            await self.read()
-        except DatabaseUnavailable:
-            pass  # then no order is accepted either
+            with contextlib.suppress(DatabaseUnavailable):  # then no order is accepted either
+                await self.read()
         except Exception:
             log.exception("the kill switch cannot be read")
 
