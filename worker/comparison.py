@@ -19,7 +19,7 @@ from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.isolation import change_each
-from worker.found_swaps import Fillings, amount_of, fills, found_swap, is_free, is_id, knows, moves, unmatched_swap
+from worker.found_swaps import Fillings, fills, found_swap, is_free, is_id, knows, moves, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
@@ -83,7 +83,7 @@ class Comparison:
 
     async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """Those that landed, and that the orders do not know."""
-        landed = [swap for swap in swaps if amount_of(swap) is not None]
+        landed = [swap for swap in swaps if swap.has_landed]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
         return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
@@ -106,12 +106,12 @@ class Comparison:
             unknown = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
-            await self._confirm([(order, swap) for order, swap in filled if swap.agreed])
+            await self._confirm([(order, swap) for order, swap in filled if swap.is_told])
             without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
             made = await self._slices(without_order)
-            slices = {order: one for order, one in made.items() if one[1].agreed} | slices
+            slices = {order: one for order, one in made.items() if one[1].is_told} | slices
             filled += [(parent, swap) for _, swap, parent in made.values()]
-            self.bad |= {swap.signature: (swap, order) for order, swap in filled if not swap.agreed}
+            self.bad |= {swap.signature: (swap, order) for order, swap in filled if not swap.is_told}
             sliced = {swap.signature for _, swap, _ in made.values()}
             unmatched = [
                 unmatched_swap(swap, order, self._fillings.of(swap) if order is None else None)
@@ -143,9 +143,8 @@ class Comparison:
             filled = dict[UUID, tuple[Order, FoundSwap]]()
             for swap in found:
                 order = orders[UUID(swap.about)]
-                if amount_of(swap) is None or not swap.agreed:
-                    is_under_way = swap.outcome is None or swap.outcome.status == "landed"
-                    if is_under_way and swap.signature != order.tx_hash:
+                if not swap.is_told:
+                    if (swap.outcome is None or swap.has_landed) and swap.signature != order.tx_hash:
                         on_their_way[swap.signature] = order
                 elif not knows(order, swap) and fills(swap, order):
                     filled[order.id] = order, swap

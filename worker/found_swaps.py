@@ -18,11 +18,6 @@ from app.orders.reconciling.landed import RECONCILED, Landed
 NO_ORDER = UUID(int=0)  # what a swap brings is worked out before its order is known
 
 
-def amount_of(swap: FoundSwap) -> int | None:
-    """What it brought; None: it has not landed, or that is not known yet."""
-    return swap.outcome.amount_out if swap.outcome is not None and swap.outcome.status == "landed" else None
-
-
 def is_id(text: str) -> bool:
     try:
         return str(UUID(text)) == text
@@ -61,19 +56,19 @@ def unmatched_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, A
     """One that the nodes do not agree on, or that brought nobody knows what, fills no order, and no other one gets its
     key.
     """
-    if not swap.agreed:
+    if not swap.is_told:
         swap, filling = replace(swap, token_in=None, token_out=None, amount_in=None), None
     return UnmatchedSwap(
         signature=swap.signature,
         order_id=swap.about,
-        tag=swap.tag if (order is None or not swap.agreed) and is_id(swap.about) else None,
+        tag=swap.tag if (order is None or not swap.is_told) and is_id(swap.about) else None,
         filling=filling,
         status=order.status if order else None,
         venue=swap.venue,
         token_in=swap.token_in,
         token_out=swap.token_out,
         amount_in=swap.amount_in,
-        amount_out=amount_of(swap) or 0,
+        amount_out=swap.amount_out or 0,
         landed_at=datetime.fromtimestamp(swap.at, UTC),
     )
 
@@ -122,7 +117,7 @@ class Fillings:
 
     def _bring(self, order: UUID, swap: FoundSwap, floor_out: int) -> Landed:
         token_in, token_out = self._markets.token(swap.token_in or ""), self._markets.token(swap.token_out or "")
-        amount_in, amount_out, dex = swap.amount_in or 0, amount_of(swap) or 0, swap.venue or "unknown"
+        amount_in, amount_out, dex = swap.amount_in or 0, swap.amount_out or 0, swap.venue or "unknown"
         price = amounts.price(amount_in, token_in.decimals, amount_out, token_out.decimals)
         out, floor = (amounts.to_decimal(units, token_out.decimals) for units in (amount_out, floor_out))
         return Landed(

@@ -97,22 +97,22 @@ class RiskChecks:
     async def count_found(self, swaps: Sequence[FoundSwap]) -> None:
         """Swaps of our wallet that the chain knows, while the engine reconciles: the database may have forgotten them.
 
-        One that nobody can value counts as much as an order may be worth.
+        One that nobody can value, or that the nodes do not tell alike, counts as much as an order may be worth.
         """
         if (chain := self._network.chain_id()) is not None:
-            added = [self._added(swap) for swap in swaps if swap.agreed and swap.outcome is not None]
+            added = [self._added(swap) for swap in swaps if swap.outcome is not None]
             await self._signed_swaps.add(chain, self._network.wallet_owner or "", added)
 
     def _added(self, swap: FoundSwap) -> AddedSwap:
         assert swap.outcome is not None
         usd, order = 0, UUID(swap.about) if is_id(swap.about) else None
-        if swap.outcome.status == "landed":
+        if swap.has_landed or not swap.agreed:
             slot = self._network.slot_at(datetime.now(UTC))
             sold = self._value(swap.token_in, swap.amount_in, slot)
             brought = self._value(swap.token_out, swap.outcome.amount_out, slot)
-            values = [value for value in (sold, brought) if value is not None]
+            values = [value for value in (sold, brought) if value is not None and swap.agreed]
             usd = values[0] if values else self._limits.order_usd * UNITS
-        fee = self._network.max_fee if swap.outcome.fee is None else swap.outcome.fee
+        fee = swap.outcome.fee if swap.agreed and swap.outcome.fee is not None else self._network.max_fee
         return AddedSwap(swap.signature, order, swap.at, usd, fee)
 
     def _allow(self, signed: Signed, value: int | None) -> None:

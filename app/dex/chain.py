@@ -102,6 +102,21 @@ class FoundSwap:
     agreed: bool = True  # False: too few nodes tell it, or not alike. It may be so, and nothing is concluded from it
 
     @property
+    def has_landed(self) -> bool:
+        """Also if nobody knows what it brought: its order must not be filled again."""
+        return self.outcome is not None and self.outcome.status == "landed"
+
+    @property
+    def amount_out(self) -> int | None:
+        """What it brought; None: it has not landed, or that is not known."""
+        return self.outcome.amount_out if self.outcome is not None and self.has_landed else None
+
+    @property
+    def is_told(self) -> bool:
+        """Enough nodes tell what it brought. If not, it fills no order."""
+        return self.agreed and self.amount_out is not None
+
+    @property
     def about(self) -> str:
         """The first word of the memo: the order's id."""
         return self.memo.partition(" ")[0]

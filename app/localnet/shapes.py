@@ -5,7 +5,7 @@ import binascii
 from typing import Any
 
 from solders.account import Account
-from solders.message import MessageV1
+from solders.message import MessageV0, MessageV1
 from solders.transaction import VersionedTransaction
 
 from app.dex import base58
@@ -31,13 +31,36 @@ class RpcError(Exception):
 def encoded(found: Landed, encoding: str) -> Json:
     if encoding == "base64":
         return [base64.b64encode(found.raw).decode(), "base64"]
-    parsed = VersionedTransaction.from_bytes(found.raw)
-    instructions = [
-        {"programIdIndex": one.program_id_index, "accounts": list(one.accounts), "data": base58.encode(one.data)}
-        for one in parsed.message.instructions
-    ]
-    message = {"accountKeys": [str(key) for key in found.keys], "instructions": instructions}
-    return {"signatures": [found.signature], "message": message}
+    message = VersionedTransaction.from_bytes(found.raw).message
+    header = message.header
+    return {
+        "signatures": [found.signature],
+        "message": {
+            "header": {
+                "numRequiredSignatures": header.num_required_signatures,
+                "numReadonlySignedAccounts": header.num_readonly_signed_accounts,
+                "numReadonlyUnsignedAccounts": header.num_readonly_unsigned_accounts,
+            },
+            "accountKeys": [str(key) for key in found.keys],
+            "recentBlockhash": str(message.recent_blockhash),
+            "instructions": [
+                {
+                    "programIdIndex": one.program_id_index,
+                    "accounts": list(one.accounts),
+                    "data": base58.encode(one.data),
+                }
+                for one in message.instructions
+            ],
+            "addressTableLookups": [
+                {
+                    "accountKey": str(one.account_key),
+                    "writableIndexes": list(one.writable_indexes),
+                    "readonlyIndexes": list(one.readonly_indexes),
+                }
+                for one in (message.address_table_lookups if isinstance(message, MessageV0) else ())
+            ],
+        },
+    }
 
 
 def version_of(found: Landed) -> int:

@@ -163,8 +163,9 @@ async def test_what_reconciling_finds_counts_once_and_for_each_owner_if_nobody_k
         ("", 0, FEE),
         ("local", 60 * UNITS, FEE),
         *((o, seventy, 5_000) for o in ("", "local")),
+        ("", most := load(_env_file=None).max_order_usd * UNITS, FEE),
     ]
-    assert (await SignedSwaps(engine.postgres).today(OTHER, "ann")).usd == seventy
+    assert (await SignedSwaps(engine.postgres).today(OTHER, "ann")).usd == seventy + most
 
 
 async def test_a_swap_that_nobody_can_value_counts_as_much_as_an_order_may_be_worth(engine: Engine) -> None:
@@ -211,7 +212,13 @@ async def test_a_swap_whose_price_rose_while_it_was_signed_is_neither_counted_no
     assert (chain.sends, await rows(trading)) == ([], [])
 
 
-async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(trading: Engine) -> None:
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(
+    trading: Engine, monkeypatch: pytest.MonkeyPatch, agreed: bool
+) -> None:
+    """As much as an order may be worth, if the nodes do not tell it alike: one of them would begin the day anew."""
+    known = ScriptedChain._known
+    monkeypatch.setattr(ScriptedChain, "_known", lambda one: [replace(swap, agreed=agreed) for swap in known(one)])
     chain = ScriptedChain(on_ask=lambda chain: setattr(chain, "slot", chain.slot + 200))
     first = await trading.start_worker(chain=chain)
     await trading.read_stream((await trading.place(**PAYS_USDC, amount=60))["orderId"])
@@ -219,7 +226,7 @@ async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(trading: E
     await trading.postgres.execute("DELETE FROM order_events; DELETE FROM orders; DELETE FROM signed_swaps")
     await trading.start_worker(chain=chain)
     await eventually(lambda: done(trading))
-    assert await rows(trading) == [("", 60 * UNITS, FEE)]
+    assert await rows(trading) == [("", (60 if agreed else trading.settings.max_order_usd) * UNITS, FEE)]
 
 
 class Young(ScriptedChain):

@@ -11,6 +11,7 @@ from solders.message import MessageV1
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from app.dex import base58
 from app.dex.adapters import http
 from app.dex.adapters.solana import history
 from app.dex.adapters.solana.chain import SolanaChain
@@ -20,7 +21,7 @@ from app.dex.adapters.solana.rpc import RpcRefused
 from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.chain import SignedSwap
 from app.dex.errors import DexError
-from tests.localnet import NAMES, STRANGER, WALLET, land
+from tests.localnet import NAMES, RAY, STRANGER, USDC, WALLET, land
 from tests.solana_world import World, a_world, tells
 
 PAGES = "getSignaturesForAddress"
@@ -216,6 +217,48 @@ async def test_a_memo_beside_the_signature_is_nothing_that_we_signed(
     tells(monkeypatch, two, 0, PAGES, lambda told: [row | {"memo": "[8] other #1"} for row in told])
     assert (await two.chain.find(["other"]))[1] == []
     assert [one.memo for one in await two.chain.newest(10)] == ["order"]
+
+
+@pytest.mark.parametrize("part", ["memo", "mint"])
+async def test_what_our_key_has_not_signed_is_nothing_that_a_node_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """One of three could hide the swap of an order behind another id: the order would be paid again after a restore."""
+
+    def other(told: dict[str, Any]) -> dict[str, Any]:
+        message = told["transaction"]["message"]
+        if part == "memo":
+            message["instructions"][-1]["data"] = base58.encode(b"other #1")
+        else:
+            message["accountKeys"] = [RAY.mint if key == USDC.mint else key for key in message["accountKeys"]]
+        return told
+
+    async with a_world(tmp_path, providers=3) as world:
+        await world.sent(await world.signed())
+        tells(monkeypatch, world, 0, "getTransaction", other)
+        [found], [newest] = (await world.chain.find(["order"]))[1], await world.chain.newest(10)
+        assert (newest.memo, newest.token_out, newest.agreed, newest) == ("order", "USDC", True, found)
+        assert (await world.chain.find(["other"]))[1] == []
+
+
+async def test_what_is_left_of_a_token_in_between_is_not_what_a_swap_brought(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool of its route may take less by the time that it lands. Its order stayed `submitted`."""
+    swap = await world.signed()
+    await world.sent(swap)
+    brought = (await world.chain.newest(10))[0].amount_out
+
+    def more(told: dict[str, Any]) -> dict[str, Any]:
+        [ours] = [one for one in told["meta"]["postTokenBalances"] if one["owner"] == str(WALLET.pubkey())]
+        told["meta"]["postTokenBalances"].append(ours | {"mint": RAY.mint, "uiTokenAmount": {"amount": "1"}})
+        return told
+
+    tells(monkeypatch, world, 0, "getTransaction", more)
+    [newest], outcome = await world.chain.newest(10), (await world.chain.ask(swap.signature)).outcome
+    assert outcome is not None
+    assert outcome.amount_out == newest.amount_out == brought is not None
+    assert (newest.token_in, newest.token_out, newest.amount_in) == ("SOL", "USDC", 10**9)
 
 
 @pytest.mark.parametrize("liar", [0, 1])

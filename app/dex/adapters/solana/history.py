@@ -7,7 +7,6 @@ left out would be paid again. So there is what any of them tells, and the others
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +14,17 @@ from typing import Any
 
 from app.dex.adapters.answers import u64
 from app.dex.adapters.solana.names import Names
-from app.dex.adapters.solana.outcomes import Row, accounts_of, changes, memo_in, outcome_of, payer_of, time_of
+from app.dex.adapters.solana.outcomes import (
+    Row,
+    accounts_of,
+    changes,
+    is_signed,
+    memo_in,
+    outcome_of,
+    payer_of,
+    sold_and_bought,
+    time_of,
+)
 from app.dex.adapters.solana.reading import (
     CONFIRMED,
     PROOFS,
@@ -35,7 +44,6 @@ PAGE = 250  # signatures in one call: with each of them a memo comes that anybod
 PATIENCE_SECONDS = 5.0  # a node whose history does not end would be read without end
 MIN_HISTORY = 3_000_000  # blocks, about two weeks: a node that has fewer does not tell which swaps there are not
 OTHER_VERSION = -32015  # the error for a transaction of a version that is not asked for: we sign none
-MAX_ALONE = 1_000  # swaps that one node alone tells: one that makes them up would tell more without end
 AT_ONCE = 8
 
 Places = Mapping[str, str | None]
@@ -137,11 +145,12 @@ class History:
             wallet, memo = payer_of(answer), memo_in(answer)
             if wallet not in self._wallets or memo is None:
                 return None
-            moved = {mint: change for mint, change in changes(answer).items() if change}
-            sold = [mint for mint, change in moved.items() if change < 0]
-            bought = [mint for mint, change in moved.items() if change > 0]
-            if (len(sold), len(bought)) != (1, 1) or answer["meta"]["err"] is not None:
-                sold = bought = []
+            if not is_signed(answer, signature):
+                raise RpcUnanswered("The node tells a transaction that our wallet has not signed.")
+            moved = changes(answer)
+            ends = sold_and_bought(answer, moved) if answer["meta"]["err"] is None else None
+            sold, bought = ends or (None, None)
+            spent = -moved.get(sold or "", 0)
             venues = (self._names.pools.get(account) for account in accounts_of(answer))
             return FoundSwap(
                 memo=memo,
@@ -149,9 +158,9 @@ class History:
                 at=time.time() if (at := time_of(answer)) is None else at,
                 outcome=outcome_of(answer, self._names.own_errors),
                 venue=next((venue for venue in venues if venue is not None), None),
-                token_in=self._names.symbols.get(sold[0]) if sold else None,
-                token_out=self._names.symbols.get(bought[0]) if bought else None,
-                amount_in=u64(-moved[sold[0]]) if sold else None,
+                token_in=self._names.symbols.get(sold or ""),
+                token_out=self._names.symbols.get(bought or ""),
+                amount_in=u64(spent) if spent > 0 else None,
             )
 
 
@@ -165,7 +174,6 @@ class Histories:
         self.slot = 0  # finalized: the newest are not read from a node that has not seen it
         # By the last signature of a page, where each provider goes on. What one of them says moves no other one on.
         self._places: dict[str, Mapping[History, Places]] = {}
-        self._alone = Counter[History]()  # swaps since the newest that no other one knows
 
     async def find(self, about: Sequence[str], since: float) -> tuple[int, list[FoundSwap]]:
         """The oldest first, and the height that `PROOFS` providers have reached."""
@@ -178,9 +186,7 @@ class Histories:
         return height, (await self._agreed({history: swaps for history, _, swaps in answers}))[::-1]
 
     async def newest(self, limit: int, before: str | None, last: str | None) -> list[FoundSwap]:
-        """At most so many of each provider and wallet. One that alone tells of very many is asked no more."""
-        if before is None:
-            self._alone.clear()
+        """At most so many of each provider and wallet."""
         seen = await enough_of([partial(finalized, history.rpc) for history in self._histories])
         self.slot = max(self.slot, sorted(slot for _, slot in seen)[-self._proofs])
         places = self._places[before] if before else {}
@@ -188,20 +194,12 @@ class Histories:
         async def ask(history: History) -> tuple[History, list[FoundSwap], Places]:
             return history, *await history.newest(limit, places.get(history, {}), last, at_slot=self.slot)
 
-        asked = [one for one in self._histories if self._alone[one] < MAX_ALONE]
-        answers = await enough_of([partial(ask, one) for one in asked], patience=PATIENCE_SECONDS)
-        told = {history: swaps for history, swaps, _ in answers}
-        found = await self._agreed(told)
-        self._count_alone(told, {swap.signature for swap in found if not swap.agreed})
+        answers = await enough_of([partial(ask, one) for one in self._histories], patience=PATIENCE_SECONDS)
+        found = await self._agreed({history: swaps for history, swaps, _ in answers})
         if found:
             # One that did not answer goes on where it was.
             self._places = {found[-1].signature: {**places, **{history: after for history, _, after in answers}}}
         return found
-
-    def _count_alone(self, told: Told, doubtful: Collection[str]) -> None:
-        tellers = Counter(swap.signature for swaps in told.values() for swap in swaps)
-        for history, swaps in told.items():
-            self._alone[history] += sum(tellers[one.signature] == 1 for one in swaps if one.signature in doubtful)
 
     async def _agreed(self, told: Told) -> list[FoundSwap]:
         """All of them, the newest first; of one slot in the order in which a node tells them."""

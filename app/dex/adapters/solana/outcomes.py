@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from solders.hash import Hash
+from solders.instruction import CompiledInstruction
+from solders.message import MessageAddressTableLookup, MessageHeader, MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -36,6 +39,8 @@ OWN_ERRORS: Mapping[str, Mapping[int, str]] = {
 """program → its error numbers → our codes. 1 is that of a program it called: the system program or a token program."""
 FEE_ERRORS = frozenset({"InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound"})
 MAX_TIME = 2**33  # in the year 2242
+MAX_KEYS = 256  # of a transaction
+MINT_OF_ACCOUNT = 3  # the place of the mint among the accounts of an instruction that makes a token account
 
 _SIZE = re.compile(r"^\[\d+\] ")  # before each memo that a node tells
 _OURS = re.compile(r"([ -~]+) #[0-9]+")  # in ASCII
@@ -79,10 +84,54 @@ def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[in
     return "insufficient_funds" if kind in FEE_ERRORS else "tx_failed"
 
 
+def is_signed(answer: Mapping[str, Any], signature: str) -> bool:
+    """Whether this is what the wallet that pays has signed, as whose transaction the node tells it."""
+    message = answer["transaction"]["message"]
+    keys, instructions = message["accountKeys"], message["instructions"]
+    if len(keys) > MAX_KEYS or sum(len(one["data"]) for one in instructions) > base58.MAX_DIGITS:
+        raise ValueError("longer than a transaction")
+    header = ("numRequiredSignatures", "numReadonlySignedAccounts", "numReadonlyUnsignedAccounts")
+    signed = MessageV0(
+        MessageHeader(*(message["header"][name] for name in header)),
+        [Pubkey.from_string(key) for key in keys],
+        Hash.from_string(message["recentBlockhash"]),
+        [
+            CompiledInstruction(one["programIdIndex"], base58.decode(one["data"]), bytes(one["accounts"]))
+            for one in instructions
+        ],
+        [
+            MessageAddressTableLookup(
+                Pubkey.from_string(one["accountKey"]), bytes(one["writableIndexes"]), bytes(one["readonlyIndexes"])
+            )
+            for one in message.get("addressTableLookups") or ()
+        ],
+    )
+    return Signature.from_string(signature).verify(signed.account_keys[0], to_bytes_versioned(signed))
+
+
 def amount_out(answer: Mapping[str, Any]) -> int | None:
-    """What came into the wallet: the one balance that rose. None: not exactly one did."""
-    gains = [change for change in changes(answer).values() if change > 0]
-    return u64(gains[0]) if len(gains) == 1 else None
+    """What came into the wallet. None: it is not known."""
+    changed = changes(answer)
+    ends = sold_and_bought(answer, changed)
+    gain = 0 if ends is None else changed.get(ends[1], 0)
+    return u64(gain) if gain > 0 else None
+
+
+def sold_and_bought(answer: Mapping[str, Any], changed: Mapping[str, int]) -> tuple[str, str] | None:
+    """The mints. Our transactions make an account for each token of their route, in its order: what a pool has left of
+    one in between was not bought. None: of a transaction that makes none, not exactly one balance fell and one rose.
+    """
+    accounts, instructions = accounts_of(answer), answer["transaction"]["message"]["instructions"]
+    made = [
+        accounts[one["accounts"][MINT_OF_ACCOUNT]]
+        for program, one in zip(programs_of(answer), instructions, strict=True)
+        if program == str(ASSOCIATED)
+    ]
+    if len(made) > 1:
+        return made[0], made[-1]
+    sold = [mint for mint, change in changed.items() if change < 0]
+    bought = [mint for mint, change in changed.items() if change > 0]
+    return (sold[0], bought[0]) if len(sold) == len(bought) == 1 else None
 
 
 def changes(answer: Mapping[str, Any]) -> Mapping[str, int]:

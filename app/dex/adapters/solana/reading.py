@@ -120,7 +120,7 @@ def reading(method: str) -> Iterator[None]:
     """An answer in another form than Solana's says nothing."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RpcUnanswered(f"The node's answer to {method} cannot be read.") from error
 
 
