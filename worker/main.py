@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import ctypes
 import logging
+import resource
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -53,14 +56,26 @@ from worker.tracing.leases import TracedLeases
 
 log = logging.getLogger("engine.worker")
 
+PR_SET_DUMPABLE = 4
 GRACE_SECONDS = 5  # after a stop signal, for orders that run; the others are released for another worker
 
 
 def main() -> None:
     settings = load()
     configure(settings)
+    if settings.solana_keypair is not None:
+        refuse_core_dumps()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
+
+
+def refuse_core_dumps() -> None:
+    """A crash would leave the key of the wallet on the disk. On Linux no other process of the same account may read the
+    memory or the environment of this one, either.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def run(settings: Settings) -> None:

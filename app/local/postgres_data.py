@@ -14,6 +14,7 @@ from app.local import CannotStart
 from app.local.data_home import DataHome
 from app.local.run_as import Account
 from app.local.watchdog import Stage, Watchdog, alive
+from app.settings import Settings
 
 DATABASE = "order_execution_engine"
 USER = "engine"
@@ -147,6 +148,13 @@ def is_stopping(data: Path) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Our environment without the variables that change the servers: PGPORT, PGDATA, the locale."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    """Our environment without the variables that change the servers: PGPORT, PGDATA, the locale. And without our own
+    settings: of the servers, which may run as `nobody`, others may read it, and one may be the key of a wallet.
+    """
+    own = {name.upper() for name in Settings.model_fields}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PG", "LC_", "LANG", "ENGINE_")) and name.upper() not in own
+    }
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
