@@ -23,7 +23,8 @@ def _literal(value: Any) -> str:
     """The literal text of a decimal, from a JSON number or a string."""
     if isinstance(value, NumberText):
         return value.text
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
+    is_text = isinstance(value, str) and value.isascii()  # half of a surrogate pair could not even be written down
+    if isinstance(value, bool) or not (is_text or isinstance(value, int)):
         raise PydanticCustomError("decimal", "must be a decimal number, or a string with one")
     return str(value)
 
