@@ -98,7 +98,7 @@ class Reconciler:
         last = await self._swaps.last_fill(HORIZON)
         # So many of each wallet: the orders of a former one may have been pruned.
         newest = await self._chain.newest(COMPARED, after=last)
-        if missing := await self._comparison.missing(newest[:COMPARED]):
+        if missing := await self._comparison.missing(_first_agreed(newest, COMPARED)):
             log.error("%s: nothing starts until they are found", BEHIND_CHAIN, extra={"swaps": len(missing)})
             await self._state.begin(BEHIND_CHAIN)
             self._begun = await self._state.read()
@@ -182,3 +182,9 @@ class Reconciler:
             await self._state.waits_for(what)
             self._waits_for = what
             log.warning("reconciling waits for %s", what, extra=more)
+
+
+def _first_agreed(swaps: Sequence[FoundSwap], count: int) -> Sequence[FoundSwap]:
+    """The first of them, with so many that the nodes agree on: one node alone could put as many others before these."""
+    places = [place for place, swap in enumerate(swaps, 1) if swap.agreed]
+    return swaps[: places[count - 1]] if len(places) >= count else swaps

@@ -83,6 +83,10 @@ class Server:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def rests_for(self) -> float:
+        """Seconds for which it is left alone yet."""
+        return max(0.0, self._rests_until - time.monotonic())
+
     async def ask(
         self,
         method: str,
@@ -108,9 +112,9 @@ class Server:
             raise Unanswered(f"({type(error).__name__})", at_once=again) from None
 
     async def _turn(self, seconds: float) -> None:
-        now = time.monotonic()
-        if now < self._rests_until:
+        if self.rests_for():
             raise Unanswered("because it was asked too often; it is left alone for a moment")
+        now = time.monotonic()
         at = max(self._next_call, now)
         if at - now > seconds:
             raise Unanswered("because too many calls wait for it")

@@ -34,6 +34,7 @@ from app.dex.adapters.solana.reading import (
     finalized,
     first_height,
     reading,
+    rested,
 )
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import FoundSwap
@@ -70,7 +71,7 @@ class History:
                 if page[-1].at is not None and page[-1].at < since:
                     break
                 before = page[-1].signature
-        first = await first_height(self.rpc)
+        first = await rested(self.rpc, partial(first_height, self.rpc))
         if first > max(height - MIN_HISTORY, 0):
             raise RpcUnanswered("The node has too short a history to tell which swaps there are not.")
         return height, [swap for swap in await self._swaps(rows) if swap.about in wanted]
@@ -106,13 +107,16 @@ class History:
         options: dict[str, Any] = {**CONFIRMED, "limit": PAGE, "minContextSlot": at_slot}  # a node behind refuses
         options |= {name: one for name, one in (("before", before), ("until", last)) if one is not None}
         try:
-            page = await self.rpc.call("getSignaturesForAddress", wallet, options)
+            page = await self._call("getSignaturesForAddress", wallet, options)
         except RpcRefused:
             if last is None:
                 raise
             return await self._page(wallet, before, at_slot=at_slot)  # it may not know that signature
         with reading("getSignaturesForAddress"):
             return [Row.read(row) for row in page]
+
+    async def _call(self, method: str, *params: Any) -> Any:
+        return await rested(self.rpc, partial(self.rpc.call, method, *params))
 
     async def _swaps(self, rows: Sequence[Row]) -> list[FoundSwap]:
         found = await asyncio.gather(*(self._swap(row) for row in rows if row.memo is not None))
@@ -137,7 +141,7 @@ class History:
 
     async def _transaction(self, signature: str) -> Mapping[str, Any] | None:
         async with self._fetches:
-            answer: Mapping[str, Any] | None = await self.rpc.call("getTransaction", signature, TRANSACTION_OPTIONS)
+            answer: Mapping[str, Any] | None = await self._call("getTransaction", signature, TRANSACTION_OPTIONS)
             return answer
 
     def _read(self, answer: Mapping[str, Any], signature: str) -> FoundSwap | None:

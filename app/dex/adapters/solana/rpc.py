@@ -36,6 +36,10 @@ class Rpc:
     async def close(self) -> None:
         await self._server.close()
 
+    def rests_for(self) -> float:
+        """Seconds for which it is left alone, because it was asked too often."""
+        return self._server.rests_for()
+
     async def call(self, method: str, *params: Any, within: float | None = None) -> Any:
         """The result. `within`: seconds, if fewer than usual."""
         number = next(self._numbers)
