@@ -5,7 +5,7 @@ starts, nothing is sent, and nothing expires: `is_halted` and `may_fire` in `app
 the row RECONCILING of `trading_states`, next to the operator's. Orders are accepted meanwhile.
 
 - The database is compared with the one that was there before, on each new connection that may write, before it is used,
-  and by the statements themselves (`app/orders/store/same_database.py`): then a worker begins.
+  and by the statements themselves (`app/orders/same_database.py`): then a worker begins.
 - The same database may hold older data: see `worker/reconciler.py`, which also does the work and ends it.
 - A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
 """
@@ -18,8 +18,8 @@ from typing import Any, cast
 import asyncpg
 
 from app.audit import Actor, Entry, as_json, insert, note
+from app.orders.same_database import SYSTEM, TIMELINE
 from app.orders.store.kill_switch import CLEARANCE_SECONDS, IS_RECONCILING, RECONCILING, TradingState
-from app.orders.store.same_database import SYSTEM, TIMELINE
 from app.postgres import fetch, transaction
 
 ENGINE = Actor(owner="engine")

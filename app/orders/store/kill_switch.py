@@ -27,7 +27,7 @@ import asyncpg
 from app.audit import Actor, AuditLog, Entry, insert
 from app.batching import Batcher
 from app.orders.lifecycle import sql_list
-from app.orders.store.same_database import IS_ANOTHER
+from app.orders.same_database import IS_ANOTHER
 from app.postgres import PAUSES, SOON, DatabaseUnavailable, fetch, fetch_soon
 from app.tasks import cancel_and_wait
 
