@@ -9,6 +9,7 @@ from app.access.rate_limit import BUCKET
 from app.orders.lifecycle import Status
 from app.orders.queue.order_queue import RUNNING, STARTS, WINDOW, WORKERS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
+from app.orders.reconciling.state import begin
 from app.orders.store.sweep import SweepStore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 
@@ -98,6 +99,28 @@ async def test_an_order_that_somebody_has_locked_is_mended_later_and_holds_up_no
         await engine.start_worker()
         assert (await engine.read_stream(other, within=9)).statuses[-1] == "confirmed"
     assert (await engine.read_stream(held, within=24)).statuses[-1] == "confirmed"
+
+
+async def test_a_halt_of_the_future_is_released_and_reconciling_ends(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None
+) -> None:
+    """The release was answered 409 until the clock had caught up, and no other worker went on to reconcile."""
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=10) as engine:
+        order = (await engine.place())["orderId"]
+        await engine.http.post("/api/queue/pause")
+        async with engine.postgres.acquire() as connection, connection.transaction():
+            await begin(connection, "a restored backup")
+        await engine.postgres.execute("UPDATE reconciliation SET worker = 'dead', worker_until = now()")
+        for table, column in (("trading_states", "set_at"), ("reconciliation", "worker_until")):
+            await engine.postgres.execute(f"UPDATE {table} SET {column} = {column} + interval '{AHEAD} seconds'")
+        assert (await engine.http.post("/api/queue/resume")).status_code == 409
+        await engine.start_worker()
+
+        async def released() -> bool:
+            return (await engine.http.post("/api/queue/resume")).status_code == 200
+
+        await eventually(released)
+        assert (await engine.read_stream(order, within=24)).statuses[-1] == "confirmed"
 
 
 async def test_a_lease_that_ends_too_late_is_cut_and_a_back_off_keeps_its_wait(engine: Engine) -> None:

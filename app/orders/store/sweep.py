@@ -10,7 +10,7 @@ import asyncpg
 
 from app.orders.lifecycle import EXPIRED, HALTED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
 from app.orders.model import OrderEvent
-from app.orders.store.clock import DatabaseClock
+from app.orders.store.clock import MEND_AFTER, MEND_SWITCHES, DatabaseClock
 from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import event_from
 from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logged
@@ -18,7 +18,6 @@ from app.postgres import fetch, transaction
 
 SET_BACK_SECONDS = 0.5  # less may be a slow answer
 WRITES_SECONDS = 0.02  # between looks at the writes under way
-MEND_AFTER = "interval '1 second'"  # less is left alone: clocks are corrected by some milliseconds all the time
 MEND_PAGE = 500
 POISON_CLAIMS = 5  # starts in a row that ended with a dead worker, before the order is taken for the cause
 
@@ -45,7 +44,6 @@ _UNSTARTED = f"(o.attempt = 0 OR o.code = '{HALTED}')"
 
 # A waiting order is looked at again after about as long as it has waited so far, and within 18 minutes: a long queue
 # costs little, and an order that has fallen out of the queue is found.
-#
 # The first lost worker does not count against an order: it starts again at once, with its old place in the queue. After
 # that the waits grow and scatter, so that an order that kills its workers and the orders that die with it part company.
 SWEEP = f"""
@@ -197,6 +195,7 @@ class SweepStore:
 
     async def mend_times(self) -> int:
         """After the clock was set back: mend the times that lie in the future, and say of how many orders."""
+        await fetch(self._pool, MEND_SWITCHES)
         mended = 0
         while page := len(await fetch(self._pool, MEND, self._lease, MEND_PAGE)):
             mended += page
