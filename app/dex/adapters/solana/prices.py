@@ -109,27 +109,39 @@ class PoolPrices:
                 yield pool, x, y
 
     async def _agreed(self, node_seconds: float | None) -> tuple[dict[str, Agreed], dict[str, list[Reserves]]]:
-        """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools.
+        """What `PROOFS` providers tell alike. Another one is asked as long as they do not agree about all pools, and
+        beside one that takes long.
 
         And what they tell about the others, unless as many say that there is no such pool.
         """
         told, failed, agreed = list[tuple[int, dict[str, Reserves]]](), list[DexError](), dict[str, Agreed]()
-        proofs = min(PROOFS, len(self._providers))
-        for some in (self._providers[:proofs], *([rpc] for rpc in self._providers[proofs:])):
-            asks = [partial(self._told, rpc) for rpc in some]
-            answers = await asyncio.gather(*(in_time(node_seconds, ask) for ask in asks), return_exceptions=True)
-            failed += failures(answers)
-            for slot, vaults in (one for one in answers if not isinstance(one, BaseException)):
-                pairs = self._pairs(vaults)
-                told.append((slot, {pool.id: (x.held, y.held) for pool, x, y in pairs if x.held and y.held}))
-            agreed = _alike(told, proofs)
-            if len(agreed) == len(self._pools):
-                break
+        proofs, asking = min(PROOFS, len(self._providers)), set[asyncio.Task[tuple[int, dict[str, Reserves]]]]()
+        until = 0.0  # from then on another one is asked
+        left = [partial(in_time, node_seconds, partial(self._reserves_by, rpc)) for rpc in self._providers]
+        try:
+            while len(agreed) < len(self._pools) and (left or asking):
+                if time.monotonic() >= until or not asking:
+                    missing = max(1, proofs - len(told) - len(asking))
+                    asking |= {asyncio.ensure_future(ask()) for ask in left[:missing]}
+                    left, until = left[missing:], time.monotonic() + NODE_SECONDS
+                patience = max(0.0, until - time.monotonic()) if left else None
+                done, asking = await asyncio.wait(asking, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                answers = [task.exception() or task.result() for task in done]
+                failed += failures(answers)
+                told += [one for one in answers if not isinstance(one, BaseException)]
+                agreed = _alike(told, proofs)
+        finally:
+            for task in asking:
+                task.cancel()
         if len(told) < proofs:
             raise failed[0]
         claims = {pool.id: [pools[pool.id] for _, pools in told if pool.id in pools] for pool in self._pools}
         doubtful = {pool for pool, held in claims.items() if pool not in agreed and len(told) - len(held) < proofs}
         return agreed, {pool: claims[pool] for pool in doubtful}
+
+    async def _reserves_by(self, rpc: Rpc) -> tuple[int, dict[str, Reserves]]:
+        slot, vaults = await self._told(rpc)
+        return slot, {pool.id: (x.held, y.held) for pool, x, y in self._pairs(vaults) if x.held and y.held}
 
     async def _told(self, rpc: Rpc) -> tuple[int, dict[str, Vault]]:
         """What one provider says, and of which slot."""
