@@ -85,7 +85,7 @@ def code_of(error: Any, programs: list[str], own_errors: Mapping[str, Mapping[in
 
 
 def is_signed(answer: Mapping[str, Any], signature: str) -> bool:
-    """Whether this is what the wallet that pays has signed, as whose transaction the node tells it."""
+    """Whether the wallet that pays has signed this message, and this is its signature."""
     message = answer["transaction"]["message"]
     keys, instructions = message["accountKeys"], message["instructions"]
     if len(keys) > MAX_KEYS or sum(len(one["data"]) for one in instructions) > base58.MAX_DIGITS:
@@ -96,17 +96,23 @@ def is_signed(answer: Mapping[str, Any], signature: str) -> bool:
         [Pubkey.from_string(key) for key in keys],
         Hash.from_string(message["recentBlockhash"]),
         [
-            CompiledInstruction(one["programIdIndex"], base58.decode(one["data"]), bytes(one["accounts"]))
+            CompiledInstruction(one["programIdIndex"], base58.decode(one["data"]), _bytes(one["accounts"]))
             for one in instructions
         ],
         [
             MessageAddressTableLookup(
-                Pubkey.from_string(one["accountKey"]), bytes(one["writableIndexes"]), bytes(one["readonlyIndexes"])
+                Pubkey.from_string(one["accountKey"]), _bytes(one["writableIndexes"]), _bytes(one["readonlyIndexes"])
             )
             for one in message.get("addressTableLookups") or ()
         ],
     )
     return Signature.from_string(signature).verify(signed.account_keys[0], to_bytes_versioned(signed))
+
+
+def _bytes(places: Any) -> bytes:
+    if not isinstance(places, list) or len(places) > MAX_KEYS:
+        raise ValueError("a list of places of accounts")  # of a number `bytes` makes as many zeros
+    return bytes(places)
 
 
 def amount_out(answer: Mapping[str, Any]) -> int | None:
@@ -118,8 +124,10 @@ def amount_out(answer: Mapping[str, Any]) -> int | None:
 
 
 def sold_and_bought(answer: Mapping[str, Any], changed: Mapping[str, int]) -> tuple[str, str] | None:
-    """The mints. Our transactions make an account for each token of their route, in its order: what a pool has left of
-    one in between was not bought. None: of a transaction that makes none, not exactly one balance fell and one rose.
+    """The mints of both tokens; None: they are not known.
+
+    Our transactions make an account for each token of their route, in its order: the first is sold and the last bought.
+    In another transaction it is the one balance that fell, and the one that rose.
     """
     accounts, instructions = accounts_of(answer), answer["transaction"]["message"]["instructions"]
     made = [
