@@ -26,7 +26,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from app.postgres import DatabaseUnavailable, fetch, fetch_soon
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch, fetch_soon
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.audit")

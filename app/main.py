@@ -34,6 +34,7 @@ from app.orders.events.presence import Presence
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.intake import Intake
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.memo import Memos
 from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
@@ -44,7 +45,6 @@ from app.orders.reconciling.state import BEHIND_STREAMS, ReconcilingState, compa
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.open_orders import OpenOrders
 from app.orders.store.placing_groups import GroupPlacing
 from app.orders.store.reads import OrderReader
@@ -56,7 +56,7 @@ from app.orders.waiting.dead_men import DeadMen
 from app.orders.waiting.price_history import PriceHistory
 from app.orders.waiting.prices import PriceStore
 from app.orders.waiting.watchers import Watchers
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.preflight import servers as preflight
 from app.redis_client import CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SetTableComment
 
 from app.orders.store.revision import promise
-from app.postgres_hosts import connect
+from app.postgres.hosts import connect
 from app.schema import metadata
 from app.settings import SettingsError, load
 from migrations.revisions import oldest_code

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from app.orders.store.revision import READ, mismatch, promise
-from app.postgres_hosts import connect
+from app.postgres.hosts import connect
 from app.settings import SettingsError
 from migrations.revisions import known_revisions, oldest_code
 

@@ -22,7 +22,7 @@ from app.main import create_app
 from app.orders.queue.lanes import Lane, queue_entry
 from app.orders.queue.order_queue import LANES, STARTS, WINDOW, Job, JobResult, OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.postgres import open_pool
+from app.postgres.pools import open_pool
 from app.redis_client import redis_pool
 from app.server.server import server_config
 from app.settings import Settings, load

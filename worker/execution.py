@@ -31,7 +31,7 @@ from app.orders.model import LeaseLost, Order, TradingHalted
 from app.orders.queue.order_queue import JobResult
 from app.orders.steps import ClaimRefused
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from worker import conditions, order_metrics
 from worker.confirmation import Confirmations
 from worker.lease import DATABASE_RETRY_SECONDS, Lease, Leases

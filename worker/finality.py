@@ -11,7 +11,7 @@ from uuid import UUID
 
 from app import metrics
 from app.dex.errors import DexError
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from worker.confirmation import MAX_PER_QUERY
 
 log = logging.getLogger("engine.finality")

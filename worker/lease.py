@@ -19,12 +19,12 @@ from uuid import UUID
 from app.logs import info
 from app.orders.conditions import Trigger
 from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.kill_switch.switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.lifecycle import IN_ATTEMPT, WORKER_LOST, Status
 from app.orders.model import LeaseLost, Order, OrderEvent, TradingHalted
 from app.orders.steps import Move, Rearm, Renewal
-from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable, RowLocked
+from app.postgres.errors import DatabaseUnavailable, RowLocked
 from worker import order_metrics
 
 log = logging.getLogger("engine.orders")

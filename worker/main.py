@@ -20,6 +20,7 @@ from app.logs import configure
 from app.network import open_chain, open_market, open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.memo import Memos
 from app.orders.queue.history import QueueHistory
 from app.orders.queue.order_queue import OrderQueue
@@ -31,12 +32,11 @@ from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import ReconcilingState, compare_database
 from app.orders.samples import sample_forever
 from app.orders.signed_swaps import SignedSwaps
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.revision import Revision
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.orders.waiting.groups import Groups
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.preflight import servers as preflight
 from app.redis_client import fail_fast_redis, reconnecting_pool
 from app.settings import Settings, SettingsError, load

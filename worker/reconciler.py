@@ -33,7 +33,7 @@ from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import Reconciling, ReconcilingState
 from app.orders.waiting.groups import Groups
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from worker.comparison import HORIZON, Comparison
 from worker.found_swaps import Fillings, unmatched_swap
 

@@ -22,7 +22,7 @@ from app.network import Network
 from app.orders.model import Order
 from app.orders.risk import UNITS, RiskLimits
 from app.orders.signed_swaps import AddedSwap, Signed, SignedSwaps
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.settings import Settings
 from worker import conditions
 from worker.found_swaps import is_id

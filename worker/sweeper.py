@@ -19,12 +19,12 @@ from redis.asyncio import Redis
 
 from app import metrics
 from app.orders.events.publisher import EventMessage, EventPublisher
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, StartLimit
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import QueuedOrder, SweepStore
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE
 from app.redis_scripts import Pipeline, pipelined
 from worker import order_metrics

@@ -10,7 +10,7 @@ import asyncpg
 
 from app.access import keys
 from app.audit import INSERT, Entry, as_json, command_line
-from app.postgres import run_command
+from app.postgres.running import run_command
 from app.settings import SettingsError
 
 LIMITS = {  # of a key → what it is a limit of, and its unit

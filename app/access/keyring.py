@@ -14,7 +14,8 @@ import asyncpg
 
 from app.access.caller import Caller
 from app.access.keys import LIMITS, PREFIX_LENGTH, digest
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.access")

@@ -13,7 +13,7 @@ from app.api.context import authenticate, context
 from app.api.json_body import MAX_BODY, read_object
 from app.api.problems import Problem
 from app.api.refusals import counted, trading_stopped
-from app.orders.store.kill_switch import TradingState
+from app.orders.kill_switch.states import TradingState
 
 INVALID = "invalid requests"
 CORRECTABLE = frozenset({400, 413, 415, 422, 428})  # statuses of requests that the client has to correct

@@ -28,6 +28,7 @@ from app.orders.conditions import feed_of, price_for, trigger_of, waits_for_pric
 from app.orders.events.feed import Feed
 from app.orders.events.presence import Presence
 from app.orders.intake import Intake
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.lifecycle import Status
 from app.orders.memo import Memos
 from app.orders.model import Order
@@ -38,7 +39,6 @@ from app.orders.reconciling.state import ReconcilingState
 from app.orders.risk import RiskLimits
 from app.orders.store.capacity import Capacity
 from app.orders.store.dead_letters import DeadLetters
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.reads import OrderReader
 from app.orders.store.revision import Revision
 from app.orders.store.throughput import ThroughputMeter

@@ -25,7 +25,7 @@ from app.api.views import as_json, links, waiting_view
 from app.orders import intake
 from app.orders.lifecycle import Status
 from app.orders.model import KeyReused, OrderForgotten
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 FIRST_MESSAGE_SECONDS = 10.0
 MESSAGES = {Status.OPEN: "Order waits for its condition"}

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.access.authentication import ExpiredKey, InvalidKey, NotAllowed
 from app.api.names import field_errors, methods, near_path
 from app.orders.model import NotReconciled
-from app.postgres import BAD_VALUE, DatabaseUnavailable, ReadTooSlow
+from app.postgres.errors import BAD_VALUE, DatabaseUnavailable, ReadTooSlow
 
 log = logging.getLogger("engine.api")
 

@@ -10,11 +10,11 @@ from app.api.problems import Problem, database_unavailable, key_reused
 from app.api.views import usd
 from app.orders.conditions import MAX_SLICED
 from app.orders.intake import Accepted
+from app.orders.kill_switch.states import STRICTNESS, TradingState
 from app.orders.model import KeyReused, OrderForgotten, PlaceOrder, TooManyOpen, TradingStopped
 from app.orders.risk import RiskLimitExceeded
-from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.orders.store.placing_groups import PlacedGroup, PlaceGroup
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 STOPPED = {
     TradingState.REDUCING: "New orders are refused; orders under way go on. GET /api/kill-switch says why.",

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 from app.access.keys import OWNER
 from app.api.json_body import NumberText
 from app.api.problems import ProblemDocument
+from app.orders.kill_switch.states import TradingState
 from app.orders.lifecycle import Status
-from app.orders.store.kill_switch import TradingState
 
 MAX_KEY_LENGTH = 255
 MAX_REASON = 500

@@ -15,7 +15,7 @@ from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
 from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed, read_only_key
 from app.orders.events.subscriber import EventsLost, FollowsTooMuch, SubscriberClosed
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.tasks import within
 
 Result = TypeVar("Result")

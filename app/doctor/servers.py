@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermission
 
 from app.doctor import Finding, Place, probe
 from app.orders.store.revision import READ, mismatch
-from app.postgres_hosts import connect
+from app.postgres.hosts import connect
 from app.preflight.servers import NO_KEYS
 from app.redis_client import fail_fast_redis
 from migrations.revisions import known_revisions

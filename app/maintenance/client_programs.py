@@ -20,7 +20,7 @@ import asyncpg
 
 from app.local import CannotStart, binaries
 from app.local.run_as import Account
-from app.postgres_hosts import hosts_of
+from app.postgres.hosts import hosts_of
 from app.settings import SettingsError
 
 PROGRAMS = ("pg_dump", "pg_restore", "psql")

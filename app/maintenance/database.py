@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from app.postgres_hosts import connect
+from app.postgres.hosts import connect
 from app.settings import SettingsError
 from migrations.upgrade import ADVISORY_LOCK
 

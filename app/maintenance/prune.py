@@ -23,7 +23,7 @@ from app.audit import INSERT, Entry, as_json, command_line
 from app.maintenance.database import connected
 from app.orders.lifecycle import TERMINAL, Status, sql_list
 from app.orders.store.daily_volumes import TODAY
-from app.postgres import WRITE_PLANS
+from app.postgres.pools import WRITE_PLANS
 from app.settings import SettingsError
 
 LOCK = 0x7072756E65  # one at a time; migrations have another number

@@ -23,7 +23,7 @@ from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
 from app.mockchain.outcome import STALE_LIFE, Conditions, plan_outcome
-from app.postgres import ENDS_FROZEN, WRITE_PLANS, open_pool
+from app.postgres.pools import ENDS_FROZEN, WRITE_PLANS, open_pool
 
 MAX_SWAPS = 100  # in one statement, whose cost grows with their square
 CLOCK_SECONDS = 10.0  # a send must not wait for the clock: the permission to send may be over by then
@@ -199,7 +199,10 @@ class MockChain:
                 if not self._prepared:
                     await self._prepare()
                 yield
-        except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError) as error:  # as in `app.postgres`
+        except (
+            asyncpg.InternalClientError,
+            asyncpg.ReadOnlySQLTransactionError,
+        ) as error:  # as of any pool
             await self._pool.expire_connections()
             raise DexError(code, "The chain's connection broke.") from error
         except _UNAVAILABLE as error:

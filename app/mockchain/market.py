@@ -19,8 +19,10 @@ from app.dex.markets import Markets, PoolConfig, Token, UnknownToken
 from app.dex.simulated.launches import CannotLaunch, Launch, pool_of
 from app.dex.simulated.set_prices import Moved, SetPrice, SetPrices, check, moved, pair_of
 from app.mockchain import statements
-from app.postgres import ENDS_FROZEN, POSTGRES_UNAVAILABLE, open_pool, transaction
-from app.postgres_hosts import connect
+from app.postgres.errors import POSTGRES_UNAVAILABLE
+from app.postgres.hosts import connect
+from app.postgres.pools import ENDS_FROZEN, open_pool
+from app.postgres.running import transaction
 from app.tasks import cancel_and_wait, run_forever
 
 log = logging.getLogger("engine.market")

@@ -13,7 +13,7 @@ from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.model import Order
 from app.orders.store.open_orders import OpenOrders, OrderGroup, Selection, Slices
 from app.orders.store.placing_groups import GroupPlacing, PlacedGroup, PlaceGroup
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 LOCKED_SECONDS = 3.0  # for which a cancel of many orders waits for rows that somebody has locked
 LOOK_SECONDS = 0.02

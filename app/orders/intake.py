@@ -18,7 +18,7 @@ from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable, DiskFull
+from app.postgres.errors import DatabaseUnavailable, DiskFull
 from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import Pipeline, pipelined
 

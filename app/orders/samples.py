@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 SECONDS = 10
 TIME_OF = f"date_bin('{SECONDS} seconds', now, 'epoch')"

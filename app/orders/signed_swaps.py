@@ -20,7 +20,7 @@ import asyncpg
 import orjson
 
 from app.orders.store.daily_volumes import TODAY
-from app.postgres import fetch, transaction
+from app.postgres.running import fetch, transaction
 
 LOCKS = 0x6F66  # the first number of these advisory locks; `lock_days` in Postgres takes others
 TIME_LIMIT = "SET LOCAL lock_timeout = '2s'"

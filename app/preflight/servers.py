@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 
-from app.postgres import POSTGRES_UNAVAILABLE
-from app.postgres_hosts import connect, hosts_of
+from app.postgres.errors import POSTGRES_UNAVAILABLE
+from app.postgres.hosts import connect, hosts_of
 from app.preflight import refuse_unsafe
 from app.redis_client import REDIS_UNAVAILABLE, fail_fast_redis
 from app.settings import Settings, SettingsError

@@ -37,7 +37,7 @@ from app.orders.waiting.snipes import SnipeStore
 from app.orders.waiting.trailing import TrailingStops
 from app.orders.waiting.triggers import TriggerStore
 from app.orders.waiting.watchers import Watchers
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.preflight import servers as preflight
 from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, fail_fast_redis
 from app.settings import Settings, SettingsError, load

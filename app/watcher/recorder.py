@@ -17,7 +17,7 @@ from functools import partial
 from app import metrics
 from app.network import Network
 from app.orders.waiting.prices import MAX_AGE_SLOTS, Found, Group, Price, PriceStore, Recorded, is_met
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.tasks import count_failure
 
 log = logging.getLogger("engine.watcher")

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from app import metrics
 from app.batching import Batcher
-from app.postgres import DatabaseUnavailable, RowLocked
+from app.postgres.errors import DatabaseUnavailable, RowLocked
 from app.tasks import cancel_and_wait, count_failure
 from app.webhooks import message, signing
 from app.webhooks.deliveries import Delivery, DeliveryStore, Result, Served

@@ -16,10 +16,10 @@ import asyncpg
 import orjson
 
 from app.orders.model import OrderEvent
-from app.orders.store.clock import DatabaseClock
 from app.orders.store.reads import event_from
 from app.orders.store.sweep import SET_BACK_SECONDS
-from app.postgres import fetch, fetch_soon
+from app.postgres.clock import DatabaseClock
+from app.postgres.running import fetch, fetch_soon
 from app.webhooks import statements
 from app.webhooks.backoff import wait
 

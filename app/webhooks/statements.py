@@ -6,7 +6,7 @@ no transaction with an older event can still commit. That takes one more indexed
 restore the numbers of transactions are others.
 """
 
-from app.postgres import SOON
+from app.postgres.running import SOON
 from app.webhooks.backoff import TRIED_FOR_DAYS
 
 LEASE_SECONDS = 15

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from app.audit import Actor, AuditLog, Entry, insert
-from app.postgres import SOON, fetch
+from app.postgres.running import SOON, fetch
 from app.webhooks.signing import Secrets, as_text, digest, new_salt
 
 MAX_PER_OWNER = 10

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.webhooks import backoff
 from tests.integration.desk import Desk, a_desk
 from tests.receiver import Receiver, receiving

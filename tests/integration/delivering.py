@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from app.postgres import DatabaseUnavailable, open_postgres
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.pools import open_postgres
 from app.webhooks.deliverer import Deliverer
 from app.webhooks.deliveries import DeliveryStore
 from app.webhooks.sender import Sender

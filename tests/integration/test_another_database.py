@@ -9,7 +9,7 @@ from app.maintenance.client_programs import client_programs
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.reconciling.state import compare_database
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.redis_scripts import pipelined
 from tests.engine import HAPPY, Engine, eventually
 from tests.integration.test_backup import written

@@ -12,7 +12,7 @@ import pytest
 
 from app.orders.events.feed import HEAL_SECONDS
 from app.orders.store.reads import OrderReader
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from tests.engine import HAPPY, SELL_SOL, Engine, read_to_end, running_engine
 
 RECONNECT = """

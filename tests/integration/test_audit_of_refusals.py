@@ -10,7 +10,7 @@ import pytest
 
 from app import audit
 from app.access.keys import PREFIX_LENGTH
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from tests.engine import eventually
 from tests.integration.test_access import Guarded, guarded
 from tests.integration.test_audit import entries, with_outcome, written_at_once

@@ -13,7 +13,7 @@ from alembic import command
 from app.access import key_commands
 from app.maintenance.backup import backup
 from app.maintenance.restore import restore
-from app.orders.store.kill_switch import RECONCILING
+from app.orders.kill_switch.states import RECONCILING
 from app.schema import metadata
 from migrations.revisions import known_revisions
 from migrations.upgrade import configuration

@@ -8,7 +8,7 @@ import pytest
 
 from app.dex.chain import Outcome
 from app.orders.waiting.dead_men import PAGE, DeadMen, Fired
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from tests.engine import SELL_SOL, Engine
 from tests.fakes import ScriptedChain, ScriptedVenue
 from tests.integration.test_access import Guarded, guarded

@@ -9,7 +9,8 @@ import pytest
 
 from app.orders.waiting import dead_men
 from app.orders.waiting.dead_men import DeadMen, Fired
-from app.postgres import DatabaseUnavailable, open_postgres
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.pools import open_postgres
 from tests.engine import Engine
 from tests.integration.test_dead_man import OVERDUE, fire
 from tests.waiting import place_open

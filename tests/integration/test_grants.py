@@ -10,12 +10,12 @@ import pytest
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.model import Order
 from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, WINDOW_MS, StartLimit
 from app.orders.steps import ClaimRefused
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from tests.engine import Engine, eventually

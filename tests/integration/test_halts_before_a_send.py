@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.dex.chain import Outcome
-from app.orders.store.kill_switch import CLEARANCE_SECONDS
+from app.orders.kill_switch.switch import CLEARANCE_SECONDS
 from tests.engine import HAPPY, Engine, eventually
 from tests.fakes import After, ScriptedChain, ScriptedVenue
 from tests.integration.test_kill_switch import PRICE, all_confirmed, switch, taken_back

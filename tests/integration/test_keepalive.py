@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.keepalive import IDLE_SECONDS, UNANSWERED_MS
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.redis_client import fail_fast_redis, reconnecting_pool
 
 

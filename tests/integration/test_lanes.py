@@ -11,10 +11,10 @@ import pytest
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.queue.lanes import Lane, lane_in, lane_of, queue_entry, share_of
 from app.orders.queue.order_queue import LANES, STARTS, Job, JobResult, OrderQueue
 from app.orders.queue.start_limit import StartLimit
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.redis_scripts import pipelined
 from tests.engine import HAPPY, Engine, eventually

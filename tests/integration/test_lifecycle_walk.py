@@ -21,7 +21,7 @@ from app.orders.model import IllegalCancel, LeaseLost, Order, PlaceOrder, new_or
 from app.orders.steps import ClaimRefused, Move
 from app.orders.store.sweep import POISON_CLAIMS, SweepStore
 from app.orders.store.writes import OrderStore
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 
 STEPS = ("claim", "advance", "both", "stale", "retry", "fail", "expire", "sweep", "cancel", "release")
 ONWARD = {Status.ROUTING: Status.BUILDING, Status.BUILDING: Status.SUBMITTED, Status.SUBMITTED: Status.CONFIRMED}

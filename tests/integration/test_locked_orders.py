@@ -9,7 +9,7 @@ from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.steps import Move, Rearm, Renewal
 from app.orders.store.writes import OrderStore
-from app.postgres import RowLocked
+from app.postgres.errors import RowLocked
 from tests.engine import HAPPY, Engine, eventually
 from tests.integration.test_fences import claimed
 from tests.integration.test_locked_rows import locked

@@ -16,10 +16,10 @@ from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import BACKLOG, EventMessage, EventPublisher
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import Subscriber
+from app.orders.kill_switch import switch
 from app.orders.lifecycle import Status
 from app.orders.model import OrderEvent
 from app.orders.reconciling.state import BEHIND_STREAMS, begin
-from app.orders.store import kill_switch
 from app.orders.store.reads import OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
@@ -32,7 +32,7 @@ async def engine(
     postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engine]:
     monkeypatch.setattr(feed, "HEAL_SECONDS", 0.05)
-    monkeypatch.setattr(kill_switch, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(switch, "READ_SECONDS", 0.05)
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=5) as started:
         yield started
 

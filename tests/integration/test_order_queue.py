@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.lifecycle import Status
 from app.orders.model import Order
 from app.orders.queue.lanes import Lane, queue_entry
@@ -24,7 +25,6 @@ from app.orders.queue.order_queue import (
 )
 from app.orders.queue.start_limit import StartLimit
 from app.orders.steps import ClaimRefused
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from app.redis_client import reconnecting_pool

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.postgres import POSTGRES_UNAVAILABLE, open_postgres
+from app.postgres.errors import POSTGRES_UNAVAILABLE
+from app.postgres.pools import open_postgres
 from tests.engine import Engine, eventually
 from tests.integration.test_reconciling import confirmed, engine
 

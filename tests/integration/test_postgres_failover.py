@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from app import postgres_hosts
-from app.postgres import DatabaseUnavailable, fetch, open_pool
-from app.postgres_hosts import connect
+from app.postgres import hosts
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.hosts import connect
+from app.postgres.pools import open_pool
+from app.postgres.running import fetch
 from app.preflight.servers import warn_if_a_fail_over_loses_writes
 from tests.chaos.clients import Clients
 from tests.chaos.oracle import judge
@@ -24,7 +26,7 @@ PORT = "SELECT inet_server_port() AS port"
 
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    monkeypatch.setattr(postgres_hosts, "_newest", {})  # all servers of the tests are copies of one
+    monkeypatch.setattr(hosts, "_newest", {})  # all servers of the tests are copies of one
     with running_pair() as started:
         yield started
 

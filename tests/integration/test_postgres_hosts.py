@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from app.postgres import DatabaseUnavailable, fetch, open_pool
-from app.postgres_hosts import connect, hosts_of
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.hosts import connect, hosts_of
+from app.postgres.pools import open_pool
+from app.postgres.running import fetch
 from app.preflight.servers import warn_if_a_fail_over_loses_writes
 from migrations.upgrade import upgrade
 from tests.engine import HAPPY, eventually, running_engine

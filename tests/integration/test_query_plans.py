@@ -11,7 +11,7 @@ from app.orders.store import daily_volumes, placing, statements
 from app.orders.store.sweep import SweepStore
 from app.orders.waiting import groups, plans, snipes
 from app.orders.waiting import statements as waiting
-from app.postgres import WRITE_PLANS, open_postgres
+from app.postgres.pools import WRITE_PLANS, open_postgres
 
 WRITES = {
     "PLACE": "null, null, null, null",

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-import app.postgres
 from app.access import read_turns
 from app.orders.events.publisher import BACKLOG
 from app.orders.store import reads
+from app.postgres import pools
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 
 LIST = "/api/orders"
@@ -121,7 +121,7 @@ async def test_each_socket_that_replays_a_log_is_a_read_and_so_is_a_ticket_for_a
 async def test_slow_reads_end_in_time_and_leave_the_engine_its_connections(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.postgres, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(pools, "READ_SECONDS", 1.0)
     monkeypatch.setattr(read_turns, "WAIT_SECONDS", 0.5)
     async with running_engine(postgres_dsn, redis_dsn) as engine:
         await engine.http.get(LIST)  # connects

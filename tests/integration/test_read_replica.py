@@ -6,14 +6,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import postgres_hosts
+from app.postgres import hosts
 from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.postgres_pair import Pair, running_pair
 
 
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    monkeypatch.setattr(postgres_hosts, "_newest", {})  # all servers of the tests are copies of one
+    monkeypatch.setattr(hosts, "_newest", {})  # all servers of the tests are copies of one
     with running_pair() as started:
         yield started
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.orders.kill_switch.states import RECONCILING
 from app.orders.reconciling.state import begin
-from app.orders.store.kill_switch import RECONCILING
 from app.orders.store.sweep import SweepStore
 from tests.dump import dump, restore
 from tests.engine import HAPPY, SELL_SOL, Engine, eventually, running_engine

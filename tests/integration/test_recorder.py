@@ -13,7 +13,7 @@ from app.network import open_network
 from app.orders.waiting import prices
 from app.orders.waiting.prices import Price, PriceStore
 from app.orders.waiting.trailing import Trail, TrailingStops
-from app.postgres import fetch
+from app.postgres.running import fetch
 from app.settings import load
 from app.watcher import recorder
 from app.watcher.recorder import Recorder, Tick

@@ -20,7 +20,7 @@ from app.orders import signed_swaps
 from app.orders.model import Order
 from app.orders.risk import UNITS
 from app.orders.signed_swaps import Signed, SignedSwaps
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.settings import Settings, load
 from tests.engine import Engine, eventually, running_engine
 from tests.fakes import ScriptedChain

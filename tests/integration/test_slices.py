@@ -14,7 +14,7 @@ import pytest
 
 from app.orders.store import daily_volumes, placing
 from app.orders.waiting.plans import Decision, PlanStore
-from app.postgres import fetch
+from app.postgres.running import fetch
 from tests.engine import Engine, eventually
 from tests.integration.test_query_plans import scans
 from tests.integration.test_waiting_orders import PAIR, refused

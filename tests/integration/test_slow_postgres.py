@@ -12,10 +12,12 @@ import pytest
 
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.model import Order
-from app.orders.store.kill_switch import CLEARANCE_SECONDS, KillSwitch
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable, fetch, open_postgres
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.pools import open_postgres
+from app.postgres.running import fetch
 from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import HAPPY, Engine
 from tests.fakes import in_a_while

@@ -16,7 +16,7 @@ from app.orders.queue.start_limit import StartLimit
 from app.orders.waiting.lost import LostTriggers
 from app.orders.waiting.snipes import Decided, SnipeStore
 from app.orders.waiting.triggers import Backlog, Moved
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.redis_scripts import pipelined
 from app.watcher import snipers
 from app.watcher.main import watcher

@@ -15,6 +15,7 @@ from app.dex.router import Router
 from app.network import open_network
 from app.orders.events.publisher import EventPublisher
 from app.orders.events.signature import EventSignatures
+from app.orders.kill_switch.switch import KillSwitch
 from app.orders.memo import Memos
 from app.orders.model import Order
 from app.orders.queue.lanes import queue_entry
@@ -22,10 +23,10 @@ from app.orders.queue.order_queue import CHECKS, OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.signed_swaps import SignedSwaps
 from app.orders.steps import ClaimRefused
-from app.orders.store.kill_switch import KillSwitch
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable, open_postgres
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.pools import ENDS_FROZEN, open_postgres
 from app.redis_client import fail_fast_redis
 from tests.chaos.proxy import LinkState, Proxy
 from tests.engine import Engine, eventually
@@ -236,7 +237,7 @@ async def test_a_process_frozen_while_it_sweeps_delays_no_start_of_the_other_ord
 async def test_postgres_ends_the_transaction_of_a_frozen_process(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, pool: str
 ) -> None:
-    monkeypatch.setattr("app.postgres.FROZEN_SECONDS", 0.05)
+    monkeypatch.setitem(ENDS_FROZEN, "idle_in_transaction_session_timeout", "50")
     postgres = await open_postgres(engine.settings.postgres_dsn or "", size=4)
     frozen = await getattr(postgres, pool).acquire()
     pid = await frozen.fetchval("SELECT pg_backend_pid()")

@@ -10,7 +10,7 @@ from app.dex.router import Router
 from app.orders.events.feed import Feed
 from app.orders.intake import Intake
 from app.orders.store.reads import OrderReader
-from app.postgres import fetch
+from app.postgres.running import fetch
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end
 from tests.integration.test_metrics import scrape
 

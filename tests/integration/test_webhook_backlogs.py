@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.postgres import fetch
+from app.postgres.running import fetch
 from app.webhooks import deliveries as module
 from app.webhooks import statements
 from app.webhooks.deliveries import DeliveryStore, Result

@@ -8,7 +8,7 @@ from app.access.authentication import NotAllowed
 from app.access.origins import HEALTH, SAFE_METHODS, ForeignHost, ForeignOrigin, Origins
 from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed, read_only_key
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.settings import Settings
 
 PUBLIC = HEALTH | {"/", "/console", "/api/tokens", "/api/pools"}

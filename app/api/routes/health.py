@@ -13,11 +13,11 @@ from app import metrics
 from app.api.context import ApiContext, authenticate, context, operators_only
 from app.api.schemas import Answer
 from app.api.views import as_json
+from app.orders.kill_switch.states import STRICTNESS, TradingState
 from app.orders.queue.order_queue import QueueDepth
-from app.orders.store.kill_switch import STRICTNESS, TradingState
 from app.orders.waiting.prices import Waiting
 from app.orders.waiting.watchers import Alive
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.redis_client import RedisUnavailable
 
 Answered = TypeVar("Answered")

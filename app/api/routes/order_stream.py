@@ -28,7 +28,7 @@ from app.api.views import as_json
 from app.logs import info
 from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber, SubscriberClosed
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 log = logging.getLogger("engine.streams")
 

@@ -16,8 +16,8 @@ from app.api.schemas import Answer
 from app.api.spec.openapi import OrderId, problems
 from app.api.validation import order_uuid
 from app.api.views import as_json
+from app.orders.kill_switch.states import ALL, TradingState
 from app.orders.samples import SECONDS
-from app.orders.store.kill_switch import ALL, TradingState
 from app.redis_client import RedisUnavailable
 
 router = APIRouter(prefix="/api", tags=["operator"])

@@ -23,7 +23,7 @@ from app.api.sockets import Close
 from app.logs import info
 from app.orders.events.publisher import EventMessage
 from app.orders.events.subscriber import Subscriber
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 MAX_ORDERS = 1_000  # named on one socket and not ended, or unfinished when it subscribes to "all"
 MAX_BUFFERED = 4_096  # events waiting for one socket; what is beyond is read from Postgres

@@ -36,7 +36,7 @@ from app.orders.events.subscriber import FollowsTooMuch, Subscriber
 from app.orders.events.turns import Turns
 from app.orders.lifecycle import TERMINAL
 from app.orders.store.reads import LogHead, OrderReader
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, RedisUnavailable
 from app.tasks import cancel_and_wait, run_forever
 

@@ -12,7 +12,7 @@ import asyncpg
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.samples import REST_OF, TIME_OF
 from app.orders.store.throughput import pace
-from app.postgres import fetch
+from app.postgres.running import fetch
 from app.redis_client import REDIS_UNAVAILABLE
 
 # The pace of a sample is that of the minute before it. Of several processes the first one counts the orders.

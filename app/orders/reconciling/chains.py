@@ -5,7 +5,8 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.lifecycle import UNDER_WAY, sql_list
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch
 from app.settings import SettingsError
 
 # Orders that wait may be old; what counts is that nothing under way is taken for lost.

@@ -5,7 +5,7 @@ import asyncpg
 from app.audit import command_line
 from app.orders.reconciling.compared import NEWEST
 from app.orders.reconciling.state import STATE, begin
-from app.postgres import run_command
+from app.postgres.running import run_command
 
 SHOWN = 100
 

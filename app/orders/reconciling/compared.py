@@ -13,7 +13,7 @@ import orjson
 from app.orders.lifecycle import UNDER_WAY, Status, sql_list
 from app.orders.model import Order
 from app.orders.store.reads import ORDER_COLUMNS, order_from
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
 NOTED = "SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])"

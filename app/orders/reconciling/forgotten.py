@@ -14,7 +14,7 @@ from app.orders.reconciling.compared import UnmatchedSwap, by_tag
 from app.orders.reconciling.landed import confirm
 from app.orders.reconciling.slices import adopt
 from app.orders.store.placing import InsertOne
-from app.postgres import transaction
+from app.postgres.running import transaction
 
 KEEP_TAG = "UPDATE orders SET tag = $2 WHERE id = $1"
 

@@ -21,7 +21,8 @@ from app.orders.lifecycle import NO_ATTEMPT, SIBLING_FILLED, UNDER_WAY, Status, 
 from app.orders.model import OrderEvent
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import DatabaseUnavailable, fetch, transaction
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch, transaction
 
 RECONCILED = "reconciled"  # code of an event that stands for what another database knew
 MAX_ORDERS = 100  # in one transaction

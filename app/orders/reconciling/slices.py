@@ -16,7 +16,7 @@ from asyncpg.pool import PoolConnectionProxy
 from app.orders.lifecycle import Status
 from app.orders.reconciling.landed import TOLD, Landed, Written, confirm, event_written, soon
 from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 # Which of these orders are slices of plans that have not ended.
 SLICES = f"""

@@ -1,11 +1,11 @@
 """Whether this engine has to reconcile with the chain, and which database it has.
 
 A restored backup, or a standby that was behind, has forgotten the newest orders and swaps. While reconciling nothing
-starts, nothing is sent, and nothing expires: `is_halted` and `may_fire` in `app/orders/store/kill_switch.py` look at
+starts, nothing is sent, and nothing expires: `is_halted` and `may_fire` in `app/orders/kill_switch/states.py` look at
 the row RECONCILING of `trading_states`, next to the operator's. Orders are accepted meanwhile.
 
 - The database is compared with the one that was there before, on each new connection that may write, before it is used,
-  and by the statements themselves (`app/orders/same_database.py`): then a worker begins.
+  and by the statements themselves (`app/orders/kill_switch/same_database.py`): then a worker begins.
 - The same database may hold older data: see `worker/reconciler.py`, which also does the work and ends it.
 - A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
 """
@@ -18,9 +18,10 @@ from typing import Any, cast
 import asyncpg
 
 from app.audit import Actor, Entry, as_json, insert, note
-from app.orders.same_database import SYSTEM, TIMELINE
-from app.orders.store.kill_switch import CLEARANCE_SECONDS, IS_RECONCILING, RECONCILING, TradingState
-from app.postgres import fetch, transaction
+from app.orders.kill_switch.same_database import SYSTEM, TIMELINE
+from app.orders.kill_switch.states import IS_RECONCILING, RECONCILING, TradingState
+from app.orders.kill_switch.switch import CLEARANCE_SECONDS
+from app.postgres.running import fetch, transaction
 
 ENGINE = Actor(owner="engine")
 OTHER_DATABASE = "the database is another one than before"

@@ -10,7 +10,8 @@ from typing import Literal
 import asyncpg
 
 from app.orders.lifecycle import UNDER_WAY, sql_list
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch
 from app.tasks import cancel_and_wait
 
 log = logging.getLogger("engine.capacity")

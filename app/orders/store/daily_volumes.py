@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from app.postgres import DatabaseUnavailable, RowLocked, fetch
+from app.postgres.errors import DatabaseUnavailable, RowLocked
+from app.postgres.running import fetch
 
 Run = Callable[..., Awaitable[list[asyncpg.Record]]]  # runs one statement, alone or in a transaction
 

@@ -10,7 +10,7 @@ import asyncpg
 from app.orders.conditions import Lifetime, TimeInForce, Waiting, feed_of, trigger_of
 from app.orders.model import Order, PlaceOrder, new_order_id, retry_key
 from app.orders.store.reads import ORDER_COLUMNS, PageKey, order_from
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 ACKNOWLEDGE_BATCH = 5_000  # rows in one statement
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"

@@ -13,13 +13,13 @@ import asyncpg
 import orjson
 
 from app.orders.conditions import Lifetime, Waiting
+from app.orders.kill_switch.states import IS_RECONCILING
 from app.orders.lifecycle import AMENDED, CANCELLED_BY_OWNER, TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.model import NotReconciled, Order, OrderEvent
 from app.orders.rows import trigger_row
-from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.reads import ORDER_COLUMNS, event_from, order_from, with_extremes
 from app.orders.store.statements import RECONCILES, logged
-from app.postgres import SOON, fetch, fetch_soon
+from app.postgres.running import SOON, fetch, fetch_soon
 
 PAGE = 500  # orders in one statement, which must not hold its locks for long
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.conditions import MAX_SLICED, OrderType
+from app.orders.kill_switch.states import is_stopped
 from app.orders.lifecycle import Status
 from app.orders.model import (
     KeyReused,
@@ -20,14 +21,14 @@ from app.orders.model import (
 from app.orders.risk import RiskLimitExceeded, RiskLimits, beyond_limits, most_used
 from app.orders.rows import COLUMNS, EXPIRES_AT, REQUESTED, rows_of
 from app.orders.store.daily_volumes import DAYS, OVER_DAY, Days, Run, counts, in_day
-from app.orders.store.kill_switch import is_stopped
 from app.orders.store.reads import PLACED_BEFORE, repeated
 from app.orders.store.statements import SWEEP_AFTER, logged
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 Refused = dict[UUID, RiskLimitExceeded]
 Created = dict[UUID, asyncpg.Record]
 
+MAX_OPEN = 10_000  # orders that wait, of one owner
 _PLACED = "RETURNING id, owner, type, usd_value, seq, status, attempt, created_at, updated_at"
 
 # Counted once for each owner of such an order: it may read all open orders of the owner.

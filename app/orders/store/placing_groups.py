@@ -16,7 +16,8 @@ from app.orders.store.daily_volumes import Days, counts
 from app.orders.store.placing import ANSWER, FORGOTTEN, STOPPED, open_orders
 from app.orders.store.reads import repeated
 from app.orders.store.statements import logged
-from app.postgres import RowLocked, fetch
+from app.postgres.errors import RowLocked
+from app.postgres.running import fetch
 
 # $6: the group's id, $7 its owner, $8 its type, $9 its idempotency key, $10 its fingerprint, $11 its entry, $12 the
 # orders that may all be filled, whose value counts for the day

@@ -14,7 +14,7 @@ from app.orders.conditions import OrderType
 from app.orders.lifecycle import TERMINAL, UNFINISHED, Status, sql_list
 from app.orders.model import Order, OrderEvent, Placed
 from app.orders.store.daily_volumes import used_today
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
 

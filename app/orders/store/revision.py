@@ -14,7 +14,8 @@ from typing import Literal
 
 import asyncpg
 
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch
 from app.tasks import cancel_and_wait, run_forever
 
 log = logging.getLogger("engine.revision")

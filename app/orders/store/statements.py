@@ -5,10 +5,10 @@ owner are written as CASE, which no index can answer, and a join to `orders` als
 find rows by key, whatever its statistics say. A plan may be older than most of a table's rows.
 """
 
+from app.orders.kill_switch.states import IS_RECONCILING, is_halted
 from app.orders.lifecycle import CANCELLED_BY_OWNER, EXPIRED, HALTED, NO_ATTEMPT, sql_list
-from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import ORDER_COLUMNS
-from app.postgres import SOON
+from app.postgres.running import SOON
 
 # For how long the sweeper trusts that the process that wrote a row also queued it.
 SWEEP_AFTER = "interval '5 seconds'"

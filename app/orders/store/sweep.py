@@ -8,13 +8,14 @@ from uuid import UUID
 
 import asyncpg
 
+from app.orders.kill_switch.states import IS_RECONCILING, is_halted
 from app.orders.lifecycle import EXPIRED, HALTED, IN_ATTEMPT, QUEUED, UNDER_WAY, WORKER_LOST, Status, sql_list
 from app.orders.model import OrderEvent
-from app.orders.store.clock import MEND_AFTER, MEND_SWITCHES, DatabaseClock
-from app.orders.store.kill_switch import IS_RECONCILING, is_halted
 from app.orders.store.reads import event_from
+from app.orders.store.set_back import ANY_IN_FUTURE, MEND_ORDERS, MEND_SWITCHES
 from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logged
-from app.postgres import fetch, transaction
+from app.postgres.clock import DatabaseClock
+from app.postgres.running import fetch, transaction
 
 SET_BACK_SECONDS = 0.5  # less may be a slow answer
 WRITES_SECONDS = 0.02  # between looks at the writes under way
@@ -101,25 +102,6 @@ SELECT s.id, s.owner, s.type, s.status, s.request_id, extract(epoch FROM s.ready
 # until the next vacuum.
 BY_INDEX = "SET LOCAL enable_bitmapscan = off"
 
-# An order that was written in the future: the clock was set back. Its times move back with the clock; a wait begins
-# again. A lease is renewed without another change, so it may be all there is to see. Locked ones are mended later.
-_IN_FUTURE = f"""
-status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
-       AND (updated_at > now() + {MEND_AFTER} OR lease_until > now() + $1 * interval '1 second' + {MEND_AFTER})
-"""
-ANY_IN_FUTURE = f"SELECT FROM orders WHERE {_IN_FUTURE} LIMIT 1"
-MEND = f"""
-WITH ahead AS (
-    SELECT id, greatest(updated_at - now(), interval '0') AS by, now() + $1 * interval '1 second' AS lease
-      FROM orders WHERE {_IN_FUTURE} ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-)
-UPDATE orders o
-   SET updated_at = o.updated_at - by, ready_at = o.ready_at - by, expires_at = o.expires_at - by,
-       lease_until = least(o.lease_until, lease), look_at = now()
-  FROM ahead WHERE o.id = ahead.id
-RETURNING o.id
-"""
-
 # Every order that should be in the queue, page by page: for a queue that has lost its entries.
 ALL_QUEUED = f"""
 SELECT id, owner, type, status, look_at, extract(epoch FROM ready_at - now())::float8 AS due_in
@@ -197,7 +179,7 @@ class SweepStore:
         """After the clock was set back: mend the times that lie in the future, and say of how many orders."""
         await fetch(self._pool, MEND_SWITCHES)
         mended = 0
-        while page := len(await fetch(self._pool, MEND, self._lease, MEND_PAGE)):
+        while page := len(await fetch(self._pool, MEND_ORDERS, self._lease, MEND_PAGE)):
             mended += page
         return mended
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from app.batching import Batcher
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 WINDOW_SECONDS = 300
 FRESH_SECONDS, STALE_SECONDS = 1.0, 7.5

@@ -29,15 +29,15 @@ from app.orders.risk import RiskLimits
 from app.orders.rows import trigger_row
 from app.orders.steps import ClaimRefused, Move, Rearm, Renewal
 from app.orders.store import statements
-from app.orders.store.clock import DatabaseClock
-from app.orders.store.placing import Forgotten, Placing
+from app.orders.store.placing import MAX_OPEN, Forgotten, Placing
 from app.orders.store.reads import order_from
-from app.postgres import BAD_ROW, RowLocked, fetch, fetch_soon
+from app.postgres.clock import DatabaseClock
+from app.postgres.errors import BAD_ROW, RowLocked
+from app.postgres.running import fetch, fetch_soon
 
 MAX_MOVES = 100  # in one statement, which compares each with each
 CONCURRENT_STATEMENTS = 2  # of a kind
 NO_LIMITS = RiskLimits()
-MAX_OPEN = 10_000  # orders that wait, of one owner
 CANCELLED_DETAILS = {"code": CANCELLED_BY_OWNER}
 
 

@@ -17,13 +17,14 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from app.orders.kill_switch.states import IS_RECONCILING
 from app.orders.lifecycle import DEAD_MAN
-from app.orders.store.kill_switch import IS_RECONCILING
 from app.orders.store.open_orders import TO_CANCEL, cancels
 from app.orders.store.reads import event_from
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import Moved
-from app.postgres import SOON, DatabaseUnavailable, fetch, fetch_soon
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import SOON, fetch, fetch_soon
 
 OWNERS = 10  # in one look
 LOCKED_SECONDS = 1.0  # until an owner whose orders were all locked is asked again, while others are due

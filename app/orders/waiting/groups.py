@@ -15,7 +15,7 @@ from app.orders.store.reads import event_from
 from app.orders.store.statements import logged
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.triggers import BATCH, Moved
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 # Groups whose holder has ended, or is open again. $2: those that are left out
 ENDED = f"""

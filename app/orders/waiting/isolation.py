@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")

@@ -15,7 +15,7 @@ import orjson
 from app.orders.conditions import OrderType, feed_of, trigger_again, trigger_of
 from app.orders.lifecycle import Status
 from app.orders.waiting.isolation import LeftOut
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 log = logging.getLogger("engine.watcher")
 

@@ -17,15 +17,15 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.conditions import MOST_UNITS
+from app.orders.kill_switch.states import IS_RECONCILING, may_fire
 from app.orders.lifecycle import NO_SLICE_FILLED, PARENT_ENDED, TERMINAL, UNFINISHED, Status, sql_list
-from app.orders.store.kill_switch import IS_RECONCILING, may_fire
 from app.orders.store.open_orders import cancels
 from app.orders.store.reads import event_from
 from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.statements import of_chain
 from app.orders.waiting.triggers import BATCH, Moved
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 CATCH_UP_SECONDS = 10
 _MOVED = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"

@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 from app.orders.samples import REST_OF, TIME_OF
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 KEPT = timedelta(days=7)
 MOST_POINTS = 1_000  # of one answer; of samples ten seconds apart they reach less far than those are kept

@@ -14,7 +14,7 @@ from decimal import Decimal
 import asyncpg
 
 from app.orders.conditions import compared
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 MAX_AGE_SLOTS = 10  # an older price fires nothing
 HIGHEST = Decimal(10) ** 19  # that the database can store

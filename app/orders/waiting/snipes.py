@@ -16,14 +16,14 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.conditions import feed_of
+from app.orders.kill_switch.states import may_fire
 from app.orders.lifecycle import LAUNCHED, Status
-from app.orders.store.kill_switch import may_fire
 from app.orders.store.reads import event_from
 from app.orders.store.statements import logged
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.statements import IN_TIME, fires, of_chain, starts_in
 from app.orders.waiting.triggers import Backlog, Moved
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 # $1 feeds, $2 the depth of each in dollars, $3 at most so many, $4 orders that failed, $5 owners that are left out,
 # $6 the tokens that are traded: an order that pays with another one waits, and must not take the place of one that can

@@ -5,8 +5,8 @@
 - The kill switch is part of each statement that fires.
 """
 
+from app.orders.kill_switch.states import IS_RECONCILING, may_fire
 from app.orders.lifecycle import EXPIRED, Status
-from app.orders.store.kill_switch import IS_RECONCILING, may_fire
 from app.orders.store.statements import SWEEP_AFTER, logged
 
 NOT_MARKETABLE = "not_marketable"  # code of an order that was to be filled at once or not at all

@@ -18,12 +18,12 @@ from uuid import UUID
 import asyncpg
 
 from app.orders.conditions import MOST_UNITS
-from app.orders.store.kill_switch import may_fire
+from app.orders.kill_switch.states import may_fire
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import LEVEL, MAX_AGE_SLOTS
 from app.orders.waiting.statements import ARMED_BEFORE, IN_TIME, IS_FRESH, NOT_AHEAD, fires, of_chain, starts_in
 from app.orders.waiting.triggers import BATCH, Backlog, Moved, fire_batch
-from app.postgres import fetch
+from app.postgres.running import fetch
 
 MERGED = 1_000  # a row with fewer orders is merged into another one with the same extreme
 UNUSED_SLOTS = 100  # after which a row without orders is deleted; one that is joined gets the present slot

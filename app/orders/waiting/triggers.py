@@ -18,7 +18,8 @@ from app.orders.store.reads import event_from
 from app.orders.waiting import statements
 from app.orders.waiting.isolation import LeftOut
 from app.orders.waiting.prices import Group
-from app.postgres import DatabaseUnavailable, fetch
+from app.postgres.errors import DatabaseUnavailable
+from app.postgres.running import fetch
 
 Row = TypeVar("Row")
 

@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from app.orders.queue.lanes import Lane
 from app.orders.queue.order_queue import LANES
 from app.orders.store.sweep import SweepStore
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from tests.bench import dataset
 from tests.bench.client import Client, client
 from tests.bench.environment import OWNERS, bench_environment

@@ -17,7 +17,7 @@ import asyncpg
 from app.dex.markets import Token
 from app.network import Network, open_network
 from app.orders.waiting.prices import PriceStore
-from app.postgres import open_postgres
+from app.postgres.pools import open_postgres
 from app.settings import Settings, load
 from app.watcher.main import watcher
 from app.watcher.recorder import Recorder, Tick

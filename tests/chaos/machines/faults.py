@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import combinations
 
 from app.orders.events.channel import subscribe
-from app.postgres import open_pool
+from app.postgres.pools import open_pool
 from app.redis_client import fail_fast_redis
 from tests.chaos.clients import Clients
 from tests.chaos.environment import Environment

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.orders.store.clock import MAX_AGE_SECONDS, DatabaseClock
+from app.postgres.clock import MAX_AGE_SECONDS, DatabaseClock
 
 
 @pytest.fixture
 def monotonic(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1_000.0]
-    monkeypatch.setattr("app.orders.store.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("app.postgres.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

@@ -14,7 +14,7 @@ from app.orders.model import OrderEvent, Placed, PlaceOrder, new_order_id
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.queue.start_limit import StartLimit
 from app.orders.store.writes import OrderStore
-from app.postgres import DatabaseUnavailable
+from app.postgres.errors import DatabaseUnavailable
 from app.redis_client import CircuitBreaker, fail_fast_redis
 
 ORDER = PlaceOrder(

@@ -21,7 +21,8 @@ from app.api.schemas import Answer, SetKillSwitch
 from app.api.spec.openapi import body, problems
 from app.api.validation import read_request
 from app.api.views import as_json
-from app.orders.store.kill_switch import ALL, KillSwitchChanged, SwitchEntry, TradingState
+from app.orders.kill_switch.states import ALL, TradingState
+from app.orders.kill_switch.switch import KillSwitchChanged, SwitchEntry
 from app.tasks import cancel_and_wait
 
 Result = TypeVar("Result")

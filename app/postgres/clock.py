@@ -7,9 +7,6 @@ was read. An answer that is read late makes the known time too early, never too 
 import time
 from datetime import datetime
 
-from app.orders.store.kill_switch import TradingState
-
-MEND_AFTER = "interval '1 second'"  # less is left alone: clocks are corrected by some milliseconds all the time
 MAX_AGE_SECONDS = 30.0  # of what is known: the rates of two clocks differ, by at most a millisecond in a second
 
 
@@ -34,18 +31,3 @@ class DatabaseClock:
     def earliest(self, moment: float) -> float:
         """The earliest time that Postgres can have had at this moment of the monotonic clock."""
         return moment + self._offset
-
-
-# What was set in the future would hold until the clock has caught up: a halt that seems to be later than the request
-# that releases it could not be released, and the engine would go on to reconcile. So would the turn of a worker that
-# has died, which lasts ten seconds.
-MEND_SWITCHES = f"""
-WITH turn AS (
-    UPDATE reconciliation SET worker_until = NULL WHERE one IN (
-        SELECT one FROM reconciliation WHERE one AND worker_until > clock_timestamp() + interval '20 s'
-           FOR UPDATE SKIP LOCKED)
-)
-UPDATE trading_states SET set_at = clock_timestamp() WHERE scope IN (
-    SELECT scope FROM trading_states
-     WHERE state <> '{TradingState.ACTIVE}' AND set_at > clock_timestamp() + {MEND_AFTER} FOR UPDATE SKIP LOCKED)
-"""
