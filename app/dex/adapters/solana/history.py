@@ -29,12 +29,12 @@ from app.dex.adapters.solana.reading import (
     CONFIRMED,
     PROOFS,
     TRANSACTION_OPTIONS,
+    asked_again,
     enough_of,
     failures,
     finalized,
     first_height,
     reading,
-    rested,
 )
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import FoundSwap
@@ -71,7 +71,7 @@ class History:
                 if page[-1].at is not None and page[-1].at < since:
                     break
                 before = page[-1].signature
-        first = await rested(self.rpc, partial(first_height, self.rpc))
+        first = await asked_again(self.rpc, partial(first_height, self.rpc))
         if first > max(height - MIN_HISTORY, 0):
             raise RpcUnanswered("The node has too short a history to tell which swaps there are not.")
         return height, [swap for swap in await self._swaps(rows) if swap.about in wanted]
@@ -116,7 +116,7 @@ class History:
             return [Row.read(row) for row in page]
 
     async def _call(self, method: str, *params: Any) -> Any:
-        return await rested(self.rpc, partial(self.rpc.call, method, *params))
+        return await asked_again(self.rpc, partial(self.rpc.call, method, *params))
 
     async def _swaps(self, rows: Sequence[Row]) -> list[FoundSwap]:
         found = await asyncio.gather(*(self._swap(row) for row in rows if row.memo is not None))

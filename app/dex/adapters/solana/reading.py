@@ -26,6 +26,7 @@ MAX_FEE_ACCOUNTS = 128  # accounts in one call for it
 
 PROOFS = 2  # providers that have to say what decides about money, if there are as many
 RESTS_SECONDS = 60.0  # of a node that is asked too often, for one answer
+TRIES = 3  # of one of very many calls
 PATIENCE_SECONDS = 1.0  # for the other ones, once these have answered
 MAX_SLOT = 2**63  # a greater one could not be stored with what a venue quoted
 MAX_APART = 32  # blocks between two providers that are both believed
@@ -73,17 +74,19 @@ async def in_time(seconds: float | None, ask: Callable[[], Awaitable[Value]]) ->
         raise RpcUnanswered("The node took too long.") from None
 
 
-async def rested(rpc: Rpc, ask: Callable[[], Awaitable[Value]]) -> Value:
-    """The answer to one of very many calls, asked for again after each rest of a node that is asked too often: without
-    this one all of them would be made anew, and be too many again.
+async def asked_again(rpc: Rpc, ask: Callable[[], Awaitable[Value]]) -> Value:
+    """The answer to one of very many calls. Without this a single one that fails would have all of them made anew.
+
+    A node that is asked too often is asked again after each of its rests. Another failure may be one of chance.
     """
-    until = time.monotonic() + RESTS_SECONDS
+    until, failed = time.monotonic() + RESTS_SECONDS, 0
     while True:
         try:
             return await ask()
         except RpcUnanswered:
             rest = rpc.rests_for()
-            if not rest or time.monotonic() + rest > until:
+            failed += not rest
+            if failed == TRIES or time.monotonic() + rest > until:
                 raise
         await asyncio.sleep(rest)
 
