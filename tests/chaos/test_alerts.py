@@ -131,6 +131,7 @@ async def test_the_watcher_killed_or_frozen(monitoring: Monitoring, fault: signa
     await monitoring.until("PricesStale", also=["WatcherDown"])
 
 
+@pytest.mark.slow
 async def test_a_venue_without_quotes(monitoring: Monitoring) -> None:
     monitoring.start_worker({"venue_down": "raydium"})
     await monitoring.healthy(except_for=["VenueDoesNotQuote", "NewDeadLetters"])

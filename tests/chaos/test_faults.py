@@ -67,6 +67,7 @@ async def test_nothing_starts_or_is_sent_after_a_halt_was_answered(env: Environm
     assert clean, figure
 
 
+@pytest.mark.slow
 async def test_the_oracle_notices_a_swap_that_is_signed_again(env: Environment, rng: random.Random) -> None:
     await env.clear()
     env.start("api")
