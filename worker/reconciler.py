@@ -185,6 +185,9 @@ class Reconciler:
 
 
 def _first_agreed(swaps: Sequence[FoundSwap], count: int) -> Sequence[FoundSwap]:
-    """The first of them, with so many that the nodes agree on: one node alone could put as many others before these."""
+    """The first of them, with so many that the nodes agree on, and all that they do not agree on: one node alone could
+    put as many others before these, or these behind as many others.
+    """
     places = [place for place, swap in enumerate(swaps, 1) if swap.agreed]
-    return swaps[: places[count - 1]] if len(places) >= count else swaps
+    last = places[count - 1] if len(places) >= count else len(swaps)
+    return [swap for place, swap in enumerate(swaps, 1) if place <= last or not swap.agreed]

@@ -85,7 +85,8 @@ def transaction(view: View, params: Params) -> Json:
     options = options_of(params)
     if found is None or found.height > view.height(options.get("commitment", "finalized")):
         return None
-    if (version := version_of(found)) > options.get("maxSupportedTransactionVersion", -1):
+    version = version_of(found)
+    if isinstance(version, int) and version > options.get("maxSupportedTransactionVersion", -1):
         text = f"Transaction version ({version}) is not supported by the requesting client."
         raise RpcError(UNSUPPORTED_VERSION, text)
     return {

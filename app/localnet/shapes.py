@@ -5,7 +5,7 @@ import binascii
 from typing import Any
 
 from solders.account import Account
-from solders.message import MessageV0, MessageV1
+from solders.message import Message, MessageV0, MessageV1
 from solders.transaction import VersionedTransaction
 
 from app.dex import base58
@@ -63,9 +63,9 @@ def encoded(found: Landed, encoding: str) -> Json:
     }
 
 
-def version_of(found: Landed) -> int:
-    """The engine sends no legacy ones: they count as version 0."""
-    return int(isinstance(VersionedTransaction.from_bytes(found.raw).message, MessageV1))
+def version_of(found: Landed) -> int | str:
+    message = VersionedTransaction.from_bytes(found.raw).message
+    return "legacy" if isinstance(message, Message) else int(isinstance(message, MessageV1))
 
 
 def token_balances(balances: Balances) -> list[Json]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.message import MessageV1
+from solders.message import Message, MessageV1
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
@@ -90,6 +90,20 @@ async def test_strangers_cannot_make_a_history_unreadable(world: World, monkeypa
         await world.rpcs[0].call("getTransaction", list(world.validator.landed)[-2], TRANSACTION_OPTIONS)
     assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
     assert [one.signature for one in (await world.chain.find(["order"]))[1]] == [swap.signature]
+
+
+async def test_what_our_wallet_pays_by_other_means_does_not_end_a_history(world: World) -> None:
+    """Other wallets sign in the form that has no version. No worker would start any order."""
+    swap = await world.signed()
+    await world.sent(swap)
+    paid = transfer(TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=STRANGER.pubkey(), lamports=1))
+    blockhash, _ = world.validator.latest_blockhash(world.validator.clock.height)
+    with_memo = [paid, memo("invoice #42", WALLET.pubkey())]
+    message = Message.new_with_blockhash(with_memo, WALLET.pubkey(), Hash.from_string(blockhash))
+    assert world.validator.submit(bytes(VersionedTransaction(message, [WALLET])))
+    world.validator.skip(1)
+    assert [one.signature for one in await world.chain.newest(10)] == [swap.signature]
+    assert [one.signature for one in (await world.chain.find(["order", "invoice"]))[1]] == [swap.signature]
 
 
 async def test_no_more_transactions_are_read_than_swaps_are_missing(

@@ -18,6 +18,7 @@ from app.dex.adapters.solana.outcomes import (
     Row,
     accounts_of,
     changes,
+    is_legacy,
     is_signed,
     memo_in,
     outcome_of,
@@ -151,6 +152,8 @@ class History:
                 return None
             if not is_signed(answer, signature):
                 raise RpcUnanswered("The node tells a transaction that our wallet has not signed.")
+            if is_legacy(answer):  # somebody paid with our wallet by other means
+                return None
             moved = changes(answer)
             ends = sold_and_bought(answer, moved) if answer["meta"]["err"] is None else None
             sold, bought = ends or (None, None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from solders.hash import Hash
 from solders.instruction import CompiledInstruction
-from solders.message import MessageAddressTableLookup, MessageHeader, MessageV0, to_bytes_versioned
+from solders.message import Message, MessageAddressTableLookup, MessageHeader, MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -40,6 +40,8 @@ OWN_ERRORS: Mapping[str, Mapping[int, str]] = {
 FEE_ERRORS = frozenset({"InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound"})
 MAX_TIME = 2**33  # in the year 2242
 MAX_KEYS = 256  # of a transaction
+HEADER = ("numRequiredSignatures", "numReadonlySignedAccounts", "numReadonlyUnsignedAccounts")
+LEGACY = "legacy"  # the version of a transaction that has none
 MINT_OF_ACCOUNT = 3  # the place of the mint among the accounts of an instruction that makes a token account
 
 _SIZE = re.compile(r"^\[\d+\] ")  # before each memo that a node tells
@@ -90,23 +92,30 @@ def is_signed(answer: Mapping[str, Any], signature: str) -> bool:
     keys, instructions = message["accountKeys"], message["instructions"]
     if len(keys) > MAX_KEYS or sum(len(one["data"]) for one in instructions) > base58.MAX_DIGITS:
         raise ValueError("longer than a transaction")
-    header = ("numRequiredSignatures", "numReadonlySignedAccounts", "numReadonlyUnsignedAccounts")
-    signed = MessageV0(
-        MessageHeader(*(message["header"][name] for name in header)),
-        [Pubkey.from_string(key) for key in keys],
-        Hash.from_string(message["recentBlockhash"]),
-        [
-            CompiledInstruction(one["programIdIndex"], base58.decode(one["data"]), _bytes(one["accounts"]))
-            for one in instructions
-        ],
-        [
-            MessageAddressTableLookup(
-                Pubkey.from_string(one["accountKey"]), _bytes(one["writableIndexes"]), _bytes(one["readonlyIndexes"])
-            )
-            for one in message.get("addressTableLookups") or ()
-        ],
+    signers, fixed_signers, fixed = (message["header"][name] for name in HEADER)  # fixed: they are not written to
+    named = [Pubkey.from_string(key) for key in keys]
+    blockhash = Hash.from_string(message["recentBlockhash"])
+    compiled = [
+        CompiledInstruction(one["programIdIndex"], base58.decode(one["data"]), _bytes(one["accounts"]))
+        for one in instructions
+    ]
+    tables = [
+        MessageAddressTableLookup(
+            Pubkey.from_string(one["accountKey"]), _bytes(one["writableIndexes"]), _bytes(one["readonlyIndexes"])
+        )
+        for one in message.get("addressTableLookups") or ()
+    ]
+    signed: Message | MessageV0 = (
+        Message.new_with_compiled_instructions(signers, fixed_signers, fixed, named, blockhash, compiled)
+        if is_legacy(answer)
+        else MessageV0(MessageHeader(signers, fixed_signers, fixed), named, blockhash, compiled, tables)
     )
-    return Signature.from_string(signature).verify(signed.account_keys[0], to_bytes_versioned(signed))
+    return Signature.from_string(signature).verify(named[0], to_bytes_versioned(signed))
+
+
+def is_legacy(answer: Mapping[str, Any]) -> bool:
+    """The form that many wallets use; the engine signs none of it."""
+    return answer.get("version") == LEGACY
 
 
 def _bytes(places: Any) -> bytes:
