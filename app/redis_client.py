@@ -29,6 +29,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from app.keepalive import KEEPALIVE
 from app.redis_scripts import PipelinedPool
+from app.tasks import within_turns
 
 Answer = TypeVar("Answer")
 
@@ -147,8 +148,7 @@ class CircuitBreaker:
                 work.close()
             raise RedisUnavailable
         try:
-            async with asyncio.timeout(self._timeout):
-                return await work
+            return await within_turns(self._timeout, work)
         except REDIS_UNAVAILABLE as error:
             self._open_until = time.monotonic() + self._cooldown
             raise RedisUnavailable from error

@@ -1,6 +1,7 @@
 """The connection on which the engine calls its scripts: against a real Redis that is killed, paused or busy."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
 
-from app.redis_client import REDIS_UNAVAILABLE
+from app.redis_client import REDIS_UNAVAILABLE, CircuitBreaker, RedisUnavailable
 from app.redis_scripts import PipelinedConnection, PipelinedPool, pack, pipelined_connection
 from tests.engine import eventually
 
@@ -119,3 +120,20 @@ async def test_a_client_that_is_closed_leaves_no_connection(redis_dsn: str, admi
         return name not in {int(one["id"]) for one in await admin.client_list()}
 
     await eventually(gone)
+
+
+async def test_a_process_that_was_too_busy_to_read_an_answer_does_not_take_redis_for_down(
+    connection: PipelinedConnection, admin: Redis
+) -> None:
+    """Its callers would get their quotas again, and health would say that Redis is down."""
+    breaker = CircuitBreaker(cooldown=0.0)
+    await connection.call("PING")
+    for _ in range(3):
+        call = asyncio.ensure_future(breaker.call(connection.call("PING")))
+        await asyncio.sleep(0)
+        time.sleep(0.7)  # noqa: ASYNC251  (longer than the time-outs of the breaker and of the connection)
+        assert await call == b"PONG"
+
+    await admin.client_pause(2_000)
+    with pytest.raises(RedisUnavailable):
+        await breaker.call(connection.call("PING"))
