@@ -68,7 +68,8 @@ class Reconciler:
         self._state = state
         self._swaps = swaps
         self._chain = chain
-        self._ended = ended
+        self._ended, self._count = ended, count
+        self._doubtful = dict[str, FoundSwap]()  # signature → not counted, because the nodes do not say the same yet
         self._name = secrets.token_hex(8)
         self._comparison = Comparison(
             swaps=swaps,
@@ -80,7 +81,7 @@ class Reconciler:
             fillings=Fillings(markets),
             publisher=publisher,
             turn=partial(state.take_turn, self._name),
-            count=count,
+            count=self._count_agreed,
         )
         self._begun: Reconciling | None = None  # what this worker knows of it, so that it need not ask whether
         self._look_at = 0.0  # when it looks again, on `time.monotonic`
@@ -147,6 +148,15 @@ class Reconciler:
         if self._over_at is None and last is not None:
             await self._say(f"height {last} of the chain: before, a swap that was forgotten may land")
 
+    async def _count_agreed(self, swaps: Sequence[FoundSwap]) -> None:
+        """The others are counted at the end: a node that was behind may say the same as the others by then."""
+        for swap in swaps:
+            if swap.agreed:
+                self._doubtful.pop(swap.signature, None)
+            else:
+                self._doubtful[swap.signature] = swap
+        await self._count([swap for swap in swaps if swap.agreed])
+
     async def _last_height(self, now: Reconciling) -> int | None:
         """Up to which a swap that is forgotten can land; None: it may still be sent."""
         if now.stopped_height is not None:
@@ -163,6 +173,8 @@ class Reconciler:
             signature, order = next(iter(on_their_way.items()))
             await self._say(f"{len(on_their_way)} swaps on their way", signature=signature, order=str(order.id))
             return False
+        await self._count([*self._doubtful.values()])
+        self._doubtful.clear()
         stuck = [order for _, order in self._comparison.bad.values()] + list(on_their_way.values())
         if stuck:
             await self._swaps.note([unmatched_swap(swap, order, None) for swap, order in self._comparison.bad.values()])

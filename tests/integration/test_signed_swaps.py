@@ -1,6 +1,8 @@
 """The day's account of signatures on a real chain: what counts, when, and for whom."""
 
 import asyncio
+import itertools
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -212,13 +214,20 @@ async def test_a_swap_whose_price_rose_while_it_was_signed_is_neither_counted_no
     assert (chain.sends, await rows(trading)) == ([], [])
 
 
-@pytest.mark.parametrize("agreed", [True, False])
+@pytest.mark.parametrize("agreed_from", [0, 3, math.inf])
 async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(
-    trading: Engine, monkeypatch: pytest.MonkeyPatch, agreed: bool
+    trading: Engine, monkeypatch: pytest.MonkeyPatch, agreed_from: float
 ) -> None:
-    """As much as an order may be worth, if the nodes do not tell it alike: one of them would begin the day anew."""
-    known = ScriptedChain._known
-    monkeypatch.setattr(ScriptedChain, "_known", lambda one: [replace(swap, agreed=agreed) for swap in known(one)])
+    """As much as an order may be worth, if the nodes do not tell it alike: one of them would begin the day anew. But
+    one that was behind at first tells it later: the day would be used up.
+    """
+    known, asked = ScriptedChain._known, itertools.count()
+
+    def found(chain: ScriptedChain) -> list[FoundSwap]:
+        agreed = next(asked) >= agreed_from  # both workers compare, and then the second one looks
+        return [replace(swap, agreed=agreed) for swap in known(chain)]
+
+    monkeypatch.setattr(ScriptedChain, "_known", found)
     chain = ScriptedChain(on_ask=lambda chain: setattr(chain, "slot", chain.slot + 200))
     first = await trading.start_worker(chain=chain)
     await trading.read_stream((await trading.place(**PAYS_USDC, amount=60))["orderId"])
@@ -226,7 +235,9 @@ async def test_a_forgotten_swap_counts_once_the_engine_has_reconciled(
     await trading.postgres.execute("DELETE FROM order_events; DELETE FROM orders; DELETE FROM signed_swaps")
     await trading.start_worker(chain=chain)
     await eventually(lambda: done(trading))
-    assert await rows(trading) == [("", (60 if agreed else trading.settings.max_order_usd) * UNITS, FEE)]
+    assert await rows(trading) == [
+        ("", (60 if agreed_from < math.inf else trading.settings.max_order_usd) * UNITS, FEE)
+    ]
 
 
 class Young(ScriptedChain):
