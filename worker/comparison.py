@@ -91,7 +91,8 @@ class Comparison:
     async def _not_noted(
         self, unknown: Sequence[tuple[FoundSwap, Order | None]]
     ) -> list[tuple[FoundSwap, Order | None]]:
-        noted = await self._swaps.noted([swap.signature for swap, _ in unknown]) if unknown else set()
+        known = [swap.signature for swap, order in unknown if order is None and self._fillings.of(swap)]
+        noted = await self._swaps.noted([swap.signature for swap, _ in unknown], known) if unknown else set()
         return [(swap, order) for swap, order in unknown if swap.signature not in noted]
 
     async def _look_at_swaps(self, now: Reconciling) -> None:

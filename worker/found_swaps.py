@@ -111,7 +111,7 @@ class Fillings:
     def of(self, swap: FoundSwap) -> Mapping[str, Any] | None:
         """What it brings to an order that is placed again with its key; None: the chain does not say enough."""
         try:
-            return self._bring(NO_ORDER, swap, 0).filling() if swap.tag and swap.amount_in else None
+            return self._bring(NO_ORDER, swap, 0).filling() if swap.is_told and swap.tag and swap.amount_in else None
         except DexError:  # a token that is not traded here
             return None
 

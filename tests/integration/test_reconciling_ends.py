@@ -1,5 +1,6 @@
 """Reconciling ends: an order that cannot be confirmed does not hold it up, and it lasts no longer than it must."""
 
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -215,6 +216,28 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
     assert again.json()["code"] == "key_reused"
     assert {one: len(found) for one, found in (await fills(engine)).items()} == {forgotten: 1, good: 1, doubtful: 1}
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "ann"
+
+
+async def test_a_swap_that_enough_nodes_tell_later_is_the_answer_to_its_key(
+    engine: Engine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node may be a second behind. The client would be told to use another key, and the order be filled twice."""
+    before = await dump(postgres_dsn)
+    order = (await engine.place(key="one"))["orderId"]
+    await executed(engine, await engine.start_worker(), order)
+    await restore(postgres_dsn, before)
+    newest, asked = MockChain.newest, itertools.count()
+
+    async def newest_ones(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
+        is_first = next(asked) < 3  # the worker compares, and looks at its two first pages
+        return [replace(swap, agreed=not is_first) for swap in await newest(chain, limit, **places)]
+
+    monkeypatch.setattr(MockChain, "newest", newest_ones)
+    await engine.start_worker()
+    await eventually(lambda: done(engine))
+    again = await engine.place(key="one")
+    assert (again["orderId"], again["status"]) == (order, "confirmed")
+    assert len((await fills(engine))[order]) == 1
 
 
 @pytest.mark.parametrize(

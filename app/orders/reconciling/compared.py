@@ -16,7 +16,11 @@ from app.orders.store.reads import ORDER_COLUMNS, order_from
 from app.postgres.running import fetch
 
 ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
-NOTED = "SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])"
+# $2 those of which it is known now what they bring: it may not have been, when they were written down.
+NOTED = """
+SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])
+   AND NOT (signature = ANY($2::text[]) AND filling IS NULL AND status IS NULL AND adopted_by IS NULL)
+"""
 NOTE = """
 INSERT INTO lost_swaps (signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at,
                         filling)
@@ -24,7 +28,12 @@ SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, 
   FROM json_to_recordset($1) AS s(
     signature text, order_id text, tag text, status text, venue text, token_in text, token_out text, amount_in numeric,
     amount_out numeric, landed_at timestamptz, filling json)
- ORDER BY signature ON CONFLICT DO NOTHING RETURNING signature
+ ORDER BY signature
+    ON CONFLICT (signature) DO UPDATE
+   SET venue = excluded.venue, token_in = excluded.token_in, token_out = excluded.token_out,
+       amount_in = excluded.amount_in, amount_out = excluded.amount_out, filling = excluded.filling
+ WHERE lost_swaps.filling IS NULL AND lost_swaps.adopted_by IS NULL AND excluded.filling IS NOT NULL
+RETURNING xmax = 0 AS is_new
 """
 # Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
 UNFINISHED = f"""
@@ -81,13 +90,14 @@ class ComparedSwaps:
         rows = await fetch(self._pool, LAST_FILL, RECENT, older)
         return str(rows[0]["tx_hash"]) if rows else None
 
-    async def noted(self, signatures: Sequence[str]) -> set[str]:
-        """Those that were written down before."""
-        return {row["signature"] for row in await fetch(self._pool, NOTED, signatures)}
+    async def noted(self, signatures: Sequence[str], known: Sequence[str]) -> set[str]:
+        """Those that were written down before. `known`: of which there is more to write down, unless that was done."""
+        return {row["signature"] for row in await fetch(self._pool, NOTED, signatures, known)}
 
     async def note(self, unmatched: Sequence[UnmatchedSwap]) -> int:
         """Write them down for operators; how many were not yet."""
-        return len(await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, unmatched))).decode())) if unmatched else 0
+        rows = await fetch(self._pool, NOTE, orjson.dumps(list(map(_row, unmatched))).decode()) if unmatched else ()
+        return sum(row["is_new"] for row in rows)
 
     async def unfinished(self) -> list[tuple[UUID, datetime]]:
         """All orders that have not ended, with when they were placed, the oldest first."""
