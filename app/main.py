@@ -148,6 +148,8 @@ async def open_context(settings: Settings, tracing: Tracing | None = None) -> As
         breaker,
         reconciling=lambda: kill_switch.reconciling,
         reconciled_at=lambda: kill_switch.reconciled_at,
+        reconciled_for=lambda: kill_switch.reconciled_for,
+        keep_seconds=settings.active_order_ttl_seconds,
         begin=begin,
     )
     feed = Feed(redis, signatures, internal, breaker, lost)

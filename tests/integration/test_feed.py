@@ -21,13 +21,22 @@ from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
 
 
-def feed_of(engine: Engine, reader: OrderReader, reconciled_at: datetime | None = None) -> Feed:
+def feed_of(
+    engine: Engine, reader: OrderReader, reconciled_at: datetime | None = None, reconciled_for: float = float("inf")
+) -> Feed:
     async def begin() -> None:
         raise AssertionError("nothing was lost")
 
     breaker = CircuitBreaker()
     lost = LostEvents(
-        engine.redis, reader, breaker, reconciling=lambda: False, reconciled_at=lambda: reconciled_at, begin=begin
+        engine.redis,
+        reader,
+        breaker,
+        reconciling=lambda: False,
+        reconciled_at=lambda: reconciled_at,
+        reconciled_for=lambda: reconciled_for,
+        keep_seconds=60,
+        begin=begin,
     )
     return Feed(engine.redis, EventSignatures.of(engine.settings), reader, breaker, lost)
 
@@ -147,15 +156,15 @@ async def ended(engine: Engine, *orders: dict[str, Any]) -> bool:
     return {(await engine.order(one["orderId"]))["status"] for one in orders} == {"confirmed"}
 
 
-@pytest.mark.parametrize("reconciled_at", [None, datetime(2026, 1, 1, tzinfo=UTC)])
-async def test_replaying_a_live_order_needs_no_query(engine: Engine, reconciled_at: datetime | None) -> None:
+@pytest.mark.parametrize("before", [(), (datetime(2026, 1, 1, tzinfo=UTC), 61)])
+async def test_replaying_a_live_order_needs_no_query(engine: Engine, before: tuple[Any, ...]) -> None:
     order = await engine.place()
 
     class NoQueries(OrderReader):
         async def owned(self, ids: Sequence[UUID], owner: str | None) -> dict[UUID, LogHead]:
             raise AssertionError("Postgres was asked")
 
-    feed = feed_of(engine, NoQueries(engine.postgres), reconciled_at)
+    feed = feed_of(engine, NoQueries(engine.postgres), *before)
     with feed.subscriber(owner="local") as subscriber:
         replay = await feed.replay(subscriber, UUID(order["orderId"]), 0)
     assert replay is not None

@@ -90,7 +90,7 @@ class Feed:
         name = str(order)
         subscriber.follow(name, after)
         self._must_register(subscriber, name)
-        if not self._lost.reconciling():
+        if self._lost.may_replay():
             with contextlib.suppress(RedisUnavailable):
                 since = self._lost.reconciled_at()
                 backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after, since=since)

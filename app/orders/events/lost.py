@@ -1,7 +1,8 @@
 """Streams that have delivered events which Postgres does not have: the database is another one, or was restored.
 
 Their clients must hear the truth, so they are closed; what Redis keeps of the orders is deleted; and the engine
-reconciles. While it does, nothing that Redis keeps is replayed, and later nothing older: it may be of before.
+reconciles. While it does, and for as long as Redis keeps what is of before, nothing of that is replayed. The times of
+events do not tell which are of before: the clock of a standby that was promoted may be another one.
 
 An order that has ended for a stream is not compared any more. So when the engine reconciles, for whatever reason, the
 streams that have delivered the end of any order are closed too.
@@ -34,15 +35,23 @@ class LostEvents:
         *,
         reconciling: Callable[[], bool],
         reconciled_at: Callable[[], datetime | None],
+        reconciled_for: Callable[[], float],
+        keep_seconds: float,
         begin: Callable[[], Awaitable[object]],
     ) -> None:
-        self.reconciling = reconciling
+        self._reconciling = reconciling
+        self._reconciled_for = reconciled_for  # for how many seconds it has been over, or has lasted
+        self._keep_seconds = keep_seconds  # for how long Redis keeps events
         self.reconciled_at = reconciled_at  # when that began or ended last; None: never
         self._redis = redis
         self._reader = reader
         self._breaker = breaker
         self._begin = begin
         self._seen_at: tuple[datetime | None] | None = None  # `reconciled_at` at the last call; None: there was none
+
+    def may_replay(self) -> bool:
+        """Whether what Redis keeps may be replayed: nothing of it can be of a database that was lost."""
+        return not self._reconciling() and self._reconciled_for() > self._keep_seconds
 
     def close_ended(self, subscribers: Iterable[Subscriber]) -> None:
         """To be called every second. After reconciling has begun or ended, close those that have heard of an order's

@@ -59,8 +59,9 @@ SELECT state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS 
  WHERE scope = $1
 """
 STATES = f"""
-SELECT scope, state, set_at FROM trading_states WHERE state <> '{TradingState.ACTIVE}' OR scope = '{RECONCILING}'
-UNION ALL SELECT '{RECONCILING}', '{TradingState.HALTED}', NULL WHERE {IS_ANOTHER}
+SELECT scope, state, set_at, extract(epoch FROM clock_timestamp() - set_at)::float8 AS seconds FROM trading_states
+ WHERE state <> '{TradingState.ACTIVE}' OR scope = '{RECONCILING}'
+UNION ALL SELECT '{RECONCILING}', '{TradingState.HALTED}', NULL, 0 WHERE {IS_ANOTHER}
 """
 ENTRIES = f"""
 SELECT scope, state, reason, set_by, set_at FROM trading_states
@@ -99,6 +100,7 @@ class KillSwitch:
         self._pool = pool
         self._states: Mapping[str, TradingState] | None = None  # those that are not active; None: never read
         self.reconciled_at: datetime | None = None  # when that began or ended last; None: never
+        self.reconciled_for = float("inf")  # how many seconds ago that was, on the clock that wrote it
         self._task: asyncio.Task[None] | None = None
         self._ask: Batcher[str, float | None] = Batcher(self._ask_all)
 
@@ -126,7 +128,8 @@ class KillSwitch:
         rows = await fetch(self._pool, STATES)
         states = {row["scope"]: TradingState(row["state"]) for row in rows}
         self._states = {scope: state for scope, state in states.items() if state is not TradingState.ACTIVE}
-        self.reconciled_at = next((row["set_at"] for row in rows if row["scope"] == RECONCILING), None)
+        of_reconciling = [(row["set_at"], row["seconds"]) for row in rows if row["scope"] == RECONCILING]
+        self.reconciled_at, self.reconciled_for = (*of_reconciling, (None, float("inf")))[0]
         return bool(before - self._halted())
 
     def _halted(self) -> set[str]:
