@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -11,6 +12,11 @@ from tests.engine import Engine, eventually
 UNMATCHED = """
 INSERT INTO lost_swaps (signature, order_id, venue, token_in, token_out, amount_in, amount_out, landed_at)
 VALUES ('a-signature', 'an-order', 'raydium', 'SOL', 'USDC', 1500000000, 220000000, now())
+"""
+
+AUDIT = """
+INSERT INTO audit_log (action, outcome, details, left_out)
+SELECT 'refused', 'read_only_key', json_build_object($1::text, n), 0 FROM generate_series(1, $2::int) AS n
 """
 
 
@@ -88,6 +94,26 @@ async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage
     await expect(switch.locator(".owner")).to_have_count(0)
     await console.come_back()
     await expect(console.tab.locator(".audit-entry").first).to_contain_text("kill_switch.set")
+
+
+@pytest.mark.parametrize("many", [30, 300])
+async def test_the_audit_log_leaves_nothing_out_however_many_entries_come_at_once(
+    console: TradingPage, engine: Engine, many: int
+) -> None:
+    """More than a page between two looks: somebody's refusals must not hide what an operator did."""
+    audit = console.tab.locator(".audit")
+    entries, older = audit.locator(".audit-entry"), audit.get_by_role("button", name="Show older entries")
+    await engine.postgres.execute(AUDIT, "before", 1)
+    await console.come_back()
+    await expect(entries).to_have_count(1)
+    await engine.postgres.execute(AUDIT, "meanwhile", many)
+    await console.come_back()
+    await expect(entries.first).to_contain_text(f"meanwhile {many}")
+    while await older.count():
+        shown = await entries.count()
+        await older.click()
+        await expect(entries).not_to_have_count(shown)
+    await expect(entries).to_have_count(1 + many)
 
 
 async def test_a_swap_that_fills_no_order_is_shown(console: TradingPage, engine: Engine) -> None:

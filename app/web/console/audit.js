@@ -8,6 +8,7 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 
 const POLL_MS = 5_000;
 const PAGE_SIZE = 20;
+const MAX_PAGE_SIZE = 200; // what the engine sends at once
 
 export class AuditLog {
   constructor(api, onChange) {
@@ -22,13 +23,19 @@ export class AuditLog {
     this.stop = poll(() => this.#read(), POLL_MS);
   }
 
-  /** The newest entries, before those that are shown already. */
+  /** The newest entries, before those that are shown already. Others may have sent very many: then it begins anew. */
   async #read() {
     const { owner } = this;
     await this.#try(async () => {
-      const { entries, nextCursor } = await this.api.get("api/audit", { owner, limit: PAGE_SIZE });
+      let { entries, nextCursor } = await this.api.get("api/audit", { owner, limit: PAGE_SIZE });
+      const newest = this.entries[0]?.id ?? Infinity;
+      const hasGap = () => nextCursor && entries.at(-1).id > newest;
+      if (hasGap()) {
+        const more = await this.api.get("api/audit", { owner, limit: MAX_PAGE_SIZE, cursor: nextCursor });
+        [entries, nextCursor] = [[...entries, ...more.entries], more.nextCursor];
+      }
       if (owner !== this.owner) return;
-      const older = this.entries.filter(({ id }) => id < (entries.at(-1)?.id ?? 0));
+      const older = hasGap() ? [] : this.entries.filter(({ id }) => id < (entries.at(-1)?.id ?? 0));
       if (!older.length) this.cursor = nextCursor;
       this.entries = [...entries, ...older];
     });
@@ -38,7 +45,7 @@ export class AuditLog {
     const { owner, cursor } = this;
     await this.#try(async () => {
       const { entries, nextCursor } = await this.api.get("api/audit", { owner, limit: PAGE_SIZE, cursor });
-      if (owner === this.owner) [this.entries, this.cursor] = [[...this.entries, ...entries], nextCursor];
+      if (owner === this.owner && cursor === this.cursor) [this.entries, this.cursor] = [[...this.entries, ...entries], nextCursor];
     });
   }
 
