@@ -173,7 +173,7 @@ async def _postgres_answers(server: Server) -> str | None:
         raise CannotStart(f"cannot read {error.filename}: {error.strerror}.") from None
     except asyncpg.CannotConnectNowError:
         return RECOVERS
-    except OSError:
+    except (OSError, asyncpg.ConnectionDoesNotExistError):
         return None
     except asyncpg.InvalidPasswordError:
         raise CannotStart(

@@ -1,5 +1,6 @@
 """The supervisor outlives a full disk, and a machine that gives it nothing."""
 
+import asyncio
 import errno
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from app.local import servers, state
+from app.local import CannotStart, servers, state
 from app.local.data_home import DataHome
 from app.local.output import output
 from app.local.service import Service
@@ -97,6 +98,23 @@ def test_the_end_of_a_server_whose_log_was_deleted_is_reported(tmp_path: Path) -
     ended.wait()
     server = servers.Server(name="Valkey", process=ended, log=tmp_path / "log", port=1, url="", start_again=server_of)
     assert server.exit_report().startswith("Valkey stopped (exit code 1):")
+
+
+async def test_a_postgres_that_ends_while_it_is_asked_is_reported(tmp_path: Path) -> None:
+    """As on a full disk, which it notices once it takes connections."""
+
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    ended = await asyncio.to_thread(subprocess.Popen, ["false"])
+    await asyncio.to_thread(ended.wait)
+    async with await asyncio.start_server(end, servers.LOOPBACK, 0) as fake:
+        port = fake.sockets[0].getsockname()[1]
+        url = f"postgresql://engine:x@{servers.LOOPBACK}:{port}/x?sslmode=disable"
+        server = servers.Server(name="Postgres", process=ended, log=tmp_path, port=port, url=url, start_again=server_of)
+        with pytest.raises(CannotStart, match=r"Postgres stopped \(exit code 1\)"):
+            await servers.wait_until_ready(server)
 
 
 def server_of() -> servers.Server:
