@@ -1,7 +1,8 @@
 """One HTTP server that answers in JSON: the transport, without the meaning of any answer.
 
 - A call ends in bounded time, and its answer has a bounded length, and bounded numbers of pieces and values: reading it
-  keeps everything else in this process waiting.
+  keeps everything else in this process waiting. Of the long answers of one server one is read at a time: in memory it
+  takes ten times its length.
 - A server's cookies are not kept.
 - A server that says 429 is left alone for as long as it asks, and at least for a second.
 - A URL and headers may hold a key. No error and no log line has them, nor any text of the server.
@@ -12,6 +13,7 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from http.client import HTTPResponse
 from http.cookiejar import CookieJar
 from typing import Any
@@ -25,6 +27,7 @@ from app.dex.errors import DexError
 
 MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
 MAX_CONNECTIONS = 32
+SHORT = 256 * 1024  # bytes of an answer
 MAX_PIECES, PIECE = 100, 256  # an answer may come in so many, and in one more for each so many bytes
 MAX_VALUES = 100_000  # in the JSON of an answer, about: 8 MiB of empty objects took 300 MiB of memory
 SIGNS = (b",", b"[", b"{")
@@ -79,6 +82,7 @@ class Server:
         self._seconds_between = 1 / per_second if per_second else 0.0
         self._next_call = 0.0
         self._rests_until = 0.0
+        self._long_answers = asyncio.Lock()
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -95,15 +99,18 @@ class Server:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         within: float | None = None,
+        may_be_long: bool = False,
     ) -> tuple[int, Any]:
         """The status, and what its JSON says. `within`: seconds, if fewer than usual. Raises `Unanswered`."""
-        seconds = self._timeout if within is None else min(self._timeout, within)
+        seconds, most = self._timeout if within is None else min(self._timeout, within), self._max_answer
+        content = _Content(most if may_be_long else min(most, SHORT), self._long_answers)
         try:
-            # httpx limits each read, so a server that sends a byte now and then would never be given up.
-            async with asyncio.timeout(seconds):
-                await self._turn(seconds)
-                status, text = await self._answer(method, self._url + path, params, body, seconds)
-            return status, orjson.loads(text)
+            async with content.turn:
+                # httpx limits each read, so a server that sends a byte now and then would never be given up.
+                async with asyncio.timeout(seconds):
+                    await self._turn(seconds)
+                    status = await self._answer(method, self._url + path, params, body, seconds, content)
+                return status, orjson.loads(content.data)
         except TimeoutError:
             raise Unanswered("in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as error:
@@ -123,8 +130,8 @@ class Server:
             await asyncio.sleep(at - now)
 
     async def _answer(
-        self, method: str, url: str, params: Mapping[str, str] | None, body: Any, seconds: float
-    ) -> tuple[int, bytes]:
+        self, method: str, url: str, params: Mapping[str, str] | None, body: Any, seconds: float, answer: "_Content"
+    ) -> int:
         content = None if body is None else orjson.dumps(body)
         # Compressed, a short answer could be a very long one.
         headers = {"accept-encoding": "identity"} | ({} if body is None else {"content-type": "application/json"})
@@ -135,15 +142,30 @@ class Server:
                 self._rests_until = time.monotonic() + _rest(response.headers.get("retry-after"))
             if status == httpx.codes.TOO_MANY_REQUESTS or status in BUSY or 300 <= status < 400:
                 raise Unanswered(f"(HTTP {status})", at_once=status in BUSY)
-            data, pieces = bytearray(), 0
             async for piece in response.aiter_raw():
-                data += piece
-                pieces += 1
-                if len(data) > self._max_answer or pieces > MAX_PIECES + len(data) // PIECE:
-                    raise Unanswered("(its text is too long, or comes in too many pieces)")
-            if values_in(data) > MAX_VALUES:
+                await answer.add(piece)
+            if values_in(answer.data) > MAX_VALUES:
                 raise Unanswered("(its text has too many values)")
-            return status, bytes(data)
+            return status
+
+
+class _Content:
+    """Of an answer, while it comes. `turn`: its turn among the long ones, once it is one of them."""
+
+    def __init__(self, most: int, turns: asyncio.Lock) -> None:
+        self.data = bytearray()
+        self.turn = AsyncExitStack()
+        self._most, self._pieces = most, 0
+        self._turns: asyncio.Lock | None = turns
+
+    async def add(self, piece: bytes) -> None:
+        self.data += piece
+        self._pieces += 1
+        if len(self.data) > self._most or self._pieces > MAX_PIECES + len(self.data) // PIECE:
+            raise Unanswered("(its text is too long, or comes in too many pieces)")
+        if self._turns is not None and len(self.data) > SHORT:
+            turns, self._turns = self._turns, None
+            await self.turn.enter_async_context(turns)
 
 
 def values_in(text: bytes | bytearray) -> int:

@@ -7,6 +7,7 @@ from app.dex.adapters.http import Server, Unanswered
 from app.dex.errors import DexError
 
 MAX_ANSWER = 8 * 1024 * 1024  # bytes
+LONG = frozenset({"getMultipleAccounts", "getSignaturesForAddress", "getTransaction", "simulateTransaction"})
 OK = 200
 
 
@@ -45,7 +46,7 @@ class Rpc:
         number = next(self._numbers)
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         try:
-            status, answer = await self._server.ask("POST", body=body, within=within)
+            status, answer = await self._server.ask("POST", body=body, within=within, may_be_long=method in LONG)
         except Unanswered as error:
             raise RpcUnanswered(f"The node did not answer {method} {error}.") from None
         if status != OK:

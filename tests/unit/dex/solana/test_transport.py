@@ -20,6 +20,7 @@ from app.dex.adapters.http import Refused, VenueHttp
 from app.dex.adapters.solana import rpc as transport
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused
 from app.dex.errors import DexError
+from tests.engine import eventually
 from tests.localnet import serving
 
 SECRET = "the-key-of-a-provider"
@@ -276,3 +277,41 @@ async def test_what_a_vendor_refuses_is_not_shown() -> None:
             await http.get("/build", {})
     assert refused.value.body == {"yes": 1}
     assert "yes" not in str(refused.value) + refused.value.detail
+
+
+async def test_long_answers_of_a_node_are_read_one_after_the_other() -> None:
+    """Each takes ten times its length in memory."""
+    half, go_on, sent = b"[" + b" " * http.SHORT, asyncio.Event(), list[int]()
+
+    async def say(request: Request) -> Response:
+        number = (await request.json())["id"]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b'{"id": %d, "result": ' % number + half
+            await go_on.wait()
+            sent.append(number)
+            yield b"]}"
+
+        return StreamingResponse(slowly())
+
+    async with serving(Starlette(routes=[Route("/", say, methods=["POST"])])) as url:
+        rpc = Rpc(url, timeout=30)
+        turns = rpc._server._long_answers
+        calls = [asyncio.create_task(rpc.call("getTransaction")) for _ in range(3)]
+
+        async def two_wait() -> bool:
+            return len(turns._waiters or ()) == 2
+
+        await eventually(two_wait)
+        go_on.set()
+        assert await asyncio.gather(*calls) == [[], [], []]
+        await rpc.close()
+
+
+async def test_only_answers_that_may_be_long_are_read_to_their_end() -> None:
+    text = b'{"id": 1, "result": [' + b" " * http.SHORT + b"]}"
+    async with node_that_says(Response(text)) as rpc:
+        assert await rpc.call("getMultipleAccounts") == []
+    async with node_that_says(Response(text)) as rpc:
+        with pytest.raises(DexError, match="too long"):
+            await rpc.call("getLatestBlockhash")
