@@ -162,3 +162,27 @@ async def test_a_node_that_holds_its_simulation_back_is_passed_over(
         tells(monkeypatch, world, 2, "simulateTransaction", seen)
         await world.signed()
     assert asked
+
+
+@pytest.mark.parametrize("still", [0, 1])
+async def test_what_a_node_that_stands_still_shows_is_the_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, still: int
+) -> None:
+    """The wallet had nothing then, or the price was another one."""
+
+    def fails(told: Any) -> Any:
+        return told | {"value": told["value"] | {"err": "AccountNotFound", "accounts": None}}
+
+    async with a_world(tmp_path, providers=3) as world:
+        tells(monkeypatch, world, still, "simulateTransaction", fails)
+        world.faults[still].lag, world.faults[still].lag_share = 100, 1.0
+        assert await world.signed()
+
+
+async def test_for_a_node_whose_tables_cannot_be_read_another_one_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+        tells(monkeypatch, world, 0, "getMultipleAccounts", lambda told: "nothing")
+        [table] = await read_tables(world.rpcs, [TABLE], own=())
+        assert list(table.addresses) == table_addresses(MARKETS)

@@ -303,3 +303,26 @@ async def test_after_a_change_of_the_key_the_swaps_of_the_old_one_are_followed(t
     assert (outcome.status, bool(outcome.amount_out)) == ("landed", True)
     assert [one.signature for one in (await changed.find(["order"]))[1]] == [old.signature]
     assert await walked(changed, 1) == [old.signature]
+
+
+@pytest.mark.parametrize("liar", range(3))
+async def test_a_swap_is_what_two_of_three_tell_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """With a later slot an old one would be among the newest, with a later time it would count in today's limits."""
+    async with a_world(tmp_path, providers=3) as world:
+        await three_swaps(world)
+        honest = await world.chain.newest(10)
+        later = {"slot": 10**6, "blockTime": 2**32}
+        tells(monkeypatch, world, liar, "getTransaction", lambda told: told | later)
+        assert await world.chain.newest(10) == honest
+        assert all(swap.agreed for swap in honest)
+
+
+@pytest.mark.parametrize("liar", range(3))
+async def test_a_time_is_what_two_of_three_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liar: int) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+        await three_swaps(world)
+        honest = await world.chain.newest(10)
+        tells(monkeypatch, world, liar, "getTransaction", lambda told: told | {"blockTime": 2**32})
+        assert await world.chain.newest(10) == honest

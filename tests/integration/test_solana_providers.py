@@ -205,3 +205,59 @@ async def test_an_answer_that_nobody_thought_of_takes_only_its_own_node(
         tells(monkeypatch, three, 0, "getTransaction", bug)
         assert await three.verdict(swap) == "landed"
         assert set((await three.chain.ended([swap.signature]))[1]) == {swap.signature}
+
+
+@pytest.mark.parametrize("fault", [{"lag": PASSED, "lag_share": 1}, {"first_height": 1_150}])
+@pytest.mark.parametrize("faulty", range(3))
+async def test_one_of_three_that_stands_still_or_has_a_short_history_keeps_no_swap_from_expiring(
+    tmp_path: Path, faulty: int, fault: dict[str, Any]
+) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+        swap = await world.signed()  # and it is never sent
+        world.validator.skip(PASSED)
+        world.faults[faulty].set(fault)
+        assert await world.verdict(swap) == "expired"
+
+
+@pytest.mark.parametrize("liar", range(3))
+async def test_one_of_three_that_tells_another_outcome_keeps_none_from_being_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+        swap = await world.signed()
+        await world.sent(swap)
+        tells(monkeypatch, world, liar, "getTransaction", lambda told: told | {"meta": told["meta"] | FAILED[0]})
+        assert await world.verdict(swap) == "landed"
+        assert set((await world.chain.ended([swap.signature]))[1]) == {swap.signature}
+
+
+@pytest.mark.parametrize("liar", range(3))
+async def test_a_blockhash_that_is_almost_over_is_not_signed_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """No swap would land, and each would count in its day until it has expired."""
+    async with a_world(tmp_path, providers=3) as world:
+        clock = world.validator.clock
+
+        def old(told: Any) -> Any:
+            last = told["value"]["lastValidBlockHeight"] - 1  # the one with the lowest comes first
+            over = str(Hash.from_bytes(clock.blockhash(clock.height - 148)))
+            return told | {"value": {"blockhash": over, "lastValidBlockHeight": last}}
+
+        tells(monkeypatch, world, liar, "getLatestBlockhash", old)
+        made = clock.height_of_blockhash(bytes(Hash.from_string((await world.chain.blockhash()).hash)))
+        assert made is not None
+        assert made > clock.height - 32
+
+
+async def test_a_slot_that_no_other_node_has_seen_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(tmp_path, providers=3) as world:
+
+        def ahead(told: Any) -> Any:
+            value = told["value"] | {"lastValidBlockHeight": told["value"]["lastValidBlockHeight"] - 1}
+            return {"context": {"slot": 2**40}, "value": value}
+
+        tells(monkeypatch, world, 0, "getLatestBlockhash", ahead)
+        assert await world.signed()

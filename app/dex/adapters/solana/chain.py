@@ -86,10 +86,8 @@ class SolanaChain:
         self._wallet = wallet
         self._names, self._programs = names, names.known
         self._tokens = Tokens(providers)
-        mints = [Pubkey.from_string(mint) for mint in names.symbols]
-        self._listed_accounts = {
-            token_account(wallet.address, mint, of) for mint in mints for of in (TOKEN, TOKEN_2022)
-        }
+        mints = map(Pubkey.from_string, names.symbols)
+        self._listed_accounts = {token_account(wallet.address, one, of) for one in mints for of in (TOKEN, TOKEN_2022)}
         self._max_priority_lamports = max_priority_lamports
         self._histories = Histories(providers, (str(wallet.address), *former_wallets), names)
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
@@ -121,15 +119,16 @@ class SolanaChain:
         trial = [*TRIAL.instructions(), *instructions]
         message = compile_message(wallet, trial, tables, blockhash.hash)
         errors, written = self._names.own_errors, [str(key) for key in writable(wallet, instructions)]
+        least = blockhash.slot - MAX_APART  # what a node that stands still shows is the past
         units, price = await asyncio.gather(
-            first_of([partial(units_used, rpc, message, trial, errors) for rpc in self._providers]),
+            first_of([partial(units_used, rpc, message, trial, errors, least) for rpc in self._providers]),
             first_of([partial(usual_price, rpc, written) for rpc in self._providers]),
         )
 
         budget = Budget.of(units, price, self._max_priority_lamports)
         final = [*budget.instructions(), *instructions]
         message = compile_message(wallet, final, tables, blockhash.hash)
-        shown = partial(simulate, own=own, programs=self._programs)
+        shown = partial(simulate, own=own, programs=self._programs, at_slot=least)
         asks = [partial(shown, rpc, message, final, errors) for rpc in self._providers]
         seen = await proofs_of([partial(in_time, SIMULATION_SECONDS, ask) for ask in asks])
         mints, fee = (str(tokens[0].mint), str(tokens[-1].mint)), SIGNATURE_FEE + budget.lamports
@@ -203,19 +202,20 @@ class SolanaChain:
 
     async def ask(self, signature: str) -> Snapshot:
         seen = await enough_of([partial(self._look, rpc, signature) for rpc in self._providers])
-        height = min(look.height for look in seen)
         if outcomes := [look.outcome for look in seen if look.outcome is not None]:
+            height = min(look.height for look in seen)
             return Snapshot(height, self._agreed(signature, outcomes), since=height)
-        since = max(look.since for look in seen)
+        # One of three that stands still, or has a short history, proves nothing and hinders nobody.
+        reached = sorted(look.height for look in seen)[-self._proofs] - MAX_APART
+        seen = sorted((look for look in seen if look.height >= reached), key=lambda look: look.since)[: self._proofs]
         # The last valid height may be that of a block so far above the one of the blockhash.
-        return Snapshot(height, None, since and since + MAX_APART)
+        return Snapshot(min(look.height for look in seen), None, (since := seen[-1].since) and since + MAX_APART)
 
     def _agreed(self, signature: str, outcomes: Sequence[Outcome]) -> Outcome | None:
-        """What all say that know it, if they are enough. None proves nothing."""
+        """What enough of them say alike. None proves nothing."""
         if len(set(outcomes)) > 1:
             log.error("the nodes disagree about a transaction", extra={"signature": signature})
-            return None
-        return outcomes[0] if len(outcomes) >= self._proofs else None
+        return next((one for one in outcomes if outcomes.count(one) >= self._proofs), None)
 
     async def _look(self, rpc: Rpc, signature: str) -> Snapshot:
         """What one provider knows. The order of the calls is the proof."""

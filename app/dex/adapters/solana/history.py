@@ -221,16 +221,24 @@ class Histories:
         return sorted(found, key=lambda swap: swap.outcome.slot if swap.outcome else 0, reverse=True)
 
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
-        """As those say that know it. `agreed` if they are enough, and say the same: then no other one is asked."""
-        asks = [history.swap(signature) for history in asked if len(by_whom) < self._proofs and history not in by_whom]
+        """As enough of those say alike that know it. As long as they do not, the others are asked; if they never do, it
+        is not `agreed`.
+        """
+        if told := self._alike([*by_whom.values()]):
+            return told
+        asks = [history.swap(signature) for history in asked if history not in by_whom]
         others = await asyncio.gather(*asks, return_exceptions=True)
         known = [*by_whom.values(), *(swap for swap in others if isinstance(swap, FoundSwap))]
         if (failed := failures(others)) and len(known) < self._proofs:
             raise failed[0]
-        at = max(swap.at for swap in known)
-        if len(known) >= self._proofs and len({replace(swap, at=at) for swap in known}) == 1:
-            return replace(known[0], at=at)
-        return replace(max(known, key=_may_be_filled), at=at, agreed=False)
+        if told := self._alike(known):
+            return told
+        at = max(swap.at for swap in known)  # it counts in the day of this time
+        known = [replace(swap, at=at) for swap in known]
+        return self._alike(known) or replace(max(known, key=_may_be_filled), agreed=False)
+
+    def _alike(self, known: Sequence[FoundSwap]) -> FoundSwap | None:
+        return next((swap for swap in known if known.count(swap) >= self._proofs), None)
 
 
 def _may_be_filled(swap: FoundSwap) -> bool:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from solders.hash import Hash, ParseHashError
+
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
 from app.dex.chain import Blockhash
 from app.dex.errors import DexError
@@ -15,7 +17,7 @@ from app.dex.errors import DexError
 log = logging.getLogger("engine.chain")
 
 MAX_ACCOUNTS = 100  # in one call
-CONFIRMED, PROCESSED = {"commitment": "confirmed"}, {"commitment": "processed"}
+CONFIRMED, PROCESSED, FINALIZED = ({"commitment": one} for one in ("confirmed", "processed", "finalized"))
 HISTORY = {"searchTransactionHistory": True}
 VERSION_0 = {"maxSupportedTransactionVersion": 0}
 TRANSACTION_OPTIONS = CONFIRMED | VERSION_0 | {"encoding": "json"}
@@ -34,12 +36,21 @@ MAX_APART = 32  # blocks between two providers that are both believed
 Value = TypeVar("Value")
 
 
+async def _bare(ask: Callable[[], Awaitable[Value]]) -> Value:
+    """An error without its frames: these would keep the answer that cannot be read until other nodes have answered."""
+    try:
+        return await ask()
+    except (RpcUnanswered, RpcRefused) as error:
+        error.__cause__ = error.__context__ = None
+        raise error.with_traceback(None) from None
+
+
 async def first_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> Value:
     """The first answer, of one node after the other. Whatever is no failure of a node is an answer."""
     failed: DexError | None = None
     for ask in asks:
         try:
-            return await ask()
+            return await _bare(ask)
         except (RpcUnanswered, RpcRefused) as error:
             failed = failed or error
     raise failed or RpcUnanswered("No node is configured.")
@@ -55,7 +66,7 @@ async def proofs_of(asks: Sequence[Callable[[], Awaitable[Value]]]) -> list[Valu
         if missing > len(left):
             raise failed[0]
         some, left = left[:missing], left[missing:]
-        for answer in await asyncio.gather(*(ask() for ask in some), return_exceptions=True):
+        for answer in await asyncio.gather(*map(_bare, some), return_exceptions=True):
             if isinstance(answer, RpcUnanswered | RpcRefused):
                 failed.append(answer)
             elif isinstance(answer, BaseException):
@@ -98,7 +109,7 @@ async def enough_of(
 
     `patience`: once so many have answered, the others have as long again, and these seconds.
     """
-    began, tasks = time.monotonic(), [asyncio.ensure_future(ask()) for ask in asks]
+    began, tasks = time.monotonic(), [asyncio.ensure_future(_bare(ask)) for ask in asks]
     left, needed = set(tasks), min(proofs, len(asks))
     try:
         while left and sum(map(_has_answered, tasks)) < needed:
@@ -139,7 +150,7 @@ def reading(method: str) -> Iterator[None]:
     """An answer in another form than Solana's says nothing."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ParseHashError) as error:
         raise RpcUnanswered(f"The node's answer to {method} cannot be read.") from error
 
 
@@ -151,7 +162,7 @@ def is_over(status: Any) -> bool:
 
 async def finalized(rpc: Rpc) -> tuple[int, int]:
     """Height and slot of one moment."""
-    info = await rpc.call("getEpochInfo", {"commitment": "finalized"})
+    info = await rpc.call("getEpochInfo", FINALIZED)
     with reading("getEpochInfo"):
         return int(info["blockHeight"]), int(info["absoluteSlot"])
 
@@ -164,38 +175,52 @@ async def latest(rpc: Rpc, options: Mapping[str, Any] = CONFIRMED, *, at_slot: i
             raise ValueError("no slot")
         if slot < at_slot:
             raise RpcUnanswered("The node that told its height is behind the one that knew the blockhash.")
-        return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]), slot)
+        return Blockhash(str(Hash.from_string(value["blockhash"])), int(value["lastValidBlockHeight"]), slot)
 
 
-async def last_height_of(rpc: Rpc, blockhash: str) -> int:
-    """A height above which a blockhash is over, as a node tells that did not give it.
+async def known_by(rpc: Rpc, blockhash: str) -> tuple[Blockhash, bool]:
+    """A height above which a blockhash is over, as a node tells that did not give it; and whether it is new: not final.
 
     The order of the calls is the proof: the last valid height of a block is not above that of one on top of it.
     """
-    answer = await rpc.call("isBlockhashValid", blockhash, PROCESSED)
-    with reading("isBlockhashValid"):
-        known, slot = answer["value"], int(answer["context"]["slot"])
+    (known, slot), (is_final, _) = await asyncio.gather(
+        *(_is_valid(rpc, blockhash, at) for at in (PROCESSED, FINALIZED))
+    )
     if known is not True:
         raise RpcUnanswered("A node does not know the blockhash of another one.")
-    return (await latest(rpc, PROCESSED | {"minContextSlot": slot}, at_slot=slot)).last_valid_height
+    return await latest(rpc, PROCESSED | {"minContextSlot": slot}, at_slot=slot), is_final is False
+
+
+async def _is_valid(rpc: Rpc, blockhash: str, at: Mapping[str, Any]) -> tuple[Any, int]:
+    answer = await rpc.call("isBlockhashValid", blockhash, at)
+    with reading("isBlockhashValid"):
+        return answer["value"], int(answer["context"]["slot"])
 
 
 async def agreed_blockhash(providers: Sequence[Rpc]) -> Blockhash:
     """A blockhash that `PROOFS` providers know, and the greatest of the last valid heights that they tell for it.
 
     Later is only slower. With a height that is too low a swap that may still land would be taken for expired.
-    The oldest comes first, because the nodes that are ahead know it too.
+    The oldest comes first, because the nodes that are ahead know it too. But one that is almost over comes last: the
+    node that gave it would keep every swap from landing.
     """
     given, proofs = await enough_of([partial(_offered, rpc) for rpc in providers]), min(PROOFS, len(providers))
+    old: Blockhash | None = None
     for giver, one in sorted(given, key=lambda offered: offered[1].last_valid_height):
-        others = [partial(last_height_of, rpc, one.hash) for rpc, _ in given if rpc is not giver]
-        told = list[int]()
+        others = [partial(known_by, rpc, one.hash) for rpc, _ in given if rpc is not giver]
+        told = list[tuple[Blockhash, bool]]()
         with suppress(DexError):  # it is known to none of them
             told = await enough_of(others, proofs=proofs - 1, patience=PATIENCE_SECONDS)
-        lasts = [one.last_valid_height, *told]
-        lasts = [last for last in lasts if abs(last - one.last_valid_height) <= MAX_APART]
-        if len(lasts) >= proofs:
-            return Blockhash(one.hash, max(lasts), one.slot)
+        told = [other for other in told if abs(other[0].last_valid_height - one.last_valid_height) <= MAX_APART]
+        if len(told) + 1 >= proofs:
+            last = max([one.last_valid_height, *(other.last_valid_height for other, _ in told)])
+            slot = min(one.slot, max((other.slot for other, _ in told), default=one.slot))  # that another one has seen
+            found = Blockhash(one.hash, last, slot)
+            if not told or any(is_new for _, is_new in told):
+                return found
+            old = old or found
+    if old is not None:
+        return old
     raise RpcUnanswered("The nodes do not agree on a blockhash.")
 
 

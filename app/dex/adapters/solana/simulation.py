@@ -37,9 +37,9 @@ LITTLE = 10**6  # lamports, or units of a token
 NOTHING: Mapping[str, int] = {}
 BASE64 = CONFIRMED | {"encoding": "base64"}
 
-
 Accounts = Mapping[Pubkey, Account]
 Errors = Mapping[str, Mapping[int, str]]
+Keys = Sequence[Pubkey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,11 @@ class Simulation:
     given: Mapping[str, int]  # what strangers sent us meanwhile, at most, by mint
 
 
-async def units_used(rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors) -> int:
+async def units_used(
+    rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, at_slot: int
+) -> int:
     """Of compute. `DexError` with our code if it would fail."""
-    _, value = await _run(rpc, message, instructions, own_errors, keys=())
+    _, value = await _run(rpc, message, instructions, own_errors, (), at_slot)
     with reading("simulateTransaction"):
         return int(value["unitsConsumed"])
 
@@ -65,10 +67,11 @@ async def simulate(
     *,
     own: Collection[Pubkey],
     programs: Collection[Pubkey],
+    at_slot: int = 0,
 ) -> Simulation:
     """The accounts that it may change, before and after. `DexError` with our code if it would fail.
 
-    `instructions`: those of the message. `own`: as for `check_changes`. `programs`: those that may be in it.
+    `own`: as for `check_changes`. `programs`: those that may be in it. A node that is not `at_slot` yet tells nothing.
     """
     wallet = message.account_keys[0]
     keys = writable(wallet, instructions)
@@ -77,7 +80,7 @@ async def simulate(
     check_programs(found, programs)
     before: Accounts = {key: found[key] for key in keys if key in found}
     for _ in range(TRIES):
-        slot, value = await _run(rpc, message, instructions, own_errors, keys)
+        slot, value = await _run(rpc, message, instructions, own_errors, keys, at_slot)
         with reading("simulateTransaction"):
             after, units = _read(keys, value["accounts"]), int(value["unitsConsumed"])
         now, found = await _accounts(rpc, list(named), at_slot=slot)
@@ -94,20 +97,22 @@ async def simulate(
 
 
 async def _run(
-    rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, keys: Sequence[Pubkey]
+    rpc: Rpc, message: MessageV0, instructions: Sequence[Instruction], own_errors: Errors, keys: Keys, at_slot: int
 ) -> tuple[int, Mapping[str, Any]]:
     """With the slot at which it was run."""
     unsigned = VersionedTransaction.populate(message, [Signature.default()])
     options: dict[str, Any] = BASE64 | {"sigVerify": False, "replaceRecentBlockhash": True}
     if keys:
-        options["accounts"] = {"encoding": "base64", "addresses": [str(key) for key in keys]}
+        options["accounts"] = {"encoding": "base64", "addresses": list(map(str, keys))}
     answer = await rpc.call("simulateTransaction", b64encode(bytes(unsigned)).decode(), options)
     with reading("simulateTransaction"):
         value: Mapping[str, Any] = answer["value"]
+        if (slot := int(answer["context"]["slot"])) < at_slot:
+            raise RpcUnanswered("The node stands still: others are far ahead of what it simulates.")
         if (error := value["err"]) is not None:
             code = code_of(error, [str(one.program_id) for one in instructions], own_errors)
             raise DexError(code, "The swap would fail now.")
-        return int(answer["context"]["slot"]), value
+        return slot, value
 
 
 def check_programs(found: Accounts, known: Collection[Pubkey]) -> None:
@@ -221,7 +226,7 @@ def _is_ours(account: Account, wallet: Pubkey) -> bool:
 async def _accounts(rpc: Rpc, keys: Sequence[Pubkey], *, at_slot: int = 0) -> tuple[int, Accounts]:
     """With their slot, which is not before this one: behind one address there may be nodes of which some are behind."""
     for _ in range(TRIES):
-        answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], BASE64)
+        answer = await rpc.call("getMultipleAccounts", list(map(str, keys)), BASE64)
         with reading("getMultipleAccounts"):
             if (slot := int(answer["context"]["slot"])) >= at_slot:
                 return slot, _read(keys, answer["value"])

@@ -33,18 +33,21 @@ async def read_tables(
     """Those that can be used. `own`: accounts that are not to be found in them."""
     if not keys:
         return []
-    names = [str(key) for key in keys[:MAX_TABLES]]
-    answers = await proofs_of([partial(rpc.call, "getMultipleAccounts", names, FINALIZED) for rpc in providers])
-    with reading("getMultipleAccounts"):
-        told = [[_addresses(row) for row in answer["value"]] for answer in answers]
+    told = await proofs_of([partial(_told, rpc, keys[:MAX_TABLES]) for rpc in providers])
     tables = []
-    for key, *contents in zip(keys, *told, strict=False):
+    for key, *contents in zip(keys[:MAX_TABLES], *told, strict=True):
         known = [content for content in contents if content is not None]
         if len(known) == len(told):
             places = zip(*known, strict=False)  # a node that is ahead may know more of them
             addresses = [NOBODY if len(set(place)) > 1 or place[0] in own else place[0] for place in places]
             tables.append(AddressLookupTableAccount(key, addresses))
     return tables
+
+
+async def _told(rpc: Rpc, keys: Sequence[Pubkey]) -> list[list[Pubkey] | None]:
+    answer = await rpc.call("getMultipleAccounts", [str(key) for key in keys], FINALIZED)
+    with reading("getMultipleAccounts"):
+        return [_addresses(row) for _, row in zip(keys, answer["value"], strict=True)]
 
 
 def _addresses(row: Any) -> list[Pubkey] | None:

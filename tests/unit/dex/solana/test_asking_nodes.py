@@ -1,10 +1,12 @@
 """How long one node of several is waited for."""
 
 import asyncio
+import weakref
+from typing import Any
 
 import pytest
 
-from app.dex.adapters.solana.reading import enough_of
+from app.dex.adapters.solana.reading import enough_of, first_of, proofs_of, reading
 from app.dex.adapters.solana.rpc import RpcUnanswered
 
 
@@ -37,3 +39,29 @@ async def test_all_that_answer_soon_are_heard_in_their_order() -> None:
 async def test_one_node_of_three_is_not_enough() -> None:
     with pytest.raises(RpcUnanswered):
         await enough_of([at_once, refused, refused])
+
+
+class Answer:
+    """What cannot be read."""
+
+
+@pytest.mark.parametrize("asking", [enough_of, first_of, proofs_of])
+async def test_an_answer_that_cannot_be_read_is_kept_by_nobody_while_others_are_asked(asking: Any) -> None:
+    """Of 8 MiB, for each order that is being signed, a worker had 700 MiB."""
+    answers, left = list[weakref.ref[Answer]](), list[bool]()
+
+    async def unreadable() -> str:
+        answer = Answer()
+        answers.append(weakref.ref(answer))
+        with reading("getLatestBlockhash"):
+            raise ValueError
+        raise AssertionError(answer)
+
+    async def another() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        left.append(answers[0]() is not None)
+        return "told"
+
+    assert "told" in (told if isinstance(told := await asking([unreadable, another, another]), list) else [told])
+    assert left[0] is False
