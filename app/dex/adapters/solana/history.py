@@ -221,9 +221,7 @@ class Histories:
         return sorted(found, key=lambda swap: swap.outcome.slot if swap.outcome else 0, reverse=True)
 
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
-        """As enough of those say alike that know it. As long as they do not, the others are asked; if they never do, it
-        is not `agreed`.
-        """
+        """As enough of those say alike that know it. Only as long as they do not, the others are asked."""
         if told := self._alike([*by_whom.values()]):
             return told
         asks = [history.swap(signature) for history in asked if history not in by_whom]
