@@ -1,6 +1,7 @@
 """The swaps of our wallets as several providers tell them: what one of them leaves out, makes up, or cannot know."""
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,24 @@ async def test_one_provider_makes_nobody_skip_a_swap(two: World, monkeypatch: py
     swaps = await three_swaps(two)
     tells(monkeypatch, two, liar, PAGES, lambda told: told[-1:])
     assert {*await walked(two.chain, 1)} == {swap.signature for swap in swaps}
+
+
+async def test_a_node_that_tells_a_swap_again_and_again_is_not_read_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine would reconcile for as long as one of three likes."""
+    async with a_world(tmp_path, providers=3) as world, asyncio.timeout(30):
+        swaps = await three_swaps(world)
+        honest, asked = world.rpcs[0].call, itertools.count()
+
+        async def call(method: str, *params: Any, within: float | None = None) -> Any:
+            if method == PAGES:
+                newest = await honest(PAGES, params[0], {"commitment": "confirmed"}, within=within)
+                return [] if next(asked) % 2 else newest[:1]
+            return await honest(method, *params, within=within)
+
+        monkeypatch.setattr(world.rpcs[0], "call", call)
+        assert {*await walked(world.chain, 2)} == {swap.signature for swap in swaps}
 
 
 async def test_a_node_that_is_behind_tells_no_newest_swaps(two: World) -> None:

@@ -18,6 +18,7 @@ from app.dex.adapters.solana.outcomes import (
     Row,
     accounts_of,
     changes,
+    first_swaps,
     is_legacy,
     is_signed,
     memo_in,
@@ -60,6 +61,7 @@ class History:
         self._wallets = wallets
         self._names = names
         self._fetches = asyncio.Semaphore(AT_ONCE)
+        self._seen = set[tuple[str, str]]()  # wallet and signature, in all pages since the newest
 
     async def find(self, about: Sequence[str], since: float) -> tuple[int, list[FoundSwap]]:
         """The height, and those whose memo begins with one of these words. None of them is older than `since`."""
@@ -83,12 +85,18 @@ class History:
         """At most so many of each wallet, the newest first, and where the older ones begin. `last`: the first signature
         that is not read any more.
 
-        `at_slot`: a node that has not seen it yet tells nothing.
+        `at_slot`: a node that has not seen it yet tells nothing. One that tells a swap twice would be read without end.
         """
-        found, after = list[FoundSwap](), dict[str, str | None]()
+        found, after, told = list[FoundSwap](), dict[str, str | None](), list[tuple[str, str]]()
+        if not places:
+            self._seen.clear()
         for wallet in self._wallets:
             swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), last, at_slot)
             found += swaps
+            told += [(wallet, swap.signature) for swap in swaps]
+        if len({*told}) < len(told) or not self._seen.isdisjoint(told):
+            raise RpcUnanswered("The node tells a transaction twice.")
+        self._seen.update(told)
         return found, after
 
     async def _newest(
@@ -99,7 +107,7 @@ class History:
         while len(swaps) < limit and (page := await self._page(wallet, before, last, at_slot=at_slot)):
             while page and len(swaps) < limit:
                 # No more at once than are missing, because each takes a call. Those of strangers take none.
-                some = _first_swaps(page, limit - len(swaps))
+                some = first_swaps(page, limit - len(swaps))
                 swaps += await self._swaps(page[:some])
                 before, page = page[some - 1].signature, page[some:]
         return swaps, before
@@ -241,9 +249,3 @@ class Histories:
 
 def _may_be_filled(swap: FoundSwap) -> bool:
     return swap.outcome is not None and swap.outcome.status == "landed"
-
-
-def _first_swaps(page: Sequence[Row], count: int) -> int:
-    """How many rows of it have the first so many that may be swaps of ours; all, if they are fewer."""
-    places = [place for place, row in enumerate(page, 1) if row.memo is not None]
-    return places[count - 1] if len(places) >= count else len(page)

@@ -196,6 +196,12 @@ class Row:
         return Row(str(Signature.from_string(row["signature"])), memo, time_of(row))
 
 
+def first_swaps(page: Sequence[Row], count: int) -> int:
+    """How many rows of it have the first so many that may be swaps of ours; all, if they are fewer."""
+    places = [place for place, row in enumerate(page, 1) if row.memo is not None]
+    return places[count - 1] if len(places) >= count else len(page)
+
+
 def time_of(row: Mapping[str, Any]) -> float | None:
     if (at := row["blockTime"]) is None:
         return None
