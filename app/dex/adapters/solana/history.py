@@ -83,13 +83,12 @@ class History:
         self, limit: int, places: Places, last: str | None, *, at_slot: int
     ) -> tuple[list[FoundSwap], Places]:
         """At most so many of each wallet, the newest first, and where the older ones begin. `last`: the first signature
-        that is not read any more.
+        that is not read any more. `at_slot`: a node that has not seen it yet tells nothing.
 
-        `at_slot`: a node that has not seen it yet tells nothing. One that tells a swap twice would be read without end.
+        One that tells a swap twice would be read without end.
         """
         found, after, told = list[FoundSwap](), dict[str, str | None](), list[tuple[str, str]]()
-        if not places:
-            self._seen.clear()
+        self._seen = self._seen if places else set()
         for wallet in self._wallets:
             swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), last, at_slot)
             found += swaps
