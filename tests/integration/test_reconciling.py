@@ -174,6 +174,21 @@ async def test_nothing_expires_while_the_engine_reconciles(engine: Engine, postg
     await eventually(lambda: confirmed(engine, order))
 
 
+async def test_what_would_have_expired_meanwhile_does_so_soon_after(engine: Engine) -> None:
+    """It was looked at again after as long as it had waited before, up to 18 minutes."""
+    order = (await engine.place())["orderId"]
+    await engine.postgres.execute(
+        "UPDATE orders SET updated_at = now() - interval '1 hour', expires_at = now(), look_at = now()"
+    )
+    async with engine.postgres.acquire() as connection, connection.transaction():
+        await begin(connection, "a test")
+    sweeps = SweepStore(engine.postgres)
+    assert (await sweeps.sweep(10)).examined == 1
+    assert (await engine.order(order))["status"] == "pending"
+    await engine.start_worker()
+    assert (await engine.read_stream(order, within=24)).statuses == ["pending", "expired"]
+
+
 async def test_nothing_is_cancelled_while_the_engine_reconciles(engine: Engine, postgres_dsn: str) -> None:
     filled = (await engine.place())["orderId"]
     open_one = (await engine.place(orderType="limit", limitPrice="400", acknowledgePrice=True))["orderId"]

@@ -44,14 +44,14 @@ _VERDICT_ROWS = ", ".join(f"('{one.name}', '{one.status}', '{one.code}', '{one.e
 _UNSTARTED = f"(o.attempt = 0 OR o.code = '{HALTED}')"
 
 # A waiting order is looked at again after about as long as it has waited so far, and within 18 minutes: a long queue
-# costs little, and an order that has fallen out of the queue is found.
+# costs little, and an order that has fallen out of the queue is found. While the engine reconciles no order ends, as
+# it may be filled: one that would is looked at again soon.
 # The first lost worker does not count against an order: it starts again at once, with its old place in the queue. After
 # that the waits grow and scatter, so that an order that kills its workers and the orders that die with it part company.
 SWEEP = f"""
 WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
 ), due AS (
     SELECT id, claims, CASE
-        WHEN {IS_RECONCILING} AND (status = 'pending' OR claims >= {POISON_CLAIMS}) THEN NULL
         WHEN status = 'pending' AND {_UNSTARTED} AND expires_at <= now() THEN 'expired'
         WHEN status NOT IN ({sql_list(IN_ATTEMPT)}) OR lease_until > now() THEN NULL
         WHEN claims >= {POISON_CLAIMS} THEN 'poison'
@@ -60,10 +60,12 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
      WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at <= now()
      ORDER BY look_at, id LIMIT $1
        FOR UPDATE SKIP LOCKED
+), told AS (
+    SELECT *, verdict <> 'lost' AND {IS_RECONCILING} AS is_withheld FROM due
 ), judged AS (
-    SELECT due.id, v.*, CASE WHEN verdict = 'lost' AND claims > 1
-                             THEN floor(random() * power(4, claims - 1) * 1000) ELSE 0 END AS wait_ms
-      FROM due LEFT JOIN verdicts v USING (verdict)
+    SELECT told.id, v.*, is_withheld, CASE WHEN v.verdict = 'lost' AND claims > 1
+                                           THEN floor(random() * power(4, claims - 1) * 1000) ELSE 0 END AS wait_ms
+      FROM told LEFT JOIN verdicts v ON v.verdict = told.verdict AND NOT is_withheld
 ), swept AS (
     UPDATE orders o
        SET status = coalesce(j.status, o.status), code = coalesce(j.code, o.code), error = coalesce(j.error, o.error),
@@ -71,7 +73,8 @@ WITH verdicts(verdict, status, code, error) AS (VALUES {_VERDICT_ROWS}
            fence = o.fence + (j.verdict IS NOT NULL)::int,
            lease_until = CASE WHEN j.verdict IS NULL THEN o.lease_until END,
            ready_at = CASE WHEN wait_ms > 0 THEN now() + wait_ms * interval '1 millisecond' ELSE o.ready_at END,
-           look_at = CASE WHEN j.verdict IS NOT NULL THEN now() + wait_ms * interval '1 millisecond' + {SWEEP_AFTER}
+           look_at = CASE WHEN j.verdict IS NOT NULL OR is_withheld
+                          THEN now() + wait_ms * interval '1 millisecond' + {SWEEP_AFTER}
                           WHEN o.lease_until > now() THEN o.lease_until
                           ELSE least(now() + (0.8 + 0.4 * random())
                                            * least(greatest(now() - o.updated_at, {SWEEP_AFTER}),
