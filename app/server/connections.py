@@ -40,7 +40,7 @@ BODY = Wait(15.0)  # for routes that read no body; the others have json_body.BOD
 IDLE = Wait(5.0, idle=True)  # from an answer to the next request
 UNREAD = Wait(30.0)  # for the client to read enough of an answer that the next part can be sent
 LINGER = Wait(2.0)  # for the client to read an answer that came before the end of its request
-NEW = Wait(0.5)  # for the first bytes of a client that has just connected, while the server stops
+NEW = Wait(0.5)  # while the server stops: for a client that has just connected, or has sent a part of a head
 CLOSING = Wait(5.0)  # for the client to read what was sent before the connection was closed
 
 

@@ -64,10 +64,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """A client whose request has arrived by now, or arrives in a moment, gets its answer."""
-        if (self.cycle is None or self.cycle.response_complete) and self.transport.has_received():
-            return
-        if self.cycle is None and not self._begun:
-            return self._wait_for(NEW)
+        if self.cycle is None or self.cycle.response_complete:
+            if self.transport.has_received():
+                return
+            if self.cycle is None or self._begun:
+                return self._wait_for(NEW)
         super().shutdown()
 
     def data_received(self, data: bytes) -> None:

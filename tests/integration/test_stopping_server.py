@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -101,6 +101,23 @@ async def test_a_client_that_has_just_connected_has_a_moment_to_send(running: Ru
         await answer(client)
         await stopping
         assert not silent.recv(1)
+
+
+@on_uvloop
+async def test_a_client_that_has_sent_a_part_of_a_head_has_a_moment_to_send_the_rest(running: Running) -> None:
+    with running.connect() as new, running.connect() as kept:
+        kept.send(REQUEST)
+        await answer(kept)
+        for client in (new, kept):
+            client.send(REQUEST[:10])
+        while not all(cast("Any", one)._begun for one in running.server.server_state.connections):
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(running.stop())
+        await asyncio.sleep(0)
+        for client in (new, kept):
+            client.send(REQUEST[10:])
+            await answer(client)
+        await stopping
 
 
 @on_uvloop
