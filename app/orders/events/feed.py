@@ -30,7 +30,7 @@ from app.orders.events.fan_out import FanOut, pause
 from app.orders.events.following import Following
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import EventMessage, channel_of, unpack
-from app.orders.events.replay import PAGE, Pages, Replay, SharedReads, redis_backlog
+from app.orders.events.replay import PAGE, Pages, Replay, SharedReads, backlog, kept_by_redis
 from app.orders.events.signature import EventSignatures
 from app.orders.events.subscriber import FollowsTooMuch, Subscriber
 from app.orders.events.turns import Turns
@@ -56,8 +56,7 @@ class Feed:
         self, redis: Redis, signatures: EventSignatures, reader: OrderReader, breaker: CircuitBreaker, lost: LostEvents
     ) -> None:
         self._redis, self._channel = redis, channel_of(redis)
-        self._lost = lost
-        self._signatures, self._reader, self._breaker = signatures, reader, breaker
+        self._signatures, self._reader, self._breaker, self._lost = signatures, reader, breaker, lost
         self._shared, self._pages = SharedReads(reader), Pages(reader)
         self.turns = Turns()
         self._subscribers: set[Subscriber] = set()
@@ -87,24 +86,26 @@ class Feed:
 
     async def replay(self, subscriber: Subscriber, order: UUID, after: int) -> Replay | None:
         """Follow an order; its log after event number `after`, or None if the subscriber's owner has no such order."""
-        name = str(order)
+        name, owner = str(order), subscriber.owner
         subscriber.follow(name, after)
         self._must_register(subscriber, name)
         if self._lost.may_replay():
             with contextlib.suppress(RedisUnavailable):
+                await self.turns.next(owner)
+                kept = await self._breaker.call(kept_by_redis(self._redis, name))
+                await self.turns.next(owner)
                 since = self._lost.reconciled_at()
-                backlog = redis_backlog(self._redis, self._signatures, name, subscriber.owner, after, since=since)
-                if (kept := await self._breaker.call(backlog)) is not None:
-                    page, last = kept[:PAGE], kept[-1].seq
-                    subscriber.exists(name, last)
-                    return Replay(subscriber.apply_log({name: page[-1].seq}, page), page[-1].terminal, last)
-        head = await self._shared.head((order, subscriber.owner))
+                if (found := backlog(kept, self._signatures, name, owner, after, since=since)) is not None:
+                    subscriber.exists(name, found[-1].seq)
+                    return Replay(subscriber.apply_log({name: found[-1].seq}, found), found[-1].terminal, found[-1].seq)
+        head = await self._shared.head((order, owner))
         if head is None:
             self.unfollow(subscriber, name)
             return None
         start = min(after, head.seq)
         subscriber.start_at(name, start, head.seq)
         read = await self._shared.log((order, start))
+        await self.turns.next(owner)
         cut = bool(read) and read[-1].seq == start + PAGE < head.seq
         asked = {name: start + PAGE if cut else max(after + 1, head.seq)}
         events = subscriber.apply_log(asked, [EventMessage.of("", event) for event in read])

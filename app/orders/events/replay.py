@@ -33,18 +33,25 @@ class Replay:
     last: int  # the number of the last event of what happened before
 
 
-async def redis_backlog(
-    redis: Redis, signatures: EventSignatures, order: str, owner: str | None, after: int, *, since: datetime | None
+async def kept_by_redis(redis: Redis, order: str) -> list[bytes]:
+    """Events of this order, packed, in no order."""
+    kept = await pipelined_connection(redis).call("HGETALL", BACKLOG + order)
+    return list(kept.values()) if isinstance(kept, dict) else kept[1::2]  # RESP 3, or 2
+
+
+def backlog(
+    kept: list[bytes], signatures: EventSignatures, order: str, owner: str | None, after: int, *, since: datetime | None
 ) -> list[EventMessage] | None:
-    """The events after number `after` that Redis keeps. None unless they have no gap and belong to this owner.
+    """The events after number `after` of those that Redis keeps. None unless they have no gap, are no more than a page
+    and belong to this owner.
 
     None also if any is older than `since`: the database may have forgotten it.
 
     The last of them may be missing: Redis is never trusted for the end of a log.
     """
-    kept = await pipelined_connection(redis).call("HGETALL", BACKLOG + order)
-    values = kept.values() if isinstance(kept, dict) else kept[1::2]  # RESP 3, or 2
-    events = {event.seq: event for data in values for event in unpack(data, signatures)}
+    if len(kept) > PAGE:  # nobody else is served while they are unpacked
+        return None
+    events = {event.seq: event for data in kept for event in unpack(data, signatures)}
     if any(event.order != order or owner not in (None, event.owner) for event in events.values()):
         return None
     if since and any(_at(event) <= since for event in events.values()):
