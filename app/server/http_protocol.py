@@ -46,9 +46,8 @@ class HttpProtocol(HttpToolsProtocol):
     _begun = False  # a request has begun and is not complete
     _beside_body = 0  # bytes of it
     _waits_for: Wait | None = None
-    _refused = False  # nothing more is read
+    _refused = _upgraded = False  # nothing more is read; it is a WebSocket by now
     _ahead, _ahead_is_cut = b"", False  # received while a request is being answered
-    _upgraded = False  # it is a WebSocket by now
 
     def connection_made(self, transport: Any) -> None:
         connections = self.config.connections
