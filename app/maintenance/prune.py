@@ -119,7 +119,10 @@ async def prune(dsn: str, days: int, pruned: Pruned, *, dry_run: bool = False) -
     settings = WRITE_PLANS | {"lock_timeout": str(LOCKED_MS), "statement_timeout": "60s"}
     async with connected(dsn, **settings) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-            raise SettingsError("another `engine prune` runs in this database.")
+            raise SettingsError(
+                "another `engine prune` runs in this database; or one was run through a pooler, which keeps its lock: "
+                "use the address of the database itself."
+            )
         try:
             await _prune(connection, days, pruned, dry_run=dry_run)
         except asyncpg.LockNotAvailableError:
