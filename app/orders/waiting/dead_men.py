@@ -1,17 +1,20 @@
 """The dead man's switch: an owner who does not renew it in time has all orders cancelled.
 
 Those whose swap was sent are cancelled once that is proven dead, so none of them trades later. The clock of Postgres
-decides. One statement cancels up to PAGE orders, logs their events and writes an entry of the audit log, and switches
-it off if these were all: a renewal comes before it, or too late. Nobody is waited for: an order that somebody has
-locked is left for the next look, and so is an owner whose row another watcher has locked.
+decides. If a watcher sees it jump, the time that was given begins anew: its owner may be about to renew it.
+
+One statement cancels up to PAGE orders, logs their events and writes an entry of the audit log, and switches it off if
+these were all: a renewal comes before it, or too late. Nobody is waited for: an order that somebody has locked is left
+for the next look, and so is an owner whose row another watcher has locked.
 """
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -32,6 +35,10 @@ LOCKED_SECONDS = 1.0  # until an owner whose orders were all locked is asked aga
 # of a connection, or it would keep its locks for as long as the watcher is frozen.
 PAGE = 1_000
 FIRED = "dead_man.fired"  # in the audit log
+JUMP = timedelta(seconds=1)  # of the clock, forward; a shorter one is not noticed
+CLOCK_RATES = 1.001  # how much faster than ours the clock of Postgres may go
+
+log = logging.getLogger("engine.watcher")
 
 _STATE = "seconds, cancels_at, fired_at, cancelled"
 # It may wait for the row, so the clock is read when it writes.
@@ -47,13 +54,24 @@ STATE = f"SELECT {_STATE} FROM dead_men WHERE owner = $1"
 
 # The first CTE is for a clock that was set back: the time that was given begins anew. $1: owners who are left out.
 DUE = f"""
-WITH mended AS (
+WITH clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+), mended AS (
     UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
      WHERE owner IN (SELECT owner FROM dead_men
                       WHERE cancels_at > clock_timestamp() + (seconds + 1) * interval '1 second' FOR UPDATE SKIP LOCKED)
 )
-SELECT owner FROM dead_men WHERE cancels_at <= clock_timestamp() AND owner <> ALL($1::text[])
- ORDER BY cancels_at LIMIT {OWNERS}
+SELECT now, ARRAY(SELECT owner FROM dead_men WHERE cancels_at <= now AND owner <> ALL($1::text[])
+                   ORDER BY cancels_at LIMIT {OWNERS}) AS owners
+  FROM clock
+"""
+# The same for a clock that jumped forward. $1: what it would show without that. Who was due by then stays due, and what
+# was set since stays as it is, so several watchers may do this.
+BEGIN_ANEW = """
+UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
+ WHERE owner IN (SELECT owner FROM dead_men
+                  WHERE cancels_at > $1 AND cancels_at - seconds * interval '1 second' <= $1 FOR UPDATE SKIP LOCKED)
+RETURNING owner
 """
 # $1 at most so many orders, $2 of this owner. While an order is left, because somebody has locked it, it stays on.
 FIRE = f"""
@@ -131,9 +149,25 @@ class _InOrder:
         self._requests.one_at_once.release()
 
 
+class _Clock:
+    """Notices that the clock of Postgres has jumped forward, while this process was running."""
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime, float] | None = None  # what it showed, and when it was asked
+
+    def jumped(self, now: datetime, *, asked: float) -> datetime | None:
+        """What it would show at most if it had not jumped; None: it has not."""
+        last, self._last = self._last, (now, asked)
+        if last is None:
+            return None
+        expected = last[0] + timedelta(seconds=(time.monotonic() - last[1]) * CLOCK_RATES)
+        return expected if now - expected > JUMP else None
+
+
 class DeadMen:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._clock = _Clock()
         self._left_out = LeftOut[str]()
         self._requests: WeakValueDictionary[str, _Requests] = WeakValueDictionary()  # by owner, while any is under way
         self._locked: dict[str, float] = {}  # owners of whom nothing could be cancelled, and when that was
@@ -162,9 +196,8 @@ class DeadMen:
         """
         again = time.monotonic() - LOCKED_SECONDS  # only here, so one call asks each owner once
         self._locked = {owner: at for owner, at in self._locked.items() if at > again}
-        while rows := await fetch(self._pool, DUE, [*self._left_out.ids(), *self._locked, *self._failed]):
-            for row in rows:
-                owner = row["owner"]
+        while owners := await self._due():
+            for owner in owners:
                 try:
                     fired = await self._left_out.change([owner], partial(self._fire, limit), key=str)
                 except DatabaseUnavailable as error:  # perhaps because of this owner's orders
@@ -179,6 +212,17 @@ class DeadMen:
         if failed:
             raise failed[0]
         return None
+
+    async def _due(self) -> Sequence[str]:
+        while True:
+            asked = time.monotonic()
+            [row] = await fetch(self._pool, DUE, [*self._left_out.ids(), *self._locked, *self._failed])
+            if not (expected := self._clock.jumped(row["now"], asked=asked)):
+                return list(row["owners"])
+            anew = await fetch(self._pool, BEGIN_ANEW, expected)
+            log.warning(
+                "the clock of Postgres has jumped forward: dead man's switches begin anew", extra={"owners": len(anew)}
+            )
 
     async def _fire(self, limit: int, owners: Sequence[str]) -> list[Fired]:
         rows = await fetch(self._pool, FIRE, limit, owners[0])
