@@ -19,7 +19,7 @@ from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.isolation import change_each
-from worker.found_swaps import Fillings, fills, found_swap, is_free, is_id, knows, moves, unmatched_swap
+from worker.found_swaps import Fillings, fills, found_swap, is_free, is_id, is_ours, knows, moves, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
@@ -83,7 +83,7 @@ class Comparison:
 
     async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """Those that landed, and that the orders do not know."""
-        landed = [swap for swap in swaps if swap.has_landed]
+        landed = [swap for swap in swaps if swap.has_landed and is_ours(swap)]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
         return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]

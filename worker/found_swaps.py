@@ -25,6 +25,11 @@ def is_id(text: str) -> bool:
         return False
 
 
+def is_ours(swap: FoundSwap) -> bool:
+    """Memos of our orders begin with an id. What else landed is a swap if it brought something, or else a payment."""
+    return is_id(swap.about) or not swap.has_landed or swap.amount_out is not None
+
+
 def knows(order: Order, swap: FoundSwap) -> bool:
     """Whether the order is filled by this swap, or will be by itself."""
     return order.tx_hash == swap.signature and order.status in (Status.SUBMITTED, Status.CONFIRMED)

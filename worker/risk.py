@@ -25,7 +25,7 @@ from app.orders.signed_swaps import AddedSwap, Signed, SignedSwaps
 from app.postgres.errors import DatabaseUnavailable
 from app.settings import Settings
 from worker import conditions
-from worker.found_swaps import is_id
+from worker.found_swaps import is_id, is_ours
 from worker.lease import DATABASE_RETRY_SECONDS
 
 TOLERANCE_PERCENT = 5  # above the limit: an order that was accepted just below it survives the usual moves of a price
@@ -100,7 +100,7 @@ class RiskChecks:
         One that nobody can value, or that the nodes do not tell alike, counts as much as an order may be worth.
         """
         if (chain := self._network.chain_id()) is not None:
-            added = [self._added(swap) for swap in swaps if swap.outcome is not None]
+            added = [self._added(swap) for swap in swaps if swap.outcome is not None and is_ours(swap)]
             await self._signed_swaps.add(chain, self._network.wallet_owner or "", added)
 
     def _added(self, swap: FoundSwap) -> AddedSwap:

@@ -157,6 +157,7 @@ async def test_what_reconciling_finds_counts_once_and_for_each_owner_if_nobody_k
     failed = Outcome("failed", 1, code="slippage_exceeded", fee=None)
     swaps = [found("known"), found("forgotten"), found(str(order.id)), found("failed", outcome=failed)]
     swaps += [found("on its way", outcome=None), found("told by one node", agreed=False)]
+    swaps += [found("a payment", outcome=Outcome("landed", 1, fee=5_000))]
     swaps += [found("yesterday", at=time.time() - timedelta(days=1).total_seconds())]
     for _ in range(2):
         await checks.count_found(swaps)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
+from app.dex.adapters.solana.programs import memo
 from app.network import open_market, open_network
 from app.network.solana import open_chain
 from app.orders.reconciling.chains import filled_lately
 from tests.engine import HAPPY, Engine, eventually
-from tests.localnet import STRANGER, WALLET, usdc_of
+from tests.localnet import STRANGER, WALLET, land, usdc_of
 from tests.solana_world import trading
 from worker import reconciler
 from worker.finality import Finality
@@ -96,6 +98,20 @@ async def test_the_orders_of_a_former_wallet_may_have_been_pruned(
         assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
         await engine.postgres.execute("DELETE FROM order_events WHERE order_id = $1", old)
         await engine.postgres.execute("DELETE FROM orders WHERE id = $1", old)
+        await engine.start_worker()
+        assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
+    assert reconciler.BEHIND_CHAIN not in caplog.text
+
+
+async def test_what_the_wallet_pays_by_other_means_is_no_swap_that_was_lost(
+    tmp_path: Path, postgres_dsn: str, redis_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing would start while the engine reconciles, and the payment would count as much as an order may be worth."""
+    async with trading(tmp_path, (postgres_dsn, redis_dsn)) as (engine, node):
+        assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
+        paid = transfer(TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=STRANGER.pubkey(), lamports=1))
+        land(node.validator, [paid, memo("invoice #42", WALLET.pubkey())])
+        await engine.stop_worker(engine.workers[0][0])
         await engine.start_worker()
         assert (await engine.read_stream((await engine.place())["orderId"])).statuses == HAPPY
     assert reconciler.BEHIND_CHAIN not in caplog.text
