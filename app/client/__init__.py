@@ -25,6 +25,10 @@ class Unreachable(CommandError):
         self.sent = sent  # the engine may have received the request
 
 
+class Unreadable(CommandError):
+    """The engine, or what is in its place, answered with something else than an engine does."""
+
+
 class MayBePlaced(CommandError):
     """Nobody knows whether an order was placed."""
 

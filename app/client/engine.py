@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -10,9 +10,9 @@ from uuid import UUID
 
 import httpx
 
-from app.client import CommandError, MayBePlaced, Refused, Unreachable
-from app.client.fields import printable
-from app.client.responses import OrderState, ProblemDocument
+from app.client import CommandError, MayBePlaced, Refused, Unreachable, Unreadable
+from app.client.fields import json_object, printable
+from app.client.responses import GroupState, OrderState, ProblemDocument
 
 RETRY_DELAYS = (0.3, 1.0, 2.0)  # seconds between the attempts to place an order; then it fails
 MAX_RETRY_AFTER = 5.0  # seconds; for a longer Retry-After the command fails and prints the server's text
@@ -51,20 +51,27 @@ class Engine:
         await self._http.aclose()
 
     async def place(self, order: Mapping[str, Any], key: str) -> bytes:
-        return await self._place("order", "/api/orders/execute", order, key)
+        return await self._place("order", "/api/orders/execute", order, key, OrderState.of)
 
     async def place_group(self, group: Mapping[str, Any], key: str) -> bytes:
-        return await self._place("group", "/api/order-groups", group, key)
+        return await self._place("group", "/api/order-groups", group, key, GroupState.of)
 
-    async def _place(self, what: str, path: str, body: Mapping[str, Any], key: str) -> bytes:
-        """Retries with the same idempotency key, so a retry never places a second one."""
+    async def _place(
+        self, what: str, path: str, body: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], object]
+    ) -> bytes:
+        """Retries with the same idempotency key, so a retry never places a second one. `read` refuses other answers."""
         headers = {"Idempotency-Key": _header("idempotency key", key)}
         may_exist = False
         for pause in (*RETRY_DELAYS, None):
             try:
-                return await self.request("POST", path, json=body, headers=headers)
+                answer = await self.request("POST", path, json=body, headers=headers)
+                read(json_object(answer))
+                return answer
+            except Unreadable as unreadable:
+                error: CommandError = unreadable
+                may_exist, wait, final = True, 0.0, True
             except Unreachable as unreachable:
-                error: CommandError = unreachable
+                error = unreachable
                 may_exist |= unreachable.sent
                 wait, final = 0.0, not may_exist
             except Refused as refused:
@@ -101,7 +108,7 @@ class Engine:
                 async for piece in response.aiter_bytes():
                     body += piece
                     if len(body) > MAX_ANSWER:
-                        raise CommandError(f"{self.name} answered with more than {MAX_ANSWER >> 20} MiB.")
+                        raise Unreadable(f"{self.name} answered with more than {MAX_ANSWER >> 20} MiB.")
         except httpx.InvalidURL:
             raise CommandError(f"{self.name} is not a valid address.") from None
         except httpx.RequestError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.client import CommandError
+from app.client import Unreadable
 
 MAX_TEXT = 300  # characters shown of one text from the server
 
@@ -17,8 +17,8 @@ def printable(text: str, max_length: int = MAX_TEXT) -> str:
     return shown if len(text) <= max_length else f"{shown}…"
 
 
-def invalid_response(field: str) -> CommandError:
-    return CommandError(f"The server does not answer like this engine ({field} is missing or invalid).")
+def invalid_response(field: str) -> Unreadable:
+    return Unreadable(f"The server does not answer like this engine ({field} is missing or invalid).")
 
 
 def json_object(text: str | bytes) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The text and the tables of the client, from given events."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from app.client import CommandError
+from app.client import UNCERTAIN, CommandError, MayBePlaced
+from app.client.engine import Engine
 from app.client.fields import plain_json, printable
 from app.client.format import event_line
 from app.client.live_table import note, stages, table
@@ -212,3 +214,19 @@ def test_json_is_printed_as_it_was_sent_but_in_ascii(hostile: str) -> None:
     assert shown.isprintable()
     assert '"price":149.622015000001000,' in shown
     assert json.loads(shown)["text"] == hostile
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[1]", b'{"orderId":"x","status":"pending"}', b"x" * 17_000_000])
+async def test_an_order_may_have_been_placed_if_the_answer_that_says_so_cannot_be_read(body: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Engine(f"http://127.0.0.1:{port}") as engine:
+            for place in (engine.place, engine.place_group):
+                with pytest.raises(MayBePlaced, match="repeat with --idempotency-key my-key") as error:
+                    await place({}, "my-key")
+                assert error.value.exit_code == UNCERTAIN
