@@ -27,7 +27,8 @@ from app.postgres.pools import WRITE_PLANS
 from app.settings import SettingsError
 
 LOCK = 0x7072756E65  # one at a time; migrations have another number
-STEP = 500  # orders
+STEP = 500  # orders, with their slices
+STEP_TIMEOUT = "20s"
 KEPT_FILLS = 1_000
 LOCKED_MS = 2_000  # that it waits for a row that somebody has locked
 KEPT_DAYS = 7  # of daily volumes and of signed swaps; only today's have an effect
@@ -155,15 +156,22 @@ async def _orders(connection: asyncpg.Connection, days: int, pruned: Pruned, *, 
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = 0")
         [(before, fills_before)] = await connection.fetch(LIMITS, days, KEPT_FILLS)
-    last, end = UUID(int=0), UUID(int=int(before.timestamp() * 1000) << 80)
+    last, end, most = UUID(int=0), UUID(int=int(before.timestamp() * 1000) << 80), STEP
     while last is not None:
         began = time.monotonic()
-        async with connection.transaction():
-            [step] = await connection.fetch(
-                COUNT if dry_run else DELETE, last, end, STEP, before, fills_before or before
-            )
-            if step["groups"] and not dry_run:
-                await connection.execute(DELETE_GROUPS, step["groups"])
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL statement_timeout = '{STEP_TIMEOUT}'")
+                [step] = await connection.fetch(
+                    COUNT if dry_run else DELETE, last, end, most, before, fills_before or before
+                )
+                if step["groups"] and not dry_run:
+                    await connection.execute(DELETE_GROUPS, step["groups"])
+        except asyncpg.QueryCanceledError:
+            if most == 1:
+                raise
+            most = max(1, most // 8)  # each of them may have a thousand slices
+            continue
         last = step["last"]
         pruned.orders += step["orders"]
         pruned.events += step["events"]

@@ -31,6 +31,11 @@ LEFT = """
 SELECT o.id, count(e.seq) AS events FROM orders o LEFT JOIN order_events e ON e.order_id = o.id GROUP BY o.id
 """
 
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN OLD; END $$;
+CREATE TRIGGER slow BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION slow();
+"""
+
 
 @pytest.fixture
 async def connection(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncpg.Connection]:
@@ -168,6 +173,21 @@ async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_re
     assert counts.orders == 2
     assert len(await book.left()) == 5
     assert (await pruned(postgres_dsn)).orders == 5
+
+
+async def test_steps_that_take_too_long_become_smaller(
+    book: Book, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 orders may have half a million slices."""
+    monkeypatch.setattr(prune, "STEP", 24)
+    monkeypatch.setattr(prune, "STEP_TIMEOUT", "400ms")
+    for n in range(24):
+        await book.add(f"order {n}")
+    await book.connection.execute(SLOW)
+    try:
+        assert (await pruned(postgres_dsn)).orders == 24
+    finally:
+        await book.connection.execute("DROP FUNCTION slow CASCADE")
 
 
 async def test_what_somebody_has_locked_is_said_so_and_goes_with_the_next_run(
