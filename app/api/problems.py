@@ -61,7 +61,7 @@ class Problem(Exception):
         self.detail = detail
         self.retryable = retryable
         self.errors = errors
-        self.headers = headers or {}
+        self.headers = headers or ({"Retry-After": "2"} if retryable and status in (429, 503) else {})
 
     def as_dict(self, request_id: str) -> dict[str, Any]:
         document = {

@@ -5,6 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from app.api.problems import Problem
+
 CLONE = Path(__file__).resolve().parents[3]
 SOURCES = sorted((CLONE / "app").rglob("*.py"))
 
@@ -40,3 +44,9 @@ def test_every_problem_is_a_sentence() -> None:
             case ast.Constant(value=str(sentence)):
                 assert sentence[0].isupper(), where
                 assert sentence.endswith("."), where
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(429, True), (503, True), (429, False), (409, True)])
+def test_who_is_refused_because_of_the_moment_learns_when_to_come_back(status: int, retryable: bool) -> None:
+    answer = Problem(status, "a_code", "A sentence.", retryable=retryable).answer("-")
+    assert ("retry-after" in answer.headers) == (retryable and status != 409)
