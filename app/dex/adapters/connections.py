@@ -5,6 +5,7 @@ the one that was asked for, and nothing else here would see them.
 """
 
 import re
+import socket
 import ssl
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import httpx
 
 MAX_HEAD, MAX_LINES = 32 * 1024, 200  # bytes
 PIECE = 4 * 1024  # bytes that are parsed at once, of what is not said to be the body
+RECEIVE = socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024  # bytes that may have come and were not read: else megabytes
 
 _INTERIM = re.compile(rb"HTTP/\d\.\d 1")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
@@ -65,6 +67,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        options["socket_options"] = [*(options.get("socket_options") or ()), RECEIVE]
         return _Answers(await self._network.connect_tcp(*arguments, **options))
 
 

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.dex.adapters import http
+from app.dex.adapters import connections, http
 from app.dex.adapters.http import Refused, VenueHttp
 from app.dex.adapters.solana import rpc as transport
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused
@@ -315,3 +316,15 @@ async def test_only_answers_that_may_be_long_are_read_to_their_end() -> None:
     async with node_that_says(Response(text)) as rpc:
         with pytest.raises(DexError, match="too long"):
             await rpc.call("getLatestBlockhash")
+
+
+async def test_what_was_not_read_yet_takes_little_memory() -> None:
+    """The event loop takes what the kernel has, up to 8 MiB at once."""
+    async with node_that_says(Response('{"id": 1, "result": 1}')) as rpc:
+        await rpc.call("getSlot")
+        [connection] = rpc._server._http._transport._pool.connections  # type: ignore[attr-defined]
+        opened = connection._connection._network_stream.get_extra_info("socket")
+        with socket.socket() as other:
+            other.setsockopt(*connections.RECEIVE)
+            sizes = [one.getsockopt(*connections.RECEIVE[:2]) for one in (opened, other)]
+        assert sizes[0] == sizes[1]
