@@ -8,8 +8,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 
+from app.client.fields import printable
 from app.doctor import Finding, Place, probe
 from app.orders.store.revision import READ, mismatch
 from app.postgres.hosts import connect
@@ -151,9 +159,22 @@ async def redis(place: Place) -> list[Finding]:
             before = place.now()
             seconds, microseconds = await client.time()
             clock = Clock("Redis", seconds + microseconds / 1e6, before, place.now())
-            return [*of_redis(facts), clock.finding()]
+            found = list(of_redis(facts))
+            if all(one.level != "fault" for one in found):
+                found = await _writes(client) or found
+            return [*found, clock.finding()]
     except (RedisError, OSError, TimeoutError, ValueError) as error:
         return [await _cause("Redis", error, REDIS_CAUSES, place.redis, 6379)]
+
+
+async def _writes(client: Redis) -> list[Finding]:
+    """Whether it refuses to write: with a write that changes nothing."""
+    try:
+        await client.set("engine:doctor", "", xx=True)
+    except ResponseError as error:
+        todo = "look at its disk, its memory, and its replicas if it needs some (min-replicas-to-write)"
+        return [Finding("redis", "fault", f"it takes no writes: {printable(str(error), 120).rstrip('.')}", todo)]
+    return []
 
 
 def of_redis(facts: Mapping[str, Any]) -> Iterator[Finding]:

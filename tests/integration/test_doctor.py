@@ -83,6 +83,17 @@ async def evicting_redis(place: Place) -> AsyncIterator[Place]:
 
 
 @contextlib.asynccontextmanager
+async def redis_without_replicas(place: Place) -> AsyncIterator[Place]:
+    """One that writes only if a replica does too."""
+    async with Redis.from_url(place.redis or "") as redis:
+        await redis.config_set("min-replicas-to-write", 1)
+        try:
+            yield place
+        finally:
+            await redis.config_set("min-replicas-to-write", 0)
+
+
+@contextlib.asynccontextmanager
 async def frozen_postgres(place: Place) -> AsyncIterator[Place]:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         yield changed(place, database_url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x")
@@ -150,6 +161,7 @@ FAULTS: dict[str, tuple[Callable[[Place], AbstractAsyncContextManager[Place]], s
         still(lambda place: changed(place, redis_url=f"redis://:changed@{(place.redis or '').rpartition('@')[2]}")),
         *("redis", "refuses the login", "REDIS_PASSWORD"),
     ),
+    "a Redis that writes nothing": (redis_without_replicas, "redis", "takes no writes: NOREPLICAS", "its replicas"),
     "a Redis that evicts": (evicting_redis, "redis", "evicts keys", "maxmemory-policy to noeviction"),
     "an engine of another home at the port": (engine_of_another_home, "port", "another ENGINE_HOME", "another PORT"),
     "no worker": (no_worker, "engine", "no worker is running", "`engine worker`"),
