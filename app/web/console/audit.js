@@ -9,6 +9,7 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 const POLL_MS = 5_000;
 const PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 200; // what the engine sends at once
+const KEPT = 500; // more are shown only if its user asks for them
 
 export class AuditLog {
   constructor(api, onChange) {
@@ -16,6 +17,7 @@ export class AuditLog {
     this.owner = "";
     this.entries = [];
     this.cursor = null;
+    this.most = KEPT;
     this.problem = null;
   }
 
@@ -37,7 +39,9 @@ export class AuditLog {
       if (owner !== this.owner) return;
       const older = hasGap() ? [] : this.entries.filter(({ id }) => id < (entries.at(-1)?.id ?? 0));
       if (!older.length) this.cursor = nextCursor;
-      this.entries = [...entries, ...older];
+      const all = [...entries, ...older];
+      this.entries = all.slice(0, this.most);
+      if (all.length > this.most) this.cursor = String(this.entries.at(-1).id);
     });
   }
 
@@ -45,7 +49,9 @@ export class AuditLog {
     const { owner, cursor } = this;
     await this.#try(async () => {
       const { entries, nextCursor } = await this.api.get("api/audit", { owner, limit: PAGE_SIZE, cursor });
-      if (owner === this.owner && cursor === this.cursor) [this.entries, this.cursor] = [[...this.entries, ...entries], nextCursor];
+      if (owner !== this.owner || cursor !== this.cursor) return;
+      [this.entries, this.cursor] = [[...this.entries, ...entries], nextCursor];
+      this.most = Math.max(KEPT, this.entries.length);
     });
   }
 
@@ -60,7 +66,7 @@ export class AuditLog {
   }
 
   #filter(owner) {
-    Object.assign(this, { owner: owner.trim(), entries: [], cursor: null });
+    Object.assign(this, { owner: owner.trim(), entries: [], cursor: null, most: KEPT });
     this.#read();
   }
 
