@@ -137,17 +137,6 @@ async def test_events_without_end_of_one_order_keep_none_of_another_waiting(engi
     assert given == [busy, busy, name, busy, busy]
 
 
-async def test_an_order_of_which_no_message_came_is_read_whole_at_once(engine: Engine) -> None:
-    feed = feed_of(engine, OrderReader(engine.postgres))
-    with feed.subscriber(owner="local") as subscriber:
-        await feed.follow_owner(subscriber, "local")
-        order = await engine.place()
-        await engine.start_worker()
-        await eventually(lambda: ended(engine, order))
-        await feed._heal_owners()
-        assert [item.seq for item in await feed.next_events(subscriber)] == [1, 2, 3, 4, 5]
-
-
 async def connected(feed: Feed) -> bool:
     return feed.connected
 

@@ -13,8 +13,12 @@ class AllOrders:
         self._known_until: dict[str, datetime] = {}  # owner → the creation time up to which its orders are known
         self._told: dict[str, set[UUID]] = {}  # owner → the last new orders, which each of its streams has heard of
 
-    def known(self) -> list[tuple[str, datetime]]:
-        """Of each owner until when the orders are known."""
+    def __len__(self) -> int:
+        return len(self._of_owner)
+
+    def known(self, now: datetime) -> list[tuple[str, datetime]]:
+        """Of each owner until when the orders are known: not after now, as the clock may have been set back."""
+        self._known_until = {owner: min(until, now) for owner, until in self._known_until.items()}
         return [*self._known_until.items()]
 
     def of(self, owner: str) -> list[Subscriber]:

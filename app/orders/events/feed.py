@@ -240,7 +240,7 @@ class Feed:
                 await self._lost.close({order: [*self._following.of(str(order))] for order in doubtful})
 
     async def _heal_owners(self) -> None:
-        for owner, since in self._all_orders.known():
+        for owner, since in self._all_orders.known(await self._reader.now()) if self._all_orders else ():
             found = await self._reader.placed_since(owner, since - COMMIT_SKEW)
             placed = [one for one in found if not self._fan_out.waits(str(one[0]))]
             for name, seq in self._all_orders.not_told(owner, placed):

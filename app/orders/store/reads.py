@@ -44,9 +44,11 @@ UNFINISHED_OF_OWNER = f"""
 SELECT id, seq FROM orders
  WHERE owner = $1 AND status IN ({sql_list(UNFINISHED)}) ORDER BY created_at, id LIMIT $2
 """
-CREATED_SINCE = (
-    "SELECT id, created_at, seq FROM orders WHERE owner = $1 AND created_at > $2 ORDER BY created_at LIMIT $3"
-)
+# Not those of a future that did not come: the clock was set back.
+CREATED_SINCE = """
+SELECT id, created_at, seq FROM orders WHERE owner = $1 AND created_at > $2 AND created_at <= clock_timestamp()
+ ORDER BY created_at LIMIT $3
+"""
 NOW = "SELECT now()"
 HAS_STARTED = """
 SELECT EXISTS (SELECT FROM order_events WHERE status = 'routing' AND at > now() - $1 * interval '1 second'
