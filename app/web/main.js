@@ -36,13 +36,15 @@ function tradingPage({ api, signIn, announce, onChange, renderNow }) {
   const orders = new Orders(api, orderStore, orderForm, queueStatus, announce, onChange);
   const openOrders = new OpenOrders(api, orderStore, orders, new Amend(api, orderStore, announce, onChange, renderNow), announce, onChange);
   const notifications = new Notifications(announce, onChange);
-  const activity = new Activity({ open: openOrders, history: orders, fills: new Fills(api, orderStore, onChange), portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
+  const fills = new Fills(api, orderStore, onChange);
+  const activity = new Activity({ open: openOrders, history: orders, fills, portfolio: new Portfolio(api, onChange) }, orderStore, notifications, onChange);
   const keyboard = new Keyboard({ "/": () => search(), b: () => document.getElementById("amount").focus() }, onChange);
   const sections = [market, orderForm, queueStatus, openOrders, activity, stream, quotes, wallet, keyboard];
   orderStore.onEvent = (event, log) => {
     notifications.onEvent(event, log);
     if (event.status === "confirmed") wallet.read();
   };
+  orderStore.onGap = () => activity.tab === "fills" && fills.show();
   let stopped = false;
   let drawn = 0; // frames. The first has the ticket alone, the second the market too: no frame of a slow phone is long.
   // The orders come when the market has its height: they would move

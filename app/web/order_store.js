@@ -17,6 +17,7 @@ export class OrderStore {
   constructor(api, onChange) {
     Object.assign(this, { api, onChange });
     this.onEvent = () => {}; // called once with each event and the order's log, when the order has been read
+    this.onGap = () => {}; // called when orders that have ended are missing among the newer ones
     this.logs = new Map();
     this.newestFirst = new NewestFirst(); // of those that were read
     this.filter = {};
@@ -223,6 +224,7 @@ export class OrderStore {
         return;
       }
     }
+    this.onGap();
     await this.loadList(); // too many: start from the top
   }
 
@@ -232,6 +234,7 @@ export class OrderStore {
     for (const log of this.#sorted().slice(KEPT_ORDERS)) {
       if (!isUnfinished(log) && log.id !== this.openId) this.remove(log.id);
     }
+    this.onGap();
     this.loadList().catch(() => {});
   }
 

@@ -5,11 +5,11 @@ import io
 import re
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.trading_page import TradingPage
-from tests.engine import Engine, eventually
+from tests.engine import SELL_SOL, Engine, eventually
 
 # Copies of an order, each a minute older than the one before.
 HISTORY = """
@@ -75,6 +75,27 @@ async def test_fills_and_what_they_add_up_to(page: TradingPage, engine: Engine) 
     await expect(page.tab.locator(".positions tbody th")).to_have_text(["USDC", "SOL"])
     await expect(page.tab.locator(".positions tbody tr").first).to_contain_text("+")
     assert await page.accessibility_violations() == []
+
+
+async def test_no_fill_is_left_out_when_the_page_lets_old_orders_go(engine: Engine, open_page: OpenPage) -> None:
+    async def keep_few(route: Route) -> None:
+        answer = await route.fetch()
+        text = (await answer.text()).replace("MAX_ORDERS = 2_000", "MAX_ORDERS = 45")
+        await route.fulfill(response=answer, body=text.replace("KEPT_ORDERS = 400", "KEPT_ORDERS = 3"))
+
+    async with open_page(engine.base_url) as page:
+        await page.tab.route("**/web/order_store.js", keep_few)
+        await page.open()
+        await page.wait_until_live()
+        await page.show("Fills")
+        for _ in range(2):
+            answer = await engine.http.post("/api/orders/batch", json={"orders": [SELL_SOL] * 30})
+            for order in answer.json()["results"]:
+                await engine.read_stream(order["orderId"])
+        fills = page.tab.locator(".fill")
+        await expect(fills).to_have_count(50)
+        await page.tab.get_by_role("button", name="Show older fills").click()
+        await expect(fills).to_have_count(60)
 
 
 async def test_profit_is_counted_by_average_cost(page: TradingPage) -> None:
