@@ -123,6 +123,19 @@ async def test_a_halt_of_the_future_is_released_and_reconciling_ends(
         assert (await engine.read_stream(order, within=24)).statuses[-1] == "confirmed"
 
 
+async def test_a_halt_of_the_future_that_somebody_has_locked_is_mended_later(engine: Engine) -> None:
+    await engine.http.post("/api/queue/pause")
+    await engine.postgres.execute(f"UPDATE trading_states SET set_at = set_at + interval '{AHEAD} seconds'")
+    sweeps = SweepStore(engine.postgres)
+    async with engine.postgres.acquire() as other_session, other_session.transaction():
+        await other_session.execute("SELECT FROM trading_states FOR UPDATE")
+        await sweeps.mend_times()
+    assert await sweeps.any_in_future()  # so the sweeper mends again
+    await sweeps.mend_times()
+    assert not await sweeps.any_in_future()
+    assert (await engine.http.post("/api/queue/resume")).status_code == 200
+
+
 async def test_a_lease_that_ends_too_late_is_cut_and_a_back_off_keeps_its_wait(engine: Engine) -> None:
     left, waiting, on_time = [UUID((await engine.place())["orderId"]) for _ in range(3)]
     set_status = "UPDATE orders SET status = $2 WHERE id = $1"

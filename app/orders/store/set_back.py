@@ -11,7 +11,13 @@ _IN_FUTURE = f"""
 status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
        AND (updated_at > now() + {MEND_AFTER} OR lease_until > now() + $1 * interval '1 second' + {MEND_AFTER})
 """
-ANY_IN_FUTURE = f"SELECT FROM orders WHERE {_IN_FUTURE} LIMIT 1"
+_TURN_IN_FUTURE = "one AND worker_until > clock_timestamp() + interval '20 s'"
+_SWITCHES_IN_FUTURE = f"state <> '{TradingState.ACTIVE}' AND set_at > clock_timestamp() + {MEND_AFTER}"
+ANY_IN_FUTURE = f"""
+(SELECT FROM orders WHERE {_IN_FUTURE} LIMIT 1)
+UNION ALL (SELECT FROM trading_states WHERE {_SWITCHES_IN_FUTURE} LIMIT 1)
+UNION ALL (SELECT FROM reconciliation WHERE {_TURN_IN_FUTURE})
+"""
 MEND_ORDERS = f"""
 WITH ahead AS (
     SELECT id, greatest(updated_at - now(), interval '0') AS by, now() + $1 * interval '1 second' AS lease
@@ -30,10 +36,8 @@ RETURNING o.id
 MEND_SWITCHES = f"""
 WITH turn AS (
     UPDATE reconciliation SET worker_until = NULL WHERE one IN (
-        SELECT one FROM reconciliation WHERE one AND worker_until > clock_timestamp() + interval '20 s'
-           FOR UPDATE SKIP LOCKED)
+        SELECT one FROM reconciliation WHERE {_TURN_IN_FUTURE} FOR UPDATE SKIP LOCKED)
 )
 UPDATE trading_states SET set_at = clock_timestamp() WHERE scope IN (
-    SELECT scope FROM trading_states
-     WHERE state <> '{TradingState.ACTIVE}' AND set_at > clock_timestamp() + {MEND_AFTER} FOR UPDATE SKIP LOCKED)
+    SELECT scope FROM trading_states WHERE {_SWITCHES_IN_FUTURE} FOR UPDATE SKIP LOCKED)
 """
