@@ -5,6 +5,7 @@ stands for the outside world, which no restore undoes.
 """
 
 import asyncio
+import secrets
 import time
 from pathlib import Path
 
@@ -20,15 +21,25 @@ def default_name() -> Path:
 
 def backup(dsn: str, file: Path) -> None:
     """Writes this file, which only we can read. It gets its name when it is complete."""
-    if file.exists():
-        raise SettingsError(f"{file} exists already: choose another name.")
-    draft = file.with_name(f"{file.name}.partial")
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")  # another backup may have the same name
     try:
+        _must_be_new(file)
         Account().create_file(draft).close()
         asyncio.run(_dump(dsn, draft))
-        draft.rename(file)
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError:
+            _must_be_new(file)
+        except OSError:  # this file system has no links
+            _must_be_new(file)
+            draft.rename(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _must_be_new(file: Path) -> None:
+    if file.exists():
+        raise SettingsError(f"{file} exists already: choose another name.")
 
 
 async def _dump(dsn: str, file: Path) -> None:

@@ -15,6 +15,7 @@ from app.maintenance.backup import backup
 from app.maintenance.restore import restore
 from app.orders.kill_switch.states import RECONCILING
 from app.schema import metadata
+from app.settings import SettingsError
 from migrations.revisions import known_revisions
 from migrations.upgrade import configuration
 from tests.engine import eventually, running_engine
@@ -137,6 +138,14 @@ async def test_a_backup_has_every_table_and_a_restore_brings_it_back(
             await connection.execute("DELETE FROM audit_log")
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute("UPDATE orders SET status = 'confirmed'")
+
+
+async def test_two_backups_at_once_do_not_write_into_one_file(postgres_dsn: str, tmp_path: Path) -> None:
+    """The first was named complete while the other one was still written into it."""
+    file = tmp_path / "engine.dump"
+    both = (asyncio.to_thread(backup, postgres_dsn, file) for _ in range(2))
+    assert {type(one) for one in await asyncio.gather(*both, return_exceptions=True)} == {type(None), SettingsError}
+    assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == [file]
 
 
 async def test_after_a_restore_that_was_killed_the_engine_reconciles_too(
