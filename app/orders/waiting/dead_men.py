@@ -1,7 +1,8 @@
 """The dead man's switch: an owner who does not renew it in time has all orders cancelled.
 
 Those whose swap was sent are cancelled once that is proven dead, so none of them trades later. The clock of Postgres
-decides. If a watcher sees it jump, the time that was given begins anew: its owner may be about to renew it.
+decides. If a watcher sees it set back, the time that was given begins anew: its owner may be about to renew it. If it
+sees it jump forward, what is left of that time stays as it was: it may jump often, and must still run out.
 
 One statement cancels up to PAGE orders, logs their events and writes an entry of the audit log, and switches it off if
 these were all: a renewal comes before it, or too late. Nobody is waited for: an order that somebody has locked is left
@@ -65,10 +66,10 @@ SELECT now, ARRAY(SELECT owner FROM dead_men WHERE cancels_at <= now AND owner <
                    ORDER BY cancels_at LIMIT {OWNERS}) AS owners
   FROM clock
 """
-# The same for a clock that jumped forward. $1: what it would show without that. Who was due by then stays due, and what
-# was set since stays as it is, so several watchers may do this.
-BEGIN_ANEW = """
-UPDATE dead_men SET cancels_at = clock_timestamp() + seconds * interval '1 second'
+# For a clock that jumped forward. $1: what it would show without that. Who was due by then stays due, and what was set
+# since stays as it is. Each watcher does this: two of them may give the time of the jump twice, never more than `seconds`.
+KEEP_LEFT = """
+UPDATE dead_men SET cancels_at = clock_timestamp() + (cancels_at - $1)
  WHERE owner IN (SELECT owner FROM dead_men
                   WHERE cancels_at > $1 AND cancels_at - seconds * interval '1 second' <= $1 FOR UPDATE SKIP LOCKED)
 RETURNING owner
@@ -155,13 +156,17 @@ class _Clock:
     def __init__(self) -> None:
         self._last: tuple[datetime, float] | None = None  # what it showed, and when it was asked
 
-    def jumped(self, now: datetime, *, asked: float) -> datetime | None:
+    def jumped(self, now: datetime) -> datetime | None:
         """What it would show at most if it had not jumped; None: it has not."""
-        last, self._last = self._last, (now, asked)
-        if last is None:
+        if self._last is None:
             return None
-        expected = last[0] + timedelta(seconds=(time.monotonic() - last[1]) * CLOCK_RATES)
+        shown, asked = self._last
+        expected = shown + timedelta(seconds=(time.monotonic() - asked) * CLOCK_RATES)
         return expected if now - expected > JUMP else None
+
+    def shows(self, now: datetime, *, asked: float) -> None:
+        """To be called once what a jump asks for is done: else it is forgotten."""
+        self._last = now, asked
 
 
 class DeadMen:
@@ -217,11 +222,14 @@ class DeadMen:
         while True:
             asked = time.monotonic()
             [row] = await fetch(self._pool, DUE, [*self._left_out.ids(), *self._locked, *self._failed])
-            if not (expected := self._clock.jumped(row["now"], asked=asked)):
+            expected = self._clock.jumped(row["now"])
+            kept = await fetch(self._pool, KEEP_LEFT, expected) if expected else []
+            self._clock.shows(row["now"], asked=asked)
+            if not expected:
                 return list(row["owners"])
-            anew = await fetch(self._pool, BEGIN_ANEW, expected)
             log.warning(
-                "the clock of Postgres has jumped forward: dead man's switches begin anew", extra={"owners": len(anew)}
+                "the clock of Postgres has jumped forward: dead man's switches keep the time that was left",
+                extra={"owners": len(kept)},
             )
 
     async def _fire(self, limit: int, owners: Sequence[str]) -> list[Fired]:
