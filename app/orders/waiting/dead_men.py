@@ -67,7 +67,7 @@ SELECT now, ARRAY(SELECT owner FROM dead_men WHERE cancels_at <= now AND owner <
   FROM clock
 """
 # For a clock that jumped forward. $1: what it would show without that. Who was due by then stays due, and what was set
-# since stays as it is. Each watcher does this: two of them may give the time of the jump twice, never more than `seconds`.
+# since stays as it is. Two watchers may give the time of a jump twice, but never more than `seconds`.
 KEEP_LEFT = """
 UPDATE dead_men SET cancels_at = clock_timestamp() + (cancels_at - $1)
  WHERE owner IN (SELECT owner FROM dead_men
