@@ -99,10 +99,14 @@ class Server:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         within: float | None = None,
+        times: int = 1,
         may_be_long: bool = False,
     ) -> tuple[int, Any]:
-        """The status, and what its JSON says. `within`: seconds, if fewer than usual. Raises `Unanswered`."""
-        seconds, most = self._timeout if within is None else min(self._timeout, within), self._max_answer
+        """The status, and what its JSON says. `within`: seconds, if fewer than usual, which are so many `times` the
+        time-out. Raises `Unanswered`.
+        """
+        usual, most = self._timeout * times, self._max_answer
+        seconds = usual if within is None else min(usual, within)
         content = _Content(most if may_be_long else min(most, SHORT), self._long_answers)
         try:
             async with content.turn:

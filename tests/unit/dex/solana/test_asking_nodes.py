@@ -4,10 +4,16 @@ import asyncio
 import weakref
 from typing import Any
 
+import orjson
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from app.dex.adapters.solana.reading import enough_of, first_of, proofs_of, reading
-from app.dex.adapters.solana.rpc import RpcUnanswered
+from app.dex.adapters.solana.rpc import Rpc, RpcUnanswered
+from tests.localnet import serving
 
 
 async def at_once() -> str:
@@ -65,3 +71,22 @@ async def test_an_answer_that_cannot_be_read_is_kept_by_nobody_while_others_are_
 
     assert "told" in (told if isinstance(told := await asking([unreadable, another, another]), list) else [told])
     assert left[0] is False
+
+
+async def test_a_page_of_a_history_may_come_later_than_other_answers() -> None:
+    """Strangers make it megabytes long. If it was given up, no worker whose nodes are far away would start anything."""
+    given_up = asyncio.Event()
+
+    async def say(request: Request) -> Response:
+        number = (await request.json())["id"]
+        await given_up.wait()
+        return Response(orjson.dumps({"id": number, "result": []}))
+
+    async with serving(Starlette(routes=[Route("/", say, methods=["POST"])])) as url:
+        rpc = Rpc(url, timeout=1)
+        page = asyncio.create_task(rpc.call("getSignaturesForAddress"))
+        with pytest.raises(RpcUnanswered, match="in time"):
+            await rpc.call("getTransaction")
+        given_up.set()
+        assert await page == []
+        await rpc.close()
