@@ -36,9 +36,10 @@ def knows(order: Order, swap: FoundSwap) -> bool:
 
 
 def moves(swap: FoundSwap, order: Order) -> bool:
-    """Whether it moves the tokens of this order. Anybody can write any memo."""
+    """Whether it moves the tokens of this order, or may: what nodes do not say alike, one of them may have made up."""
     tokens = order.token_in, order.token_out
-    return all(known in (None, token) for known, token in zip((swap.token_in, swap.token_out), tokens, strict=True))
+    told = (swap.token_in, swap.token_out) if swap.agreed else (None, None)
+    return all(known in (None, token) for known, token in zip(told, tokens, strict=True))
 
 
 def fills(swap: FoundSwap, order: Order) -> bool:

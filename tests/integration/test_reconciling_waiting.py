@@ -1,6 +1,7 @@
 """Orders that wait, their groups and their slices, after the database lost the newest writes."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from hashlib import md5
 from typing import Any
@@ -8,6 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from app.dex.chain import FoundSwap
+from app.mockchain.ledger import MockChain
 from app.orders.memo import Memos
 from app.orders.reconciling.state import begin
 from app.orders.waiting.groups import Groups
@@ -18,7 +21,7 @@ from tests.integration.test_order_groups import BRACKET, OCO, URL, place, status
 from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, lost_swaps
 from tests.integration.test_slices import DCA, make, slices
 from tests.integration.test_waiting_orders import LIMIT, trigger_rows
-from worker import comparison
+from worker import comparison, reconciler
 
 LANDED = """
 INSERT INTO chain.transactions (signature, memo, status, amount_out, slot, landed_at, last_valid_height, sent_at, venue,
@@ -146,6 +149,25 @@ async def test_slices_that_were_filled_are_not_made_again(
     [completed] = await PlanStore(engine.postgres, max_age=4.0).finish()
     assert completed.event.status == "completed"
     assert await lost_swaps(engine) == []
+
+
+async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a swap moved is not a part of what is signed: one of two nodes named other tokens."""
+    parent, newest = (await engine.place(**DCA))["orderId"], MockChain.newest
+    await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
+
+    async def newest_ones(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
+        return [replace(swap, agreed=False, token_out="BONK") for swap in await newest(chain, limit, **places)]
+
+    monkeypatch.setattr(MockChain, "newest", newest_ones)
+    monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0)
+    await engine.start_worker()
+    await eventually(partial(lost_swaps, engine))
+    await eventually(partial(done, engine))
+    assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "local"
+    assert await make(PlanStore(engine.postgres, max_age=4.0)) == 0
 
 
 async def test_a_slice_of_a_parent_that_has_ended_is_not_cancelled_while_the_engine_reconciles(engine: Engine) -> None:
