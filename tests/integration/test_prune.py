@@ -31,10 +31,16 @@ LEFT = """
 SELECT o.id, count(e.seq) AS events FROM orders o LEFT JOIN order_events e ON e.order_id = o.id GROUP BY o.id
 """
 
+# The orders that were never claimed; and how many steps began.
 SLOW = """
-CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN OLD; END $$;
+CREATE SEQUENCE steps;
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF OLD IS NULL THEN PERFORM nextval('steps'); ELSIF OLD.claims = 0 THEN PERFORM pg_sleep(0.04); END IF;
+    RETURN OLD; END $$;
 CREATE TRIGGER slow BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER counted BEFORE DELETE ON orders FOR EACH STATEMENT EXECUTE FUNCTION slow();
 """
+FAST = "DROP FUNCTION slow CASCADE; DROP SEQUENCE steps"
 
 
 @pytest.fixture
@@ -175,19 +181,21 @@ async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_re
     assert (await pruned(postgres_dsn)).orders == 5
 
 
-async def test_steps_that_take_too_long_become_smaller(
+async def test_steps_that_take_too_long_become_smaller_and_larger_again(
     book: Book, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 orders may have half a million slices."""
-    monkeypatch.setattr(prune, "STEP", 24)
+    """500 orders may have half a million slices. After three stalls of a disk each order was a step of its own."""
+    monkeypatch.setattr(prune, "STEP", 100)
     monkeypatch.setattr(prune, "STEP_TIMEOUT", "400ms")
-    for n in range(24):
+    for n in range(100):
         await book.add(f"order {n}")
-    await book.connection.execute(SLOW)
+    slow = "SELECT id FROM orders ORDER BY id LIMIT 12"
+    await book.connection.execute(f"UPDATE orders SET claims = 1 WHERE id NOT IN ({slow}); {SLOW}")
     try:
-        assert (await pruned(postgres_dsn)).orders == 24
+        assert (await pruned(postgres_dsn)).orders == 100
+        assert await book.connection.fetchval("SELECT nextval('steps')") < 30
     finally:
-        await book.connection.execute("DROP FUNCTION slow CASCADE")
+        await book.connection.execute(FAST)
 
 
 async def test_what_somebody_has_locked_is_said_so_and_goes_with_the_next_run(
