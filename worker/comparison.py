@@ -108,8 +108,8 @@ class Comparison:
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
             await self._confirm([(order, swap) for order, swap in filled if swap.is_told])
-            without_order = {UUID(swap.about): swap for swap, order in missing if order is None and is_id(swap.about)}
-            made = await self._slices(without_order)
+            # Also those that were noted, of a slice that could not be made: it would be made anew.
+            made = await self._slices({UUID(one.about): one for one, of in unknown if of is None and is_id(one.about)})
             slices = {order: one for order, one in made.items() if one[1].is_told} | slices
             filled += [(parent, swap) for _, swap, parent in made.values()]
             self.bad |= {swap.signature: (swap, order) for order, swap in filled if not swap.is_told}

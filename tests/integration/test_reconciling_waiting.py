@@ -154,7 +154,9 @@ async def test_slices_that_were_filled_are_not_made_again(
 async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a swap moved is not a part of what is signed: one of two nodes named other tokens."""
+    """What a swap moved is not a part of what is signed: one of two nodes named other tokens. Once they say the same,
+    `engine reconcile` finds it, although it was written down.
+    """
     parent, newest = (await engine.place(**DCA))["orderId"], MockChain.newest
     await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
 
@@ -168,6 +170,10 @@ async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made
     await eventually(partial(done, engine))
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "local"
     assert await make(PlanStore(engine.postgres, max_age=4.0)) == 0
+    monkeypatch.setattr(MockChain, "newest", newest)
+    await begin(engine.postgres, "a test")
+    await eventually(partial(done, engine))
+    assert await slices(engine, parent) == [(1, 333_333_366, "confirmed")]
 
 
 async def test_a_slice_of_a_parent_that_has_ended_is_not_cancelled_while_the_engine_reconciles(engine: Engine) -> None:
