@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from solders.account import Account
 from solders.compute_budget import set_compute_unit_price
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -194,6 +195,18 @@ async def test_only_the_associated_account_of_the_wallet_is_paid(desk: Desk, bou
     given = given_to_us(desk.validator, mint_of(bought), closer=closer)
     elsewhere = paid_to(given, order(sold, bought))
     assert f"another token account of the wallet, {given}" in await desk.refuses(elsewhere)
+
+
+@pytest.mark.parametrize("place", [72, 129], ids=["a delegate", "a closer"])
+async def test_no_swap_goes_through_an_account_that_somebody_else_may_use_already(desk: Desk, place: int) -> None:
+    """A program that was taken over for one swap would get what all later ones bring."""
+    account = desk.validator.account(MY_USDC)
+    assert account
+    data = bytearray(account.data)
+    data[place : place + 36] = b"\1\0\0\0" + bytes(THIEF)
+    desk.validator._svm.set_account(MY_USDC, Account(account.lamports, bytes(data), TOKEN))
+    for swap in (order(SOL, USDC), order(USDC, SOL)):
+        assert "lets somebody else use a token account" in await desk.refuses(swap)
 
 
 async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) -> None:

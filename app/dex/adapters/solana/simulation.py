@@ -175,11 +175,12 @@ def told(
 
 
 def _check_kept(before: Account | None, after: Account | None, wallet: Pubkey) -> None:
-    """Nobody else may own, spend or close a token account of ours, and a new one has nobody either."""
-    if before is not None and _is_ours(before, wallet):
-        if after is not None and (after.owner != before.owner or after.rest != before.rest):
-            raise Unsafe("it changes who may use a token account of ours")
-    elif after is not None and _is_ours(after, wallet) and (any(after.data[DELEGATE]) or any(after.data[CLOSER])):
+    """Nobody else may own, spend or close a token account of ours, also if it was allowed by another transaction."""
+    if after is None:
+        return
+    if before is not None and _is_ours(before, wallet) and (after.owner, after.rest) != (before.owner, before.rest):
+        raise Unsafe("it changes who may use a token account of ours")
+    if _is_ours(after, wallet) and (any(after.data[DELEGATE]) or any(after.data[CLOSER])):
         raise Unsafe("it lets somebody else use a token account of ours")
 
 
