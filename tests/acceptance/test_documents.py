@@ -73,7 +73,7 @@ def test_every_step_of_the_demo_prints_what_the_demo_says(stack: Stack) -> None:
         printed = stack.run(step)
         assert all(text in printed for text in texts), printed
         if number == KILLS_WORKER:
-            assert "stopped (killed by SIGKILL)" in stack.output
+            eventually(lambda: "stopped (killed by SIGKILL)" in stack.output)
             assert len(set(re.findall(r"tx (\w+)", printed))) == 1
         if number == PLACES_ORDER:
             assert '"idempotent":true' in stack.run(step)

@@ -70,9 +70,9 @@ async def test_what_waits_is_sent_as_soon_as_a_webhook_answers_again(engine: Eng
     async with delivering(engine, at_once=3):
         await came(receiver, 3)
         await eventually(lambda: engine.postgres.fetchval("SELECT count(first_at) = 3 FROM webhook_deliveries"))
-        await released(engine)
-        receiver.answer = Refusing()
         await engine.postgres.execute(f"{DUE} + interval '11 hours'")
+        await released(engine)  # a turn that ends after the next statement would pause the webhook for a minute
+        receiver.answer = Refusing()
         await engine.postgres.execute(f"{FREE}, failing_since = now() - interval '4 hours'")
         await engine.place()
         await shown(engine, waiting=0, failingSince=None)
