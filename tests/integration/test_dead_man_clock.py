@@ -21,7 +21,7 @@ LEFT = "SELECT extract(epoch FROM cancels_at - shifted.clock_timestamp())::float
 JUMP = "UPDATE shifted.by SET seconds = seconds + $1"
 SOON = "UPDATE dead_men SET cancels_at = shifted.clock_timestamp() + interval '5 seconds'"
 SILENT = "UPDATE dead_men SET cancels_at = shifted.clock_timestamp() - interval '1 millisecond'"
-# Whoever writes a switch loses the connection.
+# The connection of each write to a switch is lost.
 CUT_OFF = """
 CREATE FUNCTION shifted.cut_off() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5); RETURN NEW; END';

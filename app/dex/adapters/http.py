@@ -154,7 +154,7 @@ class Server:
 
 
 class _Content:
-    """Of an answer, while it comes. `turn`: its turn among the long ones, once it is one of them."""
+    """The bytes of an answer that arrives. Once it is a long one, `turn` holds the lock of long answers."""
 
     def __init__(self, most: int, turns: asyncio.Lock) -> None:
         self.data = bytearray()

@@ -16,7 +16,7 @@ from app.orders.store.reads import ORDER_COLUMNS, order_from
 from app.postgres.running import fetch
 
 ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
-# $2 those of which it is known now what they bring: it may not have been, when they were written down.
+# $2: those whose filling is known now. It may not have been known when they were written down.
 NOTED = """
 SELECT signature FROM lost_swaps WHERE signature = ANY($1::text[])
    AND NOT (signature = ANY($2::text[]) AND filling IS NULL AND status IS NULL AND adopted_by IS NULL)
