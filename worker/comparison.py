@@ -96,18 +96,17 @@ class Comparison:
         return [(swap, order) for swap, order in unknown if swap.signature not in noted]
 
     async def _look_at_swaps(self, now: Reconciling) -> None:
-        """From the newest on, until a page of them is known.
-
-        Slices are made at the end, the first ones first: their plan moves on past those that it has not made.
+        """From the newest on, until a page of them is known. Orders are confirmed at the end, the oldest first: after a
+        look that broke off, a page of them would be known. So are slices: their plan moves on past those not made.
         """
-        before, slices = None, dict[UUID, FilledSlice]()
+        before, slices, told = None, dict[UUID, FilledSlice](), list[tuple[Order, FoundSwap]]()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
             await self._count_signed(page)
             unknown = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
-            await self._confirm([(order, swap) for order, swap in filled if swap.is_told])
+            told += [(order, swap) for order, swap in filled if swap.is_told]
             # Also those that were noted, of a slice that could not be made: it would be made anew.
             made = await self._slices({UUID(one.about): one for one, of in unknown if of is None and is_id(one.about)})
             slices = {order: one for order, one in made.items() if one[1].is_told} | slices
@@ -128,6 +127,7 @@ class Comparison:
             if not news and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature
+        await self._confirm(told[::-1])
         await self._make_slices(sorted(slices.values(), key=lambda one: one[0].number))
         self._walked = now.began_at
 

@@ -1,19 +1,21 @@
-"""Swaps that the database lost are found at the start of a worker, whatever one of three nodes tells to hide them: each
-order would be filled again.
+"""Swaps that the database lost are found, whatever one of three nodes tells to hide them, and after a look that broke
+off: each order would be filled again.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.dex.chain import FoundSwap, Outcome
+from app.dex.errors import DexError
 from app.mockchain.ledger import MockChain
 from tests.dump import dump, restore
 from tests.engine import eventually, running_engine
-from tests.integration.test_reconciling import BLOCK_MS, confirmed, executed, fills, is_reconciling
-from worker import reconciler
+from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, executed, fills, is_reconciling
+from worker import comparison, reconciler
 
 
 async def test_swaps_of_which_one_node_tells_another_slot_take_the_place_of_no_other_one(
@@ -60,3 +62,34 @@ async def test_a_swap_of_which_one_node_tells_an_older_slot_is_found_behind_as_m
         await engine.start_worker()
         await eventually(lambda: is_reconciling(engine))
         assert len((await fills(engine))[order]) == 1
+
+
+async def test_a_look_that_broke_off_after_it_knew_a_page_of_orders_hides_no_older_swap(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, older = MockChain.newest, list[str]()
+
+    async def once_unavailable(chain: MockChain, limit: int, **places: Any) -> Sequence[FoundSwap]:
+        if before := places.get("before"):
+            older.append(before)
+            if len(older) == 1:
+                raise DexError("rpc_timeout", "")
+        return await newest(chain, limit, **places)
+
+    monkeypatch.setattr(MockChain, "newest", once_unavailable)
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))  # as if all of this were long ago
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
+        known = (await engine.place())["orderId"]
+        before = await dump(postgres_dsn)
+        await engine.postgres.execute("UPDATE orders SET ready_at = now() + interval '1 hour'")
+        forgotten = (await engine.place(key="the key"))["orderId"]
+        working = await engine.start_worker()
+        await eventually(lambda: confirmed(engine, forgotten))
+        await engine.postgres.execute("UPDATE orders SET ready_at = now(), look_at = now() WHERE status = 'pending'")
+        await executed(engine, working, known)
+        await restore(postgres_dsn, before)
+        await engine.start_worker()
+        await eventually(lambda: done(engine))
+        assert (await engine.place(key="the key"))["orderId"] == forgotten
+        assert {one: len(found) for one, found in (await fills(engine)).items()} == {known: 1, forgotten: 1}
