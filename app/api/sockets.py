@@ -14,7 +14,7 @@ from app.access.connection_limit import TooManyConnections
 from app.access.origins import ForeignHost, ForeignOrigin
 from app.api.context import context, refused
 from app.api.problems import Problem, foreign_host, foreign_origin, not_allowed, read_only_key
-from app.orders.events.subscriber import EventsLost, FollowsTooMuch, SubscriberClosed
+from app.orders.events.subscriber import EventsLost, FollowsTooMuch, LogDeleted, SubscriberClosed
 from app.postgres.errors import DatabaseUnavailable
 from app.tasks import within
 
@@ -41,6 +41,9 @@ DATABASE_DOWN = Close(1013, "the database is unavailable; reconnect and resume a
 # app/web/stream.js looks for "lost events"
 EVENTS_LOST = Close(
     1013, "the database may have lost events that were sent here; reconnect with after=0 for what holds now"
+)
+LOG_DELETED = Close(
+    1013, "the log of an order was deleted while it was sent here; reconnect and resume after the last event"
 )
 SERVER_FULL = Close(1013, "the engine has too many open sockets; try again later")
 FOREIGN_ORIGIN = Close(4401, "this origin may not open sockets")  # app/web/stream.js looks for the word "origin"
@@ -129,6 +132,8 @@ async def close_reason(conversation: Coroutine[Any, Any, Result]) -> Result | Cl
         return TOO_SLOW
     except EventsLost:
         return EVENTS_LOST
+    except LogDeleted:
+        return LOG_DELETED
     except FollowsTooMuch:
         return TOO_MANY_FOLLOWED
     except SubscriberClosed:

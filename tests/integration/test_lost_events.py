@@ -11,11 +11,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from app.orders.events import feed
+from app.orders.events import feed, replay
 from app.orders.events.lost import LostEvents
 from app.orders.events.publisher import BACKLOG, EventMessage, EventPublisher
 from app.orders.events.signature import EventSignatures
-from app.orders.events.subscriber import Subscriber
+from app.orders.events.subscriber import LogDeleted, Subscriber
 from app.orders.kill_switch import switch
 from app.orders.lifecycle import Status
 from app.orders.model import OrderEvent
@@ -23,6 +23,7 @@ from app.orders.reconciling.state import BEHIND_STREAMS, begin
 from app.orders.store.reads import OrderReader
 from app.redis_client import CircuitBreaker
 from tests.engine import HAPPY, Engine, eventually, running_engine
+from tests.integration.test_feed import feed_of
 from tests.integration.test_reconciling import done, is_reconciling
 from tests.integration.test_waiting_orders import LIMIT
 
@@ -163,3 +164,26 @@ async def test_a_client_whose_log_is_not_read_yet_does_not_make_the_engine_recon
     liar.apply_log({str(order): 1_000_000_000}, [])  # the engine has delivered that
     await lost.close({order: [honest, liar]})
     assert begun == [order]
+
+
+@pytest.mark.parametrize("keeps_its_row", [True, False])
+async def test_a_log_that_is_pruned_while_a_client_reads_it_does_not_make_the_engine_reconcile(
+    engine: Engine, keeps_its_row: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order ended long ago. `engine prune` deletes its log, and its row unless it has a key."""
+    for module in (feed, replay):
+        monkeypatch.setattr(module, "PAGE", 2)
+    await engine.start_worker()
+    order = (await engine.place())["orderId"]
+    assert (await engine.read_stream(order)).statuses == HAPPY
+    await engine.redis.flushdb()
+    streams = feed_of(engine, OrderReader(engine.postgres))  # fails if it begins to reconcile
+    with streams.subscriber(owner="local") as subscriber:
+        begun = await streams.replay(subscriber, UUID(order), 0)
+        assert begun is not None
+        assert [event.seq for event in begun.log] == [1, 2]
+        tables = ("order_events",) if keeps_its_row else ("order_events", "orders")
+        await engine.postgres.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+        with pytest.raises(LogDeleted):
+            await asyncio.wait_for(streams.next_events(subscriber), 5)
+        await streams._heal_orders()

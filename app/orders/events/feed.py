@@ -103,7 +103,7 @@ class Feed:
             self.unfollow(subscriber, name)
             return None
         start = min(after, head.seq)
-        subscriber.start_at(name, start, head.seq)
+        subscriber.start_at(name, start, head.seq, ended=head.status in TERMINAL)
         read = await self._shared.log((order, start))
         await self.turns.next(owner)
         cut = bool(read) and read[-1].seq == start + PAGE < head.seq
@@ -131,7 +131,7 @@ class Feed:
                 self._following.remove(subscriber, name)
                 subscriber.drop(name)
         for order, head in heads.items():
-            subscriber.start_at(str(order), min(after[order], head.seq), head.seq)
+            subscriber.start_at(str(order), min(after[order], head.seq), head.seq, ended=head.status in TERMINAL)
         for name in (ended := [str(order) for order, head in heads.items() if head.is_end(after[order])]):
             self.unfollow(subscriber, name)
         return ended

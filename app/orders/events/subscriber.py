@@ -23,6 +23,10 @@ class EventsLost(SubscriberClosed):
     """Events may have been delivered that the database no longer has: it is another one, or was restored."""
 
 
+class LogDeleted(SubscriberClosed):
+    """`engine prune` has deleted the log of an order that had ended before, while it was delivered."""
+
+
 class FollowsTooMuch(SubscriberClosed):
     """The streams of its owner follow too many orders together."""
 
@@ -32,13 +36,15 @@ class LogCursor:
 
     `delivered`: the number of the last event delivered.
     `needed`: an event that exists but was not received from the channel, so that the log has to be read; 0: none.
+    `end`: the last event, if the order had ended before it was followed; 0: it had not.
     """
 
-    __slots__ = ("delivered", "needed")
+    __slots__ = ("delivered", "end", "needed")
 
     def __init__(self, delivered: int = 0, needed: int = 0) -> None:
         self.delivered = delivered
         self.needed = needed
+        self.end = 0
 
     def receive(self, seq: int) -> bool:
         """From the channel: whether to deliver it now. If it comes after a gap, the log has to be read."""
@@ -115,9 +121,10 @@ class Subscriber:
         """Deliver this order's events after number `after`, beginning with those in its log."""
         self._cursors[order] = self._behind[order] = LogCursor(after, after + 1)
 
-    def start_at(self, order: str, seq: int, end: int) -> None:
+    def start_at(self, order: str, seq: int, end: int, *, ended: bool) -> None:
         """The log turned out to end with `end`: what comes after `seq` is delivered."""
-        self._cursors[order].delivered = seq
+        cursor = self._cursors[order]
+        cursor.delivered, cursor.end = seq, end if ended else 0
         self.exists(order, end)
 
     def receive(self, message: EventMessage) -> None:
@@ -143,7 +150,7 @@ class Subscriber:
             self._behind[order] = cursor
             self._wake()
             return True  # a client that resumes says what it has: nothing is known before the log was read
-        return seq >= cursor.delivered
+        return bool(cursor.end) or seq >= cursor.delivered  # `engine prune` deletes orders that have ended
 
     def close(self, why: type[SubscriberClosed] = SubscriberClosed) -> None:
         """From now on the task that waits gets this exception."""
@@ -199,6 +206,8 @@ class Subscriber:
             cursor.has_read(seq)
             if not cursor.needed:
                 self._behind.pop(order, None)
+                if cursor.delivered < cursor.end:
+                    self.close(LogDeleted)
         return news
 
     def drop(self, order: str) -> None:
