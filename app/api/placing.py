@@ -74,10 +74,19 @@ async def made_before(
 
     Raises `refusal` if there is none.
     """
+    may_be_repeat(connection, caller, key, refusal)
+    return await found_before(refusal, find)
+
+
+def may_be_repeat(connection: HTTPConnection, caller: Caller, key: Any, refusal: Problem) -> None:
+    """Raises `refusal` if an earlier request is not to be looked for; that counts as a read."""
     if key is None or (refusal.retryable and not may_look_up(connection, caller)):
         raise refusal
     if not refusal.retryable:
         may_read(connection, caller)
+
+
+async def found_before(refusal: Problem, find: Callable[[], Awaitable[Made | None]]) -> Made:
     try:
         found = await find()
     except KeyReused:

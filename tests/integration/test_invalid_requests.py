@@ -9,7 +9,7 @@ import pytest
 from app.api import json_body
 from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import Problem
-from app.api.routes import health
+from app.api.routes import health, place_order
 from app.api.validation import read
 from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 
@@ -50,6 +50,41 @@ async def test_invalid_requests_have_a_quota_and_do_not_keep_their_sender_from_s
         assert (await engine.http.post(f"/api/orders/{order}/cancel")).status_code == 200
         halt = await engine.http.put("/api/kill-switch", json={"state": "halted", "reason": "Prices are wrong."})
         assert halt.status_code == 200
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The orders of batches that were looked at."""
+    orders: list[Any] = []
+
+    def looking(shape: Any, order: Any, at: str) -> Any:
+        orders.append(order)
+        return read(shape, order, at)
+
+    monkeypatch.setattr(place_order, "read", looking)
+    return orders
+
+
+async def codes_of(engine: Engine, *orders: dict[str, Any]) -> set[str]:
+    answer = await engine.http.post(BATCH, json={"orders": orders})
+    return {result["code"] for result in answer.json().get("results", [answer.json()])}
+
+
+async def test_each_invalid_order_of_a_batch_counts(postgres_dsn: str, redis_dsn: str, looked_at: list[Any]) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_reads_per_min=6) as engine:
+        assert await codes_of(engine, *[{}] * 4) == {"invalid_order"}
+        assert await codes_of(engine, *[{}] * 4) == {"invalid_order", "too_many_invalid"}
+        assert len(looked_at) == 6
+
+
+async def test_of_a_batch_beyond_the_quota_only_possible_repeats_are_looked_at(
+    postgres_dsn: str, redis_dsn: str, looked_at: list[Any]
+) -> None:
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=4) as engine:
+        assert await codes_of(engine, *[{}] * 4) == {"invalid_order"}
+        looked_at.clear()
+        assert await codes_of(engine, {"idempotencyKey": "new", **SELL_SOL}, {}, {}, {}) == {"too_many_orders"}
+        assert len(looked_at) == 1
 
 
 async def test_invalid_first_messages_and_amendments_without_a_seq_count_too(postgres_dsn: str, redis_dsn: str) -> None:

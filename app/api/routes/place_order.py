@@ -1,6 +1,7 @@
 """Place one order, or up to fifty in one request."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,11 +9,11 @@ from starlette.responses import Response
 
 from app.access.authentication import Caller
 from app.api import refusals
-from app.api.admission import admit, read_body
+from app.api.admission import admit, count_invalid, may_be_invalid, read_body
 from app.api.context import authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.orders.bodies import MAX_IN_BATCH, shape_of
-from app.api.placing import SocketUrl, accepted_view, made_before, place_one
+from app.api.placing import SocketUrl, accepted_view, found_before, made_before, may_be_repeat, place_one
 from app.api.problems import Problem, internal_error, invalid, needs_upgrade, request_id
 from app.api.schemas import Accepted, BatchAnswer
 from app.api.spec.openapi import KEY_PARAMETER, SIDE_CLIENTS, body, problems
@@ -178,21 +179,27 @@ async def _place_item(
 ) -> dict[str, Any]:
     ctx, identifier = context(request), request_id(request)
     try:
+        may_be_invalid(request, caller)
         if not isinstance(item, dict):
             raise invalid([(at, "must be an object")])
+        if refusal is not None:  # looking at one takes this process half a millisecond
+            may_be_repeat(request, caller, item.get("idempotencyKey"), refusal)
         body = read(shape_of(item, at, in_batch=True), item, at)
         key = check_key(getattr(body, "idempotency_key", None))
         asked = to_order(body, ctx, caller=caller, idempotency_key=key, request_id=identifier, at=at)
+        find = partial(ctx.intake.placed_before, asked)
+        if refusal is not None:
+            return accepted_view(await found_before(refusal, find), sockets)
         try:
-            if refusal is not None:
-                raise refusal
             order = with_condition(asked, body, ctx, at)
         except Problem as problem:
-            accepted = await made_before(request, caller, key, problem, lambda: ctx.intake.placed_before(asked))
+            accepted = await made_before(request, caller, key, problem, find)
         else:
             accepted = await refusals.place(ctx, order)
         return accepted_view(accepted, sockets)
     except Problem as problem:
+        if problem is not refusal:
+            count_invalid(request, caller, problem.status)
         return problem.as_dict(identifier)
     except Exception as error:  # the other items have answers of their own
         return internal_error(identifier, error).as_dict(identifier)
