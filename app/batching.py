@@ -53,7 +53,10 @@ class Batcher(Generic[Row, Result]):
         self._queue.append((row, future))
         if len(self._draining) < self._at_once:
             self._draining.add(asyncio.create_task(self._drain()))
-        return await future
+        try:
+            return await future
+        finally:
+            del future  # its exception has this frame: they would keep each other for a long time
 
     async def settled(self) -> None:
         """Waits until every row passed in so far has been flushed."""

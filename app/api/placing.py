@@ -57,8 +57,8 @@ async def place(
         order = with_condition(asked, body, ctx)
         await admit(connection, caller, 1)
     except Problem as problem:
-        refusal = translated.with_client_names(problem)
-        return await made_before(connection, caller, key, refusal, lambda: ctx.intake.placed_before(asked))
+        translated.with_client_names(problem)
+        return await made_before(connection, caller, key, problem, lambda: ctx.intake.placed_before(asked))
     return await refusals.place(ctx, order)
 
 

@@ -193,6 +193,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
         request.scope["state"]["problem"] = error.code  # for the audit log
+        error.__traceback__ = None  # or frames that have it would stay, and with them the body, for a long time
         return error.answer(request_id(request))
 
     @app.exception_handler(DatabaseUnavailable)

@@ -1,6 +1,7 @@
 """Invalid requests are cheap and have a quota, so that nobody can keep the engine busy with them."""
 
 import asyncio
+import gc
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.api.orders.bodies import ExecuteOrder
 from app.api.problems import Problem
 from app.api.routes import health, place_order
 from app.api.validation import read
+from app.orders.model import KeyReused
 from tests.engine import SELL_SOL, Engine, read_to_end, running_engine
 
 ORDER, BATCH, TICKET = "/api/orders/execute", "/api/orders/batch", "/api/tickets"
@@ -85,6 +87,27 @@ async def test_of_a_batch_beyond_the_quota_only_possible_repeats_are_looked_at(
         looked_at.clear()
         assert await codes_of(engine, {"idempotencyKey": "new", **SELL_SOL}, {}, {}, {}) == {"too_many_orders"}
         assert len(looked_at) == 1
+
+
+async def test_nothing_of_a_refused_request_is_kept(postgres_dsn: str, redis_dsn: str) -> None:
+    """Old objects are collected seldom, and batches are large."""
+    again = {"headers": {"Idempotency-Key": "known"}}
+    requests: tuple[tuple[str, dict[str, Any]], ...] = (
+        (BATCH, {"json": {"orders": [SELL_SOL | {"idempotencyKey": "known", "amount": 2}] * 2}}),
+        (BATCH, {"json": {"orders": [SELL_SOL | {"idempotencyKey": "new"}, {}, SELL_SOL]}}),
+        (ORDER, {"json": SELL_SOL | {"amount": 2}, **again}),
+        (ORDER, {"json": SELL_SOL}),
+    )
+    async with running_engine(postgres_dsn, redis_dsn, api_max_orders_per_min=1) as engine:
+        assert (await engine.place(key="known"))["orderId"]
+        gc.collect()
+        gc.disable()
+        try:
+            for path, request in requests:
+                assert (await engine.http.post(path, **request)).is_error or path == BATCH
+            assert not [kept for kept in gc.get_objects() if isinstance(kept, (Problem, KeyReused))]
+        finally:
+            gc.enable()
 
 
 async def test_invalid_first_messages_and_amendments_without_a_seq_count_too(postgres_dsn: str, redis_dsn: str) -> None:

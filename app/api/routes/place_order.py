@@ -164,7 +164,7 @@ async def batch(request: Request) -> Response:
     except Problem as problem:
         if not any(isinstance(item, dict) and "idempotencyKey" in item for item in items):
             raise
-        refusal = problem
+        refusal = problem.with_traceback(None)  # it has this frame, which would stay with the body for a long time
     sockets = socket_urls(request, caller)
     results = await asyncio.gather(
         *(_place_item(item, f"/orders/{n}", request, caller, sockets, refusal) for n, item in enumerate(items))
@@ -198,6 +198,7 @@ async def _place_item(
             accepted = await refusals.place(ctx, order)
         return accepted_view(accepted, sockets)
     except Problem as problem:
+        problem.__traceback__ = None  # the same
         if problem is not refusal:
             count_invalid(request, caller, problem.status)
         return problem.as_dict(identifier)
