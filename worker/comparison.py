@@ -122,8 +122,8 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # A look that broke off has noted the newest pages, and has not seen the older ones.
-            news = missing if self._walked == now.began_at else unknown
+            # A look that broke off has noted the newest pages only, and swaps that failed say nothing of older ones.
+            news = missing if self._walked == now.began_at else unknown or not any(swap.is_told for swap in page)
             if not news and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature

@@ -12,6 +12,7 @@ import pytest
 from app.dex.chain import FoundSwap, Outcome
 from app.dex.errors import DexError
 from app.mockchain.ledger import MockChain
+from app.orders.reconciling.state import begin
 from tests.dump import dump, restore
 from tests.engine import eventually, running_engine
 from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, executed, fills, is_reconciling
@@ -27,7 +28,7 @@ async def test_swaps_of_which_one_node_tells_another_slot_take_the_place_of_no_o
     moved = FoundSwap(memo="order", signature="1" * 88, at=10**9, outcome=failed, agreed=False, **nothing)
 
     async def newest_ones(chain: MockChain, limit: int, **places: Any) -> Sequence[FoundSwap]:
-        return [moved, *await newest(chain, limit, **places)]
+        return [*([] if places.get("before") else [moved]), *await newest(chain, limit, **places)]
 
     monkeypatch.setattr(MockChain, "newest", newest_ones)
     monkeypatch.setattr(reconciler, "COMPARED", 1)
@@ -93,3 +94,25 @@ async def test_a_look_that_broke_off_after_it_knew_a_page_of_orders_hides_no_old
         await eventually(lambda: done(engine))
         assert (await engine.place(key="the key"))["orderId"] == forgotten
         assert {one: len(found) for one, found in (await fills(engine)).items()} == {known: 1, forgotten: 1}
+
+
+async def test_a_page_of_swaps_that_failed_hides_no_older_one(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
+        before = await dump(postgres_dsn)
+        working = await engine.start_worker()
+        order = (await engine.place(key="the key"))["orderId"]
+        await eventually(lambda: confirmed(engine, order))
+        failed = (await engine.place())["orderId"]
+        await executed(engine, working, failed)
+        sql = "UPDATE chain.transactions SET status = 'failed', code = 'tx_failed', amount_out = NULL WHERE memo = $1"
+        await engine.postgres.execute(sql, failed)
+        await restore(postgres_dsn, before)
+        await engine.start_worker()
+        await begin(engine.postgres, "rows were put back")
+        await eventually(lambda: done(engine))
+        assert (await engine.place(key="the key"))["orderId"] == order
+        assert (await fills(engine)).keys() == {order}
