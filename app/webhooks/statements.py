@@ -67,13 +67,14 @@ UPDATE webhooks SET last_error = $2, failed_at = now(), failing_since = coalesce
 """
 
 # $1 a webhook, $2 at most so many. An event that is due before an earlier one of its order becomes due with that one:
-# it comes after a delivery that failed, or its transaction began first and had to wait for a lock.
+# it comes after a delivery that failed, or its transaction began first and had to wait for a lock. Until it has, those
+# behind it are not sent either.
 DUE = """
 WITH due AS MATERIALIZED (
     SELECT id, order_id, seq, due_at, created_at, attempts FROM webhook_deliveries
      WHERE webhook_id = $1 AND given_up_at IS NULL AND due_at <= now() ORDER BY due_at, seq LIMIT $2
 ), early AS MATERIALIZED (
-    SELECT due.id, before.due_at
+    SELECT due.id, due.order_id, due.seq, before.due_at
       FROM due CROSS JOIN LATERAL (
            SELECT max(d.due_at) AS due_at FROM webhook_deliveries d
             WHERE d.webhook_id = $1 AND d.order_id = due.order_id AND d.seq < due.seq AND d.given_up_at IS NULL) before
@@ -85,7 +86,8 @@ SELECT due.id, due.order_id, due.seq, due.created_at, due.attempts, e.status, e.
        o.type, o.token_in, o.token_out, o.client_order_id
   FROM due LEFT JOIN order_events e ON e.order_id = due.order_id AND e.seq = due.seq
            LEFT JOIN orders o ON o.id = due.order_id
- WHERE due.id NOT IN (SELECT id FROM early) ORDER BY due.order_id, due.seq
+ WHERE NOT EXISTS (SELECT FROM early WHERE early.order_id = due.order_id AND early.seq <= due.seq)
+ ORDER BY due.order_id, due.seq
 """
 
 # In each: $1 a webhook, $2 where the page before has ended, $3 at most so many. They do nothing in one statement that

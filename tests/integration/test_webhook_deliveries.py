@@ -60,6 +60,20 @@ async def test_an_event_that_became_due_before_an_earlier_one_waits_for_it(engin
     assert receiver.seqs(order) == [1, 2]
 
 
+async def test_events_behind_one_that_waits_for_an_earlier_one_wait_too(engine: Engine, receiver: Receiver) -> None:
+    """The first one had failed, and no watcher had looked for a while: [1, 3, 2] came."""
+    await create(engine, receiver.url)
+    order = (await engine.place(orderType="limit", limitPrice="1000", acknowledgePrice=True))["orderId"]
+    for seq in (1, 2):
+        await engine.http.patch(
+            f"/api/orders/{order}", json={"limitPrice": str(1000 + seq)}, headers={"If-Match": f'"{seq}"'}
+        )
+    await engine.postgres.execute(f"{DUE} - CASE seq WHEN 1 THEN 2 WHEN 2 THEN 3 ELSE 1 END * interval '1 s'")
+    async with delivering(engine):
+        await shown(engine, waiting=0)
+    assert receiver.seqs(order) == [1, 2, 3]
+
+
 async def test_several_watchers_share_the_webhooks_and_send_nothing_twice(engine: Engine, receiver: Receiver) -> None:
     for _ in range(4):
         await create(engine, receiver.url)
