@@ -15,6 +15,7 @@ from typing import Any
 
 import httpcore
 
+from app.tls import quick
 from app.webhooks.addresses import Address, is_loopback, is_public, is_public_or_loopback, refusal
 from app.webhooks.answers import Answers, BadAnswer
 from app.webhooks.names import Names, Silent
@@ -23,7 +24,7 @@ SECONDS = 10.0  # for all of it, from the look-up of the name to the end of the 
 IDLE_SECONDS = 15.0  # that a connection is kept
 GONE = 410
 
-_trusted = functools.cache(httpcore.default_ssl_context)  # reading the certificates takes 50 ms of processor time
+trusted = functools.cache(lambda: quick(httpcore.default_ssl_context()))  # that takes 50 ms of processor time
 Resolve = Callable[[str, str], Awaitable[list[Address]]]  # name, owner
 
 
@@ -111,7 +112,7 @@ class Sender:
 
     async def _pool(self, owner: str, scheme: str) -> httpcore.AsyncConnectionPool:
         if self._tls is None:
-            self._tls = await asyncio.to_thread(_trusted)
+            self._tls = await asyncio.to_thread(trusted)
         if (pool := self._pools.get((owner, scheme))) is None:
             allowed = is_loopback if scheme == "http" else is_public_or_loopback if self._local else is_public
             made = httpcore.AsyncConnectionPool(

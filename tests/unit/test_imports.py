@@ -19,7 +19,7 @@ BASE_MODULES = frozenset(
     {
         *("app.settings", "app.solana_settings", "app.logs", "app.metrics", "app.tasks", "app.batching"),
         *("app.audit", "app.postgres", "app.redis_client", "app.redis_scripts"),
-        *("app.keepalive", "app.open_files", "app.tracing"),
+        *("app.keepalive", "app.open_files", "app.tls", "app.tracing"),
     }
 )
 # package, or module at the top of `app` → the packages it may import

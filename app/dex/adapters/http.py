@@ -24,6 +24,7 @@ import orjson
 
 from app.dex.adapters.connections import bound
 from app.dex.errors import DexError
+from app.tls import quick
 
 MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
 MAX_CONNECTIONS = 32
@@ -33,9 +34,9 @@ MAX_VALUES = 100_000  # in the JSON of an answer, about: 8 MiB of empty objects 
 SIGNS = (b",", b"[", b"{")
 BUSY = frozenset({500, 502, 503, 504})
 
-_trusted = functools.cache(httpx.create_ssl_context)  # reading the certificates takes 50 ms of processor time
-
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the URL of every request
+
+trusted = functools.cache(lambda: quick(httpx.create_ssl_context()))  # the certificates take 50 ms of processor time
 
 
 class NoCookies(CookieJar):
@@ -73,7 +74,7 @@ class Server:
                 headers=headers,
                 cookies=NoCookies(),
                 follow_redirects=False,
-                verify=_trusted(),
+                verify=trusted(),
             )
         )
         self._url = url
