@@ -41,10 +41,11 @@ def unknown_token(given: str, markets: Markets) -> str:
     return f"this token is not traded here{hint or '; GET /api/tokens lists those that are'}"
 
 
-def token_name(given: str, markets: Markets) -> str | None:
-    """How orders name a token: by its symbol, or by its mint if it is not traded yet; None: it is neither."""
-    token = markets.find(given)
-    return token.symbol if token else given if base58.is_address(given) else None
+def token_names(given: str, markets: Markets) -> list[str]:
+    """How orders name a token: by its symbol, and by its mint while they wait for its launch; []: it is neither."""
+    if token := markets.find(given):
+        return [token.symbol, token.mint]
+    return [given] if base58.is_address(given) else []
 
 
 def unserved_pair(token_in: Token, markets: Markets, only: Sequence[str] | None) -> str:

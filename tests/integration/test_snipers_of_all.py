@@ -1,4 +1,4 @@
-"""Snipers of one owner are looked at a page at a time: those that cannot fire keep no other one from it."""
+"""Snipers of one owner are looked at a page at a time, and those of a token are listed and cancelled together."""
 
 from functools import partial
 from uuid import UUID
@@ -9,7 +9,7 @@ from app.watcher.main import watcher
 from app.watcher.snipers import Snipers
 from tests.engine import Engine, eventually
 from tests.integration.test_launches import launch
-from tests.integration.test_snipers import has_status, place
+from tests.integration.test_snipers import MINT, TRIGGER, has_status, place
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -54,3 +54,12 @@ async def test_those_that_somebody_has_locked_are_looked_at_again_after_a_pause(
             await eventually(owners_had_their_turn)
     first = answers.index(True)
     assert answers[first : first + 2] == [True, False]
+
+
+@pytest.mark.parametrize("name", [MINT, "WIF"])
+async def test_one_that_waits_on_after_a_launch_is_chosen_by_its_token(engine: Engine, name: str) -> None:
+    elsewhere = await place(engine, trigger=TRIGGER | {"venue": "meteora"})
+    assert (await launch(engine)).json()["venue"] == "raydium"
+    listed = (await engine.http.get("/api/orders", params={"tokenOut": name})).json()["orders"]
+    assert [one["orderId"] for one in listed] == [elsewhere]
+    assert (await engine.http.post("/api/orders/cancel-all", json={"tokenOut": name})).json() == {"cancelled": 1}

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.api.admission import admit_read, may_read_log, turn_to_read
 from app.api.context import ApiContext, context, socket_urls
-from app.api.names import token_name, unknown_token, unknown_venue
+from app.api.names import token_names, unknown_token, unknown_venue
 from app.api.orders.schedule_bodies import Moment
 from app.api.problems import invalid_query, unknown_order
 from app.api.schemas import OrderPage, OrderSnapshot
@@ -46,8 +46,8 @@ async def list_orders(
     ctx, caller = context(request), admit_read(request)
     filter_by = Filter(
         status=status,
-        token_in=_symbol(ctx, token_in, "/query/tokenIn"),
-        token_out=_symbol(ctx, token_out, "/query/tokenOut"),
+        token_in=_names(ctx, token_in, "/query/tokenIn"),
+        token_out=_names(ctx, token_out, "/query/tokenOut"),
         dex=_known_venue(ctx, venue),
         placed_from=_in_utc(placed_from, "/query/from"),
         placed_before=_in_utc(placed_before, "/query/before"),
@@ -86,11 +86,11 @@ async def _views(ctx: ApiContext, orders: Sequence[Order]) -> list[dict[str, Any
     ]
 
 
-def _symbol(ctx: ApiContext, token: str | None, pointer: str) -> str | None:
+def _names(ctx: ApiContext, token: str | None, pointer: str) -> list[str] | None:
     if token is None:
         return None
-    if name := token_name(token, ctx.markets):
-        return name
+    if names := token_names(token, ctx.markets):
+        return names
     raise invalid_query([(pointer, unknown_token(token, ctx.markets))])
 
 
@@ -101,7 +101,9 @@ def _in_utc(moment: datetime | None, pointer: str) -> datetime | None:
         raise invalid_query([(pointer, "is too far away")]) from None
 
 
-def _known_venue(ctx: ApiContext, venue: str | None) -> str | None:
-    if venue is not None and venue not in ctx.router.names:
+def _known_venue(ctx: ApiContext, venue: str | None) -> list[str] | None:
+    if venue is None:
+        return None
+    if venue not in ctx.router.names:
         raise invalid_query([("/query/venue", unknown_venue([venue], ctx.router.names))])
-    return venue
+    return [venue]

@@ -95,7 +95,7 @@ TO_CANCEL = f"""SELECT id, xmin AS version FROM orders
      WHERE status IN ({sql_list(UNFINISHED)}) AND (status <> '{Status.SUBMITTED}' OR NOT cancel_requested)"""
 _CHOSEN = f"""
     {TO_CANCEL} AND owner = $1 AND NOT {IS_RECONCILING}
-       AND ($2::text IS NULL OR token_in = $2) AND ($3::text IS NULL OR token_out = $3)
+       AND ($2::text[] IS NULL OR token_in = ANY($2)) AND ($3::text[] IS NULL OR token_out = ANY($3))
        AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5) AND id <> ALL($6::uuid[])
      LIMIT {PAGE}"""
 CANCEL_MANY = f"""
@@ -141,8 +141,8 @@ class Slices:
 class Selection:
     """Which of an owner's orders; None: any."""
 
-    token_in: str | None = None
-    token_out: str | None = None
+    token_in: Sequence[str] | None = None  # one of these names
+    token_out: Sequence[str] | None = None
     type: str | None = None
     group: UUID | None = None
 

@@ -93,9 +93,9 @@ class PageKey:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     status: Status | None = None
-    token_in: str | None = None
-    token_out: str | None = None
-    dex: str | None = None
+    token_in: Sequence[str] | None = None  # one of these names
+    token_out: Sequence[str] | None = None
+    dex: Sequence[str] | None = None
     placed_from: datetime | None = None
     placed_before: datetime | None = None
 
@@ -222,7 +222,7 @@ class OrderReader:
         end = await self._end_of_scan(conditions, values) if filtered else None
         if end is not None:
             conditions.append(f"(created_at, id) >= ({parameter(end.created_at)}, {parameter(end.id)})")
-        conditions += [f"{column} = {parameter(value)}" for column, value in filtered.items()]
+        conditions += [f"{column} = ANY({parameter(value)})" for column, value in filtered.items()]
         rows = await fetch(
             self._pool,
             f"SELECT {ORDER_COLUMNS} FROM orders WHERE {' AND '.join(conditions)}"

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.admission import admit_cancel, read_body
 from app.api.context import ApiContext, authenticate, context
 from app.api.json_body import read_object
-from app.api.names import token_name, unknown_token
+from app.api.names import token_names, unknown_token
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
 from app.api.orders.lifetime import lifetime_of
 from app.api.orders.sniping import snipe_of
@@ -78,8 +78,8 @@ async def cancel_all(request: Request) -> Response:
     ctx, caller = context(request), authenticate(request)
     fields = read_request(CancelAll, await read_object(request))
     chosen = Selection(
-        token_in=_symbol(ctx, "/tokenIn", fields.token_in),
-        token_out=_symbol(ctx, "/tokenOut", fields.token_out),
+        token_in=_names(ctx, "/tokenIn", fields.token_in),
+        token_out=_names(ctx, "/tokenOut", fields.token_out),
         type=fields.order_type,
         group=None if fields.group_id is None else order_uuid(fields.group_id),
     )
@@ -87,11 +87,11 @@ async def cancel_all(request: Request) -> Response:
     return as_json({"cancelled": await ctx.changes.cancel_all(caller.owner, chosen)})
 
 
-def _symbol(ctx: ApiContext, pointer: str, symbol_or_mint: str | None) -> str | None:
+def _names(ctx: ApiContext, pointer: str, symbol_or_mint: str | None) -> list[str] | None:
     if symbol_or_mint is None:
         return None
-    if name := token_name(symbol_or_mint, ctx.markets):
-        return name
+    if names := token_names(symbol_or_mint, ctx.markets):
+        return names
     raise invalid_request([(pointer, unknown_token(symbol_or_mint, ctx.markets))])
 
 
