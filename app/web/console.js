@@ -50,7 +50,7 @@ function consolePage({ api, announce, onChange }) {
     note: () => nothing,
     banner: () => queueStatus.warning(),
     view() {
-      if (isOperator === null) return html`<p class="placeholder">Loading …</p>`;
+      if (isOperator === null) return html`<p class="placeholder">${killSwitch.problem?.message ?? "Loading …"}</p>`;
       if (!isOperator) return html`<section class="card sign-in"><h2>For operators only</h2><p>This key belongs to a trader. Sign out, and sign in with an operator's key; or go to <a href=".">the trading page</a>.</p></section>`;
       return html`
         <div class="console-layout">

@@ -96,6 +96,15 @@ async def test_trading_is_halted_with_a_reason_and_released(console: TradingPage
     await expect(console.tab.locator(".audit-entry").first).to_contain_text("kill_switch.set")
 
 
+async def test_it_says_that_the_kill_switch_cannot_be_read(console: TradingPage) -> None:
+    problem = {"code": "too_many_reads", "detail": "You may send at most 1200 reads per minute."}
+    await console.tab.route("**/api/kill-switch", lambda route: route.fulfill(status=429, json=problem))
+    await expect(console.tab.locator(".kill-switch").get_by_role("alert")).to_contain_text(problem["detail"])
+    await console.tab.reload()
+    await expect(console.tab.locator("#page")).to_contain_text(problem["detail"])
+    console.console_errors.clear()  # Chromium logs each of these answers
+
+
 @pytest.mark.parametrize("many", [30, 300])
 async def test_the_audit_log_leaves_nothing_out_however_many_entries_come_at_once(
     console: TradingPage, engine: Engine, many: int

@@ -60,11 +60,12 @@ export class KillSwitch {
   }
 
   view() {
-    const { all, owners, busy, refused } = this;
+    const { all, owners, busy, refused, problem } = this;
     const owner = this.owner.trim();
     return html`
       <section class="card kill-switch" aria-labelledby="kill-switch-title">
         <header class="card-header"><h2 id="kill-switch-title">Trading</h2></header>
+        ${problem ? html`<p class="error-box" role="alert">This may have changed since it was read. ${problem.message}</p>` : nothing}
         <p><b class="status ${all && all.state !== "active" ? "failed" : "confirmed"}">${all?.state ?? "active"}</b> for everybody${all ? html`, since ${dateTime(all.setAt)}: ${all.reason} <span class="hint">(${all.setBy ?? "unknown"})</span>` : nothing}</p>
         <form class="fields" autocomplete="off" novalidate @submit=${(event) => event.preventDefault()}>
           <label for="switch-reason">Reason</label>
