@@ -24,6 +24,7 @@ LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: str | None = None) -> None:
     """Raises a `Problem` unless the caller may place that many orders. They count even if Postgres then fails.
 
+    None is placed once the client has left: this process may have been frozen, and nobody expects the order any more.
     `owner`: of the orders; default: the caller.
     """
     owner = owner or caller.owner
@@ -41,6 +42,8 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
         raise counted(Problem(503, "wrong_schema", detail, retryable=True, headers=LATER))
     await _within_quota(request, caller, "orders", orders)
+    if request.scope["state"].get("has_left", bool)():
+        raise counted(Problem(408, "too_slow", "You have closed the connection.", retryable=True))
     match context(request).capacity.reserve(owner, orders):
         case "owner":
             most = settings.queue_max_per_owner

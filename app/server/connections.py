@@ -25,6 +25,7 @@ RESET = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes a close a r
 # its connections wait this long for the rest of a request. Those that idle in its pool do not count.
 MAX_SLOW_PER_ADDRESS = 256
 SLOW_SECONDS = 1.0
+LEFT = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere only a client that has left altogether is noticed
 TURNS = 16  # requests sent ahead that begin before other events are looked at
 
 
@@ -69,6 +70,10 @@ class Connection(asyncio.Transport):
     def has_received(self) -> bool:
         """Bytes that are not read yet. Closing the connection would reset it, and its client would get no answer."""
         return not self._closing and is_readable(self._file)
+
+    def has_left(self) -> bool:
+        """Its client has closed it, perhaps long ago: while this process was frozen, or before it was started."""
+        return self._closing or self._transport.is_closing() or is_there(self._file, LEFT)
 
     def close(self) -> None:
         """Close it after everything was sent; `linger` first if the client may have sent more."""
@@ -150,8 +155,12 @@ class Connection(asyncio.Transport):
 
 
 def is_readable(file: int) -> bool:
+    return is_there(file, select.POLLIN)
+
+
+def is_there(file: int, event: int) -> bool:
     poll = select.poll()
-    poll.register(file, select.POLLIN)
+    poll.register(file, event)
     return bool(poll.poll(0))
 
 

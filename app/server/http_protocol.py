@@ -50,8 +50,8 @@ class HttpProtocol(HttpToolsProtocol):
     _ahead, _ahead_is_cut = b"", False  # received while a request is being answered
 
     def connection_made(self, transport: Any) -> None:
-        connections = self.config.connections
-        connection = Connection(transport, connections)
+        connection = Connection(transport, connections := self.config.connections)
+        self.app_state = self.app_state | {"has_left": connection.has_left}  # in the scope of each request, and socket
         super().connection_made(connection)
         self._wait_for(HEAD)
         if len(self.connections) > connections.max_open and not connections.make_room(connection):
