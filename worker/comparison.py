@@ -76,17 +76,18 @@ class Comparison:
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
-        return await self._not_noted(await self._unknown(swaps))
+        return await self._not_noted((await self._unknown(swaps))[0])
 
     async def _orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
         return {one: self._fillings.named(order) for one, order in (await self._swaps.orders(ids)).items()}
 
-    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
-        """Those that landed, and that the orders do not know."""
+    async def _unknown(self, swaps: Sequence[FoundSwap]) -> tuple[list[tuple[FoundSwap, Order | None]], list[Order]]:
+        """Those that landed, and that the orders do not know; and the orders that know theirs."""
         landed = [swap for swap in swaps if swap.has_landed and is_ours(swap)]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
-        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
+        known = [order for swap, order in with_order if order is not None and knows(order, swap)]
+        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)], known
 
     async def _not_noted(
         self, unknown: Sequence[tuple[FoundSwap, Order | None]]
@@ -96,14 +97,12 @@ class Comparison:
         return [(swap, order) for swap, order in unknown if swap.signature not in noted]
 
     async def _look_at_swaps(self, now: Reconciling) -> None:
-        """From the newest on, until a page of them is known. Orders are confirmed at the end, the oldest first: after a
-        look that broke off, a page of them would be known. So are slices: their plan moves on past those not made.
-        """
+        """From the newest on. Orders are confirmed at the end, and slices made: plans move on past those not made."""
         before, slices, told = None, dict[UUID, FilledSlice](), list[tuple[Order, FoundSwap]]()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
             await self._count_signed(page)
-            unknown = await self._unknown(page)
+            unknown, known = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
             told += [(order, swap) for order, swap in filled if swap.is_told]
@@ -122,8 +121,9 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # A look that broke off has noted the newest pages only, and swaps that failed say nothing of older ones.
-            news = missing if self._walked == now.began_at else unknown or not any(swap.is_told for swap in page)
+            # A look that broke off and repeated keys make new pages known: only a fill of before speaks for older ones.
+            filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
+            news = missing if self._walked == now.began_at else unknown or not filled_before
             if not news and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature

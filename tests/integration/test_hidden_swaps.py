@@ -15,7 +15,15 @@ from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import begin
 from tests.dump import dump, restore
 from tests.engine import eventually, running_engine
-from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, executed, fills, is_reconciling
+from tests.integration.test_reconciling import (
+    BLOCK_MS,
+    confirmed,
+    done,
+    executed,
+    fills,
+    is_reconciling,
+    lost_swaps,
+)
 from worker import comparison, reconciler
 
 
@@ -116,3 +124,33 @@ async def test_a_page_of_swaps_that_failed_hides_no_older_one(
         await eventually(lambda: done(engine))
         assert (await engine.place(key="the key"))["orderId"] == order
         assert (await fills(engine)).keys() == {order}
+
+
+async def test_a_page_of_swaps_whose_keys_were_repeated_after_a_look_that_broke_off_hides_no_older_one(
+    postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, is_down = MockChain.newest, True
+
+    async def unavailable_at_first(chain: MockChain, limit: int, **places: Any) -> Sequence[FoundSwap]:
+        if places.get("before") and is_down:
+            raise DexError("rpc_timeout", "")
+        return await newest(chain, limit, **places)
+
+    monkeypatch.setattr(MockChain, "newest", unavailable_at_first)
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
+    async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
+        before = await dump(postgres_dsn)
+        working = await engine.start_worker()
+        old = (await engine.place(key="old"))["orderId"]
+        await eventually(lambda: confirmed(engine, old))
+        new = (await engine.place(key="new"))["orderId"]
+        await executed(engine, working, new)
+        await restore(postgres_dsn, before)
+        await engine.start_worker()
+        await eventually(lambda: lost_swaps(engine))
+        assert (await engine.place(key="new"))["orderId"] == new
+        is_down = False
+        await eventually(lambda: done(engine))
+        assert (await engine.place(key="old"))["orderId"] == old
+        assert (await fills(engine)).keys() == {old, new}
