@@ -29,7 +29,7 @@ def backup(dsn: str, file: Path) -> None:
         try:
             file.hardlink_to(draft)
         except FileExistsError:
-            _must_be_new(file)
+            raise _exists(file) from None
         except OSError:  # this file system has no links
             _must_be_new(file)
             draft.rename(file)
@@ -38,8 +38,12 @@ def backup(dsn: str, file: Path) -> None:
 
 
 def _must_be_new(file: Path) -> None:
-    if file.exists():
-        raise SettingsError(f"{file} exists already: choose another name.")
+    if file.exists() or file.is_symlink():  # a link may lead to nothing
+        raise _exists(file)
+
+
+def _exists(file: Path) -> SettingsError:
+    return SettingsError(f"{file} exists already: choose another name.")
 
 
 async def _dump(dsn: str, file: Path) -> None:

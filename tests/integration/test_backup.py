@@ -148,6 +148,13 @@ async def test_two_backups_at_once_do_not_write_into_one_file(postgres_dsn: str,
     assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == [file]
 
 
+async def test_a_backup_is_not_lost_behind_a_link_that_leads_nowhere(postgres_dsn: str, tmp_path: Path) -> None:
+    """It was dumped, and deleted, without an error."""
+    (link := tmp_path / "latest.dump").symlink_to(tmp_path / "deleted.dump")
+    with pytest.raises(SettingsError, match="exists already"):
+        await asyncio.to_thread(backup, postgres_dsn, link)
+
+
 async def test_after_a_restore_that_was_killed_the_engine_reconciles_too(
     postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
