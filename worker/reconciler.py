@@ -42,9 +42,10 @@ log = logging.getLogger("engine.reconciler")
 COMPARED = 200  # swaps, at the start of a worker
 ROUND_SECONDS = 0.25
 REST_FACTOR = 10  # a look is followed by a rest of this many times its duration; the last one waits for no rest
-UNANSWERED_SECONDS = 1.0  # between tries while the chain does not answer
+UNANSWERED_SECONDS = 1.0  # between tries while the chain or Postgres does not answer
 PATIENCE_SECONDS = 120.0  # at the end, for swaps of which the chain does not say what they brought
 FIRST_SECONDS = 2.0
+ASKED = "the chain, which is asked about all orders and swaps"
 BEHIND_CHAIN = "the chain has swaps of ours that the database does not know"
 CANNOT_CONFIRM = "swaps of this owner landed, and their orders cannot be confirmed: see `engine reconcile --show`"
 
@@ -131,11 +132,14 @@ class Reconciler:
         self._begun = now
         if now is None:
             return
+        if not self._waits_for:
+            await self._say(ASKED)
         last = await self._last_height(now)
         if last is not None and self._over_at is None and (await self._chain.ended([]))[0] > last:
             self._look_at, self._over_at = 0.0, time.monotonic()
         if time.monotonic() >= self._look_at:
             began = time.monotonic()
+            self._look_at = began + UNANSWERED_SECONDS  # if it fails
             is_over, confirmed = self._over_at is not None, self._comparison.found["confirmed"]  # before the look
             on_their_way, height = await self._comparison.look(now)
             took = time.monotonic() - began

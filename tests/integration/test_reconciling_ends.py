@@ -1,5 +1,6 @@
 """Reconciling ends: an order that cannot be confirmed does not hold it up, and it lasts no longer than it must."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from app.mockchain.ledger import MockChain
 from app.orders.reconciling.state import ReconcilingState, begin
 from app.orders.store.reads import OrderReader
 from app.orders.waiting.plans import PlanStore
+from app.postgres.errors import DatabaseUnavailable
 from tests.dump import dump, restore
 from tests.engine import SELL_SOL, Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills, is_reconciling, lost_swaps
@@ -71,6 +73,51 @@ async def test_operators_see_what_its_end_waits_for(engine: Engine) -> None:
         return await shown() is None
 
     await eventually(ended)
+
+
+async def test_no_operator_is_told_to_start_a_worker_while_one_asks_the_chain(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a long history, or slow nodes, its first look takes minutes."""
+
+    async def look(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(comparison.Comparison, "look", look)
+    await begin(engine.postgres, "a test")
+    await engine.start_worker()
+
+    async def is_told() -> bool:
+        return bool((await engine.http.get("/health/ready")).json()["reconciling"] == reconciler.ASKED)
+
+    await eventually(is_told)
+
+
+async def test_a_look_that_could_not_write_is_not_made_again_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a full disk the whole history was read from the nodes again and again, without a pause."""
+    looks, turns, take_turn = list[None](), list[None](), ReconcilingState.take_turn
+
+    async def look(*_: Any) -> Any:
+        looks.append(None)
+        raise DatabaseUnavailable
+
+    async def counted(state: ReconcilingState, worker: str) -> Any:
+        turns.append(None)
+        return await take_turn(state, worker)
+
+    async def has_gone_on() -> bool:
+        return len(turns) > 5
+
+    monkeypatch.setattr(comparison.Comparison, "look", look)
+    monkeypatch.setattr(ReconcilingState, "take_turn", counted)
+    monkeypatch.setattr(reconciler, "UNANSWERED_SECONDS", 1_000)
+    monkeypatch.setattr(reconciler, "ROUND_SECONDS", 0.01)
+    await begin(engine.postgres, "a test")
+    await engine.start_worker()
+    await eventually(has_gone_on)
+    assert len(looks) <= 2  # the second one is the last, once no swap can land any more
 
 
 async def test_the_last_look_waits_for_no_rest(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
