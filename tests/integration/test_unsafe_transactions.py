@@ -206,7 +206,7 @@ async def test_no_swap_goes_through_an_account_that_somebody_else_may_use_alread
     data[place : place + 36] = b"\1\0\0\0" + bytes(THIEF)
     desk.validator._svm.set_account(MY_USDC, Account(account.lamports, bytes(data), TOKEN))
     for swap in (order(SOL, USDC), order(USDC, SOL)):
-        assert "lets somebody else use a token account" in await desk.refuses(swap)
+        assert f"lets somebody else use a token account of ours, {MY_USDC}" in await desk.refuses(swap)
 
 
 async def test_a_token_that_the_chain_does_not_know_is_not_traded(desk: Desk) -> None:

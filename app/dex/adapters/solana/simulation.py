@@ -148,7 +148,7 @@ def check_changes(
             raise Unsafe(f"it may change another token account of the wallet, {key}")
         if key in own and key != wallet and accounts[1] is not None and not _is_ours(accounts[1], wallet):
             raise Unsafe(f"it gives a token account of the wallet away, {key}")
-        _check_kept(*accounts, wallet)
+        _check_kept(key, *accounts, wallet)
     changed = _changes(before, after, wallet, own)
     changed[str(NATIVE_MINT)] += fee
     spent, brought = -changed.pop(mints[0], 0), changed.pop(mints[1], 0)
@@ -174,14 +174,14 @@ def told(
     return {"simulation": {"mintIn": mints[0], "unitsIn": spent, "mintOut": mints[1], "unitsOut": brought, **units}}
 
 
-def _check_kept(before: Account | None, after: Account | None, wallet: Pubkey) -> None:
+def _check_kept(key: Pubkey, before: Account | None, after: Account | None, wallet: Pubkey) -> None:
     """Nobody else may own, spend or close a token account of ours, also if it was allowed by another transaction."""
     if after is None:
         return
     if before is not None and _is_ours(before, wallet) and (after.owner, after.rest) != (before.owner, before.rest):
         raise Unsafe("it changes who may use a token account of ours")
     if _is_ours(after, wallet) and (any(after.data[DELEGATE]) or any(after.data[CLOSER])):
-        raise Unsafe("it lets somebody else use a token account of ours")
+        raise Unsafe(f"it lets somebody else use a token account of ours, {key}")
 
 
 def _changes(before: Accounts, after: Accounts, wallet: Pubkey, own: Collection[Pubkey]) -> dict[str, int]:
