@@ -121,9 +121,7 @@ class _Stream(asyncio.Protocol):
         self._connection = connection
         self._timeout = connection.socket_timeout
         self._loop = asyncio.get_running_loop()
-        self._calls: deque[tuple[asyncio.Future[Answers], int, float]] = (
-            deque()
-        )  # how many answers, and when it is late
+        self._calls = deque[tuple[asyncio.Future[Answers], int, float]]()  # how many answers, and when it is late
         self._answers: Answers = []  # of the first call
         self._timer: asyncio.TimerHandle | None = None
         self._parser = hiredis.Reader(

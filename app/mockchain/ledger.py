@@ -199,10 +199,7 @@ class MockChain:
                 if not self._prepared:
                     await self._prepare()
                 yield
-        except (
-            asyncpg.InternalClientError,
-            asyncpg.ReadOnlySQLTransactionError,
-        ) as error:  # as of any pool
+        except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError) as error:  # as of any pool
             await self._pool.expire_connections()
             raise DexError(code, "The chain's connection broke.") from error
         except _UNAVAILABLE as error:
