@@ -3,7 +3,8 @@
 The head of an answer is read whole, and no answer that another one follows is waited for. Of the body nothing is read
 but what is said to be left, so that no byte of one answer is taken for the next.
 
-Below TLS everything that is received has a bound of its own: session tickets, for example, are no bytes of an answer.
+Below TLS everything that is received has bounds of its own: session tickets and new keys, for example, are no bytes of
+an answer. OpenSSL takes 92 ms for 128 KiB of new keys, so they come in small pieces, and fewer after the handshake.
 """
 
 import ssl
@@ -16,7 +17,9 @@ from anyio.abc import ByteStream
 MAX_ANSWER = 16 * 1024  # bytes, head and body
 MAX_PIECES = 50  # in which it may come
 MAX_LINES = 100  # of its head
-MAX_RECEIVED = 128 * 1024  # bytes for one request, with those of a handshake, whose certificates may have 100 KB
+MAX_RECEIVED = 128 * 1024  # bytes in a handshake, whose certificates may have 100 KB
+MAX_AFTER = MAX_ANSWER + 8 * 1024  # bytes for one request after it
+PIECE = 4 * 1024  # bytes that are decrypted before other tasks run
 MAX_RECEIVES = 300  # pieces in which they may come
 TOO_MUCH = "more was received than an answer and a TLS handshake take"
 
@@ -30,13 +33,13 @@ class _Received(ByteStream):
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self.begin()
+        self.begin(MAX_RECEIVED)
 
-    def begin(self) -> None:
-        self._bytes, self._pieces = MAX_RECEIVED, MAX_RECEIVES
+    def begin(self, most: int) -> None:
+        self._bytes, self._pieces = most, MAX_RECEIVES
 
     async def receive(self, max_bytes: int = 65_536) -> bytes:
-        piece = await self._stream.receive(max_bytes)
+        piece = await self._stream.receive(min(max_bytes, PIECE))
         self._bytes -= len(piece)
         self._pieces -= 1
         if self._bytes < 0 or self._pieces < 0:
@@ -84,7 +87,7 @@ class Answers(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, *_: Any, **options: Any) -> None:
         self._asked = True
         if self._received:
-            self._received.begin()
+            self._received.begin(MAX_AFTER)
         await self._stream.write(buffer, **options)
 
     async def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
