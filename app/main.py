@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -16,6 +17,7 @@ from app.access.rate_limit import RateLimiter
 from app.access.read_turns import ReadTurns
 from app.access.tickets import Tickets
 from app.api import problems
+from app.api.admission import BATCHES_AT_ONCE
 from app.api.context import ApiContext
 from app.api.fast_routes import Application
 from app.api.layers.auth_middleware import AuthMiddleware
@@ -187,6 +189,7 @@ async def open_context(settings: Settings, tracing: Tracing | None = None) -> As
         connections=ConnectionLimit(
             max_total=min(settings.max_sockets, max_streams()), max_per_owner=settings.max_sockets_per_owner
         ),
+        batches=ConnectionLimit(max_total=sys.maxsize, max_per_owner=BATCHES_AT_ONCE),
         capacity=capacity,
         kill_switch=kill_switch,
         memos=Memos.of(settings),

@@ -1,12 +1,13 @@
 """Whether a request is served now: kill switch, the caller's quotas and share of the queue, depth of the queue."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
 from app.access.authentication import Caller
+from app.access.connection_limit import TooManyConnections
 from app.access.rate_limit import RateLimitResult, headers
 from app.access.read_turns import NoTurn
 from app.api.context import authenticate, context
@@ -18,6 +19,7 @@ from app.orders.kill_switch.states import TradingState
 INVALID = "invalid requests"
 CORRECTABLE = frozenset({400, 413, 415, 422, 428})  # statuses of requests that the client has to correct
 EVENTS_A_READ = 100  # a log with more counts as several reads: it keeps this process busy for that much longer
+BATCHES_AT_ONCE = 50  # of one owner: a body and what is read from it take up to 300 KiB until it is answered
 LATER = {"Retry-After": "10"}  # by then some orders have left a full queue
 
 
@@ -127,6 +129,17 @@ async def turn_to_read(request: HTTPConnection, caller: Caller) -> AsyncIterator
     except NoTurn:
         detail = "Too many of your reads are under way. Wait until one has ended."
         raise counted(Problem(429, "too_many_reads", detail, retryable=True, headers={"Retry-After": "2"})) from None
+
+
+@contextlib.contextmanager
+def place_of_batch(request: HTTPConnection, caller: Caller) -> Iterator[None]:
+    """For requests with large bodies. Beyond those of an owner that are under way nothing is read."""
+    try:
+        with context(request).batches.slot(caller.owner):
+            yield
+    except TooManyConnections:
+        detail = f"At most {BATCHES_AT_ONCE} of your batches may be under way. Wait until one is answered."
+        raise counted(Problem(429, "too_many_orders", detail, retryable=True, headers={"Retry-After": "1"})) from None
 
 
 async def orders_left(request: HTTPConnection, caller: Caller) -> dict[str, int] | None:

@@ -76,6 +76,7 @@ class ApiContext:
     rate_limiter: RateLimiter  # requests per minute and caller
     read_turns: ReadTurns  # slow reads of a caller wait for each other
     connections: ConnectionLimit  # open streams
+    batches: ConnectionLimit  # requests with many orders, whose bodies take memory
     capacity: Capacity  # orders under way, in total and per owner
     kill_switch: KillSwitch  # whether orders may be placed
     memos: Memos  # the tags of idempotency keys

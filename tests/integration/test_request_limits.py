@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import time
+from functools import partial
+from typing import Any
 
 import httpx
 import orjson
@@ -12,6 +14,7 @@ from redis.asyncio import Redis
 from app.access.authentication import Authenticator, Caller
 from app.access.rate_limit import RateLimiter, take_from_bucket
 from app.api import json_body
+from app.api.admission import BATCHES_AT_ONCE
 from app.redis_client import CircuitBreaker
 from app.redis_scripts import PipelinedPool
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
@@ -181,3 +184,23 @@ async def test_in_local_mode_a_header_makes_no_new_client_unless_its_proxy_is_tr
             for n in range(2)
         ]
         assert [answer.status_code for answer in answers] == [202, 429 if refused else 202]
+
+
+async def test_an_owner_has_so_many_batches_under_way_and_no_more_are_read(engine: Engine) -> None:
+    one = {"orders": [SELL_SOL]}
+    begun = POST.replace(b"/execute", b"/batch") + b"Content-Length: 60000\r\n\r\n{"
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(BATCHES_AT_ONCE):
+            (await stack.enter_async_context(client(engine))).send(begun)
+
+        async def is_refused() -> bool:
+            answer = await engine.http.post("/api/orders/batch", json=one)
+            return answer.status_code == 429 and answer.json()["code"] == "too_many_orders"
+
+        await eventually(is_refused)
+        assert (await engine.http.post(ORDER, json=SELL_SOL)).status_code == 202
+    await eventually(partial(accepts, engine, one))
+
+
+async def accepts(engine: Engine, batch: Any) -> bool:
+    return (await engine.http.post("/api/orders/batch", json=batch)).status_code == 200

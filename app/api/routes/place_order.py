@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.access.authentication import Caller
 from app.api import refusals
-from app.api.admission import admit, count_invalid, may_be_invalid, read_body
+from app.api.admission import admit, count_invalid, may_be_invalid, place_of_batch, read_body
 from app.api.context import authenticate, context, socket_urls
 from app.api.fast_routes import FastRoute
 from app.api.orders.bodies import MAX_IN_BATCH, shape_of
@@ -151,6 +151,11 @@ async def batch(request: Request) -> Response:
 
     The whole request is refused only if it is not a list of 1 to 50 orders.
     """
+    with place_of_batch(request, authenticate(request)):
+        return await _place_batch(request)
+
+
+async def _place_batch(request: Request) -> Response:
     fields = await read_body(request, MAX_BATCH)
     items = fields.get("orders")
     if set(fields) != {"orders"} or not isinstance(items, list) or not 1 <= len(items) <= MAX_IN_BATCH:
