@@ -4,22 +4,21 @@ The head of an answer is read whole, and no answer that another one follows is w
 but what is said to be left, so that no byte of one answer is taken for the next.
 
 Below TLS everything that is received has bounds of its own: session tickets and new keys, for example, are no bytes of
-an answer. OpenSSL takes 92 ms for 128 KiB of new keys, so they come in small pieces, and fewer after the handshake.
+an answer. After the handshake it is less.
 """
 
 import ssl
-from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httpcore
-from anyio.abc import ByteStream
+
+from app.tls import Received
 
 MAX_ANSWER = 16 * 1024  # bytes, head and body
 MAX_PIECES = 50  # in which it may come
 MAX_LINES = 100  # of its head
 MAX_RECEIVED = 128 * 1024  # bytes in a handshake, whose certificates may have 100 KB
 MAX_AFTER = MAX_ANSWER + 8 * 1024  # bytes for one request after it
-PIECE = 4 * 1024  # bytes that are decrypted before other tasks run
 MAX_RECEIVES = 300  # pieces in which they may come
 TOO_MUCH = "more was received than an answer and a TLS handshake take"
 
@@ -28,40 +27,12 @@ class BadAnswer(Exception):
     """The text is for the webhook's owner."""
 
 
-class _Received(ByteStream):
-    """The connection below TLS."""
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-        self.begin(MAX_RECEIVED)
-
-    def begin(self, most: int) -> None:
-        self._bytes, self._pieces = most, MAX_RECEIVES
-
-    async def receive(self, max_bytes: int = 65_536) -> bytes:
-        piece = await self._stream.receive(min(max_bytes, PIECE))
-        self._bytes -= len(piece)
-        self._pieces -= 1
-        if self._bytes < 0 or self._pieces < 0:
-            raise BadAnswer(TOO_MUCH)
-        return piece
-
-    async def send(self, item: bytes) -> None:
-        await self._stream.send(item)
-
-    async def send_eof(self) -> None:
-        await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return self._stream.extra_attributes
+def _too_much() -> Exception:
+    return BadAnswer(TOO_MUCH)
 
 
 class Answers(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream, received: _Received | None = None) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, received: Received | None = None) -> None:
         self._stream = stream
         self._received = received
         self._asked = False  # the next byte is the first of an answer
@@ -73,7 +44,7 @@ class Answers(httpcore.AsyncNetworkStream):
     def of(connection: httpcore.AsyncNetworkStream) -> "Answers":
         """Of a connection that httpcore has opened by anyio, and that has sent nothing yet."""
         opened = cast("Any", connection)
-        opened._stream = received = _Received(opened._stream)
+        opened._stream = received = Received(opened._stream, _too_much, MAX_RECEIVED, MAX_RECEIVES)
         return Answers(connection, received)
 
     def has_rest(self, length: int) -> bool:

@@ -1,11 +1,14 @@
 """What servers that are not ours may ask of a handshake, which is computed in the event loop."""
 
+import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 
 import pytest
 
-from app.dex.adapters import http
+from app.dex.adapters import connections, http
+from app.dex.adapters.http import Server, Unanswered
 from app.webhooks import sender
 
 GROUPS = b"\x00\x0a"  # the extension of a TLS hello that names the groups for the exchange of keys
@@ -26,3 +29,21 @@ def test_no_server_can_ask_for_a_handshake_that_takes_long(made: Callable[[], ss
     assert {cipher["kea"] for cipher in context.get_ciphers()} == {"kx-ecdhe", "kx-any"}  # the latter: TLS 1.3
     assert GROUPS + b"\x00\x04\x00\x02" + P_256 in hello(context)
     assert ssl.OP_NO_RENEGOTIATION in context.options
+
+
+async def test_a_node_that_sends_without_end_below_tls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With new keys without end, eight calls of one node kept each turn of the worker's loop for up to 0.46 s."""
+    monkeypatch.setattr(connections, "OVERHEAD", 10_000)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        with contextlib.suppress(OSError):
+            writer.write(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(15_000))  # not all of a hello
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "localhost") as listening:
+        server = Server(f"https://localhost:{listening.sockets[0].getsockname()[1]}", timeout=30, max_answer=1_000)
+        with pytest.raises(Unanswered, match="ConnectError"):
+            await asyncio.wait_for(server.ask("GET"), 10)
+        await server.close()
