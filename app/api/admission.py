@@ -44,7 +44,7 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
         raise counted(Problem(503, "wrong_schema", detail, retryable=True, headers=LATER))
     await _within_quota(request, caller, "orders", orders)
-    if request.scope["state"].get("has_left", bool)():
+    if (connection := request.scope["state"].get("connection")) and connection.has_left():
         raise counted(Problem(408, "too_slow", "You have closed the connection.", retryable=True))
     match context(request).capacity.reserve(owner, orders):
         case "owner":

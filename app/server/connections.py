@@ -26,6 +26,7 @@ RESET = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes a close a r
 MAX_SLOW_PER_ADDRESS = 256
 SLOW_SECONDS = 1.0
 LEFT = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere only a client that has left altogether is noticed
+LAST_DATA_RECV, TICK = 52, 0.02  # where in TCP_INFO, in ms, and how many seconds it may be too long
 TURNS = 16  # requests sent ahead that begin before other events are looked at
 
 
@@ -74,6 +75,14 @@ class Connection(asyncio.Transport):
     def has_left(self) -> bool:
         """Its client has closed it, perhaps long ago: while this process was frozen, or before it was started."""
         return self._closing or self._transport.is_closing() or is_there(self._file, LEFT)
+
+    def waited(self) -> float:
+        """How many seconds ago the kernel received what came last: this process may have been frozen since."""
+        with contextlib.suppress(OSError, AttributeError, struct.error):  # of Linux alone
+            info = self._transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
+            milliseconds: int = struct.unpack_from("I", info, LAST_DATA_RECV)[0]
+            return max(0.0, milliseconds / 1000 - TICK)
+        return 0.0
 
     def close(self) -> None:
         """Close it after everything was sent; `linger` first if the client may have sent more."""

@@ -51,7 +51,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         connection = Connection(transport, connections := self.config.connections)
-        self.app_state = self.app_state | {"has_left": connection.has_left}  # in the scope of each request, and socket
+        self.app_state = self.app_state | {"connection": connection}  # in the scope of each request, and of a socket
         super().connection_made(connection)
         self._wait_for(HEAD)
         if len(self.connections) > connections.max_open and not connections.make_room(connection):

@@ -2,10 +2,16 @@
 
 import asyncio
 import contextlib
+import socket
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import httpx
+import orjson
 import pytest
 
 from tests.engine import Engine, eventually, running_engine
@@ -101,3 +107,35 @@ async def test_releases_at_the_same_time_all_succeed_and_so_does_a_stricter_stat
         putting.append(asyncio.create_task(answered("reducing")))
         await asyncio.sleep(0)
     assert await asyncio.gather(*putting) == [200] * 3
+
+
+HALTED = """
+INSERT INTO trading_states (scope, state, reason, set_by, set_at)
+VALUES ('*', 'halted', 'a test', 'ops', clock_timestamp())
+"""
+
+
+def frozen_while_another_process_halts(dsn: str) -> None:
+    async def halt() -> None:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(HALTED)
+        await connection.close()
+
+    time.sleep(0.1)  # the kernel counts in ticks
+    other = threading.Thread(target=asyncio.run, args=(halt(),))
+    other.start()
+    other.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only its kernel tells when it received something")
+@pytest.mark.parametrize("path", ["PUT /api/kill-switch", "POST /api/queue/resume"])
+async def test_a_release_that_waited_for_a_frozen_process_undoes_no_halt(engine: Engine, path: str) -> None:
+    """Nothing was read meanwhile, so it seemed to arrive after the halt, and trading went on."""
+    content = orjson.dumps(RELEASE)
+    head = f"{path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(content)}"
+    with socket.create_connection((engine.http.base_url.host, engine.http.base_url.port)) as client:
+        client.sendall(f"{head}\r\n\r\n".encode() + content)
+        frozen_while_another_process_halts(str(engine.settings.postgres_dsn))
+        answer = await asyncio.to_thread(client.recv, 65_536)
+    assert answer.startswith(b"HTTP/1.1 409")
+    assert await state(engine) == "halted"

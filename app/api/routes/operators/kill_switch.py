@@ -93,12 +93,18 @@ async def set_kill_switch(request: Request) -> Response:
     any more, and no swap leaves. Other API processes refuse new orders within a second. A release that would undo a
     later halt gets 409, and one whose client has gone is dropped.
     """
-    arrived = time.monotonic()
+    arrived = _arrived(request)
     operators_only(authenticate(request))
     wanted = read_request(SetKillSwitch, await read_object(request))
     if wanted.owner is not None:
         await _check_owner(context(request), wanted.owner)
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason, arrived=arrived))
+
+
+def _arrived(request: Request) -> float:
+    """When, on `time.monotonic`: this process may have been frozen since, and another one have answered a halt."""
+    connection = request.scope["state"].get("connection")
+    return time.monotonic() - (connection.waited() if connection else 0.0)
 
 
 async def _check_owner(ctx: ApiContext, owner: str) -> None:
@@ -111,7 +117,7 @@ async def _check_owner(ctx: ApiContext, owner: str) -> None:
 async def switch(
     request: Request, scope: str, state: TradingState, reason: str, *, arrived: float | None = None
 ) -> dict[str, Any]:
-    """Set it, as the operator that makes this request, which arrived at this time of `time.monotonic` (None: now)."""
+    """Set it, as the operator that makes this request, which arrived at this time of `time.monotonic`."""
     ctx, caller = context(request), authenticate(request)
     operators_only(caller)
     setting = ctx.kill_switch.set(
@@ -120,7 +126,7 @@ async def switch(
         reason=reason,
         actor=actor(request, caller),
         audit=ctx.audit,
-        arrived=time.monotonic() if arrived is None else arrived,
+        arrived=_arrived(request) if arrived is None else arrived,
     )
     try:
         entry = await (setting if state is TradingState.HALTED else _unless_gone(request, setting))
