@@ -100,6 +100,7 @@ class PipelinedConnection:
         """One attempt at a time, which all calls wait for: who stops to wait must not stop it."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._connect())
+            self._opening.add_done_callback(_read_error)  # those who wait for it may have stopped to
         return await asyncio.shield(self._opening)
 
     async def _connect(self) -> "_Stream":
@@ -183,6 +184,12 @@ class _Stream(asyncio.Protocol):
             self._timer = self._loop.call_later(TURN_SECONDS, self._check, turns - 1)
         else:
             self.lose(RedisTimeout("Redis did not answer in time"))
+
+
+def _read_error(opening: "asyncio.Task[_Stream]") -> None:
+    """Or asyncio logs it."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def _drop(connection: AbstractConnection) -> None:

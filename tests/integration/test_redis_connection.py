@@ -1,6 +1,7 @@
 """The connection on which the engine calls its scripts: against a real Redis that is killed, paused or busy."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -137,3 +138,25 @@ async def test_a_process_that_was_too_busy_to_read_an_answer_does_not_take_redis
     await admin.client_pause(2_000)
     with pytest.raises(RedisUnavailable):
         await breaker.call(connection.call("PING"))
+
+
+async def test_a_connection_that_cannot_be_made_leaves_no_error_that_nobody_reads(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those who waited for it had given up: asyncio logged a traceback as an error, seven for twelve seconds."""
+    writers = list[asyncio.StreamWriter]()
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    url = f"redis://:password@127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    async with Redis.from_pool(PipelinedPool.from_url(url, socket_timeout=0.1)) as client:
+        connection = pipelined_connection(client)
+        with pytest.raises(RedisUnavailable):
+            await CircuitBreaker(timeout=0.01).call(connection.call("PING"))
+        opening = connection._opening
+        assert opening is not None
+        await asyncio.wait([opening])
+        connection._opening = opening = None
+        gc.collect()
+    for writer in writers:
+        writer.close()
+    silent.close()
+    assert "never retrieved" not in caplog.text
