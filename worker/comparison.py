@@ -62,8 +62,8 @@ class Comparison:
         self._locked = set[UUID]()  # orders of which somebody had locked a row
 
     async def look(self, now: Reconciling) -> tuple[dict[str, Order], int | None]:
-        """Swaps on their way that the orders do not know, by signature, and a height up to which none is missing; None:
-        there was no order to ask about. With those of which the nodes do not tell the same, or whose rows are locked.
+        """Swaps on their way that the orders do not know, by signature, and those that nodes do not tell alike or whose
+        rows are locked; and a height up to which none is missing. None: there was no order to ask about.
         """
         self.bad.clear()
         await self._look_at_swaps(now)
@@ -99,6 +99,7 @@ class Comparison:
     async def _look_at_swaps(self, now: Reconciling) -> None:
         """From the newest on. Orders are confirmed at the end, and slices made: plans move on past those not made."""
         before, slices, told = None, dict[UUID, FilledSlice](), list[tuple[Order, FoundSwap]]()
+        is_unmade = await self._filled_slices.is_unmade()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
             await self._count_signed(page)
@@ -121,15 +122,16 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # A look that broke off and repeated keys make new pages known: only a fill of before speaks for older ones.
+            # Looks that broke off and repeated keys make pages known: fills of before end a look, none that was lost.
             filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
-            news = missing if self._walked == now.began_at else unknown or not filled_before
-            if not news and datetime.fromtimestamp(page[-1].at, UTC) < now.began_at - HORIZON:
+            lost = is_unmade or unknown or await self._swaps.noted([swap.signature for swap in page], ())
+            news = missing if self._walked == now.began_at else lost or not filled_before
+            if not news and datetime.fromtimestamp(max(swap.at for swap in page), UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature
         await self._confirm(told[::-1])
         await self._make_slices(sorted(slices.values(), key=lambda one: one[0].number))
-        self._walked = now.began_at
+        self._walked = None if self.bad else now.began_at  # what is not settled may be on any page
 
     async def _look_at_orders(self) -> tuple[dict[str, Order], int | None]:
         """Ask the chain about all orders that have not ended."""
@@ -140,8 +142,7 @@ class Comparison:
             since = (placed[start][1] - CLOCKS_APART).timestamp()
             height, found = await self._chain.find([str(order) for order in some], since=since)
             heights.append(height)
-            orders = await self._orders(some)
-            filled = dict[UUID, tuple[Order, FoundSwap]]()
+            orders, filled = await self._orders(some), dict[UUID, tuple[Order, FoundSwap]]()
             for swap in found:
                 order = orders[UUID(swap.about)]
                 if not swap.is_told:
@@ -236,8 +237,7 @@ class Comparison:
             return await self._filled_slices.make(made)
 
         for start in range(0, len(filled), PAGE):
-            some = filled[start : start + PAGE]
-            written = await change_each(some, make, lambda one: self._failed(one[1], one[2]))
+            written = await change_each(filled[start : start + PAGE], make, lambda one: self._failed(one[1], one[2]))
             self._count("confirmed", written, Status.CONFIRMED)
 
     def _count(self, found: str, written: Sequence[Written], status: Status) -> None:

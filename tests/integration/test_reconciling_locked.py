@@ -1,10 +1,13 @@
 """Somebody has locked a row that reconciling needs. It waits for nobody, and all other orders go on."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from hashlib import md5
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually, running_engine
 from tests.integration.test_reconciling import confirmed, done, executed, fills
+from tests.integration.test_reconciling_waiting import land
+from tests.integration.test_slices import DCA, slices
 from worker import comparison, reconciler
 
 
@@ -79,3 +84,25 @@ async def test_what_is_confirmed_beside_a_locked_order_is_counted(
     await eventually(lambda: done(engine))
     ended = await engine.postgres.fetchval("SELECT details FROM audit_log WHERE action = 'reconciling.end'")
     assert json.loads(ended)["confirmed"] == 3
+
+
+async def test_a_slice_behind_a_page_of_swaps_whose_plan_somebody_has_locked_for_a_moment_is_made_later(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
+    parent = (await engine.place(**DCA))["orderId"]
+    await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
+    await land(engine, str(uuid4()))
+    failed, is_told = comparison.Comparison._failed, asyncio.Event()
+
+    def told(*arguments: Any) -> None:
+        failed(*arguments)
+        is_told.set()
+
+    monkeypatch.setattr(comparison.Comparison, "_failed", told)
+    async with locked(engine.postgres, "plans", "order_id = $1", UUID(parent)):
+        await engine.start_worker()
+        await is_told.wait()
+    await eventually(lambda: done(engine))
+    assert await slices(engine, parent) == [(1, 333_333_366, "confirmed")]

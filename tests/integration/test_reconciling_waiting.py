@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from hashlib import md5
 from typing import Any
@@ -155,8 +156,10 @@ async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a swap moved is not a part of what is signed: one of two nodes named other tokens. Once they say the same,
-    `engine reconcile` finds it, although it was written down.
+    `engine reconcile` finds it, although it was written down, and behind a page of fills of before.
     """
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     parent, newest = (await engine.place(**DCA))["orderId"], MockChain.newest
     await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
 
@@ -171,6 +174,8 @@ async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made
     assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "local"
     assert await make(PlanStore(engine.postgres, max_age=4.0)) == 0
     monkeypatch.setattr(MockChain, "newest", newest)
+    await engine.postgres.execute("UPDATE trading_states SET state = 'active'")
+    await eventually(partial(confirmed, engine, (await engine.place())["orderId"]))
     await begin(engine.postgres, "a test")
     await eventually(partial(done, engine))
     assert await slices(engine, parent) == [(1, 333_333_366, "confirmed")]
