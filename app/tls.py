@@ -4,23 +4,63 @@ With Diffie-Hellman in a group of 10,000 bits, which the server chooses, a hands
 for 128 KiB of new keys, which a server may send at any time.
 """
 
+import contextlib
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from anyio.abc import ByteStream
 
 # Those of Python 3.11 and later without finite fields. TLS 1.3 has others, which take no time.
 CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 PIECE = 4 * 1024  # bytes that are decrypted before other tasks run
+# Python offers one. Some servers have not the first, or a certificate with another one, which TLS 1.2 has to offer.
+CURVES = "prime256v1", "secp384r1", "X25519"
+MAX_SERVERS = 1_000
+
+_curves: dict[str, int] = {}  # by the names of servers that have refused another one
+
+Answer = TypeVar("Answer")
 
 
 def quick(context: ssl.SSLContext) -> ssl.SSLContext:
     """The same context: it offers elliptic curves only, and one handshake for each connection."""
     context.set_ciphers(CIPHERS)
-    context.set_ecdh_curve("prime256v1")  # which every server has; TLS 1.3 would offer groups of up to 8,192 bits
+    context.set_ecdh_curve(CURVES[0])  # TLS 1.3 would offer groups of up to 8,192 bits
     context.options |= ssl.OP_NO_RENEGOTIATION
     return context
+
+
+@contextlib.contextmanager
+def offered(context: ssl.SSLContext, server: str) -> Iterator[None]:
+    """For a handshake that begins at once: with the curve that this server is most likely to have."""
+    curve = _curves.get(server, 0)
+    context.set_ecdh_curve(CURVES[curve])
+    try:
+        yield
+    except Exception as error:
+        if _is_refusal(error) and _curves.get(server, 0) == curve:
+            if len(_curves) >= MAX_SERVERS:
+                _curves.clear()
+            _curves[server] = (curve + 1) % len(CURVES)
+        raise
+
+
+async def with_each_curve(ask: Callable[[], Awaitable[Answer]], not_connected: type[Exception]) -> Answer:
+    """What it returns; it is called again while a server refuses the handshake, so that it was not asked yet."""
+    for _ in CURVES[1:]:
+        try:
+            return await ask()
+        except not_connected as error:
+            if not _is_refusal(error):
+                raise
+    return await ask()
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None and "HANDSHAKE_FAILURE" in (error.reason or "")
 
 
 class Received(ByteStream):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import httpcore
 
-from app.tls import Received
+from app.tls import Received, offered
 
 MAX_ANSWER = 16 * 1024  # bytes, head and body
 MAX_PIECES = 50  # in which it may come
@@ -92,7 +92,8 @@ class Answers(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:
-        return Answers(await self._stream.start_tls(ssl_context, server_hostname, **options), self._received)
+        with offered(ssl_context, server_hostname or ""):
+            return Answers(await self._stream.start_tls(ssl_context, server_hostname, **options), self._received)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpcore
 
-from app.tls import quick
+from app.tls import quick, with_each_curve
 from app.webhooks.addresses import Address, is_loopback, is_public, is_public_or_loopback, refusal
 from app.webhooks.answers import Answers, BadAnswer
 from app.webhooks.names import Names, Silent
@@ -89,7 +89,8 @@ class Sender:
             return Answer(f"the URL {why}")
         try:
             async with asyncio.timeout(SECONDS):
-                status = await self._post(owner, url, headers, body)
+                ask = functools.partial(self._post, owner, url, headers, body)
+                status = await with_each_curve(ask, httpcore.ConnectError)
         except TimeoutError:
             return Answer(f"no answer within {SECONDS:.0f} s")
         except Exception as error:

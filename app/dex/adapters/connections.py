@@ -14,7 +14,7 @@ import anyio
 import httpcore
 import httpx
 
-from app.tls import Received
+from app.tls import Received, offered
 
 MAX_HEAD, MAX_LINES = 32 * 1024, 200  # bytes
 PIECE = 4 * 1024  # bytes that are parsed at once, of what is not said to be the body
@@ -63,9 +63,11 @@ class _Answers(httpcore.AsyncNetworkStream):
         return piece
 
     async def start_tls(
-        self, ssl_context: ssl.SSLContext, *arguments: Any, **options: Any
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *arguments: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:
-        return _Answers(await self._stream.start_tls(ssl_context, *arguments, **options), self._received)
+        with offered(ssl_context, server_hostname or ""):
+            stream = await self._stream.start_tls(ssl_context, server_hostname, *arguments, **options)
+        return _Answers(stream, self._received)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

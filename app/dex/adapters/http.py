@@ -24,7 +24,7 @@ import orjson
 
 from app.dex.adapters.connections import bound
 from app.dex.errors import DexError
-from app.tls import quick
+from app.tls import quick, with_each_curve
 
 MIN_REST, MAX_REST = 1.0, 30.0  # seconds without calls after a 429
 MAX_CONNECTIONS = 32
@@ -114,7 +114,8 @@ class Server:
                 # httpx limits each read, so a server that sends a byte now and then would never be given up.
                 async with asyncio.timeout(seconds):
                     await self._turn(seconds)
-                    status = await self._answer(method, self._url + path, params, body, seconds, content)
+                    ask = functools.partial(self._answer, method, self._url + path, params, body, seconds, content)
+                    status = await with_each_curve(ask, httpx.ConnectError)
                 return status, orjson.loads(content.data)
         except TimeoutError:
             raise Unanswered("in time") from None
