@@ -122,9 +122,9 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # Looks that broke off and repeated keys make pages known: fills of before end a look, none that was lost.
+            # Earlier looks and repeated keys make pages known: fills of before end a look, and none that was lost once.
             filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
-            lost = is_unmade or unknown or await self._swaps.noted([swap.signature for swap in page], ())
+            lost = is_unmade or unknown or await self._swaps.were_lost([order.id for order in known])
             news = missing if self._walked == now.began_at else lost or not filled_before
             if not news and datetime.fromtimestamp(max(swap.at for swap in page), UTC) < now.began_at - HORIZON:
                 break

@@ -181,6 +181,29 @@ async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made
     assert await slices(engine, parent) == [(1, 333_333_366, "confirmed")]
 
 
+async def test_a_filled_slice_behind_orders_that_a_look_has_confirmed_is_not_made_again_if_it_begins_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
+    parent, known = [(await engine.place(**more))["orderId"] for more in (DCA, {})]
+    part, newest = str(UUID(md5(f"{parent}/1".encode()).hexdigest())), MockChain.newest
+    await land(engine, part, sold=333_333_366)
+    await land(engine, known)
+
+    async def newest_ones(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
+        return [replace(swap, agreed=swap.memo != part) for swap in await newest(chain, limit, **places)]
+
+    monkeypatch.setattr(MockChain, "newest", newest_ones)
+    await engine.start_worker()
+    await eventually(partial(confirmed, engine, known))
+    monkeypatch.setattr(reconciler, "PATIENCE_SECONDS", 0)
+    await begin(engine.postgres, "another fail-over")
+    await eventually(partial(done, engine))
+    assert await engine.postgres.fetchval("SELECT scope FROM trading_states WHERE state = 'halted'") == "local"
+    assert await make(PlanStore(engine.postgres, max_age=4.0)) == 0
+
+
 async def test_a_slice_of_a_parent_that_has_ended_is_not_cancelled_while_the_engine_reconciles(engine: Engine) -> None:
     parent, store = (await engine.place(**DCA))["orderId"], PlanStore(engine.postgres, max_age=4.0)
     assert await make(store) == 1
