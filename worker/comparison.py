@@ -4,7 +4,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app import metrics
@@ -25,14 +25,13 @@ log = logging.getLogger("engine.reconciler")
 
 PAGE = 500  # swaps in one question
 CLOCKS_APART = timedelta(days=1)  # of the chain and of Postgres, at most
+HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
 
 FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
 
 
 class Comparison:
-    """`turn`: is called before each question, which may take long. `count`: with all swaps that are looked at. `known`:
-    once all of them are known.
-    """
+    """`turn`: is called before each question, which may take long. `count`: with all swaps that are looked at."""
 
     def __init__(
         self,
@@ -47,7 +46,6 @@ class Comparison:
         publisher: EventPublisher,
         turn: Callable[[], Awaitable[object]],
         count: Callable[[Sequence[FoundSwap]], Awaitable[None]],
-        known: Callable[[Reconciling], Awaitable[None]],
     ) -> None:
         self._swaps = swaps
         self._landed = landed
@@ -57,7 +55,8 @@ class Comparison:
         self._memos = memos
         self._fillings = fillings
         self._publisher = publisher
-        self._turn, self._count_signed, self._known = turn, count, known
+        self._turn, self._count_signed = turn, count
+        self._walked: datetime | None = None  # when reconciling was begun for which all swaps were looked at
         self.found = Counter[str]()  # confirmed, cancelled, unmatched
         self.bad = dict[str, tuple[FoundSwap, Order]]()  # signature → landed, or may have, and cannot be confirmed
         self._locked = set[UUID]()  # orders of which somebody had locked a row
@@ -77,17 +76,18 @@ class Comparison:
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
-        return await self._not_noted(await self._unknown(swaps))
+        return await self._not_noted((await self._unknown(swaps))[0])
 
     async def _orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
         return {one: self._fillings.named(order) for one, order in (await self._swaps.orders(ids)).items()}
 
-    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
-        """Those that landed, and that the orders do not know."""
+    async def _unknown(self, swaps: Sequence[FoundSwap]) -> tuple[list[tuple[FoundSwap, Order | None]], list[Order]]:
+        """Those that landed, and that the orders do not know; and the orders that know theirs."""
         landed = [swap for swap in swaps if swap.has_landed and is_ours(swap)]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
-        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
+        known = [order for swap, order in with_order if order is not None and knows(order, swap)]
+        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)], known
 
     async def _not_noted(
         self, unknown: Sequence[tuple[FoundSwap, Order | None]]
@@ -97,18 +97,16 @@ class Comparison:
         return [(swap, order) for swap, order in unknown if swap.signature not in noted]
 
     async def _look_at_swaps(self, now: Reconciling) -> None:
-        """From the newest on, as far as those that are known.
-
-        Slices are made at the end, the first ones first: their plan moves on past those that it has not made.
-        """
-        before, slices, is_agreed = None, dict[UUID, FilledSlice](), True
+        """From the newest on. Orders are confirmed at the end, and slices made: plans move on past those not made."""
+        before, slices, told = None, dict[UUID, FilledSlice](), list[tuple[Order, FoundSwap]]()
+        is_unmade = await self._filled_slices.is_unmade()
         while page := await self._chain.newest(PAGE, before=before):
             await self._turn()
             await self._count_signed(page)
-            unknown = await self._unknown(page)
+            unknown, known = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
-            await self._confirm([(order, swap) for order, swap in filled if swap.is_told])
+            told += [(order, swap) for order, swap in filled if swap.is_told]
             # Also those that were noted, of a slice that could not be made: it would be made anew.
             made = await self._slices({UUID(one.about): one for one, of in unknown if of is None and is_id(one.about)})
             slices = {order: one for order, one in made.items() if one[1].is_told} | slices
@@ -124,13 +122,16 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            is_agreed = is_agreed and all(swap.agreed for swap in page)
-            if max(swap.at for swap in page) < now.known_until:
+            # Earlier looks and repeated keys make pages known: fills of before end a look, and none that was lost once.
+            filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
+            lost = is_unmade or unknown or await self._swaps.were_lost([order.id for order in known])
+            news = missing if self._walked == now.began_at else lost or not filled_before
+            if not news and datetime.fromtimestamp(max(swap.at for swap in page), UTC) < now.began_at - HORIZON:
                 break
             before = page[-1].signature
+        await self._confirm(told[::-1])
         await self._make_slices(sorted(slices.values(), key=lambda one: one[0].number))
-        if is_agreed and not self.bad:
-            await self._known(now)
+        self._walked = None if self.bad else now.began_at  # what is not settled may be on any page
 
     async def _look_at_orders(self) -> tuple[dict[str, Order], int | None]:
         """Ask the chain about all orders that have not ended."""

@@ -2,8 +2,8 @@
 
 - At its start a worker compares the newest swaps of ours with the database, those since the last fill that this knows:
   a backup that was restored into the same database shows in nothing else. Until that is done it starts nothing.
-- While the engine reconciles, the chain is asked about every order that has not ended, and about its newest swaps as
-  far as the last fill of before. An order whose swap landed is confirmed. A swap of an order that is not known, or has
+- While the engine reconciles, the chain is asked about every order that has not ended, and about its newest swaps until
+  a page of them was known before. An order whose swap landed is confirmed. A swap of an order that is not known, or has
   ended otherwise, is written down for the operators.
 - A swap that is on its way is left alone: reconciling lasts longer than any swap can be.
 - What the chain does not know may still have been sent by a worker whose commit was lost. So the last look is made once
@@ -31,10 +31,10 @@ from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import LandedOrders
 from app.orders.reconciling.slices import FilledSlices
-from app.orders.reconciling.state import SLACK, Reconciling, ReconcilingState
+from app.orders.reconciling.state import Reconciling, ReconcilingState
 from app.orders.waiting.groups import Groups
 from app.postgres.errors import DatabaseUnavailable
-from worker.comparison import Comparison
+from worker.comparison import HORIZON, Comparison
 from worker.found_swaps import Fillings, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
@@ -83,7 +83,6 @@ class Reconciler:
             publisher=publisher,
             turn=partial(state.take_turn, self._name),
             count=self._count_agreed,
-            known=state.known,
         )
         self._begun: Reconciling | None = None  # what this worker knows of it, so that it need not ask whether
         self._look_at = 0.0  # when it looks again, on `time.monotonic`
@@ -98,7 +97,7 @@ class Reconciler:
 
     async def compare(self) -> None:
         """Since a fill that is known: the rest is known too, and strangers can make it long."""
-        last = await self._swaps.last_fill(SLACK)
+        last = await self._swaps.last_fill(HORIZON)
         # So many of each wallet: the orders of a former one may have been pruned.
         newest = await self._chain.newest(COMPARED, after=last)
         if missing := await self._comparison.missing(_first_agreed(newest, COMPARED)):

@@ -25,11 +25,6 @@ reconciliation = sa.Table(
         sa.BigInteger,
         comment="of the table of orders, which a restore makes anew; NULL: not read yet",
     ),
-    sa.Column(
-        "known_until",
-        sa.DateTime(timezone=True),
-        comment="all swaps are known that landed before; NULL: as far as the last fill",
-    ),
     sa.CheckConstraint("one", name="is_one"),
 )
 

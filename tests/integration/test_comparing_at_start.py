@@ -25,7 +25,7 @@ async def test_at_its_start_a_worker_compares_what_came_after_a_fill_that_is_kno
         asked.append(range.get("after"))
         return await newest(chain, limit, **range)
 
-    monkeypatch.setattr(reconciler, "SLACK", timedelta(0))
+    monkeypatch.setattr(reconciler, "HORIZON", timedelta(0))
     worker, orders = await engine.start_worker(), list[str]()
     for _ in range(2):
         orders.append((await engine.place())["orderId"])

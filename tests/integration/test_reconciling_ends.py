@@ -170,7 +170,7 @@ async def test_after_a_look_that_broke_off_older_swaps_are_found_still(
 
     monkeypatch.setattr(MockChain, "newest", once_unavailable)
     monkeypatch.setattr(comparison, "PAGE", 2)
-    monkeypatch.setattr("app.orders.reconciling.state.SLACK", timedelta(0))
+    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     await engine.start_worker()
     await eventually(lambda: done(engine))
     assert len(await lost_swaps(engine)) == 4

@@ -12,6 +12,7 @@ import orjson
 
 from app.orders.lifecycle import UNDER_WAY, Status, sql_list
 from app.orders.model import Order
+from app.orders.reconciling.landed import RECONCILED
 from app.orders.store.reads import ORDER_COLUMNS, order_from
 from app.postgres.running import fetch
 
@@ -35,6 +36,7 @@ SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, 
  WHERE lost_swaps.filling IS NULL AND lost_swaps.adopted_by IS NULL AND excluded.filling IS NOT NULL
 RETURNING xmax = 0 AS is_new
 """
+WERE_LOST = "SELECT FROM order_events WHERE order_id = ANY($1::uuid[]) AND details ->> 'code' = $2 LIMIT 1"
 # Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
 UNFINISHED = f"""
 SELECT id, created_at FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
@@ -51,7 +53,7 @@ _COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amou
 BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL ORDER BY landed_at"
 NEWEST = f"SELECT {_COLUMNS} FROM lost_swaps ORDER BY landed_at DESC, signature LIMIT $1"
 
-RECENT = 10_000  # orders among which a fill is looked for: 1,000 may start in ten minutes
+RECENT = 1_000  # orders among which a fill is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,10 @@ class ComparedSwaps:
         """
         rows = await fetch(self._pool, LAST_FILL, RECENT, older)
         return str(rows[0]["tx_hash"]) if rows else None
+
+    async def were_lost(self, orders: Sequence[UUID]) -> bool:
+        """Whether reconciling has confirmed one of these orders, now or before."""
+        return bool(await fetch(self._pool, WERE_LOST, orders, RECONCILED))
 
     async def noted(self, signatures: Sequence[str], known: Sequence[str]) -> set[str]:
         """Those that were written down before. `known`: of which there is more to write down, unless that was done."""

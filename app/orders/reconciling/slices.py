@@ -19,11 +19,10 @@ from app.orders.store.statements import SWEEP_AFTER, logged, slice_id
 from app.postgres.running import fetch
 
 # Which of these orders are slices of plans that have not ended.
-SLICES = f"""
-SELECT * FROM (SELECT p.order_id AS parent, n AS number, {slice_id("p.order_id", "n")} AS id
-                 FROM plans p, generate_series(p.next_slice, p.slices) AS n) AS slices
- WHERE id = ANY($1::uuid[]) ORDER BY number
-"""
+_SLICES = f"""(SELECT p.order_id AS parent, n AS number, {slice_id("p.order_id", "n")} AS id
+                 FROM plans p, generate_series(p.next_slice, p.slices) AS n) AS slices"""
+SLICES = f"SELECT * FROM {_SLICES} WHERE id = ANY($1::uuid[]) ORDER BY number"
+UNMADE = f"SELECT FROM {_SLICES} WHERE id::text IN (SELECT order_id FROM lost_swaps WHERE adopted_by IS NULL) LIMIT 1"
 LOCK_PLANS = "SELECT FROM plans WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE"
 # $1 parents, $2 numbers, $3 ids, $4 amounts; NULL: as planned.
 SLICED = f"""
@@ -89,6 +88,10 @@ class FilledSlices:
 
     async def find(self, ids: Sequence[UUID]) -> list[Slice]:
         return [Slice(row["parent"], row["number"], row["id"]) for row in await fetch(self._pool, SLICES, ids)]
+
+    async def is_unmade(self) -> bool:
+        """Whether one was filled and written down, and could not be made."""
+        return bool(await fetch(self._pool, UNMADE))
 
     async def make(self, slices: Sequence[tuple[Slice, int | None, Landed]]) -> list[Written]:
         """With the amount that each one sold, if that is known. Each is made and confirmed, and its plan moves on.

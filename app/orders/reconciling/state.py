@@ -8,25 +8,19 @@ the row RECONCILING of `trading_states`, next to the operator's. Orders are acce
   and by the statements themselves (`app/orders/kill_switch/same_database.py`): then a worker begins.
 - The same database may hold older data: see `worker/reconciler.py`, which also does the work and ends it.
 - A stream that has delivered events which the database does not have begins it too (`app/orders/events/feed.py`).
-
-A database that has lost writes has lost its newest ones, and each swap is written down before it is sent. So all swaps
-are known that landed before its last fill: that is how far back the swaps are read. The time of it is kept from when
-it begins, because by its end orders were confirmed again, or placed again with their keys.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 import asyncpg
 
 from app.audit import Actor, Entry, as_json, insert, note
-from app.orders.kill_switch.same_database import IS_ANOTHER, SYSTEM, TIMELINE
+from app.orders.kill_switch.same_database import SYSTEM, TIMELINE
 from app.orders.kill_switch.states import IS_RECONCILING, RECONCILING, TradingState
 from app.orders.kill_switch.switch import CLEARANCE_SECONDS
-from app.orders.lifecycle import Status
-from app.orders.reconciling.compared import RECENT
 from app.postgres.running import fetch, transaction
 
 ENGINE = Actor(owner="engine")
@@ -34,7 +28,6 @@ OTHER_DATABASE = "the database is another one than before"
 OTHER_TABLES = "the tables were made anew: a backup was restored"
 BEHIND_STREAMS = "streams have delivered events that the database does not have"
 TURN_SECONDS = 10
-SLACK = timedelta(minutes=10)  # in which the loss is noticed, and by which the chain's clock may differ from Postgres'
 
 # A table that is dropped and made again, as by pg_restore, has another oid.
 COMPARE = f"""
@@ -50,19 +43,11 @@ REPLACED = """
 UPDATE reconciliation SET identity = $1, orders_oid = $2 WHERE identity = $3 AND orders_oid IS NOT DISTINCT FROM $4
 RETURNING one
 """
-# Before which all swaps are known. Fills of the last $5 may be of orders that were placed after the loss.
-_LAST_FILL = f"""
-SELECT max(updated_at) - $5::interval
-  FROM (SELECT status, updated_at FROM orders ORDER BY id DESC LIMIT {RECENT}) AS newest
- WHERE status = '{Status.CONFIRMED}' AND updated_at < clock_timestamp() - $5::interval
-"""
 # $1 why, $2 who, $3 the entry for the audit log. $4: not if it goes on already. To begin again takes longer, and is
 # needed only if the database is another one again.
 BEGIN = f"""
 WITH here AS (
-    UPDATE reconciliation SET stopped_height = NULL, waits_for = NULL,
-                              known_until = coalesce(known_until, ({_LAST_FILL}), '-infinity')
-     WHERE NOT ($4::bool AND {IS_RECONCILING})
+    UPDATE reconciliation SET stopped_height = NULL, waits_for = NULL WHERE NOT ($4::bool AND {IS_RECONCILING})
     RETURNING one
 ), stopped AS (
     INSERT INTO trading_states (scope, state, reason, set_by, set_at)
@@ -75,9 +60,7 @@ SELECT scope FROM stopped
 """
 _STATE = f"""
 SELECT t.reason, t.set_at, r.stopped_height,
-       t.set_at < clock_timestamp() - interval '{CLEARANCE_SECONDS} s' AS all_sent, r.waits_for,
-       extract(epoch FROM r.known_until)::float8 AS known_until,
-       extract(epoch FROM clock_timestamp())::float8 AS read_at
+       t.set_at < clock_timestamp() - interval '{CLEARANCE_SECONDS} s' AS all_sent, r.waits_for
   FROM trading_states t, %s r WHERE t.scope = '{RECONCILING}' AND t.state = '{TradingState.HALTED}'
 """
 STATE = _STATE % "reconciliation"
@@ -86,7 +69,7 @@ TAKE_TURN = f"""
 WITH mine AS (
     UPDATE reconciliation SET worker = $1, worker_until = clock_timestamp() + interval '{TURN_SECONDS} s'
      WHERE {IS_RECONCILING} AND (worker = $1 OR coalesce(worker_until < clock_timestamp(), true))
-    RETURNING stopped_height, waits_for, known_until
+    RETURNING stopped_height, waits_for
 ){_STATE % "mine"}"""
 WAITS_FOR = "UPDATE reconciliation SET waits_for = $1 WHERE waits_for IS DISTINCT FROM $1"
 # $2 when it was begun
@@ -94,21 +77,12 @@ STOPPED = f"""
 UPDATE reconciliation SET stopped_height = $1
  WHERE stopped_height IS NULL AND EXISTS (SELECT FROM trading_states WHERE scope = '{RECONCILING}' AND set_at = $2)
 """
-# $1 before which all swaps are known, less $3. $2 when it was begun
-KNOWN = f"""
-UPDATE reconciliation SET known_until = to_timestamp($1) - $3::interval
- WHERE NOT {IS_ANOTHER} AND EXISTS (SELECT FROM trading_states WHERE scope = '{RECONCILING}' AND set_at = $2)
-"""
 # $1 when it was begun: it may have been begun again meanwhile. $2 the entries for the audit log, $3 owners to halt, and
 # $4 why: a worker that was frozen must halt nobody once another one has ended it.
 END = f"""
 WITH ended AS (
     UPDATE trading_states SET state = '{TradingState.ACTIVE}', set_at = clock_timestamp()
-      FROM (SELECT FROM reconciliation FOR UPDATE) AS first
-     WHERE scope = '{RECONCILING}' AND state = '{TradingState.HALTED}' AND set_at = $1 AND NOT {IS_ANOTHER}
-    RETURNING scope
-), settled AS (
-    UPDATE reconciliation SET known_until = NULL FROM ended WHERE cardinality($3::text[]) = 0
+     WHERE scope = '{RECONCILING}' AND state = '{TradingState.HALTED}' AND set_at = $1 RETURNING scope
 ), halted AS (
     INSERT INTO trading_states (scope, state, reason, set_by, set_at)
     SELECT owner, '{TradingState.HALTED}', $4::text, '{ENGINE.owner}', clock_timestamp()
@@ -129,8 +103,6 @@ class Reconciling:
     stopped_height: int | None  # a height after which nothing was sent any more; None: not read yet
     all_sent: bool  # whether the last permission to send has expired
     waits_for: str | None  # what its end waits for; None: no worker has said it yet
-    known_until: float  # all swaps are known that landed before
-    read_at: float  # when this was read
 
 
 async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE, again: bool = True) -> bool:
@@ -142,7 +114,7 @@ async def begin(connection: Any, reason: str, *, actor: Actor = ENGINE, again: b
     await connection.execute(FIRST, identity, orders_oid)
     await connection.execute(REPLACED, identity, orders_oid, before, oid_before)
     entry = Entry(actor=actor, action="reconciling.begin", outcome="done", details={"reason": reason})
-    if not await connection.fetch(BEGIN, reason, actor.owner or "", as_json([entry]), not again, SLACK):
+    if not await connection.fetch(BEGIN, reason, actor.owner or "", as_json([entry]), not again):
         return False
     note([entry])
     return True
@@ -196,10 +168,6 @@ class ReconcilingState:
     async def stopped(self, began: Reconciling, height: int) -> None:
         """The chain has had this height since the last permission to send has expired."""
         await fetch(self._pool, STOPPED, height, began.began_at)
-
-    async def known(self, began: Reconciling) -> None:
-        """All swaps were looked at, and all that landed before `began` was read are known."""
-        await fetch(self._pool, KNOWN, began.read_at, began.began_at, SLACK)
 
     async def end(
         self, began: Reconciling, found: Mapping[str, int], *, halt: Sequence[str] = (), why: str = ""
