@@ -14,7 +14,7 @@ from anyio.abc import ByteStream
 # Those of Python 3.11 and later without finite fields. TLS 1.3 has others, which take no time.
 CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 PIECE = 4 * 1024  # bytes that are decrypted before other tasks run
-# Python offers one. Some servers have not the first, or a certificate with another one, which TLS 1.2 has to offer.
+# Python can offer one at a time. Some servers lack the first, or have a certificate for TLS 1.2 that needs another.
 CURVES = "prime256v1", "secp384r1", "X25519"
 MAX_SERVERS = 1_000
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 def quick(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The same context: it offers elliptic curves only, and one handshake for each connection."""
+    """The same context, in which no handshake takes long: elliptic curves only, and no second one on a connection."""
     context.set_ciphers(CIPHERS)
     context.set_ecdh_curve(CURVES[0])  # TLS 1.3 would offer groups of up to 8,192 bits
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -33,7 +33,7 @@ def quick(context: ssl.SSLContext) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def offered(context: ssl.SSLContext, server: str) -> Iterator[None]:
-    """For a handshake that begins at once: with the curve that this server is most likely to have."""
+    """A handshake with this server begins in it, with the curve that has worked, or the one after that it refused."""
     curve = _curves.get(server, 0)
     context.set_ecdh_curve(CURVES[curve])
     try:
@@ -47,7 +47,7 @@ def offered(context: ssl.SSLContext, server: str) -> Iterator[None]:
 
 
 async def with_each_curve(ask: Callable[[], Awaitable[Answer]], not_connected: type[Exception]) -> Answer:
-    """What it returns; it is called again while a server refuses the handshake, so that it was not asked yet."""
+    """What `ask` returns. If a server refuses the handshake, nothing was sent: it is called with the next curve."""
     for _ in CURVES[1:]:
         try:
             return await ask()

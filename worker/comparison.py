@@ -122,7 +122,7 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # Earlier looks and repeated keys make pages known: fills of before end a look, and none that was lost once.
+            # Fills of before end it. Orders confirmed by reconciling, or placed again, say nothing of older swaps.
             filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
             lost = is_unmade or unknown or await self._swaps.were_lost([order.id for order in known])
             news = missing if self._walked == now.began_at else lost or not filled_before

@@ -74,7 +74,7 @@ class Connection(asyncio.Transport):
 
     def has_left(self) -> bool:
         """Its client has closed it, perhaps long ago: while this process was frozen, or before it was started."""
-        return self._closing or self._transport.is_closing() or is_there(self._file, LEFT)
+        return self._closing or self._transport.is_closing() or has_event(self._file, LEFT)
 
     def waited(self) -> float:
         """How many seconds ago the kernel received what came last: this process may have been frozen since."""
@@ -164,10 +164,10 @@ class Connection(asyncio.Transport):
 
 
 def is_readable(file: int) -> bool:
-    return is_there(file, select.POLLIN)
+    return has_event(file, select.POLLIN)
 
 
-def is_there(file: int, event: int) -> bool:
+def has_event(file: int, event: int) -> bool:
     poll = select.poll()
     poll.register(file, event)
     return bool(poll.poll(0))
