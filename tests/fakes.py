@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.dex import base58
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
+from app.dex.chain import (
+    BLOCKHASH_LIFE,
+    Blockhash,
+    FoundSwap,
+    Known,
+    Outcome,
+    SignedSwap,
+    Snapshot,
+    without_known,
+)
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.dex.quotes import BuiltSwap, Quote, QuoteLeg, QuoteRequest
@@ -151,12 +160,14 @@ class ScriptedChain:
     async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         return self.slot, [swap for swap in self._known() if swap.about in about]
 
-    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> list[FoundSwap]:
+    async def newest(
+        self, limit: int, *, before: str | None = None, after: str | None = None, known: Known | None = None
+    ) -> list[FoundSwap]:
         newest = self._known()[::-1]
         signatures = [swap.signature for swap in newest]
         start = 0 if before is None else 1 + signatures.index(before)
         end = signatures.index(after) if after in signatures else len(newest)
-        return newest[start:end][:limit]
+        return await without_known(newest[start:end][:limit], known)
 
     def _known(self) -> list[FoundSwap]:
         """In the order in which they were first sent, without those that were dropped."""

@@ -4,14 +4,14 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app import metrics
 from app.dex.chain import MAX_FOUND, Chain, FoundSwap
 from app.orders.events.publisher import EventMessage, EventPublisher
 from app.orders.lifecycle import Status
-from app.orders.memo import Memos
+from app.orders.memo import Memos, is_id
 from app.orders.model import Order
 from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.landed import MAX_ORDERS, LandedOrders, StaysLocked, Written
@@ -19,13 +19,13 @@ from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.isolation import change_each
-from worker.found_swaps import Fillings, fills, found_swap, is_free, is_id, is_ours, knows, moves, unmatched_swap
+from worker.found_swaps import Fillings, fills, found_swap, is_free, is_ours, knows, moves, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
 PAGE = 500  # swaps in one question
 CLOCKS_APART = timedelta(days=1)  # of the chain and of Postgres, at most
-HORIZON = timedelta(minutes=10)  # before reconciling began: swaps that are older have all ended
+LOOK_BACK = timedelta(days=7)  # each look reads all newer swaps, and older ones until it knows a page of them
 
 FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
 
@@ -76,18 +76,17 @@ class Comparison:
 
     async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
-        return await self._not_noted((await self._unknown(swaps))[0])
+        return await self._not_noted(await self._unknown(swaps))
 
     async def _orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
         return {one: self._fillings.named(order) for one, order in (await self._swaps.orders(ids)).items()}
 
-    async def _unknown(self, swaps: Sequence[FoundSwap]) -> tuple[list[tuple[FoundSwap, Order | None]], list[Order]]:
-        """Those that landed, and that the orders do not know; and the orders that know theirs."""
+    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
+        """Those that landed, and that the orders do not know, each with the order that its memo names."""
         landed = [swap for swap in swaps if swap.has_landed and is_ours(swap)]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
-        known = [order for swap, order in with_order if order is not None and knows(order, swap)]
-        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)], known
+        return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
 
     async def _not_noted(
         self, unknown: Sequence[tuple[FoundSwap, Order | None]]
@@ -100,10 +99,10 @@ class Comparison:
         """From the newest on. Orders are confirmed at the end, and slices made: plans move on past those not made."""
         before, slices, told = None, dict[UUID, FilledSlice](), list[tuple[Order, FoundSwap]]()
         is_unmade = await self._filled_slices.is_unmade()
-        while page := await self._chain.newest(PAGE, before=before):
+        while page := await self._chain.newest(PAGE, before=before, known=self._swaps.known):
             await self._turn()
             await self._count_signed(page)
-            unknown, known = await self._unknown(page)
+            unknown = await self._unknown(page)
             missing = await self._not_noted(unknown)
             filled = [(order, swap) for swap, order in missing if order and fills(swap, order)]
             told += [(order, swap) for order, swap in filled if swap.is_told]
@@ -122,11 +121,8 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            # Fills of before end it. Orders confirmed by reconciling, or placed again, say nothing of older swaps.
-            filled_before = [one for one in known if one.status is Status.CONFIRMED and one.updated_at < now.began_at]
-            lost = is_unmade or unknown or await self._swaps.were_lost([order.id for order in known])
-            news = missing if self._walked == now.began_at else lost or not filled_before
-            if not news and datetime.fromtimestamp(max(swap.at for swap in page), UTC) < now.began_at - HORIZON:
+            news = missing if self._walked == now.began_at else is_unmade or unknown
+            if not news and max(swap.at for swap in page) < (now.began_at - LOOK_BACK).timestamp():
                 break
             before = page[-1].signature
         await self._confirm(told[::-1])

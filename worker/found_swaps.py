@@ -11,18 +11,12 @@ from app.dex.chain import FoundSwap, Outcome
 from app.dex.errors import DexError
 from app.dex.markets import Markets
 from app.orders.lifecycle import Status
+from app.orders.memo import is_id
 from app.orders.model import Order
 from app.orders.reconciling.compared import UnmatchedSwap
 from app.orders.reconciling.landed import RECONCILED, Landed
 
 NO_ORDER = UUID(int=0)  # what a swap brings is worked out before its order is known
-
-
-def is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 def is_ours(swap: FoundSwap) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from app import metrics
-from app.dex.chain import Blockhash, Chain, FoundSwap, Outcome, SignedSwap, Snapshot
+from app.dex.chain import Blockhash, Chain, FoundSwap, Known, Outcome, SignedSwap, Snapshot
 from app.dex.errors import NEVER, RETRY, DexError
 from app.dex.quotes import BuiltSwap
 from app.dex.router import VenueAnswer
@@ -85,9 +85,11 @@ class MeasuredChain:
         with _count_errors():
             return await self._chain.find(about, since=since)
 
-    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
+    async def newest(
+        self, limit: int, *, before: str | None = None, after: str | None = None, known: Known | None = None
+    ) -> Sequence[FoundSwap]:
         with _count_errors():
-            return await self._chain.newest(limit, before=before, after=after)
+            return await self._chain.newest(limit, before=before, after=after, known=known)
 
 
 @contextlib.contextmanager

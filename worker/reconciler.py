@@ -2,9 +2,9 @@
 
 - At its start a worker compares the newest swaps of ours with the database, those since the last fill that this knows:
   a backup that was restored into the same database shows in nothing else. Until that is done it starts nothing.
-- While the engine reconciles, the chain is asked about every order that has not ended, and about its newest swaps until
-  a page of them was known before. An order whose swap landed is confirmed. A swap of an order that is not known, or has
-  ended otherwise, is written down for the operators.
+- While the engine reconciles, the chain is asked about every order that has not ended, and about all swaps of the last
+  week, and older ones until a page of them is known. An order whose swap landed is confirmed. A swap of an order that
+  is not known, or has ended otherwise, is written down for the operators.
 - A swap that is on its way is left alone: reconciling lasts longer than any swap can be.
 - What the chain does not know may still have been sent by a worker whose commit was lost. So the last look is made once
   a swap that was signed before the starts stopped can no longer land. Then the engine goes on by itself.
@@ -20,6 +20,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 from app.dex.chain import BLOCKHASH_LIFE, Chain, FoundSwap
@@ -34,12 +35,13 @@ from app.orders.reconciling.slices import FilledSlices
 from app.orders.reconciling.state import Reconciling, ReconcilingState
 from app.orders.waiting.groups import Groups
 from app.postgres.errors import DatabaseUnavailable
-from worker.comparison import HORIZON, Comparison
+from worker.comparison import Comparison
 from worker.found_swaps import Fillings, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
 COMPARED = 200  # swaps, at the start of a worker
+HORIZON = timedelta(minutes=10)  # swaps that are older have all ended
 ROUND_SECONDS = 0.25
 REST_FACTOR = 10  # a look is followed by a rest of this many times its duration; the last one waits for no rest
 UNANSWERED_SECONDS = 1.0  # between tries while the chain or Postgres does not answer
@@ -99,7 +101,7 @@ class Reconciler:
         """Since a fill that is known: the rest is known too, and strangers can make it long."""
         last = await self._swaps.last_fill(HORIZON)
         # So many of each wallet: the orders of a former one may have been pruned.
-        newest = await self._chain.newest(COMPARED, after=last)
+        newest = await self._chain.newest(COMPARED, after=last, known=self._swaps.known)
         if missing := await self._comparison.missing(_first_agreed(newest, COMPARED)):
             log.error("%s: nothing starts until they are found", BEHIND_CHAIN, extra={"swaps": len(missing)})
             await self._state.begin(BEHIND_CHAIN)

@@ -19,13 +19,14 @@ from app.dex.quotes import PARTS
 from app.dex.router import deviation_percent
 from app.dex.valuation import USD_PLACES
 from app.network import Network
+from app.orders.memo import is_id
 from app.orders.model import Order
 from app.orders.risk import UNITS, RiskLimits
 from app.orders.signed_swaps import AddedSwap, Signed, SignedSwaps
 from app.postgres.errors import DatabaseUnavailable
 from app.settings import Settings
 from worker import conditions
-from worker.found_swaps import is_id, is_ours
+from worker.found_swaps import is_ours
 from worker.lease import DATABASE_RETRY_SECONDS
 
 TOLERANCE_PERCENT = 5  # above the limit: an order that was accepted just below it survives the usual moves of a price

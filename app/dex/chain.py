@@ -2,7 +2,7 @@
 
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -100,6 +100,7 @@ class FoundSwap:
     token_out: str | None
     amount_in: int | None  # base units
     agreed: bool = True  # False: too few nodes tell it, or not alike. It may be so, and nothing is concluded from it
+    is_known: bool = False  # and so it was not read: nothing is said of its outcome, nor of what it moves
 
     @property
     def has_landed(self) -> bool:
@@ -121,10 +122,26 @@ class FoundSwap:
         """The first word of the memo: the order's id."""
         return self.memo.partition(" ")[0]
 
+    @staticmethod
+    def unread(memo: str, signature: str, at: float) -> "FoundSwap":
+        """One that is known."""
+        nothing: Mapping[str, Any] = dict.fromkeys(("outcome", "venue", "token_in", "token_out", "amount_in"))
+        return FoundSwap(memo=memo, signature=signature, at=at, is_known=True, **nothing)
+
     @property
     def tag(self) -> str | None:
         """The second word of the memo, if it has one: see `app/orders/memo.py`."""
         return self.memo.partition(" ")[2] or None
+
+
+Known = Callable[[Mapping[str, str]], Awaitable[Collection[str]]]
+"""Of these signatures, each with the order's id in its memo, those of swaps that need not be read."""
+
+
+async def without_known(swaps: Sequence[FoundSwap], known: Known | None) -> list[FoundSwap]:
+    """As they are told with `known`, by a chain that reads all of them at once."""
+    skipped = await known({swap.signature: swap.about for swap in swaps}) if known else ()
+    return [FoundSwap.unread(one.memo, one.signature, one.at) if one.signature in skipped else one for one in swaps]
 
 
 class Signer(Protocol):
@@ -170,10 +187,12 @@ class Chain(Protocol):
         `MAX_FOUND` words. `since`: none of these swaps is older, in Unix time; so nothing older has to be read.
         """
 
-    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
+    async def newest(
+        self, limit: int, *, before: str | None = None, after: str | None = None, known: Known | None = None
+    ) -> Sequence[FoundSwap]:
         """The swaps of our wallet that were sent last, the newest first; with `before`, those older than this
         signature. Absence proves nothing here. `after`: older than this signature is none that is asked for; there may
-        be some, where it is not known.
+        be some, where it is not known. `known`: those are among them, and take no calls.
         """
 
 

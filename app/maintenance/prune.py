@@ -4,8 +4,8 @@
   an order of a group waits until all of the group have ended.
 - Idempotency keys never expire. So an order with a key, its own or that of its group, keeps its row; its events go.
 - A failed order that nobody has acknowledged stays: it is work for somebody.
-- The newest fills stay whatever their age. `worker/reconciler.py` takes a swap of an order that is not there for one
-  that this database has lost, and looks at the newest ones, up to 500 at once.
+- Fills of the last days stay, and as many before them as are looked at with them. `worker/comparison.py` takes a swap
+  of an order that is not there for one that this database has lost, and looks at those of a week, 500 at once.
 - Deliveries to webhooks go first, once they are as old, whether they have arrived or not: without its event there is
   nothing to send.
 - Each step is a transaction of its own, and a pause of the same length follows. It may be stopped at any time.
@@ -30,14 +30,17 @@ LOCK = 0x7072756E65  # one at a time; migrations have another number
 STEP = 500  # orders, with their slices
 STEP_TIMEOUT = "20s"
 QUICK_SECONDS = 5.0  # steps that take less become larger again
-KEPT_FILLS = 1_000
+KEPT_FILL_DAYS = 9  # the chain and Postgres may be a day apart
+KEPT_FILLS = 1_000  # before those days
 LOCKED_MS = 2_000  # that it waits for a row that somebody has locked
 KEPT_DAYS = 7  # of daily volumes and of signed swaps; only today's have an effect
 
 LIMITS = """
 SELECT now() - $1 * interval '1 day' AS before,
-       (SELECT min(updated_at) FROM (SELECT updated_at FROM orders WHERE status = 'confirmed'
-                                      ORDER BY updated_at DESC LIMIT $2) AS newest) AS fills_before
+       (SELECT min(updated_at) FROM (SELECT now() - $3 * interval '1 day' AS updated_at UNION ALL
+                                     SELECT updated_at FROM orders
+                                      WHERE status = 'confirmed' AND updated_at < now() - $3 * interval '1 day'
+                                      ORDER BY updated_at DESC LIMIT $2 + 1) AS kept) AS fills_before
 """
 
 
@@ -156,16 +159,14 @@ async def _prune(connection: asyncpg.Connection, days: int, pruned: Pruned, *, d
 async def _orders(connection: asyncpg.Connection, days: int, pruned: Pruned, *, dry_run: bool) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = 0")
-        [(before, fills_before)] = await connection.fetch(LIMITS, days, KEPT_FILLS)
+        [(before, fills_before)] = await connection.fetch(LIMITS, days, KEPT_FILLS, KEPT_FILL_DAYS)
     last, end, most = UUID(int=0), UUID(int=int(before.timestamp() * 1000) << 80), STEP
     while last is not None:
         began = time.monotonic()
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL statement_timeout = '{STEP_TIMEOUT}'")
-                [step] = await connection.fetch(
-                    COUNT if dry_run else DELETE, last, end, most, before, fills_before or before
-                )
+                [step] = await connection.fetch(COUNT if dry_run else DELETE, last, end, most, before, fills_before)
                 if step["groups"] and not dry_run:
                     await connection.execute(DELETE_GROUPS, step["groups"])
         except asyncpg.QueryCanceledError:

@@ -18,7 +18,17 @@ import orjson
 
 from app.batching import Batcher
 from app.dex import base58
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Signer, Snapshot
+from app.dex.chain import (
+    BLOCKHASH_LIFE,
+    Blockhash,
+    FoundSwap,
+    Known,
+    Outcome,
+    SignedSwap,
+    Signer,
+    Snapshot,
+    without_known,
+)
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 from app.mockchain import statements, transaction
@@ -166,9 +176,12 @@ class MockChain:
             rows = await connection.fetch(statements.FIND, about)
         return rows[0]["now_ms"] // self._conditions.block_ms, [_found(row) for row in rows if row["memo"] is not None]
 
-    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> list[FoundSwap]:
+    async def newest(
+        self, limit: int, *, before: str | None = None, after: str | None = None, known: Known | None = None
+    ) -> list[FoundSwap]:
         async with self._querying("rpc_timeout"):
-            return [_found(row) for row in await self._pool.fetch(statements.NEWEST, limit, before, after)]
+            rows = await self._pool.fetch(statements.NEWEST, limit, before, after)
+        return await without_known([_found(row) for row in rows], known)
 
     def _snapshot(self, row: Any) -> Snapshot:
         return Snapshot(row["now_ms"] // self._conditions.block_ms, _outcome_by_now(row))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -223,6 +223,13 @@ async def test_the_newest_swaps_come_in_pages(network: Network) -> None:
     assert pages == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
     assert [swap.memo for swap in await network.other.newest(3, after=swaps[4].signature)] == ["6", "5"]
     assert len(await network.other.newest(9, after="1" * 88)) == 7  # that one is not known
+
+    async def known(swaps: Mapping[str, str]) -> set[str]:
+        return {signature for signature, about in swaps.items() if about in ("6", "2")}
+
+    found = await network.other.newest(9, known=known)
+    assert {swap.memo for swap in found if swap.is_known} == {"6", "2"}
+    assert {swap.memo for swap in found if swap.has_landed} == {"5", "4", "3", "1", "0"}
 
 
 async def test_the_height_never_falls(network: Network) -> None:

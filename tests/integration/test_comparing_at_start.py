@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ async def test_at_its_start_a_worker_compares_what_came_after_a_fill_that_is_kno
     """What is older was written down before it was sent, and strangers may have made it long."""
     newest, asked = MockChain.newest, list[str | None]()
 
-    async def spied(chain: MockChain, limit: int, **range: str | None) -> list[FoundSwap]:
+    async def spied(chain: MockChain, limit: int, **range: Any) -> list[FoundSwap]:
         asked.append(range.get("after"))
         return await newest(chain, limit, **range)
 

@@ -4,7 +4,6 @@ off: each order would be filled again.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -87,7 +86,6 @@ async def test_a_look_that_broke_off_after_it_knew_a_page_of_orders_hides_no_old
 
     monkeypatch.setattr(MockChain, "newest", once_unavailable)
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))  # as if all of this were long ago
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
         known = (await engine.place())["orderId"]
         before = await dump(postgres_dsn)
@@ -108,7 +106,6 @@ async def test_a_page_of_swaps_that_failed_hides_no_older_one(
     postgres_dsn: str, redis_dsn: str, primed_queue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
         before = await dump(postgres_dsn)
         working = await engine.start_worker()
@@ -144,7 +141,6 @@ async def test_a_page_of_swaps_whose_keys_were_repeated_after_a_look_that_broke_
 
     monkeypatch.setattr(MockChain, "newest", unavailable_at_first)
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     async with running_engine(postgres_dsn, redis_dsn, mock_block_ms=BLOCK_MS) as engine:
         working = await engine.start_worker()
         first = (await engine.place())["orderId"]

@@ -1,7 +1,6 @@
 """Lost swaps are looked for again: after a look that told nothing, and after one that could not be confirmed."""
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,6 @@ async def test_swaps_that_the_node_tells_only_after_a_look_are_all_looked_for(
 ) -> None:
     """Its index was short at first: it told none of them."""
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     newest, looks = MockChain.newest, list[None]()
 
     async def none_at_first(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
@@ -52,7 +50,6 @@ async def test_a_swap_of_a_repeated_key_that_could_not_be_confirmed_is_looked_fo
 ) -> None:
     """Its owner was halted, the cause was mended, and `engine reconcile` was run: as the guide says."""
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     newest, orders, before = MockChain.newest, list[str](), await dump(postgres_dsn)
 
     async def untold(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:

@@ -221,8 +221,18 @@ async def test_the_newest_fills_stay_whatever_their_age(
     for n in range(4):
         await book.add(f"fill {n}", ended=99 - n / 10)
     await book.add("cancelled", "cancelled")
+    await book.add("of this week", ended=6)
     assert await pruned(postgres_dsn) == Pruned(orders=3, events=6)
-    assert set(await book.left()) == {"fill 2", "fill 3"}
+    assert set(await book.left()) == {"fill 2", "fill 3", "of this week"}
+
+
+async def test_fills_of_the_last_days_stay(book: Book, postgres_dsn: str) -> None:
+    """While the engine reconciles, all swaps of a week are compared with them."""
+    for days in (10, 8, 2):
+        await book.add(f"fill of {days} days ago", days=days, ended=days)
+        await book.add(f"cancelled {days} days ago", "cancelled", days=days, ended=days)
+    await prune.prune(postgres_dsn, 1, Pruned())
+    assert set(await book.left()) == {"fill of 8 days ago", "fill of 2 days ago"}
 
 
 async def test_volumes_of_past_days_go_and_todays_stays(connection: asyncpg.Connection, postgres_dsn: str) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -159,23 +158,18 @@ async def test_after_a_look_that_broke_off_older_swaps_are_found_still(
         await land(engine, str(uuid4()))
     newest, asked = MockChain.newest, list[str]()
 
-    async def once_unavailable(
-        chain: MockChain, limit: int, *, before: str | None = None, after: str | None = None
-    ) -> list[FoundSwap]:
-        if before is not None:
+    async def once_unavailable(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
+        if before := places.get("before"):
             asked.append(before)
             if len(asked) == 1:
                 raise DexError("rpc_timeout", "")
-        return await newest(chain, limit, before=before, after=after)
+        return await newest(chain, limit, **places)
 
     monkeypatch.setattr(MockChain, "newest", once_unavailable)
     monkeypatch.setattr(comparison, "PAGE", 2)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     await engine.start_worker()
     await eventually(lambda: done(engine))
     assert len(await lost_swaps(engine)) == 4
-    # The next look saw all of them, and the last one only the newest page.
-    assert len(asked) == len({*asked}) + 1
 
 
 async def test_a_worker_that_was_frozen_halts_nobody_once_another_one_has_ended_it(engine: Engine) -> None:
@@ -247,10 +241,8 @@ async def test_a_swap_that_too_few_nodes_tell_fills_nothing_and_is_not_made_agai
         height, swaps = await find(chain, about, since=since)
         return height, doubted(swaps)
 
-    async def newest_ones(
-        chain: MockChain, limit: int, *, before: str | None = None, after: str | None = None
-    ) -> list[FoundSwap]:
-        return doubted(await newest(chain, limit, before=before, after=after))
+    async def newest_ones(chain: MockChain, limit: int, **places: Any) -> list[FoundSwap]:
+        return doubted(await newest(chain, limit, **places))
 
     monkeypatch.setattr(MockChain, "find", found)
     monkeypatch.setattr(MockChain, "newest", newest_ones)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from hashlib import md5
 from typing import Any
 from uuid import UUID, uuid4
@@ -90,7 +89,6 @@ async def test_a_slice_behind_a_page_of_swaps_whose_plan_somebody_has_locked_for
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     parent = (await engine.place(**DCA))["orderId"]
     await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
     await land(engine, str(uuid4()))

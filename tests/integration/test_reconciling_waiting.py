@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from hashlib import md5
 from typing import Any
@@ -159,7 +158,6 @@ async def test_a_filled_slice_of_which_the_nodes_do_not_say_the_same_is_not_made
     `engine reconcile` finds it, although it was written down, and behind a page of fills of before.
     """
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     parent, newest = (await engine.place(**DCA))["orderId"], MockChain.newest
     await land(engine, str(UUID(md5(f"{parent}/1".encode()).hexdigest())), sold=333_333_366)
 
@@ -185,7 +183,6 @@ async def test_a_filled_slice_behind_orders_that_a_look_has_confirmed_is_not_mad
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "PAGE", 1)
-    monkeypatch.setattr(comparison, "HORIZON", timedelta(hours=-1))
     parent, known = [(await engine.place(**more))["orderId"] for more in (DCA, {})]
     part, newest = str(UUID(md5(f"{parent}/1".encode()).hexdigest())), MockChain.newest
     await land(engine, part, sold=333_333_366)

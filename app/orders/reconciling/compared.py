@@ -1,5 +1,6 @@
 """What the database knows of swaps that the chain knows, and the swaps that it does not: these are for operators."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +12,11 @@ import asyncpg
 import orjson
 
 from app.orders.lifecycle import UNDER_WAY, Status, sql_list
+from app.orders.memo import is_id
 from app.orders.model import Order
 from app.orders.reconciling.landed import RECONCILED
 from app.orders.store.reads import ORDER_COLUMNS, order_from
+from app.postgres.errors import DatabaseUnavailable
 from app.postgres.running import fetch
 
 ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ANY($1::uuid[])"
@@ -36,7 +39,12 @@ SELECT signature, order_id, tag, status, venue, token_in, token_out, amount_in, 
  WHERE lost_swaps.filling IS NULL AND lost_swaps.adopted_by IS NULL AND excluded.filling IS NOT NULL
 RETURNING xmax = 0 AS is_new
 """
-WERE_LOST = "SELECT FROM order_events WHERE order_id = ANY($1::uuid[]) AND details ->> 'code' = $2 LIMIT 1"
+# Those that reconciling has confirmed may not have been counted in their day yet: they are read again.
+KNOWN = f"""
+SELECT tx_hash FROM orders o
+ WHERE id = ANY($1::uuid[]) AND tx_hash = ANY($2::text[]) AND status = '{Status.CONFIRMED}'
+   AND NOT EXISTS (SELECT FROM order_events WHERE order_id = o.id AND details ->> 'code' = '{RECONCILED}')
+"""
 # Under way, by the partial index, and open. An order that is executed in slices has no swap of its own.
 UNFINISHED = f"""
 SELECT id, created_at FROM orders WHERE status IN ({sql_list(UNDER_WAY)}) AND look_at > '-infinity'
@@ -92,9 +100,12 @@ class ComparedSwaps:
         rows = await fetch(self._pool, LAST_FILL, RECENT, older)
         return str(rows[0]["tx_hash"]) if rows else None
 
-    async def were_lost(self, orders: Sequence[UUID]) -> bool:
-        """Whether reconciling has confirmed one of these orders, now or before."""
-        return bool(await fetch(self._pool, WERE_LOST, orders, RECONCILED))
+    async def known(self, swaps: Mapping[str, str]) -> set[str]:
+        """Of these signatures, each with the order that its memo names, those of fills; none without Postgres."""
+        with contextlib.suppress(DatabaseUnavailable):
+            ids = [about for about in swaps.values() if is_id(about)]
+            return {row["tx_hash"] for row in await fetch(self._pool, KNOWN, ids, [*swaps])}
+        return set()
 
     async def noted(self, signatures: Sequence[str], known: Sequence[str]) -> set[str]:
         """Those that were written down before. `known`: of which there is more to write down, unless that was done."""

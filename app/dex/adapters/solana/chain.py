@@ -50,7 +50,7 @@ from app.dex.adapters.solana.swap import MAX_UNITS, Budget, around, compile_mess
 from app.dex.adapters.solana.tables import read_tables
 from app.dex.adapters.solana.tokens import Tokens
 from app.dex.adapters.solana.wallet import Wallet
-from app.dex.chain import BLOCKHASH_LIFE, Blockhash, FoundSwap, Outcome, SignedSwap, Snapshot
+from app.dex.chain import BLOCKHASH_LIFE, Blockhash, Outcome, SignedSwap, Snapshot
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
 
@@ -90,6 +90,7 @@ class SolanaChain:
         self._listed_accounts = {token_account(wallet.address, one, of) for one in mints for of in (TOKEN, TOKEN_2022)}
         self._max_priority_lamports = max_priority_lamports
         self._histories = Histories(providers, (str(wallet.address), *former_wallets), names)
+        self.find, self.newest = self._histories.find, self._histories.newest
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
     async def close(self) -> None:
@@ -175,12 +176,6 @@ class SolanaChain:
         found = {one: [outcomes[one] for _, outcomes in told if one in outcomes] for one in signatures}
         agreed = {one: self._agreed(one, outcomes) for one, outcomes in found.items()}
         return height, {one: outcome for one, outcome in agreed.items() if outcome is not None}
-
-    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, Sequence[FoundSwap]]:
-        return await self._histories.find(about, since)
-
-    async def newest(self, limit: int, *, before: str | None = None, after: str | None = None) -> Sequence[FoundSwap]:
-        return await self._histories.newest(limit, before, after)
 
     async def _ended(self, rpc: Rpc, signatures: Sequence[str]) -> tuple[tuple[int, int], dict[str, Outcome]]:
         """With height and slot."""

@@ -39,7 +39,7 @@ from app.dex.adapters.solana.reading import (
     reading,
 )
 from app.dex.adapters.solana.rpc import Rpc, RpcRefused, RpcUnanswered
-from app.dex.chain import FoundSwap
+from app.dex.chain import FoundSwap, Known
 
 log = logging.getLogger("engine.chain")
 
@@ -70,7 +70,7 @@ class History:
         for wallet in self._wallets:
             before = None
             while page := await self._page(wallet, before, at_slot=slot):
-                rows += [row for row in page if (row.memo or "").partition(" ")[0] in wanted]
+                rows += [row for row in page if row.about in wanted]
                 if page[-1].at is not None and page[-1].at < since:
                     break
                 before = page[-1].signature
@@ -80,7 +80,7 @@ class History:
         return height, [swap for swap in await self._swaps(rows) if swap.about in wanted]
 
     async def newest(
-        self, limit: int, places: Places, last: str | None, *, at_slot: int
+        self, limit: int, places: Places, last: str | None, known: Known | None, *, at_slot: int
     ) -> tuple[list[FoundSwap], Places]:
         """At most so many of each wallet, the newest first, and where the older ones begin. `last`: the first signature
         that is not read any more. `at_slot`: a node that has not seen it yet tells nothing.
@@ -90,7 +90,7 @@ class History:
         found, after, told = list[FoundSwap](), dict[str, str | None](), list[tuple[str, str]]()
         self._seen = self._seen if places else set()
         for wallet in self._wallets:
-            swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), last, at_slot)
+            swaps, after[wallet] = await self._newest(wallet, limit, places.get(wallet), last, known, at_slot)
             found += swaps
             told += [(wallet, swap.signature) for swap in swaps]
         if len({*told}) < len(told) or not self._seen.isdisjoint(told):
@@ -99,7 +99,7 @@ class History:
         return found, after
 
     async def _newest(
-        self, wallet: str, limit: int, before: str | None, last: str | None, at_slot: int
+        self, wallet: str, limit: int, before: str | None, last: str | None, known: Known | None, at_slot: int
     ) -> tuple[list[FoundSwap], str | None]:
         swaps = list[FoundSwap]()
         # A page of strangers' transactions does not end the history.
@@ -107,7 +107,7 @@ class History:
             while page and len(swaps) < limit:
                 # No more at once than are missing, because each takes a call. Those of strangers take none.
                 some = first_swaps(page, limit - len(swaps))
-                swaps += await self._swaps(page[:some])
+                swaps += await self._swaps(page[:some], known)
                 before, page = page[some - 1].signature, page[some:]
         return swaps, before
 
@@ -126,9 +126,12 @@ class History:
     async def _call(self, method: str, *params: Any) -> Any:
         return await asked_again(self.rpc, partial(self.rpc.call, method, *params))
 
-    async def _swaps(self, rows: Sequence[Row]) -> list[FoundSwap]:
-        found = await asyncio.gather(*(self._swap(row) for row in rows if row.memo is not None))
-        return [swap for swap in found if swap is not None]
+    async def _swaps(self, rows: Sequence[Row], known: Known | None = None) -> list[FoundSwap]:
+        rows = [row for row in rows if row.memo is not None]
+        skipped = await known({row.signature: row.about for row in rows}) if known else ()
+        found = await asyncio.gather(*(self._swap(row) for row in rows if row.signature not in skipped))
+        unread = [row.unread() for row in rows if row.signature in skipped]
+        return [swap for swap in found if swap is not None] + unread
 
     async def _swap(self, row: Row) -> FoundSwap | None:
         """None: somebody else's transaction."""
@@ -178,9 +181,6 @@ class History:
             )
 
 
-Told = Mapping[History, Sequence[FoundSwap]]
-
-
 class Histories:
     def __init__(self, providers: Sequence[Rpc], wallets: Sequence[str], names: Names) -> None:
         self._histories = [History(rpc, wallets, names) for rpc in providers]
@@ -189,7 +189,7 @@ class Histories:
         # By the last signature of a page, where each provider goes on. What one of them says moves no other one on.
         self._places: dict[str, Mapping[History, Places]] = {}
 
-    async def find(self, about: Sequence[str], since: float) -> tuple[int, list[FoundSwap]]:
+    async def find(self, about: Sequence[str], *, since: float = 0.0) -> tuple[int, list[FoundSwap]]:
         """The oldest first, and the height that `PROOFS` providers have reached."""
 
         async def ask(history: History) -> tuple[History, int, list[FoundSwap]]:
@@ -199,24 +199,26 @@ class Histories:
         height = sorted(height for _, height, _ in answers)[-self._proofs]
         return height, (await self._agreed({history: swaps for history, _, swaps in answers}))[::-1]
 
-    async def newest(self, limit: int, before: str | None, last: str | None) -> list[FoundSwap]:
+    async def newest(
+        self, limit: int, *, before: str | None = None, after: str | None = None, known: Known | None = None
+    ) -> list[FoundSwap]:
         """At most so many of each provider and wallet."""
         seen = await enough_of([partial(finalized, history.rpc) for history in self._histories])
         self.slot = max(self.slot, sorted(slot for _, slot in seen)[-self._proofs])
         places = self._places[before] if before else {}
 
         async def ask(history: History) -> tuple[History, list[FoundSwap], Places]:
-            return history, *await history.newest(limit, places.get(history, {}), last, at_slot=self.slot)
+            return history, *await history.newest(limit, places.get(history, {}), after, known, at_slot=self.slot)
 
         answers = await enough_of([partial(ask, one) for one in self._histories], patience=PATIENCE_SECONDS)
         found = await self._agreed({history: swaps for history, swaps, _ in answers})
         if found:
             # One that did not answer goes on where it was.
-            self._places = {found[-1].signature: {**places, **{history: after for history, _, after in answers}}}
+            self._places = {found[-1].signature: {**places, **{history: older for history, _, older in answers}}}
         return found
 
-    async def _agreed(self, told: Told) -> list[FoundSwap]:
-        """All of them, the newest first; of one slot in the order in which a node tells them."""
+    async def _agreed(self, told: Mapping[History, Sequence[FoundSwap]]) -> list[FoundSwap]:
+        """All of them, the newest first, and then those that are known; of one slot in the order of a node."""
         by_whom = dict[str, dict[History, FoundSwap]]()
         for history, swaps in told.items():
             for swap in swaps:
@@ -229,6 +231,8 @@ class Histories:
 
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
         """As enough of those say alike that know it. Only as long as they do not, the others are asked."""
+        if unread := [swap for swap in by_whom.values() if swap.is_known]:
+            return max(unread, key=lambda swap: swap.at)
         if told := self._alike([*by_whom.values()]):
             return told
         asks = [history.swap(signature) for history in asked if history not in by_whom]
@@ -240,11 +244,7 @@ class Histories:
             return told
         at = max(swap.at for swap in known)  # it counts in the day of this time
         known = [replace(swap, at=at) for swap in known]
-        return self._alike(known) or replace(max(known, key=_may_be_filled), agreed=False)
+        return self._alike(known) or replace(max(known, key=lambda swap: swap.has_landed), agreed=False)
 
     def _alike(self, known: Sequence[FoundSwap]) -> FoundSwap | None:
         return next((swap for swap in known if known.count(swap) >= self._proofs), None)
-
-
-def _may_be_filled(swap: FoundSwap) -> bool:
-    return swap.outcome is not None and swap.outcome.status == "landed"

@@ -5,6 +5,7 @@ all nodes.
 """
 
 import re
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from solders.signature import Signature
 from app.dex import base58
 from app.dex.adapters.answers import u64
 from app.dex.adapters.solana.programs import ASSOCIATED, MEMO, NATIVE_MINT, SYSTEM, TOKEN, TOKEN_2022, token_account
-from app.dex.chain import Outcome
+from app.dex.chain import FoundSwap, Outcome
 
 JUPITER = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
 RAYDIUM_AMM = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
@@ -188,6 +189,14 @@ class Row:
     signature: str
     memo: str | None  # that was signed for; None: it is no swap of ours
     at: float | None  # Unix time; None: the node does not say
+
+    @property
+    def about(self) -> str:
+        """The first word of the memo: the order's id."""
+        return (self.memo or "").partition(" ")[0]
+
+    def unread(self) -> FoundSwap:
+        return FoundSwap.unread(self.memo or "", self.signature, time.time() if self.at is None else self.at)
 
     @staticmethod
     def read(row: Any) -> "Row":
