@@ -5,8 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+<<<<<<< HEAD
 from app.api.admission import admit_cancel, read_body
 from app.api.context import ApiContext, authenticate, context
+=======
+from app.api.admission import admit_cancel, read_body, still_there
+from app.api.context import ApiContext, arrived_at, authenticate, context
+>>>>>>> 0626f88 (Amend nothing for a client that has left)
 from app.api.json_body import read_object
 from app.api.names import token_names, unknown_token
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
@@ -118,6 +123,7 @@ async def amend(request: Request, order_id: OrderId) -> Response:
     new, details = _amended_body(order, ctx.markets, fields)
     lifetime, waiting = lifetime_of(new, ""), _waiting(new, order, ctx)
     slippage_bps = check_slippage(slippage_of(new, ctx.settings.default_slippage_bps), ctx)
+    still_there(request)
     amended = await ctx.changes.amend(order, waiting, lifetime, slippage_bps=slippage_bps, details=details)
     if amended is None:
         raise _has_changed()
