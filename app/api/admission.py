@@ -44,8 +44,7 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         detail = "The engine does not work with the schema of its database, so it takes no orders. It is being updated."
         raise counted(Problem(503, "wrong_schema", detail, retryable=True, headers=LATER))
     await _within_quota(request, caller, "orders", orders)
-    if (connection := request.scope["state"].get("connection")) and connection.has_left():
-        raise counted(Problem(408, "too_slow", "You have closed the connection.", retryable=True))
+    still_there(request)
     match context(request).capacity.reserve(owner, orders):
         case "owner":
             most = settings.queue_max_per_owner
@@ -55,6 +54,12 @@ async def admit(request: HTTPConnection, caller: Caller, orders: int, *, owner: 
         case "total":
             detail = "The queue is full: too many orders are under way. Try again in a moment."
             raise counted(Problem(503, "queue_full", detail, retryable=True, headers=LATER))
+
+
+def still_there(request: HTTPConnection) -> None:
+    """Raises a `Problem` if the client has closed its connection."""
+    if (connection := request.scope["state"].get("connection")) and connection.has_left():
+        raise counted(Problem(408, "too_slow", "You have closed the connection.", retryable=True))
 
 
 def owns_wallet(request: HTTPConnection, owner: str) -> None:

@@ -1,5 +1,6 @@
 """The dependencies of the routes. `app.main` creates them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,6 +137,12 @@ def authenticate_again(request: Request) -> None:
             context(request).authenticator.authenticate(request.scope)
         except NotAllowed as error:
             raise not_allowed(error) from None
+
+
+def arrived_at(request: Request) -> float:
+    """When, on `time.monotonic`: this process may have been frozen since, and another one have answered the client."""
+    connection = request.scope["state"].get("connection")
+    return time.monotonic() - (connection.waited() if connection else 0.0)
 
 
 def actor(request: Request, caller: Caller) -> Actor:

@@ -17,6 +17,7 @@ from app.postgres.errors import DatabaseUnavailable
 
 LOCKED_SECONDS = 3.0  # for which a cancel of many orders waits for rows that somebody has locked
 LOOK_SECONDS = 0.02
+LATE_SECONDS = 1.0  # after which a cancel of many orders leaves those that were placed since it arrived
 
 
 class Changes:
@@ -54,15 +55,16 @@ class Changes:
         self._publisher.publish(EventMessage.of(order.owner, amended[1]))
         return amended[0]
 
-    async def cancel_all(self, owner: str, chosen: Selection) -> int:
-        """How many orders were cancelled: of those chosen, all whose swap was not sent.
+    async def cancel_all(self, owner: str, chosen: Selection, *, arrived: float) -> int:
+        """How many orders were cancelled: of those chosen, all whose swap was not sent. `arrived`: when the request
+        did, on `time.monotonic`. Orders that were placed long after that are left: this process was frozen.
 
         An order that somebody has locked holds up no other one. It is waited for at the end, and not for ever.
         """
         cancelled, deadline = 0, 0.0
         while True:
             async with self._turns.setdefault(owner, asyncio.Lock()):  # two at once would lock out each other
-                more, is_locked = await self._cancel_unlocked(owner, chosen)
+                more, is_locked = await self._cancel_unlocked(owner, chosen, arrived)
             cancelled += more
             if not is_locked:
                 return cancelled
@@ -71,13 +73,17 @@ class Changes:
                 raise DatabaseUnavailable
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _cancel_unlocked(self, owner: str, chosen: Selection) -> tuple[int, bool]:
+    async def _cancel_unlocked(self, owner: str, chosen: Selection, arrived: float) -> tuple[int, bool]:
         """How many were cancelled, and whether there are others that somebody has locked."""
         cancelled, left_out = 0, list[UUID]()
-        while not (page := await self._store.cancel_page(owner, chosen, without=left_out)).is_empty:
+        while True:
+            seconds = time.monotonic() - arrived
+            late = seconds if seconds > LATE_SECONDS else None
+            page = await self._store.cancel_page(owner, chosen, without=left_out, placed_before=late)
+            if page.is_empty:
+                return cancelled, bool(left_out)
             cancelled += len(page.events)
             for event in page.events:
                 metrics.ENDED.labels(event.status, "none").inc()
                 self._publisher.publish(EventMessage.of(owner, event))
             left_out += page.left_out
-        return cancelled, bool(left_out)

@@ -1,14 +1,21 @@
-"""A client that has left gets no order: the process that serves it may have been frozen for long, or not been there."""
+"""What a process that was frozen, or not there, does for clients that have left, or have called another one since."""
 
+import asyncio
 import socket
+import sys
+import threading
+import time
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
 from app import metrics
+from app.orders.changes import LATE_SECONDS
 from tests.engine import SELL_SOL, Engine, eventually
 from tests.integration.test_order_groups import OCO
+from tests.integration.test_waiting_orders import LIMIT
 
 pytestmark = pytest.mark.usefixtures("primed_queue")
 
@@ -29,13 +36,6 @@ def served(path: str) -> float:
 )
 async def test_nothing_is_placed_for_a_client_that_has_left(engine: Engine, path: str, body: dict[str, Any]) -> None:
     """30 s after their clients had given up, and the dead man's switch had cancelled all orders, 5 of 5 were filled."""
-<<<<<<< HEAD
-    content, before = orjson.dumps(body), served(path)
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-    address = engine.http.base_url.host, engine.http.base_url.port
-    with socket.create_connection(address) as client:  # while the server, in this thread, does nothing
-        client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
-=======
     await sent_and_left(engine, "POST", path, body)
     assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
@@ -96,10 +96,8 @@ async def sent_and_left(engine: Engine, method: str, path: str, body: dict[str, 
     before = served(path)
     with connected(engine) as client:  # while the server, in this thread, does nothing
         client.sendall(request(method, path.format(**parameters), body))
->>>>>>> 0626f88 (Amend nothing for a client that has left)
 
     async def is_served() -> bool:
         return served(path) > before
 
     await eventually(is_served)
-    assert await engine.postgres.fetchval("SELECT count(*) FROM orders") == 0

@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -134,15 +134,20 @@ class _Requests:
 class _InOrder:
     """Around each try of one request. Raises _Overtaken once a later request was carried out."""
 
-    def __init__(self, requests: _Requests) -> None:
+    def __init__(self, requests: _Requests, before_each_try: Callable[[], object]) -> None:
         self._requests = requests
+        self._before_each_try = before_each_try
         self._number = next(requests.arrived)
 
     async def __aenter__(self) -> None:
         await self._requests.one_at_once.acquire()
-        if self._number < self._requests.last:
+        try:
+            if self._number < self._requests.last:
+                raise _Overtaken
+            self._before_each_try()
+        except BaseException:
             self._requests.one_at_once.release()
-            raise _Overtaken
+            raise
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
@@ -178,14 +183,14 @@ class DeadMen:
         self._locked: dict[str, float] = {}  # owners of whom nothing could be cancelled, and when that was
         self._failed: dict[str, DatabaseUnavailable] = {}  # owners for whom it took too long: the others come first
 
-    async def set(self, owner: str, seconds: int) -> DeadMan:
-        """Begin, renew or, with 0, end it.
+    async def set(self, owner: str, seconds: int, *, before_each_try: Callable[[], object]) -> DeadMan:
+        """Begin, renew or, with 0, end it. `before_each_try` raises if the client has left: it may have set it since.
 
         A request that waits for a locked row writes nothing once a later one has: its client may have given it up.
         """
         requests = self._requests.setdefault(owner, _Requests())
         try:
-            (row,) = await fetch_soon(self._pool, SET, owner, seconds, turn=_InOrder(requests))
+            (row,) = await fetch_soon(self._pool, SET, owner, seconds, turn=_InOrder(requests, before_each_try))
         except _Overtaken:
             return await self.state(owner)
         return DeadMan(*row)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from starlette.responses import Response
 
 from app.access.authentication import LOCAL_OWNER
 from app.api.admission import admit_read
-from app.api.context import ApiContext, actor, authenticate, context, operators_only
+from app.api.context import ApiContext, actor, arrived_at, authenticate, context, operators_only
 from app.api.json_body import read_object
 from app.api.names import did_you_mean
 from app.api.problems import Problem, invalid_request
@@ -93,18 +92,12 @@ async def set_kill_switch(request: Request) -> Response:
     any more, and no swap leaves. Other API processes refuse new orders within a second. A release that would undo a
     later halt gets 409, and one whose client has gone is dropped.
     """
-    arrived = _arrived(request)
+    arrived = arrived_at(request)
     operators_only(authenticate(request))
     wanted = read_request(SetKillSwitch, await read_object(request))
     if wanted.owner is not None:
         await _check_owner(context(request), wanted.owner)
     return as_json(await switch(request, wanted.owner or ALL, wanted.state, wanted.reason, arrived=arrived))
-
-
-def _arrived(request: Request) -> float:
-    """When, on `time.monotonic`: this process may have been frozen since, and another one have answered a halt."""
-    connection = request.scope["state"].get("connection")
-    return time.monotonic() - (connection.waited() if connection else 0.0)
 
 
 async def _check_owner(ctx: ApiContext, owner: str) -> None:
@@ -126,7 +119,7 @@ async def switch(
         reason=reason,
         actor=actor(request, caller),
         audit=ctx.audit,
-        arrived=_arrived(request) if arrived is None else arrived,
+        arrived=arrived_at(request) if arrived is None else arrived,
     )
     try:
         entry = await (setting if state is TradingState.HALTED else _unless_gone(request, setting))

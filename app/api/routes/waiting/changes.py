@@ -5,13 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-<<<<<<< HEAD
-from app.api.admission import admit_cancel, read_body
-from app.api.context import ApiContext, authenticate, context
-=======
 from app.api.admission import admit_cancel, read_body, still_there
 from app.api.context import ApiContext, arrived_at, authenticate, context
->>>>>>> 0626f88 (Amend nothing for a client that has left)
 from app.api.json_body import read_object
 from app.api.names import token_names, unknown_token
 from app.api.orders.bodies import AMENDABLE, WAITING_SHAPES, CancelAll, OpenBody, SniperOrder, TrailingStopOrder
@@ -80,7 +75,7 @@ async def cancel_all(request: Request) -> Response:
     Orders that are placed meanwhile may be left. Fields that are not given select every order. 503: some were left
     because somebody has locked them; the others are cancelled.
     """
-    ctx, caller = context(request), authenticate(request)
+    ctx, caller, arrived = context(request), authenticate(request), arrived_at(request)
     fields = read_request(CancelAll, await read_object(request))
     chosen = Selection(
         token_in=_names(ctx, "/tokenIn", fields.token_in),
@@ -89,7 +84,7 @@ async def cancel_all(request: Request) -> Response:
         group=None if fields.group_id is None else order_uuid(fields.group_id),
     )
     await admit_cancel(request, caller)
-    return as_json({"cancelled": await ctx.changes.cancel_all(caller.owner, chosen)})
+    return as_json({"cancelled": await ctx.changes.cancel_all(caller.owner, chosen, arrived=arrived)})
 
 
 def _names(ctx: ApiContext, pointer: str, symbol_or_mint: str | None) -> list[str] | None:

@@ -1,12 +1,13 @@
 """The dead man's switch of the caller: all orders are cancelled unless it is renewed in time."""
 
 from datetime import datetime
+from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api.admission import admit_cancel, admit_read
+from app.api.admission import admit_cancel, admit_read, still_there
 from app.api.context import authenticate, context
 from app.api.json_body import read_object
 from app.api.schemas import Answer, SetDeadMan
@@ -48,7 +49,8 @@ async def set_dead_man(request: Request) -> Response:
     ctx, caller = context(request), authenticate(request)
     wanted = read_request(SetDeadMan, await read_object(request))
     await admit_cancel(request, caller)
-    return as_json(_view(await ctx.dead_men.set(caller.owner, wanted.seconds)))
+    state = await ctx.dead_men.set(caller.owner, wanted.seconds, before_each_try=partial(still_there, request))
+    return as_json(_view(state))
 
 
 @router.get(
