@@ -27,6 +27,8 @@ class OneSentenceErrors(TyperGroup):
             if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             typer.echo(f"engine: {error.filename or 'the disk'}: {error.strerror}.", err=True)
+        except UnicodeEncodeError:
+            typer.echo("engine: what was given is not text in UTF-8.", err=True)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         raise typer.Exit(1)

@@ -74,7 +74,7 @@ export const advice = (code) => ADVICE[code] ?? "";
 export const readable = (code) => code.replaceAll("_", " ");
 
 const NEXT_STEP = {
-  unreachable: "The order may have been accepted: check the list when the engine is back.",
+  unreachable: "If you sent an order, it may have been accepted: check the list when the engine is back.",
   too_many_orders: "Wait a few seconds, then send it again.",
   too_many_reads: "Wait a few seconds, then read it again.",
   queue_share_full: "Wait until some of your orders are done, then send it again.",
@@ -82,7 +82,7 @@ const NEXT_STEP = {
   risk_limit: "To trade more, ask the operator to raise your limit.",
   trading_reducing: "Your order was not placed. Orders under way go on.",
   trading_halted: "Your order was not placed. Send it again once an operator has released trading.",
-  database_unavailable: "The order may have been accepted: check the list in a moment before you send another.",
+  database_unavailable: "If you sent an order, it may have been accepted: check the list before you send another.",
 };
 
 /** A failed request in words: the engine's message, or its message about each field, and what to do next. */
