@@ -9,6 +9,7 @@
 - Text that is not UTF-8 is checked before uvicorn decodes it: uvicorn would log the client's mistake as an exception.
 - A packet can hold 40,000 frames. It is parsed in pieces, and the app takes the messages of one before the next. After
   each message other tasks run: taking one that has arrived already does not wait.
+- While messages wait for the app nothing more is read: uvloop would read 256 KiB after each of them.
 - Frames have a rate, pings and messages alike. Beyond it the socket is closed with 1008.
 - No pong is written while the client does not read.
 - What a client sends before its handshake is answered waits for the answer.
@@ -81,10 +82,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.pause_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
-        message = await super().receive()
+        message: ASGIReceiveEvent = await self.queue.get()
         await asyncio.sleep(0)
-        if self._unparsed and not self.read_paused:
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
             self.data_received(b"")
+            if not self.read_paused:
+                self.transport.resume_reading()
         return message
 
     def _receive(self, data: bytes) -> None:
