@@ -108,6 +108,7 @@ class _StreamSession:
             await asyncio.gather(request, events, return_exceptions=True)
 
     async def _answer(self, message: MutableMapping[str, Any]) -> None:
+        await self._ctx.feed.turns.next(self._caller.owner)  # to read one may take a millisecond
         try:
             orders, after = _subscription(message)
             await (self._follow_all(after) if orders is None else self._follow(orders, after))
