@@ -97,7 +97,8 @@ _CHOSEN = f"""
     {TO_CANCEL} AND owner = $1 AND NOT {IS_RECONCILING}
        AND ($2::text[] IS NULL OR token_in = ANY($2)) AND ($3::text[] IS NULL OR token_out = ANY($3))
        AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR group_id = $5) AND id <> ALL($6::uuid[])
-       AND ($7::float8 IS NULL OR created_at <= clock_timestamp() - $7::float8 * interval '1 second')
+       AND ($7::float8 IS NULL OR NOT created_at BETWEEN clock_timestamp() - $7 * interval '1 second'
+                                                      AND clock_timestamp())
      LIMIT {PAGE}"""
 CANCEL_MANY = f"""
 WITH {cancels(_CHOSEN, code=f"'{CANCELLED_BY_OWNER}'")}
@@ -216,7 +217,10 @@ class OpenOrders:
     async def cancel_page(
         self, owner: str, chosen: Selection, *, without: Sequence[UUID] = (), placed_before: float | None = None
     ) -> CancelledPage:
-        """Cancel up to `PAGE` of these orders: those placed so many seconds ago or earlier. Raises NotReconciled."""
+        """Cancel up to `PAGE` of these orders: those placed so many seconds ago or earlier. Raises NotReconciled.
+
+        One of the future was placed before the clock was set back.
+        """
         selected = chosen.token_in, chosen.token_out, chosen.type, chosen.group
         rows = await fetch(self._pool, CANCEL_MANY, owner, *selected, without, placed_before)
         if rows[0]["is_reconciling"]:
