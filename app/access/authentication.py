@@ -50,6 +50,14 @@ class Authenticator:
     def local(self) -> bool:
         return self._keyring is None
 
+    def is_behind(self) -> bool:
+        """Keys may have been revoked while this process stood still: `catch_up` before a caller is let in."""
+        return self._keyring is not None and self._keyring.is_behind()
+
+    async def catch_up(self) -> None:
+        if self._keyring is not None:
+            await self._keyring.catch_up()
+
     def authenticate(self, request: Scope) -> Caller:
         """Raises NotAllowed, or DatabaseUnavailable until the keys were read for the first time."""
         if self._keyring is None:

@@ -21,6 +21,8 @@ from app.tasks import cancel_and_wait
 log = logging.getLogger("engine.access")
 
 REFRESH_SECONDS = 2.0  # the longest that a revoked key still works, and that a new one does not work yet
+TICK_SECONDS = 0.25
+STILL_SECONDS = 1.0  # without a tick: this process was frozen, or had more to do than it can
 USED_SECONDS = 60  # between two writes of when a key was last used
 
 # Those that expired within a month too, so that their callers learn why they are refused.
@@ -54,6 +56,7 @@ class Keyring:
 
     So no request reads keys from Postgres, and guessing keys does not load it. While Postgres is down the keys last
     read stay valid: without Postgres none can be revoked either. They still expire, on a clock that nobody sets.
+    After this process stood still, for example frozen, they are read before anybody is let in.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
@@ -66,16 +69,39 @@ class Keyring:
         self._open: dict[str, set[Callable[[], None]]] = {}  # prefix → how to end each stream of that key
         self._readable = True  # as far as the log says
         self._task: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+        self._tried = 0.0  # when the last attempt to read them began that has ended
+        self._ticked = time.monotonic()
+        self._stood_still = 0.0  # when that was last noticed
+        self._tick_timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         await self._try_to_read()
         self._task = asyncio.create_task(self._refresh(), name="keyring")
+        self._tick()
 
     async def close(self) -> None:
         if self._task is not None:
             await cancel_and_wait(self._task)
-        if self._next_expiry is not None:
-            self._next_expiry.cancel()
+        for timer in (self._next_expiry, self._tick_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def is_behind(self) -> bool:
+        """This process stood still, and has not tried to read the keys since."""
+        now = time.monotonic()
+        if now - self._ticked > STILL_SECONDS:
+            self._stood_still = now
+        self._ticked = now
+        return self._tried < self._stood_still
+
+    async def catch_up(self) -> None:
+        if self.is_behind():
+            await self._try_again()
+
+    def _tick(self) -> None:
+        self.is_behind()
+        self._tick_timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
     def find(self, key: str) -> Caller | None:
         """Whose live key has this text. Raises DatabaseUnavailable until keys were read for the first time."""
@@ -146,24 +172,34 @@ class Keyring:
             log.warning("cannot write when API keys were last used", extra={"error": type(error).__name__})
 
     async def _try_to_read(self) -> None:
+        asked = time.monotonic()
+        async with self._reading:
+            if self._tried >= asked:  # somebody else has, meanwhile
+                return
+            began = time.monotonic()
+            try:
+                await self.read()
+            except DatabaseUnavailable:
+                if self._readable:
+                    log.warning("cannot read the API keys: the database is unavailable, or was never migrated")
+                self._readable = False
+            else:
+                if not self._readable:
+                    log.info("the API keys can be read again")
+                self._readable = True
+            finally:
+                self._tried = began
+
+    async def _try_again(self) -> None:
         try:
-            await self.read()
-        except DatabaseUnavailable:
-            if self._readable:
-                log.warning("cannot read the API keys: the database is unavailable, or was never migrated")
-            self._readable = False
-        else:
-            if not self._readable:
-                log.info("the API keys can be read again")
-            self._readable = True
+            await self._try_to_read()
+        except Exception:
+            log.exception("cannot read the API keys")  # the keys last read stay valid until a read succeeds
 
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            try:
-                await self._try_to_read()
-            except Exception:
-                log.exception("cannot read the API keys")  # the keys last read stay valid until a read succeeds
+            await self._try_again()
             await self._write_used()
 
 

@@ -130,9 +130,10 @@ def authenticate(request: Request) -> Caller:
         raise not_allowed(error) from None
 
 
-def authenticate_again(request: Request) -> None:
+async def authenticate_again(request: Request) -> None:
     """After a wait for the client: the key may have been revoked meanwhile, or have expired."""
     if "caller" in request.scope["state"]:
+        await context(request).authenticator.catch_up()
         try:
             context(request).authenticator.authenticate(request.scope)
         except NotAllowed as error:

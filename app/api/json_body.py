@@ -108,7 +108,7 @@ async def read_object(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     except TimeoutError:
         detail = f"The body took too long to arrive. Send it within {BODY_SECONDS:g} seconds."
         raise Problem(408, "too_slow", detail, retryable=True, headers={"Connection": "close"}) from None
-    authenticate_again(request)
+    await authenticate_again(request)
     return parse(body)
 
 

@@ -134,6 +134,7 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
             body = await _first_message(socket)
     except TimeoutError:
         return sockets.NO_MESSAGE
+    await context(socket).authenticator.catch_up()
     try:
         # The key may have been revoked since the socket was opened, or have expired.
         caller = context(socket).authenticator.authenticate_socket(socket.scope, sockets.NO_TICKET)

@@ -79,6 +79,7 @@ async def authenticate_or_close(socket: WebSocket, scope: str) -> Caller | None:
     """
     ctx = context(socket)
     problem: Problem | None = None  # for the audit log
+    await ctx.authenticator.catch_up()
     try:
         caller = ctx.authenticator.authenticate_socket(socket.scope, scope)
         ctx.connections.check(caller.owner)

@@ -1,6 +1,9 @@
 """A key that is revoked stops working: its requests, its tickets and its open streams."""
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -9,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from app.access import keys
-from app.access.keyring import REFRESH_SECONDS
+from app.access.keyring import REFRESH_SECONDS, STILL_SECONDS
 from tests.engine import HAPPY, SELL_SOL, eventually, read_to_end
 from tests.integration.test_access import Guarded, guarded, new_key
 
@@ -100,3 +103,36 @@ async def test_open_streams_end_when_their_key_is_revoked(guarded: Guarded) -> N
         assert [line async for line in lines if line][-1].startswith("data: ")  # the stream has ended
         await guarded.engine.start_worker()
         assert (await read_to_end(stays)).statuses == HAPPY
+
+
+def frozen_while_a_key_is_revoked(dsn: str, key: str) -> None:
+    async def revoke() -> None:
+        connection = await asyncpg.connect(dsn)
+        await keys.revoke(connection, key[: keys.PREFIX_LENGTH])
+        await connection.close()
+
+    other = threading.Thread(target=asyncio.run, args=(revoke(),))
+    other.start()
+    other.join()
+    time.sleep(STILL_SECONDS + 0.1)
+
+
+@pytest.mark.parametrize("socket_of_one", [False, True])
+async def test_a_process_that_was_frozen_reads_the_keys_before_it_serves(guarded: Guarded, socket_of_one: bool) -> None:
+    """Other processes had refused the key for seconds: 4 of 21 orders were placed with it when this one went on."""
+    url, headers, order = guarded.engine.http.base_url, guarded.headers("a"), orjson.dumps(SELL_SOL)
+    if socket_of_one:
+        async with connect(f"ws://{url.host}:{url.port}/api/orders/execute", additional_headers=headers) as ws:
+            await ws.send(order.decode())
+            await asyncio.sleep(0)
+            frozen_while_a_key_is_revoked(guarded.dsn, guarded.held["a"])
+            await ws.wait_closed()
+            assert ws.close_code == 4401
+    else:
+        head = f"POST /api/orders/execute HTTP/1.1\r\nhost: localhost\r\nauthorization: {headers['Authorization']}\r\n"
+        more = f"content-type: application/json\r\ncontent-length: {len(order)}\r\n\r\n"
+        with socket.create_connection((url.host, url.port)) as client:
+            frozen_while_a_key_is_revoked(guarded.dsn, guarded.held["a"])
+            client.sendall((head + more).encode() + order)
+            assert (await asyncio.to_thread(client.recv, 65_536)).startswith(b"HTTP/1.1 401")
+    assert await guarded.engine.postgres.fetchval("SELECT count(*) FROM orders") == 0

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.authentication import NotAllowed
+from app.access.authentication import Authenticator, NotAllowed
 from app.access.origins import HEALTH, SAFE_METHODS, ForeignHost, ForeignOrigin, Origins
 from app.api.context import ApiContext
 from app.api.problems import Problem, database_unavailable, foreign_host, foreign_origin, not_allowed, read_only_key
@@ -30,6 +30,17 @@ class AuthMiddleware:
         self._public_below = PUBLIC_BELOW + (DOCS_BELOW if settings.docs_public else ())
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if not self._local and not self._is_public(scope["path"]):
+            authenticator: Authenticator = scope["app"].context.authenticator
+            if authenticator.is_behind():
+                return self._answer_later(authenticator, scope, receive, send)
+        return self._answer(scope, receive, send)
+
+    async def _answer_later(self, authenticator: Authenticator, scope: Scope, receive: Receive, send: Send) -> None:
+        await authenticator.catch_up()
+        await self._answer(scope, receive, send)
+
+    def _answer(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if problem := self._refusal(scope):
             scope["state"]["problem"] = problem.code  # for the audit log
             return problem.answer(scope["state"]["request_id"])(scope, receive, send)
