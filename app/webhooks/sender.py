@@ -21,6 +21,7 @@ from app.webhooks.answers import Answers, BadAnswer
 from app.webhooks.names import Names, Silent
 
 SECONDS = 10.0  # for all of it, from the look-up of the name to the end of the answer
+CONNECT_SECONDS = 2.0  # to one of several addresses, before the next one is tried: one may lead nowhere
 IDLE_SECONDS = 15.0  # that a connection is kept
 GONE = 410
 
@@ -54,9 +55,10 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         if not addresses or not all(map(self._allowed, addresses)):
             raise NotPublic
         *others, last = map(str, addresses)
+        soon = options | {"timeout": CONNECT_SECONDS}
         for address in others:
-            with contextlib.suppress(httpcore.ConnectError):
-                return Answers.of(await self._network.connect_tcp(address, port, **options))
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return Answers.of(await self._network.connect_tcp(address, port, **soon))
         return Answers.of(await self._network.connect_tcp(last, port, **options))
 
 

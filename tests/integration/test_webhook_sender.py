@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
+from typing import Any
 
 import httpcore
 import pytest
@@ -41,6 +42,25 @@ async def test_a_receiver_on_this_machine_in_local_mode() -> None:
     [message, _] = receiver.messages
     assert (message.path, message.body) == ("/hook", b"{}")
     assert message.headers["content-type"] == "application/json"
+
+
+async def test_a_receiver_with_an_address_that_leads_nowhere_is_reached_at_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the first one always is if this machine has an IPv6 address and no way out: its webhook was switched off."""
+    monkeypatch.setattr(sender, "SECONDS", 1.0)
+    monkeypatch.setattr(sender, "CONNECT_SECONDS", 0.1)
+    connect = httpcore.AnyIOBackend.connect_tcp
+
+    async def silent(network: httpcore.AnyIOBackend, host: str, *where: Any, **options: Any) -> Any:
+        if host == "127.0.0.2":
+            await asyncio.sleep(options["timeout"] or 60)
+            raise httpcore.ConnectTimeout
+        return await connect(network, host, *where, **options)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", silent)
+    async with receiving() as receiver, sending(resolve=names("127.0.0.2", "127.0.0.1")) as to:
+        assert await post(to, receiver.url.replace("127.0.0.1", "localhost")) == Answer()
 
 
 @pytest.mark.parametrize(
