@@ -17,7 +17,8 @@ def test_the_command_has_a_version_and_completes_its_commands(monkeypatch: pytes
     assert completed.output.split() == ["dead-letters", "dead-man"]
 
 
-def test_an_option_that_is_no_text_is_one_sentence() -> None:
+def test_an_option_that_is_no_text_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logging.disable", lambda _: None)
     swap = ["--token-in", "\udcff", "--token-out", "USDC", "--amount", "1.5"]
     result = CliRunner().invoke(main, ["submit", *swap, "--url", "http://127.0.0.1:9"])
     assert (result.exit_code, result.output) == (1, "engine: what was given is not text in UTF-8.\n")

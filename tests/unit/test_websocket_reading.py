@@ -5,12 +5,13 @@ import contextlib
 import itertools
 import socket
 
+import pytest
 import uvloop
 from starlette.types import Receive, Scope, Send
 
 from app.server.server import server_config
 from app.server.websocket_protocol import WebSocketProtocol
-from app.settings import Settings
+from app.settings import load
 from tests.http_server import Server
 from tests.integration.hostile_client import HANDSHAKE, frame
 
@@ -19,7 +20,7 @@ MESSAGE = frame(1, b"x" * 4_000)
 HANDSHAKE_REQUEST = b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % one for one in HANDSHAKE) + b"\r\n"
 
 
-def test_a_client_that_sends_faster_than_its_messages_are_taken_is_not_read() -> None:
+def test_a_client_that_sends_faster_than_its_messages_are_taken_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """40 sockets of one key took a gigabyte of the API within 24 s."""
     taken = itertools.count(1)
     done = asyncio.Event()
@@ -49,9 +50,9 @@ def test_a_client_that_sends_faster_than_its_messages_are_taken_is_not_read() ->
             received(protocol, data)
             most = max(most, len(protocol._unparsed))
 
-        WebSocketProtocol.data_received = counted  # type: ignore[method-assign]
+        monkeypatch.setattr(WebSocketProtocol, "data_received", counted)
         listener = socket.create_server(("127.0.0.1", 0))
-        server = Server(server_config(app, Settings(), shutdown_seconds=0))
+        server = Server(server_config(app, load(), shutdown_seconds=0))
         server.config.lifespan = "off"
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         flooding = asyncio.create_task(flood(listener.getsockname()))
@@ -59,7 +60,6 @@ def test_a_client_that_sends_faster_than_its_messages_are_taken_is_not_read() ->
             async with asyncio.timeout(10):
                 await done.wait()
         finally:
-            WebSocketProtocol.data_received = received  # type: ignore[method-assign]
             flooding.cancel()
             server.stop.set()
             await asyncio.gather(serving, flooding, return_exceptions=True)
