@@ -29,12 +29,17 @@ COUNT = f"""
 INSERT INTO signed_swaps (signature, chain, day, owner, usd, fee) VALUES ($1, $2, {TODAY}, $3, $4, $5)
 ON CONFLICT (signature) DO UPDATE SET usd = greatest(signed_swaps.usd, excluded.usd)
 """
+_ENDED = "CASE WHEN least(revoked_at, expires_at) <= now() THEN least(revoked_at, expires_at) ELSE 'infinity' END"
 # $1 the chain, $2 an owner. A swap of an order that this database has forgotten has no owner: it counts for each.
 SIGNED = f"""
-SELECT sum(fee) AS fees, sum(usd) FILTER (WHERE owner = $2 OR owner = '') AS usd,
-       (SELECT array_agg(max_daily_usd) FROM api_keys
-         WHERE owner = $2 AND revoked_at IS NULL AND NOT read_only AND (expires_at > now()) IS NOT FALSE) AS limits
-  FROM signed_swaps WHERE chain = $1 AND day = {TODAY}
+SELECT fees, usd, limits, ended
+  FROM (SELECT sum(fee) AS fees, sum(usd) FILTER (WHERE owner = $2 OR owner = '') AS usd
+          FROM signed_swaps WHERE chain = $1 AND day = {TODAY}) AS swaps,
+       (SELECT array_agg(max_daily_usd) FILTER (WHERE ended = 'infinity') AS limits,
+               array_agg(max_daily_usd) FILTER (WHERE ended < 'infinity' AND is_last) AS ended
+          FROM (SELECT max_daily_usd, ended, ended = max(ended) OVER () AS is_last
+                  FROM (SELECT max_daily_usd, {_ENDED} AS ended FROM api_keys WHERE owner = $2 AND NOT read_only) AS k
+               ) AS keys) AS of_keys
 """
 FAILED = "UPDATE signed_swaps SET usd = 0 WHERE signature = $1"
 # $2 the chain, $3 whose swaps of forgotten orders are; '': nobody knows
@@ -55,11 +60,14 @@ class Signed:
     fees: int  # lamports that the swaps of all owners pay at most
     usd: int  # of one owner, in millionths of a dollar
     limits: tuple[int | None, ...]  # of the owner's keys that may trade; None: it has none of its own
+    ended: tuple[int | None, ...] = ()  # of the key that was the last to trade, if there is none: its orders still wait
 
     def limit(self, default_usd: int) -> int:
         """The highest that is in force; 0: there is none."""
-        limits = [default_usd if one is None else one for one in self.limits] or [default_usd]
-        return 0 if 0 in limits else max(limits)
+        limits = [default_usd if one is None else one for one in self.limits or self.ended] or [default_usd]
+        highest = 0 if 0 in limits else max(limits)
+        # That a key has ended loosens nothing.
+        return highest if self.limits else min(highest or default_usd, default_usd or highest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +111,5 @@ class SignedSwaps:
 
 def _signed(rows: Sequence[asyncpg.Record]) -> Signed:
     [row] = rows
-    return Signed(int(row["fees"] or 0), int(row["usd"] or 0), tuple(row["limits"] or ()))
+    limits, ended = (tuple(row[name] or ()) for name in ("limits", "ended"))
+    return Signed(int(row["fees"] or 0), int(row["usd"] or 0), limits, ended)

@@ -130,6 +130,24 @@ async def test_a_key_that_may_not_trade_loosens_no_limit(engine: Engine) -> None
     assert (await SignedSwaps(engine.postgres).today(OTHER, "ann")).limit(10**6) == 1_000
 
 
+async def test_that_a_key_has_ended_loosens_no_limit_for_its_orders_that_wait(engine: Engine) -> None:
+    key = "INSERT INTO api_keys (owner, prefix, hash, max_daily_usd, revoked_at, expires_at) VALUES ('ann', $1, $2, {})"
+
+    async def limit(owner: str = "ann") -> int:
+        return (await SignedSwaps(engine.postgres).today(OTHER, owner)).limit(10_000)
+
+    for name, terms, expected in (
+        ("expired", "5000, NULL, now() - interval '2 days'", 5_000),
+        ("revoked since", "1000, now() - interval '1 day', now() + interval '1 day'", 1_000),
+        ("without a limit", "0, now() - interval '1 hour', NULL", 10_000),
+        ("higher than the setting", "50000, now() - interval '1 minute', NULL", 10_000),
+        ("good", "20000, NULL, NULL", 20_000),
+    ):
+        await engine.postgres.execute(key.format(terms), name, name.encode())
+        assert await limit() == expected, name
+    assert await limit("ben") == 10_000
+
+
 async def test_on_the_simulated_chain_nobody_is_asked(engine: Engine) -> None:
     order = await placed(engine)
     settings = load(_env_file=None, max_daily_usd=1, max_daily_fee_lamports=1)
