@@ -136,3 +136,19 @@ async def test_a_process_that_was_frozen_reads_the_keys_before_it_serves(guarded
             client.sendall((head + more).encode() + order)
             assert (await asyncio.to_thread(client.recv, 65_536)).startswith(b"HTTP/1.1 401")
     assert await guarded.engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_a_process_that_was_frozen_sets_a_halt_of_an_operator_who_has_left(guarded: Guarded) -> None:
+    """A halt is safe. While the keys were read, the server noticed that its client had closed the connection."""
+    url, content = guarded.engine.http.base_url, b'{"state":"halted","reason":"a test"}'
+    head = f"PUT /api/kill-switch HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {guarded.held['op']}\r\n"
+    more = f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    with socket.create_connection((url.host, url.port)) as client:
+        frozen_while_a_key_is_revoked(guarded.dsn, guarded.held["a"])
+        client.sendall((head + more).encode() + content)
+
+    async def halted() -> bool:
+        shown = await guarded.request("op", "GET", "/api/kill-switch")
+        return bool(shown.json()["state"] == "halted")
+
+    await eventually(halted)
