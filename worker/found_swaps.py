@@ -126,6 +126,7 @@ class Fillings:
             token_out=token_out.symbol,
             dex=dex,
             executed_price=price,
+            amount_in=amount_in,
             amount_out=amount_out,
             at=datetime.fromtimestamp(swap.at, UTC),
             building={"dex": dex, "price": price, "minAmountOut": floor, "quotes": [], "code": RECONCILED},

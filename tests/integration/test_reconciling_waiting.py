@@ -92,7 +92,9 @@ async def test_of_a_bracket_entry_and_leg_may_both_have_been_filled(engine: Engi
     await land(engine, stop, brings=140_000_000, sold=1_100_000_000)
     await engine.start_worker()
     await eventually(partial(settled, engine, bracket, ["confirmed", "cancelled", "confirmed"]))
-    assert (await engine.order(stop))["executedPrice"] == pytest.approx(140 / 1.1)
+    sold = await engine.order(stop)
+    assert (sold["amount"], sold["amountOut"]) == ("1.1", "140")
+    assert sold["executedPrice"] == pytest.approx(140 / 1.1)
 
 
 async def test_a_group_that_is_placed_again_after_the_swap_was_found_is_refused(

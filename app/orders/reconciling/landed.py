@@ -34,8 +34,8 @@ LOCK_TRIGGERS = "SELECT FROM triggers WHERE order_id = ANY($1::uuid[]) ORDER BY 
 LOCK_ORDERS = "SELECT FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 _SWAPS = """swaps AS (
     SELECT * FROM json_to_recordset($1) AS s(
-        id uuid, signature text, dex text, executed_price numeric, amount_out numeric, at timestamptz, building json,
-        submitted json, confirmed json, token_out text)
+        id uuid, signature text, dex text, executed_price numeric, amount_in numeric, amount_out numeric,
+        at timestamptz, building json, submitted json, confirmed json, token_out text)
 )"""
 _THEN = "greatest(o.updated_at, least(s.at, now()))"
 TOLD = "SELECT id AS order_id, seq, status, attempt, updated_at AS at, details, owner, type"
@@ -55,6 +55,13 @@ WITH {_SWAPS}, moved AS (
 
 _CODE = f"'{orjson.dumps(_DETAILS).decode()}'::json"
 _FREE = "lease_until = NULL, error = NULL, code = NULL, fence = o.fence + 1"
+# A leg sells what its entry brought, and the database may not know yet how much that was.
+SOLD = f"""
+WITH {_SWAPS}
+UPDATE orders o SET amount_in = s.amount_in FROM swaps s, order_groups g
+ WHERE o.id = s.id AND g.id = o.group_id AND g.entry <> o.id AND s.amount_in IS NOT NULL
+   AND CASE o.status WHEN '{Status.OPEN}' THEN true END
+"""
 # A leg of a group that was filled holds the group: `SETTLE` in `app/orders/waiting/groups.py` ends the others.
 FIRED = _step(
     sql_list({Status.OPEN}),
@@ -131,6 +138,7 @@ class Landed:
     token_out: str  # symbol: an order that waits for a launch has the mint
     dex: str
     executed_price: str
+    amount_in: int
     amount_out: int
     at: datetime
     building: dict[str, Any]
@@ -147,6 +155,7 @@ class Landed:
             "token_out": self.token_out,
             "dex": self.dex,
             "executed_price": self.executed_price,
+            "amount_in": self.amount_in,
             "amount_out": self.amount_out,
             "at": self.at,
             "building": self.building,
@@ -199,6 +208,7 @@ async def confirm(connection: PoolConnectionProxy, landed: Sequence[Mapping[str,
     text = orjson.dumps(landed, default=str).decode()  # for asyncpg's own UUID class
     await connection.execute(LOCK_TRIGGERS, orders)
     await connection.execute(LOCK_ORDERS, orders)
+    await connection.execute(SOLD, text)
     for statement in (FIRED, STARTED, BUILT, SENT, CONFIRMED):
         rows += await connection.fetch(statement, text)
     await connection.execute(HELD, text)
