@@ -171,6 +171,9 @@ async def test_ready_says_that_orders_are_due_and_none_starts(engine: Engine) ->
     assert (answer.status_code, answer.json()["stalled"]) == (503, True)
     assert answer.json()["reasons"] == ["orders are due, and none has started for 11 s"]
     await engine.postgres.execute("INSERT INTO order_events SELECT id, 2, 'routing', 1, now() FROM orders")
+    async with engine.postgres.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE order_events IN ACCESS EXCLUSIVE MODE")
+        assert (await engine.http.get("/health/ready")).json()["stalled"] is True  # nobody can start one
     answer = await engine.http.get("/health/ready")
     assert (answer.status_code, answer.json()["stalled"]) == (200, False)
 

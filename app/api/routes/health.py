@@ -141,6 +141,8 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         reasons.append(problem)
     if ctx.intake.disk_full:
         reasons.append("postgres has no disk space left")
+    elif ctx.intake.refused and not reasons:
+        reasons.append("postgres stores no orders")
     if depth is not None and not depth.workers:
         reasons.append("no worker is running")
     if stalled:
@@ -174,7 +176,7 @@ async def _stalled(ctx: ApiContext, depth: QueueDepth) -> bool:
     try:
         return not await _in_time(ctx.internal.has_started(within))
     except (DatabaseUnavailable, TimeoutError):
-        return False  # and Postgres is down in the next answer
+        return True  # Postgres is down, or the table of starts is locked
 
 
 async def _postgres(ctx: ApiContext) -> str:
