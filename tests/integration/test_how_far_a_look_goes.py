@@ -114,8 +114,8 @@ async def test_swaps_that_are_known_are_told_without_a_call(world: World, monkey
     found = await world.chain.newest(10, known=is_known)
     assert [(one.signature, one.is_known) for one in found] == [
         (newest.signature, False),
-        (oldest.signature, False),
         (known.signature, True),
+        (oldest.signature, False),
     ]
     assert calls.count("getTransaction") == 2
 

@@ -129,12 +129,13 @@ class History:
     async def _swaps(self, rows: Sequence[Row], known: Known | None = None) -> list[FoundSwap]:
         rows = [row for row in rows if row.memo is not None]
         skipped = await known({row.signature: row.about for row in rows}) if known else ()
-        found = await asyncio.gather(*(self._swap(row) for row in rows if row.signature not in skipped))
-        unread = [row.unread() for row in rows if row.signature in skipped]
-        return [swap for swap in found if swap is not None] + unread
+        found = await asyncio.gather(*(self._swap(row, is_known=row.signature in skipped) for row in rows))
+        return [swap for swap in found if swap is not None]
 
-    async def _swap(self, row: Row) -> FoundSwap | None:
+    async def _swap(self, row: Row, *, is_known: bool) -> FoundSwap | None:
         """None: somebody else's transaction."""
+        if is_known:
+            return row.unread()
         try:
             answer = await self._transaction(row.signature)
         except RpcRefused as refused:
@@ -165,8 +166,7 @@ class History:
             if is_legacy(answer):  # somebody paid with our wallet by other means
                 return None
             moved = changes(answer)
-            ends = sold_and_bought(answer, moved) if answer["meta"]["err"] is None else None
-            sold, bought = ends or (None, None)
+            sold, bought = (sold_and_bought(answer, moved) if answer["meta"]["err"] is None else None) or (None, None)
             spent = -moved.get(sold or "", 0)
             venues = (self._names.pools.get(account) for account in accounts_of(answer))
             return FoundSwap(
@@ -218,7 +218,7 @@ class Histories:
         return found
 
     async def _agreed(self, told: Mapping[History, Sequence[FoundSwap]]) -> list[FoundSwap]:
-        """All of them, the newest first, and then those that are known; of one slot in the order of a node."""
+        """All of them, the newest first; of one second in the order in which a node tells them."""
         by_whom = dict[str, dict[History, FoundSwap]]()
         for history, swaps in told.items():
             for swap in swaps:
@@ -227,7 +227,7 @@ class Histories:
         if doubtful := [swap.signature for swap in found if not swap.agreed]:
             labels = {"swaps": len(doubtful), "signature": doubtful[0]}
             log.warning("too few nodes tell of swaps of ours, or they do not tell the same", extra=labels)
-        return sorted(found, key=lambda swap: swap.outcome.slot if swap.outcome else 0, reverse=True)
+        return sorted(found, key=lambda swap: swap.at, reverse=True)
 
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
         """As enough of those say alike that know it. Only as long as they do not, the others are asked."""
