@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import gc
 import itertools
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from app.api import sockets
+from app.api import placing, sockets
 from app.api.json_body import parse
 from app.api.routes import stream as stream_routes
 from app.orders.events import fan_out, following
@@ -79,8 +80,9 @@ async def test_others_are_served_between_the_streams_of_an_owner_that_begin(engi
     assert max(len(list(some)) for who, some in itertools.groupby(ran) if who == "stream") <= 2 * AT_ONCE
 
 
+@pytest.mark.parametrize(("path", "read_by"), [("/api/stream", stream_routes), ("/api/orders/execute", placing)])
 async def test_others_are_served_between_the_messages_of_an_owner(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, path: str, read_by: ModuleType
 ) -> None:
     """With a thousand sockets, and five invalid messages a second on each, a request of another owner took 2.3 s."""
     ran = list[str]()
@@ -89,10 +91,10 @@ async def test_others_are_served_between_the_messages_of_an_owner(
         ran.append("message")
         return parse(body)
 
-    monkeypatch.setattr(stream_routes, "parse", read)
+    monkeypatch.setattr(read_by, "parse", read)
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(50):
-            await stack.enter_async_context(open_stream(engine))
+            await stack.enter_async_context(engine.socket(path))
         for protocol in [one for one in gc.get_objects() if isinstance(one, WebSocketProtocol)]:
             protocol.data_received(frame(1, b"x"))
         async with asyncio.timeout(10):
