@@ -3,6 +3,8 @@
 import difflib
 import json
 import re
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +18,9 @@ MAX_SHOWN = 64  # characters of a client's name that an error repeats
 MAX_COMPARED = 40  # characters; no known name is longer, and comparing takes time
 MAX_ERRORS = 10  # in one problem: a body has room for thousands of unknown fields
 
+HINTS_A_SECOND = 20  # for paths that do not exist
+
+_hints: deque[float] = deque(maxlen=HINTS_A_SECOND)  # when the last ones were given
 _EXPECTED = re.compile(r"'([^']*)'")
 _ORDER_ID = re.compile(r"/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}(?=/|$)")
 _SHOULD = re.compile(r"^\w+ should ")
@@ -64,7 +69,11 @@ def unknown_venue(given: Iterable[str], venues: Sequence[str]) -> str:
 
 
 def near_path(path: str, routes: Iterable[BaseRoute]) -> str:
-    """The path that may have been meant, if one is close."""
+    """The path that may have been meant, if one is close. Looking for it takes a millisecond, so only so often."""
+    now = time.monotonic()
+    if len(_hints) == HINTS_A_SECOND and now - _hints[0] < 1:
+        return ""
+    _hints.append(now)
     paths = (route.path for route in routes if isinstance(route, Route) and route.include_in_schema)
     return did_you_mean(_ORDER_ID.sub("/{order_id}", path), paths)
 

@@ -3,23 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from app.access.authentication import Caller
 from app.api.context import ApiContext
-from app.api.names import MAX_ERRORS, did_you_mean, field_errors, pointer, unknown_token, unknown_venue, unserved_pair
+from app.api.names import field_errors, unknown_token, unknown_venue, unserved_pair
 from app.api.orders.bodies import DcaOrder, ExecuteOrder, OpenBody, OrderTerms, SniperOrder, WaitingBody
 from app.api.orders.lifetime import FIELDS, UNSAID, expires_in, lifetime_of
 from app.api.orders.sniping import UNKNOWN_MINT, mint_of, snipe_of
 from app.api.orders.waiting import check_slippage, plan_of, slippage_of, waiting_of
-from app.api.problems import Problem, invalid, invalid_query, invalid_request, unknown_order
+from app.api.problems import Problem, invalid, invalid_request, unknown_order
 from app.api.schemas import MAX_KEY_LENGTH
-from app.api.spec.openapi import PROBLEM
 from app.dex import base58
 from app.dex.amounts import AmountError, to_base_units
 from app.dex.markets import Markets, Token, UnknownToken
@@ -221,28 +218,3 @@ def sequence_number(text: str | None) -> int:
         detail = "`after` and `Last-Event-ID` take the `seq` of the last event that you have: a whole number."
         raise Problem(422, "invalid_after", detail)
     return int(text)
-
-
-def known_parameters_only(route: APIRoute) -> None:
-    """Refuse requests to this route with a query parameter that it does not declare: a filter with a typing error
-    would filter nothing.
-    """
-    names = sorted(field.alias for field in route.dependant.query_params)
-    exist = f"this path takes: {', '.join(names)}" if names else "this path takes none"
-    app = route.app
-
-    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["query_string"]:
-            given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-            if unknown := [name for name in given if name not in names][:MAX_ERRORS]:
-                raise invalid_query(
-                    [
-                        (pointer(("query", name)), f"unknown parameter; {exist}{did_you_mean(name, names)}")
-                        for name in unknown
-                    ]
-                )
-        await app(scope, receive, send)
-
-    route.app = checked
-    # FastAPI would document its own error, which no client gets.
-    route.responses.setdefault(422, {"description": "A query parameter does not exist", "content": PROBLEM})

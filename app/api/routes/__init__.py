@@ -2,6 +2,7 @@
 
 from fastapi.routing import APIRoute
 
+from app.api.parameters import known_parameters_only
 from app.api.routes import (
     dead_letters,
     failure_drill,
@@ -21,7 +22,6 @@ from app.api.routes.operators import audit, kill_switch, reconciliation, simulat
 from app.api.routes.waiting import changes, dead_man, groups
 from app.api.routes.webhooks import deliveries, endpoints
 from app.api.spec import documents
-from app.api.validation import known_parameters_only
 
 # Swagger lists them in this order.
 ROUTERS = (

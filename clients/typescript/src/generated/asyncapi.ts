@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 22eaa7d137cf5832aa726f1af3a6f3378faff87ebeb802a5f27cbc340bb90240
+// sha256 of the documents: d762191c83c847dd4030b8217a02dd38a438c18fe7883dc2afe22b643741cd06
 
 export type AnyEvent =
   | {

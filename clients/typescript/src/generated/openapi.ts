@@ -1,5 +1,5 @@
 // Made by `make client-types`: do not edit.
-// sha256 of the documents: 22eaa7d137cf5832aa726f1af3a6f3378faff87ebeb802a5f27cbc340bb90240
+// sha256 of the documents: d762191c83c847dd4030b8217a02dd38a438c18fe7883dc2afe22b643741cd06
 
 export interface paths {
     "/api/orders/{order_id}/events": {
@@ -7010,6 +7010,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description Too many of your requests were invalid */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
             503: {
                 headers: {
@@ -7071,6 +7080,15 @@ export interface operations {
             };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7350,6 +7368,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description Too many of your requests were invalid */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
         };
     };
     wallet_api_wallet_get: {
@@ -7437,6 +7464,15 @@ export interface operations {
             };
             /** @description A query parameter does not exist */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7756,6 +7792,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description Too many of your requests were invalid */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
             503: {
                 headers: {
@@ -7805,6 +7850,15 @@ export interface operations {
             };
             /** @description A query parameter does not exist */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7901,6 +7955,15 @@ export interface operations {
             };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8164,6 +8227,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description Too many of your requests were invalid */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Postgres or Redis is unavailable, or the engine is at its limit; see `Retry-After` */
             503: {
                 headers: {
@@ -8222,6 +8294,15 @@ export interface operations {
             };
             /** @description A query parameter does not exist */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8469,6 +8550,15 @@ export interface operations {
             };
             /** @description The request is not valid, and `errors` points to each invalid field; or the order is worth too much */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Too many of your requests were invalid */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
