@@ -19,7 +19,7 @@ from tests.dump import dump, restore
 from tests.engine import HAPPY, Engine, eventually, running_engine
 from tests.integration.test_order_groups import BRACKET, OCO, URL, place, statuses
 from tests.integration.test_reconciling import BLOCK_MS, confirmed, done, lost_swaps
-from tests.integration.test_slices import DCA, make, slices
+from tests.integration.test_slices import DCA, make, make_due, slices
 from tests.integration.test_waiting_orders import LIMIT, trigger_rows
 from worker import comparison, reconciler
 
@@ -95,6 +95,29 @@ async def test_of_a_bracket_entry_and_leg_may_both_have_been_filled(engine: Engi
     sold = await engine.order(stop)
     assert (sold["amount"], sold["amountOut"]) == ("1.1", "140")
     assert sold["executedPrice"] == pytest.approx(140 / 1.1)
+
+
+async def test_a_forgotten_order_in_slices_is_not_placed_again_while_nobody_knows_what_one_of_them_brought(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    """Only the other one was taken for filled: of three slices four were paid."""
+    before = await dump(postgres_dsn)
+    parent = UUID((await engine.place(key="the key", **DCA))["orderId"])
+    store, new = PlanStore(engine.postgres, max_age=10.0), "SELECT id FROM orders WHERE parent_id = $1 AND slice = $2"
+    for number in (1, 2):
+        await make_due(engine)
+        assert await make(store) == 1
+        part = await engine.postgres.fetchval(new, parent, number)
+        await land_tagged(engine, str(part))
+        await engine.postgres.execute("UPDATE orders SET status = 'failed' WHERE id = $1", part)
+    untold = "UPDATE chain.transactions SET amount_in = NULL WHERE memo ^@ $1"
+    await engine.postgres.execute(untold, str(part))
+    await restore(postgres_dsn, before)
+    await engine.start_worker()
+    await eventually(partial(done, engine))
+    answer = await engine.http.post("/api/orders/execute", json=DCA, headers={"Idempotency-Key": "the key"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "key_reused")
+    assert await engine.postgres.fetchval("SELECT count(*) FROM plans") == 0
 
 
 async def test_a_group_that_is_placed_again_after_the_swap_was_found_is_refused(

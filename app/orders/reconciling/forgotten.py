@@ -48,18 +48,20 @@ class ForgottenOrders:
         swaps = await by_tag(self._pool, [order.tag for order in orders if order.tag is not None])
         for order in orders:
             if of_key := swaps.get(order.tag or ""):
-                fitting = (
+                fitting = [
                     one
                     for amount in _amounts(order)
                     for one in of_key
-                    if one.fits(order.token_in, order.token_out, amount)
-                )
-                found.append((order, next((one for one in fitting if one.filling), None)))
+                    if one.filling and one.fits(order.token_in, order.token_out, amount)
+                ]
+                # Each fills a slice: one of which nobody knows what it brought would be made anew.
+                is_untold = _is_sliced(order) and len({one.signature for one in fitting}) < len(of_key)
+                found.append((order, None if is_untold else next(iter(fitting), None)))
         return found
 
     async def _place_again(self, order: PlaceOrder, swap: UnmatchedSwap, insert: InsertOne) -> None:
         """Place it as the order that its swap was signed for, and confirm it. One in slices goes on after those."""
-        if order.waiting and order.waiting.plan:
+        if _is_sliced(order):
             async with transaction(self._pool) as connection:
                 if await insert(replace(order, tag=None), connection.fetch):
                     await connection.execute(KEEP_TAG, order.id, order.tag)
@@ -69,6 +71,10 @@ class ForgottenOrders:
         async with transaction(self._pool) as connection:
             if await insert(old, connection.fetch):
                 await confirm(connection, [{"id": old.id, **(swap.filling or {})}])
+
+
+def _is_sliced(order: PlaceOrder) -> bool:
+    return order.waiting is not None and order.waiting.plan is not None
 
 
 def _amounts(order: PlaceOrder) -> Sequence[int]:
