@@ -25,7 +25,7 @@ log = logging.getLogger("engine.reconciler")
 
 PAGE = 500  # swaps in one question
 CLOCKS_APART = timedelta(days=1)  # of the chain and of Postgres, at most
-LOOK_BACK = timedelta(days=7)  # each look reads all newer swaps, and older ones until it knows a page of them
+LOOK_BACK = timedelta(days=7)  # each look reads all newer swaps, and older ones up to a known page with a fill
 
 FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
 
@@ -121,7 +121,9 @@ class Comparison:
                 log.error("swaps landed that fill no order here: see `engine reconcile`", extra={"swaps": noted})
                 self.found["unmatched"] += noted
                 metrics.RECONCILED.labels("unmatched").inc(noted)
-            news = missing if self._walked == now.began_at else is_unmade or unknown
+            # Swaps that failed, or fill orders that were placed again since, say nothing of older ones.
+            lost = is_unmade or unknown or not any(swap.is_known for swap in page)
+            news = missing if self._walked == now.began_at else lost
             if not news and max(swap.at for swap in page) < (now.began_at - LOOK_BACK).timestamp():
                 break
             before = page[-1].signature

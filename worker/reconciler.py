@@ -3,8 +3,8 @@
 - At its start a worker compares the newest swaps of ours with the database, those since the last fill that this knows:
   a backup that was restored into the same database shows in nothing else. Until that is done it starts nothing.
 - While the engine reconciles, the chain is asked about every order that has not ended, and about all swaps of the last
-  week, and older ones until a page of them is known. An order whose swap landed is confirmed. A swap of an order that
-  is not known, or has ended otherwise, is written down for the operators.
+  week, and older ones until it knows a page with a fill. An order whose swap landed is confirmed. A swap of an order
+  that is not known, or has ended otherwise, is written down for the operators.
 - A swap that is on its way is left alone: reconciling lasts longer than any swap can be.
 - What the chain does not know may still have been sent by a worker whose commit was lost. So the last look is made once
   a swap that was signed before the starts stopped can no longer land. Then the engine goes on by itself.

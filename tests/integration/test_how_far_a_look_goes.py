@@ -13,7 +13,7 @@ from app.orders.reconciling.compared import ComparedSwaps
 from app.orders.reconciling.state import begin
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually
-from tests.integration.test_reconciling import confirmed, done, engine, executed, lost_swaps
+from tests.integration.test_reconciling import confirmed, done, engine, executed, fills, lost_swaps
 from tests.integration.test_solana_history import counted, three_swaps
 from tests.solana_world import World, tells
 from worker import comparison
@@ -86,6 +86,37 @@ async def test_a_backup_older_than_a_week_hides_no_swap(engine: Engine, monkeypa
     monkeypatch.setattr(comparison, "LOOK_BACK", OLD)
     await reconciled(engine)
     assert [one["order_id"] for one in await lost_swaps(engine)] == lost
+    assert known in {page[0].about for page in pages}
+
+
+@pytest.mark.parametrize("newest", ["was repeated", "failed"])
+async def test_of_a_backup_older_than_a_week_only_a_page_with_a_fill_of_before_ends_a_look(
+    engine: Engine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, newest: str
+) -> None:
+    [known], dumped, orders = await filled(engine, 1), await dump(postgres_dsn), list[str]()
+    worker = await engine.start_worker()
+    for key in ("lost", "newest"):
+        orders.append((await engine.place(key=key))["orderId"])
+        await eventually(partial(confirmed, engine, *orders))
+    await engine.stop_worker(worker)
+    if newest == "failed":
+        sql = "UPDATE chain.transactions SET status = 'failed', code = 'x', amount_out = NULL WHERE memo ^@ $1"
+        await engine.postgres.execute(sql, orders.pop())
+    await restore(postgres_dsn, dumped)
+    pages = pages_of_one(monkeypatch)
+    monkeypatch.setattr(comparison, "LOOK_BACK", OLD)
+    if newest == "was repeated":
+        await reconciled(engine)
+        await engine.place(key="newest")
+        lost = "DELETE FROM lost_swaps WHERE order_id = $1"  # as if that look had broken off after the first page
+        await engine.postgres.execute(lost, orders[0])
+        for worker, _ in engine.workers:
+            await engine.stop_worker(worker)
+    pages.clear()
+    await reconciled(engine)
+    again = (await engine.place(key="lost"))["orderId"]
+    await eventually(partial(confirmed, engine, again))
+    assert (await fills(engine)).keys() == {known, *orders}
     assert known in {page[0].about for page in pages}
 
 
