@@ -18,7 +18,7 @@ from app.orders.model import Order, Placed, PlaceOrder
 from app.orders.queue.lanes import queue_entry
 from app.orders.queue.order_queue import OrderQueue
 from app.orders.store.writes import OrderStore
-from app.postgres.errors import DatabaseUnavailable, DiskFull, RowLocked
+from app.postgres.errors import DatabaseUnavailable, DiskFull
 from app.redis_client import CircuitBreaker, RedisUnavailable
 from app.redis_scripts import Pipeline, pipelined
 
@@ -30,7 +30,6 @@ GIVE_UP_SECONDS = 10.0  # no further try after that: the client learns that Post
 DISK_FULL_SECONDS = (
     10.0  # for which a full disk is reported after a refused order: no read tells whether there is space
 )
-REFUSED_SECONDS = 20.0  # the same for other reasons; the next order may take so long to be refused
 
 
 Enqueue = Callable[[tuple[EventMessage, str]], Awaitable[int | None]]
@@ -52,18 +51,14 @@ class Intake:
         self._queue = queue
         self._publisher = publisher
         self._breaker = breaker
-        self._full_until = self._refused_until = self._stored_at = 0.0
+        self._full_until = self._stored_at = 0.0
+        self.refused = False  # Postgres stored none of the last orders
         self._enqueue: Enqueue = Batcher(self.enqueue)
 
     @property
     def disk_full(self) -> bool:
         """Whether Postgres refused the last order, a moment ago, because it has no disk space left."""
         return time.monotonic() < self._full_until
-
-    @property
-    def refused(self) -> bool:
-        """Whether Postgres stored none of the last orders: it may answer reads, and its tables be locked."""
-        return time.monotonic() < self._refused_until
 
     async def place(self, order: PlaceOrder) -> Accepted:
         """Durable when this returns. Raises KeyReused, TradingStopped, RiskLimitExceeded, or DatabaseUnavailable: then
@@ -119,14 +114,13 @@ class Intake:
         for tries in range(1, MAX_TRIES + 1):
             try:
                 placed = await self._store.place(order)
-                self._full_until, self._refused_until, self._stored_at = 0.0, 0.0, time.monotonic()
+                self._full_until, self.refused, self._stored_at = 0.0, False, time.monotonic()
                 return placed
             except DatabaseUnavailable as error:
                 if isinstance(error, DiskFull):
                     self._full_until = time.monotonic() + DISK_FULL_SECONDS
                 if tries == MAX_TRIES or time.monotonic() > began + GIVE_UP_SECONDS:
-                    if self._stored_at < began and not isinstance(error, RowLocked):
-                        self._refused_until = time.monotonic() + REFUSED_SECONDS
+                    self.refused = self._stored_at < began
                     raise
                 await asyncio.sleep(RETRY_SECONDS * tries)
         raise AssertionError("unreachable")

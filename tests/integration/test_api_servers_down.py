@@ -208,28 +208,38 @@ async def test_a_socket_survives_lost_redis_connections(engine: Engine) -> None:
     assert (stream.statuses, stream.code) == (["cancelled"], 1000)
 
 
-REFUSING = """
+SHORT_LOCKS = "ALTER DATABASE {database} SET lock_timeout = '50ms'"  # of new connections, such as those for writes
+FULL = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END $$;
-CREATE TRIGGER refusing BEFORE INSERT ON orders EXECUTE FUNCTION refuse()
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON orders EXECUTE FUNCTION refuse()
 """
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [("disk_full", "postgres has no disk space left"), ("out_of_memory", "postgres stores no orders")],
-)
-async def test_when_postgres_stores_no_orders_readiness_says_why_until_it_does(
-    engine: Engine, code: str, reason: str
-) -> None:
+async def test_on_a_full_disk_orders_are_refused_and_readiness_says_why_until_there_is_space(engine: Engine) -> None:
     await engine.start_worker()
     await engine.place()
-    await engine.postgres.execute(REFUSING.format(code=code))
+    await engine.postgres.execute(FULL)
     refused = await engine.http.post("/api/orders/execute", json=SELL_SOL)
     assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
     ready = await engine.http.get("/health/ready")
     assert ready.status_code == 503
-    assert ready.json()["reasons"] == [reason]
-    await engine.postgres.execute("DROP TRIGGER refusing ON orders; DROP FUNCTION refuse")
+    assert ready.json()["reasons"] == ["postgres has no disk space left"]
+    await engine.postgres.execute("DROP TRIGGER full_disk ON orders; DROP FUNCTION refuse")
     await engine.place()
     assert (await engine.http.get("/health/ready")).status_code == 200
+
+
+async def test_while_a_table_is_locked_readiness_says_that_no_order_is_stored(engine: Engine) -> None:
+    """For the 45 s of such a lock it said that orders are accepted, and each was answered 503."""
+    await engine.start_worker()
+    await engine.postgres.execute(
+        SHORT_LOCKS.format(database=await engine.postgres.fetchval("SELECT current_database()"))
+    )
+    async with engine.postgres.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE order_events IN SHARE MODE")
+        refused = await engine.http.post("/api/orders/execute", json=SELL_SOL)
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        for _ in range(2):
+            assert (await engine.http.get("/health/ready")).json()["reasons"] == ["postgres stores no orders"]
+    assert (await engine.http.get("/health/ready")).status_code == 200  # at once: perhaps no order comes before

@@ -141,7 +141,7 @@ async def _readiness(ctx: ApiContext) -> dict[str, Any]:
         reasons.append(problem)
     if ctx.intake.disk_full:
         reasons.append("postgres has no disk space left")
-    elif ctx.intake.refused and not reasons:
+    elif not reasons and not await _stores_orders(ctx):
         reasons.append("postgres stores no orders")
     if depth is not None and not depth.workers:
         reasons.append("no worker is running")
@@ -185,6 +185,17 @@ async def _postgres(ctx: ApiContext) -> str:
     except (DatabaseUnavailable, TimeoutError):
         return "down"
     return READ_ONLY if ctx.revision.read_only else ctx.revision.state
+
+
+async def _stores_orders(ctx: ApiContext) -> bool:
+    """Asked only after an order that was not stored."""
+    if ctx.intake.refused:
+        try:
+            await _in_time(ctx.revision.check_writes())
+        except (DatabaseUnavailable, TimeoutError):
+            return False
+        ctx.intake.refused = False
+    return True
 
 
 async def _reconciling(ctx: ApiContext) -> str | None:

@@ -15,7 +15,7 @@ from typing import Literal
 import asyncpg
 
 from app.postgres.errors import DatabaseUnavailable
-from app.postgres.running import fetch
+from app.postgres.running import fetch, transaction
 from app.tasks import cancel_and_wait, run_forever
 
 log = logging.getLogger("engine.revision")
@@ -26,6 +26,8 @@ READ = "SELECT version_num, obj_description('alembic_version'::regclass, 'pg_cla
 WORKS_WITH = " works with "
 # A provider whose disk is nearly full makes the database read-only, and so may an operator.
 CHECK = READ.replace(" FROM ", ", current_setting('transaction_read_only') = 'on' AS read_only FROM ", 1)
+# As storing an order does, but it waits for nobody: anybody may ask for the health, and often.
+WRITES = "LOCK TABLE orders, order_events IN ROW EXCLUSIVE MODE NOWAIT"
 
 
 def promise(revision: str, oldest: str) -> str:
@@ -88,6 +90,11 @@ class Revision:
         if problem != self.problem:
             log.log(logging.INFO if problem is None else logging.ERROR, problem or "the schema is right now")
         self.problem, self._checked = problem, True
+
+    async def check_writes(self) -> None:
+        """DatabaseUnavailable: somebody has locked the tables of orders, and reads may still be answered."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(WRITES)
 
     async def _read(self) -> list[asyncpg.Record]:
         try:
