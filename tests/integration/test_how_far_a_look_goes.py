@@ -16,7 +16,7 @@ from tests.engine import Engine, eventually
 from tests.integration.test_reconciling import confirmed, done, engine, executed, fills, lost_swaps
 from tests.integration.test_solana_history import counted, three_swaps
 from tests.solana_world import World, tells
-from worker import comparison
+from worker import comparison, reconciler
 
 __all__ = ["engine"]  # the fixture, with blocks of 10 ms
 
@@ -163,3 +163,21 @@ async def test_a_swap_that_one_node_names_otherwise_is_known_still(
         return {one for one, about in swaps.items() if about == "order"}
 
     assert [one.is_known for one in await two.chain.newest(10, known=is_known)] == [True]
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+async def test_one_node_alone_puts_no_swap_that_is_known_before_the_newest(
+    two: World, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """As many known ones as a worker compares at its start would hide one that was lost, and it would be paid again."""
+    for name in ("known", "lost"):
+        await two.sent(await two.signed(name=name))
+        two.validator.skip(1)
+    tells(monkeypatch, two, liar, "getSignaturesForAddress", lambda told: [row | {"blockTime": 2**32} for row in told])
+
+    async def is_known(swaps: Mapping[str, str]) -> set[str]:
+        return {one for one, about in swaps.items() if about == "known"}
+
+    found = await two.chain.newest(10, known=is_known)
+    assert [one.about for one in found] == ["known", "lost"]
+    assert "lost" in [one.about for one in reconciler._first_agreed(found, 1)]

@@ -232,7 +232,7 @@ class Histories:
     async def _one(self, signature: str, by_whom: Mapping[History, FoundSwap], asked: Collection[History]) -> FoundSwap:
         """As enough of those say alike that know it. Only as long as they do not, the others are asked."""
         if unread := [swap for swap in by_whom.values() if swap.is_known]:
-            return max(unread, key=lambda swap: swap.at)
+            return self._alike(unread) or replace(max(unread, key=lambda swap: swap.at), agreed=False)
         if told := self._alike([*by_whom.values()]):
             return told
         asks = [history.swap(signature) for history in asked if history not in by_whom]
