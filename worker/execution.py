@@ -22,7 +22,7 @@ from app.dex import amounts
 from app.dex.chain import Chain, Outcome, SignedSwap, Snapshot, verdict
 from app.dex.errors import NOTHING_MORE, DexError, More
 from app.dex.fill import fill
-from app.dex.markets import Markets
+from app.dex.markets import Markets, Token
 from app.dex.quotes import QuoteRequest
 from app.dex.router import NoRoute, Router
 from app.orders.lifecycle import HALTED, Status
@@ -134,7 +134,7 @@ class Execution:
 
     async def _build(self, lease: Lease) -> tuple[SignedSwap, int]:  # and its floor
         order, blockhash = lease.order, await self._chain.blockhash()
-        request = self._request(order)
+        request = _request(order, self._markets.token)
         try:
             route = await self._router.route(
                 request, blockhash.slot, only=order.venues, max_price_impact_bps=order.max_price_impact_bps
@@ -212,15 +212,10 @@ class Execution:
         return JobResult(requeue_in=CHECK_SECONDS, submitted=True)
 
     async def _confirmed(self, lease: Lease, signed: SignedSwap, outcome: Outcome, amount_out: int) -> JobResult:
-        filled = fill(self._request(lease.order), signed, amount_out, outcome.fee, self._explorer_url(signed.signature))
-        await lease.move(
-            Status.CONFIRMED,
-            details=filled,
-            tx_hash=signed.signature,
-            dex=signed.venue,
-            executed_price=Decimal(filled["executedPrice"]),
-            amount_out=amount_out,
-        )
+        request, url = _request(lease.order, self._markets.known), self._explorer_url(signed.signature)
+        filled = fill(request, signed, amount_out, outcome.fee, url)
+        price, names = Decimal(filled["executedPrice"]), {"tx_hash": signed.signature, "dex": signed.venue}
+        await lease.move(Status.CONFIRMED, details=filled, executed_price=price, amount_out=amount_out, **names)
         return JobResult()
 
     async def _take_back(self, lease: Lease) -> JobResult:
@@ -242,8 +237,9 @@ class Execution:
         status = await lease.move(Status.PENDING, ready_in=wait, error=error, code=code, details=details)
         return JobResult(requeue_in=wait) if status is Status.PENDING else JobResult()
 
-    def _request(self, order: Order) -> QuoteRequest:
-        return QuoteRequest(self._markets.token(order.token_in), self._markets.token(order.token_out), order.amount_in)
+
+def _request(order: Order, token: Callable[[str], Token]) -> QuoteRequest:
+    return QuoteRequest(token(order.token_in), token(order.token_out), order.amount_in)
 
 
 def _has_ended(snapshot: Snapshot | None, signed: SignedSwap) -> bool:

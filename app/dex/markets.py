@@ -75,13 +75,19 @@ class Markets:
     """All tokens and pools, and the paths through them. It may grow while it is used."""
 
     def __init__(
-        self, tokens: Collection[Token], pools: Collection[PoolConfig], fees: dict[str, VenueFees] | None = None
+        self,
+        tokens: Collection[Token],
+        pools: Collection[PoolConfig],
+        fees: dict[str, VenueFees] | None = None,
+        not_traded: Collection[Token] = (),
     ) -> None:
+        """`not_traded`: tokens that are not allowed, or no longer. Their swaps may still be under way."""
         self.tokens: tuple[Token, ...] = ()
         self.pools: tuple[PoolConfig, ...] = ()
         self.venues: tuple[str, ...] = ()  # the names of those that have pools
         self.fees = fees or {}
         self._tokens: dict[str, Token] = {}
+        self._not_traded = {token.symbol: token for token in not_traded}
         self._paths: dict[tuple[str | None, str, str], tuple[tuple[Leg, ...], ...]] = {}
         self._ways: dict[tuple[str, str], tuple[tuple[tuple[Leg, ...], ...], tuple[tuple[Leg, ...], ...]]] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -130,6 +136,10 @@ class Markets:
             return self._tokens[symbol_or_mint]
         except KeyError:
             raise UnknownToken from None
+
+    def known(self, symbol: str) -> Token:
+        """Also one that is not traded."""
+        return self._not_traded.get(symbol) or self.token(symbol)
 
     def find(self, symbol_or_mint: str) -> Token | None:
         """None: it is not traded, or not yet."""

@@ -187,7 +187,7 @@ def _markets(settings: Settings) -> Markets:
     if unknown := [mint for mint in allowed if listed.find(mint) is None]:
         raise SettingsError(f"ALLOWED_MINTS: {unknown[0]} is the mint of no token in MARKETS_FILE.")
     pools = [pool for pool in listed.pools if pool.x in tokens and pool.y in tokens and pool.venue in venues]
-    return Markets(tokens, pools, listed.fees)
+    return Markets(tokens, pools, listed.fees, [token for token in listed.tokens if token not in tokens])
 
 
 def _vaults(markets: Markets) -> Mapping[str, tuple[str, str]]:

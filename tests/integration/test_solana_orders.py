@@ -9,8 +9,9 @@ from app.dex.adapters.solana.wallet import KeypairWallet
 from app.dex.amounts import to_base_units
 from app.localnet.faults import Faults
 from app.localnet.view import Node
-from tests.engine import HAPPY, Engine
-from tests.localnet import NAMES, WALLET, open_validator, served, usdc_of, vendors
+from tests.engine import HAPPY, Engine, eventually
+from tests.localnet import NAMES, SOL, USDC, WALLET, open_validator, served, usdc_of, vendors
+from tests.solana_world import trading
 
 AMOUNT = 0.05
 
@@ -40,3 +41,21 @@ async def test_orders_on_a_node_that_loses_sends_and_answers_are_each_filled_onc
         brought += to_base_units(last["amountOut"], 6)
     assert usdc_of(validator, WALLET.pubkey()) - held == brought
     validator.close()
+
+
+async def test_a_swap_of_a_token_that_was_taken_off_the_list_meanwhile_is_confirmed(
+    tmp_path: Path, postgres_dsn: str, redis_dsn: str, primed_queue: None
+) -> None:
+    async with trading(tmp_path, (postgres_dsn, redis_dsn), confirm_seconds=1) as (engine, node):
+        node.faults.swallow = 1
+        order = (await engine.place(tokenOut="RAY", amount=AMOUNT))["orderId"]
+
+        async def has(status: str) -> bool:
+            return bool((await engine.order(order))["status"] == status)
+
+        await eventually(lambda: has("submitted"))
+        await engine.stop_worker(engine.workers[0][0])
+        await engine.start_worker(allowed_mints=(SOL.mint, USDC.mint))
+        node.faults.swallow = 0
+        await eventually(lambda: has("confirmed"), within=10)
+        assert float((await engine.order(order))["amountOut"]) > 0
