@@ -178,7 +178,7 @@ class Keyring:
                 return
             began = time.monotonic()
             try:
-                await self.read()
+                await self._read_over_any_connection()
             except DatabaseUnavailable:
                 if self._readable:
                     log.warning("cannot read the API keys: the database is unavailable, or was never migrated")
@@ -189,6 +189,14 @@ class Keyring:
                 self._readable = True
             finally:
                 self._tried = began
+
+    async def _read_over_any_connection(self) -> None:
+        try:
+            await self.read()
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            await self.read()  # while this process stood still, those of the pool may have been closed
 
     async def _try_again(self) -> None:
         try:

@@ -105,10 +105,13 @@ async def test_open_streams_end_when_their_key_is_revoked(guarded: Guarded) -> N
         assert (await read_to_end(stays)).statuses == HAPPY
 
 
-def frozen_while_a_key_is_revoked(dsn: str, key: str) -> None:
+def frozen_while_a_key_is_revoked(dsn: str, key: str, *, fails_over: bool = False) -> None:
     async def revoke() -> None:
         connection = await asyncpg.connect(dsn)
         await keys.revoke(connection, key[: keys.PREFIX_LENGTH])
+        if fails_over:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            await connection.fetch(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         await connection.close()
 
     other = threading.Thread(target=asyncio.run, args=(revoke(),))
@@ -135,6 +138,24 @@ async def test_a_process_that_was_frozen_reads_the_keys_before_it_serves(guarded
             frozen_while_a_key_is_revoked(guarded.dsn, guarded.held["a"])
             client.sendall((head + more).encode() + order)
             assert (await asyncio.to_thread(client.recv, 65_536)).startswith(b"HTTP/1.1 401")
+    assert await guarded.engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_a_process_that_was_frozen_reads_the_keys_over_new_connections(guarded: Guarded) -> None:
+    """Postgres had closed those of before, so the first read failed: 10 of 21 orders were placed with a revoked key."""
+    url, key, order = guarded.engine.http.base_url, guarded.held["a"], orjson.dumps(SELL_SOL)
+    head = f"host: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+    clients = [await asyncio.open_connection(url.host, url.port) for _ in range(20)]
+    for reader, writer in clients:
+        writer.write(f"GET /api/orders HTTP/1.1\r\n{head}\r\n".encode())
+        assert (await reader.read(65_536)).startswith(b"HTTP/1.1 200")
+    frozen_while_a_key_is_revoked(guarded.dsn, key, fails_over=True)
+    place = f"POST /api/orders/execute HTTP/1.1\r\n{head}content-length: {len(order)}\r\n\r\n".encode()
+    for _, writer in clients:
+        writer.write(place + order)
+    assert {(await reader.read(65_536))[:12] for reader, _ in clients} == {b"HTTP/1.1 401"}
+    for _, writer in clients:
+        writer.close()
     assert await guarded.engine.postgres.fetchval("SELECT count(*) FROM orders") == 0
 
 
