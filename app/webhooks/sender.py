@@ -22,6 +22,7 @@ from app.webhooks.names import Names, Silent
 
 SECONDS = 10.0  # for all of it, from the look-up of the name to the end of the answer
 CONNECT_SECONDS = 2.0  # to one of several addresses, before the next one is tried: one may lead nowhere
+OTHERS_SECONDS = 4.0  # to all but the last, which gets the rest
 IDLE_SECONDS = 15.0  # that a connection is kept
 GONE = 410
 
@@ -55,8 +56,8 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         if not addresses or not all(map(self._allowed, addresses)):
             raise NotPublic
         *others, last = map(str, addresses)
-        soon = options | {"timeout": CONNECT_SECONDS}
         for address in others:
+            soon = options | {"timeout": min(CONNECT_SECONDS, OTHERS_SECONDS / len(others))}
             with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return Answers.of(await self._network.connect_tcp(address, port, **soon))
         return Answers.of(await self._network.connect_tcp(last, port, **options))
