@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 
 MAX_AGE_SECONDS = 30.0  # of what is known: the rates of two clocks differ, by at most a millisecond in a second
+DRIFT_SECONDS = MAX_AGE_SECONDS / 1000
 
 
 class DatabaseClock:
@@ -31,3 +32,7 @@ class DatabaseClock:
     def earliest(self, moment: float) -> float:
         """The earliest time that Postgres can have had at this moment of the monotonic clock."""
         return moment + self._offset
+
+    def now(self) -> float:
+        """The earliest time that Postgres can have now: if its clock is before that, it was set back."""
+        return self.earliest(time.monotonic()) - DRIFT_SECONDS

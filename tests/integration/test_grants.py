@@ -16,6 +16,7 @@ from app.orders.queue import order_queue
 from app.orders.queue.order_queue import STARTS, WINDOW, OrderQueue
 from app.orders.queue.start_limit import GRANT_SECONDS, JUMP_MS, WINDOW_MS, StartLimit
 from app.orders.steps import ClaimRefused
+from app.orders.store import statements, sweep
 from app.orders.store.sweep import SweepStore
 from app.orders.store.writes import OrderStore
 from tests.engine import Engine, eventually
@@ -60,6 +61,21 @@ async def test_a_claim_that_waited_in_postgres_past_its_deadline_starts_nothing(
         await blocker.close()
         assert isinstance(await claiming, ClaimRefused)
     assert await engine.starts() == []
+
+
+async def test_after_postgres_clock_was_set_back_no_claim_starts_with_an_old_grant(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = UUID((await engine.place())["orderId"])
+    monkeypatch.setattr(statements, "CLOCK", "SELECT clock_timestamp() + interval '1 minute' AS clock")  # before that
+    store = OrderStore(engine.postgres)
+    refused = await store.claim(order, start_by=time.monotonic() - 30)
+    assert isinstance(refused, ClaimRefused)
+    assert refused.too_late
+    assert refused.seconds is not None
+    assert refused.seconds < 0
+    assert await engine.starts() == []
+    assert isinstance(await store.claim(order, start_by=time.monotonic() + GRANT_SECONDS), Order)
 
 
 async def test_an_order_whose_worker_froze_before_the_claim_is_started_with_a_new_grant(
@@ -128,6 +144,23 @@ async def test_what_redis_still_has_of_the_window_is_not_counted_twice(engine: E
     await engine.redis.zremrangebyscore(STARTS, "+inf", "+inf")
     await sweeper.round()
     assert await engine.redis.zcard(WINDOW) == 4
+
+
+@pytest.mark.parametrize("seen", [True, False])  # before Redis lost its data
+async def test_after_postgres_clock_jumped_forward_the_window_is_restored_whole(
+    engine: Engine, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch, *, seen: bool
+) -> None:
+    await four_started(engine)
+    monkeypatch.setattr(sweep, "CLOCK", "SELECT clock_timestamp() - interval '1 hour' AS clock")
+    await sweeper.round()
+    monkeypatch.undo()
+    await engine.postgres.execute("UPDATE order_events SET at = at - interval '1 hour'")
+    if seen:
+        await sweeper.round()
+    await engine.redis.flushdb()
+    await sweeper.round()
+    assert await engine.redis.zcard(WINDOW) == 4
+    assert await OrderQueue(engine.redis, StartLimit(4)).loss() == ""
 
 
 async def test_ages_that_were_read_before_a_loss_do_not_prime(engine: Engine) -> None:

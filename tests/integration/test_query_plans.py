@@ -17,7 +17,7 @@ WRITES = {
     "PLACE": "null, null, null, null",
     "PLACED_BEFORE": "null",
     "USED_TODAY": "null",
-    "CLAIM": "null, null, null, null",
+    "CLAIM": "null, null, null, null, null",
     "UNCLAIMED": "null",
     "MOVE": "null, null, null",
     "REARM": "null",

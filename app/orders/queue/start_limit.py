@@ -12,12 +12,14 @@ it takes the order from the queue. Why no 60 s of recorded starts can hold more 
   looks like a slow request; the window is longer by as much.
 - The deadline counts from before the grant was requested, on a monotonic clock, and is converted with
   `DatabaseClock`, which is never ahead of Postgres. What is known badly makes the deadline too early: then the order is
-  queued again, in its place.
+  queued again, in its place. If Postgres' clock was set back since it was read, it is before the moment when the claim
+  was sent, and the claim starts nothing.
 - A grant that started nothing is given back by `finish.lua`, unless the answer to its claim was lost: that claim may
   have started the order.
 - A Redis that was flushed, restarted or replaced by its replica may have lost grants. It gives none until `prime.lua`
   has restored the window from Postgres. Before the starts are read there, the grants in hand expire and the claims
-  under way end (`worker/sweeper.py`). So Postgres has every start, and its window replaces what Redis still has.
+  under way end (`worker/sweeper.py`). So Postgres has every start, and its window replaces what Redis still has. Starts
+  of before a jump of Postgres' clock look too old by as much, so all count as younger.
 """
 
 from dataclasses import dataclass

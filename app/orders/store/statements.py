@@ -51,14 +51,16 @@ def slice_id(parent: str, number: str) -> str:
 NEW_FENCE = "(o.fence + 1 + floor(random() * 1000000000)::int) % 1073741824"
 
 # The deadline of a start is compared with the clock as it is now, and not with now(), when the statement began: see
-# `app/orders/queue/start_limit.py`. It waits for no row: one that is locked, perhaps by a process that is frozen, is
-# refused and queued again. So is one for another chain: a worker of this one would take its swap for lost.
+# `app/orders/queue/start_limit.py`. So is $5, the time when the claim was sent: a clock that is before that was set
+# back, and the deadline is too late by as much. It waits for no row: one that is locked, perhaps by a process that is
+# frozen, is refused and queued again. So is one for another chain: a worker of this one would take its swap for lost.
 CLAIM = f"""
 WITH free AS (
     SELECT id FROM orders JOIN unnest($1::uuid[], $3::float8[]) AS claim(id, start_by) USING (id)
      WHERE id = ANY($1) AND (lease_until IS NULL OR lease_until <= now()) AND chain IS NOT DISTINCT FROM $4
        AND CASE status WHEN 'submitted' THEN NOT {IS_RECONCILING}
-                       WHEN 'pending' THEN clock_timestamp() <= to_timestamp(start_by) AND ready_at <= now()
+                       WHEN 'pending' THEN clock_timestamp() BETWEEN to_timestamp($5) AND to_timestamp(start_by)
+                            AND ready_at <= now()
                             AND ((attempt > 0 AND code IS DISTINCT FROM '{HALTED}')
                                  OR expires_at IS NULL OR expires_at > now())
                             AND NOT {is_halted("orders.owner")} END

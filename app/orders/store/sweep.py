@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +18,7 @@ from app.orders.store.statements import CLOCK, EVENT_COLUMNS, SWEEP_AFTER, logge
 from app.postgres.clock import DatabaseClock
 from app.postgres.running import fetch, transaction
 
-SET_BACK_SECONDS = 0.5  # less may be a slow answer
+SET_BACK_SECONDS = 0.5  # or forward; less may be a slow answer
 WRITES_SECONDS = 0.02  # between looks at the writes under way
 MEND_PAGE = 500
 POISON_CLAIMS = 5  # starts in a row that ended with a dead worker, before the order is taken for the cause
@@ -161,6 +162,8 @@ class SweepStore:
         self._pool = pool
         self._lease = lease_seconds
         self._clock = DatabaseClock()
+        # Jumps of the clock: when each was seen, and by how many seconds.
+        self._forward = deque[tuple[float, float]](maxlen=100)
 
     async def sweep(self, limit: int) -> SweepResult:
         """Examine the orders longest due for it: end the expired, take back the abandoned, list the waiting."""
@@ -176,7 +179,9 @@ class SweepStore:
     async def clock_was_set_back(self) -> bool:
         """Whether the clock of Postgres was set back since the last call; at the first call nobody knows: True."""
         ((clock,),) = await fetch(self._pool, CLOCK)
-        return self._clock.read(clock) > SET_BACK_SECONDS
+        if (back := self._clock.read(clock)) < -SET_BACK_SECONDS:
+            self._forward.append((time.monotonic(), -back))
+        return back > SET_BACK_SECONDS
 
     async def mend_times(self) -> int:
         """After the clock was set back: mend the times that lie in the future, and say of how many orders."""
@@ -197,8 +202,17 @@ class SweepStore:
         return [_queued_order(row) for row in rows], (rows[-1]["look_at"], rows[-1]["id"]) if rows else after
 
     async def recent_starts(self, seconds: float, limit: int) -> list[float]:
-        """The ages of the latest starts, in seconds."""
-        return [row["age"] for row in await fetch(self._pool, RECENT_STARTS, seconds, limit)]
+        """The ages of the latest starts, in seconds.
+
+        Where the clock has jumped forward meanwhile, they look older than they are. None is taken for older: those of
+        after the jump may count as later than they were.
+        """
+        ((clock,),) = await fetch(self._pool, CLOCK)
+        now = time.monotonic()
+        ahead = clock.timestamp() - self._clock.earliest(now)  # a jump that was not seen yet
+        jumped = sum(by for at, by in self._forward if now - at < seconds) + (ahead if ahead > SET_BACK_SECONDS else 0)
+        rows = await fetch(self._pool, RECENT_STARTS, seconds + jumped, limit)
+        return [max(0.0, row["age"] - jumped) if jumped else row["age"] for row in rows]
 
     async def any_under_way(self) -> bool:
         return bool((await fetch(self._pool, ANY_UNDER_WAY))[0]["any"])

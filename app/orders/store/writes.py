@@ -90,14 +90,16 @@ class OrderStore:
         if not self._clock.is_known:
             self._clock.read((await fetch(self._pool, statements.CLOCK))[0]["clock"])
         deadlines = {order_id: self._clock.earliest(start_by) for order_id, start_by in claims}
-        rows = await fetch(self._pool, statements.CLAIM, [*deadlines], self._lease, [*deadlines.values()], self._chain)
+        sent_at = self._clock.now()
+        arguments = [*deadlines], self._lease, [*deadlines.values()], self._chain, sent_at
+        rows = await fetch(self._pool, statements.CLAIM, *arguments)
         claimed: dict[UUID, Order | ClaimRefused] = {row["id"]: order_from(row) for row in rows}
         if rows:
             self._clock.read(rows[0]["updated_at"])
         if missing := [order_id for order_id in deadlines if order_id not in claimed]:
             for row in await fetch(self._pool, statements.UNCLAIMED, missing):
                 self._clock.read(row["clock"])
-                claimed[row["id"]] = _refused(row, deadlines[row["id"]])
+                claimed[row["id"]] = _refused(row, sent_at, deadlines[row["id"]])
         return [claimed.get(order_id, ClaimRefused(seconds=None)) for order_id in deadlines]
 
     async def _advance(self, moves: list[Move]) -> Sequence[OrderEvent | Exception | None]:
@@ -165,13 +167,13 @@ class OrderStore:
         return order, None
 
 
-def _refused(row: asyncpg.Record, deadline: float) -> ClaimRefused:
+def _refused(row: asyncpg.Record, sent_at: float, deadline: float) -> ClaimRefused:
     status = Status(row["status"])
     if status not in UNDER_WAY:
         return ClaimRefused(seconds=None, status=status)
     if row["halted_owner"] is not None:
         return ClaimRefused(seconds=None, status=status, halted_owner=row["halted_owner"])
-    if status is Status.PENDING and row["seconds"] <= 0 and row["clock"].timestamp() > deadline:
+    if status is Status.PENDING and row["seconds"] <= 0 and not sent_at <= row["clock"].timestamp() <= deadline:
         return ClaimRefused(seconds=row["seconds"], status=status, too_late=deadline > -math.inf)
     return ClaimRefused(seconds=max(row["seconds"], 0.5), status=status)
 
@@ -227,24 +229,22 @@ def _not_written(step: Move | Rearm, row: asyncpg.Record | None) -> Exception:
 def _event(move: Move, row: asyncpg.Record) -> OrderEvent | None:
     if move.before == move.after:
         return None
-    status = Status(row["status"])
     return OrderEvent(
         order_id=move.order,
         seq=move.seq,
-        status=status,
+        status=Status(row["status"]),
         attempt=row["attempt"],
         at=row["updated_at"],
-        details=move.details if status is move.after else {"code": row["code"]},
+        details=move.details if row["status"] == move.after else {"code": row["code"]},
     )
 
 
 def _rearm_event(step: Rearm, row: asyncpg.Record) -> OrderEvent:
-    status = Status(row["status"])
     return OrderEvent(
         order_id=step.order,
         seq=step.seq,
-        status=status,
+        status=Status(row["status"]),
         attempt=row["attempt"],
         at=row["updated_at"],
-        details=step.details if status is Status.OPEN else {"code": row["code"]},
+        details=step.details if row["status"] == Status.OPEN else {"code": row["code"]},
     )
