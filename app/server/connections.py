@@ -11,11 +11,12 @@ import os
 import select
 import socket
 import struct
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
 from typing import Any, NamedTuple
 
 import uvicorn
+
+from app.server.turns import Turns
 
 log = logging.getLogger("engine.server")
 
@@ -27,7 +28,6 @@ MAX_SLOW_PER_ADDRESS = 256
 SLOW_SECONDS = 1.0
 LEFT = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere only a client that has left altogether is noticed
 LAST_DATA_RECV, TICK = 52, 0.02  # where in TCP_INFO, in ms, and how many seconds it may be too long
-TURNS = 16  # requests sent ahead that begin before other events are looked at
 
 
 class Wait(NamedTuple):
@@ -181,7 +181,7 @@ class Connections:
         self._waiting: dict[Connection, None] = {}  # the longest-waiting first
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._gave_way = 0
-        self._turns: deque[Callable[[], None]] = deque()
+        self.requests, self.sent_ahead = Turns(), Turns()
 
     def add(self, connection: Connection, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -204,19 +204,6 @@ class Connections:
         longest.abort()
         self._gave_way += 1
         return True
-
-    def take_turn(self, parse_ahead: Callable[[], None]) -> None:
-        """Call it soon, but after the events of other clients: requests sent ahead would hold them up for seconds."""
-        self._turns.append(parse_ahead)
-        if len(self._turns) == 1:
-            asyncio.get_running_loop().call_soon(self._next_turns)
-
-    def _next_turns(self) -> None:
-        loop = asyncio.get_running_loop()
-        for _ in range(min(TURNS, len(self._turns))):
-            loop.call_soon(self._turns.popleft())
-        if self._turns:
-            loop.call_soon(self._next_turns)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

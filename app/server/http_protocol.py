@@ -211,7 +211,7 @@ class HttpProtocol(HttpToolsProtocol):
         set_target(self.scope, version, self.url)
         earlier, self.cycle = self.cycle, Cycle.of(self)
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self.config.connections.requests.begin(self._start_asgi_task, self.cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
@@ -238,7 +238,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         if self._ahead:
-            return self.config.connections.take_turn(self._parse_ahead)
+            return self.config.connections.sent_ahead.wait(self._parse_ahead)
         self.flow.resume_reading()
         self._wait_for_client()
 

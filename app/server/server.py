@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -22,6 +23,7 @@ import uvicorn
 from app.access.connection_limit import max_connections
 from app.open_files import raise_file_limit
 from app.preflight import servers as preflight
+from app.server.accepting import Acceptor
 from app.server.connections import Connections, ServerConfig, is_readable
 from app.server.http_protocol import HttpProtocol
 from app.server.listener import LISTEN_FD_VARIABLE, listen
@@ -71,6 +73,14 @@ def server_config(app: Any, settings: Settings, *, shutdown_seconds: int = 8) ->
 
 class DrainingServer(uvicorn.Server):
     _stop_at = float("inf")
+    _acceptors: Sequence[Acceptor] = ()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        self._acceptors = [Acceptor(one, self._new_protocol) for one in sockets or []]
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        return HttpProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._announce()
@@ -84,6 +94,8 @@ class DrainingServer(uvicorn.Server):
         stop_at = time.monotonic() + DRAIN_SECONDS
         while any(is_readable(one.fileno()) for one in sockets or []) and time.monotonic() < stop_at:
             await asyncio.sleep(0)
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
 
     def _announce(self) -> None:

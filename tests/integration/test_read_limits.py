@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
 from app.access import read_turns
 from app.orders.events.publisher import BACKLOG
 from app.orders.store import reads
-from app.postgres import pools
+from app.postgres import pools, running
 from tests.engine import SELL_SOL, Engine, eventually, read_to_end, running_engine
 
 LIST = "/api/orders"
@@ -184,3 +185,20 @@ async def test_a_rare_filter_looks_at_a_bounded_number_of_orders_per_page(
     for status in (None, "pending"):  # an index serves these: their pages are full
         page = (await engine.http.get(LIST, params={"limit": 12, "status": status} if status else {"limit": 12})).json()
         assert len(page["orders"]) == 12
+
+
+async def test_quotes_that_come_at_once_take_one_connection_for_the_time(
+    postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        nonlocal asked
+        asked += sql == reads.NOW and pool.get_max_size() > pools.MAX_INTERNAL
+        return await running.fetch(pool, sql, *arguments)
+
+    monkeypatch.setattr(reads, "fetch", fetch)
+    async with running_engine(postgres_dsn, redis_dsn) as engine:
+        quotes = (engine.http.get("/api/quotes", params=QUERY["/api/quotes"]) for _ in range(50))
+        assert {answer.status_code for answer in await asyncio.gather(*quotes)} == {200}
+        assert 1 <= asked < 25
