@@ -4,6 +4,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from app.orders.reconciling.slices import FilledSlices, Slice
 from app.orders.reconciling.state import Reconciling
 from app.orders.waiting.groups import Groups
 from app.orders.waiting.isolation import change_each
-from worker.found_swaps import Fillings, fills, found_swap, is_free, is_ours, knows, moves, unmatched_swap
+from worker.found_swaps import Fillings, fills, found_swap, is_doubted, is_free, is_ours, knows, moves, unmatched_swap
 
 log = logging.getLogger("engine.reconciler")
 
@@ -28,6 +29,7 @@ CLOCKS_APART = timedelta(days=1)  # of the chain and of Postgres, at most
 LOOK_BACK = timedelta(days=7)  # each look reads all newer swaps, and older ones up to a known page with a fill
 
 FilledSlice = tuple[Slice, FoundSwap, Order]  # with its parent
+WithOrder = tuple[FoundSwap, Order | None]  # that its memo names
 
 
 class Comparison:
@@ -74,23 +76,21 @@ class Comparison:
         doubtful = {at: order for at, (swap, order) in self.bad.items() if not swap.agreed or order.id in self._locked}
         return doubtful | on_their_way, height
 
-    async def missing(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
+    async def missing(self, swaps: Sequence[FoundSwap]) -> list[WithOrder]:
         """The swaps that landed and of which the database knows nothing, each with its order as it is there."""
         return await self._not_noted(await self._unknown(swaps))
 
     async def _orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
         return {one: self._fillings.named(order) for one, order in (await self._swaps.orders(ids)).items()}
 
-    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[tuple[FoundSwap, Order | None]]:
+    async def _unknown(self, swaps: Sequence[FoundSwap]) -> list[WithOrder]:
         """Those that landed, and that the orders do not know, each with the order that its memo names."""
         landed = [swap for swap in swaps if swap.has_landed and is_ours(swap)]
         orders = await self._orders([UUID(swap.about) for swap in landed if is_id(swap.about)])
         with_order = [(swap, orders.get(UUID(swap.about)) if is_id(swap.about) else None) for swap in landed]
         return [(swap, order) for swap, order in with_order if order is None or not knows(order, swap)]
 
-    async def _not_noted(
-        self, unknown: Sequence[tuple[FoundSwap, Order | None]]
-    ) -> list[tuple[FoundSwap, Order | None]]:
+    async def _not_noted(self, unknown: Sequence[WithOrder]) -> list[WithOrder]:
         known = [swap.signature for swap, order in unknown if order is None and self._fillings.of(swap)]
         noted = await self._swaps.noted([swap.signature for swap, _ in unknown], known) if unknown else set()
         return [(swap, order) for swap, order in unknown if swap.signature not in noted]
@@ -149,29 +149,31 @@ class Comparison:
                 elif not knows(order, swap) and fills(swap, order):
                     filled[order.id] = order, swap
             await self._confirm(list(filled.values()))
-            own = {swap.signature: swap for swap in found}
-            free = [one for one in orders.values() if is_free(one, own.get(one.tx_hash or ""), height)]
-            await self._fill_by_key([one for one in free if one.id not in filled])
+            by_signature = {swap.signature: swap for swap in found}
+            own = [(one, by_signature.get(one.tx_hash or "")) for one in orders.values() if one.id not in filled]
+            free = [one for one, swap in own if is_free(one, swap, height)]
+            await self._fill_by_key(free, [one for one, swap in own if is_doubted(one, swap)])
         return on_their_way, min(heights, default=None)
 
-    async def _fill_by_key(self, orders: Sequence[Order]) -> None:
+    async def _fill_by_key(self, orders: Sequence[Order], doubted: Sequence[Order]) -> None:
         """Orders that were placed again with the key of an order that is not known, and whose swap landed; or that have
-        failed, and whose retry is not known. Each swap fills one order at most.
+        failed, and whose retry is not known. Each swap fills one order at most, and none of those `doubted`.
         """
-        tagged = dict[str, list[Order]]()
-        for order in orders:
+        tagged, filled = dict[str, list[Order]](), set[UUID]()
+        for order in [*orders, *doubted]:
             for tag in self._memos.tags_that_fill(order):
                 tagged.setdefault(tag, []).append(order)
-        filled = set[UUID]()
         for tag, swaps in (await self._swaps.by_tag(list(tagged))).items():
             for one in swaps:
                 free = [order for order in tagged[tag] if order.id not in filled]
                 fitting = [order for order in free if one.fits(order.token_in, order.token_out, order.amount_in)]
-                if fitting:
+                if fitting and fitting[0] not in doubted:
                     filled.add(fitting[0].id)
                     await self._confirm([(fitting[0], found_swap(one))])
                 elif free and one.filling is None:
                     self.bad[one.signature] = found_swap(one), free[0]
+                elif unclear := fitting or await self._swaps.legs_of_filled(free, one):
+                    self.bad[one.signature] = replace(found_swap(one), agreed=False), unclear[0]
 
     async def _settle(self) -> None:
         """The orders of a group that wait for its entry have the amounts that swaps have, once that was filled."""

@@ -52,6 +52,11 @@ def is_free(order: Order, own: FoundSwap | None, height: int) -> bool:
     return bool(height > order.swap["lastValidHeight"])
 
 
+def is_doubted(order: Order, own: FoundSwap | None) -> bool:
+    """Whether nodes do not say alike how its own swap has ended: once that has failed it would be sent another one."""
+    return order.status is Status.SUBMITTED and own is not None and not own.agreed
+
+
 def unmatched_swap(swap: FoundSwap, order: Order | None, filling: Mapping[str, Any] | None) -> UnmatchedSwap:
     """One that the nodes do not agree on, or that brought nobody knows what, fills no order, and no other one gets its
     key.

@@ -142,6 +142,7 @@ class Reconciler:
         if time.monotonic() >= self._look_at:
             began = time.monotonic()
             self._look_at = began + UNANSWERED_SECONDS  # if it fails
+            await self._swaps.free()
             is_over, confirmed = self._over_at is not None, self._comparison.found["confirmed"]  # before the look
             on_their_way, height = await self._comparison.look(now)
             took = time.monotonic() - began

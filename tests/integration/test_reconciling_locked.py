@@ -13,7 +13,9 @@ import pytest
 
 from tests.dump import dump, restore
 from tests.engine import Engine, eventually, running_engine
+from tests.integration.test_order_groups import BRACKET, place, statuses
 from tests.integration.test_reconciling import confirmed, done, executed, fills
+from tests.integration.test_reconciling_once import land as land_tagged
 from tests.integration.test_reconciling_waiting import land
 from tests.integration.test_slices import DCA, slices
 from worker import comparison, reconciler
@@ -104,3 +106,28 @@ async def test_a_slice_behind_a_page_of_swaps_whose_plan_somebody_has_locked_for
         await is_told.wait()
     await eventually(lambda: done(engine))
     assert await slices(engine, parent) == [(1, 333_333_366, "confirmed")]
+
+
+async def test_a_leg_that_somebody_has_locked_as_its_entry_is_found_is_not_filled_again(
+    engine: Engine, postgres_dsn: str
+) -> None:
+    """It did not sell yet what the entry had brought, so the swap of a leg seemed to be that of another order."""
+    before = await dump(postgres_dsn)
+    old = await place(engine, BRACKET, Idempotency_Key="the key")
+    entry, _, stop = (one["orderId"] for one in old["orders"])
+    await land_tagged(engine, entry, brings=1_100_000_000)
+    await land_tagged(engine, stop, brings=140_000_000, sold=1_100_000_000)
+    await restore(postgres_dsn, before)
+    again = await place(engine, BRACKET, Idempotency_Key="the key")
+    entry, _, stop = (one["orderId"] for one in again["orders"])
+
+    async def waits_for_it() -> bool:
+        waits_for = await engine.postgres.fetchval("SELECT waits_for FROM reconciliation")
+        return await done(engine) or waits_for == "1 swaps on their way"
+
+    async with locked(engine.postgres, "orders", "id = $1", stop):
+        await engine.start_worker()
+        await eventually(waits_for_it)
+    await eventually(lambda: done(engine))
+    assert sorted(await statuses(engine, again)) == ["cancelled", "confirmed", "confirmed"]
+    assert await confirmed(engine, entry)

@@ -56,6 +56,17 @@ LAST_FILL = f"""
 SELECT tx_hash FROM (SELECT status, updated_at, tx_hash FROM orders ORDER BY id DESC LIMIT $1) AS newest
  WHERE status = '{Status.CONFIRMED}' AND updated_at < clock_timestamp() - $2::interval ORDER BY updated_at DESC LIMIT 1
 """
+# What its entry brought is what a leg sells. It may not be noted yet: somebody has locked a row of the group.
+LEGS_OF_FILLED = f"""
+SELECT o.id FROM orders o JOIN order_groups g ON g.id = o.group_id JOIN orders entry ON entry.id = g.entry
+ WHERE o.id = ANY($1::uuid[]) AND o.id <> entry.id AND CASE entry.status WHEN '{Status.CONFIRMED}' THEN true END
+"""
+# The rows of the orders may have been put back alone.
+FREE = f"""
+UPDATE lost_swaps l SET adopted_by = NULL
+ WHERE adopted_by IS NOT NULL AND NOT EXISTS (
+    SELECT FROM orders o WHERE o.id = l.adopted_by AND o.tx_hash = l.signature AND o.status = '{Status.CONFIRMED}')
+"""
 _COLUMNS = """signature, order_id, tag, status, venue, token_in, token_out, amount_in, amount_out, landed_at, filling,
        adopted_by AS filled_order"""
 BY_TAG = f"SELECT {_COLUMNS} FROM lost_swaps WHERE tag = ANY($1::text[]) AND adopted_by IS NULL ORDER BY landed_at"
@@ -119,6 +130,18 @@ class ComparedSwaps:
     async def unfinished(self) -> list[tuple[UUID, datetime]]:
         """All orders that have not ended, with when they were placed, the oldest first."""
         return [(row["id"], row["created_at"]) for row in await fetch(self._pool, UNFINISHED)]
+
+    async def legs_of_filled(self, orders: Sequence[Order], swap: UnmatchedSwap) -> list[Order]:
+        """Those of these orders that sell what an entry brought, which was filled, for what this swap has bought."""
+        pair = swap.token_in, swap.token_out
+        if not (legs := [one for one in orders if one.group_id and (one.token_in, one.token_out) == pair]):
+            return []
+        rows = await fetch(self._pool, LEGS_OF_FILLED, [leg.id for leg in legs])
+        return [leg for leg in legs if leg.id in {row["id"] for row in rows}]
+
+    async def free(self) -> None:
+        """The swaps of orders that do not have them any more: they may fill others with their keys."""
+        await fetch(self._pool, FREE)
 
     async def by_tag(self, tags: Sequence[str]) -> dict[str, list[UnmatchedSwap]]:
         """The swaps of orders that are not known, and that were placed with these keys."""
