@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-TURNS = 16
+TURNS = 32  # with fewer, orders that come at once are written in smaller batches
 
 
 class Turns:
