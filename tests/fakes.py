@@ -15,7 +15,7 @@ from app.dex.chain import (
     Outcome,
     SignedSwap,
     Snapshot,
-    without_known,
+    mark_known,
 )
 from app.dex.errors import DexError
 from app.dex.markets import Markets
@@ -167,7 +167,7 @@ class ScriptedChain:
         signatures = [swap.signature for swap in newest]
         start = 0 if before is None else 1 + signatures.index(before)
         end = signatures.index(after) if after in signatures else len(newest)
-        return await without_known(newest[start:end][:limit], known)
+        return await mark_known(newest[start:end][:limit], known)
 
     def _known(self) -> list[FoundSwap]:
         """In the order in which they were first sent, without those that were dropped."""

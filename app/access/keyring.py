@@ -70,7 +70,7 @@ class Keyring:
         self._readable = True  # as far as the log says
         self._task: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
-        self._tried = 0.0  # when the last attempt to read them began that has ended
+        self._tried = 0.0  # when the last finished attempt to read them began
         self._ticked = time.monotonic()
         self._stood_still = 0.0  # when that was last noticed
         self._tick_timer: asyncio.TimerHandle | None = None

@@ -141,7 +141,9 @@ async def place_from_first_message(socket: WebSocket) -> UUID | Close:
     except NotAllowed as error:
         refused(socket.scope, not_allowed(error).code)
         return sockets.KEY_ENDED
-    await context(socket).feed.turns.next(caller.owner)  # an invalid one takes up to two milliseconds
+    await context(socket).feed.turns.next(
+        caller.owner
+    )  # to say what is wrong with an order takes up to two milliseconds
     try:
         may_be_invalid(socket, caller)
         return await _place(socket, caller, body)

@@ -124,7 +124,7 @@ class FoundSwap:
 
     @staticmethod
     def unread(memo: str, signature: str, at: float) -> "FoundSwap":
-        """One that is known."""
+        """A swap that is known, and so was not read."""
         nothing: Mapping[str, Any] = dict.fromkeys(("outcome", "venue", "token_in", "token_out", "amount_in"))
         return FoundSwap(memo=memo, signature=signature, at=at, is_known=True, **nothing)
 
@@ -138,8 +138,8 @@ Known = Callable[[Mapping[str, str]], Awaitable[Collection[str]]]
 """Of these signatures, each with the order's id in its memo, those of swaps that need not be read."""
 
 
-async def without_known(swaps: Sequence[FoundSwap], known: Known | None) -> list[FoundSwap]:
-    """As they are told with `known`, by a chain that reads all of them at once."""
+async def mark_known(swaps: Sequence[FoundSwap], known: Known | None) -> list[FoundSwap]:
+    """The same swaps; of those that are known nothing is said. For a chain that reads all of them at once."""
     skipped = await known({swap.signature: swap.about for swap in swaps}) if known else ()
     return [FoundSwap.unread(one.memo, one.signature, one.at) if one.signature in skipped else one for one in swaps]
 

@@ -27,7 +27,7 @@ from app.dex.chain import (
     SignedSwap,
     Signer,
     Snapshot,
-    without_known,
+    mark_known,
 )
 from app.dex.errors import DexError
 from app.dex.quotes import BuiltSwap
@@ -181,7 +181,7 @@ class MockChain:
     ) -> list[FoundSwap]:
         async with self._querying("rpc_timeout"):
             rows = await self._pool.fetch(statements.NEWEST, limit, before, after)
-        return await without_known([_found(row) for row in rows], known)
+        return await mark_known([_found(row) for row in rows], known)
 
     def _snapshot(self, row: Any) -> Snapshot:
         return Snapshot(row["now_ms"] // self._conditions.block_ms, _outcome_by_now(row))

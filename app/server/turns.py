@@ -1,5 +1,8 @@
-"""What begins in one turn of the loop. A request that needs many steps waits in each of them for all that begins then:
-among 200 that were repeated, those of others took seconds."""
+"""Limits how many requests begin in one turn of the loop.
+
+A request of several steps waits, in each step, for all that begin in that turn. While 200 clients repeated a request,
+each step of another one waited for 200 others, and it took seconds.
+"""
 
 import asyncio
 from collections import deque
