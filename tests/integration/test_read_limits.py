@@ -122,7 +122,7 @@ async def test_each_socket_that_replays_a_log_is_a_read_and_so_is_a_ticket_for_a
 async def test_slow_reads_end_in_time_and_leave_the_engine_its_connections(
     postgres_dsn: str, redis_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(pools, "READ_SECONDS", 2.0)
     monkeypatch.setattr(read_turns, "WAIT_SECONDS", 0.5)
     async with running_engine(postgres_dsn, redis_dsn) as engine:
         await engine.http.get(LIST)  # connects
